@@ -1,0 +1,268 @@
+"""AcceleratorConfig: the generation-time parameters of a core, checked, and the widths that follow from them."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .digits import DIGIT_SHIFT, NATIVE, digit_span
+
+__all__ = ["CODE_BITS", "PRESETS", "AcceleratorConfig", "ConfigError", "load_config"]
+
+CODE_BITS = NATIVE.bits
+"""Width of one stored code, in bits."""
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be built; the message names the parameter and says what it may be."""
+
+
+def _is_power_of_two(value: int) -> bool:
+    return value > 0 and value & (value - 1) == 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class AcceleratorConfig:
+    """Shape, widths and memories of one accelerator core.
+
+    Parameters
+    ----------
+    rows : int
+        Output pixels computed at once, 1 to 32.
+    columns : int
+        Output channels computed at once, 1 to 64; a multiple of ``rescalers``.
+    lanes : int
+        Products summed into one accumulator each cycle, a power of two from 2 to 64, a multiple of ``rescalers``.
+    acc_bits : int
+        Accumulator width P, 12 to 32 bits.
+    rescale_bits : int
+        Width k of the rescaler's multiplicand, 2 to 16, or 32.
+    rescalers : int
+        Rescalers R side by side: channels drained each cycle; 1, 2, 4 or 8.
+    bias_bits : int
+        Width B of a bias; 0 means ``acc_bits``.
+    planes : int
+        Most digit planes of a tensor that the core itself writes, 1 to 5 (3 holds INT8, 5 holds DyBit8).
+    act_words : int
+        Activation memory in words of ``lanes`` codes, a power of two up to 65,536.
+    weight_words : int
+        Weight memory in words of ``columns * lanes`` codes, up to 65,536.
+    param_words : int
+        Parameter memory in words of ``rescalers`` channels.
+    taps, blocks, instructions : int
+        Capacity of the tap, block and instruction memories, in entries.
+    tree_stage : int
+        Levels of the adder tree between two pipeline registers, 1 to 6.
+    backing : str
+        Backing store behind loader and storer: ``"none"`` (everything is resident).
+
+    Raises
+    ------
+    ConfigError
+        If a value is out of range; the message names it.
+    """
+
+    rows: int = 4
+    columns: int = 4
+    lanes: int = 16
+    acc_bits: int = 16
+    rescale_bits: int = 4
+    rescalers: int = 4
+    bias_bits: int = 0
+    planes: int = 3
+    act_words: int = 4096
+    weight_words: int = 2048
+    param_words: int = 256
+    taps: int = 256
+    blocks: int = 128
+    instructions: int = 64
+    tree_stage: int = 2
+    backing: str = "none"
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            kind = str if field.name == "backing" else int
+            if not isinstance(value, kind) or isinstance(value, bool):
+                raise ConfigError(f"{field.name} must be {'a string' if kind is str else 'an integer'}, not {value!r}")
+        self._need("rows", 1 <= self.rows <= 32, "1 to 32")
+        self._need("rescalers", self.rescalers in (1, 2, 4, 8), "1, 2, 4 or 8")
+        self._need("columns", 1 <= self.columns <= 64 and self.columns % self.rescalers == 0,
+                   f"1 to 64 and a multiple of rescalers ({self.rescalers})")
+        self._need("lanes", 2 <= self.lanes <= 64 and _is_power_of_two(self.lanes) and self.lanes % self.rescalers == 0,
+                   f"a power of two from 2 to 64 and a multiple of rescalers ({self.rescalers})")
+        self._need("acc_bits", 12 <= self.acc_bits <= 32, "12 to 32")
+        self._need("rescale_bits", 2 <= self.rescale_bits <= 16 or self.rescale_bits == 32, "2 to 16, or 32")
+        self._need("bias_bits", self.bias_bits == 0 or 8 <= self.bias_bits <= 32, "8 to 32, or 0 for acc_bits")
+        if self.value_bits > 63:
+            raise ConfigError(f"acc_bits, bias_bits and rescale_bits give a product of {self.value_bits} bits: at most 63")
+        self._need("planes", 1 <= self.planes <= 5, "1 to 5")
+        self._need("act_words", _is_power_of_two(self.act_words) and 64 <= self.act_words <= 65536,
+                   "a power of two from 64 to 65536")
+        self._need("weight_words", 16 <= self.weight_words <= 65536, "16 to 65536")
+        self._need("param_words", 4 <= self.param_words <= 65536, "4 to 65536")
+        self._need("taps", 16 <= self.taps <= 1024, "16 to 1024")
+        self._need("blocks", 8 <= self.blocks <= 1024, "8 to 1024")
+        self._need("instructions", 4 <= self.instructions <= 1024, "4 to 1024")
+        self._need("tree_stage", 1 <= self.tree_stage <= 6, "1 to 6")
+        self._need("backing", self.backing == "none", "'none': this version keeps weights and activations on the chip")
+
+    def _need(self, name: str, holds: bool, what: str) -> None:
+        if not holds:
+            raise ConfigError(f"{name} must be {what}, not {getattr(self, name)!r}")
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulate units."""
+        return self.rows * self.columns * self.lanes
+
+    @property
+    def banks_log2(self) -> int:
+        """Base-2 logarithm of the number of activation banks (the next power of two from ``rows``)."""
+        return (self.rows - 1).bit_length()
+
+    @property
+    def banks(self) -> int:
+        """Activation banks; the word of address A lies in bank ``A % banks``."""
+        return 1 << self.banks_log2
+
+    @property
+    def granules(self) -> int:
+        """Granules (groups of ``rescalers`` codes) in an activation word."""
+        return self.lanes // self.rescalers
+
+    @property
+    def tile_granules(self) -> int:
+        """Granules that one row of a tile drains."""
+        return self.columns // self.rescalers
+
+    @property
+    def act_word_bits(self) -> int:
+        """Width of an activation word: ``lanes`` codes, lane 0 in the low bits."""
+        return self.lanes * CODE_BITS
+
+    @property
+    def weight_word_bits(self) -> int:
+        """Width of a weight word: code of (column c, lane l) at bit ``CODE_BITS * (c * lanes + l)``."""
+        return self.columns * self.lanes * CODE_BITS
+
+    @property
+    def act_address_bits(self) -> int:
+        """Width of an activation address; address arithmetic is modulo its range."""
+        return (self.act_words - 1).bit_length()
+
+    @property
+    def bias_width(self) -> int:
+        """Width B of a bias, signed."""
+        return self.bias_bits or self.acc_bits
+
+    @property
+    def sum_bits(self) -> int:
+        """Width of accumulator + bias, signed."""
+        return max(self.acc_bits, self.bias_width) + 1
+
+    @property
+    def value_bits(self) -> int:
+        """Width of (accumulator + bias) * m, signed."""
+        return self.sum_bits + self.rescale_bits
+
+    @property
+    def shift_max(self) -> int:
+        """Largest right shift s of the rescaler."""
+        return self.value_bits
+
+    @property
+    def shift_bits(self) -> int:
+        """Width of a stored shift."""
+        return self.shift_max.bit_length()
+
+    @property
+    def param_bits(self) -> int:
+        """Width of one channel's parameters: bias, multiplicand without its top bit, shift (low bits first)."""
+        return self.bias_width + self.rescale_bits - 1 + self.shift_bits
+
+    @property
+    def param_word_bits(self) -> int:
+        """Width of a parameter word: ``rescalers`` channels, the first in the low bits."""
+        return self.rescalers * self.param_bits
+
+    @property
+    def level_max(self) -> int:
+        """Largest magnitude of a level that the core can write."""
+        return max(NATIVE.top, digit_span(self.planes)) if self.planes > 1 else NATIVE.top
+
+    @property
+    def level_bits(self) -> int:
+        """Width of a level that the core can write, signed."""
+        return self.level_max.bit_length() + 1
+
+    @property
+    def digit_shift(self) -> int:
+        """Left shift of the accumulator between digit weights."""
+        return DIGIT_SHIFT
+
+    def to_dict(self) -> dict[str, Any]:
+        """Parameters by name, as :meth:`from_dict` takes them."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> AcceleratorConfig:
+        """Configuration from parameters by name; missing ones take their defaults.
+
+        Raises
+        ------
+        ConfigError
+            If a name is unknown or a value is out of range.
+        """
+        known = [field.name for field in dataclasses.fields(cls)]
+        for name in values:
+            if name not in known:
+                raise ConfigError(f"unknown parameter {name!r}: the parameters are {', '.join(known)}")
+        return cls(**values)
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """SHA-256 of the parameters, in hexadecimal: equal for equal machines, whatever they are called."""
+        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
+
+    @property
+    def hash32(self) -> int:
+        """First 32 bits of `digest`: what the hardware compares."""
+        return int(self.digest[:8], 16)
+
+
+PRESETS: dict[str, AcceleratorConfig] = {
+    "tiny": AcceleratorConfig(rows=2, columns=4, lanes=4, rescalers=2, act_words=4096, weight_words=8192),
+    "small": AcceleratorConfig(rows=4, columns=4, lanes=4, rescalers=2, act_words=4096, weight_words=8192),
+    "demo": AcceleratorConfig(rows=4, columns=2, lanes=8, rescalers=2, act_words=2048, weight_words=4096),
+    "medium": AcceleratorConfig(rows=4, columns=4, lanes=16, rescalers=4, act_words=8192, weight_words=4096),
+    "large": AcceleratorConfig(rows=4, columns=16, lanes=16, rescalers=8, act_words=16384, weight_words=4096),
+}
+"""Named configurations for ``--preset``."""
+
+
+def load_config(path: Path) -> AcceleratorConfig:
+    """Configuration from a TOML file: a flat table of parameters, optionally on top of ``preset = "NAME"``.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read or parsed, or names an unknown preset or parameter.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"cannot read configuration {path}: {error}") from error
+    base: dict[str, Any] = {}
+    if (preset := values.pop("preset", None)) is not None:
+        if preset not in PRESETS:
+            raise ConfigError(f"unknown preset {preset!r} in {path}: the presets are {', '.join(PRESETS)}")
+        base = PRESETS[preset].to_dict()
+    return AcceleratorConfig.from_dict(base | values)

@@ -1,0 +1,136 @@
+"""Host-visible address map: registers, and one window on each on-chip memory."""
+
+from __future__ import annotations
+
+import enum
+
+from .config import AcceleratorConfig
+from .isa import BLOCK, INSTRUCTION_WORDS, TAP
+
+__all__ = [
+    "ADDRESS_BITS", "MAGIC", "REGION_BITS", "VERSION", "Access", "Control", "Fault", "Region", "Register", "Status",
+    "region_address", "region_beats", "region_depth", "region_stride", "region_word_bits",
+]
+
+REGION_BITS = 22
+"""A byte address is a region above this many bits of offset."""
+
+ADDRESS_BITS = REGION_BITS + 3
+"""Width of a host byte address; all accesses are aligned 32-bit words."""
+
+MAGIC = 0x6E727773
+"""Content of `Register.MAGIC`: "nrws"."""
+
+VERSION = 1
+"""Version of the contract (address map, records, semantics)."""
+
+
+class Region(enum.IntEnum):
+    """What the upper address bits select. All memories take host accesses only while the core is idle."""
+
+    REGISTERS = 0
+    INSTRUCTIONS = 1
+    BLOCKS = 2
+    TAPS = 3
+    PARAMS = 4
+    WEIGHTS = 5
+    ACTIVATIONS = 6
+    CHECKSUMS = 7
+
+
+class Access(enum.Enum):
+    """Who may write a register."""
+
+    READ = "ro"
+    WRITE = "rw"
+
+
+class Register(enum.Enum):
+    """A 32-bit register: byte offset in `Region.REGISTERS`, access, meaning."""
+
+    MAGIC = (0x00, Access.READ, "constant MAGIC")
+    VERSION = (0x04, Access.READ, "version of the contract")
+    CONFIG = (0x08, Access.READ, "first 32 bits of the digest of the core's configuration")
+    PROGRAM_CONFIG = (0x0C, Access.WRITE, "the same of the configuration a program was compiled for; must equal CONFIG")
+    CONTROL = (0x10, Access.WRITE, "Control bits; they act once and read as 0")
+    STATUS = (0x14, Access.READ, "Status bits; bits 15:8 are the Fault")
+    FAULT_INDEX = (0x18, Access.READ, "index of the instruction at which the fault arose")
+    WATCHDOG = (0x1C, Access.WRITE, "cycles after which a run is stopped with Fault.WATCHDOG; 0: never")
+    CYCLES = (0x20, Access.READ, "cycles from start to done of the last run")
+    BUSY = (0x24, Access.READ, "cycles in which the array or the max-pool unit was fed a step")
+    STALL_DRAIN = (0x28, Access.READ, "cycles in which a tile's last step waited for the drain")
+    STALL_WALK = (0x2C, Access.READ, "cycles in which a pixel group waited for the pixel walker")
+
+    def __init__(self, offset: int, access: Access, doc: str) -> None:
+        self.offset = offset
+        self.access = access
+        self.doc = doc
+
+
+class Control(enum.IntFlag):
+    """Bits of `Register.CONTROL`."""
+
+    START = 1
+    CLEAR = 2  # return to idle from a fault
+
+
+class Status(enum.IntFlag):
+    """Low bits of `Register.STATUS`."""
+
+    BUSY = 1
+    DONE = 2  # sticky until the next start
+    FAULT = 4  # sticky until cleared
+
+
+class Fault(enum.IntEnum):
+    """Why the core stopped."""
+
+    NONE = 0
+    ILLEGAL_INSTRUCTION = 1
+    CERTIFICATE = 2
+    CONFIG_MISMATCH = 3
+    WATCHDOG = 4
+    HOST_ACCESS = 5
+
+
+def region_word_bits(config: AcceleratorConfig, region: Region) -> int:
+    """Width of one word of a region's memory, in bits."""
+    return {
+        Region.REGISTERS: 32,
+        Region.INSTRUCTIONS: 32,
+        Region.BLOCKS: BLOCK.words * 32,
+        Region.TAPS: TAP.words * 32,
+        Region.PARAMS: config.param_word_bits,
+        Region.WEIGHTS: config.weight_word_bits,
+        Region.ACTIVATIONS: config.act_word_bits,
+        Region.CHECKSUMS: 32,
+    }[region]
+
+
+def region_depth(config: AcceleratorConfig, region: Region) -> int:
+    """Words of a region's memory."""
+    return {
+        Region.REGISTERS: len(Register),
+        Region.INSTRUCTIONS: config.instructions * INSTRUCTION_WORDS,
+        Region.BLOCKS: config.blocks,
+        Region.TAPS: config.taps,
+        Region.PARAMS: config.param_words,
+        Region.WEIGHTS: config.weight_words,
+        Region.ACTIVATIONS: config.act_words,
+        Region.CHECKSUMS: config.instructions,
+    }[region]
+
+
+def region_beats(config: AcceleratorConfig, region: Region) -> int:
+    """32-bit beats that one word takes, low beat first."""
+    return -(-region_word_bits(config, region) // 32)
+
+
+def region_stride(config: AcceleratorConfig, region: Region) -> int:
+    """Bytes from one word to the next: the beats rounded up to a power of two."""
+    return 4 << (region_beats(config, region) - 1).bit_length()
+
+
+def region_address(config: AcceleratorConfig, region: Region, word: int = 0, beat: int = 0) -> int:
+    """Byte address of a beat of a word."""
+    return (region << REGION_BITS) + word * region_stride(config, region) + 4 * beat

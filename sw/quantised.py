@@ -1,0 +1,119 @@
+"""The quantised graph: what quantisation hands to the compiler and to the golden model, in integers only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..hw.spec.digits import digit_count
+from ..hw.spec.formats import Format
+
+__all__ = ["InputSpec", "MacLayer", "MaxLayer", "QuantisedGraph", "QuantisedTensor", "Segment"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuantisedTensor:
+    """A tensor of levels: real value = ``scale * (level - zero)``.
+
+    ``low`` and ``high`` are the clamp of the layer that writes it; all of ``zero``, ``low``, ``high`` are levels of ``format``.
+    """
+
+    name: str
+    shape: tuple[int, int, int]
+    format: Format
+    scale: float
+    zero: int
+    low: int
+    high: int
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """Range (lo, hi) a consumer may assume: it holds 0, the zero level and the clamp."""
+        return min(0, self.zero, self.low), max(0, self.zero, self.high)
+
+    @property
+    def planes(self) -> int:
+        """Digit planes that hold every level of the span."""
+        low, high = self.span
+        levels = self.format.levels
+        return digit_count(levels[(levels >= low) & (levels <= high)])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Segment:
+    """One source of a MAC layer with its taps.
+
+    ``weights`` are levels of shape (O, I, kH, kW), or (C, 1, kH, kW) when ``depthwise`` (output channel c reads source channel c only).
+    ``pads`` are (top, left, bottom, right); padding reads as the source's zero level.
+    """
+
+    source: str
+    weights: NDArray[np.int64]
+    depthwise: bool = False
+    stride: tuple[int, int] = (1, 1)
+    pads: tuple[int, int, int, int] = (0, 0, 0, 0)
+    dilation: tuple[int, int] = (1, 1)
+
+    @property
+    def weight_planes(self) -> int:
+        """Digit planes that hold every weight."""
+        return digit_count(self.weights)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MacLayer:
+    """``y = nearest((sum over segments + bias) * multiplicand / 2**shift + Z)`` clamped, per output channel.
+
+    ``bias`` (it already holds ``-sum of Z*w`` of every segment), ``multiplicand`` and ``shift`` have shape (O,).
+    ``cert_bits`` is the accumulator width that the certificate of its weights and sources asks for.
+    """
+
+    name: str
+    segments: tuple[Segment, ...]
+    bias: NDArray[np.int64]
+    multiplicand: NDArray[np.int64]
+    shift: NDArray[np.int64]
+    cert_bits: int
+    output: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaxLayer:
+    """Max-pool on levels; padding is excluded. The output has the source's format, scale and zero."""
+
+    name: str
+    source: str
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    pads: tuple[int, int, int, int]
+    output: str
+    dilation: tuple[int, int] = (1, 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputSpec:
+    """How one sample of the model's own input becomes the (C, H, W) tensor ``tensor``.
+
+    ``shape`` is the sample's shape without the batch axis; it is transposed by ``permutation`` (empty: as it is),
+    then reshaped to the tensor's shape.
+    """
+
+    tensor: str
+    shape: tuple[int, ...]
+    permutation: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuantisedGraph:
+    """Layers in execution order over named tensors.
+
+    ``outputs`` are tensor names with the shape (without batch) the model gives them, in the model's order.
+    """
+
+    name: str
+    tensors: dict[str, QuantisedTensor]
+    input: InputSpec
+    layers: tuple[MacLayer | MaxLayer, ...]
+    outputs: tuple[tuple[str, tuple[int, ...]], ...]
