@@ -1,0 +1,44 @@
+"""Errors meant for users: each message is one line that names what is wrong and says what to do."""
+
+from __future__ import annotations
+
+__all__ = [
+    "CapacityError", "CertificateError", "InputError", "ModelError", "NarrowsError", "ProgramError", "ProgramMismatch",
+    "ToolMissing", "UnsupportedOperator",
+]
+
+
+class NarrowsError(Exception):
+    """Base of every error that a user can cause and cure."""
+
+
+class ModelError(NarrowsError):
+    """A model file that cannot be read, or whose contents make no sense."""
+
+
+class UnsupportedOperator(ModelError):
+    """An operator of the model that no layer of the accelerator can stand for."""
+
+
+class InputError(NarrowsError):
+    """Input data, calibration data or a setting that does not fit the model."""
+
+
+class ProgramError(NarrowsError):
+    """A program file that cannot be read."""
+
+
+class ProgramMismatch(ProgramError):
+    """A program that was compiled for another configuration than the core's."""
+
+
+class CapacityError(NarrowsError):
+    """A model that does not fit the configuration: memories, counts, digit planes."""
+
+
+class CertificateError(NarrowsError):
+    """Weights whose sums need more accumulator bits than the configuration has."""
+
+
+class ToolMissing(NarrowsError):
+    """A program or an optional package that has to be installed first."""
