@@ -22,8 +22,12 @@ MAX_PLANES = 5
 
 
 def digit_span(planes: int) -> int:
-    """Largest magnitude that ``planes`` digits of -4..4 can hold: 4, 36, 292, 2340, 18724."""
-    return 4 * (8**planes - 1) // 7
+    """Largest magnitude whose ``planes`` digits stay within -4..4: 4, 35, 287, 2303, 18431.
+
+    A digit position rounds half up, so that a top digit of 4 leaves less than half a step below it:
+    ``p_(n-1) <= 4`` means ``x < 4.5 * 8**(n-1)``.
+    """
+    return (9 * 8 ** (planes - 1) + 1) // 2 - 1
 
 
 def digit_count(levels: ArrayLike) -> int:
