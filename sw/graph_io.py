@@ -1,0 +1,96 @@
+"""The quantised graph as plain JSON values and named arrays, and back: what a program file stores of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..hw.spec.formats import parse_format
+from .quantised import InputSpec, MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
+
+__all__ = ["graph_from_parts", "graph_to_parts"]
+
+_MAC_ARRAYS = ("bias", "multiplicand", "shift")
+
+
+def graph_to_parts(graph: QuantisedGraph) -> tuple[dict[str, Any], dict[str, NDArray[np.int64]]]:
+    """Structure (JSON values only) and arrays of a graph.
+
+    Returns
+    -------
+    structure : dict
+    arrays : dict of int64 arrays
+        Bias, multiplicand, shift ``layer<n>.<field>`` and weights ``layer<n>.segment<m>.weights``.
+    """
+    arrays: dict[str, NDArray[np.int64]] = {}
+    layers: list[dict[str, Any]] = []
+    for index, layer in enumerate(graph.layers):
+        if isinstance(layer, MaxLayer):
+            layers.append({"kind": "max", **_plain(layer)})
+            continue
+        key = f"layer{index}"
+        segments = []
+        for number, segment in enumerate(layer.segments):
+            arrays[f"{key}.segment{number}.weights"] = np.asarray(segment.weights, dtype=np.int64)
+            segments.append(_plain(segment, without=("weights",)))
+        arrays |= {f"{key}.{name}": np.asarray(getattr(layer, name), dtype=np.int64) for name in _MAC_ARRAYS}
+        layers.append({"kind": "mac", **_plain(layer, without=("segments", *_MAC_ARRAYS)), "segments": segments})
+    structure = {
+        "name": graph.name,
+        "tensors": [{**_plain(tensor, without=("format",)), "format": tensor.format.name} for tensor in graph.tensors.values()],
+        "input": _plain(graph.input),
+        "layers": layers,
+        "outputs": [[name, list(shape)] for name, shape in graph.outputs],
+    }
+    return structure, arrays
+
+
+def graph_from_parts(structure: Mapping[str, Any], arrays: Mapping[str, NDArray[np.int64]]) -> QuantisedGraph:
+    """The graph again; the inverse of :func:`graph_to_parts`.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        If a part is missing, unknown or of the wrong kind.
+    """
+    tensors = [QuantisedTensor(**_tuples({**values, "format": parse_format(values["format"])}))
+               for values in structure["tensors"]]
+    layers: list[MacLayer | MaxLayer] = []
+    for index, values in enumerate(structure["layers"]):
+        values = dict(values)
+        kind = values.pop("kind")
+        if kind == "max":
+            layers.append(MaxLayer(**_tuples(values)))
+        elif kind == "mac":
+            key = f"layer{index}"
+            segments = tuple(Segment(**_tuples(segment), weights=arrays[f"{key}.segment{number}.weights"])
+                             for number, segment in enumerate(values.pop("segments")))
+            layers.append(MacLayer(**values, segments=segments, **{name: arrays[f"{key}.{name}"] for name in _MAC_ARRAYS}))
+        else:
+            raise ValueError(f"unknown layer kind {kind!r}")
+    return QuantisedGraph(
+        name=structure["name"],
+        tensors={tensor.name: tensor for tensor in tensors},
+        input=InputSpec(**_tuples(structure["input"])),
+        layers=tuple(layers),
+        outputs=tuple((name, tuple(shape)) for name, shape in structure["outputs"]),
+    )
+
+
+def _plain(record: Any, without: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Fields of a dataclass as JSON values: numpy scalars become Python's, tuples lists."""
+    return {field.name: _json_value(getattr(record, field.name)) for field in fields(record) if field.name not in without}
+
+
+def _json_value(value: Any) -> Any:
+    if isinstance(value, (tuple, list)):
+        return [_json_value(item) for item in value]
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}

@@ -1,0 +1,240 @@
+"""Program: everything a core needs to run a model, and the ``.nrw`` file that holds it."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import struct
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..hw.spec.config import AcceleratorConfig
+from ..hw.spec.isa import BLOCK, INSTRUCTION_WORDS, TAP
+from ..hw.spec.layout import TensorLayout
+from ..hw.spec.registers import VERSION, Region, region_beats, region_depth
+from .errors import ProgramError, ProgramMismatch
+from .graph_io import graph_from_parts, graph_to_parts
+from .quantised import QuantisedGraph
+
+__all__ = ["FILE_VERSION", "Program"]
+
+FILE_VERSION = 1
+"""Version of the file's layout."""
+
+_MAGIC = b"\x89NRW\r\n\x1a\n"  # the line ends and the high bit show a file that was sent as text
+_HEADER = struct.Struct("<8sIQ32s")  # magic, file version, bytes of payload, SHA-256 of the payload
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the same program gives the same bytes, whenever it is written
+
+_TABLES = {
+    "instructions": Region.INSTRUCTIONS,
+    "blocks": Region.BLOCKS,
+    "taps": Region.TAPS,
+    "params": Region.PARAMS,
+    "weights": Region.WEIGHTS,
+}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Program:
+    """A compiled model for one configuration.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+        The configuration it was compiled for; no other core runs it.
+    graph : QuantisedGraph
+        What it computes, with formats, scales and the certificate of every layer.
+    instructions : array of uint32, shape (n, 16)
+        Ends with END.
+    blocks : array of uint32, shape (n, 4)
+    taps : array of uint32, shape (n, 1)
+    params : array of uint32, shape (n, region_beats(config, Region.PARAMS))
+    weights : array of uint32, shape (n, region_beats(config, Region.WEIGHTS))
+        One row is one word of the memory, low beat first.
+    layouts : dict of TensorLayout
+        For every tensor of the graph, where it lies right after the instruction that wrote it.
+    layers : tuple of str
+        For each instruction the name of its layer; ``""`` for END.
+
+    Raises
+    ------
+    ProgramError
+        If a table has the wrong shape or does not fit the configuration, or a layout or a layer is missing.
+    """
+
+    config: AcceleratorConfig
+    graph: QuantisedGraph
+    instructions: NDArray[np.uint32]
+    blocks: NDArray[np.uint32]
+    taps: NDArray[np.uint32]
+    params: NDArray[np.uint32]
+    weights: NDArray[np.uint32]
+    layouts: dict[str, TensorLayout]
+    layers: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        widths = {
+            "instructions": INSTRUCTION_WORDS, "blocks": BLOCK.words, "taps": TAP.words,
+            "params": region_beats(self.config, Region.PARAMS), "weights": region_beats(self.config, Region.WEIGHTS),
+        }
+        for name, region in _TABLES.items():
+            table = np.asarray(getattr(self, name))
+            if table.dtype != np.uint32 or table.ndim != 2 or table.shape[1] != widths[name]:
+                raise ProgramError(f"{name} must be uint32 of shape (n, {widths[name]}), not {table.dtype} of shape {table.shape}")
+            depth = region_depth(self.config, region) // (INSTRUCTION_WORDS if region is Region.INSTRUCTIONS else 1)
+            if len(table) > depth:
+                raise ProgramError(f"the program has {len(table)} {name}, its configuration holds {depth}")
+        if not len(self.instructions) or len(self.layers) != len(self.instructions):
+            raise ProgramError(f"{len(self.layers)} layer names for {len(self.instructions)} instructions: one each is needed")
+        known = {"", *(layer.name for layer in self.graph.layers)}
+        for layer in self.layers:
+            if layer not in known:
+                raise ProgramError(f"an instruction names the layer {layer!r}, which the graph does not have")
+        for name in self.graph.tensors:
+            if name not in self.layouts:
+                raise ProgramError(f"the tensor {name!r} has no layout")
+
+    @property
+    def memories(self) -> dict[Region, NDArray[np.uint32]]:
+        """Image of each program memory, one row a word of the region (instructions: one row a 32-bit word)."""
+        images = {region: getattr(self, name) for name, region in _TABLES.items()}
+        images[Region.INSTRUCTIONS] = self.instructions.reshape(-1, 1)
+        return images
+
+    def to_bytes(self) -> bytes:
+        """Contents of the program's file; equal for equal programs."""
+        structure, arrays = graph_to_parts(self.graph)
+        manifest = {
+            "contract": VERSION,
+            "config": self.config.to_dict(),
+            "config_digest": self.config.digest,
+            "graph": structure,
+            "layouts": {name: layout.to_dict() for name, layout in self.layouts.items()},
+            "layers": list(self.layers),
+        }
+        members = {"manifest.json": json.dumps(manifest, indent=1).encode()}
+        for name, array in ({name: getattr(self, name) for name in _TABLES} | arrays).items():
+            members[f"{name}.npy"] = _npy(array)
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            for name, content in members.items():
+                archive.writestr(zipfile.ZipInfo(name, _EPOCH), content, zipfile.ZIP_DEFLATED)
+        payload = buffer.getvalue()
+        return _HEADER.pack(_MAGIC, FILE_VERSION, len(payload), hashlib.sha256(payload).digest()) + payload
+
+    @classmethod
+    def from_bytes(cls, data: bytes, name: str = "program") -> Program:
+        """Program of a file's contents; ``name`` is what error messages call it.
+
+        Raises
+        ------
+        ProgramMismatch
+            If the file or the contract it was written for has another version.
+        ProgramError
+            If it is not a program, truncated, damaged or makes no sense.
+        """
+        payload = _checked_payload(data, name)
+        try:
+            with zipfile.ZipFile(io.BytesIO(payload)) as archive:
+                manifest = json.loads(archive.read("manifest.json"))
+                arrays = {member.removesuffix(".npy"): _array(archive.read(member))
+                          for member in archive.namelist() if member.endswith(".npy")}
+            contract = manifest["contract"]
+            if contract == VERSION:
+                return cls._from_parts(manifest, arrays)
+        except ProgramError as error:
+            raise ProgramError(f"{name} makes no sense: {error}") from error
+        except (zipfile.BadZipFile, KeyError, TypeError, ValueError, EOFError, AttributeError) as error:
+            raise ProgramError(f"{name} makes no sense ({error}): compile the model again") from error
+        raise ProgramMismatch(f"{name} was written for version {contract} of the machine, this is version {VERSION}: "
+                              f"compile the model again")
+
+    @classmethod
+    def _from_parts(cls, manifest: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Program:
+        config = AcceleratorConfig.from_dict(manifest["config"])
+        if config.digest != manifest["config_digest"]:
+            raise ValueError("the digest of its configuration is wrong")
+        return cls(
+            config=config,
+            graph=graph_from_parts(manifest["graph"], arrays),
+            **{name: arrays[name] for name in _TABLES},
+            layouts={name: TensorLayout(**values) for name, values in manifest["layouts"].items()},
+            layers=tuple(manifest["layers"]),
+        )
+
+    def save(self, path: Path) -> None:
+        """Write the program's file; it appears whole or not at all.
+
+        Raises
+        ------
+        ProgramError
+            If the file cannot be written.
+        """
+        data = self.to_bytes()
+        temporary: str | None = None
+        try:
+            with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+                temporary = file.name
+                file.write(data)
+            # The temporary file is private to its owner; a program is as public as any new file.
+            umask = os.umask(0)
+            os.umask(umask)
+            os.chmod(temporary, 0o666 & ~umask)
+            os.replace(temporary, path)
+        except OSError as error:
+            if temporary is not None:
+                Path(temporary).unlink(missing_ok=True)
+            raise ProgramError(f"cannot write program {path}: {error.strerror or error}") from error
+
+    @classmethod
+    def load(cls, path: Path) -> Program:
+        """Program of a file.
+
+        Raises
+        ------
+        ProgramError
+            If it cannot be read, is not a program, is truncated or damaged.
+        ProgramMismatch
+            If it was written by another version.
+        """
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise ProgramError(f"cannot read program {path}: {error.strerror or error}") from error
+        return cls.from_bytes(data, str(path))
+
+
+def _npy(array: NDArray[Any]) -> bytes:
+    buffer = io.BytesIO()
+    little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+    np.lib.format.write_array(buffer, little, version=(1, 0), allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _array(content: bytes) -> NDArray[Any]:
+    return np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
+
+
+def _checked_payload(data: bytes, name: str) -> bytes:
+    if not data.startswith(_MAGIC[: max(len(data), 1)]):
+        raise ProgramError(f"{name} is not a narrows program: compile a model to get one")
+    if len(data) < _HEADER.size:
+        raise ProgramError(f"{name} is truncated ({len(data)} bytes): compile the model again")
+    _, version, length, digest = _HEADER.unpack_from(data)
+    if version != FILE_VERSION:
+        raise ProgramMismatch(f"{name} has version {version} of the file format, this is version {FILE_VERSION}: "
+                              f"{'update narrows or ' if version > FILE_VERSION else ''}compile the model again")
+    payload = data[_HEADER.size:]
+    if len(payload) < length:
+        raise ProgramError(f"{name} is truncated ({len(payload)} of {length} bytes): compile the model again")
+    if len(payload) > length or hashlib.sha256(payload).digest() != digest:
+        raise ProgramError(f"{name} is damaged (its SHA-256 does not match): compile the model again")
+    return payload

@@ -1,0 +1,248 @@
+"""Driver: loads a program into a core, runs samples and reads the results, over any transport."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ...hw.spec.config import PRESETS, AcceleratorConfig
+from ...hw.spec.cycles import CycleCount, compute_cycles
+from ...hw.spec.isa import BLOCK, INSTRUCTION_WORDS, Opcode, decode_instruction
+from ...hw.spec.layout import TensorLayout
+from ...hw.spec.registers import (
+    MAGIC, VERSION, Control, Fault, Region, Register, Status, region_address, region_beats,
+)
+from ...hw.spec.words import pack_codes, unpack_codes
+from ..errors import InputError, ProgramError, ProgramMismatch
+from ..program import Program
+from .transport import Transport, TransportError
+from .windows import from_burst, runs, to_burst, window_span
+
+__all__ = ["Driver", "RunResult"]
+
+_WATCHDOG_FACTOR, _WATCHDOG_SLACK = 4, 10_000
+_AFTER_RUN = (Register.STATUS, Register.FAULT_INDEX, Register.WATCHDOG, Register.CYCLES, Register.BUSY,
+              Register.STALL_DRAIN, Register.STALL_WALK)
+
+_CURES = {
+    Fault.ILLEGAL_INSTRUCTION: "the core cannot execute it: compile the model again",
+    Fault.CERTIFICATE: "its sums need more accumulator bits than the core has: compile for a larger acc_bits",
+    Fault.CONFIG_MISMATCH: "it was compiled for another configuration",
+    Fault.WATCHDOG: "it ran far longer than its program should take",
+    Fault.HOST_ACCESS: "the host touched a memory while the core was busy",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunResult:
+    """What one sample gave.
+
+    Parameters
+    ----------
+    outputs : dict of int64 arrays, shape (C, H, W)
+        Levels of each output of the graph.
+    checksums : tuple of int
+        One for each COMPUTE, in program order: entry i belongs to ``program.layers[i]``.
+    cycles, busy, stall_drain, stall_walk : int
+        Counters of the run (`registers.Register`).
+    """
+
+    outputs: dict[str, NDArray[np.int64]]
+    checksums: tuple[int, ...]
+    cycles: int
+    busy: int
+    stall_drain: int
+    stall_walk: int
+
+
+class Driver:
+    """One core behind a transport.
+
+    Parameters
+    ----------
+    transport : Transport
+    config : AcceleratorConfig
+        The configuration that the core was generated from.
+    """
+
+    def __init__(self, transport: Transport, config: AcceleratorConfig) -> None:
+        self._transport = transport
+        self._config = config
+        self._program: Program | None = None
+        self._end = 0
+        self._limit = 0
+        self._levels: NDArray[np.int64] | None = None
+
+    async def load(self, program: Program) -> None:
+        """Check the core, fill its memories and clear its activations.
+
+        Raises
+        ------
+        ProgramMismatch
+            If the program was compiled for another configuration than the core's.
+        TransportError
+            If there is no core, or one of another version.
+        """
+        config = self._config
+        if program.config.digest != config.digest:
+            raise ProgramMismatch(f"the program was compiled for {_config_name(program.config.hash32)}, the core has "
+                                  f"{_config_name(config.hash32)}: compile the model for the core's configuration")
+        await self._check_core()
+        self._end, self._limit = _end_and_cycles(program)
+        self._levels = None
+        await self._write_register(Register.CONTROL, Control.CLEAR)
+        for region, words in program.memories.items():
+            if len(words):
+                await self._transport.write(region_address(config, region), to_burst(config, region, words))
+        # What earlier programs left would show in the checksums of lanes that no layer writes.
+        blank = np.zeros((config.act_words, region_beats(config, Region.ACTIVATIONS)), dtype=np.uint32)
+        await self._transport.write(region_address(config, Region.ACTIVATIONS), to_burst(config, Region.ACTIVATIONS, blank))
+        await self._write_register(Register.PROGRAM_CONFIG, program.config.hash32)
+        await self._write_register(Register.WATCHDOG, self._limit)
+        self._program = program
+
+    async def infer(self, levels: ArrayLike) -> RunResult:
+        """Run one sample.
+
+        Parameters
+        ----------
+        levels : array of int, shape (C, H, W)
+            Levels of the graph's input tensor.
+
+        Raises
+        ------
+        InputError
+            If the shape is wrong or a level does not fit the input's planes.
+        ProgramError
+            If the core stops with a fault; the message names cause, instruction and layer.
+        TransportError
+            If it does not stop.
+        """
+        program = self._loaded()
+        await self._write_input(levels)
+        counts = await self._run()
+        outputs = {name: await self.dump(program.layouts[name]) for name, _ in program.graph.outputs}
+        checksums: tuple[int, ...] = ()
+        if self._end:
+            address, count = window_span(self._config, Region.CHECKSUMS, 0, self._end)
+            checksums = tuple(int(value) for value in await self._transport.read(address, count))
+        return RunResult(outputs=outputs, checksums=checksums, cycles=counts.cycles, busy=counts.busy,
+                         stall_drain=counts.stall_drain, stall_walk=counts.stall_walk)
+
+    async def dump(self, layout: TensorLayout) -> NDArray[np.int64]:
+        """Levels of shape (C, H, W) that lie in activation memory where ``layout`` says."""
+        addresses = layout.addresses() % self._config.act_words
+        codes = np.zeros((self._config.act_words, layout.lanes), dtype=np.uint8)
+        for first, end in runs(addresses):
+            address, count = window_span(self._config, Region.ACTIVATIONS, first, end - first)
+            words = from_burst(self._config, Region.ACTIVATIONS, await self._transport.read(address, count))
+            codes[first:end] = unpack_codes(words, layout.lanes)
+        return layout.unpack(codes[addresses])
+
+    async def run_until(self, index: int) -> None:
+        """Run the last sample again up to and with instruction ``index``; :meth:`dump` then shows what it wrote.
+
+        Raises
+        ------
+        ValueError
+            If there is no such instruction, or no sample was run yet.
+        ProgramError, TransportError
+            As :meth:`infer` does.
+        """
+        program = self._loaded()
+        if not 0 <= index < self._end:
+            raise ValueError(f"index must be 0 to {self._end - 1}, not {index}")
+        if self._levels is None:
+            raise ValueError("run a sample first")
+        await self._write_input(self._levels)
+        following = region_address(self._config, Region.INSTRUCTIONS, (index + 1) * INSTRUCTION_WORDS)
+        await self._transport.write(following, np.array([Opcode.END], dtype=np.uint32))
+        try:
+            await self._run()
+        finally:
+            await self._transport.write(following, program.instructions[index + 1, :1])
+
+    def _loaded(self) -> Program:
+        if self._program is None:
+            raise ValueError("load a program first")
+        return self._program
+
+    async def _check_core(self) -> None:
+        magic, version, config = (int(v) for v in await self._transport.read(Register.MAGIC.offset, 3))
+        if magic != MAGIC:
+            raise TransportError(f"there is no narrows core: MAGIC reads 0x{magic:08x} instead of 0x{MAGIC:08x}")
+        if version != VERSION:
+            raise TransportError(f"the core has version {version} of the contract, this is version {VERSION}: "
+                                 f"generate the core again")
+        if config != self._config.hash32:
+            raise ProgramMismatch(f"the core was generated from {_config_name(config)}, not from "
+                                  f"{_config_name(self._config.hash32)}: name the core's own configuration")
+
+    async def _write_input(self, levels: ArrayLike) -> None:
+        program = self._loaded()
+        tensor = program.graph.tensors[program.graph.input.tensor]
+        levels = np.asarray(levels)
+        if levels.shape != tensor.shape or levels.dtype.kind not in "iu":
+            raise InputError(f"the input must be integer levels of shape {tensor.shape}, not {levels.dtype} of {levels.shape}")
+        layout = program.layouts[tensor.name]
+        addresses = layout.addresses() % self._config.act_words
+        try:
+            packed = layout.pack(levels)
+        except ValueError as error:
+            raise InputError(f"the input does not fit {tensor.format}: {error}") from error
+        codes = np.zeros((self._config.act_words, layout.lanes), dtype=np.uint8)
+        codes[addresses] = packed
+        for first, end in runs(addresses):
+            burst = to_burst(self._config, Region.ACTIVATIONS, pack_codes(codes[first:end]))
+            await self._transport.write(region_address(self._config, Region.ACTIVATIONS, first), burst)
+        self._levels = levels.astype(np.int64)
+
+    async def _run(self) -> CycleCount:
+        await self._write_register(Register.CONTROL, Control.START)
+        await self._transport.wait(self._limit + _WATCHDOG_SLACK)
+        words = await self._transport.read(_AFTER_RUN[0].offset, len(_AFTER_RUN))
+        values = {register: int(word) for register, word in zip(_AFTER_RUN, words, strict=True)}
+        status = values[Register.STATUS]
+        if status & Status.FAULT:
+            await self._write_register(Register.CONTROL, Control.CLEAR)
+            raise self._fault(status >> 8 & 0xFF, values[Register.FAULT_INDEX])
+        if not status & Status.DONE:
+            raise TransportError(f"the core did not finish: STATUS reads 0x{status:08x}")
+        return CycleCount(cycles=values[Register.CYCLES], busy=values[Register.BUSY],
+                          stall_drain=values[Register.STALL_DRAIN], stall_walk=values[Register.STALL_WALK])
+
+    def _fault(self, code: int, index: int) -> ProgramError:
+        if code not in Fault._value2member_map_:
+            return ProgramError(f"core stopped: unknown fault {code} at instruction {index}")
+        fault, program = Fault(code), self._loaded()
+        layer = program.layers[index] if index < len(program.layers) else ""
+        where = f"at instruction {index}" + (f" (layer {layer})" if layer else "")
+        kind = ProgramMismatch if fault is Fault.CONFIG_MISMATCH else ProgramError
+        return kind(f"core stopped: {fault.name} {where}: {_CURES.get(fault, 'reset the core')}")
+
+    async def _write_register(self, register: Register, value: int) -> None:
+        await self._transport.write(register.offset, np.array([value], dtype=np.uint32))
+
+
+def _config_name(hash32: int) -> str:
+    for name, preset in PRESETS.items():
+        if preset.hash32 == hash32:
+            return f"configuration {hash32:08x} (preset {name})"
+    return f"configuration {hash32:08x}"
+
+
+def _end_and_cycles(program: Program) -> tuple[int, int]:
+    """Index of the first END, and the watchdog's limit: several times what the program should take."""
+    total = CycleCount()
+    for index, words in enumerate(program.instructions):
+        opcode, fields = decode_instruction(words.tolist())
+        if opcode is Opcode.END:
+            return index, _WATCHDOG_FACTOR * total.cycles + _WATCHDOG_SLACK
+        if opcode is Opcode.COMPUTE:
+            blocks = program.blocks[fields["first_block"]:][: fields["block_count"]]
+            records = [BLOCK.decode(block.tolist()) for block in blocks]
+            steps = sum(record["groups"] * record["tap_count"] for record in records)
+            total += compute_cycles(program.config, fields, steps)
+    raise ProgramError("the program has no END: compile the model again")
