@@ -1,0 +1,1 @@
+"""Co-simulation: programs run on the generated Verilog, under Verilator or Icarus."""

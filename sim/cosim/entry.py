@@ -1,0 +1,36 @@
+"""The cocotb module: runs the job of the folder that NARROWS_JOB names against the simulated core."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import cocotb
+from cocotb.triggers import Timer
+
+from ...sw.errors import NarrowsError
+from .job import Job, JobResult, resolve, write_progress
+from .player import CosimTransport
+
+__all__ = ["run_job"]
+
+
+@cocotb.test()
+async def run_job(top: Any) -> None:
+    """Run the job and leave its result; an error meant for the user is a result, any other one a failed simulation."""
+    folder = Path(os.environ["NARROWS_JOB"])
+    job = Job.load(folder)
+    function = resolve(job.entry)
+    transport = CosimTransport(top)
+    await Timer(1, "ns")  # past the changes that initial values make
+    started = time.perf_counter()
+    try:
+        arrays, values = await function(transport, job, lambda done, total: write_progress(folder, done, total))
+    except NarrowsError as error:
+        result = JobResult(error=error)
+    else:
+        wall = time.perf_counter() - started
+        result = JobResult(arrays=arrays, values=values, sim_cycles=transport.cycles, wall_seconds=wall)
+    result.save(folder)

