@@ -87,14 +87,13 @@ def run_program(
     """
     result = simulate(
         verilog, _ENTRY, arrays={"levels": np.asarray(levels, dtype=np.int64)}, values={"dump_layers": dump_layers},
-        files=lambda folder: program.save(folder / "program.nrw"), simulator=simulator, work_folder=work_folder, waves=waves,
-        progress=progress,
+        files=lambda folder: program.save(folder / "program.nrw"), simulator=simulator, work_folder=work_folder,
+        waves=waves, progress=progress,
     )
     arrays = result.arrays
     return CosimResult(
         outputs=_group(arrays, "output"), dumps=_group(arrays, "dump"), checksums=arrays["checksums"],
-        cycles=arrays["cycles"], busy=arrays["busy"], stall_drain=arrays["stall_drain"], stall_walk=arrays["stall_walk"],
-        sim_cycles=result.sim_cycles, wall_seconds=result.wall_seconds,
+        **{name: arrays[name] for name in _COUNTERS}, sim_cycles=result.sim_cycles, wall_seconds=result.wall_seconds,
     )
 
 
@@ -112,9 +111,12 @@ async def infer(transport: Transport, job: Job, progress: Progress) -> tuple[dic
                 await driver.run_until(index)
                 dumps[name].append(await driver.dump(program.layouts[name]))
         progress(number + 1, len(job.arrays["levels"]))
-    arrays: dict[str, NDArray[Any]] = {name: np.array([getattr(result, name) for result in results]) for name in _COUNTERS}
+    arrays: dict[str, NDArray[Any]] = {
+        name: np.array([getattr(result, name) for result in results], dtype=np.int64) for name in _COUNTERS
+    }
     arrays["checksums"] = np.array([result.checksums for result in results], dtype=np.uint32)
-    arrays |= {f"output {name}": np.array([result.outputs[name] for result in results]) for name, _ in program.graph.outputs}
+    for name, _ in program.graph.outputs:
+        arrays[f"output {name}"] = np.array([result.outputs[name] for result in results])
     return arrays | {f"dump {name}": np.array(tensors) for name, tensors in dumps.items() if tensors}, {}
 
 

@@ -59,8 +59,10 @@ class JobResult:
 
     def save(self, folder: Path) -> None:
         """Write the result to the job's folder."""
-        error = None if self.error is None else [type(self.error).__module__, type(self.error).__qualname__, str(self.error)]
-        header = {"values": dict(self.values), "sim_cycles": self.sim_cycles, "wall_seconds": self.wall_seconds, "error": error}
+        kind = type(self.error)
+        error = None if self.error is None else [kind.__module__, kind.__qualname__, str(self.error)]
+        header = {"values": dict(self.values), "error": error,
+                  "sim_cycles": self.sim_cycles, "wall_seconds": self.wall_seconds}
         _save(folder / "result", self.arrays, header)
 
     @classmethod

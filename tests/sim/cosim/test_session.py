@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from narrows.sim.cosim.errors import SimulationError
+from narrows.sim.cosim.job import JobResult
 from narrows.sim.cosim.session import simulate
 from narrows.sw.errors import InputError, ToolMissing
 from narrows.sw.runtime import TransportError
@@ -17,13 +19,18 @@ STANDIN = (HERE / "standin.v").read_text(encoding="utf-8")
 
 SIMULATORS = [
     "verilator",
-    pytest.param("icarus", marks=pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus Verilog is not installed")),
+    pytest.param("icarus", marks=pytest.mark.skipif(shutil.which("iverilog") is None, reason="needs Icarus Verilog")),
 ]
 
 
 @pytest.fixture(autouse=True)
 def _jobs_importable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(HERE))
+
+
+def echo(verilog: str, *, delay: int = 3, timeout: int = 99, **options: Any) -> JobResult:
+    values = {"chunk": 3, "delay": delay, "timeout": timeout}
+    return simulate(verilog, "standin_jobs:echo", arrays={"data": np.arange(3)}, values=values, **options)
 
 
 @pytest.mark.parametrize("simulator", SIMULATORS)
@@ -40,8 +47,8 @@ def test_words_written_are_the_words_read(simulator: str, chunk: int) -> None:
 
 
 def test_a_wait_ends_at_its_limit() -> None:
-    with pytest.raises(TransportError, match=r"no interrupt from the core by cycle \d+: a run takes longer than its time limit"):
-        simulate(STANDIN, "standin_jobs:echo", arrays={"data": np.arange(3)}, values={"chunk": 3, "delay": 3000, "timeout": 1000})
+    with pytest.raises(TransportError, match=r"no interrupt from the core by cycle \d+: a run exceeds its time limit"):
+        echo(STANDIN, delay=3000, timeout=1000)
 
 
 def test_a_refused_access_is_named() -> None:
@@ -53,40 +60,38 @@ def test_a_dead_bus_is_noticed() -> None:
     dead = STANDIN.replace("wire read = s_axil_arvalid", "wire read = 1'b0")
     assert dead != STANDIN
     with pytest.raises(TransportError, match="the core stopped answering on its bus"):
-        simulate(dead, "standin_jobs:echo", arrays={"data": np.arange(3)}, values={"chunk": 3, "delay": 3, "timeout": 99})
+        echo(dead)
 
 
 def test_an_error_for_the_user_keeps_its_class_and_message() -> None:
-    with pytest.raises(InputError, match="^the input is no good$"):
+    with pytest.raises(InputError, match=r"^the input is no good$"):
         simulate(STANDIN, "standin_jobs:complains")
 
 
 def test_any_other_error_names_the_log(tmp_path: Path) -> None:
-    with pytest.raises(SimulationError, match="simulator.log"):
+    with pytest.raises(SimulationError, match=r"simulator\.log$"):
         simulate(STANDIN, "standin_jobs:broken", work_folder=tmp_path)
     assert "boom" in (tmp_path / "simulator.log").read_text(encoding="utf-8")
 
 
 def test_a_core_that_does_not_build_names_the_log(tmp_path: Path) -> None:
-    with pytest.raises(SimulationError, match="verilator cannot build the core: .*build.log"):
-        simulate("module narrows_core (input nonsense); endmodule module", "standin_jobs:complains", work_folder=tmp_path)
+    with pytest.raises(SimulationError, match=r"verilator cannot build the core: .*build\.log$"):
+        simulate("module narrows_core (input x); endmodule module", "standin_jobs:complains", work_folder=tmp_path)
 
 
 def test_no_progress_for_too_long_ends_the_simulation(tmp_path: Path) -> None:
     with pytest.raises(SimulationError, match="no progress for 0 seconds"):
-        simulate(STANDIN, "standin_jobs:echo", arrays={"data": np.arange(3)}, wall_limit=0.2, work_folder=tmp_path,
-                 values={"chunk": 3, "delay": 1 << 31, "timeout": (1 << 32) - 1})
+        echo(STANDIN, delay=1 << 31, timeout=(1 << 32) - 1, wall_limit=0.2, work_folder=tmp_path)
 
 
 def test_a_waveform_is_left_in_the_work_folder(tmp_path: Path) -> None:
-    simulate(STANDIN, "standin_jobs:echo", arrays={"data": np.arange(3)}, values={"chunk": 3, "delay": 3, "timeout": 99},
-             work_folder=tmp_path, waves=True)
+    echo(STANDIN, work_folder=tmp_path, waves=True)
     assert (tmp_path / "dump.vcd").stat().st_size > 1000
 
 
 def test_missing_tools_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(ToolMissing, match="Verilator needs a C\\+\\+ compiler and make and perl"):
+    with pytest.raises(ToolMissing, match=r"Verilator needs a C\+\+ compiler and make and perl"):
         simulate(STANDIN, "standin_jobs:complains")
     with pytest.raises(ToolMissing, match="Icarus Verilog is not installed"):
         simulate(STANDIN, "standin_jobs:complains", simulator="icarus")
