@@ -1,0 +1,71 @@
+"""MacArray: rows x columns dot products with their accumulators."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from .dot import DotProduct, add_or_subtract
+from .spec.config import CODE_BITS, AcceleratorConfig
+
+__all__ = ["STEP_FLAGS", "MacArray"]
+
+
+STEP_FLAGS = data.StructLayout({
+    "valid": 1,  # a step at all
+    "first": 1,  # start a new sum
+    "shift": 1,  # weigh what was summed so far by one digit more
+    "last": 1,  # the sum is complete
+})
+"""What a step asks of the accumulators."""
+
+
+class MacArray(wiring.Component):
+    """Output-stationary array: every step adds one dot product to each accumulator, modulo ``2**acc_bits``.
+
+    Row r, column c computes ``sum_l level(x[r][l]) * level(w[c][l])``. ``sums`` holds all finished sums while ``done`` is
+    high, `latency` cycles after the operands of the step flagged ``last``; it changes in the next cycle. No stall.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+    """
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        self._config = config
+        super().__init__({
+            "x": In(data.ArrayLayout(data.ArrayLayout(CODE_BITS, config.lanes), config.rows)),
+            "w": In(data.ArrayLayout(data.ArrayLayout(CODE_BITS, config.lanes), config.columns)),
+            "flags": In(STEP_FLAGS),
+            "sums": Out(data.ArrayLayout(data.ArrayLayout(config.acc_bits, config.columns), config.rows)),
+            "done": Out(1),
+        })
+
+    @property
+    def latency(self) -> int:
+        """Cycles from the operands of the last step to ``done``."""
+        return DotProduct.stages(self._config) + 1
+
+    def elaborate(self, platform: object) -> Module:
+        """Build the dot products, delay the flags alongside, accumulate."""
+        m = Module()
+        config = self._config
+        width = config.acc_bits
+
+        flags = self.flags
+        for stage in range(DotProduct.stages(config)):
+            delayed = Signal(STEP_FLAGS, name=f"flags{stage}")
+            m.d.sync += delayed.eq(flags)
+            flags = delayed
+        m.d.sync += self.done.eq(flags.valid & flags.last)
+
+        for row in range(config.rows):
+            for column in range(config.columns):
+                m.submodules[f"dot{row}_{column}"] = dot = DotProduct(config)
+                sum_ = Signal(width, name=f"sum{row}_{column}")
+                start = Mux(flags.first, 0, Mux(flags.shift, sum_ << config.digit_shift, sum_))[:width]
+                m.d.comb += [dot.x.eq(self.x[row]), dot.w.eq(self.w[column]), self.sums[row][column].eq(sum_)]
+                with m.If(flags.valid):
+                    m.d.sync += sum_.eq(add_or_subtract(start, dot.total, dot.negative, width))
+        return m

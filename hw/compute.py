@@ -1,0 +1,122 @@
+"""ComputeUnit: everything that works on one COMPUTE, from pixel walker to output writer."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out, connect
+
+from .array import MacArray
+from .drain import Drain
+from .max_pool import MaxPool
+from .operands import OperandFetch
+from .records import record_layout
+from .spec.checksum import CHECKSUM_BITS
+from .spec.config import AcceleratorConfig
+from .spec.isa import BLOCK, COMPUTE, TAP, Mode
+from .stepper import Stepper
+from .walker import PixelWalker
+from .writer import OutputWriter
+
+__all__ = ["ComputeUnit"]
+
+
+class ComputeUnit(wiring.Component):
+    """Executes ``fields`` while ``run`` is high; ``finished`` rises when the last word has been written.
+
+    The memory ports have the latencies of `ProgramMemory` and `ActivationMemory`. ``step`` pulses for each step fed to the
+    array or the max-pool unit, the stalls for each cycle lost to their cause.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+    """
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        self._config = config
+        self.stepper = Stepper(config)
+        self.operands = OperandFetch(config)
+        self.drain = Drain(config)
+        super().__init__({
+            "run": In(1),
+            "fields": In(record_layout(COMPUTE)),
+            "finished": Out(1),
+            "checksum": Out(2 * CHECKSUM_BITS),
+            "step": Out(1),
+            "stall_drain": Out(1),
+            "stall_walk": Out(1),
+            "block_address": Out(self.stepper.block_address.shape()),
+            "block": In(record_layout(BLOCK)),
+            "tap_address": Out(self.operands.tap_address.shape()),
+            "tap": In(record_layout(TAP)),
+            "weight_address": Out(self.operands.weight_address.shape()),
+            "weight_word": In(config.weight_word_bits),
+            "param_address": Out(self.drain.param_address.shape()),
+            "param_word": In(config.param_word_bits),
+            "act_address": Out(config.act_address_bits),
+            "act_words": In(data.ArrayLayout(config.act_word_bits, config.rows)),
+            "act_write_address": Out(config.act_address_bits),
+            "act_write_data": Out(config.act_word_bits),
+            "act_write_enable": Out(config.granules),
+        })
+
+    def elaborate(self, platform: object) -> Module:
+        """Connect the units; know when the last tile is out."""
+        m = Module()
+        config, fields = self._config, self.fields
+        m.submodules.walker = walker = PixelWalker(config)
+        m.submodules.stepper = stepper = self.stepper
+        m.submodules.operands = operands = self.operands
+        m.submodules.array = array = MacArray(config)
+        m.submodules.drain = drain = self.drain
+        m.submodules.max_pool = max_pool = MaxPool(config)
+        m.submodules.writer = writer = OutputWriter(config)
+        is_max = Signal()
+        m.d.comb += is_max.eq(fields.mode == Mode.MAX)
+
+        connect(m, walker.groups, stepper.groups)
+        drain_cycles = Signal.like(stepper.drain_cycles)
+        rows = fields.rows[:config.rows.bit_length()]
+        planes = fields.planes
+        m.d.sync += drain_cycles.eq(Mux(is_max, planes, rows * (planes * config.tile_granules)))
+        m.d.comb += [
+            walker.run.eq(self.run), walker.height.eq(fields.out_height), walker.width.eq(fields.out_width),
+            walker.rows.eq(rows), walker.wrap.eq(fields.wrap),
+            stepper.run.eq(self.run), stepper.fields.eq(fields), stepper.drain_cycles.eq(drain_cycles),
+            self.block_address.eq(stepper.block_address), stepper.block.eq(self.block),
+            operands.step.eq(stepper.step), operands.group.eq(walker.groups.payload),
+            self.tap_address.eq(operands.tap_address), operands.tap.eq(self.tap),
+            self.act_address.eq(operands.act_address), operands.act_words.eq(self.act_words),
+            self.weight_address.eq(operands.weight_address), operands.weight_word.eq(self.weight_word),
+            array.x.eq(operands.x), array.w.eq(operands.w),
+        ]
+
+        # the pixel count travels with the flags as far as the drain
+        count = operands.count
+        for stage in range(array.latency):
+            count, previous = Signal.like(operands.count, name=f"count{stage}"), count
+            m.d.sync += count.eq(previous)
+        m.d.comb += [
+            array.flags.eq(operands.flags), array.flags.valid.eq(operands.flags.valid & ~is_max),
+            drain.run.eq(self.run), drain.fields.eq(fields), drain.sums.eq(array.sums), drain.done.eq(array.done),
+            drain.count.eq(count), self.param_address.eq(drain.param_address), drain.param_word.eq(self.param_word),
+            max_pool.run.eq(self.run), max_pool.planes.eq(planes), max_pool.word.eq(operands.x[0]),
+            max_pool.word_valid.eq(operands.row0_valid),
+            max_pool.flags.eq(operands.flags), max_pool.flags.valid.eq(operands.flags.valid & is_max),
+            writer.run.eq(self.run), writer.fields.eq(fields), writer.whole_words.eq(is_max),
+            writer.granule.eq(drain.granule), writer.word.eq(max_pool.result),
+            writer.flags.eq(Mux(is_max, max_pool.result_flags, drain.flags)),
+            self.act_write_address.eq(writer.address), self.act_write_data.eq(writer.data),
+            self.act_write_enable.eq(writer.enable), self.checksum.eq(writer.checksum),
+            self.step.eq(stepper.step.flags.valid),
+            self.stall_drain.eq(stepper.stall_drain), self.stall_walk.eq(stepper.stall_walk),
+        ]
+
+        tiles_open = Signal(8)
+        opened = stepper.step.flags.valid & stepper.step.flags.last
+        with m.If(~self.run):
+            m.d.sync += tiles_open.eq(0)
+        with m.Else():
+            m.d.sync += tiles_open.eq(tiles_open + opened - writer.tile_done)
+        m.d.comb += self.finished.eq(stepper.finished & (tiles_open == 0))
+        return m

@@ -1,0 +1,125 @@
+"""Drain: shadow accumulators, R rescalers and encoders; finished sums leave as granules of codes."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Cat, Module, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from .encoder import Encoder
+from .program_memory import ProgramMemory
+from .records import record_layout
+from .rescaler import Rescaler
+from .spec.config import CODE_BITS, AcceleratorConfig
+from .spec.isa import COMPUTE
+
+__all__ = ["Drain", "write_flags_layout"]
+
+
+def write_flags_layout() -> data.StructLayout:
+    """Where a written word stands in its tile."""
+    return data.StructLayout({
+        "valid": 1,
+        "pixel_planes": 1,  # the last plane of its granule
+        "row": 1,  # the last write of its pixel
+        "tile": 1,  # the last write of its tile
+    })
+
+
+class Drain(wiring.Component):
+    """Rescales and encodes the sums of a tile: one granule of one digit plane a cycle.
+
+    ``sums`` are captured in the cycle in which ``done`` is high, with ``count``, the pixels to drain. A tile then takes
+    ``count * tile_granules * planes`` cycles; ``done`` must not come again before its last one. ``granule`` is valid
+    while ``flags.valid`` is high; the first comes `LATENCY` cycles after ``done``. Starts over when ``run`` falls.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+    """
+
+    LATENCY = 1 + ProgramMemory.READ_CYCLES + Rescaler.LATENCY + Encoder.LATENCY
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        self._config = config
+        super().__init__({
+            "run": In(1),
+            "fields": In(record_layout(COMPUTE)),
+            "sums": In(data.ArrayLayout(data.ArrayLayout(config.acc_bits, config.columns), config.rows)),
+            "done": In(1),
+            "count": In(config.rows.bit_length()),
+            "param_address": Out(max(1, (config.param_words - 1).bit_length())),
+            "param_word": In(config.param_word_bits),
+            "granule": Out(config.rescalers * CODE_BITS),
+            "flags": Out(write_flags_layout()),
+        })
+
+    def elaborate(self, platform: object) -> Module:
+        """Sequence the granules of a tile, then rescale and encode them."""
+        m = Module()
+        config, fields = self._config, self.fields
+        granule_bits = config.rescalers * config.acc_bits
+
+        shadow = Signal(config.rows * config.columns * config.acc_bits)
+        busy = Signal()
+        rows_left = Signal(config.rows.bit_length())
+        granule_index = Signal(range(config.tile_granules)) if config.tile_granules > 1 else Signal(1)
+        plane = Signal(3)
+        tiles_left = Signal.like(fields.column_groups)
+        tile_params = Signal.like(self.param_address)
+        started = Signal()
+
+        plane_end, row_end, tile_end = Signal(), Signal(), Signal()
+        m.d.comb += [
+            plane_end.eq(plane == fields.planes - 1),
+            row_end.eq(plane_end & (granule_index == config.tile_granules - 1)),
+            tile_end.eq(row_end & (rows_left == 0)),
+            self.param_address.eq(tile_params + granule_index),
+        ]
+        with m.If(~self.run):
+            m.d.sync += [busy.eq(0), started.eq(0)]
+        with m.Elif(~started):
+            m.d.sync += [started.eq(1), tiles_left.eq(fields.column_groups - 1), tile_params.eq(fields.param_base)]
+        with m.Else():
+            with m.If(busy):
+                m.d.sync += plane.eq(plane + 1)
+                with m.If(plane_end):
+                    m.d.sync += [plane.eq(0), granule_index.eq(granule_index + 1), shadow.eq(shadow >> granule_bits)]
+                with m.If(row_end):
+                    m.d.sync += [granule_index.eq(0), rows_left.eq(rows_left - 1)]
+                with m.If(tile_end):
+                    m.d.sync += [busy.eq(0), tiles_left.eq(tiles_left - 1), tile_params.eq(tile_params + config.tile_granules)]
+                    with m.If(tiles_left == 0):
+                        m.d.sync += [tiles_left.eq(fields.column_groups - 1), tile_params.eq(fields.param_base)]
+            with m.If(self.done):
+                m.d.sync += [
+                    busy.eq(1), shadow.eq(Cat(self.sums)), rows_left.eq(self.count - 1), granule_index.eq(0), plane.eq(0),
+                ]
+
+        accs = Signal(granule_bits)
+        m.d.sync += accs.eq(shadow[:granule_bits])
+        flags = Signal(write_flags_layout())
+        m.d.comb += [flags.valid.eq(busy), flags.pixel_planes.eq(plane_end), flags.row.eq(row_end), flags.tile.eq(tile_end)]
+        delayed_plane = plane
+        for stage in range(1 + Rescaler.LATENCY):
+            delayed_plane, previous = Signal.like(plane, name=f"plane{stage}"), delayed_plane
+            m.d.sync += delayed_plane.eq(previous)
+        for stage in range(self.LATENCY - 1):
+            delayed = Signal(write_flags_layout(), name=f"flags{stage}")
+            m.d.sync += delayed.eq(flags)
+            flags = delayed
+        m.d.comb += self.flags.eq(flags)
+
+        for index in range(config.rescalers):
+            m.submodules[f"rescaler{index}"] = rescaler = Rescaler(config)
+            m.submodules[f"encoder{index}"] = encoder = Encoder(config)
+            param = self.param_word[index * config.param_bits:(index + 1) * config.param_bits]
+            m.d.comb += [
+                rescaler.acc.eq(accs[index * config.acc_bits:(index + 1) * config.acc_bits]),
+                Cat(rescaler.bias, rescaler.multiplicand_low, rescaler.shift).eq(param),
+                rescaler.zero.eq(fields.zero), rescaler.low.eq(fields.clamp_low), rescaler.high.eq(fields.clamp_high),
+                encoder.half_units.eq(rescaler.half_units), encoder.plane.eq(delayed_plane),
+                encoder.dybit.eq(fields.dybit), encoder.width.eq(fields.width), encoder.planes.eq(fields.planes),
+                self.granule[index * CODE_BITS:(index + 1) * CODE_BITS].eq(encoder.code),
+            ]
+        return m

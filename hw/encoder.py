@@ -1,0 +1,105 @@
+"""Encoder: half units to the nearest level, and a level to the native code of one digit plane."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from .rescaler import Rescaler
+from .spec.config import CODE_BITS, AcceleratorConfig
+from .spec.digits import MAX_PLANES, NATIVE
+
+__all__ = ["Encoder", "dybit_widths"]
+
+
+def dybit_widths(config: AcceleratorConfig) -> int:
+    """Largest DyBit magnitude width whose levels all fit the core's output levels."""
+    width = 1
+    while 1 << (2 * width) <= config.level_max:
+        width += 1
+    return width
+
+
+class Encoder(wiring.Component):
+    """Nearest level of a value in half units, ties toward +infinity, as the native code of digit plane ``plane``.
+
+    ``half_units`` must already lie between twice the lowest and twice the highest wanted level. Fully pipelined: `LATENCY` cycles from
+    ``half_units`` and ``plane`` to ``code``; ``dybit``, ``width`` and ``planes`` must be stable.
+
+    The DyBit levels between ``2**(w-2+i)`` and ``2**(w-1+i)`` are ``2**(2*i-1)`` apart (``i >= 1``; below them the step is 1), so the nearest
+    is found by adding half a step and clearing what is below a step.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+    """
+
+    LATENCY = 2
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        self._config = config
+        super().__init__({
+            "half_units": In(Rescaler.half_units_shape(config)),
+            "plane": In(range(MAX_PLANES)),
+            "dybit": In(1),
+            "width": In(4),
+            "planes": In(3),
+            "code": Out(CODE_BITS),
+        })
+
+    def elaborate(self, platform: object) -> Module:
+        """Round, register, then pick and recode the digit, register."""
+        m = Module()
+        bits = self._config.level_bits  # of twice a level's magnitude
+        negative = self.half_units[-1]
+        magnitude = Signal(bits)
+        m.d.comb += magnitude.eq(Mux(negative, ~self.half_units, self.half_units))
+
+        # half a step in half units is a step in units: 1 << step_log2, which the segment decides
+        step_log2 = Signal(range(bits))
+        with m.If(self.dybit), m.Switch(self.width):
+            for width in range(1, dybit_widths(self._config) + 1):
+                with m.Case(width):
+                    for segment in range(1, width + 1):
+                        with m.If(magnitude[width - 1 + segment:].any()):
+                            m.d.comb += step_log2.eq(2 * segment - 1)
+        step = Signal(bits)
+        m.d.comb += step.eq(Const(1) << step_log2)
+        rounded = Signal(bits + 1)
+        level = Signal(bits - 1)
+        keep = Signal(bits + 1)
+        m.d.comb += [
+            rounded.eq(magnitude + step),
+            keep.eq(~((step << 1) - 1)),
+        ]
+        negative_1 = Signal()
+        plane_1 = Signal.like(self.plane)
+        m.d.sync += [level.eq((rounded & keep) >> 1), negative_1.eq(negative), plane_1.eq(self.plane)]
+
+        digit = Signal(CODE_BITS - 1)
+        opposed = Signal()
+        with m.If(self.planes == 1):
+            with m.If(level <= 4):
+                m.d.comb += digit.eq(level)
+            for code, value in enumerate(NATIVE.magnitudes):
+                if value > 4:
+                    with m.Elif(level == value):
+                        m.d.comb += digit.eq(code)
+        with m.Else():
+            padded = Cat(Const(0, 1), level, Const(0, 3 * MAX_PLANES))
+            window = Signal(4)
+            with m.Switch(plane_1):
+                for plane in range(self._config.planes):
+                    with m.Case(plane):
+                        m.d.comb += window.eq(padded[3 * plane:3 * plane + 4])
+            # the recoded digit: three bits, plus the bit below, minus eight times the highest unless nothing stands above
+            top = plane_1 + 1 == self.planes
+            plain = Signal(4)
+            m.d.comb += plain.eq(window[1:4] + window[0])
+            with m.If(window[3] & ~top):
+                m.d.comb += [digit.eq(8 - plain), opposed.eq(1)]
+            with m.Else():
+                m.d.comb += digit.eq(plain)
+        m.d.sync += self.code.eq(Cat(digit, (negative_1 ^ opposed) & digit.any()))
+        return m

@@ -1,0 +1,70 @@
+"""Rescaler: accumulator, bias and a narrow multiplicand to a level in half units, clamped (one rounding later)."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Module, Mux, Shape, Signal, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from .spec.config import AcceleratorConfig
+
+__all__ = ["Rescaler"]
+
+
+class Rescaler(wiring.Component):
+    """``h = clamp(((acc + bias) * m >> (s - 1)) + 2*Z, 2*low, 2*high)``: twice the result, with one guard bit.
+
+    ``m`` is ``2**(k-1) + multiplicand_low``: its top bit is implicit. Fully pipelined: one value a cycle, `LATENCY` cycles
+    from the inputs to ``half_units``; ``zero``, ``low`` and ``high`` must be stable.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+    """
+
+    LATENCY = 4
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        self._config = config
+        level = signed(config.level_bits)
+        super().__init__({
+            "acc": In(signed(config.acc_bits)),
+            "bias": In(signed(config.bias_width)),
+            "multiplicand_low": In(config.rescale_bits - 1),
+            "shift": In(config.shift_bits),
+            "zero": In(level),
+            "low": In(level),
+            "high": In(level),
+            "half_units": Out(self.half_units_shape(config)),
+        })
+
+    @staticmethod
+    def half_units_shape(config: AcceleratorConfig) -> Shape:
+        """Shape of ``half_units``: twice a level."""
+        return signed(config.level_bits + 1)
+
+    def elaborate(self, platform: object) -> Module:
+        """Add, multiply, shift with saturation, add the zero level and clamp: a register after each."""
+        m = Module()
+        config = self._config
+
+        total = Signal(signed(config.sum_bits))
+        low_1 = Signal.like(self.multiplicand_low)
+        shift_1, shift_2 = Signal.like(self.shift), Signal.like(self.shift)
+        m.d.sync += [total.eq(self.acc + self.bias), low_1.eq(self.multiplicand_low), shift_1.eq(self.shift)]
+
+        value = Signal(signed(config.value_bits))
+        m.d.sync += [value.eq((total << (config.rescale_bits - 1)) + total * low_1), shift_2.eq(shift_1)]
+
+        # beyond this width every result is clamped, whatever the zero level adds
+        limit = 1 << (config.level_bits + 1)
+        shifted = Signal(signed(config.value_bits + 1))
+        saturated = Signal(signed(config.level_bits + 2))
+        m.d.comb += shifted.eq((value << 1) >> shift_2)
+        m.d.sync += saturated.eq(Mux(shifted >= limit, limit - 1, Mux(shifted < -limit, -limit, shifted)))
+
+        result = Signal(signed(config.level_bits + 3))
+        m.d.comb += result.eq(saturated + (self.zero << 1))
+        low, high = self.low << 1, self.high << 1
+        m.d.sync += self.half_units.eq(Mux(result < low, low, Mux(result > high, high, result)))
+        return m

@@ -1,0 +1,58 @@
+"""Scratchpad: one on-chip memory with a read port, and a write port with an enable for each granule."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Module
+from amaranth.lib import memory, wiring
+from amaranth.lib.wiring import In, Out
+
+__all__ = ["Scratchpad"]
+
+
+class Scratchpad(wiring.Component):
+    """A synchronous memory that synthesis maps to block RAM.
+
+    ``read_data`` shows the word of ``read_address`` one cycle later (`READ_CYCLES`). Each set bit of ``write_enable`` stores that
+    granule of ``write_data`` at the clock edge. Reading a word in the cycle in which it is written gives an
+    undefined result; the contract rules that out. All words are zero at power-up.
+
+    Parameters
+    ----------
+    depth : int
+        Words.
+    width : int
+        Bits of a word.
+    granule : int
+        Bits behind one write enable; divides ``width``.
+    """
+
+    READ_CYCLES = 1
+
+    def __init__(self, *, depth: int, width: int, granule: int) -> None:
+        if width % granule:
+            raise ValueError(f"granule must divide the width of {width} bits, not {granule!r}")
+        self._depth, self._width, self._granule = depth, width, granule
+        address_bits = max(1, (depth - 1).bit_length())
+        super().__init__({
+            "read_address": In(address_bits),
+            "read_data": Out(width),
+            "write_address": In(address_bits),
+            "write_data": In(width),
+            "write_enable": In(width // granule),
+        })
+
+    def elaborate(self, platform: object) -> Module:
+        """Wire the ports to one `amaranth.lib.memory.Memory`."""
+        m = Module()
+        m.submodules.words = words = memory.Memory(shape=self._width, depth=self._depth, init=[])
+        read = words.read_port(domain="sync")
+        write = words.write_port(granularity=self._granule)
+        m.d.comb += [
+            read.en.eq(1),
+            read.addr.eq(self.read_address),
+            self.read_data.eq(read.data),
+            write.addr.eq(self.write_address),
+            write.data.eq(self.write_data),
+            write.en.eq(self.write_enable),
+        ]
+        return m

@@ -1,0 +1,174 @@
+"""Integer semantics of the operators, in plain numpy: leaf functions that golden model and calibration share."""
+
+from __future__ import annotations
+
+import functools
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .formats import Format
+
+__all__ = ["SegmentLike", "accumulate", "max_pool", "output_size", "rescale"]
+
+_CHUNK_VALUES = 1 << 20  # values of one im2col matrix: what a core's cache holds
+_FLOAT32_EXACT, _FLOAT64_EXACT = 1 << 24, 1 << 53
+
+
+class SegmentLike(Protocol):
+    """What :func:`accumulate` reads of a segment (`sw/quantised.py`)."""
+
+    @property
+    def weights(self) -> NDArray[np.int64]: ...
+    @property
+    def depthwise(self) -> bool: ...
+    @property
+    def stride(self) -> tuple[int, int]: ...
+    @property
+    def pads(self) -> tuple[int, int, int, int]: ...
+    @property
+    def dilation(self) -> tuple[int, int]: ...
+
+
+def output_size(size: int, kernel: int, stride: int, padding: int, dilation: int) -> int:
+    """Output lines or columns of a window that moves over ``size`` plus ``padding`` (both sides together)."""
+    return (size + padding - dilation * (kernel - 1) - 1) // stride + 1
+
+
+def accumulate(levels: ArrayLike, zero: int, segment: SegmentLike) -> NDArray[np.int64]:
+    """Exact sums of one segment: convolution of levels with weight levels; padding reads as the zero level.
+
+    Parameters
+    ----------
+    levels : array of int, shape (N, C, H, W)
+    zero : int
+        Zero level of the source.
+    segment : SegmentLike
+        Weights of shape (O, C, kH, kW), or (C, 1, kH, kW) when depthwise.
+
+    Returns
+    -------
+    array of int64, shape (N, O, OH, OW)
+
+    Raises
+    ------
+    ValueError
+        If the channels do not match, or a sum could pass 2**53.
+    """
+    levels, weights = np.asarray(levels), np.asarray(segment.weights, dtype=np.int64)
+    samples, channels = levels.shape[:2]
+    expected = weights.shape[0] if segment.depthwise else weights.shape[1]
+    if channels != expected:
+        raise ValueError(f"the segment's weights are for {expected} channels, its source has {channels}")
+    largest = max(int(levels.max(initial=zero)), -int(levels.min(initial=zero)), abs(zero), 1)
+    bound = largest * int(np.abs(weights).reshape(len(weights), -1).sum(axis=1).max(initial=0))
+    if bound >= _FLOAT64_EXACT:
+        raise ValueError(f"sums up to {bound} cannot be computed exactly")
+    # BLAS is exact on integers as long as no partial sum leaves the mantissa.
+    dtype = np.float32 if bound < _FLOAT32_EXACT else np.float64
+    per_sample = max(1, weights[0].size * channels // weights.shape[1] * levels.shape[2] * levels.shape[3])
+    chunk = max(1, _CHUNK_VALUES // per_sample)
+    parts = [_convolve(levels[first : first + chunk].astype(dtype), zero, weights.astype(dtype), segment)
+             for first in range(0, max(samples, 1), chunk)]
+    return np.concatenate(parts)
+
+
+def _convolve(levels: NDArray[np.floating], zero: int, weights: NDArray[np.floating], segment: SegmentLike) -> NDArray[np.int64]:
+    top, left, bottom, right = segment.pads
+    samples, channels, height, width = levels.shape
+    kernel_h, kernel_w = weights.shape[2:]
+    out_h = output_size(height, kernel_h, segment.stride[0], top + bottom, segment.dilation[0])
+    out_w = output_size(width, kernel_w, segment.stride[1], left + right, segment.dilation[1])
+    padded = np.full((channels, samples, height + top + bottom, width + left + right), zero, dtype=levels.dtype)
+    padded[:, :, top : top + height, left : left + width] = levels.transpose(1, 0, 2, 3)
+
+    patches = np.empty((kernel_h, kernel_w, channels, samples, out_h, out_w), dtype=levels.dtype)
+    for y in range(kernel_h):
+        for x in range(kernel_w):
+            lines, columns = (slice(at * step, at * step + (count - 1) * stride + 1, stride) for at, step, count, stride in (
+                (y, segment.dilation[0], out_h, segment.stride[0]), (x, segment.dilation[1], out_w, segment.stride[1])))
+            patches[y, x] = padded[:, :, lines, columns]
+    if segment.depthwise:
+        sums = np.einsum("cyx,yxcp->cp", weights[:, 0], patches.reshape(kernel_h, kernel_w, channels, -1))
+    else:
+        sums = weights.transpose(0, 2, 3, 1).reshape(len(weights), -1) @ patches.reshape(kernel_h * kernel_w * channels, -1)
+    return sums.reshape(-1, samples, out_h, out_w).transpose(1, 0, 2, 3).astype(np.int64)
+
+
+def rescale(
+    acc: ArrayLike, bias: ArrayLike, multiplicand: ArrayLike, shift: ArrayLike, *,
+    zero: int, fmt: Format, low: int, high: int,
+) -> NDArray[np.int64]:
+    """Output levels ``nearest((acc + bias) * multiplicand / 2**shift + zero)``, ties toward +infinity, clamped.
+
+    One rounding, by comparing ``h = floor(2 * v / 2**shift) + 2 * zero`` with the sums of neighbouring levels.
+
+    Parameters
+    ----------
+    acc : array of int, shape (N, O, ...)
+        Final sums.
+    bias, multiplicand, shift : arrays of int, shape (O,)
+    zero, low, high : int
+        Zero level and clamp of the output, levels of ``fmt``.
+    fmt : Format
+
+    Returns
+    -------
+    array of int64, shape of ``acc``
+    """
+    acc = np.asarray(acc, dtype=np.int64)
+    bias, multiplicand, shift = (np.asarray(values, dtype=np.int64).reshape(-1, *(1,) * (acc.ndim - 2))
+                                 for values in (bias, multiplicand, shift))
+    value = (acc + bias) * multiplicand
+    # floor(2v / 2**s) without the doubling that could overflow; what the clip cuts lies far beyond every level.
+    halves = np.clip(value >> np.maximum(shift - 1, 0), -(1 << 60), 1 << 60) << (shift == 0)
+    first, table = _nearest_table(fmt, low, high)
+    index = np.clip(halves + (2 * zero - first), 0, len(table) - 1)
+    return table[index]
+
+
+@functools.cache
+def _nearest_table(fmt: Format, low: int, high: int) -> tuple[int, NDArray[np.int64]]:
+    """Clamped nearest level to h/2 for ``h = first, first + 1, ...``; beyond both ends it stays the same."""
+    levels = fmt.levels
+    halves = np.arange(2 * int(levels[0]), 2 * int(levels[-1]) + 1)
+    nearest = levels[np.searchsorted(levels[1:] + levels[:-1], halves, side="right")]
+    return int(halves[0]), np.clip(nearest, low, high)
+
+
+def max_pool(
+    levels: ArrayLike, *, kernel: tuple[int, int], stride: tuple[int, int] = (1, 1),
+    pads: tuple[int, int, int, int] = (0, 0, 0, 0), dilation: tuple[int, int] = (1, 1),
+) -> NDArray[np.int64]:
+    """Largest level of each window; padding is excluded.
+
+    Parameters
+    ----------
+    levels : array of int, shape (N, C, H, W)
+    kernel, stride, dilation : (int, int)
+    pads : (top, left, bottom, right)
+
+    Returns
+    -------
+    array of int64, shape (N, C, OH, OW)
+
+    Raises
+    ------
+    ValueError
+        If a window lies in the padding altogether.
+    """
+    levels = np.asarray(levels, dtype=np.int64)
+    nothing = np.iinfo(np.int64).min
+    top, left, bottom, right = pads
+    padded = np.pad(levels, ((0, 0), (0, 0), (top, bottom), (left, right)), constant_values=nothing)
+    out_h = output_size(levels.shape[2], kernel[0], stride[0], top + bottom, dilation[0])
+    out_w = output_size(levels.shape[3], kernel[1], stride[1], left + right, dilation[1])
+    largest = np.full((*levels.shape[:2], out_h, out_w), nothing, dtype=np.int64)
+    for y in range(0, kernel[0] * dilation[0], dilation[0]):
+        for x in range(0, kernel[1] * dilation[1], dilation[1]):
+            window = padded[:, :, y : y + (out_h - 1) * stride[0] + 1 : stride[0], x : x + (out_w - 1) * stride[1] + 1 : stride[1]]
+            np.maximum(largest, window, out=largest)
+    if (largest == nothing).any():
+        raise ValueError("a max-pool window lies in the padding altogether: the padding must be smaller than the kernel")
+    return largest
