@@ -1,0 +1,7 @@
+"""Frontends: model files of other tools become the typed float graph."""
+
+from __future__ import annotations
+
+from .onnx_graph import load_model
+
+__all__ = ["load_model"]

@@ -1,0 +1,131 @@
+"""Elementwise operators: clamps, sums of two tensors, and scaling or shifting by constants."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import NodeProto
+
+from ..errors import ModelError
+from ..graph import Add, Affine, Clamp
+from .view import View
+
+if TYPE_CHECKING:
+    from .onnx_graph import Importer
+
+__all__ = ["add", "batch_normalization", "clip", "divide", "multiply", "relu", "subtract"]
+
+
+def _clamp(importer: Importer, node: NodeProto, low: float, high: float) -> None:
+    view = importer.chw(importer.view(node))
+    layer = Clamp(name=importer.unique(importer.label(node)), source=view.tensor, low=low, high=high, output=node.output[0])
+    importer.emit(node, layer, importer.tensors[view.tensor], view.index)
+
+
+def relu(importer: Importer, node: NodeProto) -> None:
+    """Handler of Relu."""
+    _clamp(importer, node, 0.0, np.inf)
+
+
+def clip(importer: Importer, node: NodeProto) -> None:
+    """Handler of Clip: bounds are operands since opset 11, attributes before."""
+    attributes = importer.attributes(node)
+    bounds = []
+    for position, name, default in ((1, "min", -np.inf), (2, "max", np.inf)):
+        operand = importer.constant(node, position)
+        if operand is None and position < len(node.input) and node.input[position]:
+            raise importer.unsupported(node, "its bounds must be constant")
+        bounds.append(float(attributes.get(name, default) if operand is None else operand.item()))
+    if bounds[0] > bounds[1]:
+        raise ModelError(f"node {importer.label(node)!r} clips to an empty range {bounds[0]}..{bounds[1]}")
+    _clamp(importer, node, *bounds)
+
+
+def _affine(importer: Importer, node: NodeProto, view: View, scale: NDArray[Any] | float, bias: NDArray[Any] | float) -> None:
+    """A layer ``scale * x + bias``; the constants broadcast against the view and must be the same in all pixels of a channel."""
+    view = importer.chw(view)
+    shape = importer.tensors[view.tensor]
+    by_channel = []
+    for constant in (scale, bias):
+        try:
+            full = np.broadcast_to(np.asarray(constant, dtype=np.float64), view.shape)
+        except ValueError as error:
+            raise importer.unsupported(node, f"its constant does not broadcast to {view.shape}") from error
+        flat = np.empty(full.size)
+        flat[view.index.ravel()] = full.ravel()
+        pixels = flat.reshape(shape[0], -1)
+        if (pixels != pixels[:, :1]).any():
+            raise importer.unsupported(node, "its constant differs from pixel to pixel: one value a channel is possible")
+        by_channel.append(pixels[:, 0])
+    layer = Affine(name=importer.unique(importer.label(node)), source=view.tensor, scale=by_channel[0], bias=by_channel[1],
+                   output=node.output[0])
+    importer.emit(node, layer, shape, view.index)
+
+
+def _operands(importer: Importer, node: NodeProto) -> tuple[View, NDArray[Any], bool] | None:
+    """The tensor operand, the constant one, and whether the constant comes first; None if neither is constant."""
+    for position in (1, 0):
+        constant = importer.constant(node, position)
+        if constant is not None:
+            return importer.view(node, 1 - position), constant, position == 0
+    return None
+
+
+def _sum(importer: Importer, node: NodeProto, sign: int) -> None:
+    first, second = (importer.chw(importer.view(node, position)) for position in (0, 1))
+    shape = importer.tensors[first.tensor]
+    if shape != importer.tensors[second.tensor] or not np.array_equal(first.index, second.index):
+        raise importer.unsupported(node, f"its operands have shapes {first.shape} and {second.shape}, or different axis orders: "
+                                   "both must be equal")
+    layer = Add(name=importer.unique(importer.label(node)), first=first.tensor, second=second.tensor, output=node.output[0],
+                sign=sign)
+    importer.emit(node, layer, shape, first.index)
+
+
+def add(importer: Importer, node: NodeProto) -> None:
+    """Handler of Add."""
+    if (operands := _operands(importer, node)) is None:
+        _sum(importer, node, 1)
+    else:
+        _affine(importer, node, operands[0], 1.0, operands[1])
+
+
+def subtract(importer: Importer, node: NodeProto) -> None:
+    """Handler of Sub."""
+    if (operands := _operands(importer, node)) is None:
+        _sum(importer, node, -1)
+    else:
+        view, constant, first = operands
+        _affine(importer, node, view, -1.0 if first else 1.0, constant if first else -constant)
+
+
+def multiply(importer: Importer, node: NodeProto) -> None:
+    """Handler of Mul by a constant."""
+    if (operands := _operands(importer, node)) is None:
+        raise importer.unsupported(node, "the product of two tensors has no layer: one operand must be constant")
+    _affine(importer, node, operands[0], operands[1], 0.0)
+
+
+def divide(importer: Importer, node: NodeProto) -> None:
+    """Handler of Div by a constant."""
+    operands = _operands(importer, node)
+    if operands is None or operands[2]:
+        raise importer.unsupported(node, "its divisor must be constant")
+    if not operands[1].all():
+        raise ModelError(f"node {importer.label(node)!r} divides by 0: train or export the model again")
+    _affine(importer, node, operands[0], 1.0 / operands[1], 0.0)
+
+
+def batch_normalization(importer: Importer, node: NodeProto) -> None:
+    """Handler of a BatchNormalization that has no Conv or Gemm before it to be fused into."""
+    attributes = importer.attributes(node)
+    if attributes.get("training_mode", 0):
+        raise importer.unsupported(node, "export the model in evaluation mode")
+    constants = [importer.constant(node, position) for position in (1, 2, 3, 4)]
+    gamma, beta, mean, variance = (c.astype(np.float64) for c in constants if c is not None)
+    scale = gamma / np.sqrt(variance + attributes.get("epsilon", 1e-5))
+    view = importer.view(node)
+    by_axis = (-1,) + (1,) * (len(view.shape) - 2)
+    _affine(importer, node, view, scale.reshape(by_axis), (beta - mean * scale).reshape(by_axis))

@@ -1,0 +1,97 @@
+"""Operators that move no data: they change the view of a tensor, not the tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import NodeProto
+
+from ..errors import ModelError
+from .view import View
+
+if TYPE_CHECKING:
+    from .onnx_graph import Importer
+
+__all__ = ["REARRANGEMENTS", "rearrange", "softmax"]
+
+Index = NDArray[np.int64]
+
+
+def _axes(importer: Importer, node: NodeProto) -> tuple[int, ...] | None:
+    """Axes of Squeeze and Unsqueeze: an operand since opset 13, an attribute before."""
+    operand = importer.constant(node, 1)
+    axes: Any = importer.attributes(node).get("axes") if operand is None else operand.ravel()
+    return None if axes is None else tuple(int(axis) for axis in axes)
+
+
+def _identity(importer: Importer, node: NodeProto, index: Index) -> Index:
+    return index
+
+
+def _cast(importer: Importer, node: NodeProto, index: Index) -> Index:
+    if importer.attributes(node)["to"] not in (1, 10, 11):
+        raise importer.unsupported(node, "only casts between floating-point types can be dropped")
+    return index
+
+
+def _reshape(importer: Importer, node: NodeProto, index: Index) -> Index:
+    target = importer.constant(node, 1)
+    if target is None:
+        raise importer.unsupported(node, "its shape must be constant")
+    keep = not importer.attributes(node).get("allowzero", 0)
+    shape = [index.shape[axis] if size == 0 and keep else int(size) for axis, size in enumerate(target.ravel())]
+    return index.reshape(shape)
+
+
+def _flatten(importer: Importer, node: NodeProto, index: Index) -> Index:
+    axis = importer.attributes(node).get("axis", 1)
+    return index.reshape(int(np.prod(index.shape[:axis], dtype=np.int64)), -1)
+
+
+def _squeeze(importer: Importer, node: NodeProto, index: Index) -> Index:
+    return np.squeeze(index, _axes(importer, node))
+
+
+def _unsqueeze(importer: Importer, node: NodeProto, index: Index) -> Index:
+    return np.expand_dims(index, _axes(importer, node) or ())
+
+
+def _transpose(importer: Importer, node: NodeProto, index: Index) -> Index:
+    return index.transpose(importer.attributes(node).get("perm"))
+
+
+REARRANGEMENTS: dict[str, Callable[[Importer, NodeProto, Index], Index]] = {
+    "Identity": _identity,
+    "Dropout": _identity,
+    "Cast": _cast,
+    "Reshape": _reshape,
+    "Flatten": _flatten,
+    "Squeeze": _squeeze,
+    "Unsqueeze": _unsqueeze,
+    "Transpose": _transpose,
+}
+"""What each operator does to a view's index array."""
+
+
+def rearrange(importer: Importer, node: NodeProto) -> None:
+    """Handler of all `REARRANGEMENTS`."""
+    if node.op_type == "Dropout" and (training := importer.constant(node, 2)) is not None and training.any():
+        raise importer.unsupported(node, "export the model in evaluation mode")
+    view = importer.view(node)
+    try:
+        index = REARRANGEMENTS[node.op_type](importer, node, view.index)
+    except ValueError as error:
+        raise ModelError(f"node {importer.label(node)!r} does not fit its input of shape {view.shape}: {error}") from error
+    importer.views[node.output[0]] = View(view.tensor, index)
+
+
+def softmax(importer: Importer, node: NodeProto) -> None:
+    """Handler of Softmax and LogSoftmax: only as the last node, and left to the host."""
+    output = node.output[0]
+    if any(output in other.input for other in importer.model.graph.node) or output not in importer.outputs:
+        raise importer.unsupported(node, "only as the last node, where it is left to the host")
+    importer.notes.append(f"{node.op_type} (node {importer.label(node)!r}) is left to the host: outputs are its inputs")
+    importer.views[output] = importer.view(node)

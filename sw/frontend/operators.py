@@ -1,0 +1,75 @@
+"""Table of the operators the ONNX frontend understands, and what to write instead of some that it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from onnx import NodeProto
+
+from .op_elementwise import add, batch_normalization, clip, divide, multiply, relu, subtract
+from .op_linear import conv, gemm, matmul
+from .op_pool import average_pool, global_average_pool, global_max_pool, max_pool, reduce_mean
+from .op_shape import REARRANGEMENTS, rearrange, softmax
+
+if TYPE_CHECKING:
+    from .onnx_graph import Importer
+
+__all__ = ["ELEMENTWISE", "HANDLERS", "REARRANGEMENTS", "REWRITES"]
+
+HANDLERS: dict[str, Callable[[Importer, NodeProto], None]] = {
+    "Conv": conv,
+    "Gemm": gemm,
+    "MatMul": matmul,
+    "Relu": relu,
+    "Clip": clip,
+    "Add": add,
+    "Sub": subtract,
+    "Mul": multiply,
+    "Div": divide,
+    "BatchNormalization": batch_normalization,
+    "MaxPool": max_pool,
+    "AveragePool": average_pool,
+    "GlobalAveragePool": global_average_pool,
+    "GlobalMaxPool": global_max_pool,
+    "ReduceMean": reduce_mean,
+    "Softmax": softmax,
+    "LogSoftmax": softmax,
+} | dict.fromkeys(REARRANGEMENTS, rearrange)
+"""Handler of each operator."""
+
+ELEMENTWISE = frozenset({"Relu", "Clip", "Add", "Sub", "Mul", "Div"})
+"""Operators that keep the order of elements whatever it is."""
+
+REWRITES: dict[str, str] = {
+    "Sigmoid": "use Relu or Clip, or leave a last Sigmoid to the host",
+    "HardSigmoid": "use Relu or Clip",
+    "HardSwish": "use Relu or Clip(0, 6)",
+    "Tanh": "use Relu or Clip",
+    "LeakyRelu": "use Relu",
+    "PRelu": "use Relu",
+    "Elu": "use Relu",
+    "Gelu": "use Relu",
+    "Pad": "set the pads of the Conv behind it",
+    "Concat": "replace it by an Add of two Convs",
+    "Split": "use a Conv for each part",
+    "Slice": "use a Conv with a stride, or crop on the host",
+    "ConvTranspose": "use Conv",
+    "Resize": "resize on the host",
+    "Upsample": "resize on the host",
+    "InstanceNormalization": "use BatchNormalization",
+    "LayerNormalization": "use BatchNormalization",
+    "GroupNormalization": "use BatchNormalization",
+    "LRN": "use BatchNormalization",
+    "ReduceMax": "use GlobalMaxPool",
+    "ReduceSum": "use ReduceMean",
+    "Sum": "use Add",
+    "ArgMax": "leave it to the host",
+    "QuantizeLinear": "export the float model",
+    "DequantizeLinear": "export the float model",
+    "QLinearConv": "export the float model",
+    "ConvInteger": "export the float model",
+    "LSTM": "only feed-forward networks run",
+    "GRU": "only feed-forward networks run",
+}
+"""Nearest rewrite of operators without a handler."""

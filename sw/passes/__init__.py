@@ -1,0 +1,33 @@
+"""Rewrites of the typed float graph, in the order in which they run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..graph import Graph
+from .fold_affine import fold_affine_backward, fold_affine_forward, lower_affine
+from .fuse_clamps import clamp_before_pooling, fuse_clamps, lower_clamps
+from .lower_averages import lower_averages
+from .merge_adds import merge_adds
+
+__all__ = ["PASSES", "lower"]
+
+PASSES: tuple[Callable[[Graph], Graph], ...] = (
+    lower_averages,
+    fold_affine_backward,  # before the sums, so that a bias behind a convolution does not hide it
+    merge_adds,
+    fold_affine_backward,  # again, for what stands behind a sum
+    clamp_before_pooling,
+    fold_affine_forward,
+    lower_affine,
+    fuse_clamps,
+    lower_clamps,
+)
+"""Each takes a graph and returns an equivalent one; after the last only `Mac` and `MaxPool` layers are left."""
+
+
+def lower(graph: Graph) -> Graph:
+    """The graph as `Mac` and `MaxPool` layers alone; running it twice changes nothing."""
+    for rewrite in PASSES:
+        graph = rewrite(graph)
+    return graph

@@ -1,0 +1,84 @@
+"""Scaling and shifting by constants moves into the convolutions before or behind it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ..graph import Affine, Graph, Layer, Mac, Term, Window, rebuild
+
+__all__ = ["fold_affine_backward", "fold_affine_forward", "lower_affine"]
+
+
+def _after(layer: Affine, mac: Mac) -> Mac:
+    """``mac`` with the affine map applied to its sums."""
+    by_output = layer.scale[:, np.newaxis, np.newaxis, np.newaxis]
+    terms = tuple(replace(term, weights=term.weights * by_output) for term in mac.terms)
+    return replace(mac, terms=terms, bias=mac.bias * layer.scale + layer.bias, output=layer.output)
+
+
+def fold_affine_backward(graph: Graph) -> Graph:
+    """An `Affine` that is the only reader of an unclamped `Mac` joins its weights and bias."""
+    uses = graph.uses()
+    done: dict[str, Layer] = {}
+    for layer in graph.layers:
+        source = done.get(layer.source) if isinstance(layer, Affine) else None
+        if isinstance(layer, Affine) and isinstance(source, Mac) and uses[source.output] == 1 and not _clamped(source):
+            del done[source.output]
+            layer = _after(layer, source)
+        done[layer.output] = layer
+    return rebuild(graph, list(done.values()))
+
+
+def _clamped(mac: Mac) -> bool:
+    return bool(np.isfinite([mac.low, mac.high]).any())
+
+
+def _before(layer: Affine, mac: Mac) -> Mac:
+    """``mac`` reading the source of the affine map that it read the result of."""
+    terms, bias = [], mac.bias
+    for term in mac.terms:
+        if term.source == layer.output:
+            shift = term.weights.sum(axis=(2, 3))
+            if term.depthwise:
+                bias = bias + shift[:, 0] * layer.bias
+                weights = term.weights * layer.scale[:, np.newaxis, np.newaxis, np.newaxis]
+            else:
+                bias = bias + shift @ layer.bias
+                weights = term.weights * layer.scale[np.newaxis, :, np.newaxis, np.newaxis]
+            term = replace(term, source=layer.source, weights=weights)
+        terms.append(term)
+    return replace(mac, terms=tuple(terms), bias=bias)
+
+
+def _can_read_through(layer: Affine, reader: Layer) -> bool:
+    """Whether a shift by the affine map can join the reader's bias: padding would have to shift, too."""
+    return isinstance(reader, Mac) and (not layer.bias.any() or not any(
+        any(term.window.pads) for term in reader.terms if term.source == layer.output))
+
+
+def fold_affine_forward(graph: Graph) -> Graph:
+    """An `Affine` read by `Mac` layers alone joins their weights and biases; a shift only where they do not pad."""
+    layers: list[Layer] = list(graph.layers)
+    outputs = {name for name, _ in graph.outputs}
+    for affine in [layer for layer in layers if isinstance(layer, Affine)]:
+        affine = next(layer for layer in layers if layer.output == affine.output)
+        readers = [layer for layer in layers if affine.output in layer.sources]
+        if (isinstance(affine, Affine) and affine.output not in outputs and readers
+                and all(_can_read_through(affine, reader) for reader in readers)):
+            layers = [_before(affine, layer) if isinstance(layer, Mac) and layer in readers else layer
+                      for layer in layers if layer is not affine]
+    return rebuild(graph, layers)
+
+
+def lower_affine(graph: Graph) -> Graph:
+    """What could not be folded becomes a depthwise 1x1 `Mac` of constant weights."""
+    layers: list[Layer] = []
+    for layer in graph.layers:
+        if isinstance(layer, Affine):
+            term = Term(source=layer.source, weights=layer.scale[:, np.newaxis, np.newaxis, np.newaxis],
+                        window=Window(kernel=(1, 1)), depthwise=True, constant=True)
+            layer = Mac(name=layer.name, terms=(term,), bias=layer.bias, output=layer.output)
+        layers.append(layer)
+    return rebuild(graph, layers)
