@@ -12,7 +12,15 @@ from ...hw.spec.cycles import CycleCount, compute_cycles
 from ...hw.spec.isa import BLOCK, INSTRUCTION_WORDS, Opcode, decode_instruction
 from ...hw.spec.layout import TensorLayout
 from ...hw.spec.registers import (
-    MAGIC, VERSION, Control, Fault, Region, Register, Status, region_address, region_beats,
+    MAGIC,
+    VERSION,
+    Control,
+    Fault,
+    Region,
+    Register,
+    Status,
+    region_address,
+    region_beats,
 )
 from ...hw.spec.words import pack_codes, unpack_codes
 from ..errors import InputError, ProgramError, ProgramMismatch

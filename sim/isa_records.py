@@ -1,0 +1,76 @@
+"""One decoded COMPUTE with its blocks and taps, and what makes the core refuse it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..hw.spec.config import AcceleratorConfig
+from ..hw.spec.isa import BLOCK, TAP, Mode, Opcode
+from ..hw.spec.registers import Fault
+
+__all__ = ["BlockTaps", "MachineError", "fault_of", "fetch_blocks"]
+
+_NOT_ZERO = ("out_height", "out_width", "block_count", "column_groups", "channel_period")
+_TOKENS = ("wait_prev", "wait_next", "post_prev", "post_next")
+_WIDTHS = range(1, 9)
+
+
+class MachineError(RuntimeError):
+    """A program that breaks a rule of the contract in a way that no core detects; what one would do is undefined."""
+
+
+@dataclass(frozen=True)
+class BlockTaps:
+    """Fields of a block (`isa.BLOCK`) and of its taps (`isa.TAP`)."""
+
+    fields: Mapping[str, int]
+    taps: tuple[Mapping[str, int], ...]
+
+    @property
+    def steps(self) -> int:
+        """Words read for each tile."""
+        return self.fields["groups"] * self.fields["tap_count"]
+
+
+def fetch_blocks(fields: Mapping[str, int], blocks: NDArray[np.uint32], taps: NDArray[np.uint32]) -> tuple[BlockTaps, ...]:
+    """Blocks of a COMPUTE from the block and tap memories.
+
+    Raises
+    ------
+    MachineError
+        If it points beyond a memory.
+    """
+    fetched = []
+    for index in _range(fields["first_block"], fields["block_count"], len(blocks), "block"):
+        block = BLOCK.decode(blocks[index].tolist())
+        tap_range = _range(block["first_tap"], block["tap_count"], len(taps), "tap")
+        fetched.append(BlockTaps(block, tuple(TAP.decode(taps[tap].tolist()) for tap in tap_range)))
+    return tuple(fetched)
+
+
+def _range(first: int, count: int, depth: int, name: str) -> range:
+    if first + count > depth:
+        raise MachineError(f"{name}s {first} to {first + count - 1} are asked for, the memory has {depth}")
+    return range(first, first + count)
+
+
+def fault_of(config: AcceleratorConfig, opcode: Opcode, fields: Mapping[str, int]) -> Fault:
+    """Why the core refuses an instruction, or `Fault.NONE`."""
+    if opcode in (Opcode.LOAD, Opcode.STORE) or any(fields[token] for token in _TOKENS):
+        return Fault.ILLEGAL_INSTRUCTION
+    if opcode is Opcode.END:
+        return Fault.NONE
+    maximum = fields["mode"] == Mode.MAX
+    legal = (
+        all(fields[name] for name in _NOT_ZERO)
+        and 1 <= fields["rows"] <= (1 if maximum else config.rows)
+        and 1 <= fields["planes"] <= config.planes
+        and (maximum or not fields["dybit"] or fields["width"] in _WIDTHS)
+    )
+    if not legal:
+        return Fault.ILLEGAL_INSTRUCTION
+    return Fault.CERTIFICATE if fields["cert_bits"] > config.acc_bits else Fault.NONE

@@ -1,0 +1,123 @@
+"""IsaTransport: registers and memory windows over the ISA model, for the driver that also drives simulated cores and boards."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..hw.spec.config import AcceleratorConfig
+from ..hw.spec.registers import (
+    MAGIC,
+    REGION_BITS,
+    VERSION,
+    Access,
+    Control,
+    Fault,
+    Region,
+    Register,
+    Status,
+    region_beats,
+    region_depth,
+    region_stride,
+)
+from ..sw.runtime.transport import Transport, TransportError
+from .isa_model import IsaMachine
+
+__all__ = ["IsaTransport"]
+
+_REGISTERS = {register.offset: register for register in Register}
+_READ_ONLY = frozenset({Region.CHECKSUMS})
+
+
+class IsaTransport(Transport):
+    """A core that runs at once: a run is over when the write of START returns, so nothing ever suspends.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+
+    Attributes
+    ----------
+    machine : IsaMachine
+    """
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        self.machine = IsaMachine(config)
+
+    async def write(self, address: int, values: NDArray[np.uint32]) -> None:
+        region, offset = self._locate(address, len(values))
+        if region is Region.REGISTERS:
+            for number, value in enumerate(values):
+                self._write_register(offset + 4 * number, int(value))
+        elif region in _READ_ONLY:
+            raise TransportError(f"{region.name} cannot be written")
+        else:
+            self._write_window(region, offset, values)
+
+    async def read(self, address: int, count: int) -> NDArray[np.uint32]:
+        region, offset = self._locate(address, count)
+        if region is Region.REGISTERS:
+            return np.array([self._read_register(offset + 4 * number) for number in range(count)], dtype=np.uint32)
+        first, padded = self._window(region, offset, count)
+        start = offset // 4 - first * padded.shape[1]
+        return padded.reshape(-1)[start : start + count].copy()
+
+    async def wait(self, timeout_cycles: int) -> None:
+        return
+
+    def _locate(self, address: int, count: int) -> tuple[Region, int]:
+        region, offset = address >> REGION_BITS, address & ((1 << REGION_BITS) - 1)
+        if address % 4 or region not in Region._value2member_map_:
+            raise TransportError(f"address 0x{address:x} is not an aligned word of a region")
+        config = self.machine.config
+        size = region_depth(config, Region(region)) * region_stride(config, Region(region))
+        if offset + 4 * count > size:
+            raise TransportError(f"{count} words from address 0x{address:x} reach beyond {Region(region).name}")
+        return Region(region), offset
+
+    def _window(self, region: Region, offset: int, count: int) -> tuple[int, NDArray[np.uint32]]:
+        """First word of a range, and all its words with padding beats."""
+        stride = region_stride(self.machine.config, region)
+        first, end = offset // stride, -(-(offset + 4 * count) // stride)
+        words = self.machine.read_words(region, first, end - first)
+        padded = np.zeros((end - first, stride // 4), dtype=np.uint32)
+        padded[:, : words.shape[1]] = words
+        return first, padded
+
+    def _write_window(self, region: Region, offset: int, values: NDArray[np.uint32]) -> None:
+        first, padded = self._window(region, offset, len(values))
+        start = offset // 4 - first * padded.shape[1]
+        padded.reshape(-1)[start : start + len(values)] = values
+        self.machine.write_words(region, first, padded[:, : region_beats(self.machine.config, region)])
+
+    def _read_register(self, offset: int) -> int:
+        machine = self.machine
+        status = (Status.DONE if machine.done else 0) | (Status.FAULT if machine.fault is not Fault.NONE else 0)
+        return {
+            Register.MAGIC: MAGIC,
+            Register.VERSION: VERSION,
+            Register.CONFIG: machine.config.hash32,
+            Register.PROGRAM_CONFIG: machine.program_config,
+            Register.CONTROL: 0,
+            Register.STATUS: status | machine.fault << 8,
+            Register.FAULT_INDEX: machine.fault_index,
+            Register.WATCHDOG: machine.watchdog,
+            Register.CYCLES: machine.counts.cycles,
+            Register.BUSY: machine.counts.busy,
+            Register.STALL_DRAIN: machine.counts.stall_drain,
+            Register.STALL_WALK: machine.counts.stall_walk,
+        }[_REGISTERS[offset]]
+
+    def _write_register(self, offset: int, value: int) -> None:
+        machine, register = self.machine, _REGISTERS[offset]
+        if register.access is not Access.WRITE:
+            raise TransportError(f"register {register.name} cannot be written")
+        if register is Register.PROGRAM_CONFIG:
+            machine.program_config = value
+        elif register is Register.WATCHDOG:
+            machine.watchdog = value
+        else:
+            if value & Control.CLEAR:
+                machine.clear()
+            if value & Control.START:
+                machine.run()
