@@ -1,0 +1,100 @@
+"""Fields of instructions, blocks and taps from planned layers, and their encoding."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...hw.spec.isa import IsaError, Record
+from ...hw.spec.layout import TensorLayout
+from ..errors import CapacityError
+from ..quantised import QuantisedTensor
+from .blocks import BlockPlan
+from .geometry import Tap, Walk
+from .tables import Table
+
+__all__ = [
+    "Fields", "as_fields", "block_fields", "encode_table", "output_fields", "signed_address", "tap_fields",
+    "walk_fields",
+]
+
+Fields = tuple[tuple[str, int], ...]
+"""Field values of a record, hashable."""
+
+_RANGE = 1 << 16
+
+
+def as_fields(values: Mapping[str, int]) -> Fields:
+    """Fields in a fixed order."""
+    return tuple(sorted((name, int(value)) for name, value in values.items()))
+
+
+def signed_address(words: int) -> int:
+    """An address or distance as a signed 16-bit field: no loss, addresses are modulo a divisor of 2**16."""
+    return words if -_RANGE // 2 <= words < _RANGE // 2 else (words + _RANGE // 2) % _RANGE - _RANGE // 2
+
+
+def _unsigned_address(words: int) -> int:
+    return words % _RANGE
+
+
+def tap_fields(tap: Tap) -> Fields:
+    """Fields of a tap record."""
+    return as_fields(tap._asdict() | {"offset": signed_address(tap.offset)})
+
+
+def block_fields(block: BlockPlan, *, first_tap: int) -> Fields:
+    """Fields of a block record whose taps lie from ``first_tap`` on."""
+    return as_fields({
+        "base": signed_address(block.base), "group_pitch": _unsigned_address(block.group_pitch),
+        "weight_base": block.weight_base, "groups": block.groups, "shift": block.shift, "hold": block.hold,
+        "first_tap": first_tap, "tap_count": len(block.taps), "pad_code": block.pad_code,
+    })
+
+
+def walk_fields(walk: Walk) -> dict[str, int]:
+    """Fields of a COMPUTE that say how pixel groups cover the output."""
+    return {
+        "wrap": walk.wrap, "rows": walk.rows,
+        "origin_step": signed_address(walk.origin_step), "origin_line": signed_address(walk.origin_line),
+    }
+
+
+def output_fields(tensor: QuantisedTensor, layout: TensorLayout) -> dict[str, int]:
+    """Fields of a COMPUTE that say where the output goes and which levels it takes."""
+    last = layout.width - 1
+
+    def step(y: int, x: int, next_y: int, next_x: int) -> int:
+        return signed_address(int(layout.spatial(next_y, next_x) - layout.spatial(y, x)))
+
+    return {
+        "out_height": layout.height, "out_width": layout.width, "out_base": layout.base, "out_granule": 0,
+        "out_dx_even": step(0, 0, 0, 1), "out_dx_odd": step(0, 1, 0, 2),
+        "out_dy_even": step(0, last, 1, 0), "out_dy_odd": step(1, last, 2, 0),
+        "out_plane_pitch": _unsigned_address(layout.plane_pitch),
+        "out_group_pitch": _unsigned_address(layout.group_pitch),
+        "planes": layout.planes, "dybit": int(tensor.format.kind == "dybit"), "width": tensor.format.magnitude_bits,
+        "zero": tensor.zero, "clamp_low": tensor.low, "clamp_high": tensor.high,
+    }
+
+
+def encode_table(record: Record, table: Table[Fields]) -> NDArray[np.uint32]:
+    """Words of a table's records, of shape (n, record.words).
+
+    Raises
+    ------
+    CapacityError
+        If a value does not fit its field.
+    """
+    words = np.zeros((len(table), record.words), dtype=np.uint32)
+    for index, fields in enumerate(table.rows):
+        try:
+            words[index] = record.encode(dict(fields))
+        except IsaError as error:
+            layer = table.layer_of(index)
+            raise CapacityError(
+                f"layer {layer!r} is too large for the machine ({error}): split it or make it smaller"
+            ) from error
+    return words

@@ -1,0 +1,147 @@
+"""Geometry of a sliding window on a laid-out tensor: taps, borders, and how pixel groups walk over it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ...hw.spec.isa import BORDER_MAX
+from ...hw.spec.layout import TensorLayout
+from ..errors import CapacityError
+from ..quantised import MaxLayer, Segment
+
+__all__ = ["BorderError", "Tap", "Walk", "Window", "choose_walk"]
+
+
+class BorderError(CapacityError):
+    """A tap that is outside its tensor for more border pixels than the machine can count."""
+
+
+class Tap(NamedTuple):
+    """One tap record: the fields of `isa.TAP`."""
+
+    offset: int
+    top: int = 0
+    bottom: int = 0
+    left: int = 0
+    right: int = 0
+
+    @property
+    def always_valid(self) -> bool:
+        """Whether no output pixel finds the tap outside its tensor."""
+        return not any(self[1:])
+
+
+@dataclass(frozen=True)
+class Window:
+    """A kernel sliding over a tensor; every pair is (vertical, horizontal), ``pad`` is at the top and at the left."""
+
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    pad: tuple[int, int]
+    dilation: tuple[int, int]
+
+    @classmethod
+    def of(cls, reader: Segment | MaxLayer) -> Window:
+        """Window of a segment or of a max-pool."""
+        kernel = reader.kernel if isinstance(reader, MaxLayer) else (reader.weights.shape[2], reader.weights.shape[3])
+        return cls(kernel, reader.stride, (reader.pads[0], reader.pads[1]), reader.dilation)
+
+    def steps(self, layout: TensorLayout) -> tuple[int | None, int | None]:
+        """Words from one output line, and from one output pixel, to the next; None where that is not constant."""
+        phase_y, phase_x = layout.phases
+        stride_y, stride_x = self.stride
+        line = None if stride_y % phase_y else stride_y // phase_y * layout.line
+        return line, None if stride_x % phase_x else stride_x // phase_x
+
+    def taps(self, layout: TensorLayout, out_size: tuple[int, int], *, plane: int = 0) -> tuple[Tap, ...]:
+        """Taps in kernel order, each relative to the tensor's base.
+
+        Parameters
+        ----------
+        layout : TensorLayout
+            The tensor read.
+        out_size : (int, int)
+            Output lines and pixels in a line.
+        plane : int
+            Digit plane read.
+
+        Raises
+        ------
+        BorderError
+            If a border number exceeds `isa.BORDER_MAX`.
+        """
+        taps = []
+        for kernel_y in range(self.kernel[0]):
+            y = kernel_y * self.dilation[0] - self.pad[0]
+            top, bottom = _border(layout.height, out_size[0], self.stride[0], y)
+            for kernel_x in range(self.kernel[1]):
+                x = kernel_x * self.dilation[1] - self.pad[1]
+                left, right = _border(layout.width, out_size[1], self.stride[1], x)
+                taps.append(Tap(int(layout.spatial(y, x)) + plane * layout.plane_pitch, top, bottom, left, right))
+        return tuple(taps)
+
+    def hits(self, layout: TensorLayout, out_size: tuple[int, int]) -> tuple[bool, ...]:
+        """For each tap in kernel order: whether any output pixel finds it inside its tensor."""
+        inside = []
+        for axis, (size, out) in enumerate(zip((layout.height, layout.width), out_size, strict=True)):
+            offsets = [k * self.dilation[axis] - self.pad[axis] for k in range(self.kernel[axis])]
+            inside.append([any(0 <= o * self.stride[axis] + offset < size for o in range(out)) for offset in offsets])
+        return tuple(y and x for y in inside[0] for x in inside[1])
+
+
+def _border(size: int, out_size: int, stride: int, offset: int) -> tuple[int, int]:
+    """First and (from the end) last output coordinate o for which ``0 <= o*stride + offset < size``."""
+    low = max(0, -(offset // stride))
+    high = max(0, out_size - 1 - (size - 1 - offset) // stride)
+    if low + high >= out_size:
+        # Inside for no output pixel at all: any two numbers that exclude each other say so.
+        low = min(out_size, BORDER_MAX)
+        high = out_size - low
+    if max(low, high) > BORDER_MAX:
+        raise BorderError(
+            f"a kernel tap lies outside its tensor for {max(low, high)} border pixels, "
+            f"the machine counts to {BORDER_MAX}: use less padding or dilation"
+        )
+    return low, high
+
+
+@dataclass(frozen=True)
+class Walk:
+    """How pixel groups cover an output: the fields ``rows``, ``wrap``, ``origin_step``, ``origin_line``."""
+
+    rows: int
+    wrap: int
+    origin_step: int
+    origin_line: int
+    groups: int
+
+
+def choose_walk(steps: Sequence[tuple[int | None, int | None]], out_size: tuple[int, int], rows: int) -> Walk | None:
+    """Walk with the fewest pixel groups that the sources' steps allow; None if no walk suits them all.
+
+    Parameters
+    ----------
+    steps : sequence of (line step, pixel step)
+        Of each source, from :meth:`Window.steps`.
+    out_size : (int, int)
+        Output lines and pixels in a line.
+    rows : int
+        Most pixels in a group.
+    """
+    height, width = out_size
+    # A step that is never taken may have any value; 0 lines or pixels apart, None is one more value.
+    lines = {line for line, _ in steps} if height > 1 else {0}
+    pixels = {pixel for _, pixel in steps} if width > 1 else {1}
+    if len(lines) > 1 or len(pixels) > 1:
+        return None
+    line, pixel = lines.pop(), pixels.pop()
+    if line is None or pixel is None:
+        return None
+    if pixel == 1 and (height == 1 or line == width):
+        return Walk(rows, 1, rows, 0, -(-height * width // rows))
+    if pixel == 1:
+        in_line = -(-width // rows)
+        return Walk(rows, 0, rows, line - (in_line - 1) * rows, height * in_line)
+    return Walk(1, 0, pixel, line - (width - 1) * pixel, height * width)

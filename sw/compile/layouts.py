@@ -1,0 +1,221 @@
+"""Choice of a layout for every tensor: phases and line pitch that let its readers work on many pixels at once."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from ...hw.spec.config import AcceleratorConfig
+from ...hw.spec.cycles import compute_cycles
+from ...hw.spec.digits import to_planes
+from ...hw.spec.isa import Mode
+from ...hw.spec.layout import TensorLayout
+from ..errors import CapacityError
+from ..quantised import MacLayer, MaxLayer, QuantisedGraph
+from .allocate import sources
+from .blocks import strip_step
+from .geometry import Walk, Window, choose_walk
+from .weights import channel_span, tile_count
+
+__all__ = ["choose_layouts", "layer_walk"]
+
+_CORE_PHASES = 2  # most phases that the core can write
+_PASSES = 8
+_COMBINATIONS = 2048
+
+
+def layer_walk(
+    layer: MacLayer | MaxLayer, graph: QuantisedGraph, layouts: Mapping[str, TensorLayout], config: AcceleratorConfig
+) -> Walk | None:
+    """Cheapest walk of a layer's pixel groups over its sources; None if their layouts disagree."""
+    readers = (layer,) if isinstance(layer, MaxLayer) else layer.segments
+    steps = [Window.of(reader).steps(layouts[reader.source]) for reader in readers]
+    _, height, width = graph.tensors[layer.output].shape
+    return choose_walk(steps, (height, width), 1 if isinstance(layer, MaxLayer) else config.rows)
+
+
+def choose_layouts(
+    graph: QuantisedGraph, config: AcceleratorConfig, *, thrifty: bool = False
+) -> dict[str, TensorLayout]:
+    """Layout of every tensor, all with base 0.
+
+    Every layer in turn tries all layouts of its sources and keeps those that cost all their readers the fewest cycles,
+    until nothing changes; of equals, those of the fewest words, then the plainest.
+
+    Parameters
+    ----------
+    graph : QuantisedGraph
+    config : AcceleratorConfig
+    thrifty : bool
+        Fewest words first, cycles second: for a model that otherwise does not fit.
+
+    Raises
+    ------
+    CapacityError
+        If some layer's sources cannot be laid out so that it reads them all at one pace.
+    """
+    chooser = _Chooser(graph, config, thrifty)
+    chooser.settle()
+    for layer in graph.layers:
+        if layer_walk(layer, graph, chooser.layouts, config) is None:
+            raise CapacityError(
+                f"layer {layer.name!r} reads sources whose strides no layout brings to one pace: "
+                "give its branches equal strides, or put a 1x1 convolution between"
+            )
+    return chooser.layouts
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What a layer costs whatever its sources' layouts: tiles of a pixel group, and steps of a tile."""
+
+    column_groups: int
+    steps: int
+    strip_steps: int  # where every tile reads its own channels only
+
+
+class _Chooser:
+    """Layouts under improvement."""
+
+    def __init__(self, graph: QuantisedGraph, config: AcceleratorConfig, thrifty: bool) -> None:
+        self._graph = graph
+        self._config = config
+        self._thrifty = thrifty
+        self._readers: dict[str, list[MacLayer | MaxLayer]] = {name: [] for name in graph.tensors}
+        for layer in graph.layers:
+            for name in sources(layer):
+                self._readers[name].append(layer)
+        self._work = {layer.name: _work(layer, graph, config) for layer in graph.layers}
+        self.layouts = _plain_layouts(graph, config)
+        self._candidates = {name: self._candidates_of(name) for name in self.layouts}
+
+    def _candidates_of(self, name: str) -> list[TensorLayout]:
+        """Layouts that a tensor may take, plainest first."""
+        plain = self.layouts[name]
+        windows = [(window, layer) for layer in self._readers[name] for window in _windows(layer, name)]
+        strides = [(window.stride, self._graph.tensors[layer.output].shape[1:]) for window, layer in windows]
+        largest = None if name == self._graph.input.tensor else _CORE_PHASES
+        phases = [
+            _phases(size, largest, [stride[axis] for stride, out in strides if out[axis] > 1])
+            for axis, size in enumerate((plain.height, plain.width))
+        ]
+        candidates = []
+        for pair in itertools.product(*phases):
+            base = replace(plain, phases=pair, line=0)
+            lines = {base.line}
+            for window, layer in windows:
+                for pace in self._paces(layer):
+                    line, rest = divmod(pace * pair[0], window.stride[0])
+                    if not rest and line > base.line:
+                        lines.add(line)
+            candidates += [replace(base, line=line) for line in sorted(lines)]
+        return candidates
+
+    def _paces(self, layer: MacLayer | MaxLayer) -> set[int]:
+        """Words between lines that would suit a layer: its own line, or what one of its sources has anyway."""
+        paces = {self._graph.tensors[layer.output].shape[2]}
+        for name in sources(layer):
+            width = self.layouts[name].width
+            for window in _windows(layer, name):
+                lines = (width, -(-width // window.stride[1]))
+                paces |= {line * factor for line in lines for factor in (1, window.stride[0])}
+        return paces
+
+    def _cycles(self, layer: MacLayer | MaxLayer) -> tuple[int, int]:
+        """Whether a layer cannot run at all, and its cycles."""
+        walk = layer_walk(layer, self._graph, self.layouts, self._config)
+        if walk is None:
+            return 1, 0
+        work = self._work[layer.name]
+        strip = isinstance(layer, MacLayer) and strip_step(layer, self.layouts, self._config) is not None
+        output = self.layouts[layer.output]
+        fields = {
+            "out_height": output.height, "out_width": output.width, "rows": walk.rows, "wrap": walk.wrap,
+            "column_groups": work.column_groups, "planes": output.planes,
+            "mode": Mode.MAC if isinstance(layer, MacLayer) else Mode.MAX,
+        }
+        return 0, compute_cycles(self._config, fields, work.strip_steps if strip else work.steps).cycles
+
+    def _score(self, layers: Iterable[MacLayer | MaxLayer], names: Iterable[str]) -> tuple[int, int, int]:
+        costs = [self._cycles(layer) for layer in layers]
+        stuck, cycles = sum(cost[0] for cost in costs), sum(cost[1] for cost in costs)
+        words = sum(self.layouts[name].size for name in names)
+        return (stuck, words, cycles) if self._thrifty else (stuck, cycles, words)
+
+    def settle(self) -> None:
+        """Improve the layouts layer by layer until nothing changes."""
+        for _ in range(_PASSES):
+            before = dict(self.layouts)
+            for layer in self._graph.layers:
+                self._improve(sources(layer))
+            if self.layouts == before:
+                return
+
+    def _improve(self, names: tuple[str, ...]) -> None:
+        """Give tensors that one layer reads the layouts that suit all their readers best."""
+        if len(names) > 1 and math.prod(len(self._candidates[name]) for name in names) > _COMBINATIONS:
+            for name in names:
+                self._improve((name,))
+            return
+        layers = list({layer.name: layer for name in names for layer in self._readers[name]}.values())
+        kept = {name: self.layouts[name] for name in names}
+        best = self._score(layers, names)
+        for choice in itertools.product(*(self._candidates[name] for name in names)):
+            self.layouts.update(zip(names, choice, strict=True))
+            score = self._score(layers, names)
+            if score < best:
+                best, kept = score, dict(zip(names, choice, strict=True))
+        self.layouts.update(kept)
+
+
+def _plain_layouts(graph: QuantisedGraph, config: AcceleratorConfig) -> dict[str, TensorLayout]:
+    """Layouts without phases, with all the channel groups that their writers drain."""
+    layouts: dict[str, TensorLayout] = {}
+
+    def add(name: str, drained: int, planes: int) -> None:
+        channels, height, width = graph.tensors[name].shape
+        layouts[name] = TensorLayout(
+            channels=channels, height=height, width=width, lanes=config.lanes, planes=planes,
+            groups=-(-drained // config.lanes),
+        )
+
+    source = graph.tensors[graph.input.tensor]
+    add(source.name, source.shape[0], source.planes)
+    for layer in graph.layers:
+        output = graph.tensors[layer.output]
+        if isinstance(layer, MaxLayer):
+            add(output.name, output.shape[0], layouts[layer.source].planes)
+        else:
+            add(output.name, tile_count(output.shape[0], config) * config.columns, output.planes)
+    return layouts
+
+
+def _work(layer: MacLayer | MaxLayer, graph: QuantisedGraph, config: AcceleratorConfig) -> _Work:
+    channels = graph.tensors[layer.output].shape[0]
+    if isinstance(layer, MaxLayer):
+        steps = math.prod(layer.kernel) * graph.tensors[layer.source].planes
+        return _Work(-(-channels // config.lanes), steps, steps)
+    steps = strip_steps = 0
+    for segment in layer.segments:
+        source = graph.tensors[segment.source]
+        digits = sum(bool(codes.any()) for codes in to_planes(segment.weights, segment.weight_planes))
+        passes = digits * source.planes * math.prod(segment.weights.shape[2:])
+        groups = -(-source.shape[0] // config.lanes)
+        steps += passes * groups
+        strip_steps += passes * min(groups, channel_span(config) // config.lanes)
+    return _Work(tile_count(channels, config), steps, strip_steps)
+
+
+def _windows(layer: MacLayer | MaxLayer, name: str) -> list[Window]:
+    """Windows through which a layer reads a tensor."""
+    readers = (layer,) if isinstance(layer, MaxLayer) else layer.segments
+    return [Window.of(reader) for reader in readers if reader.source == name]
+
+
+def _phases(size: int, largest: int | None, strides: list[int]) -> list[int]:
+    """Phases in one direction that keep every reader's steps constant."""
+    common = math.gcd(*strides) or 1
+    most = min(size, common, largest or common)
+    return [phases for phases in range(1, most + 1) if not common % phases]

@@ -1,0 +1,300 @@
+"""A literal reading of docs/machine.md, random graphs, and what they should compute: independent of simulator and golden model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from narrows.hw.spec.certificate import final_sum_bounds, signed_bits
+from narrows.hw.spec.config import AcceleratorConfig
+from narrows.hw.spec.digits import NATIVE, to_planes
+from narrows.hw.spec.formats import DyBit, Format, Int
+from narrows.hw.spec.isa import BLOCK, TAP, Mode, Opcode, decode_instruction, decode_param
+from narrows.hw.spec.words import unpack_codes
+from narrows.sw.program import Program
+from narrows.sw.quantised import InputSpec, MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
+
+
+class LiteralMachine:
+    """Runs a program word by word, as the pseudo-code says; memories start as random codes."""
+
+    def __init__(self, program: Program, seed: int) -> None:
+        config = program.config
+        self.config = config
+        self.program = program
+        self.act = np.random.default_rng(seed).integers(0, 16, (config.act_words, config.lanes))
+        self.blocks = [BLOCK.decode(row.tolist()) for row in program.blocks]
+        self.taps = [TAP.decode(row.tolist()) for row in program.taps]
+        self.weights = NATIVE.decode(unpack_codes(program.weights, config.columns * config.lanes))
+        self.params = [sum(int(beat) << 32 * i for i, beat in enumerate(row)) for row in program.params]
+
+    def write(self, name: str, levels: NDArray[np.int64]) -> None:
+        layout = self.program.layouts[name]
+        self.act[layout.addresses() % self.config.act_words] = layout.pack(levels)
+
+    def read(self, name: str) -> NDArray[np.int64]:
+        layout = self.program.layouts[name]
+        return layout.unpack(self.act[layout.addresses() % self.config.act_words])
+
+    def step(self, index: int) -> None:
+        opcode, f = decode_instruction(self.program.instructions[index].tolist())
+        assert opcode is Opcode.COMPUTE
+        assert f["cert_bits"] <= self.config.acc_bits
+        assert 1 <= f["rows"] <= self.config.rows
+        assert 1 <= f["planes"] <= self.config.planes
+        assert 1 <= f["width"] <= 8
+        assert min(f["block_count"], f["column_groups"], f["channel_period"], f["out_height"], f["out_width"]) >= 1
+        self._read: set[int] = set()
+        self._written: set[int] = set()
+        blocks = self.blocks[f["first_block"] : f["first_block"] + f["block_count"]]
+        assert len(blocks) == f["block_count"]
+        for pixels, origin in self._groups(f):
+            if f["mode"] == Mode.MAX:
+                self._max(f, blocks, pixels[0], origin)
+            else:
+                self._mac(f, blocks, pixels, origin)
+        assert not self._read & self._written, "sources and destination overlap"
+
+    def _groups(self, f):
+        height, width, rows = f["out_height"], f["out_width"], f["rows"]
+        origin = f["origin"]
+        if f["wrap"]:
+            everything = [(y, x) for y in range(height) for x in range(width)]
+            for first in range(0, len(everything), rows):
+                yield everything[first : first + rows], origin
+                origin += f["origin_step"]
+            return
+        for y in range(height):
+            for first in range(0, width, rows):
+                yield [(y, x) for x in range(first, min(first + rows, width))], origin
+                origin += f["origin_step"] if first + rows < width else f["origin_line"]
+
+    def _valid(self, f, tap, pixel) -> bool:
+        y, x = pixel
+        ends = (y, f["out_height"] - 1 - y, x, f["out_width"] - 1 - x)
+        return all(min(end, 15) >= tap[side] for end, side in zip(ends, ("top", "bottom", "left", "right"), strict=True))
+
+    def _channel(self, f, cg: int) -> int:
+        return cg // f["channel_period"] * f["channel_step"]
+
+    def _mac(self, f, blocks, pixels, origin: int) -> None:
+        columns, lanes, bits = self.config.columns, self.config.lanes, self.config.acc_bits
+        for cg in range(f["column_groups"]):
+            acc = np.zeros((len(pixels), columns), dtype=np.int64)
+            for place, block in enumerate(blocks):
+                assert not (place == 0 and block["shift"])
+                assert min(block["groups"], block["tap_count"]) >= 1
+                if block["shift"]:
+                    acc <<= 3
+                for g in range(block["groups"]):
+                    for t in range(block["tap_count"]):
+                        tap = self.taps[block["first_tap"] + t]
+                        address = origin + self._channel(f, cg) + block["base"] + g * block["group_pitch"] + tap["offset"]
+                        index = g if block["hold"] else g * block["tap_count"] + t
+                        word = f["weight_base"] + cg * f["weight_pitch"] + block["weight_base"] + index
+                        w = self.weights[word].reshape(columns, lanes)
+                        for r, pixel in enumerate(pixels):
+                            if self._valid(f, tap, pixel):
+                                where = (address + r) % self.config.act_words
+                                codes = self.act[where]
+                                if w.any():
+                                    self._read.add(where)
+                            else:
+                                codes = np.full(lanes, block["pad_code"])
+                            acc[r] += w @ NATIVE.decode(codes)
+                acc = (acc + (1 << bits - 1)) % (1 << bits) - (1 << bits - 1)
+            for r, pixel in enumerate(pixels):
+                self._drain(f, cg, pixel, acc[r])
+
+    def _pixel(self, f, pixel) -> int:
+        y, x = pixel
+        per_line = sum(f["out_dx_odd" if i % 2 else "out_dx_even"] for i in range(f["out_width"] - 1))
+        lines = sum(per_line + f["out_dy_odd" if i % 2 else "out_dy_even"] for i in range(y))
+        return lines + sum(f["out_dx_odd" if i % 2 else "out_dx_even"] for i in range(x))
+
+    def _drain(self, f, cg: int, pixel, acc) -> None:
+        config = self.config
+        levels = DyBit(f["width"] + 1).levels if f["dybit"] else np.arange(-(2**15), 2**15)
+        for j in range(config.tile_granules):
+            word = self.params[f["param_base"] + cg * config.tile_granules + j]
+            ys = []
+            for channel in range(config.rescalers):
+                bias, m, s = decode_param(
+                    word >> channel * config.param_bits & (1 << config.param_bits) - 1,
+                    bias_width=config.bias_width, rescale_bits=config.rescale_bits, shift_bits=config.shift_bits,
+                )
+                v = (int(acc[config.rescalers * j + channel]) + bias) * m
+                h = (v >> (s - 1) if s else 2 * v) + 2 * f["zero"]
+                allowed = levels[(levels >= f["clamp_low"]) & (levels <= f["clamp_high"])]
+                distance = np.abs(2 * allowed - h)
+                ys.append(int(allowed[distance == distance.min()].max()))
+            q = f["out_granule"] + cg * config.tile_granules + j
+            for d, codes in enumerate(to_planes(ys, f["planes"])):
+                where = f["out_base"] + self._pixel(f, pixel) + d * f["out_plane_pitch"] + q // config.granules * f["out_group_pitch"]
+                self._store(where, codes, q % config.granules * config.rescalers)
+
+    def _max(self, f, blocks, pixel, origin: int) -> None:
+        (block,) = blocks
+        assert block["groups"] == 1 and block["shift"] == 0 and f["rows"] == 1 and block["tap_count"] % f["planes"] == 0
+        for cg in range(f["column_groups"]):
+            levels, words = [], []
+            for t in range(0, block["tap_count"], f["planes"]):
+                taps = self.taps[block["first_tap"] + t : block["first_tap"] + t + f["planes"]]
+                if self._valid(f, taps[0], pixel):
+                    base = origin + self._channel(f, cg) + block["base"]
+                    where = [(base + tap["offset"]) % self.config.act_words for tap in reversed(taps)]
+                    self._read.update(where)
+                    words.append(self.act[where])
+                    levels.append(np.tensordot(8 ** np.arange(len(where)), NATIVE.decode(words[-1]), axes=1))
+            winner = np.argmax(levels, axis=0)
+            for d in range(f["planes"]):
+                codes = np.array(words)[winner, d, np.arange(self.config.lanes)]
+                self._store(f["out_base"] + self._pixel(f, pixel) + d * f["out_plane_pitch"] + cg * f["out_group_pitch"], codes, 0)
+
+    def _store(self, where: int, codes, lane: int) -> None:
+        self.act[where % self.config.act_words, lane : lane + len(codes)] = codes
+        self._written.add(where % self.config.act_words)
+
+
+def reference(graph: QuantisedGraph, levels: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
+    """Levels of every tensor for one sample, by the definitions of `sw/quantised.py`."""
+    values = {graph.input.tensor: levels}
+    for layer in graph.layers:
+        tensor = graph.tensors[layer.output]
+        if isinstance(layer, MaxLayer):
+            windows = _windows(values[layer.source], -(1 << 40), layer.kernel, layer, tensor.shape[1:])
+            values[layer.output] = windows.max(axis=(3, 4))
+            continue
+        acc = np.zeros(tensor.shape, dtype=np.int64)
+        for segment in layer.segments:
+            size = (segment.weights.shape[2], segment.weights.shape[3])
+            windows = _windows(values[segment.source], graph.tensors[segment.source].zero, size, segment, tensor.shape[1:])
+            if segment.depthwise:
+                acc += np.einsum("cyxab,cab->cyx", windows, segment.weights[:, 0])
+            else:
+                acc += np.einsum("iyxab,oiab->oyx", windows, segment.weights)
+        scaled = (acc + layer.bias[:, None, None]) * layer.multiplicand[:, None, None] / 2.0 ** layer.shift[:, None, None]
+        values[layer.output] = np.clip(tensor.format.quantise(scaled + tensor.zero), tensor.low, tensor.high)
+    return values
+
+
+def _windows(levels, padding: int, kernel, geometry, size) -> NDArray[np.int64]:
+    """Array (C, oy, ox, ky, kx) of what each output pixel reads."""
+    channels, height, width = levels.shape
+    result = np.full((channels, *size, *kernel), padding, dtype=np.int64)
+    for oy, ox, ky, kx in np.ndindex(*size, *kernel):
+        y = oy * geometry.stride[0] + ky * geometry.dilation[0] - geometry.pads[0]
+        x = ox * geometry.stride[1] + kx * geometry.dilation[1] - geometry.pads[1]
+        if 0 <= y < height and 0 <= x < width:
+            result[:, oy, ox, ky, kx] = levels[:, y, x]
+    return result
+
+
+@dataclass
+class GraphBuilder:
+    """Graphs with random weights, layer by layer."""
+
+    config: AcceleratorConfig
+    rng: np.random.Generator
+
+    def __post_init__(self) -> None:
+        self.tensors: dict[str, QuantisedTensor] = {}
+        self.layers: list[MacLayer | MaxLayer] = []
+
+    def tensor(self, shape, fmt: Format | None = None) -> str:
+        """A tensor of a random format, zero level and clamp."""
+        while fmt is None or _planes(fmt) > self.config.planes and self.tensors:
+            fmt = [DyBit(4), Int(4), DyBit(2), Int(8), Int(4, False), DyBit(4, False)][self.rng.choice(6, p=[0.5, 0.2, 0.1, 0.1, 0.05, 0.05])]
+        low, zero, high = np.sort(self.rng.choice(fmt.levels, 3, replace=False)).tolist()
+        if self.rng.random() < 0.6:
+            low, high = int(fmt.levels[0]), int(fmt.levels[-1])
+        name = f"t{len(self.tensors)}"
+        self.tensors[name] = QuantisedTensor(name=name, shape=shape, format=fmt, scale=1.0, zero=zero, low=low, high=high)
+        return name
+
+    def segment(self, source: str, outputs: int | None, size, *, kernel, stride, pads, dilation, levels) -> Segment:
+        """A segment with weights drawn from ``levels``; depthwise if ``outputs`` is None."""
+        channels = self.tensors[source].shape[0]
+        shape = (channels, 1, *kernel) if outputs is None else (outputs, channels, *kernel)
+        return Segment(
+            source=source, weights=self.rng.choice(np.asarray(levels), shape).astype(np.int64), depthwise=outputs is None,
+            stride=stride, pads=pads, dilation=dilation,
+        )
+
+    def mac(self, segments, size, fmt: Format | None = None) -> str:
+        """A layer over segments, its rescaler set so that outputs use their range."""
+        outputs = segments[0].weights.shape[0]
+        low, high = final_sum_bounds((s.weights, self.tensors[s.source].span) for s in segments)
+        output = self.tensor((outputs, *size), fmt)
+        k = self.config.rescale_bits
+        reach = np.maximum(1, (high - low) * 2**k // (4 * max(1, self.tensors[output].high - self.tensors[output].low)))
+        shift = np.clip(np.log2(reach).astype(np.int64) + self.rng.integers(-1, 2, outputs), 0, self.config.shift_max)
+        bias = np.array([self.rng.integers(-(b // 4) - 1, b // 4 + 1) for b in np.maximum(-low, high)])
+        limit = (1 << self.config.bias_width - 1) - 1
+        self.layers.append(MacLayer(
+            name=f"l{len(self.layers)}", segments=tuple(segments), bias=np.clip(bias, -limit, limit),
+            multiplicand=self.rng.integers(2 ** (k - 1), 2**k, outputs), shift=shift, cert_bits=signed_bits(low, high), output=output,
+        ))
+        return output
+
+    def max(self, source: str, size, **geometry) -> str:
+        """A max-pool."""
+        base = self.tensors[source]
+        name = f"t{len(self.tensors)}"
+        self.tensors[name] = QuantisedTensor(
+            name=name, shape=(base.shape[0], *size), format=base.format, scale=1.0, zero=base.zero, low=base.low, high=base.high
+        )
+        self.layers.append(MaxLayer(name=f"l{len(self.layers)}", source=source, output=name, **geometry))
+        return name
+
+    def graph(self, outputs) -> QuantisedGraph:
+        """The graph so far."""
+        first = next(iter(self.tensors.values()))
+        return QuantisedGraph(
+            name="random", tensors=dict(self.tensors), input=InputSpec(tensor=first.name, shape=first.shape),
+            layers=tuple(self.layers), outputs=tuple((name, self.tensors[name].shape) for name in outputs),
+        )
+
+
+def _planes(fmt: Format) -> int:
+    return QuantisedTensor(name="", shape=(1, 1, 1), format=fmt, scale=1.0, zero=0, low=fmt.bottom, high=fmt.top).planes
+
+
+def random_levels(graph: QuantisedGraph, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Random input levels within the input's span."""
+    tensor = graph.tensors[graph.input.tensor]
+    levels = tensor.format.levels
+    return rng.choice(levels[(levels >= tensor.span[0]) & (levels <= tensor.span[1])], tensor.shape)
+
+
+def check_program(program: Program, seed: int) -> Mapping[str, NDArray[np.int64]]:
+    """Run a program on the literal machine and compare every tensor with the reference."""
+    rng = np.random.default_rng(seed)
+    machine = LiteralMachine(program, seed)
+    levels = random_levels(program.graph, rng)
+    expected = reference(program.graph, levels)
+    machine.write(program.graph.input.tensor, levels)
+    outputs = {layer.name: layer.output for layer in program.graph.layers}
+    for index, name in enumerate(program.layers[:-1]):
+        machine.step(index)
+        if program.layers[index + 1] != name:
+            np.testing.assert_array_equal(machine.read(outputs[name]), expected[outputs[name]], err_msg=f"{name}, seed {seed}")
+    for name, _ in program.graph.outputs:
+        np.testing.assert_array_equal(machine.read(name), expected[name], err_msg=f"output {name}, seed {seed}")
+    return expected
+
+
+@pytest.fixture(scope="session")
+def check() -> Callable[[Program, int], Mapping[str, NDArray[np.int64]]]:
+    """`check_program`."""
+    return check_program
+
+
+@pytest.fixture(scope="session")
+def builder() -> Callable[..., GraphBuilder]:
+    """Makes a `GraphBuilder` of (config, seed)."""
+    return lambda config, seed: GraphBuilder(config, np.random.default_rng(seed))
