@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from amaranth.back import verilog
 
 from .core import Core
@@ -12,7 +14,15 @@ __all__ = ["TOP", "to_verilog"]
 TOP = "narrows_core"
 """Name of the generated top module."""
 
+_BRACKETED = re.compile(r"\\(\S*\[\S*) ")
+
+
+def _without_brackets(match: re.Match[str]) -> str:
+    return "\\" + match[1].replace("[", "__").replace("]", "") + " "
+
 
 def to_verilog(config: AcceleratorConfig) -> str:
     """Verilog of the core of a configuration, top module `TOP`, ports ``clk``, ``rst`` and those of `Core`."""
-    return verilog.convert(Core(config), name=TOP, emit_src=False)
+    text = verilog.convert(Core(config), name=TOP, emit_src=False)
+    # Amaranth names array elements x[0]; ABC9 in Yosys takes such a name for bit 0 of x and fails
+    return _BRACKETED.sub(_without_brackets, text)

@@ -20,15 +20,29 @@ class SegmentLike(Protocol):
     """What :func:`accumulate` reads of a segment (`sw/quantised.py`)."""
 
     @property
-    def weights(self) -> NDArray[np.int64]: ...
+    def weights(self) -> NDArray[np.int64]:
+        """Levels of shape (O, C, kH, kW), or (C, 1, kH, kW) when depthwise."""
+        ...
+
     @property
-    def depthwise(self) -> bool: ...
+    def depthwise(self) -> bool:
+        """Output channel c reads source channel c only."""
+        ...
+
     @property
-    def stride(self) -> tuple[int, int]: ...
+    def stride(self) -> tuple[int, int]:
+        """Vertical and horizontal stride."""
+        ...
+
     @property
-    def pads(self) -> tuple[int, int, int, int]: ...
+    def pads(self) -> tuple[int, int, int, int]:
+        """Padding at top, left, bottom, right."""
+        ...
+
     @property
-    def dilation(self) -> tuple[int, int]: ...
+    def dilation(self) -> tuple[int, int]:
+        """Vertical and horizontal distance of taps."""
+        ...
 
 
 def output_size(size: int, kernel: int, stride: int, padding: int, dilation: int) -> int:
@@ -74,7 +88,9 @@ def accumulate(levels: ArrayLike, zero: int, segment: SegmentLike) -> NDArray[np
     return np.concatenate(parts)
 
 
-def _convolve(levels: NDArray[np.floating], zero: int, weights: NDArray[np.floating], segment: SegmentLike) -> NDArray[np.int64]:
+def _convolve(
+    levels: NDArray[np.floating], zero: int, weights: NDArray[np.floating], segment: SegmentLike,
+) -> NDArray[np.int64]:
     top, left, bottom, right = segment.pads
     samples, channels, height, width = levels.shape
     kernel_h, kernel_w = weights.shape[2:]
@@ -85,15 +101,20 @@ def _convolve(levels: NDArray[np.floating], zero: int, weights: NDArray[np.float
 
     patches = np.empty((kernel_h, kernel_w, channels, samples, out_h, out_w), dtype=levels.dtype)
     for y in range(kernel_h):
+        lines = _strided(y * segment.dilation[0], out_h, segment.stride[0])
         for x in range(kernel_w):
-            lines, columns = (slice(at * step, at * step + (count - 1) * stride + 1, stride) for at, step, count, stride in (
-                (y, segment.dilation[0], out_h, segment.stride[0]), (x, segment.dilation[1], out_w, segment.stride[1])))
-            patches[y, x] = padded[:, :, lines, columns]
+            patches[y, x] = padded[:, :, lines, _strided(x * segment.dilation[1], out_w, segment.stride[1])]
     if segment.depthwise:
         sums = np.einsum("cyx,yxcp->cp", weights[:, 0], patches.reshape(kernel_h, kernel_w, channels, -1))
     else:
-        sums = weights.transpose(0, 2, 3, 1).reshape(len(weights), -1) @ patches.reshape(kernel_h * kernel_w * channels, -1)
+        matrix = weights.transpose(0, 2, 3, 1).reshape(len(weights), -1)
+        sums = matrix @ patches.reshape(kernel_h * kernel_w * channels, -1)
     return sums.reshape(-1, samples, out_h, out_w).transpose(1, 0, 2, 3).astype(np.int64)
+
+
+def _strided(first: int, count: int, stride: int) -> slice:
+    """``count`` places from ``first``, ``stride`` apart."""
+    return slice(first, first + (count - 1) * stride + 1, stride)
 
 
 def rescale(
@@ -165,10 +186,10 @@ def max_pool(
     out_h = output_size(levels.shape[2], kernel[0], stride[0], top + bottom, dilation[0])
     out_w = output_size(levels.shape[3], kernel[1], stride[1], left + right, dilation[1])
     largest = np.full((*levels.shape[:2], out_h, out_w), nothing, dtype=np.int64)
-    for y in range(0, kernel[0] * dilation[0], dilation[0]):
-        for x in range(0, kernel[1] * dilation[1], dilation[1]):
-            window = padded[:, :, y : y + (out_h - 1) * stride[0] + 1 : stride[0], x : x + (out_w - 1) * stride[1] + 1 : stride[1]]
-            np.maximum(largest, window, out=largest)
+    for y in range(kernel[0]):
+        lines = _strided(y * dilation[0], out_h, stride[0])
+        for x in range(kernel[1]):
+            np.maximum(largest, padded[:, :, lines, _strided(x * dilation[1], out_w, stride[1])], out=largest)
     if (largest == nothing).any():
-        raise ValueError("a max-pool window lies in the padding altogether: the padding must be smaller than the kernel")
+        raise ValueError("a max-pool window lies in the padding altogether: pad by less than the kernel")
     return largest
