@@ -1,4 +1,4 @@
-"""Checksums that the golden model predicts for each instruction, so that engines are compared without reading tensors."""
+"""Checksums that the golden model predicts for each instruction: engines are compared without reading tensors."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def expected_checksums(program: Program, tensors: Mapping[str, ArrayLike]) -> tu
     Returns
     -------
     tuple of int or None
-        Entry i belongs to ``program.layers[i]``. None: the instruction passes on lanes that nobody has written, so that its checksum
-        depends on what the memory held before.
+        Entry i belongs to ``program.layers[i]``. None: the instruction passes on lanes that nobody has written, so that
+        its checksum depends on what the memory held before.
 
     Raises
     ------
@@ -42,8 +42,9 @@ def expected_checksums(program: Program, tensors: Mapping[str, ArrayLike]) -> tu
     """
     layers = {layer.name: layer for layer in program.graph.layers}
     lanes = program.config.lanes
-    # Levels of every lane of a tensor's words, channels beyond the last included; None from the first that nobody wrote.
-    stored = {program.graph.input.tensor: _padded(np.asarray(tensors[program.graph.input.tensor]), lanes, 0)}
+    # Levels of every lane that was written, channels beyond the last included.
+    levels = np.asarray(tensors[program.graph.input.tensor])
+    stored = {program.graph.input.tensor: np.pad(levels, ((0, -len(levels) % lanes), (0, 0), (0, 0)))}
     expected: list[int | None] = []
     seen: set[str] = set()
     for index, name in enumerate(program.layers):
@@ -56,10 +57,11 @@ def expected_checksums(program: Program, tensors: Mapping[str, ArrayLike]) -> tu
         layer = layers[name]
         output = program.graph.tensors[layer.output]
         if isinstance(layer, MaxLayer):
-            source, channels = stored[layer.source], fields["column_groups"] * lanes
-            pooled = max_pool(source[np.newaxis], kernel=layer.kernel, stride=layer.stride, pads=layer.pads, dilation=layer.dilation)[0]
-            stored[layer.output] = pooled[:channels]
-            expected.append(_checksum(pooled[:channels], fields, lanes, 1) if len(pooled) >= channels else None)
+            channels = fields["column_groups"] * lanes
+            levels = max_pool(stored[layer.source][np.newaxis, :channels], kernel=layer.kernel, stride=layer.stride,
+                              pads=layer.pads, dilation=layer.dilation)[0]
+            stored[layer.output] = levels
+            expected.append(_checksum(levels, fields, lanes, 1) if len(levels) == channels else None)
             continue
         idle = int(np.clip(output.zero, output.low, output.high))
         levels = np.full((fields["column_groups"] * program.config.columns, *output.shape[1:]), idle, dtype=np.int64)
@@ -69,13 +71,8 @@ def expected_checksums(program: Program, tensors: Mapping[str, ArrayLike]) -> tu
     return tuple(expected)
 
 
-def _padded(levels: NDArray[np.int64], lanes: int, fill: int) -> NDArray[np.int64]:
-    missing = -len(levels) % lanes
-    return np.pad(levels, ((0, missing), (0, 0), (0, 0)), constant_values=fill)
-
-
 def _checksum(levels: NDArray[np.int64], fields: Mapping[str, int], width: int, pieces: int) -> int:
-    """Checksum of levels (channels, H, W) written as words or granules of ``width`` codes, ``pieces`` for each column group."""
+    """Checksum of levels (channels, H, W) written ``pieces`` times ``width`` codes for each pixel and column group."""
     height, columns = levels.shape[1:]
     codes = to_planes(levels, fields["planes"]).reshape(fields["planes"], -1, pieces, width, height * columns)
     group, row = pixel_groups(height, columns, fields["rows"], fields["wrap"])

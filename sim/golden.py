@@ -15,7 +15,7 @@ _BATCH = 64  # samples at once: keeps the tensors of one batch small
 
 
 class WidthError(AssertionError):
-    """A number does not fit the width that the configuration or the certificate gives it: a fault of quantiser or compiler."""
+    """A number does not fit the width that configuration or certificate give it: a fault of quantiser or compiler."""
 
 
 class GoldenModel:
@@ -30,7 +30,8 @@ class GoldenModel:
     Raises
     ------
     WidthError
-        If a bias, a multiplicand or a shift does not fit its field, or a certificate asks for more than the accumulator has.
+        If a bias, a multiplicand or a shift does not fit its field, or a certificate asks for more than the
+        accumulator has.
     """
 
     def __init__(self, graph: QuantisedGraph, config: AcceleratorConfig) -> None:
@@ -62,7 +63,7 @@ class GoldenModel:
         levels = np.asarray(levels, dtype=np.int64)
         tensor = self._graph.tensors[self._graph.input.tensor]
         if levels.ndim != 4 or levels.shape[1:] != tensor.shape:
-            raise ValueError(f"input levels must have the shape (N, {', '.join(map(str, tensor.shape))}), not {levels.shape}")
+            raise ValueError(f"input levels must have the shape (N, *{tensor.shape}), not {levels.shape}")
         tensor.format.encode(levels)  # refuses numbers that are not levels
         batches = [self._run_batch(levels[first : first + _BATCH]) for first in range(0, max(len(levels), 1), _BATCH)]
         return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
@@ -77,7 +78,8 @@ class GoldenModel:
                 result = self._run_mac(layer, tensors)
             output = self._graph.tensors[layer.output]
             if result.shape[1:] != output.shape:
-                raise ValueError(f"layer {layer.name} gives the shape {result.shape[1:]}, its output {output.name} has {output.shape}")
+                raise ValueError(f"layer {layer.name} gives the shape {result.shape[1:]}, "
+                                 f"its output {output.name} has {output.shape}")
             tensors[layer.output] = result
         return tensors
 
@@ -94,7 +96,8 @@ class GoldenModel:
         _check(layer, "product", low * layer.multiplicand, high * layer.multiplicand, self._config.value_bits)
         result = rescale(sums, layer.bias, layer.multiplicand, layer.shift,
                          zero=output.zero, fmt=output.format, low=output.low, high=output.high)
-        _check(layer, "result", result.min(axis=axes, initial=0), result.max(axis=axes, initial=0), self._config.level_bits)
+        low, high = result.min(axis=axes, initial=0), result.max(axis=axes, initial=0)
+        _check(layer, "result", low, high, self._config.level_bits)
         return result
 
     def _check_parameters(self, layer: MacLayer) -> None:
@@ -103,7 +106,8 @@ class GoldenModel:
             raise WidthError(f"layer {layer.name}: its certificate asks for {layer.cert_bits} accumulator bits, "
                              f"the configuration has {config.acc_bits}")
         if output.planes > config.planes:
-            raise WidthError(f"layer {layer.name}: its output needs {output.planes} planes, the configuration writes {config.planes}")
+            raise WidthError(f"layer {layer.name}: its output needs {output.planes} planes, "
+                             f"the configuration writes {config.planes}")
         _check(layer, "bias", layer.bias, layer.bias, config.bias_width)
         top = 1 << config.rescale_bits
         for name, values, low, high in (
@@ -111,7 +115,8 @@ class GoldenModel:
         ):
             wrong = np.flatnonzero((values < low) | (values > high))
             if len(wrong):
-                raise WidthError(f"layer {layer.name}, channel {wrong[0]}: {name} {values[wrong[0]]} is not {low} to {high}")
+                raise WidthError(f"layer {layer.name}, channel {wrong[0]}: "
+                                 f"{name} {values[wrong[0]]} is not {low} to {high}")
 
 
 def _check(layer: MacLayer, what: str, low: NDArray[np.int64], high: NDArray[np.int64], bits: int) -> None:

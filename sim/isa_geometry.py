@@ -1,4 +1,4 @@
-"""Where the pixels of a COMPUTE read and write, for all pixels at once (`docs/machine.md`: pixel groups, valid, drain)."""
+"""Where the pixels of a COMPUTE read and write, for all pixels at once (`docs/machine.md`: pixel groups, valid)."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ __all__ = ["Pixels", "drained_order", "pixel_groups", "walk_pixels"]
 class Pixels:
     """Output pixels of an instruction in line order; all arrays have shape (out_height * out_width,).
 
-    ``read`` is the address of the pixel's row without channel, block and tap offsets, ``write`` the offset of its output words,
-    ``group`` and ``row`` its pixel group and place in it, ``borders`` (4, n) its saturated distance to top, bottom, left, right.
+    ``read`` is the address of the pixel's row without channel, block and tap offsets, ``write`` the offset of its
+    output words, ``group`` and ``row`` its pixel group and place in it, ``borders`` (4, n) its saturated distances to
+    top, bottom, left, right.
     """
 
     read: NDArray[np.int64]
@@ -30,7 +31,7 @@ class Pixels:
     def valid(self, tap: Mapping[str, int]) -> NDArray[np.bool_]:
         """For which pixels a tap (`isa.TAP`) lies inside its tensor."""
         needed = np.array([tap["top"], tap["bottom"], tap["left"], tap["right"]])
-        return (self.borders >= needed[:, None]).all(axis=0)
+        return np.all(self.borders >= needed[:, None], axis=0)
 
 
 def pixel_groups(height: int, width: int, rows: int, wrap: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -77,7 +77,7 @@ class MacPlan:
 
 
 def _product(memory: ActivationMemory, section: _Section) -> NDArray[np.int64]:
-    pixels, steps = section.rows.shape
+    pixels = len(section.rows)
     inputs, columns = section.weights.shape
     chunk = max(1, _CHUNK_LEVELS // max(inputs, 1))
     product = np.empty((pixels, columns), dtype=np.int64)
@@ -113,7 +113,8 @@ def plan_mac(
     column_groups = np.arange(fields["column_groups"])
     channel = column_groups // fields["channel_period"] * fields["channel_step"]
     sections = tuple(
-        tuple(_plan_sections(config, fields, blocks, pixels, int(offset), column_groups[channel == offset], weights, pad_address))
+        tuple(_plan_sections(config, fields, blocks, pixels, offset, column_groups[channel == offset], weights,
+                             pad_address))
         for offset in dict.fromkeys(channel.tolist())
     )
     entries = _params(config, fields, params)
@@ -162,7 +163,9 @@ def _plan_sections(
     return sections
 
 
-def _weight_levels(config: AcceleratorConfig, weights: NDArray[np.uint32], words: NDArray[np.int64]) -> NDArray[np.floating]:
+def _weight_levels(
+    config: AcceleratorConfig, weights: NDArray[np.uint32], words: NDArray[np.int64],
+) -> NDArray[np.floating]:
     """Matrix (steps * lanes, column groups * columns) of the weight words (steps, column groups)."""
     if words.max() >= config.weight_words:
         raise MachineError(f"weight word {int(words.max())} is asked for, the memory has {config.weight_words}")
@@ -210,7 +213,9 @@ def _dybit_levels(width: int) -> NDArray[np.int64]:
     return np.concatenate([-magnitudes[:0:-1], magnitudes])
 
 
-def _targets(config: AcceleratorConfig, fields: Mapping[str, int], pixels: Pixels) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _targets(
+    config: AcceleratorConfig, fields: Mapping[str, int], pixels: Pixels,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Address and granule of each write, both of shape (pixels * column groups, tile granules, planes)."""
     granules = fields["out_granule"] + np.arange(fields["column_groups"] * config.tile_granules)
     planes = np.arange(fields["planes"])

@@ -22,8 +22,9 @@ __all__ = ["MaxPlan", "plan_max"]
 class MaxPlan:
     """Everything of one MAX instruction that does not depend on activations.
 
-    ``rows`` (n, positions, planes) are the words each output word is chosen from, ``valid`` (n, positions) which of the positions count,
-    ``address`` (n, planes) where it goes; n runs over the output words in the order they are written, planes from the least significant.
+    ``rows`` (n, positions, planes) are the words each output word is chosen from, ``valid`` (n, positions) which of the
+    positions count, ``address`` (n, planes) where it goes; n runs over the output words in the order they are written,
+    planes from the least significant.
     """
 
     rows: NDArray[np.int64]
@@ -43,7 +44,8 @@ class MaxPlan:
 
 
 def plan_max(
-    config: AcceleratorConfig, fields: Mapping[str, int], blocks: Sequence[BlockTaps], pad_address: Callable[[int], int],
+    config: AcceleratorConfig, fields: Mapping[str, int], blocks: Sequence[BlockTaps],
+    pad_address: Callable[[int], int],
 ) -> MaxPlan:
     """Plan of a MAX instruction; parameters as `isa_mac.plan_mac` takes them.
 

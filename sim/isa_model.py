@@ -47,8 +47,10 @@ class IsaMachine:
         self.fault, self.fault_index, self.done = Fault.NONE, 0, False
         self.counts = CycleCount()
         self._activations = ActivationMemory(config)
-        self._memories = {region: np.zeros((region_depth(config, region), region_beats(config, region)), dtype=np.uint32)
-                          for region in (*_PROGRAM, Region.CHECKSUMS)}
+        self._memories = {
+            region: np.zeros((region_depth(config, region), region_beats(config, region)), dtype=np.uint32)
+            for region in (*_PROGRAM, Region.CHECKSUMS)
+        }
         self._plans: dict[int, tuple[MacPlan | MaxPlan, CycleCount]] = {}
 
     def read_words(self, region: Region, first: int, count: int) -> NDArray[np.uint32]:

@@ -36,7 +36,9 @@ class BlockTaps:
         return self.fields["groups"] * self.fields["tap_count"]
 
 
-def fetch_blocks(fields: Mapping[str, int], blocks: NDArray[np.uint32], taps: NDArray[np.uint32]) -> tuple[BlockTaps, ...]:
+def fetch_blocks(
+    fields: Mapping[str, int], blocks: NDArray[np.uint32], taps: NDArray[np.uint32],
+) -> tuple[BlockTaps, ...]:
     """Blocks of a COMPUTE from the block and tap memories.
 
     Raises

@@ -1,4 +1,4 @@
-"""IsaTransport: registers and memory windows over the ISA model, for the driver that also drives simulated cores and boards."""
+"""IsaTransport: registers and memory windows over the ISA model, for the driver that also drives cores."""
 
 from __future__ import annotations
 
@@ -45,6 +45,7 @@ class IsaTransport(Transport):
         self.machine = IsaMachine(config)
 
     async def write(self, address: int, values: NDArray[np.uint32]) -> None:
+        """Write words; raises as `Transport.write` does."""
         region, offset = self._locate(address, len(values))
         if region is Region.REGISTERS:
             for number, value in enumerate(values):
@@ -55,6 +56,7 @@ class IsaTransport(Transport):
             self._write_window(region, offset, values)
 
     async def read(self, address: int, count: int) -> NDArray[np.uint32]:
+        """Read words; raises as `Transport.read` does."""
         region, offset = self._locate(address, count)
         if region is Region.REGISTERS:
             return np.array([self._read_register(offset + 4 * number) for number in range(count)], dtype=np.uint32)
@@ -63,7 +65,7 @@ class IsaTransport(Transport):
         return padded.reshape(-1)[start : start + count].copy()
 
     async def wait(self, timeout_cycles: int) -> None:
-        return
+        """Return at once: the run is over."""
 
     def _locate(self, address: int, count: int) -> tuple[Region, int]:
         region, offset = address >> REGION_BITS, address & ((1 << REGION_BITS) - 1)

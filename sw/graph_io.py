@@ -41,7 +41,8 @@ def graph_to_parts(graph: QuantisedGraph) -> tuple[dict[str, Any], dict[str, NDA
         layers.append({"kind": "mac", **_plain(layer, without=("segments", *_MAC_ARRAYS)), "segments": segments})
     structure = {
         "name": graph.name,
-        "tensors": [{**_plain(tensor, without=("format",)), "format": tensor.format.name} for tensor in graph.tensors.values()],
+        "tensors": [{**_plain(tensor, without=("format",)), "format": tensor.format.name}
+                    for tensor in graph.tensors.values()],
         "input": _plain(graph.input),
         "layers": layers,
         "outputs": [[name, list(shape)] for name, shape in graph.outputs],
@@ -69,7 +70,8 @@ def graph_from_parts(structure: Mapping[str, Any], arrays: Mapping[str, NDArray[
             key = f"layer{index}"
             segments = tuple(Segment(**_tuples(segment), weights=arrays[f"{key}.segment{number}.weights"])
                              for number, segment in enumerate(values.pop("segments")))
-            layers.append(MacLayer(**values, segments=segments, **{name: arrays[f"{key}.{name}"] for name in _MAC_ARRAYS}))
+            values |= {name: arrays[f"{key}.{name}"] for name in _MAC_ARRAYS}
+            layers.append(MacLayer(**values, segments=segments))
         else:
             raise ValueError(f"unknown layer kind {kind!r}")
     return QuantisedGraph(
@@ -83,7 +85,8 @@ def graph_from_parts(structure: Mapping[str, Any], arrays: Mapping[str, NDArray[
 
 def _plain(record: Any, without: tuple[str, ...] = ()) -> dict[str, Any]:
     """Fields of a dataclass as JSON values: numpy scalars become Python's, tuples lists."""
-    return {field.name: _json_value(getattr(record, field.name)) for field in fields(record) if field.name not in without}
+    return {field.name: _json_value(getattr(record, field.name))
+            for field in fields(record) if field.name not in without}
 
 
 def _json_value(value: Any) -> Any:

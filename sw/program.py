@@ -88,12 +88,14 @@ class Program:
         for name, region in _TABLES.items():
             table = np.asarray(getattr(self, name))
             if table.dtype != np.uint32 or table.ndim != 2 or table.shape[1] != widths[name]:
-                raise ProgramError(f"{name} must be uint32 of shape (n, {widths[name]}), not {table.dtype} of shape {table.shape}")
+                raise ProgramError(f"{name} must be uint32 of shape (n, {widths[name]}), "
+                                   f"not {table.dtype} of shape {table.shape}")
             depth = region_depth(self.config, region) // (INSTRUCTION_WORDS if region is Region.INSTRUCTIONS else 1)
             if len(table) > depth:
                 raise ProgramError(f"the program has {len(table)} {name}, its configuration holds {depth}")
         if not len(self.instructions) or len(self.layers) != len(self.instructions):
-            raise ProgramError(f"{len(self.layers)} layer names for {len(self.instructions)} instructions: one each is needed")
+            raise ProgramError(f"{len(self.instructions)} instructions with {len(self.layers)} layer names: "
+                               f"each instruction needs one")
         known = {"", *(layer.name for layer in self.graph.layers)}
         for layer in self.layers:
             if layer not in known:
@@ -179,19 +181,19 @@ class Program:
             If the file cannot be written.
         """
         data = self.to_bytes()
-        temporary: str | None = None
+        temporary: Path | None = None
         try:
             with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-                temporary = file.name
+                temporary = Path(file.name)
                 file.write(data)
             # The temporary file is private to its owner; a program is as public as any new file.
             umask = os.umask(0)
             os.umask(umask)
-            os.chmod(temporary, 0o666 & ~umask)
-            os.replace(temporary, path)
+            temporary.chmod(0o666 & ~umask)
+            temporary.replace(path)
         except OSError as error:
             if temporary is not None:
-                Path(temporary).unlink(missing_ok=True)
+                temporary.unlink(missing_ok=True)
             raise ProgramError(f"cannot write program {path}: {error.strerror or error}") from error
 
     @classmethod

@@ -106,7 +106,8 @@ class Driver:
                 await self._transport.write(region_address(config, region), to_burst(config, region, words))
         # What earlier programs left would show in the checksums of lanes that no layer writes.
         blank = np.zeros((config.act_words, region_beats(config, Region.ACTIVATIONS)), dtype=np.uint32)
-        await self._transport.write(region_address(config, Region.ACTIVATIONS), to_burst(config, Region.ACTIVATIONS, blank))
+        await self._transport.write(region_address(config, Region.ACTIVATIONS),
+                                    to_burst(config, Region.ACTIVATIONS, blank))
         await self._write_register(Register.PROGRAM_CONFIG, program.config.hash32)
         await self._write_register(Register.WATCHDOG, self._limit)
         self._program = program
@@ -193,7 +194,8 @@ class Driver:
         tensor = program.graph.tensors[program.graph.input.tensor]
         levels = np.asarray(levels)
         if levels.shape != tensor.shape or levels.dtype.kind not in "iu":
-            raise InputError(f"the input must be integer levels of shape {tensor.shape}, not {levels.dtype} of {levels.shape}")
+            raise InputError(f"the input must be integer levels of shape {tensor.shape}, "
+                             f"not {levels.dtype} of shape {levels.shape}")
         layout = program.layouts[tensor.name]
         addresses = layout.addresses() % self._config.act_words
         try:
