@@ -1,0 +1,8 @@
+"""Quantisation after training: formats, scales, weight levels and rescalers from some calibration samples."""
+
+from __future__ import annotations
+
+from .quantise import quantise
+from .settings import QuantSettings
+
+__all__ = ["QuantSettings", "quantise"]

@@ -1,0 +1,80 @@
+"""Float evaluation of a lowered graph: what every tensor holds on given samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..graph import Graph, Mac, MaxPool, Term, Window
+
+__all__ = ["convolve", "evaluate", "max_pool", "model_input", "patches"]
+
+_BATCH = 32
+"""Samples convolved at once: bounds the memory of unfolded patches."""
+
+
+def model_input(graph: Graph, x: NDArray) -> NDArray[np.float64]:
+    """Samples in the model's own order, of shape (N, ...), as the (N, C, H, W) tensor that the graph reads."""
+    x = np.asarray(x, dtype=np.float64)
+    if graph.input.permutation:
+        x = x.transpose(0, *(axis + 1 for axis in graph.input.permutation))
+    return x.reshape(len(x), *graph.tensors[graph.input.tensor])
+
+
+def patches(x: NDArray, window: Window, fill: float = 0.0) -> NDArray:
+    """Windows over ``x`` of shape (N, C, H, W), as (N, C, oH, oW, kH, kW); padding reads as ``fill``."""
+    top, left, bottom, right = window.pads
+    if any(window.pads):
+        x = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)), constant_values=fill)
+    reach = [d * (k - 1) + 1 for k, d in zip(window.kernel, window.dilation, strict=True)]
+    view = np.lib.stride_tricks.sliding_window_view(x, reach, axis=(2, 3))
+    return view[:, :, ::window.stride[0], ::window.stride[1], ::window.dilation[0], ::window.dilation[1]]
+
+
+def _batches(x: NDArray) -> Iterator[NDArray]:
+    return (x[start:start + _BATCH] for start in range(0, len(x), _BATCH))
+
+
+def convolve(x: NDArray, term: Term, weights: NDArray) -> NDArray:
+    """Sums of products of a term's windows with ``weights``, of shape (N, O, oH, oW), in the type of ``x``."""
+    results = []
+    for part in _batches(x):
+        windows = patches(part, term.window)
+        if term.depthwise:
+            results.append(np.einsum("nchwij,cij->nchw", windows, weights[:, 0], optimize=True))
+            continue
+        n, _, height, width = windows.shape[:4]
+        columns = windows.transpose(0, 2, 3, 1, 4, 5).reshape(n * height * width, -1)
+        product = columns @ weights.reshape(len(weights), -1).T
+        results.append(product.reshape(n, height, width, -1).transpose(0, 3, 1, 2))
+    return np.concatenate(results)
+
+
+def max_pool(x: NDArray, window: Window, lowest: float) -> NDArray:
+    """Maximum over windows; padding reads as ``lowest``, which no value is below."""
+    return np.concatenate([patches(part, window, lowest).max(axis=(4, 5)) for part in _batches(x)])
+
+
+def evaluate(graph: Graph, x: NDArray) -> dict[str, NDArray[np.float32]]:
+    """Every tensor of a lowered graph, of shape (N, C, H, W), computed in float32.
+
+    Parameters
+    ----------
+    graph : Graph
+        Of `Mac` and `MaxPool` layers only.
+    x : array, shape (N, ...)
+        Samples as the model takes them.
+    """
+    tensors: dict[str, NDArray[np.float32]] = {graph.input.tensor: model_input(graph, x).astype(np.float32)}
+    for layer in graph.layers:
+        if isinstance(layer, Mac):
+            total = sum(convolve(tensors[t.source], t, t.weights.astype(np.float32)) for t in layer.terms)
+            total = total + layer.bias.astype(np.float32)[:, np.newaxis, np.newaxis]
+            tensors[layer.output] = np.clip(total, layer.low, layer.high).astype(np.float32)
+        elif isinstance(layer, MaxPool):
+            tensors[layer.output] = max_pool(tensors[layer.source], layer.window, -np.inf)
+        else:
+            raise TypeError(f"layer {layer.name!r} is a {type(layer).__name__}: lower the graph first")
+    return tensors

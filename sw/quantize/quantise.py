@@ -1,0 +1,191 @@
+"""Quantisation of a float graph: layer by layer, each on what the layers before it really compute in integers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...hw.spec.certificate import final_sum_bounds, signed_bits
+from ...hw.spec.config import AcceleratorConfig
+from ...hw.spec.formats import DyBit, Format, Int
+from ...hw.spec.semantics import accumulate, max_pool, rescale
+from ..errors import CapacityError, InputError
+from ..graph import Graph, Mac, MaxPool
+from ..passes import lower
+from ..quantised import MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
+from . import evaluate
+from .grid import ScaleGrid
+from .problem import Source, problems
+from .search import Solution, solve
+from .settings import QuantSettings
+from .tensors import Choice, choose, choose_input, describe
+
+__all__ = ["quantise"]
+
+Progress = Callable[[str, int, int], None]
+
+
+def quantise(graph: Graph, calibration: NDArray, settings: QuantSettings, config: AcceleratorConfig,
+             progress: Progress | None = None) -> QuantisedGraph:
+    """Integer graph whose every sum fits the accumulator of ``config`` by certificate, and whose rescaling is exact.
+
+    Parameters
+    ----------
+    graph : Graph
+        As a frontend makes it.
+    calibration : array, shape (N, *input shape)
+        Samples as the model takes them; some hundred do.
+    settings : QuantSettings
+        Number formats.
+    config : AcceleratorConfig
+        Widths to respect: accumulator, bias, multiplicand, digit planes.
+    progress : callable, optional
+        Called with (layer's name, layers done, layers in all).
+
+    Raises
+    ------
+    InputError
+        If the calibration data do not fit the model.
+    CertificateError
+        If a layer's sums cannot fit the accumulator.
+    CapacityError
+        If a tensor needs more digit planes than the core writes.
+    """
+    samples = _checked(graph, calibration)
+    return _Quantiser(lower(graph), samples, settings, config).run(progress or (lambda name, done, total: None))
+
+
+def _checked(graph: Graph, calibration: NDArray) -> NDArray:
+    samples = np.asarray(calibration)
+    expected = graph.input.shape
+    if samples.dtype.kind not in "fiub":
+        raise InputError(f"calibration data must be numbers, not {samples.dtype}: give an array of real numbers")
+    if samples.ndim != len(expected) + 1 or samples.shape[1:] != expected or not len(samples):
+        raise InputError(f"calibration data must have shape (samples, {', '.join(map(str, expected))}), not {samples.shape}")
+    if not np.isfinite(samples).all():
+        raise InputError("calibration data hold NaN or infinity: remove those samples")
+    return samples
+
+
+class _Quantiser:
+    """State of one run: float values and levels of every tensor so far."""
+
+    def __init__(self, graph: Graph, samples: NDArray, settings: QuantSettings, config: AcceleratorConfig) -> None:
+        self.graph, self.settings, self.config = graph, settings, config
+        self.outputs = {name for name, _ in graph.outputs}
+        x = evaluate.model_input(graph, samples)
+        name = graph.input.tensor
+        tensor = describe(name, graph.tensors[name], choose_input(x), -np.inf, np.inf)
+        levels = np.clip(tensor.format.quantise(x / tensor.scale + tensor.zero), tensor.low, tensor.high)
+        self.floats: dict[str, NDArray[np.float32]] = {name: x.astype(np.float32)}
+        self.sources = {name: Source(tensor, levels)}
+        self.layers: list[MacLayer | MaxLayer] = []
+
+    def run(self, progress: Progress) -> QuantisedGraph:
+        total = len(self.graph.layers)
+        for done, layer in enumerate(self.graph.layers):
+            progress(layer.name, done, total)
+            if isinstance(layer, Mac):
+                self._mac(layer)
+            elif isinstance(layer, MaxPool):
+                self._max(layer)
+            else:
+                raise TypeError(f"layer {layer.name!r} is a {type(layer).__name__}: lower the graph first")
+        progress("", total, total)
+        return QuantisedGraph(name=self.graph.name, tensors={name: source.tensor for name, source in self.sources.items()},
+                              input=self.graph.input, layers=tuple(self.layers), outputs=self.graph.outputs)
+
+    def _written(self, tensor: QuantisedTensor) -> QuantisedTensor:
+        if tensor.planes > self.config.planes:
+            raise CapacityError(f"tensor {tensor.name!r} in {tensor.format} needs {tensor.planes} digit planes, the core writes "
+                                f"at most {self.config.planes}: use narrower activations, or planes = {tensor.planes}")
+        return tensor
+
+    def _max(self, layer: MaxPool) -> None:
+        window, source = layer.window, self.sources[layer.source]
+        tensor = self._written(replace(source.tensor, name=layer.output, shape=self.graph.tensors[layer.output]))
+        levels = max_pool(source.levels, kernel=window.kernel, stride=window.stride, pads=window.pads, dilation=window.dilation)
+        self.sources[layer.output] = Source(tensor, levels)
+        self.floats[layer.output] = evaluate.max_pool(self.floats[layer.source], window, -np.inf)
+        self.layers.append(MaxLayer(name=layer.name, source=layer.source, kernel=window.kernel, stride=window.stride,
+                                    pads=window.pads, output=layer.output, dilation=window.dilation))
+
+    def _mac(self, layer: Mac) -> None:
+        sums = np.zeros((), np.float32)
+        for term in layer.terms:
+            sums = sums + evaluate.convolve(self.floats[term.source], term, term.weights.astype(np.float32))
+        sums = sums + layer.bias.astype(np.float32)[:, np.newaxis, np.newaxis]
+        values = np.clip(sums, layer.low, layer.high)
+        tensor, error = self._output(layer, values)
+        grid = ScaleGrid.of(tensor.scale, self.config)
+        edge = self.graph.input.tensor in layer.sources or layer.output in self.outputs
+        fmt = self.settings.weight_format(edge=edge)
+        solutions = [(problem, solve(problem, grid, fmt, self.config, output_error=error, layer=layer.name))
+                     for problem in problems(layer, self.sources, sums)]
+        segments = self._segments(layer, [(p.channels, p.places, s) for p, s in solutions])
+        choice = np.zeros(len(layer.bias), dtype=np.int64)
+        for problem, solution in solutions:
+            choice[problem.channels] = solution.choice
+
+        acc = sum(accumulate(self.sources[s.source].levels, self.sources[s.source].tensor.zero, s) for s in segments)
+        wanted = sums.mean(axis=(0, 2, 3), dtype=np.float64) / grid.scales[choice] - np.mean(acc, axis=(0, 2, 3))
+        limit = 1 << (self.config.bias_width - 1)
+        bias = np.clip(np.rint(wanted), -limit, limit - 1).astype(np.int64)
+        bounds = final_sum_bounds([(s.weights, self.sources[s.source].tensor.span) for s in segments])
+        quantised = MacLayer(name=layer.name, segments=segments, bias=bias, multiplicand=grid.multiplicands[choice],
+                             shift=grid.shifts[choice], cert_bits=signed_bits(*bounds), output=layer.output)
+        levels = rescale(acc, bias, quantised.multiplicand, quantised.shift, zero=tensor.zero, fmt=tensor.format,
+                         low=tensor.low, high=tensor.high)
+        self.layers.append(quantised)
+        self.sources[layer.output] = Source(tensor, levels)
+        self.floats[layer.output] = values.astype(np.float32)
+
+    def _output(self, layer: Mac, values: NDArray) -> tuple[QuantisedTensor, float]:
+        """The output tensor and the mean square error of rounding to it."""
+        readers = [reader for reader in self.graph.layers if layer.output in reader.sources]
+        if layer.output not in self.outputs and readers and all(isinstance(reader, MaxPool) for reader in readers):
+            values = np.concatenate([evaluate.max_pool(values, r.window, -np.inf).ravel()
+                                     for r in readers if isinstance(r, MaxPool)])
+        choice = choose(values, self._format(layer))
+        if len(layer.terms) == 1 and layer.terms[0].constant and np.ptp(layer.terms[0].weights) == 0:
+            choice = self._exact_average(layer, choice)
+        tensor = describe(layer.output, self.graph.tensors[layer.output], choice, layer.low, layer.high)
+        return self._written(tensor), choice.error
+
+    def _format(self, layer: Mac) -> Format:
+        if layer.output in self.outputs:
+            return {1: DyBit(4), 2: Int(6)}.get(self.config.planes, Int(8))
+        if layer.sources == (self.graph.input.tensor,) and layer.terms[0].constant and self.config.planes >= 3:
+            return Int(8)  # the input itself, scaled and shifted: as precise as an input
+        return self.settings.act_format
+
+    def _exact_average(self, layer: Mac, choice: Choice) -> Choice:
+        """The nearest scale at which weights of 1 and a k-bit multiplicand give the average without a gain error."""
+        gain = abs(float(layer.terms[0].weights.flat[0])) * self.sources[layer.terms[0].source].tensor.scale
+        grid = ScaleGrid.of(1.0, self.config)
+        scales = gain / grid.scales
+        return replace(choice, scale=float(scales[np.abs(np.log(scales / choice.scale)).argmin()]))
+
+    @staticmethod
+    def _segments(layer: Mac, solutions: list[tuple[NDArray, tuple[tuple[int, NDArray], ...], Solution]]) -> tuple[Segment, ...]:
+        """Levels of all channels, back in the places of each term's weights."""
+        weights = [np.zeros(term.weights.shape, dtype=np.int64) for term in layer.terms]
+        constants = [index for index, term in enumerate(layer.terms) if term.constant]
+        for channels, places, solution in solutions:
+            start = 0
+            for index, where in places:
+                term = layer.terms[index]
+                taps = term.weights[0, 0].size
+                part = solution.weights[:, start:start + len(where) * taps].reshape(len(channels), len(where), *term.window.kernel)
+                start += len(where) * taps
+                if not len(where):
+                    continue
+                weights[index][np.ix_(channels, [0] if term.depthwise else where)] = part
+            for row, index in enumerate(constants):
+                weights[index][channels] = solution.constants[row][:, np.newaxis, np.newaxis, np.newaxis]
+        return tuple(Segment(source=term.source, weights=levels, depthwise=term.depthwise, stride=term.window.stride,
+                             pads=term.window.pads, dilation=term.window.dilation)
+                     for term, levels in zip(layer.terms, weights, strict=True))

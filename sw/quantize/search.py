@@ -1,0 +1,169 @@
+"""The search over accumulator scales: which multiplicand, shift and weight levels a channel gets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...hw.spec.certificate import signed_bits
+from ...hw.spec.config import AcceleratorConfig
+from ...hw.spec.digits import NATIVE, digit_span
+from ...hw.spec.formats import Format
+from ..errors import CertificateError
+from .grid import ScaleGrid
+from .problem import Problem
+from .rounding import Bounds, descend, sum_bounds
+
+__all__ = ["Solution", "solve"]
+
+_REFINED = 4
+"""Scales that are refined by coordinate descent, of those with the least error after rounding to nearest."""
+
+_CONSTANT_PLANES = 3
+"""Most digits of a constant weight: its gain error is at most 1/(2 * level)."""
+
+_GAIN_TOLERANCE = 0.05
+"""Gain errors of averages may cost this part of the output's own rounding error; fewer digits are worth more."""
+
+_CLIPPING = 3.3
+"""The finest scale tried maps the largest weight to so many times the format's largest level."""
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Weight levels (O, K), levels of the constant terms (T, O), and index into the grid (O,)."""
+
+    weights: NDArray[np.int64]
+    constants: NDArray[np.int64]
+    choice: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """One scale for each channel, with what it costs."""
+
+    weights: NDArray[np.int64]
+    constants: NDArray[np.int64]
+    target: NDArray[np.float64]
+    error: NDArray[np.float64]
+    low: NDArray[np.int64]
+    high: NDArray[np.int64]
+    bias_fits: NDArray[np.bool_]
+
+
+def solve(problem: Problem, grid: ScaleGrid, fmt: Format, config: AcceleratorConfig, *, output_error: float,
+          layer: str) -> Solution:
+    """Levels and scale of least output error among those that the certificate and the bias allow.
+
+    Parameters
+    ----------
+    problem : Problem
+    grid : ScaleGrid
+        Scales of the layer.
+    fmt : Format
+        Of the learned weights.
+    config : AcceleratorConfig
+    output_error : float
+        Mean square error of rounding the output to its format.
+    layer : str
+        Name for messages.
+
+    Raises
+    ------
+    CertificateError
+        If no scale fits.
+    """
+    if problem.target.shape[1]:
+        largest = np.abs(problem.target).max(axis=1)
+        window = grid.window(largest / (fmt.top * _CLIPPING), np.log2(fmt.top * _CLIPPING))
+        return _search(problem, grid, window, fmt, config, _CONSTANT_PLANES, layer)[0]
+    if not len(problem.gains):
+        # No weights at all, only a bias: fine enough to place it within a level.
+        fine = np.full(len(problem.channels), grid.scales[np.searchsorted(grid.scales, grid.scales[-1] / 2**config.rescale_bits / 8)])
+        return _search(problem, grid, grid.window(fine, 3.0), fmt, config, 1, layer)[0]
+    for planes in range(1, _CONSTANT_PLANES + 1):
+        top = NATIVE.top if planes == 1 else digit_span(planes)
+        window = grid.window(np.abs(problem.gains).max(axis=0) / (top + 0.5), np.log2(top + 0.5))
+        solution, error = _search(problem, grid, window, fmt, config, planes, layer)
+        if planes == _CONSTANT_PLANES or (error <= _GAIN_TOLERANCE * output_error).all():
+            break
+    return solution
+
+
+def _search(problem: Problem, grid: ScaleGrid, window: NDArray[np.int64], fmt: Format, config: AcceleratorConfig,
+            planes: int, layer: str) -> tuple[Solution, NDArray[np.float64]]:
+    bounds = Bounds.of(config.acc_bits)
+    channels = np.arange(len(problem.channels))
+    trials = [_trial(problem, grid.scales[column], fmt, config, planes) for column in window.T]
+    errors = np.array([np.where((t.low >= bounds.low) & (t.high <= bounds.high) & t.bias_fits, t.error, np.inf)
+                       for t in trials])
+    _check(problem, trials, errors, config, layer)
+    if not problem.target.shape[1]:
+        best = errors.argmin(axis=0)
+        constants = np.array([t.constants for t in trials]).transpose(0, 2, 1)[best, channels].T
+        empty = np.zeros((len(channels), 0), dtype=np.int64)
+        return Solution(empty, constants, window[channels, best]), errors[best, channels]
+
+    ranked = np.argsort(errors, axis=0, kind="stable")[:_REFINED]
+    rows = [(trials[j], o, window[o, j]) for rank in ranked for o, j in enumerate(rank)]
+    weights, target, constants = (np.array([getattr(t, name)[..., o, :] if name != "constants" else t.constants[:, o]
+                                            for t, o, _ in rows]) for name in ("weights", "target", "constants"))
+    scale = grid.scales[[index for _, _, index in rows]]
+    least, most = _constant_bounds(problem, constants.T)
+    refined = descend(weights, target, scale, problem.metric, fmt, problem.spans, (bounds.low - least, bounds.high - most))
+    penalty = np.array([t.error[o] for t, o, _ in rows]) - _error(weights, target, scale, problem.metric)
+    total = _error(refined, target, scale, problem.metric) + penalty
+    feasible = np.isfinite(np.take_along_axis(errors, ranked, axis=0))
+    total = np.where(feasible, total.reshape(len(ranked), -1), np.inf)
+    best = total.argmin(axis=0)
+    pick = best * len(channels) + channels
+    return Solution(refined[pick], constants[pick].T, window[channels, ranked[best, channels]]), total[best, channels]
+
+
+def _error(levels: NDArray, target: NDArray, scale: NDArray, metric: NDArray) -> NDArray[np.float64]:
+    deviation = levels * scale[:, np.newaxis] - target
+    return ((deviation @ metric) * deviation).sum(axis=1)
+
+
+def _constant_bounds(problem: Problem, constants: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Smallest and largest sums of the constant terms, for levels of shape (T, ...)."""
+    first, second = (np.multiply(constants, problem.constant_spans[:, side, np.newaxis]) for side in (0, 1))
+    return np.minimum(first, second).sum(axis=0), np.maximum(first, second).sum(axis=0)
+
+
+def _trial(problem: Problem, scale: NDArray[np.float64], fmt: Format, config: AcceleratorConfig, planes: int) -> _Trial:
+    """Rounding to nearest at one scale a channel."""
+    wanted = problem.gains / scale
+    if planes == 1:
+        constants = NATIVE.quantise(wanted)
+    else:
+        constants = np.clip(np.rint(wanted), -digit_span(planes), digit_span(planes)).astype(np.int64)
+    deviation = constants * scale - problem.gains
+    target = problem.target - np.einsum("to,tok->ok", deviation, problem.response)
+    weights = fmt.quantise(target / scale[:, np.newaxis])
+    error = _error(weights, target, scale, problem.metric)
+    error = error + (np.square(deviation) * problem.gain_cost).sum(axis=0) + np.square(scale) / 12
+    # A term that vanished is no approximation: such a scale is too coarse whatever it costs.
+    error = np.where(((constants == 0) & (problem.gains != 0)).any(axis=0), np.inf, error)
+    least, most = sum_bounds(weights, problem.spans)
+    constant_least, constant_most = _constant_bounds(problem, constants)
+    bias = problem.mean_sums / scale - weights @ problem.mean_inputs - (constants * problem.mean_constants).sum(axis=0)
+    return _Trial(weights, constants, target, error, least.sum(axis=1) + constant_least, most.sum(axis=1) + constant_most,
+                  np.abs(bias) < (1 << (config.bias_width - 1)) - 2)
+
+
+def _check(problem: Problem, trials: list[_Trial], errors: NDArray, config: AcceleratorConfig, layer: str) -> None:
+    stuck = np.flatnonzero(np.isinf(errors).all(axis=0))
+    if not stuck.size:
+        return
+    channel = stuck[0]
+    where = f"layer {layer!r}, output channel {problem.channels[channel]}"
+    usable = [t for t in trials if np.isfinite(t.error[channel])]
+    bits = min((signed_bits(t.low[channel], t.high[channel]) for t in usable), default=0)
+    if bits > config.acc_bits:
+        raise CertificateError(f"{where}: its sums need at least {bits} accumulator bits, the configuration has {config.acc_bits}: "
+                               f"set acc_bits to {bits} or more, or use narrower weights or activations")
+    raise CertificateError(f"{where}: its bias does not fit {config.bias_width} bits at any scale of weights that the "
+                           f"accumulator allows: raise bias_bits or acc_bits")

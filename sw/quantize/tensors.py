@@ -1,0 +1,119 @@
+"""Scale, zero level and clamp of each tensor: what loses least of its calibration values (docs/numerics.md, sections 1 and 2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...hw.spec.formats import MAX_BITS, Format, Int
+from ..quantised import QuantisedTensor
+
+__all__ = ["Choice", "choose", "choose_input", "describe", "exact_integers"]
+
+_SAMPLES = 65536
+_GRID_POINTS = 160
+_WIDE_BITS = 6
+"""From this width on a format's levels are so dense near zero that its best scale may map the maximum to a very small level."""
+
+_SPAN_TOLERANCE = 1.02
+"""A narrower span of levels, so narrower sums, is worth this much of the mean square error."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Format, scale and zero level of a tensor, with the mean square error they cost on calibration values."""
+
+    format: Format
+    scale: float
+    zero: int
+    error: float
+
+
+def choose(values: NDArray, fmt: Format) -> Choice:
+    """Scale and zero level of least mean square error.
+
+    Every level that could be the zero level is tried (of formats with many levels: 0, both ends and the powers of two), each
+    with scales on a logarithmic grid from 0.15 to 5 times (wide formats: 80 times) the one that maps the largest value to
+    the end of the range.
+
+    Parameters
+    ----------
+    values : array of float, any shape
+        What the tensor holds on calibration samples.
+    fmt : Format
+    """
+    ordered = _ordered(values)
+    sums = np.concatenate([[0.0], np.cumsum(ordered)])
+    largest = float(np.abs(ordered[[0, -1]]).max())
+    if largest == 0.0:
+        return Choice(fmt, 1.0, 0, 0.0)
+    grid = np.append(np.geomspace(0.15, 80.0 if fmt.bits >= _WIDE_BITS else 5.0, _GRID_POINTS), 1.0)
+    best: list[tuple[float, int, Choice]] = []
+    for zero in _zero_levels(fmt, float(ordered[0])):
+        levels = fmt.levels
+        if ordered[0] >= 0:  # a clamp or the data keep the levels below zero unused
+            levels = levels[levels >= zero]
+        offsets = (levels - zero).astype(np.float64)
+        if ordered[-1] > 0 and offsets[-1] <= 0:
+            continue
+        reach = max(offsets[-1], -offsets[0])
+        scales = grid * largest / reach
+        errors = _errors(ordered, sums, offsets, scales)
+        at = int(errors.argmin())
+        span = max(0, int(levels[-1])) - min(0, int(levels[0]))
+        best.append((float(errors[at]), span, Choice(fmt, float(scales[at]), zero, float(errors[at]))))
+    least = min(error for error, _, _ in best)
+    near = [entry for entry in best if entry[0] <= least * _SPAN_TOLERANCE]
+    return min(near, key=lambda entry: (entry[1], entry[0]))[2]
+
+
+def _ordered(values: NDArray) -> NDArray[np.float64]:
+    flat = np.asarray(values, dtype=np.float64).ravel()
+    if flat.size > _SAMPLES:
+        flat = np.random.default_rng(0).choice(flat, _SAMPLES, replace=False)
+    return np.sort(flat)
+
+
+def _zero_levels(fmt: Format, smallest: float) -> list[int]:
+    levels = fmt.levels if smallest < 0 else fmt.levels[fmt.levels <= 0]
+    if fmt.bits < _WIDE_BITS:
+        return levels.tolist()
+    magnitudes = np.abs(levels)
+    ends = magnitudes == magnitudes.max()
+    return levels[ends | (magnitudes & (magnitudes - 1) == 0)].tolist()
+
+
+def _errors(ordered: NDArray, sums: NDArray, offsets: NDArray, scales: NDArray) -> NDArray[np.float64]:
+    """Mean square error of each scale, from prefix sums of the sorted values: no value is touched twice."""
+    real = scales[:, np.newaxis] * offsets
+    edges = np.searchsorted(ordered, (real[:, 1:] + real[:, :-1]) / 2)
+    bounds = np.pad(edges, ((0, 0), (1, 1)), constant_values=(0, ordered.size))
+    counts, totals = np.diff(bounds, axis=1), np.diff(sums[bounds], axis=1)
+    return (np.square(ordered).sum() + (np.square(real) * counts - 2 * real * totals).sum(axis=1)) / ordered.size
+
+
+def exact_integers(values: NDArray) -> Format | None:
+    """Narrowest integer format that holds all values exactly at scale 1, if one does."""
+    values = np.asarray(values)
+    if not np.array_equal(values, np.rint(values)):
+        return None
+    low, high = int(values.min()), int(values.max())
+    formats = (Int(bits, signed=low < 0) for bits in range(2, MAX_BITS + 1))
+    return next((fmt for fmt in formats if fmt.bottom <= low and high <= fmt.top), None)
+
+
+def choose_input(values: NDArray) -> Choice:
+    """Format of the network's input: exact where it is small integers, else 8 bits with a searched scale."""
+    if (fmt := exact_integers(values)) is not None:
+        return Choice(fmt, 1.0, 0, 0.0)
+    return choose(values, Int(8, signed=float(np.min(values)) < 0))
+
+
+def describe(name: str, shape: tuple[int, int, int], choice: Choice, low: float, high: float) -> QuantisedTensor:
+    """The tensor with its clamp, given in real values (infinite: the ends of the format)."""
+    fmt = choice.format
+    clamp_low, clamp_high = (int(fmt.quantise(bound / choice.scale + choice.zero)) for bound in (low, high))
+    return QuantisedTensor(name=name, shape=shape, format=fmt, scale=choice.scale, zero=choice.zero,
+                           low=clamp_low, high=clamp_high)
