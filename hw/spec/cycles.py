@@ -45,7 +45,8 @@ def compute_cycles(config: AcceleratorConfig, fields: Mapping[str, int], steps: 
     steps : int
         Words read for one tile: the sum of ``groups * tap_count`` over its blocks.
     """
-    height, width, rows = fields["out_height"], fields["out_width"], fields["rows"]
+    height, width = fields["out_height"], fields["out_width"]
+    rows = max(fields["rows"], 1)  # a core refuses 0; the host still has to set its watchdog
     tiles_per_group = fields["column_groups"]
     if fields["wrap"]:
         full, rest = divmod(height * width, rows)
