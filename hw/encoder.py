@@ -27,7 +27,7 @@ class Encoder(wiring.Component):
     ``half_units`` must already lie between twice the lowest and twice the highest wanted level. Fully pipelined: `LATENCY` cycles from
     ``half_units`` and ``plane`` to ``code``; ``dybit``, ``width`` and ``planes`` must be stable.
 
-    The DyBit levels between ``2**(w-2+i)`` and ``2**(w-1+i)`` are ``2**(2*i-1)`` apart (``i >= 1``; below them the step is 1), so the nearest
+    The DyBit levels between ``2**(w-2+i)`` and ``2**(w-1+i)`` are ``2**(2*i-1)`` apart (``1 <= i < w``; below them the step is 1), so the nearest
     is found by adding half a step and clearing what is below a step.
 
     Parameters
@@ -61,7 +61,7 @@ class Encoder(wiring.Component):
         with m.If(self.dybit), m.Switch(self.width):
             for width in range(1, dybit_widths(self._config) + 1):
                 with m.Case(width):
-                    for segment in range(1, width + 1):
+                    for segment in range(1, width):
                         with m.If(magnitude[width - 1 + segment:].any()):
                             m.d.comb += step_log2.eq(2 * segment - 1)
         step = Signal(bits)
