@@ -88,7 +88,7 @@ def main() -> None:
     model = train(torch.from_numpy(train_x).float(), torch.from_numpy(train_y).long())
     with torch.no_grad():
         predicted = model(torch.from_numpy(test_x).float()).argmax(1).numpy()
-    print(f"held-out accuracy {100 * np.mean(predicted == test_y):.2f} % of {len(test_y)}")
+    print(f"held-out accuracy {100 * np.mean(predicted == test_y):.2f} % of {len(test_y)}")  # noqa: T201 - a script's result
     # Training-mode export without folding keeps the BatchNormalization nodes, as models from elsewhere have them.
     torch.onnx.export(model, (torch.zeros(1, 1, 8, 8),), str(folder / "digits.onnx"), dynamo=False, opset_version=17,
                       input_names=["image"], output_names=["scores"], do_constant_folding=False,

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from .quantised import InputSpec
 
-__all__ = ["Add", "Affine", "AveragePool", "Clamp", "Graph", "Layer", "Mac", "MaxPool", "Shape", "Term", "Window", "rebuild"]
+__all__ = [
+    "Add", "Affine", "AveragePool", "Clamp", "Graph", "Layer", "Mac", "MaxPool", "Shape", "Term", "Window", "rebuild",
+]
 
 Shape = tuple[int, int, int]
 
@@ -36,9 +38,9 @@ class Window:
 class Term:
     """One source of a `Mac` with its weights.
 
-    ``weights`` are real, of shape (O, I, kH, kW), or (C, 1, kH, kW) when ``depthwise``. ``constant`` weights come from the
-    graph's structure (identity, average, scaling): depthwise, the same in all taps of a channel; they are quantised to
-    integers of as many digits as their accuracy needs, not to the weight format.
+    ``weights`` are real, of shape (O, I, kH, kW), or (C, 1, kH, kW) when ``depthwise``. ``constant`` weights come from
+    the graph's structure (identity, average, scaling): depthwise, the same in all taps of a channel; they are quantised
+    to integers of as many digits as their accuracy needs, not to the weight format.
     """
 
     source: str
@@ -150,8 +152,8 @@ Layer = Mac | MaxPool | AveragePool | Clamp | Affine | Add
 class Graph:
     """Layers in execution order over named tensors.
 
-    ``outputs`` are tensor names with the shape (without batch) the model gives them; ``notes`` say in one line each what of
-    the model is left to the host.
+    ``outputs`` are tensor names with the shape (without batch) the model gives them; ``notes`` say in one line each
+    what of the model is left to the host.
     """
 
     name: str
@@ -186,4 +188,5 @@ def rebuild(graph: Graph, layers: list[Layer]) -> Graph:
             pending.append((name, True))
             pending.extend((source, False) for source in reversed(layer.sources))
     names = {graph.input.tensor} | set(ordered)
-    return replace(graph, layers=tuple(ordered.values()), tensors={n: s for n, s in graph.tensors.items() if n in names})
+    tensors = {name: shape for name, shape in graph.tensors.items() if name in names}
+    return replace(graph, layers=tuple(ordered.values()), tensors=tensors)

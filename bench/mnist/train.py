@@ -1,4 +1,4 @@
-"""Trains a CNN of another shape than the built-in example on MNIST: valid 5x5, stride 2, a projected skip, two dense layers.
+"""Trains a CNN of another shape than the built-in example on MNIST: 5x5 valid, stride 2, projected skip, two dense.
 
 Needs the ``train`` extra and MNIST as an npz file (``x_train``, ``y_train``, ``x_test``, ``y_test``, uint8, 28x28).
 
@@ -66,7 +66,7 @@ def main() -> None:
     model.eval()
     with torch.no_grad():
         predicted = model(test_x).argmax(1).numpy()
-    print(f"test accuracy {100 * np.mean(predicted == test_y):.2f} % of {len(test_y)}")
+    print(f"test accuracy {100 * np.mean(predicted == test_y):.2f} % of {len(test_y)}")  # noqa: T201 - a script's result
     torch.onnx.export(model, (torch.zeros(1, 1, 28, 28),), str(arguments.model), dynamo=False, opset_version=17,
                       input_names=["image"], output_names=["scores"],
                       dynamic_axes={"image": {0: "batch"}, "scores": {0: "batch"}})

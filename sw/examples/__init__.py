@@ -1,4 +1,4 @@
-"""The built-in example: a small residual CNN trained on 8x8 digits, with calibration and test images, as package data."""
+"""The built-in example: a small residual CNN trained on 8x8 digits, with its images, as package data."""
 
 from __future__ import annotations
 

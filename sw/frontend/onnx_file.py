@@ -1,4 +1,4 @@
-"""Reads an ONNX file, checks it, and cleans it up: batch of one, constants folded, BatchNorm fused into its neighbours."""
+"""Reads an ONNX file, checks it, and cleans it up: batch of one, constants folded, BatchNorm fused."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def read_model(path: Path) -> ModelProto:
     Raises
     ------
     ModelError
-        If the file cannot be read, is not a valid model, has several inputs, another batch than 1 or dynamic, another dynamic
-        axis, or a constant that is not finite.
+        If the file cannot be read, is not a valid model, has several inputs, a fixed batch other than 1, another
+        dynamic axis, or a constant that is not finite.
     UnsupportedOperator
         If a node is of an operator set other than ONNX's own.
     """
@@ -50,7 +50,7 @@ def read_model(path: Path) -> ModelProto:
     try:
         model = optimize(rewrite(optimize(model), pattern_rewrite_rules=_RULES))
     except Exception as error:
-        raise ModelError(f"cannot simplify {path}: {_first_line(error)}; check it with onnx.checker and export it again") from error
+        raise ModelError(f"cannot simplify {path}: {_first_line(error)}; export it again") from error
     finally:
         library.setLevel(previous)
     return onnx.shape_inference.infer_shapes(model)
@@ -96,9 +96,10 @@ def _constants(model: ModelProto) -> Iterator[tuple[str, TensorProto]]:
 
 def _check_finite(model: ModelProto) -> None:
     for name, tensor in _constants(model):
-        if tensor.data_type in (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16):
-            if not np.isfinite(onnx.numpy_helper.to_array(tensor)).all():
-                raise ModelError(f"initializer {name!r} holds NaN or infinity: train or export the model again")
+        if tensor.data_type not in (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16):
+            continue
+        if not np.isfinite(onnx.numpy_helper.to_array(tensor)).all():
+            raise ModelError(f"initializer {name!r} holds NaN or infinity: train or export the model again")
 
 
 def _pin_batch(model: ModelProto) -> None:
@@ -122,7 +123,8 @@ def _pin_input(value: ValueInfoProto) -> None:
     if len(dims) < 2:
         raise ModelError(f"input {value.name!r} needs a batch axis and at least one more, not {len(dims)} axes")
     if dims[0].dim_value > 1:
-        raise ModelError(f"input {value.name!r} has a fixed batch of {dims[0].dim_value}: export it with batch 1 or a dynamic one")
+        raise ModelError(f"input {value.name!r} has a fixed batch of {dims[0].dim_value}: "
+                         "export it with batch 1 or a dynamic one")
     for axis, dim in enumerate(dims[1:], start=1):
         if dim.dim_value < 1:
             raise ModelError(f"input {value.name!r} has no fixed size on axis {axis}: export the model with that size")

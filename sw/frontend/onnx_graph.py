@@ -88,7 +88,7 @@ class Importer:
             return
         missing = next((n for n in inputs if n not in self.constants and n not in self.views), None)
         if missing is not None:
-            raise ModelError(f"node {self.label(node)!r} reads {missing!r}, which nothing writes: export the model again")
+            raise ModelError(f"node {self.label(node)!r} reads {missing!r}, which nothing writes: export it again")
         handler = HANDLERS.get(node.op_type)
         if handler is None:
             raise self.unsupported(node, REWRITES.get(node.op_type, ""))
@@ -154,7 +154,8 @@ class Importer:
             sample = self._input_shape[1:]
             permutation = input_permutation(sample, order)
             if permutation is None:
-                raise UnsupportedOperator(f"input {self._input!r} is rearranged in a way that is no transposition: do it on the host")
+                raise UnsupportedOperator(f"input {self._input!r} is rearranged in a way that is no transposition: "
+                                          "do it on the host")
             self.tensors[self._input] = self.chw_shape(order.shape)
             self.input_spec = InputSpec(tensor=self._input, shape=sample, permutation=permutation)
         position = np.empty(order.size, dtype=np.int64)
@@ -186,8 +187,9 @@ class Importer:
     def image(self, node: NodeProto, position: int = 0) -> tuple[str, tuple[int, int, int]]:
         """Tensor and (C, H, W) of an operand that must be a plain image of 4 axes."""
         view = self.chw(self.view(node, position))
-        if not view.is_chw() or len(view.shape) != 4 or view.shape[0] != 1 or view.shape[1:] != self.tensors[view.tensor]:
-            raise self.unsupported(node, f"its input has shape {view.shape} in another order than (batch, channels, height, width)")
+        if not view.is_chw() or view.shape != (1, *self.tensors[view.tensor]):
+            raise self.unsupported(node, f"its input of shape {view.shape} is not (batch, channels, height, width): "
+                                         "transpose the model's input only, or export it with channels first")
         return view.tensor, self.tensors[view.tensor]
 
     def unique(self, name: str) -> str:
@@ -199,7 +201,8 @@ class Importer:
         self._names.add(candidate)
         return candidate
 
-    def emit(self, node: NodeProto, layer: Layer, shape: tuple[int, int, int], index: NDArray[np.int64] | None = None) -> None:
+    def emit(self, node: NodeProto, layer: Layer, shape: tuple[int, int, int],
+             index: NDArray[np.int64] | None = None) -> None:
         """Adds a layer that writes the node's first output; ``index`` is the view of it (default: an image)."""
         self.layers.append(layer)
         self.tensors[layer.output] = shape

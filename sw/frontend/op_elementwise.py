@@ -20,7 +20,8 @@ __all__ = ["add", "batch_normalization", "clip", "divide", "multiply", "relu", "
 
 def _clamp(importer: Importer, node: NodeProto, low: float, high: float) -> None:
     view = importer.chw(importer.view(node))
-    layer = Clamp(name=importer.unique(importer.label(node)), source=view.tensor, low=low, high=high, output=node.output[0])
+    name = importer.unique(importer.label(node))
+    layer = Clamp(name=name, source=view.tensor, low=low, high=high, output=node.output[0])
     importer.emit(node, layer, importer.tensors[view.tensor], view.index)
 
 
@@ -43,8 +44,9 @@ def clip(importer: Importer, node: NodeProto) -> None:
     _clamp(importer, node, *bounds)
 
 
-def _affine(importer: Importer, node: NodeProto, view: View, scale: NDArray[Any] | float, bias: NDArray[Any] | float) -> None:
-    """A layer ``scale * x + bias``; the constants broadcast against the view and must be the same in all pixels of a channel."""
+def _affine(importer: Importer, node: NodeProto, view: View, scale: NDArray[Any] | float,
+            bias: NDArray[Any] | float) -> None:
+    """A layer ``scale * x + bias``; the constants broadcast to the view, the same in all pixels of a channel."""
     view = importer.chw(view)
     shape = importer.tensors[view.tensor]
     by_channel = []
@@ -57,10 +59,10 @@ def _affine(importer: Importer, node: NodeProto, view: View, scale: NDArray[Any]
         flat[view.index.ravel()] = full.ravel()
         pixels = flat.reshape(shape[0], -1)
         if (pixels != pixels[:, :1]).any():
-            raise importer.unsupported(node, "its constant differs from pixel to pixel: one value a channel is possible")
+            raise importer.unsupported(node, "its constant differs from pixel to pixel: use one value a channel")
         by_channel.append(pixels[:, 0])
-    layer = Affine(name=importer.unique(importer.label(node)), source=view.tensor, scale=by_channel[0], bias=by_channel[1],
-                   output=node.output[0])
+    name = importer.unique(importer.label(node))
+    layer = Affine(name=name, source=view.tensor, scale=by_channel[0], bias=by_channel[1], output=node.output[0])
     importer.emit(node, layer, shape, view.index)
 
 
@@ -77,10 +79,10 @@ def _sum(importer: Importer, node: NodeProto, sign: int) -> None:
     first, second = (importer.chw(importer.view(node, position)) for position in (0, 1))
     shape = importer.tensors[first.tensor]
     if shape != importer.tensors[second.tensor] or not np.array_equal(first.index, second.index):
-        raise importer.unsupported(node, f"its operands have shapes {first.shape} and {second.shape}, or different axis orders: "
-                                   "both must be equal")
-    layer = Add(name=importer.unique(importer.label(node)), first=first.tensor, second=second.tensor, output=node.output[0],
-                sign=sign)
+        raise importer.unsupported(node, f"its operands have shapes {first.shape} and {second.shape}, or different "
+                                         "axis orders: both must be equal")
+    name = importer.unique(importer.label(node))
+    layer = Add(name=name, first=first.tensor, second=second.tensor, output=node.output[0], sign=sign)
     importer.emit(node, layer, shape, first.index)
 
 

@@ -38,7 +38,8 @@ def window_of(importer: Importer, node: NodeProto, kernel: tuple[int, ...], size
     window = Window(kernel=(int(kernel[0]), int(kernel[1])), stride=(stride[0], stride[1]),
                     pads=(pads[0], pads[1], pads[2], pads[3]), dilation=(dilation[0], dilation[1]))
     if min(window.output(*size)) < 1:
-        raise ModelError(f"node {importer.label(node)!r} has a window of {kernel} larger than its input of {size}: export it again")
+        raise ModelError(f"node {importer.label(node)!r} has a window of {kernel}, larger than its input of {size}: "
+                         "export it again")
     return window
 
 
@@ -83,7 +84,8 @@ def _dense(importer: Importer, node: NodeProto, matrix: NDArray[np.float64], bia
     view = importer.chw(importer.view(node))
     rows, outputs = matrix.shape
     if view.index.size != rows or view.shape[-1] != rows:
-        raise importer.unsupported(node, f"it needs one row of {rows} values, its input has shape {view.shape}: flatten it first")
+        raise importer.unsupported(node, f"it needs one row of {rows} values, its input has shape {view.shape}: "
+                                         "flatten it first")
     channels, height, width = importer.tensors[view.tensor]
     weights = np.zeros((outputs, rows))
     weights[:, view.index.ravel()] = matrix.T

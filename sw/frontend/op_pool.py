@@ -34,7 +34,7 @@ def max_pool(importer: Importer, node: NodeProto) -> None:
     window = _window(importer, node, (height, width))
     reach = [d * (k - 1) + 1 for k, d in zip(window.kernel, window.dilation, strict=True)]
     if any(pad >= r for pad, r in zip(window.pads, reach * 2, strict=True)):
-        raise importer.unsupported(node, "its padding is as large as its kernel, so that some windows are empty: pad less")
+        raise importer.unsupported(node, "its padding is as large as its kernel, some windows are empty: pad less")
     layer = MaxPool(name=importer.unique(importer.label(node)), source=source, window=window, output=node.output[0])
     importer.emit(node, layer, (channels, *window.output(height, width)))
 
@@ -44,7 +44,8 @@ def average_pool(importer: Importer, node: NodeProto) -> None:
     source, (channels, height, width) = importer.image(node)
     window = _window(importer, node, (height, width))
     if any(window.pads) and not importer.attributes(node).get("count_include_pad", 0):
-        raise importer.unsupported(node, "padding left out of the average needs divisors by pixel: set count_include_pad=1 or pad none")
+        raise importer.unsupported(node, "padding left out of the average needs divisors by pixel: "
+                                         "set count_include_pad=1 or pad none")
     layer = AveragePool(name=importer.unique(importer.label(node)), source=source, window=window, output=node.output[0])
     importer.emit(node, layer, (channels, *window.output(height, width)))
 
@@ -52,8 +53,8 @@ def average_pool(importer: Importer, node: NodeProto) -> None:
 def global_average_pool(importer: Importer, node: NodeProto) -> None:
     """Handler of GlobalAveragePool."""
     source, (channels, height, width) = importer.image(node)
-    layer = AveragePool(name=importer.unique(importer.label(node)), source=source, window=Window(kernel=(height, width)),
-                        output=node.output[0])
+    name, window = importer.unique(importer.label(node)), Window(kernel=(height, width))
+    layer = AveragePool(name=name, source=source, window=window, output=node.output[0])
     importer.emit(node, layer, (channels, 1, 1))
 
 

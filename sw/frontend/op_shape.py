@@ -84,7 +84,8 @@ def rearrange(importer: Importer, node: NodeProto) -> None:
     try:
         index = REARRANGEMENTS[node.op_type](importer, node, view.index)
     except ValueError as error:
-        raise ModelError(f"node {importer.label(node)!r} does not fit its input of shape {view.shape}: {error}") from error
+        raise ModelError(f"node {importer.label(node)!r} does not fit its input of shape {view.shape}: "
+                         f"{error}; export the model again") from error
     importer.views[node.output[0]] = View(view.tensor, index)
 
 

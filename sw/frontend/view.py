@@ -15,8 +15,8 @@ __all__ = ["View", "input_permutation"]
 class View:
     """An ONNX value (batch axis of 1 included) as elements of tensor ``tensor``.
 
-    ``index`` has the value's shape and holds, for each element, its flat position in the (C, H, W) tensor. Reshape, transpose,
-    squeeze and flatten are numpy's own on ``index``, so every axis order is right by construction.
+    ``index`` has the value's shape and holds, for each element, its flat position in the (C, H, W) tensor. Reshape,
+    transpose, squeeze and flatten are numpy's own on ``index``, so every axis order is right by construction.
     """
 
     tensor: str
@@ -41,7 +41,7 @@ class View:
 
 
 def input_permutation(shape: tuple[int, ...], index: NDArray[np.int64]) -> tuple[int, ...] | None:
-    """Axis order that brings a sample of ``shape`` into the order of ``index`` (flat positions in the sample), if one does.
+    """Axis order that brings a sample of ``shape`` into the order of ``index`` (flat positions in the sample).
 
     Returns ``()`` where no transposition is needed, None where none helps.
     """

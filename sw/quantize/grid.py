@@ -19,8 +19,8 @@ _PER_OCTAVE = 8
 class ScaleGrid:
     """Accumulator scales of one layer in increasing order, with multiplicand and shift of each.
 
-    Choosing the accumulator's scale among these, instead of rounding the multiplicand to k bits afterwards, makes the gain
-    error of a narrow multiplicand zero (docs/numerics.md, section 4).
+    Choosing the accumulator's scale among these, instead of rounding the multiplicand to k bits afterwards, makes the
+    gain error of a narrow multiplicand zero (docs/numerics.md, section 4).
     """
 
     scales: NDArray[np.float64]
@@ -37,7 +37,7 @@ class ScaleGrid:
         return ScaleGrid(output_scale * m / np.exp2(s), m, s)
 
     def window(self, low: NDArray[np.float64], octaves: float) -> NDArray[np.int64]:
-        """Indices of the scales from ``low`` (one a channel) on over so many octaves, clipped to the grid; shape (O, J)."""
+        """Indices (O, J) of the scales from ``low`` (O,) on over so many octaves, clipped to the grid."""
         step = max(1, round(self.scales.size / (np.log2(self.scales[-1] / self.scales[0]) or 1)))
         first = np.searchsorted(self.scales, low)
         return np.clip(first[:, np.newaxis] + np.arange(int(np.ceil(octaves * step)) + 1), 0, self.scales.size - 1)

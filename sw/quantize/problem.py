@@ -1,4 +1,4 @@
-"""The least-squares problem behind quantising one layer: which weights on quantised inputs give the float layer's sums."""
+"""The least-squares problem of quantising one layer: which weights on quantised inputs give the float layer's sums."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ from ..graph import Mac, Term
 from ..quantised import QuantisedTensor
 from .evaluate import patches
 
-__all__ = ["Problem", "Source", "problems"]
+__all__ = ["Places", "Problem", "Source", "problems"]
+
+Places = tuple[tuple[int, NDArray[np.int64]], ...]
+"""Where the columns of a problem belong: for each learned term index and input channels, all taps of each."""
 
 _ROWS = 12288
 """Output pixels sampled for the second moments."""
 
 _RIDGE = 0.01
-"""Pull towards the float weights, as a part of the mean variance of the inputs; few samples for many weights pull more."""
+"""Pull towards the float weights, as a part of the inputs' mean variance; few samples for many weights pull more."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +43,8 @@ class Problem:
     ----------
     channels : (O,)
         Which output channels.
-    places : tuple of (term index, input channels)
-        Where the K columns belong: those channels' taps of that term.
+    places : Places
+        Where the K columns belong.
     target : (O, K)
         Best real weights.
     metric : (K, K)
@@ -61,7 +64,7 @@ class Problem:
     """
 
     channels: NDArray[np.int64]
-    places: tuple[tuple[int, NDArray[np.int64]], ...]
+    places: Places
     target: NDArray[np.float64]
     metric: NDArray[np.float64]
     gains: NDArray[np.float64]
@@ -104,18 +107,18 @@ def _windows(source: Source, term: Term, at: tuple[NDArray, ...]) -> NDArray[np.
     return picked.reshape(*picked.shape[:2], -1)
 
 
-def _clusters(layer: Mac, outputs: int) -> Iterator[tuple[NDArray[np.int64], tuple[tuple[int, NDArray[np.int64]], ...]]]:
+def _clusters(layer: Mac, outputs: int) -> Iterator[tuple[NDArray[np.int64], Places]]:
     """Output channels that read the same input channels: all of a dense layer, one group of a grouped one."""
     learned = [(index, term) for index, term in enumerate(layer.terms) if not term.constant]
-    groups: dict[bytes, list[int]] = {}
-    masks: dict[bytes, tuple[tuple[int, NDArray[np.int64]], ...]] = {}
+    groups: dict[tuple[bytes, ...], list[int]] = {}
+    masks: dict[tuple[bytes, ...], Places] = {}
     for channel in range(outputs):
         places = []
         for index, term in learned:
             used = term.weights[channel].any(axis=(1, 2))
             where = np.flatnonzero(used)
             places.append((index, np.full_like(where, channel) if term.depthwise else where))
-        key = b"|".join(where.tobytes() for _, where in places)
+        key = tuple(where.tobytes() for _, where in places)
         groups.setdefault(key, []).append(channel)
         masks[key] = tuple(places)
     for key, channels in groups.items():
@@ -123,9 +126,10 @@ def _clusters(layer: Mac, outputs: int) -> Iterator[tuple[NDArray[np.int64], tup
 
 
 def _problem(layer: Mac, sources: dict[str, Source], windows: list[NDArray], targets: NDArray, mean_sums: NDArray,
-             channels: NDArray[np.int64], places: tuple[tuple[int, NDArray[np.int64]], ...]) -> Problem:
+             channels: NDArray[np.int64], places: Places) -> Problem:
     rows = len(targets)
-    inputs, weights, spans = [np.zeros((rows, 0), np.float32)], [np.zeros((len(channels), 0))], [np.zeros((0, 2), np.int64)]
+    inputs, spans = [np.zeros((rows, 0), np.float32)], [np.zeros((0, 2), np.int64)]
+    weights = [np.zeros((len(channels), 0))]
     for index, where in places:
         term, tensor = layer.terms[index], sources[layer.terms[index].source].tensor
         inputs.append(windows[index][:, where].reshape(rows, -1))
@@ -161,4 +165,5 @@ def _problem(layer: Mac, sources: dict[str, Source], windows: list[NDArray], tar
         gains=gains.reshape(count, size), response=np.array(solved).reshape(count, size, len(metric)),
         gain_cost=np.array(cost).reshape(count, size), mean_inputs=mean_inputs,
         mean_constants=np.array([values.mean(axis=0) for values in constant_inputs]).reshape(count, size),
-        mean_sums=mean_sums, spans=np.concatenate(spans), constant_spans=np.array(taps, dtype=np.int64).reshape(count, 2))
+        mean_sums=mean_sums, spans=np.concatenate(spans),
+        constant_spans=np.array(taps, dtype=np.int64).reshape(count, 2))

@@ -18,7 +18,7 @@ from ..passes import lower
 from ..quantised import MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
 from . import evaluate
 from .grid import ScaleGrid
-from .problem import Source, problems
+from .problem import Problem, Source, problems
 from .search import Solution, solve
 from .settings import QuantSettings
 from .tensors import Choice, choose, choose_input, describe
@@ -61,10 +61,11 @@ def quantise(graph: Graph, calibration: NDArray, settings: QuantSettings, config
 def _checked(graph: Graph, calibration: NDArray) -> NDArray:
     samples = np.asarray(calibration)
     expected = graph.input.shape
-    if samples.dtype.kind not in "fiub":
+    if samples.dtype.kind not in "fiu":
         raise InputError(f"calibration data must be numbers, not {samples.dtype}: give an array of real numbers")
     if samples.ndim != len(expected) + 1 or samples.shape[1:] != expected or not len(samples):
-        raise InputError(f"calibration data must have shape (samples, {', '.join(map(str, expected))}), not {samples.shape}")
+        wanted = ", ".join(map(str, ("samples", *expected)))
+        raise InputError(f"calibration data must have shape ({wanted}), not {samples.shape}")
     if not np.isfinite(samples).all():
         raise InputError("calibration data hold NaN or infinity: remove those samples")
     return samples
@@ -95,19 +96,22 @@ class _Quantiser:
             else:
                 raise TypeError(f"layer {layer.name!r} is a {type(layer).__name__}: lower the graph first")
         progress("", total, total)
-        return QuantisedGraph(name=self.graph.name, tensors={name: source.tensor for name, source in self.sources.items()},
-                              input=self.graph.input, layers=tuple(self.layers), outputs=self.graph.outputs)
+        tensors = {name: source.tensor for name, source in self.sources.items()}
+        return QuantisedGraph(name=self.graph.name, tensors=tensors, input=self.graph.input, layers=tuple(self.layers),
+                              outputs=self.graph.outputs)
 
     def _written(self, tensor: QuantisedTensor) -> QuantisedTensor:
         if tensor.planes > self.config.planes:
-            raise CapacityError(f"tensor {tensor.name!r} in {tensor.format} needs {tensor.planes} digit planes, the core writes "
-                                f"at most {self.config.planes}: use narrower activations, or planes = {tensor.planes}")
+            raise CapacityError(
+                f"tensor {tensor.name!r} in {tensor.format} needs {tensor.planes} digit planes, the core writes at most "
+                f"{self.config.planes}: use narrower activations, or set planes to {tensor.planes}")
         return tensor
 
     def _max(self, layer: MaxPool) -> None:
         window, source = layer.window, self.sources[layer.source]
         tensor = self._written(replace(source.tensor, name=layer.output, shape=self.graph.tensors[layer.output]))
-        levels = max_pool(source.levels, kernel=window.kernel, stride=window.stride, pads=window.pads, dilation=window.dilation)
+        levels = max_pool(source.levels, kernel=window.kernel, stride=window.stride, pads=window.pads,
+                          dilation=window.dilation)
         self.sources[layer.output] = Source(tensor, levels)
         self.floats[layer.output] = evaluate.max_pool(self.floats[layer.source], window, -np.inf)
         self.layers.append(MaxLayer(name=layer.name, source=layer.source, kernel=window.kernel, stride=window.stride,
@@ -123,9 +127,10 @@ class _Quantiser:
         grid = ScaleGrid.of(tensor.scale, self.config)
         edge = self.graph.input.tensor in layer.sources or layer.output in self.outputs
         fmt = self.settings.weight_format(edge=edge)
-        solutions = [(problem, solve(problem, grid, fmt, self.config, output_error=error, layer=layer.name))
+        solutions = [(problem, solve(problem, grid, fmt, self.config, output_scale=tensor.scale, output_error=error,
+                                     layer=layer.name))
                      for problem in problems(layer, self.sources, sums)]
-        segments = self._segments(layer, [(p.channels, p.places, s) for p, s in solutions])
+        segments = self._segments(layer, solutions)
         choice = np.zeros(len(layer.bias), dtype=np.int64)
         for problem, solution in solutions:
             choice[problem.channels] = solution.choice
@@ -170,22 +175,21 @@ class _Quantiser:
         return replace(choice, scale=float(scales[np.abs(np.log(scales / choice.scale)).argmin()]))
 
     @staticmethod
-    def _segments(layer: Mac, solutions: list[tuple[NDArray, tuple[tuple[int, NDArray], ...], Solution]]) -> tuple[Segment, ...]:
+    def _segments(layer: Mac, solutions: list[tuple[Problem, Solution]]) -> tuple[Segment, ...]:
         """Levels of all channels, back in the places of each term's weights."""
         weights = [np.zeros(term.weights.shape, dtype=np.int64) for term in layer.terms]
         constants = [index for index, term in enumerate(layer.terms) if term.constant]
-        for channels, places, solution in solutions:
-            start = 0
-            for index, where in places:
+        for problem, solution in solutions:
+            rows, start = problem.channels[:, np.newaxis], 0
+            for index, where in problem.places:
                 term = layer.terms[index]
-                taps = term.weights[0, 0].size
-                part = solution.weights[:, start:start + len(where) * taps].reshape(len(channels), len(where), *term.window.kernel)
-                start += len(where) * taps
-                if not len(where):
-                    continue
-                weights[index][np.ix_(channels, [0] if term.depthwise else where)] = part
+                size = len(where) * term.weights[0, 0].size
+                part = solution.weights[:, start:start + size]
+                start += size
+                columns = np.zeros_like(where) if term.depthwise else where
+                weights[index][rows, columns] = part.reshape(len(rows), len(where), *term.window.kernel)
             for row, index in enumerate(constants):
-                weights[index][channels] = solution.constants[row][:, np.newaxis, np.newaxis, np.newaxis]
+                weights[index][problem.channels] = solution.constants[row][:, np.newaxis, np.newaxis, np.newaxis]
         return tuple(Segment(source=term.source, weights=levels, depthwise=term.depthwise, stride=term.window.stride,
                              pads=term.window.pads, dilation=term.window.dilation)
                      for term, levels in zip(layer.terms, weights, strict=True))

@@ -1,4 +1,4 @@
-"""Rounding weights to levels so that their errors cancel: coordinate descent on the layer's output error, inside the certificate."""
+"""Rounding weights so that their errors cancel: coordinate descent on a layer's error, inside the certificate."""
 
 from __future__ import annotations
 
@@ -33,12 +33,13 @@ def sum_bounds(levels: NDArray[np.int64], spans: NDArray[np.int64]) -> tuple[NDA
     return np.minimum(first, second), np.maximum(first, second)
 
 
-def descend(start: NDArray[np.int64], target: NDArray[np.float64], scale: NDArray[np.float64], metric: NDArray[np.float64],
-            fmt: Format, spans: NDArray[np.int64], room: tuple[NDArray[np.int64], NDArray[np.int64]]) -> NDArray[np.int64]:
+def descend(start: NDArray[np.int64], *, target: NDArray[np.float64], scale: NDArray[np.float64],
+            metric: NDArray[np.float64], fmt: Format, spans: NDArray[np.int64],
+            room: tuple[NDArray[np.int64], NDArray[np.int64]]) -> NDArray[np.int64]:
     """Levels whose output error is no larger than that of ``start``.
 
-    One weight at a time moves to the level that is best given all others (the idea of arXiv 2309.01885), unless the final
-    sum could then leave the accumulator.
+    One weight at a time moves to the level that is best given all others (the idea of arXiv 2309.01885), unless the
+    final sum could then leave the accumulator.
 
     Parameters
     ----------

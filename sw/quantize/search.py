@@ -53,8 +53,8 @@ class _Trial:
     bias_fits: NDArray[np.bool_]
 
 
-def solve(problem: Problem, grid: ScaleGrid, fmt: Format, config: AcceleratorConfig, *, output_error: float,
-          layer: str) -> Solution:
+def solve(problem: Problem, grid: ScaleGrid, fmt: Format, config: AcceleratorConfig, *, output_scale: float,
+          output_error: float, layer: str) -> Solution:
     """Levels and scale of least output error among those that the certificate and the bias allow.
 
     Parameters
@@ -65,8 +65,8 @@ def solve(problem: Problem, grid: ScaleGrid, fmt: Format, config: AcceleratorCon
     fmt : Format
         Of the learned weights.
     config : AcceleratorConfig
-    output_error : float
-        Mean square error of rounding the output to its format.
+    output_scale, output_error : float
+        Scale of the output, and mean square error of rounding to its format.
     layer : str
         Name for messages.
 
@@ -76,13 +76,17 @@ def solve(problem: Problem, grid: ScaleGrid, fmt: Format, config: AcceleratorCon
         If no scale fits.
     """
     if problem.target.shape[1]:
-        largest = np.abs(problem.target).max(axis=1)
-        window = grid.window(largest / (fmt.top * _CLIPPING), np.log2(fmt.top * _CLIPPING))
+        finest = np.abs(problem.target).max(axis=1) / (fmt.top * _CLIPPING)
+        # Where weights are next to nothing beside the bias, the bias decides how fine the scale can be.
+        constant_means = (problem.gains * problem.mean_constants).sum(axis=0)
+        bias = problem.mean_sums - problem.target @ problem.mean_inputs - constant_means
+        finest = np.maximum(finest, np.abs(bias) / (_bias_limit(config) / 2))
+        window = grid.window(finest, np.log2(fmt.top * _CLIPPING))
         return _search(problem, grid, window, fmt, config, _CONSTANT_PLANES, layer)[0]
     if not len(problem.gains):
-        # No weights at all, only a bias: fine enough to place it within a level.
-        fine = np.full(len(problem.channels), grid.scales[np.searchsorted(grid.scales, grid.scales[-1] / 2**config.rescale_bits / 8)])
-        return _search(problem, grid, grid.window(fine, 3.0), fmt, config, 1, layer)[0]
+        # No weights at all, only a bias: any scale that places it within a level will do.
+        finest = np.maximum(output_scale / 8, np.abs(problem.mean_sums) / (_bias_limit(config) / 2))
+        return _search(problem, grid, grid.window(finest, 1.0), fmt, config, 1, layer)[0]
     for planes in range(1, _CONSTANT_PLANES + 1):
         top = NATIVE.top if planes == 1 else digit_span(planes)
         window = grid.window(np.abs(problem.gains).max(axis=0) / (top + 0.5), np.log2(top + 0.5))
@@ -90,6 +94,11 @@ def solve(problem: Problem, grid: ScaleGrid, fmt: Format, config: AcceleratorCon
         if planes == _CONSTANT_PLANES or (error <= _GAIN_TOLERANCE * output_error).all():
             break
     return solution
+
+
+def _bias_limit(config: AcceleratorConfig) -> int:
+    """What an estimated bias must stay below: descent still moves the exact one a little."""
+    return (1 << (config.bias_width - 1)) - (1 << (config.bias_width - 5))
 
 
 def _search(problem: Problem, grid: ScaleGrid, window: NDArray[np.int64], fmt: Format, config: AcceleratorConfig,
@@ -112,7 +121,8 @@ def _search(problem: Problem, grid: ScaleGrid, window: NDArray[np.int64], fmt: F
                                             for t, o, _ in rows]) for name in ("weights", "target", "constants"))
     scale = grid.scales[[index for _, _, index in rows]]
     least, most = _constant_bounds(problem, constants.T)
-    refined = descend(weights, target, scale, problem.metric, fmt, problem.spans, (bounds.low - least, bounds.high - most))
+    refined = descend(weights, target=target, scale=scale, metric=problem.metric, fmt=fmt, spans=problem.spans,
+                      room=(bounds.low - least, bounds.high - most))
     penalty = np.array([t.error[o] for t, o, _ in rows]) - _error(weights, target, scale, problem.metric)
     total = _error(refined, target, scale, problem.metric) + penalty
     feasible = np.isfinite(np.take_along_axis(errors, ranked, axis=0))
@@ -150,8 +160,8 @@ def _trial(problem: Problem, scale: NDArray[np.float64], fmt: Format, config: Ac
     least, most = sum_bounds(weights, problem.spans)
     constant_least, constant_most = _constant_bounds(problem, constants)
     bias = problem.mean_sums / scale - weights @ problem.mean_inputs - (constants * problem.mean_constants).sum(axis=0)
-    return _Trial(weights, constants, target, error, least.sum(axis=1) + constant_least, most.sum(axis=1) + constant_most,
-                  np.abs(bias) < (1 << (config.bias_width - 1)) - 2)
+    low, high = least.sum(axis=1) + constant_least, most.sum(axis=1) + constant_most
+    return _Trial(weights, constants, target, error, low, high, np.abs(bias) < _bias_limit(config))
 
 
 def _check(problem: Problem, trials: list[_Trial], errors: NDArray, config: AcceleratorConfig, layer: str) -> None:
@@ -163,7 +173,8 @@ def _check(problem: Problem, trials: list[_Trial], errors: NDArray, config: Acce
     usable = [t for t in trials if np.isfinite(t.error[channel])]
     bits = min((signed_bits(t.low[channel], t.high[channel]) for t in usable), default=0)
     if bits > config.acc_bits:
-        raise CertificateError(f"{where}: its sums need at least {bits} accumulator bits, the configuration has {config.acc_bits}: "
-                               f"set acc_bits to {bits} or more, or use narrower weights or activations")
-    raise CertificateError(f"{where}: its bias does not fit {config.bias_width} bits at any scale of weights that the "
-                           f"accumulator allows: raise bias_bits or acc_bits")
+        raise CertificateError(
+            f"{where}: its sums need at least {bits} accumulator bits, the configuration has {config.acc_bits}: "
+            f"set acc_bits to {bits} or more, or use narrower weights or activations")
+    raise CertificateError(f"{where}: its bias does not fit {config.bias_width} bits at any scale that the "
+                           f"accumulator allows: set bias_bits or acc_bits higher")

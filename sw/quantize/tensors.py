@@ -1,4 +1,4 @@
-"""Scale, zero level and clamp of each tensor: what loses least of its calibration values (docs/numerics.md, sections 1 and 2)."""
+"""Scale, zero level and clamp of each tensor: what loses least of its values (docs/numerics.md, sections 1 and 2)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Choice", "choose", "choose_input", "describe", "exact_integers"]
 _SAMPLES = 65536
 _GRID_POINTS = 160
 _WIDE_BITS = 6
-"""From this width on a format's levels are so dense near zero that its best scale may map the maximum to a very small level."""
+"""From this width on levels are so dense near zero that the best scale may map the maximum to a very small level."""
 
 _SPAN_TOLERANCE = 1.02
 """A narrower span of levels, so narrower sums, is worth this much of the mean square error."""
@@ -34,9 +34,9 @@ class Choice:
 def choose(values: NDArray, fmt: Format) -> Choice:
     """Scale and zero level of least mean square error.
 
-    Every level that could be the zero level is tried (of formats with many levels: 0, both ends and the powers of two), each
-    with scales on a logarithmic grid from 0.15 to 5 times (wide formats: 80 times) the one that maps the largest value to
-    the end of the range.
+    Every level that could be the zero level is tried (of formats with many levels: 0, both ends and the powers of two),
+    each with scales on a logarithmic grid from 0.15 to 5 times (wide formats: 80 times) the one that maps the largest
+    value to the end of the range.
 
     Parameters
     ----------
