@@ -11,7 +11,7 @@ from ..sw.quantised import MacLayer, MaxLayer, QuantisedGraph
 
 __all__ = ["GoldenModel", "WidthError"]
 
-_BATCH = 64  # samples at once: keeps the tensors of one batch small
+_BATCH = 16  # samples at once: keeps the tensors of one batch in the cache
 
 
 class WidthError(AssertionError):

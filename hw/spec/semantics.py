@@ -104,12 +104,13 @@ def _convolve(
         lines = _strided(y * segment.dilation[0], out_h, segment.stride[0])
         for x in range(kernel_w):
             patches[y, x] = padded[:, :, lines, _strided(x * segment.dilation[1], out_w, segment.stride[1])]
+    positions = samples * out_h * out_w
     if segment.depthwise:
-        sums = np.einsum("cyx,yxcp->cp", weights[:, 0], patches.reshape(kernel_h, kernel_w, channels, -1))
+        sums = np.einsum("cyx,yxcp->cp", weights[:, 0], patches.reshape(kernel_h, kernel_w, channels, positions))
     else:
         matrix = weights.transpose(0, 2, 3, 1).reshape(len(weights), -1)
-        sums = matrix @ patches.reshape(kernel_h * kernel_w * channels, -1)
-    return sums.reshape(-1, samples, out_h, out_w).transpose(1, 0, 2, 3).astype(np.int64)
+        sums = matrix @ patches.reshape(kernel_h * kernel_w * channels, positions)
+    return sums.reshape(len(weights), samples, out_h, out_w).transpose(1, 0, 2, 3).astype(np.int64)
 
 
 def _strided(first: int, count: int, stride: int) -> slice:
