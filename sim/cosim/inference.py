@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -10,43 +10,32 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...sw.program import Program
-from ...sw.runtime import Driver, Transport
+from ...sw.runtime import Transport
+from ...sw.runtime.samples import SampleRecord, run_samples
 from .job import Job, Progress
 from .session import simulate
 
 __all__ = ["CosimResult", "infer", "run_program"]
 
 _ENTRY = f"{__name__}:infer"
-_COUNTERS = ("cycles", "busy", "stall_drain", "stall_walk")
+_BY_TENSOR = ("outputs", "dumps")
+_COUNTERS = tuple(field.name for field in fields(SampleRecord) if field.name not in _BY_TENSOR)
 
 
 @dataclass(frozen=True, kw_only=True)
 class CosimResult:
-    """What N samples gave on a simulated core.
+    """What samples gave on a simulated core.
 
     Parameters
     ----------
-    outputs : dict of int64 arrays, shape (N, C, H, W)
-        Levels of each output of the graph.
-    checksums : array of uint32, shape (N, instructions without END)
-        Of each sample and instruction.
-    cycles, busy, stall_drain, stall_walk : arrays of int64, shape (N,)
-        Counters of each sample's run.
-    dumps : dict of int64 arrays, shape (D, C, H, W)
-        Levels of every tensor that a layer writes, for the first D samples.
+    record : SampleRecord
     sim_cycles : int
         Clock cycles simulated, transfers included.
     wall_seconds : float
         What they took, without the simulator's start.
     """
 
-    outputs: dict[str, NDArray[np.int64]]
-    checksums: NDArray[np.uint32]
-    cycles: NDArray[np.int64]
-    busy: NDArray[np.int64]
-    stall_drain: NDArray[np.int64]
-    stall_walk: NDArray[np.int64]
-    dumps: dict[str, NDArray[np.int64]]
+    record: SampleRecord
     sim_cycles: int
     wall_seconds: float
 
@@ -90,41 +79,22 @@ def run_program(
         files=lambda folder: program.save(folder / "program.nrw"), simulator=simulator, work_folder=work_folder,
         waves=waves, progress=progress,
     )
-    arrays = result.arrays
-    return CosimResult(
-        outputs=_group(arrays, "output"), dumps=_group(arrays, "dump"), checksums=arrays["checksums"],
-        **{name: arrays[name] for name in _COUNTERS}, sim_cycles=result.sim_cycles, wall_seconds=result.wall_seconds,
-    )
+    grouped: dict[str, Any] = {group: {} for group in _BY_TENSOR}
+    for name, array in result.arrays.items():
+        group, _, tensor = name.partition(" ")
+        if tensor:
+            grouped[group][tensor] = array
+        else:
+            grouped[name] = array
+    return CosimResult(record=SampleRecord(**grouped), sim_cycles=result.sim_cycles, wall_seconds=result.wall_seconds)
 
 
 async def infer(transport: Transport, job: Job, progress: Progress) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """The job inside the simulator; see :func:`run_program` for arguments and results."""
     program = Program.load(job.folder / "program.nrw")
-    driver = Driver(transport, program.config)
-    await driver.load(program)
-    written = _last_instruction(program)
-    results, dumps = [], {name: [] for name in written}
-    for number, levels in enumerate(job.arrays["levels"]):
-        results.append(await driver.infer(levels))
-        if number < job.values["dump_layers"]:
-            for name, index in written.items():
-                await driver.run_until(index)
-                dumps[name].append(await driver.dump(program.layouts[name]))
-        progress(number + 1, len(job.arrays["levels"]))
-    arrays: dict[str, NDArray[Any]] = {
-        name: np.array([getattr(result, name) for result in results], dtype=np.int64) for name in _COUNTERS
-    }
-    arrays["checksums"] = np.array([result.checksums for result in results], dtype=np.uint32)
-    for name, _ in program.graph.outputs:
-        arrays[f"output {name}"] = np.array([result.outputs[name] for result in results])
-    return arrays | {f"dump {name}": np.array(tensors) for name, tensors in dumps.items() if tensors}, {}
-
-
-def _last_instruction(program: Program) -> dict[str, int]:
-    """Index of the instruction after which each tensor that a layer writes is whole."""
-    output = {layer.name: layer.output for layer in program.graph.layers}
-    return {output[layer]: index for index, layer in enumerate(program.layers) if layer}
-
-
-def _group(arrays: Any, prefix: str) -> dict[str, NDArray[Any]]:
-    return {name.removeprefix(f"{prefix} "): array for name, array in arrays.items() if name.startswith(f"{prefix} ")}
+    record = await run_samples(transport, program, job.arrays["levels"], dump_layers=job.values["dump_layers"],
+                               progress=progress)
+    arrays: dict[str, NDArray[Any]] = {name: getattr(record, name) for name in _COUNTERS}
+    for group in _BY_TENSOR:
+        arrays |= {f"{group} {name}": array for name, array in getattr(record, group).items()}
+    return arrays, {}

@@ -1,0 +1,97 @@
+"""run_samples: many samples of a program on one core, with the counters of each and perhaps every layer's tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..program import Program
+from .driver import Driver
+from .transport import Transport
+
+__all__ = ["SampleRecord", "run_samples"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleRecord:
+    """What N samples gave.
+
+    Parameters
+    ----------
+    outputs : dict of int64 arrays, shape (N, C, H, W)
+        Levels of each output of the graph.
+    dumps : dict of int64 arrays, shape (D, C, H, W)
+        Levels of every tensor that a layer writes, for the first D samples.
+    checksums : array of uint32, shape (N, instructions without END)
+    cycles, busy, stall_drain, stall_walk : arrays of int64, shape (N,)
+        Counters of each run.
+    """
+
+    outputs: dict[str, NDArray[np.int64]]
+    dumps: dict[str, NDArray[np.int64]]
+    checksums: NDArray[np.uint32]
+    cycles: NDArray[np.int64]
+    busy: NDArray[np.int64]
+    stall_drain: NDArray[np.int64]
+    stall_walk: NDArray[np.int64]
+
+
+async def run_samples(
+    transport: Transport,
+    program: Program,
+    levels: ArrayLike,
+    *,
+    dump_layers: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> SampleRecord:
+    """Load a program and run samples one after the other.
+
+    Parameters
+    ----------
+    transport : Transport
+        To a core of the program's configuration.
+    program : Program
+    levels : array of int, shape (N, C, H, W)
+        Levels of the graph's input tensor.
+    dump_layers : int
+        For so many first samples, run again up to each layer and read its tensor.
+    progress : callable, optional
+        Called with (samples done, samples in all).
+
+    Raises
+    ------
+    ProgramError, TransportError, InputError
+        As `Driver` does.
+    """
+    samples = np.asarray(levels)
+    driver = Driver(transport, program.config)
+    await driver.load(program)
+    last = _last_instruction(program)
+    dumps: dict[str, list[NDArray[np.int64]]] = {name: [] for name in last}
+    results = []
+    for number, sample in enumerate(samples):
+        results.append(await driver.infer(sample))
+        if number < dump_layers:
+            for name, index in last.items():
+                await driver.run_until(index)
+                dumps[name].append(await driver.dump(program.layouts[name]))
+        if progress is not None:
+            progress(number + 1, len(samples))
+    return SampleRecord(
+        outputs={name: np.array([result.outputs[name] for result in results]) for name, _ in program.graph.outputs},
+        dumps={name: np.array(tensors) for name, tensors in dumps.items() if tensors},
+        checksums=np.array([result.checksums for result in results], dtype=np.uint32),
+        cycles=np.array([result.cycles for result in results]),
+        busy=np.array([result.busy for result in results]),
+        stall_drain=np.array([result.stall_drain for result in results]),
+        stall_walk=np.array([result.stall_walk for result in results]),
+    )
+
+
+def _last_instruction(program: Program) -> dict[str, int]:
+    """Index of the instruction after which each tensor that a layer writes is whole."""
+    output = {layer.name: layer.output for layer in program.graph.layers}
+    return {output[layer]: index for index, layer in enumerate(program.layers) if layer}
