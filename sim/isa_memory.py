@@ -10,10 +10,14 @@ from ..hw.spec.config import CODE_BITS, AcceleratorConfig
 from ..hw.spec.digits import NATIVE
 from ..hw.spec.words import pack_codes, unpack_codes
 
-__all__ = ["CODE_LEVELS", "ActivationMemory", "fold_codes"]
+__all__ = ["CODE_LEVELS", "CODE_RANKS", "ActivationMemory", "fold_codes"]
 
 CODE_LEVELS = NATIVE.decode(np.arange(1 << CODE_BITS)).astype(np.float32)
 """Level of each code."""
+
+_SIGN = 1 << NATIVE.magnitude_bits
+CODE_RANKS = np.array([code if code < _SIGN else _SIGN - 1 - code for code in range(2 * _SIGN)], dtype=np.int8)
+"""Order of the codes by level, -8 to 7; minus zero comes before zero."""
 
 
 class ActivationMemory:

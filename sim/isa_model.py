@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..hw.spec.config import AcceleratorConfig
-from ..hw.spec.cycles import CycleCount, compute_cycles
+from ..hw.spec.cycles import FETCH_CYCLES, RUN_OVERHEAD, CycleCount, count_cycles
 from ..hw.spec.isa import INSTRUCTION_WORDS, IsaError, Mode, Opcode, decode_instruction
 from ..hw.spec.registers import Fault, Region, region_beats, region_depth
 from .isa_mac import MacPlan, plan_mac
@@ -37,7 +37,7 @@ class IsaMachine:
     done : bool
         The last run reached END.
     counts : CycleCount
-        Of the last run; an estimate (`hw/spec/cycles.py`).
+        Of the last run to END (`hw/spec/cycles.py`).
     """
 
     def __init__(self, config: AcceleratorConfig) -> None:
@@ -85,13 +85,17 @@ class IsaMachine:
         """
         if self.fault is not Fault.NONE:
             return
-        self.done, self.counts = False, CycleCount()
+        self.done, self.counts = False, CycleCount(cycles=RUN_OVERHEAD - FETCH_CYCLES)
         if self.program_config != self.config.hash32:
             self.fault = Fault.CONFIG_MISMATCH
             return
         for index in range(self.config.instructions):
             opcode, fault = self._step(index)
-            if fault is Fault.NONE and self.watchdog and self.counts.cycles > self.watchdog:
+            if opcode is Opcode.END:
+                self.counts += CycleCount(cycles=FETCH_CYCLES)
+            # the core looks at its watchdog until an instruction is fetched or executed, not while it decides on END
+            watched = self.counts.cycles - (opcode is Opcode.END)
+            if fault is Fault.NONE and self.watchdog and watched > self.watchdog:
                 fault = Fault.WATCHDOG
             if fault is not Fault.NONE:
                 self.fault, self.fault_index = fault, index
@@ -119,8 +123,7 @@ class IsaMachine:
             else:
                 plan = plan_mac(self.config, fields, blocks, self._memories[Region.WEIGHTS],
                                 self._memories[Region.PARAMS], pad_address)
-            steps = sum(block.steps for block in blocks)
-            self._plans[index] = plan, compute_cycles(self.config, fields, steps)
+            self._plans[index] = plan, count_cycles(self.config, fields, [block.steps for block in blocks])
         plan, counts = self._plans[index]
         self._memories[Region.CHECKSUMS][index] = plan.run(self._activations)
         self.counts += counts

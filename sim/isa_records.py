@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..hw.spec.config import AcceleratorConfig
+from ..hw.spec.formats import MAX_BITS
 from ..hw.spec.isa import BLOCK, TAP, Mode, Opcode
 from ..hw.spec.registers import Fault
 
@@ -16,7 +17,6 @@ __all__ = ["BlockTaps", "MachineError", "fault_of", "fetch_blocks"]
 
 _NOT_ZERO = ("out_height", "out_width", "block_count", "column_groups", "channel_period")
 _TOKENS = ("wait_prev", "wait_next", "post_prev", "post_next")
-_WIDTHS = range(1, 9)
 
 
 class MachineError(RuntimeError):
@@ -60,6 +60,11 @@ def _range(first: int, count: int, depth: int, name: str) -> range:
     return range(first, first + count)
 
 
+def _writes_width(config: AcceleratorConfig, width: int) -> bool:
+    """Whether the core can write all DyBit levels of a magnitude width: the largest is ``4**(width - 1)``."""
+    return 1 <= width <= MAX_BITS and 4 ** (width - 1) <= config.level_max
+
+
 def fault_of(config: AcceleratorConfig, opcode: Opcode, fields: Mapping[str, int]) -> Fault:
     """Why the core refuses an instruction, or `Fault.NONE`."""
     if opcode in (Opcode.LOAD, Opcode.STORE) or any(fields[token] for token in _TOKENS):
@@ -71,7 +76,7 @@ def fault_of(config: AcceleratorConfig, opcode: Opcode, fields: Mapping[str, int
         all(fields[name] for name in _NOT_ZERO)
         and 1 <= fields["rows"] <= (1 if maximum else config.rows)
         and 1 <= fields["planes"] <= config.planes
-        and (maximum or not fields["dybit"] or fields["width"] in _WIDTHS)
+        and (maximum or not fields["dybit"] or _writes_width(config, fields["width"]))
     )
     if not legal:
         return Fault.ILLEGAL_INSTRUCTION

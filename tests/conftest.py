@@ -40,16 +40,27 @@ class Assembler:
         """A parameter word from (bias, multiplicand, shift) of each of its channels."""
         config, word = self.config, 0
         for number, entry in enumerate(entries):
-            bits = encode_param(*entry, bias_width=config.bias_width, rescale_bits=config.rescale_bits,
-                                shift_bits=config.shift_bits)
+            bits = encode_param(
+                *entry, bias_width=config.bias_width, rescale_bits=config.rescale_bits, shift_bits=config.shift_bits
+            )
             word |= bits << (number * config.param_bits)
         beats = region_beats(config, Region.PARAMS)
         self.params.append(np.frombuffer(word.to_bytes(4 * beats, "little"), dtype="<u4"))
         return len(self.params) - 1
 
     def compute(self, **fields):
-        defaults = {"opcode": Opcode.COMPUTE, "rows": 1, "planes": 1, "column_groups": 1, "channel_period": 1, "width": 3,
-                    "block_count": 1, "clamp_low": -4, "clamp_high": 4, "cert_bits": self.config.acc_bits}
+        defaults = {
+            "opcode": Opcode.COMPUTE,
+            "rows": 1,
+            "planes": 1,
+            "column_groups": 1,
+            "channel_period": 1,
+            "width": 3,
+            "block_count": 1,
+            "clamp_low": -4,
+            "clamp_high": 4,
+            "cert_bits": self.config.acc_bits,
+        }
         self.instructions.append(COMPUTE.encode(defaults | fields))
         return len(self.instructions) - 1
 
@@ -89,14 +100,20 @@ def _tiny_graph():
     pooled = dataclasses.replace(features, name="pooled", shape=(6, 2, 3))
     low, high = final_sum_bounds([(weights, image.span)])
     conv = MacLayer(
-        name="conv", segments=(Segment(source="image", weights=weights, pads=(1, 1, 1, 1)),),
-        bias=rng.integers(-400, 400, 6), multiplicand=rng.integers(8, 16, 6), shift=rng.integers(7, 10, 6),
-        cert_bits=signed_bits(low, high), output="features",
+        name="conv",
+        segments=(Segment(source="image", weights=weights, pads=(1, 1, 1, 1)),),
+        bias=rng.integers(-400, 400, 6),
+        multiplicand=rng.integers(8, 16, 6),
+        shift=rng.integers(7, 10, 6),
+        cert_bits=signed_bits(low, high),
+        output="features",
     )
     pool = MaxLayer(name="pool", source="features", kernel=(2, 2), stride=(2, 2), pads=(0, 0, 0, 0), output="pooled")
     return QuantisedGraph(
-        name="tiny", tensors={tensor.name: tensor for tensor in (image, features, pooled)},
-        input=InputSpec(tensor="image", shape=(5, 6, 3), permutation=(2, 0, 1)), layers=(conv, pool),
+        name="tiny",
+        tensors={tensor.name: tensor for tensor in (image, features, pooled)},
+        input=InputSpec(tensor="image", shape=(5, 6, 3), permutation=(2, 0, 1)),
+        layers=(conv, pool),
         outputs=(("pooled", (36,)),),
     )
 
@@ -108,11 +125,14 @@ def _tiny_program():
     features = TensorLayout(channels=6, height=5, width=6, lanes=4, planes=1, base=64)
     pooled = TensorLayout(channels=6, height=2, width=3, lanes=4, planes=1, base=180)
     conv, out = graph.layers[0], graph.tensors["features"]
+    assert isinstance(conv, MacLayer)
 
     asm = Assembler(config)
     for y in range(3):
         for x in range(3):
-            asm.tap(offset=(y - 1) * 6 + x - 1, top=int(y == 0), bottom=int(y == 2), left=int(x == 0), right=int(x == 2))
+            asm.tap(
+                offset=(y - 1) * 6 + x - 1, top=int(y == 0), bottom=int(y == 2), left=int(x == 0), right=int(x == 2)
+            )
     padded = np.zeros((8, 4, 3, 3), dtype=np.int64)
     padded[:6, :3] = conv.segments[0].weights
     for tile in range(2):
@@ -125,21 +145,56 @@ def _tiny_program():
         asm.param(entries[first : first + 2])
     asm.block(base=image.base, tap_count=9, pad_code=int(NATIVE.encode(graph.tensors["image"].zero)))
     asm.compute(
-        mode=Mode.MAC, wrap=1, dybit=1, rows=2, out_height=5, out_width=6, origin_step=2, column_groups=2,
-        channel_period=2, weight_pitch=9, out_base=features.base, out_dx_even=1, out_dx_odd=1, out_dy_even=1, out_dy_odd=1,
-        out_plane_pitch=30, out_group_pitch=30, zero=out.zero, clamp_low=out.low, clamp_high=out.high,
+        mode=Mode.MAC,
+        wrap=1,
+        dybit=1,
+        rows=2,
+        out_height=5,
+        out_width=6,
+        origin_step=2,
+        column_groups=2,
+        channel_period=2,
+        weight_pitch=9,
+        out_base=features.base,
+        out_dx_even=1,
+        out_dx_odd=1,
+        out_dy_even=1,
+        out_dy_odd=1,
+        out_plane_pitch=30,
+        out_group_pitch=30,
+        zero=out.zero,
+        clamp_low=out.low,
+        clamp_high=out.high,
         cert_bits=conv.cert_bits,
     )
-    first = [asm.tap(offset=6 * y + x) for y in range(2) for x in range(2)][0]
+    first = min(asm.tap(offset=6 * y + x) for y in range(2) for x in range(2))
     block = asm.block(base=features.base, first_tap=first, tap_count=4)
     asm.compute(
-        mode=Mode.MAX, out_height=2, out_width=3, first_block=block, origin_step=2, origin_line=12 - 4, column_groups=2,
-        channel_step=30, out_base=pooled.base, out_dx_even=1, out_dx_odd=1, out_dy_even=1, out_dy_odd=1,
-        out_plane_pitch=6, out_group_pitch=6, cert_bits=0,
+        mode=Mode.MAX,
+        out_height=2,
+        out_width=3,
+        first_block=block,
+        origin_step=2,
+        origin_line=12 - 4,
+        column_groups=2,
+        channel_step=30,
+        out_base=pooled.base,
+        out_dx_even=1,
+        out_dx_odd=1,
+        out_dy_even=1,
+        out_dy_odd=1,
+        out_plane_pitch=6,
+        out_group_pitch=6,
+        cert_bits=0,
     )
     asm.end()
-    return Program(config=config, graph=graph, **asm.tables(), layouts={"image": image, "features": features, "pooled": pooled},
-                   layers=("conv", "pool", ""))
+    return Program(
+        config=config,
+        graph=graph,
+        **asm.tables(),
+        layouts={"image": image, "features": features, "pooled": pooled},
+        layers=("conv", "pool", ""),
+    )
 
 
 @pytest.fixture

@@ -36,4 +36,4 @@ def unpack_codes(beats: ArrayLike, count: int) -> NDArray[np.uint8]:
     """The first ``count`` codes of words of shape (..., beats); the inverse of :func:`pack_codes`."""
     pairs = np.ascontiguousarray(beats, dtype="<u4").view(np.uint8)
     codes = np.stack([pairs & np.uint8((1 << CODE_BITS) - 1), pairs >> np.uint8(CODE_BITS)], axis=-1)
-    return codes.reshape(*pairs.shape[:-1], -1)[..., :count]
+    return codes.reshape(*pairs.shape[:-1], 2 * pairs.shape[-1])[..., :count]

@@ -2,7 +2,6 @@
 
 from fractions import Fraction
 
-import numpy as np
 import pytest
 from narrows.hw.spec.isa import BLOCK, TAP, Mode, decode_instruction, decode_param
 
@@ -80,8 +79,12 @@ class LiteralMachine:
 
     def valid(self, tap, y, x):
         f = self.f
-        return (min(y, 15) >= tap["top"] and min(f["out_height"] - 1 - y, 15) >= tap["bottom"]
-                and min(x, 15) >= tap["left"] and min(f["out_width"] - 1 - x, 15) >= tap["right"])
+        return (
+            min(y, 15) >= tap["top"]
+            and min(f["out_height"] - 1 - y, 15) >= tap["bottom"]
+            and min(x, 15) >= tap["left"]
+            and min(f["out_width"] - 1 - x, 15) >= tap["right"]
+        )
 
     def pixel_offsets(self):
         f, offset, offsets = self.f, 0, {}
@@ -117,10 +120,16 @@ class LiteralMachine:
                     tap = self.taps[block["first_tap"] + t]
                     address = base + block["base"] + g * block["group_pitch"] + tap["offset"]
                     index = g if block["hold"] else g * block["tap_count"] + t
-                    w = bits_of(self.tables["weights"][f["weight_base"] + cg * f["weight_pitch"] + block["weight_base"] + index])
+                    w = bits_of(
+                        self.tables["weights"][f["weight_base"] + cg * f["weight_pitch"] + block["weight_base"] + index]
+                    )
                     for row, (y, x) in enumerate(pixels):
                         inside = self.valid(tap, y, x)
-                        word = self.codes[(address + row) % config.act_words] if inside else [block["pad_code"]] * config.lanes
+                        word = (
+                            self.codes[(address + row) % config.act_words]
+                            if inside
+                            else [block["pad_code"]] * config.lanes
+                        )
                         for c in range(config.columns):
                             for lane in range(config.lanes):
                                 weight = level(w >> (4 * (c * config.lanes + lane)) & 15)
@@ -135,8 +144,9 @@ class LiteralMachine:
             values = []
             for number in range(config.rescalers):
                 entry = word >> (number * config.param_bits) & ((1 << config.param_bits) - 1)
-                bias, m, s = decode_param(entry, bias_width=config.bias_width, rescale_bits=config.rescale_bits,
-                                          shift_bits=config.shift_bits)
+                bias, m, s = decode_param(
+                    entry, bias_width=config.bias_width, rescale_bits=config.rescale_bits, shift_bits=config.shift_bits
+                )
                 v = (sums[j * config.rescalers + number] + bias) * m
                 h = (v >> (s - 1) if s else 2 * v) + 2 * f["zero"]
                 if f["dybit"]:
@@ -146,7 +156,9 @@ class LiteralMachine:
                 values.append(digits(max(f["clamp_low"], min(f["clamp_high"], y)), f["planes"]))
             q = f["out_granule"] + cg * config.tile_granules + j
             for d in range(f["planes"]):
-                address = f["out_base"] + pixel + d * f["out_plane_pitch"] + (q // config.granules) * f["out_group_pitch"]
+                address = (
+                    f["out_base"] + pixel + d * f["out_plane_pitch"] + (q // config.granules) * f["out_group_pitch"]
+                )
                 codes = [native_code(value[d]) for value in values]
                 first = q % config.granules * config.rescalers
                 self.codes[address % config.act_words][first : first + config.rescalers] = codes
@@ -164,12 +176,15 @@ class LiteralMachine:
             words = [self.codes[(base + block["base"] + tap["offset"]) % config.act_words] for tap in reversed(window)]
             for lane in range(config.lanes):
                 codes = [word[lane] for word in words]
-                value = sum(level(code) * 8**d for d, code in enumerate(codes))
+                # Lanes that nobody wrote may hold any codes: digits compare from the most significant down.
+                value = [-1 - (code & 7) if code & 8 else code for code in reversed(codes)]
                 if best[lane] is None or value > best[lane][0]:
                     best[lane] = value, codes
         for d in range(planes):
             codes = [winner[1][d] for winner in best]
-            self.codes[(f["out_base"] + offset + d * f["out_plane_pitch"] + cg * f["out_group_pitch"]) % config.act_words] = codes
+            self.codes[
+                (f["out_base"] + offset + d * f["out_plane_pitch"] + cg * f["out_group_pitch"]) % config.act_words
+            ] = codes
             self.add(codes)
 
     def add(self, codes):

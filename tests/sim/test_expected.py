@@ -16,9 +16,15 @@ from narrows.sw.quantised import InputSpec, MacLayer, MaxLayer, QuantisedGraph, 
 from narrows.sw.runtime import Driver, run_sync
 
 CONFIGS = {
-    "even": AcceleratorConfig(rows=2, columns=4, lanes=4, rescalers=2, acc_bits=32, weight_words=16384, taps=1024, blocks=1024),
-    "deep": AcceleratorConfig(rows=4, columns=2, lanes=8, rescalers=1, acc_bits=32, weight_words=16384, taps=1024, blocks=1024),
-    "broad": AcceleratorConfig(rows=3, columns=16, lanes=4, rescalers=4, acc_bits=32, weight_words=8192, taps=1024, blocks=1024),
+    "even": AcceleratorConfig(
+        rows=2, columns=4, lanes=4, rescalers=2, acc_bits=32, weight_words=16384, taps=1024, blocks=1024
+    ),
+    "deep": AcceleratorConfig(
+        rows=4, columns=2, lanes=8, rescalers=1, acc_bits=32, weight_words=16384, taps=1024, blocks=1024
+    ),
+    "broad": AcceleratorConfig(
+        rows=3, columns=16, lanes=4, rescalers=4, acc_bits=32, weight_words=8192, taps=1024, blocks=1024
+    ),
 }
 
 
@@ -32,11 +38,12 @@ class GraphBuilder:
         self.input = self.tensor("in", shape).name
 
     def tensor(self, name, shape):
-        low, zero = ((-4, -4) if self.format.signed else (0, 0))
+        low, zero = (-4, -4) if self.format.signed else (0, 0)
         if not self.rng.integers(3):
             low, zero = self.format.bottom, 0
-        self.tensors[name] = QuantisedTensor(name=name, shape=tuple(shape), format=self.format, scale=1.0, zero=zero, low=low,
-                                             high=self.format.top)
+        self.tensors[name] = QuantisedTensor(
+            name=name, shape=tuple(shape), format=self.format, scale=1.0, zero=zero, low=low, high=self.format.top
+        )
         return self.tensors[name]
 
     def mac(self, sources, channels, kernel, stride=1, pad=0, depthwise=False):
@@ -49,17 +56,32 @@ class GraphBuilder:
             inputs = 1 if own else tensor.shape[0]
             levels = self.weights.levels
             weights = self.rng.choice(levels[np.abs(levels) <= 8], (channels, inputs, size, size))
-            segments.append(Segment(source=source, weights=weights, depthwise=own, stride=(step, step), pads=(padding,) * 4))
+            segments.append(
+                Segment(
+                    source=source,
+                    weights=weights,
+                    depthwise=own,
+                    stride=(step, step),
+                    pads=(padding, padding, padding, padding),
+                )
+            )
             if not number:
                 shape = [channels, *(output_size(n, size, step, 2 * padding, 1) for n in tensor.shape[1:])]
         name = f"mac{len(self.layers)}"
         output = self.tensor(f"{name}_out", shape)
         low, high = final_sum_bounds([(s.weights, self.tensors[s.source].span) for s in segments])
         bits = int(np.log2(max(1, np.abs(high).max())))
-        self.layers.append(MacLayer(
-            name=name, segments=tuple(segments), bias=self.rng.integers(-300, 300, channels),
-            multiplicand=self.rng.integers(8, 16, channels), shift=np.maximum(self.rng.integers(bits - 4, bits + 1, channels), 0),
-            cert_bits=signed_bits(low, high), output=output.name))
+        self.layers.append(
+            MacLayer(
+                name=name,
+                segments=tuple(segments),
+                bias=self.rng.integers(-300, 300, channels),
+                multiplicand=self.rng.integers(8, 16, channels),
+                shift=np.maximum(self.rng.integers(bits - 4, bits + 1, channels), 0),
+                cert_bits=signed_bits(low, high),
+                output=output.name,
+            )
+        )
         return output.name
 
     def maximum(self, source, kernel, stride, pad=0):
@@ -67,17 +89,32 @@ class GraphBuilder:
         name = f"max{len(self.layers)}"
         shape = (tensor.shape[0], *(output_size(n, kernel, stride, 2 * pad, 1) for n in tensor.shape[1:]))
         self.tensors[name] = dataclasses.replace(tensor, name=name, shape=shape)
-        self.layers.append(MaxLayer(name=name, source=source, kernel=(kernel, kernel), stride=(stride, stride), pads=(pad,) * 4,
-                                    output=name))
+        self.layers.append(
+            MaxLayer(
+                name=name,
+                source=source,
+                kernel=(kernel, kernel),
+                stride=(stride, stride),
+                pads=(pad, pad, pad, pad),
+                output=name,
+            )
+        )
         return name
 
     def graph(self, *outputs):
-        return QuantisedGraph(name="random", tensors=self.tensors, input=InputSpec(tensor="in", shape=self.tensors["in"].shape),
-                              layers=tuple(self.layers), outputs=tuple((name, self.tensors[name].shape) for name in outputs))
+        return QuantisedGraph(
+            name="random",
+            tensors=self.tensors,
+            input=InputSpec(tensor="in", shape=self.tensors["in"].shape),
+            layers=tuple(self.layers),
+            outputs=tuple((name, self.tensors[name].shape) for name in outputs),
+        )
 
 
 def random_graph(rng, acts, weights):
-    builder = GraphBuilder(rng, acts, weights, (int(rng.integers(1, 6)), int(rng.integers(7, 10)), int(rng.integers(7, 10))))
+    builder = GraphBuilder(
+        rng, acts, weights, (int(rng.integers(1, 6)), int(rng.integers(7, 10)), int(rng.integers(7, 10)))
+    )
     a = builder.mac(["in"], int(rng.integers(3, 9)), 3, pad=1)
     channels = builder.tensors[a].shape[0]
     b = builder.maximum(a, 3, int(rng.integers(1, 3)), pad=1)
@@ -92,7 +129,9 @@ def random_graph(rng, acts, weights):
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS.keys())
-@pytest.mark.parametrize(("acts", "weights"), [("dybit4", "dybit4"), ("int4", "dybit3"), ("int8", "int4"), ("udybit4", "dybit4")])
+@pytest.mark.parametrize(
+    ("acts", "weights"), [("dybit4", "dybit4"), ("int4", "dybit3"), ("int8", "int4"), ("udybit4", "dybit4")]
+)
 def test_predicted_checksums_and_tensors_equal_the_isa_model(acts, weights, config, seed):
     rng = np.random.default_rng(seed)
     graph = random_graph(rng, acts, weights)

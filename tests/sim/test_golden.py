@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 from narrows.hw.spec.config import AcceleratorConfig
+from narrows.hw.spec.formats import Int
 from narrows.sim.golden import GoldenModel, WidthError
 
 
@@ -46,7 +47,9 @@ def test_every_tensor_equals_a_loop_over_the_definition(graph, config, tiny_leve
 
 def test_samples_do_not_depend_on_their_batch(graph, config):
     tensor = graph.tensors["image"]
-    levels = np.random.default_rng(2).choice(tensor.format.levels[tensor.format.levels >= tensor.low], (37, *tensor.shape))
+    levels = np.random.default_rng(2).choice(
+        tensor.format.levels[tensor.format.levels >= tensor.low], (37, *tensor.shape)
+    )
     model = GoldenModel(graph, config)
     together = model.run(levels)
     assert together["pooled"].shape == (37, 6, 2, 3)
@@ -65,15 +68,21 @@ def test_numbers_that_are_not_levels_are_refused(graph, config, tiny_levels):
         GoldenModel(graph, config).run(np.full_like(tiny_levels, 5)[np.newaxis])
 
 
-@pytest.mark.parametrize(("changes", "message"), [
-    ({"cert_bits": 17}, "layer conv: its certificate asks for 17 accumulator bits, the configuration has 16"),
-    ({"bias": np.array([0, 0, 1 << 15, 0, 0, 0])}, "layer conv, channel 2: bias 32768 does not fit 16 bits"),
-    ({"bias": np.array([0, -(1 << 15) - 1, 0, 0, 0, 0])}, "layer conv, channel 1: bias -32769 does not fit 16 bits"),
-    ({"multiplicand": np.array([8, 15, 16, 8, 8, 8])}, "layer conv, channel 2: multiplicand 16 is not 8 to 15"),
-    ({"multiplicand": np.array([7, 15, 8, 8, 8, 8])}, "layer conv, channel 0: multiplicand 7 is not 8 to 15"),
-    ({"shift": np.array([0, 0, 0, 0, 0, 22])}, "layer conv, channel 5: shift 22 is not 0 to 21"),
-    ({"shift": np.array([0, -1, 0, 0, 0, 0])}, "layer conv, channel 1: shift -1 is not 0 to 21"),
-])
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"cert_bits": 17}, "layer conv: its certificate asks for 17 accumulator bits, the configuration has 16"),
+        ({"bias": np.array([0, 0, 1 << 15, 0, 0, 0])}, "layer conv, channel 2: bias 32768 does not fit 16 bits"),
+        (
+            {"bias": np.array([0, -(1 << 15) - 1, 0, 0, 0, 0])},
+            "layer conv, channel 1: bias -32769 does not fit 16 bits",
+        ),
+        ({"multiplicand": np.array([8, 15, 16, 8, 8, 8])}, "layer conv, channel 2: multiplicand 16 is not 8 to 15"),
+        ({"multiplicand": np.array([7, 15, 8, 8, 8, 8])}, "layer conv, channel 0: multiplicand 7 is not 8 to 15"),
+        ({"shift": np.array([0, 0, 0, 0, 0, 22])}, "layer conv, channel 5: shift 22 is not 0 to 21"),
+        ({"shift": np.array([0, -1, 0, 0, 0, 0])}, "layer conv, channel 1: shift -1 is not 0 to 21"),
+    ],
+)
 def test_parameters_that_do_not_fit_their_fields_are_named(graph, config, changes, message):
     with pytest.raises(WidthError, match=f"^{message}$"):
         GoldenModel(with_conv(graph, **changes), config)
@@ -83,7 +92,6 @@ def test_an_output_of_too_many_planes_is_named(graph, config):
     features = dataclasses.replace(graph.tensors["features"], high=3, low=-3)
     GoldenModel(dataclasses.replace(graph, tensors=graph.tensors | {"features": features}), config)
     narrow = AcceleratorConfig(**config.to_dict() | {"planes": 1})
-    from narrows.hw.spec.formats import Int
     wide = dataclasses.replace(features, format=Int(8), high=100)
     with pytest.raises(WidthError, match="layer conv: its output needs 3 planes, the configuration writes 1"):
         GoldenModel(dataclasses.replace(graph, tensors=graph.tensors | {"features": wide}), narrow)
@@ -98,5 +106,7 @@ def test_a_final_sum_beyond_its_certificate_is_named(graph, config, tiny_levels)
 def test_a_result_of_the_wrong_shape_is_named(graph, config, tiny_levels):
     features = dataclasses.replace(graph.tensors["features"], shape=(6, 5, 5))
     model = GoldenModel(dataclasses.replace(graph, tensors=graph.tensors | {"features": features}), config)
-    with pytest.raises(ValueError, match=r"layer conv gives the shape \(6, 5, 6\), its output features has \(6, 5, 5\)"):
+    with pytest.raises(
+        ValueError, match=r"layer conv gives the shape \(6, 5, 6\), its output features has \(6, 5, 5\)"
+    ):
         model.run(tiny_levels[np.newaxis])

@@ -11,8 +11,12 @@ from narrows.sim.isa_records import MachineError
 
 CONFIGS = {
     "narrow": AcceleratorConfig(rows=3, columns=4, lanes=4, rescalers=2, acc_bits=12, planes=3, act_words=4096),
-    "wide": AcceleratorConfig(rows=4, columns=8, lanes=8, rescalers=8, acc_bits=20, bias_bits=24, rescale_bits=8, act_words=4096),
-    "single": AcceleratorConfig(rows=1, columns=1, lanes=2, rescalers=1, acc_bits=16, rescale_bits=2, planes=5, act_words=4096),
+    "wide": AcceleratorConfig(
+        rows=4, columns=8, lanes=8, rescalers=8, acc_bits=20, bias_bits=24, rescale_bits=8, act_words=4096
+    ),
+    "single": AcceleratorConfig(
+        rows=1, columns=1, lanes=2, rescalers=1, acc_bits=16, rescale_bits=2, planes=5, act_words=4096
+    ),
     "widest": AcceleratorConfig(rows=2, columns=2, lanes=4, rescalers=1, acc_bits=30, rescale_bits=32, act_words=4096),
 }
 OUT_BASE = 1024  # random programs read addresses from -900 to 900 and write from here on
@@ -38,11 +42,16 @@ def random_output(rng, config, lines, columns, groups):
 
     planes = int(rng.integers(1, config.planes + 1))
     return {
-        "planes": planes, "out_base": OUT_BASE + int(rng.integers(0, 50)),
-        "out_dx_even": step(0, 0, 0, 1), "out_dx_odd": step(0, 1, 0, 2),
-        "out_dy_even": step(0, columns - 1, 1, 0), "out_dy_odd": step(1, columns - 1, 2, 0),
-        "out_plane_pitch": int(phase_y * phase_x * phase), "out_group_pitch": int(phase_y * phase_x * phase) * planes,
-        "out_height": lines, "out_width": columns,
+        "planes": planes,
+        "out_base": OUT_BASE + int(rng.integers(0, 50)),
+        "out_dx_even": step(0, 0, 0, 1),
+        "out_dx_odd": step(0, 1, 0, 2),
+        "out_dy_even": step(0, columns - 1, 1, 0),
+        "out_dy_odd": step(1, columns - 1, 2, 0),
+        "out_plane_pitch": int(phase_y * phase_x * phase),
+        "out_group_pitch": int(phase_y * phase_x * phase) * planes,
+        "out_height": lines,
+        "out_width": columns,
     }
 
 
@@ -50,11 +59,21 @@ def random_clamp(rng, planes):
     if rng.integers(2):
         width = int(rng.integers(1, 4 if planes == 1 else 5))
         top = {1: 16, 2: 32}.get(planes, 64)
-        return {"dybit": 1, "width": width, "zero": int(rng.choice([0, -1, 1])),
-                "clamp_low": -int(rng.choice([0, 1, top])), "clamp_high": int(rng.choice([1, top]))}
+        return {
+            "dybit": 1,
+            "width": width,
+            "zero": int(rng.choice([0, -1, 1])),
+            "clamp_low": -int(rng.choice([0, 1, top])),
+            "clamp_high": int(rng.choice([1, top])),
+        }
     top = {1: 4, 2: 35}.get(planes, 287)
-    return {"dybit": 0, "width": 0, "zero": int(rng.integers(-4, 5)), "clamp_low": -int(rng.integers(0, top + 1)),
-            "clamp_high": int(rng.integers(0, top + 1))}
+    return {
+        "dybit": 0,
+        "width": 0,
+        "zero": int(rng.integers(-4, 5)),
+        "clamp_low": -int(rng.integers(0, top + 1)),
+        "clamp_high": int(rng.integers(0, top + 1)),
+    }
 
 
 def random_mac(rng, assembler):
@@ -68,25 +87,52 @@ def random_mac(rng, assembler):
         for _ in range(tap_count):
             borders = {name: int(rng.choice([0, 0, 0, 1, 2])) for name in ("top", "bottom", "left", "right")}
             assembler.tap(offset=int(rng.integers(-60, 61)), **borders)
-        assembler.block(base=int(rng.integers(-200, 201)), group_pitch=int(rng.integers(0, 40)), weight_base=weight - weight_base,
-                        groups=groups, shift=int(number > 0 and rng.integers(2)), hold=hold, first_tap=tap,
-                        tap_count=tap_count, pad_code=int(rng.integers(16)))
+        assembler.block(
+            base=int(rng.integers(-200, 201)),
+            group_pitch=int(rng.integers(0, 40)),
+            weight_base=weight - weight_base,
+            groups=groups,
+            shift=int(number > 0 and rng.integers(2)),
+            hold=hold,
+            first_tap=tap,
+            tap_count=tap_count,
+            pad_code=int(rng.integers(16)),
+        )
         weight += groups * (1 if hold else tap_count)
     pitch = weight - weight_base
     random_weights(rng, assembler, pitch * tiles)
     param_base = len(assembler.params)
     half = 1 << (config.rescale_bits - 1)
     for _ in range(tiles * config.tile_granules):
-        assembler.param([(int(rng.integers(-2000, 2000)), int(rng.integers(half, 2 * half)),
-                          int(rng.choice([0, 1, rng.integers(0, config.shift_max + 1)]))) for _ in range(config.rescalers)])
+        assembler.param(
+            [
+                (
+                    int(rng.integers(-2000, 2000)),
+                    int(rng.integers(half, 2 * half)),
+                    int(rng.choice([0, 1, rng.integers(0, config.shift_max + 1)])),
+                )
+                for _ in range(config.rescalers)
+            ]
+        )
     output = random_output(rng, config, lines, columns, tiles)
     assembler.compute(
-        mode=Mode.MAC, wrap=int(rng.integers(2)), rows=int(rng.integers(1, config.rows + 1)), first_block=first_block,
-        block_count=len(assembler.blocks) - first_block, origin=int(rng.integers(-300, 301)),
-        origin_step=int(rng.integers(-9, 10)), origin_line=int(rng.integers(-9, 10)), column_groups=tiles,
-        channel_period=int(rng.integers(1, 3)), channel_step=int(rng.integers(-20, 21)), weight_base=weight_base,
-        weight_pitch=pitch, param_base=param_base, out_granule=int(rng.integers(0, config.granules)),
-        **output, **random_clamp(rng, output["planes"]),
+        mode=Mode.MAC,
+        wrap=int(rng.integers(2)),
+        rows=int(rng.integers(1, config.rows + 1)),
+        first_block=first_block,
+        block_count=len(assembler.blocks) - first_block,
+        origin=int(rng.integers(-300, 301)),
+        origin_step=int(rng.integers(-9, 10)),
+        origin_line=int(rng.integers(-9, 10)),
+        column_groups=tiles,
+        channel_period=int(rng.integers(1, 3)),
+        channel_step=int(rng.integers(-20, 21)),
+        weight_base=weight_base,
+        weight_pitch=pitch,
+        param_base=param_base,
+        out_granule=int(rng.integers(0, config.granules)),
+        **output,
+        **random_clamp(rng, output["planes"]),
     )
     assert first_tap <= len(assembler.taps)
 
@@ -100,11 +146,20 @@ def random_max(rng, assembler):
         borders = {name: int(position > 0 and rng.integers(3) == 0) for name in ("top", "bottom", "left", "right")}
         for _ in range(output["planes"]):
             assembler.tap(offset=int(rng.integers(-60, 61)), **borders)
-    block = assembler.block(base=int(rng.integers(-200, 201)), first_tap=first_tap, tap_count=positions * output["planes"])
+    block = assembler.block(
+        base=int(rng.integers(-200, 201)), first_tap=first_tap, tap_count=positions * output["planes"]
+    )
     assembler.compute(
-        mode=Mode.MAX, wrap=int(rng.integers(2)), first_block=block, origin=int(rng.integers(-300, 301)),
-        origin_step=int(rng.integers(-9, 10)), origin_line=int(rng.integers(-9, 10)), column_groups=groups,
-        channel_period=int(rng.integers(1, 3)), channel_step=int(rng.integers(-20, 21)), **output,
+        mode=Mode.MAX,
+        wrap=int(rng.integers(2)),
+        first_block=block,
+        origin=int(rng.integers(-300, 301)),
+        origin_step=int(rng.integers(-9, 10)),
+        origin_line=int(rng.integers(-9, 10)),
+        column_groups=groups,
+        channel_period=int(rng.integers(1, 3)),
+        channel_step=int(rng.integers(-20, 21)),
+        **output,
     )
 
 
@@ -162,7 +217,9 @@ def one_sum(assembler, config, **fields):
     program.weight(np.full((config.columns, config.lanes), 16))
     for _ in range(config.tile_granules):
         program.param([(0, 1 << (config.rescale_bits - 1), config.rescale_bits - 1)] * config.rescalers)
-    program.compute(**({"out_height": 1, "out_width": 1, "out_base": 100, "dybit": 1, "clamp_low": -16, "clamp_high": 16} | fields))
+    program.compute(
+        **({"out_height": 1, "out_width": 1, "out_base": 100, "dybit": 1, "clamp_low": -16, "clamp_high": 16} | fields)
+    )
     return program.end()
 
 
@@ -193,20 +250,42 @@ def test_only_the_granule_of_the_word_changes(assembler):
     assert word.tolist() == [5, 5, 5, 5, 7, 7, 5, 5]
 
 
-@pytest.mark.parametrize("fields", [
-    {"rows": 2}, {"rows": 0}, {"planes": 0}, {"planes": 4}, {"width": 0}, {"width": 9}, {"out_height": 0}, {"out_width": 0},
-    {"block_count": 0}, {"column_groups": 0}, {"channel_period": 0}, {"wait_prev": 1}, {"wait_next": 1}, {"post_prev": 1},
-    {"post_next": 1},
-], ids=str)
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"rows": 2},
+        {"rows": 0},
+        {"planes": 0},
+        {"planes": 4},
+        {"width": 0},
+        {"width": 6},
+        {"out_height": 0},
+        {"out_width": 0},
+        {"block_count": 0},
+        {"column_groups": 0},
+        {"channel_period": 0},
+        {"wait_prev": 1},
+        {"wait_next": 1},
+        {"post_prev": 1},
+        {"post_next": 1},
+    ],
+    ids=str,
+)
 def test_a_field_that_no_core_can_execute_is_an_illegal_instruction(assembler, fields):
     config = AcceleratorConfig(rows=1, columns=2, lanes=8, rescalers=2)
     machine = run_one(one_sum(assembler, config, **fields), code=1)
     assert (machine.fault, machine.fault_index, machine.done) == (Fault.ILLEGAL_INSTRUCTION, 0, False)
 
 
-@pytest.mark.parametrize("words", [
-    LOAD.encode({"opcode": Opcode.LOAD}), COMPUTE.encode({"opcode": Opcode.STORE}), END.encode({"opcode": 7}),
-], ids=["LOAD", "STORE", "unknown"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        LOAD.encode({"opcode": Opcode.LOAD}),
+        COMPUTE.encode({"opcode": Opcode.STORE}),
+        END.encode({"opcode": 7}),
+    ],
+    ids=["LOAD", "STORE", "unknown"],
+)
 def test_an_opcode_without_its_unit_is_an_illegal_instruction(assembler, words):
     program = one_sum(assembler, AcceleratorConfig(rows=1, columns=2, lanes=8, rescalers=2))
     program.instructions.insert(1, words)

@@ -2,14 +2,17 @@
 
 import dataclasses
 import hashlib
+import io
 import json
 import struct
+import zipfile
 
 import numpy as np
 import pytest
 from narrows.hw.spec.registers import Region
 from narrows.sw.errors import ProgramError, ProgramMismatch
 from narrows.sw.program import Program
+from narrows.sw.quantised import MacLayer
 
 HEADER = struct.Struct("<8sIQ32s")
 TABLES = ("instructions", "blocks", "taps", "params", "weights")
@@ -32,14 +35,21 @@ def test_a_saved_program_loads_equal(tiny_program, tmp_path):
     assert (loaded.layouts, loaded.layers) == (tiny_program.layouts, tiny_program.layers)
     graph, expected = loaded.graph, tiny_program.graph
     assert (graph.name, graph.tensors, graph.input, graph.outputs) == (
-        expected.name, expected.tensors, expected.input, expected.outputs)
+        expected.name,
+        expected.tensors,
+        expected.input,
+        expected.outputs,
+    )
     assert graph.layers[1] == expected.layers[1]
+    layer, expected_layer = graph.layers[0], expected.layers[0]
+    assert isinstance(layer, MacLayer)
+    assert isinstance(expected_layer, MacLayer)
     for name in ("bias", "multiplicand", "shift"):
-        np.testing.assert_array_equal(getattr(graph.layers[0], name), getattr(expected.layers[0], name))
-    segment, expected_segment = graph.layers[0].segments[0], expected.layers[0].segments[0]
+        np.testing.assert_array_equal(getattr(layer, name), getattr(expected_layer, name))
+    segment, expected_segment = layer.segments[0], expected_layer.segments[0]
     np.testing.assert_array_equal(segment.weights, expected_segment.weights)
     assert (segment.source, segment.stride, segment.pads) == ("image", (1, 1), (1, 1, 1, 1))
-    assert graph.layers[0].cert_bits == expected.layers[0].cert_bits
+    assert layer.cert_bits == expected_layer.cert_bits
 
 
 def test_the_same_program_gives_the_same_bytes(tiny_program, tmp_path):
@@ -51,14 +61,18 @@ def test_the_same_program_gives_the_same_bytes(tiny_program, tmp_path):
 def test_memories_are_one_row_a_word(tiny_program):
     shapes = {region: words.shape for region, words in tiny_program.memories.items()}
     assert shapes == {
-        Region.INSTRUCTIONS: (48, 1), Region.BLOCKS: (2, 4), Region.TAPS: (13, 1), Region.PARAMS: (4, 2), Region.WEIGHTS: (18, 2),
+        Region.INSTRUCTIONS: (48, 1),
+        Region.BLOCKS: (2, 4),
+        Region.TAPS: (13, 1),
+        Region.PARAMS: (4, 2),
+        Region.WEIGHTS: (18, 2),
     }
 
 
 def test_every_truncation_is_refused(tiny_program):
     data = tiny_program.to_bytes()
     for length in (*range(1, HEADER.size + 4), len(data) // 2, len(data) - 1):
-        with pytest.raises(ProgramError, match="^x.nrw is truncated .*: compile the model again$"):
+        with pytest.raises(ProgramError, match=r"^x.nrw is truncated .*: compile the model again$"):
             Program.from_bytes(data[:length], "x.nrw")
 
 
@@ -67,7 +81,9 @@ def test_a_flipped_bit_is_refused(tiny_program, seed):
     data = bytearray(tiny_program.to_bytes())
     place = int(np.random.default_rng(seed).integers(HEADER.size, len(data)))
     data[place] ^= 1 << seed % 8
-    with pytest.raises(ProgramError, match=r"^x.nrw is damaged \(its SHA-256 does not match\): compile the model again$"):
+    with pytest.raises(
+        ProgramError, match=r"^x.nrw is damaged \(its SHA-256 does not match\): compile the model again$"
+    ):
         Program.from_bytes(bytes(data), "x.nrw")
 
 
@@ -95,15 +111,15 @@ def test_a_foreign_file_is_refused(data):
 def test_a_newer_file_version_is_refused(tiny_program):
     data = bytearray(tiny_program.to_bytes())
     data[8] = 9
-    with pytest.raises(ProgramMismatch, match=r"^x.nrw has version 9 of the file format, this is version 1: update narrows or "):
+    with pytest.raises(
+        ProgramMismatch, match=r"^x.nrw has version 9 of the file format, this is version 1: update narrows or "
+    ):
         Program.from_bytes(bytes(data), "x.nrw")
 
 
 def change_manifest(program, change):
-    import io
-    import zipfile
     data = program.to_bytes()
-    source = zipfile.ZipFile(io.BytesIO(data[HEADER.size:]))
+    source = zipfile.ZipFile(io.BytesIO(data[HEADER.size :]))
     members = {name: source.read(name) for name in source.namelist()}
     manifest = json.loads(members["manifest.json"])
     change(manifest, members)
@@ -121,18 +137,21 @@ def test_another_version_of_the_contract_is_refused(tiny_program):
         Program.from_bytes(data)
 
 
-@pytest.mark.parametrize("change", [
-    lambda manifest, members: manifest.pop("layers"),
-    lambda manifest, members: manifest.update(config={"lanes": 3}),
-    lambda manifest, members: manifest.update(config_digest="00"),
-    lambda manifest, members: manifest.update(layers=["conv"]),
-    lambda manifest, members: manifest.update(graph=[]),
-    lambda manifest, members: manifest["graph"]["tensors"][0].update(format="float7"),
-    lambda manifest, members: manifest["graph"]["layers"][0].update(kind="lstm"),
-    lambda manifest, members: manifest["layouts"].pop("pooled"),
-    lambda manifest, members: members.pop("weights.npy"),
-    lambda manifest, members: members.update({"taps.npy": b"junk"}),
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda manifest, members: manifest.pop("layers"),
+        lambda manifest, members: manifest.update(config={"lanes": 3}),
+        lambda manifest, members: manifest.update(config_digest="00"),
+        lambda manifest, members: manifest.update(layers=["conv"]),
+        lambda manifest, members: manifest.update(graph=[]),
+        lambda manifest, members: manifest["graph"]["tensors"][0].update(format="float7"),
+        lambda manifest, members: manifest["graph"]["layers"][0].update(kind="lstm"),
+        lambda manifest, members: manifest["layouts"].pop("pooled"),
+        lambda manifest, members: members.pop("weights.npy"),
+        lambda manifest, members: members.update({"taps.npy": b"junk"}),
+    ],
+)
 def test_contents_that_make_no_sense_are_refused(tiny_program, change):
     with pytest.raises(ProgramError, match=r"^x.nrw makes no sense"):
         Program.from_bytes(change_manifest(tiny_program, change), "x.nrw")
@@ -159,14 +178,23 @@ def test_a_save_that_fails_leaves_nothing(tiny_program, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]
 
 
-@pytest.mark.parametrize(("change", "message"), [
-    ({"taps": np.zeros((3, 2), dtype=np.uint32)}, r"taps must be uint32 of shape \(n, 1\), not uint32 of shape \(3, 2\)"),
-    ({"taps": np.zeros((3, 1), dtype=np.int64)}, r"taps must be uint32 of shape \(n, 1\), not int64 of shape \(3, 1\)"),
-    ({"taps": np.zeros((257, 1), dtype=np.uint32)}, "the program has 257 taps, its configuration holds 256"),
-    ({"layers": ("conv", "")}, "3 instructions with 2 layer names: each instruction needs one"),
-    ({"layers": ("conv", "dense", "")}, "an instruction names the layer 'dense', which the graph does not have"),
-    ({"layouts": {}}, "the tensor 'image' has no layout"),
-])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"taps": np.zeros((3, 2), dtype=np.uint32)},
+            r"taps must be uint32 of shape \(n, 1\), not uint32 of shape \(3, 2\)",
+        ),
+        (
+            {"taps": np.zeros((3, 1), dtype=np.int64)},
+            r"taps must be uint32 of shape \(n, 1\), not int64 of shape \(3, 1\)",
+        ),
+        ({"taps": np.zeros((257, 1), dtype=np.uint32)}, "the program has 257 taps, its configuration holds 256"),
+        ({"layers": ("conv", "")}, "3 instructions with 2 layer names: each instruction needs one"),
+        ({"layers": ("conv", "dense", "")}, "an instruction names the layer 'dense', which the graph does not have"),
+        ({"layouts": {}}, "the tensor 'image' has no layout"),
+    ],
+)
 def test_parts_that_do_not_belong_together_are_refused(tiny_program, change, message):
     with pytest.raises(ProgramError, match=message):
         dataclasses.replace(tiny_program, **change)

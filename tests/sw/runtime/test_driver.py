@@ -113,34 +113,51 @@ def test_a_load_replaces_what_was_in_the_memories(driver, transport, tiny_progra
 def test_a_program_for_another_configuration_is_refused(tiny_program):
     config = PRESETS["small"]
     driver = Driver(IsaTransport(config), config)
-    message = (rf"^the program was compiled for configuration {tiny_program.config.hash32:08x}, "
-               rf"the core has configuration {config.hash32:08x} \(preset small\): compile the model")
+    message = (
+        rf"^the program was compiled for configuration {tiny_program.config.hash32:08x}, "
+        rf"the core has configuration {config.hash32:08x} \(preset small\): compile the model"
+    )
     with pytest.raises(ProgramMismatch, match=message):
         run_sync(driver.load(tiny_program))
 
 
 def test_a_core_of_another_configuration_is_refused(tiny_program):
     driver = Driver(IsaTransport(PRESETS["demo"]), tiny_program.config)
-    message = rf"^the core was generated from configuration .* \(preset demo\), not from configuration {tiny_program.config.hash32:08x}"
+    own = tiny_program.config.hash32
+    message = rf"^the core was generated from configuration .* \(preset demo\), not from configuration {own:08x}"
     with pytest.raises(ProgramMismatch, match=message):
         run_sync(driver.load(tiny_program))
 
 
-@pytest.mark.parametrize(("register", "value", "message"), [
-    (Register.MAGIC, 0, f"there is no narrows core: MAGIC reads 0x00000000 instead of 0x{MAGIC:08x}"),
-    (Register.VERSION, 2, "the core has version 2 of the contract, this is version 1: generate the core again"),
-])
+@pytest.mark.parametrize(
+    ("register", "value", "message"),
+    [
+        (Register.MAGIC, 0, f"there is no narrows core: MAGIC reads 0x00000000 instead of 0x{MAGIC:08x}"),
+        (Register.VERSION, 2, "the core has version 2 of the contract, this is version 1: generate the core again"),
+    ],
+)
 def test_something_else_than_a_core_is_refused(driver, transport, tiny_program, register, value, message):
     transport.replaced[register] = value
     with pytest.raises(TransportError, match=f"^{message}$"):
         run_sync(driver.load(tiny_program))
 
 
-@pytest.mark.parametrize(("index", "fields", "message"), [
-    (0, {"cert_bits": 40}, r"core stopped: CERTIFICATE at instruction 0 \(layer conv\): its sums need more accumulator bits"),
-    (1, {"rows": 2}, r"core stopped: ILLEGAL_INSTRUCTION at instruction 1 \(layer pool\): the core cannot execute it"),
-    (2, {"wait_prev": 1}, r"core stopped: ILLEGAL_INSTRUCTION at instruction 2: "),
-])
+@pytest.mark.parametrize(
+    ("index", "fields", "message"),
+    [
+        (
+            0,
+            {"cert_bits": 40},
+            r"core stopped: CERTIFICATE at instruction 0 \(layer conv\): its sums need more accumulator bits",
+        ),
+        (
+            1,
+            {"rows": 2},
+            r"core stopped: ILLEGAL_INSTRUCTION at instruction 1 \(layer pool\): the core cannot execute it",
+        ),
+        (2, {"wait_prev": 1}, r"core stopped: ILLEGAL_INSTRUCTION at instruction 2: "),
+    ],
+)
 def test_a_fault_names_cause_instruction_and_layer(driver, tiny_program, tiny_levels, index, fields, message):
     run_sync(driver.load(patched(tiny_program, index, **fields)))
     with pytest.raises(ProgramError, match=f"^{message}"):
@@ -155,11 +172,14 @@ def test_a_core_recovers_from_a_fault(driver, tiny_program, tiny_levels, golden)
     np.testing.assert_array_equal(run_sync(driver.infer(tiny_levels)).outputs["pooled"], golden["pooled"])
 
 
-@pytest.mark.parametrize(("fault", "message"), [
-    (3, r"CONFIG_MISMATCH at instruction 0 \(layer conv\): it was compiled for another configuration"),
-    (4, r"WATCHDOG at instruction 0 \(layer conv\): it ran far longer than its program should take"),
-    (99, "unknown fault 99 at instruction 0"),
-])
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (3, r"CONFIG_MISMATCH at instruction 0 \(layer conv\): it was compiled for another configuration"),
+        (4, r"WATCHDOG at instruction 0 \(layer conv\): it ran far longer than its program should take"),
+        (99, "unknown fault 99 at instruction 0"),
+    ],
+)
 def test_faults_of_other_causes_are_named(driver, transport, tiny_program, tiny_levels, fault, message):
     run_sync(driver.load(tiny_program))
     transport.replaced[Register.STATUS] = fault << 8 | 4
@@ -170,7 +190,7 @@ def test_faults_of_other_causes_are_named(driver, transport, tiny_program, tiny_
 def test_a_core_that_never_finishes_is_named(driver, transport, tiny_program, tiny_levels):
     run_sync(driver.load(tiny_program))
     transport.replaced[Register.STATUS] = 0
-    with pytest.raises(TransportError, match="^the core did not finish: STATUS reads 0x00000000$"):
+    with pytest.raises(TransportError, match=r"^the core did not finish: STATUS reads 0x00000000$"):
         run_sync(driver.infer(tiny_levels))
 
 
@@ -195,7 +215,9 @@ def test_use_before_load_is_refused(driver, tiny_program, tiny_levels):
 
 
 def test_a_program_without_end_is_refused(tiny_program):
-    endless = dataclasses.replace(tiny_program, instructions=tiny_program.instructions[:2].copy(), layers=("conv", "pool"))
+    endless = dataclasses.replace(
+        tiny_program, instructions=tiny_program.instructions[:2].copy(), layers=("conv", "pool")
+    )
     driver = Driver(IsaTransport(tiny_program.config), tiny_program.config)
     with pytest.raises(ProgramError, match="the program has no END"):
         run_sync(driver.load(endless))

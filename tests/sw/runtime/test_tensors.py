@@ -36,16 +36,19 @@ def test_one_sample_needs_no_batch_axis(graph):
     assert prepare_input(graph, np.zeros((5, 6, 3))).shape == (1, 3, 5, 6)
 
 
-@pytest.mark.parametrize(("x", "message"), [
-    (np.zeros((2, 3, 5, 6)), r"input must have the shape N x 5 x 6 x 3 \(N samples\), not 2 x 3 x 5 x 6"),
-    (np.zeros(90), r"input must have the shape N x 5 x 6 x 3 \(N samples\), not 90"),
-    (np.float32(1), r"input must have the shape N x 5 x 6 x 3 \(N samples\), not a single number"),
-    (np.zeros((5, 6, 3), dtype=complex), "input must hold real numbers, not complex128: convert it to float32"),
-    (np.zeros((5, 6, 3), dtype=bool), "input must hold real numbers, not bool: convert it to float32"),
-    (np.full((5, 6, 3), None), "input must hold real numbers, not object: convert it to float32"),
-    (np.full((5, 6, 3), np.nan), "input sample 0 holds NaN or infinity: every value must be finite"),
-    (np.full((5, 6, 3), -np.inf), "input sample 0 holds NaN or infinity: every value must be finite"),
-])
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (np.zeros((2, 3, 5, 6)), r"input must have the shape N x 5 x 6 x 3 \(N samples\), not 2 x 3 x 5 x 6"),
+        (np.zeros(90), r"input must have the shape N x 5 x 6 x 3 \(N samples\), not 90"),
+        (np.float32(1), r"input must have the shape N x 5 x 6 x 3 \(N samples\), not a single number"),
+        (np.zeros((5, 6, 3), dtype=complex), "input must hold real numbers, not complex128: convert it to float32"),
+        (np.zeros((5, 6, 3), dtype=bool), "input must hold real numbers, not bool: convert it to float32"),
+        (np.full((5, 6, 3), None), "input must hold real numbers, not object: convert it to float32"),
+        (np.full((5, 6, 3), np.nan), "input sample 0 holds NaN or infinity: every value must be finite"),
+        (np.full((5, 6, 3), -np.inf), "input sample 0 holds NaN or infinity: every value must be finite"),
+    ],
+)
 def test_input_that_does_not_fit_is_refused(graph, x, message):
     with pytest.raises(InputError, match=f"^{message}$"):
         prepare_input(graph, x)

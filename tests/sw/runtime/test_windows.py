@@ -1,5 +1,7 @@
 """Bursts carry whole words with the window's padding beats, and as few words as they can."""
 
+import itertools
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,5 +29,5 @@ def test_runs_hold_every_address_and_no_wide_gap(addresses):
     for first, end in ranges:
         inside = sorted({address for address in addresses if first <= address < end})
         assert (inside[0], inside[-1]) == (first, end - 1)
-        assert all(after - before <= BURST_GAP + 1 for before, after in zip(inside, inside[1:], strict=False))
-    assert all(after[0] - before[1] > BURST_GAP for before, after in zip(ranges, ranges[1:], strict=False))
+        assert all(after - before <= BURST_GAP + 1 for before, after in itertools.pairwise(inside))
+    assert all(after[0] - before[1] > BURST_GAP for before, after in itertools.pairwise(ranges))

@@ -1,0 +1,134 @@
+"""AcceleratorConfig: checks, derived widths, digest, files."""
+
+import dataclasses
+
+import pytest
+from narrows.hw.spec.config import PRESETS, AcceleratorConfig, ConfigError, load_config
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"rows": 0}, "rows must be 1 to 32, not 0"),
+        ({"rows": 33}, "rows must be 1 to 32, not 33"),
+        ({"rows": 2.0}, "rows must be an integer, not 2.0"),
+        ({"rows": True}, "rows must be an integer, not True"),
+        ({"columns": 6}, r"columns must be 1 to 64 and a multiple of rescalers \(4\), not 6"),
+        ({"columns": 68}, "columns must be 1 to 64"),
+        ({"lanes": 12}, r"lanes must be a power of two from 2 to 64 and a multiple of rescalers \(4\), not 12"),
+        ({"lanes": 2}, "lanes must be a power of two"),
+        ({"lanes": 128}, "lanes must be a power of two"),
+        ({"acc_bits": 11}, "acc_bits must be 12 to 32, not 11"),
+        ({"acc_bits": 33}, "acc_bits must be 12 to 32, not 33"),
+        ({"rescale_bits": 17}, "rescale_bits must be 2 to 16, or 32, not 17"),
+        (
+            {"rescale_bits": 32, "acc_bits": 31},
+            "acc_bits, bias_bits and rescale_bits give a product of 64 bits: at most 63",
+        ),
+        ({"rescalers": 3}, "rescalers must be 1, 2, 4 or 8, not 3"),
+        ({"bias_bits": 7}, "bias_bits must be 8 to 32, or 0 for acc_bits, not 7"),
+        ({"planes": 6}, "planes must be 1 to 5, not 6"),
+        ({"act_words": 100}, "act_words must be a power of two from 64 to 65536, not 100"),
+        ({"weight_words": 8}, "weight_words must be 16 to 65536, not 8"),
+        ({"param_words": 3}, "param_words must be 4 to 65536, not 3"),
+        ({"taps": 2000}, "taps must be 16 to 1024, not 2000"),
+        ({"blocks": 4}, "blocks must be 8 to 1024, not 4"),
+        ({"instructions": 2}, "instructions must be 4 to 1024, not 2"),
+        ({"tree_stage": 7}, "tree_stage must be 1 to 6, not 7"),
+        (
+            {"backing": "axi"},
+            "backing must be 'none': this version keeps weights and activations on the chip, not 'axi'",
+        ),
+        ({"backing": 1}, "backing must be a string, not 1"),
+    ],
+)
+def test_a_value_out_of_range_is_named(changes, message):
+    with pytest.raises(ConfigError, match=f"^{message}"):
+        AcceleratorConfig(**changes)
+
+
+def test_derived_widths():
+    config = AcceleratorConfig(
+        rows=3, columns=8, lanes=16, rescalers=4, acc_bits=16, rescale_bits=4, bias_bits=20, planes=3, act_words=4096
+    )
+    assert config.macs == 3 * 8 * 16
+    assert (config.banks_log2, config.banks) == (2, 4)
+    assert (config.granules, config.tile_granules) == (4, 2)
+    assert (config.act_word_bits, config.weight_word_bits, config.act_address_bits) == (64, 512, 12)
+    assert (config.bias_width, config.sum_bits, config.value_bits) == (20, 21, 25)
+    assert (config.shift_max, config.shift_bits) == (25, 5)
+    assert (config.param_bits, config.param_word_bits) == (20 + 3 + 5, 4 * 28)
+    assert AcceleratorConfig(acc_bits=16).bias_width == 16
+
+
+def test_level_width_holds_native_codes_and_digit_planes():
+    assert (AcceleratorConfig(planes=1).level_max, AcceleratorConfig(planes=1).level_bits) == (16, 6)
+    assert AcceleratorConfig(planes=2).level_max >= 31
+    assert AcceleratorConfig(planes=3).level_max >= 255
+    assert AcceleratorConfig(planes=5).level_max >= 16384
+
+
+def test_one_row_needs_one_bank():
+    assert AcceleratorConfig(rows=1).banks == 1
+
+
+def test_the_digest_depends_on_every_parameter():
+    base = AcceleratorConfig()
+    others = {
+        "rows": 2,
+        "columns": 8,
+        "lanes": 8,
+        "acc_bits": 20,
+        "rescale_bits": 8,
+        "rescalers": 2,
+        "bias_bits": 20,
+        "planes": 2,
+        "act_words": 2048,
+        "weight_words": 1024,
+        "param_words": 128,
+        "taps": 128,
+        "blocks": 64,
+        "instructions": 32,
+        "tree_stage": 1,
+    }
+    assert {*others, "backing"} == {field.name for field in dataclasses.fields(AcceleratorConfig)}
+    digests = {base.digest} | {dataclasses.replace(base, **{name: value}).digest for name, value in others.items()}
+    assert len(digests) == len(others) + 1
+    assert AcceleratorConfig().digest == base.digest
+    assert base.hash32 == int(base.digest, 16) >> 224
+
+
+def test_dictionaries_round_trip():
+    config = PRESETS["demo"]
+    assert AcceleratorConfig.from_dict(config.to_dict()) == config
+    with pytest.raises(ConfigError, match="unknown parameter 'row': the parameters are rows, columns, lanes"):
+        AcceleratorConfig.from_dict({"row": 1})
+
+
+def test_a_file_may_start_from_a_preset(tmp_path):
+    path = tmp_path / "core.toml"
+    path.write_text('preset = "demo"\nrows = 2\n')
+    assert load_config(path) == dataclasses.replace(PRESETS["demo"], rows=2)
+    path.write_text("lanes = 8\n")
+    assert load_config(path) == AcceleratorConfig(lanes=8)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('preset = "huge"', "unknown preset 'huge' in .*: the presets are tiny, small"),
+        ("rows = ", "cannot read configuration .*core.toml: "),
+        ("rows = 99", "rows must be 1 to 32, not 99"),
+        ("colour = 1", "unknown parameter 'colour'"),
+    ],
+)
+def test_a_bad_file_is_named(tmp_path, text, message):
+    path = tmp_path / "core.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        load_config(path)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"cannot read configuration .*none.toml: "):
+        load_config(tmp_path / "none.toml")

@@ -1,0 +1,23 @@
+"""Words of codes as beats."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from narrows.hw.spec.words import pack_codes, unpack_codes
+
+
+@given(st.lists(st.integers(0, 15), min_size=1, max_size=70))
+def test_codes_lie_from_the_low_bits_and_come_back(codes):
+    beats = pack_codes(codes)
+    assert beats.dtype == np.uint32
+    word = sum(int(beat) << (32 * number) for number, beat in enumerate(beats))
+    assert word == sum(code << (4 * place) for place, code in enumerate(codes))
+    assert len(beats) == -(-len(codes) // 8)
+    assert unpack_codes(beats, len(codes)).tolist() == codes
+
+
+def test_leading_axes_are_kept():
+    codes = np.random.default_rng(0).integers(0, 16, (3, 2, 12))
+    beats = pack_codes(codes)
+    assert beats.shape == (3, 2, 2)
+    np.testing.assert_array_equal(unpack_codes(beats, 12), codes)
