@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from ..quantised import MacLayer, MaxLayer, QuantisedGraph
 
 __all__ = ["Lifetime", "lifetimes", "pack_tensors", "sources"]
+
+_LIMITS = 8
+_TRIES = 2000
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,8 @@ def lifetimes(graph: QuantisedGraph) -> dict[str, Lifetime]:
 def pack_tensors(sizes: Mapping[str, int], lives: Mapping[str, Lifetime]) -> tuple[dict[str, int], int]:
     """Base address of each tensor, and the words used in all.
 
-    First fit in several orders (largest first, as they appear, last needed first, longest-lived first), of which the
-    tightest is kept; the problem itself is NP-hard, and graphs are small.
+    First fit in several orders; where none reaches the most words ever alive, which is the least possible, a bounded
+    search that puts every tensor as low or as high as it goes. (The problem itself is NP-hard.)
 
     Parameters
     ----------
@@ -53,32 +56,76 @@ def pack_tensors(sizes: Mapping[str, int], lives: Mapping[str, Lifetime]) -> tup
         Words of each tensor.
     lives : mapping of name to Lifetime
     """
-    position = {name: index for index, name in enumerate(sizes)}
-    orders: tuple[Callable[[str], tuple[int, ...]], ...] = (
-        lambda name: (-sizes[name],),
-        lambda name: (lives[name].first,),
-        lambda name: (-lives[name].last,),
-        lambda name: (lives[name].first - lives[name].last, -sizes[name]),
+    place = {name: index for index, name in enumerate(sizes)}
+    born = sorted(sizes, key=lambda name: (lives[name].first, place[name]))
+    orders = (
+        sorted(sizes, key=lambda name: (-sizes[name], place[name])),
+        born,
+        sorted(sizes, key=lambda name: (-lives[name].last, place[name])),
+        sorted(sizes, key=lambda name: (lives[name].first - lives[name].last, -sizes[name], place[name])),
     )
-    best: tuple[dict[str, int], int] | None = None
-    for order in orders:
-        bases = _first_fit(sorted(sizes, key=lambda name: (*order(name), position[name])), sizes, lives)
-        used = max((bases[name] + sizes[name] for name in bases), default=0)
-        if best is None or used < best[1]:
-            best = bases, used
-    assert best is not None
-    return {name: best[0][name] for name in sizes}, best[1]
+    bases = min((_first_fit(order, sizes, lives) for order in orders), key=lambda bases: _used(bases, sizes))
+    used = _used(bases, sizes)
+    births = {life.first for life in lives.values()}
+    alive = [[name for name in sizes if lives[name].first <= birth <= lives[name].last] for birth in sorted(births)]
+    least = max(sum(sizes[name] for name in names) for names in alive)
+    for part in range(_LIMITS):
+        limit = least + (used - least) * part // _LIMITS
+        if limit < used and (found := _search(born, sizes, lives, limit)) is not None:
+            bases, used = found, _used(found, sizes)
+    return {name: bases[name] for name in sizes}, used
+
+
+def _used(bases: Mapping[str, int], sizes: Mapping[str, int]) -> int:
+    return max(bases[name] + sizes[name] for name in bases)
+
+
+def _gaps(
+    name: str, bases: Mapping[str, int], sizes: Mapping[str, int], lives: Mapping[str, Lifetime], limit: int
+) -> list[tuple[int, int]]:
+    """Free ranges below ``limit`` that hold a tensor, lowest first."""
+    alive = [other for other in bases if lives[name].meets(lives[other])]
+    taken = sorted((bases[other], bases[other] + sizes[other]) for other in alive)
+    gaps, start = [], 0
+    for low, high in [*taken, (limit, limit)]:
+        if low - start >= sizes[name]:
+            gaps.append((start, low))
+        start = max(start, high)
+    return gaps
 
 
 def _first_fit(order: list[str], sizes: Mapping[str, int], lives: Mapping[str, Lifetime]) -> dict[str, int]:
     bases: dict[str, int] = {}
     for name in order:
-        alive = [other for other in bases if lives[name].meets(lives[other])]
-        taken = sorted((bases[other], bases[other] + sizes[other]) for other in alive)
-        base = 0
-        for low, high in taken:
-            if base + sizes[name] <= low:
-                break
-            base = max(base, high)
-        bases[name] = base
+        bases[name] = _gaps(name, bases, sizes, lives, sum(sizes.values()))[0][0]
     return bases
+
+
+def _search(
+    order: list[str], sizes: Mapping[str, int], lives: Mapping[str, Lifetime], limit: int
+) -> dict[str, int] | None:
+    """Bases below ``limit`` for tensors placed in this order; None if none are found in a number of tries."""
+
+    def choices() -> Iterator[int]:
+        name = order[len(bases)]
+        gaps = _gaps(name, bases, sizes, lives, limit)
+        ends = (gaps[0][0], gaps[-1][1] - sizes[name]) if gaps else ()
+        # A chain fits best with its tensors at the two ends by turns.
+        return iter(dict.fromkeys(reversed(ends) if len(bases) % 2 else ends))
+
+    bases: dict[str, int] = {}
+    pending = [choices()]
+    for _ in range(_TRIES):
+        name = order[len(pending) - 1]
+        bases.pop(name, None)
+        base = next(pending[-1], None)
+        if base is None:
+            pending.pop()
+            if not pending:
+                return None
+            continue
+        bases[name] = base
+        if len(bases) == len(order):
+            return bases
+        pending.append(choices())
+    return None

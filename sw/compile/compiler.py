@@ -19,6 +19,7 @@ from ..quantised import MacLayer, MaxLayer, QuantisedGraph
 from .allocate import Lifetime, lifetimes, pack_tensors
 from .blocks import BlockPlan, plan_blocks
 from .certify import certify
+from .copies import copy_strided_sources
 from .emit import (
     Fields,
     as_fields,
@@ -30,7 +31,7 @@ from .emit import (
     walk_fields,
 )
 from .geometry import BorderError, Window
-from .layouts import choose_layouts, layer_walk
+from .layouts import PaceError, choose_layouts, layer_walk
 from .params import param_words
 from .tables import Table, check_fits
 
@@ -39,6 +40,8 @@ __all__ = ["compile_graph"]
 
 def compile_graph(graph: QuantisedGraph, config: AcceleratorConfig) -> Program:
     """Program that computes a quantised graph on a core; the same for the same arguments.
+
+    The program's graph has additional layers, copies of tensors, where a layer could not read its sources otherwise.
 
     Parameters
     ----------
@@ -56,9 +59,10 @@ def compile_graph(graph: QuantisedGraph, config: AcceleratorConfig) -> Program:
         raise TypeError(f"graph must be a QuantisedGraph, not {graph!r}")
     if not isinstance(config, AcceleratorConfig):
         raise TypeError(f"config must be an AcceleratorConfig, not {config!r}")
+    graph, layouts = _paced(graph, config)
     _check_planes(graph, config)
     certificates = {layer.name: certify(layer, graph, config) for layer in graph.layers if isinstance(layer, MacLayer)}
-    assembler = _Assembler(graph, config, _place_tensors(graph, config))
+    assembler = _Assembler(graph, config, _place_tensors(graph, config, layouts))
     for layer in graph.layers:
         if isinstance(layer, MaxLayer):
             assembler.add_max(layer)
@@ -67,24 +71,37 @@ def compile_graph(graph: QuantisedGraph, config: AcceleratorConfig) -> Program:
     return assembler.finish()
 
 
+def _paced(graph: QuantisedGraph, config: AcceleratorConfig) -> tuple[QuantisedGraph, dict[str, TensorLayout]]:
+    """The graph, with copies where a layer could otherwise not read all its sources at one pace, and its layouts."""
+    while True:
+        try:
+            return graph, choose_layouts(graph, config)
+        except PaceError as error:
+            layer = next(layer for layer in graph.layers if layer.name == error.layer)
+            copied = copy_strided_sources(graph, layer, config) if isinstance(layer, MacLayer) else None
+            if copied is None:
+                raise
+            graph = copied
+
+
 def _check_planes(graph: QuantisedGraph, config: AcceleratorConfig) -> None:
     for layer in graph.layers:
         tensor = graph.tensors[layer.output if isinstance(layer, MacLayer) else layer.source]
         check_fits(config, "planes", f"digit planes for {tensor.format}", needed=tensor.planes, layer=layer.name)
 
 
-def _place_tensors(graph: QuantisedGraph, config: AcceleratorConfig) -> dict[str, TensorLayout]:
-    """Layouts with bases; where the fastest ones do not fit, the smallest."""
+def _place_tensors(
+    graph: QuantisedGraph, config: AcceleratorConfig, layouts: dict[str, TensorLayout]
+) -> dict[str, TensorLayout]:
+    """Layouts with bases: the given ones, or where they do not fit the smallest."""
     lives = lifetimes(graph)
-    tightest, layouts = 0, {}
-    for thrifty in (False, True):
-        layouts = choose_layouts(graph, config, thrifty=thrifty)
-        bases, tightest = pack_tensors({name: layout.size for name, layout in layouts.items()}, lives)
-        if tightest <= config.act_words:
-            return {name: replace(layout, base=bases[name]) for name, layout in layouts.items()}
-    widest = _widest_layer(graph, layouts, lives)
-    check_fits(config, "act_words", "words of activation memory", needed=tightest, layer=widest)
-    raise AssertionError("unreachable: the check above raises")
+    bases, used = pack_tensors({name: layout.size for name, layout in layouts.items()}, lives)
+    if used > config.act_words:
+        layouts = choose_layouts(graph, config, thrifty=True)
+        bases, used = pack_tensors({name: layout.size for name, layout in layouts.items()}, lives)
+    layer = _widest_layer(graph, layouts, lives)
+    check_fits(config, "act_words", "words of activation memory", needed=used, layer=layer)
+    return {name: replace(layout, base=bases[name]) for name, layout in layouts.items()}
 
 
 def _widest_layer(graph: QuantisedGraph, layouts: Mapping[str, TensorLayout], lives: Mapping[str, Lifetime]) -> str:

@@ -19,11 +19,22 @@ from .blocks import strip_step
 from .geometry import Walk, Window, choose_walk
 from .weights import channel_span, tile_count
 
-__all__ = ["choose_layouts", "layer_walk"]
+__all__ = ["PaceError", "choose_layouts", "layer_walk"]
 
 _CORE_PHASES = 2  # most phases that the core can write
 _PASSES = 8
 _COMBINATIONS = 2048
+
+
+class PaceError(CapacityError):
+    """A layer whose sources no layout brings to one pace."""
+
+    def __init__(self, layer: str) -> None:
+        super().__init__(
+            f"layer {layer!r} reads sources whose strides no layout brings to one pace: "
+            "give its branches equal strides, or put a 1x1 convolution between"
+        )
+        self.layer = layer
 
 
 def layer_walk(
@@ -53,17 +64,14 @@ def choose_layouts(
 
     Raises
     ------
-    CapacityError
+    PaceError
         If some layer's sources cannot be laid out so that it reads them all at one pace.
     """
     chooser = _Chooser(graph, config, thrifty)
     chooser.settle()
     for layer in graph.layers:
         if layer_walk(layer, graph, chooser.layouts, config) is None:
-            raise CapacityError(
-                f"layer {layer.name!r} reads sources whose strides no layout brings to one pace: "
-                "give its branches equal strides, or put a 1x1 convolution between"
-            )
+            raise PaceError(layer.name)
     return chooser.layouts
 
 

@@ -1,22 +1,25 @@
-"""A literal reading of docs/machine.md, random graphs, and what they should compute: independent of simulator and golden model."""
+"""A literal reading of docs/machine.md, random graphs, and what they should compute: a check beside the simulators."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
-
 from narrows.hw.spec.certificate import final_sum_bounds, signed_bits
 from narrows.hw.spec.config import AcceleratorConfig
-from narrows.hw.spec.digits import NATIVE, to_planes
+from narrows.hw.spec.digits import NATIVE, format_planes, to_planes
 from narrows.hw.spec.formats import DyBit, Format, Int
 from narrows.hw.spec.isa import BLOCK, TAP, Mode, Opcode, decode_instruction, decode_param
 from narrows.hw.spec.words import unpack_codes
+from narrows.sim.golden import GoldenModel
+from narrows.sim.isa_transport import IsaTransport
 from narrows.sw.program import Program
 from narrows.sw.quantised import InputSpec, MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
+from narrows.sw.runtime.driver import Driver
+from narrows.sw.runtime.transport import run_sync
+from numpy.typing import NDArray
 
 
 class LiteralMachine:
@@ -76,7 +79,8 @@ class LiteralMachine:
     def _valid(self, f, tap, pixel) -> bool:
         y, x = pixel
         ends = (y, f["out_height"] - 1 - y, x, f["out_width"] - 1 - x)
-        return all(min(end, 15) >= tap[side] for end, side in zip(ends, ("top", "bottom", "left", "right"), strict=True))
+        sides = ("top", "bottom", "left", "right")
+        return all(min(end, 15) >= tap[side] for end, side in zip(ends, sides, strict=True))
 
     def _channel(self, f, cg: int) -> int:
         return cg // f["channel_period"] * f["channel_step"]
@@ -93,7 +97,8 @@ class LiteralMachine:
                 for g in range(block["groups"]):
                     for t in range(block["tap_count"]):
                         tap = self.taps[block["first_tap"] + t]
-                        address = origin + self._channel(f, cg) + block["base"] + g * block["group_pitch"] + tap["offset"]
+                        address = origin + self._channel(f, cg)
+                        address += block["base"] + g * block["group_pitch"] + tap["offset"]
                         index = g if block["hold"] else g * block["tap_count"] + t
                         word = f["weight_base"] + cg * f["weight_pitch"] + block["weight_base"] + index
                         w = self.weights[word].reshape(columns, lanes)
@@ -134,7 +139,8 @@ class LiteralMachine:
                 ys.append(int(allowed[distance == distance.min()].max()))
             q = f["out_granule"] + cg * config.tile_granules + j
             for d, codes in enumerate(to_planes(ys, f["planes"])):
-                where = f["out_base"] + self._pixel(f, pixel) + d * f["out_plane_pitch"] + q // config.granules * f["out_group_pitch"]
+                where = f["out_base"] + self._pixel(f, pixel) + d * f["out_plane_pitch"]
+                where += q // config.granules * f["out_group_pitch"]
                 self._store(where, codes, q % config.granules * config.rescalers)
 
     def _max(self, f, blocks, pixel, origin: int) -> None:
@@ -153,7 +159,8 @@ class LiteralMachine:
             winner = np.argmax(levels, axis=0)
             for d in range(f["planes"]):
                 codes = np.array(words)[winner, d, np.arange(self.config.lanes)]
-                self._store(f["out_base"] + self._pixel(f, pixel) + d * f["out_plane_pitch"] + cg * f["out_group_pitch"], codes, 0)
+                where = f["out_base"] + self._pixel(f, pixel) + d * f["out_plane_pitch"]
+                self._store(where + cg * f["out_group_pitch"], codes, 0)
 
     def _store(self, where: int, codes, lane: int) -> None:
         self.act[where % self.config.act_words, lane : lane + len(codes)] = codes
@@ -172,12 +179,14 @@ def reference(graph: QuantisedGraph, levels: NDArray[np.int64]) -> dict[str, NDA
         acc = np.zeros(tensor.shape, dtype=np.int64)
         for segment in layer.segments:
             size = (segment.weights.shape[2], segment.weights.shape[3])
-            windows = _windows(values[segment.source], graph.tensors[segment.source].zero, size, segment, tensor.shape[1:])
+            zero = graph.tensors[segment.source].zero
+            windows = _windows(values[segment.source], zero, size, segment, tensor.shape[1:])
             if segment.depthwise:
                 acc += np.einsum("cyxab,cab->cyx", windows, segment.weights[:, 0])
             else:
                 acc += np.einsum("iyxab,oiab->oyx", windows, segment.weights)
-        scaled = (acc + layer.bias[:, None, None]) * layer.multiplicand[:, None, None] / 2.0 ** layer.shift[:, None, None]
+        bias, multiplicand, shift = (v[:, None, None] for v in (layer.bias, layer.multiplicand, layer.shift))
+        scaled = (acc + bias) * multiplicand / 2.0**shift
         values[layer.output] = np.clip(tensor.format.quantise(scaled + tensor.zero), tensor.low, tensor.high)
     return values
 
@@ -206,23 +215,30 @@ class GraphBuilder:
         self.layers: list[MacLayer | MaxLayer] = []
 
     def tensor(self, shape, fmt: Format | None = None) -> str:
-        """A tensor of a random format, zero level and clamp."""
-        while fmt is None or _planes(fmt) > self.config.planes and self.tensors:
-            fmt = [DyBit(4), Int(4), DyBit(2), Int(8), Int(4, False), DyBit(4, False)][self.rng.choice(6, p=[0.5, 0.2, 0.1, 0.1, 0.05, 0.05])]
+        """A tensor of a random zero level; of a random format and clamp unless the format is given."""
+        given = fmt is not None
+        while fmt is None or (format_planes(fmt) > self.config.planes and self.tensors):
+            formats = (DyBit(4), Int(4), DyBit(2), Int(8), Int(4, False), DyBit(4, False), DyBit(8))
+            fmt = formats[self.rng.choice(7, p=[0.5, 0.2, 0.1, 0.1, 0.04, 0.04, 0.02])]
         low, zero, high = np.sort(self.rng.choice(fmt.levels, 3, replace=False)).tolist()
-        if self.rng.random() < 0.6:
+        if given or self.rng.random() < 0.6:
             low, high = int(fmt.levels[0]), int(fmt.levels[-1])
         name = f"t{len(self.tensors)}"
-        self.tensors[name] = QuantisedTensor(name=name, shape=shape, format=fmt, scale=1.0, zero=zero, low=low, high=high)
+        self.tensors[name] = QuantisedTensor(
+            name=name, shape=shape, format=fmt, scale=1.0, zero=zero, low=low, high=high
+        )
         return name
 
-    def segment(self, source: str, outputs: int | None, size, *, kernel, stride, pads, dilation, levels) -> Segment:
+    def segment(
+        self, source: str, outputs: int | None, *, levels,
+        kernel=(1, 1), stride=(1, 1), pads=(0, 0, 0, 0), dilation=(1, 1),
+    ) -> Segment:
         """A segment with weights drawn from ``levels``; depthwise if ``outputs`` is None."""
         channels = self.tensors[source].shape[0]
         shape = (channels, 1, *kernel) if outputs is None else (outputs, channels, *kernel)
         return Segment(
-            source=source, weights=self.rng.choice(np.asarray(levels), shape).astype(np.int64), depthwise=outputs is None,
-            stride=stride, pads=pads, dilation=dilation,
+            source=source, weights=self.rng.choice(np.asarray(levels), shape).astype(np.int64),
+            depthwise=outputs is None, stride=stride, pads=pads, dilation=dilation,
         )
 
     def mac(self, segments, size, fmt: Format | None = None) -> str:
@@ -231,13 +247,15 @@ class GraphBuilder:
         low, high = final_sum_bounds((s.weights, self.tensors[s.source].span) for s in segments)
         output = self.tensor((outputs, *size), fmt)
         k = self.config.rescale_bits
-        reach = np.maximum(1, (high - low) * 2**k // (4 * max(1, self.tensors[output].high - self.tensors[output].low)))
+        span = self.tensors[output].high - self.tensors[output].low
+        reach = np.maximum(1, (high - low) * 2**k // (4 * max(1, span)))
         shift = np.clip(np.log2(reach).astype(np.int64) + self.rng.integers(-1, 2, outputs), 0, self.config.shift_max)
         bias = np.array([self.rng.integers(-(b // 4) - 1, b // 4 + 1) for b in np.maximum(-low, high)])
         limit = (1 << self.config.bias_width - 1) - 1
         self.layers.append(MacLayer(
             name=f"l{len(self.layers)}", segments=tuple(segments), bias=np.clip(bias, -limit, limit),
-            multiplicand=self.rng.integers(2 ** (k - 1), 2**k, outputs), shift=shift, cert_bits=signed_bits(low, high), output=output,
+            multiplicand=self.rng.integers(2 ** (k - 1), 2**k, outputs), shift=shift,
+            cert_bits=signed_bits(low, high), output=output,
         ))
         return output
 
@@ -246,7 +264,8 @@ class GraphBuilder:
         base = self.tensors[source]
         name = f"t{len(self.tensors)}"
         self.tensors[name] = QuantisedTensor(
-            name=name, shape=(base.shape[0], *size), format=base.format, scale=1.0, zero=base.zero, low=base.low, high=base.high
+            name=name, shape=(base.shape[0], *size), format=base.format, scale=1.0, zero=base.zero,
+            low=base.low, high=base.high,
         )
         self.layers.append(MaxLayer(name=f"l{len(self.layers)}", source=source, output=name, **geometry))
         return name
@@ -260,10 +279,6 @@ class GraphBuilder:
         )
 
 
-def _planes(fmt: Format) -> int:
-    return QuantisedTensor(name="", shape=(1, 1, 1), format=fmt, scale=1.0, zero=0, low=fmt.bottom, high=fmt.top).planes
-
-
 def random_levels(graph: QuantisedGraph, rng: np.random.Generator) -> NDArray[np.int64]:
     """Random input levels within the input's span."""
     tensor = graph.tensors[graph.input.tensor]
@@ -271,30 +286,54 @@ def random_levels(graph: QuantisedGraph, rng: np.random.Generator) -> NDArray[np
     return rng.choice(levels[(levels >= tensor.span[0]) & (levels <= tensor.span[1])], tensor.shape)
 
 
-def check_program(program: Program, seed: int) -> Mapping[str, NDArray[np.int64]]:
-    """Run a program on the literal machine and compare every tensor with the reference."""
-    rng = np.random.default_rng(seed)
+async def run_on_isa_model(program: Program, levels: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
+    """Every tensor, as the driver reads it right after the instruction that wrote it; outputs after the whole run."""
+    driver = Driver(IsaTransport(program.config), program.config)
+    await driver.load(program)
+    values = dict((await driver.infer(levels)).outputs)
+    for index, layer in enumerate(program.graph.layers):
+        if layer.output not in values:
+            await driver.run_until(index)
+            values[layer.output] = await driver.dump(program.layouts[layer.output])
+    return values
+
+
+def check_program(program: Program, seed: int) -> dict[str, NDArray[np.int64]]:
+    """Run a program on the literal machine and on the ISA model and compare every tensor with the reference.
+
+    Returns the levels of every tensor.
+    """
+    graph = program.graph
+    levels = random_levels(graph, np.random.default_rng(seed))
+    expected = reference(graph, levels)
+    for name, golden in GoldenModel(graph, program.config).run(levels[np.newaxis]).items():
+        np.testing.assert_array_equal(golden[0], expected[name], err_msg=f"golden model, {name}, seed {seed}")
     machine = LiteralMachine(program, seed)
-    levels = random_levels(program.graph, rng)
-    expected = reference(program.graph, levels)
-    machine.write(program.graph.input.tensor, levels)
-    outputs = {layer.name: layer.output for layer in program.graph.layers}
-    for index, name in enumerate(program.layers[:-1]):
+    machine.write(graph.input.tensor, levels)
+    for index, layer in enumerate(graph.layers):
         machine.step(index)
-        if program.layers[index + 1] != name:
-            np.testing.assert_array_equal(machine.read(outputs[name]), expected[outputs[name]], err_msg=f"{name}, seed {seed}")
-    for name, _ in program.graph.outputs:
-        np.testing.assert_array_equal(machine.read(name), expected[name], err_msg=f"output {name}, seed {seed}")
+        got = machine.read(layer.output)
+        np.testing.assert_array_equal(got, expected[layer.output], err_msg=f"literal, {layer.name}, seed {seed}")
+    for name, _ in graph.outputs:
+        np.testing.assert_array_equal(machine.read(name), expected[name], err_msg=f"literal, output, seed {seed}")
+    for name, got in run_sync(run_on_isa_model(program, levels)).items():
+        np.testing.assert_array_equal(got, expected[name], err_msg=f"ISA model, {name}, seed {seed}")
     return expected
 
 
 @pytest.fixture(scope="session")
-def check() -> Callable[[Program, int], Mapping[str, NDArray[np.int64]]]:
+def check() -> Callable[[Program, int], dict[str, NDArray[np.int64]]]:
     """`check_program`."""
     return check_program
 
 
 @pytest.fixture(scope="session")
 def builder() -> Callable[..., GraphBuilder]:
-    """Makes a `GraphBuilder` of (config, seed)."""
+    """Makes a `GraphBuilder` of a configuration and a seed."""
     return lambda config, seed: GraphBuilder(config, np.random.default_rng(seed))
+
+
+@pytest.fixture(scope="session")
+def small_config() -> AcceleratorConfig:
+    """A core of 4 x 4 x 4 with accumulators wide enough for anything."""
+    return AcceleratorConfig(rows=4, columns=4, lanes=4, rescalers=2, acc_bits=32, rescale_bits=8)

@@ -1,0 +1,49 @@
+"""Listings name every field and every record."""
+
+from __future__ import annotations
+
+import re
+
+from narrows.hw.spec.isa import BLOCK, COMPUTE
+from narrows.sw.compile import compile_graph
+from narrows.sw.compile.disasm import disassemble
+
+
+def listing(builder, config):
+    """Listing of a convolution, a max-pool and another convolution."""
+    build = builder(config, 1)
+    source = build.tensor((3, 6, 6))
+    window = {"kernel": (3, 3), "pads": (1, 1, 1, 1)}
+    first = build.mac([build.segment(source, 4, **window, levels=[1, 2])], (6, 6))
+    pooled = build.max(first, (3, 3), kernel=(2, 2), stride=(2, 2), pads=(0, 0, 0, 0))
+    program = compile_graph(build.graph([build.mac([build.segment(pooled, 2, levels=[3])], (3, 3))]), config)
+    return program, disassemble(program)
+
+
+def test_every_instruction_is_listed_with_its_layer(builder, small_config):
+    _, text = listing(builder, small_config)
+    heads = re.findall(r"^ +(\d+)  (\w.*)$", text, flags=re.MULTILINE)
+    assert heads == [("0", "COMPUTE MAC  l0"), ("1", "COMPUTE MAX  l1"), ("2", "COMPUTE MAC  l2"), ("3", "END")]
+
+
+def test_every_field_is_listed_with_its_value(builder, small_config):
+    program, text = listing(builder, small_config)
+    fields = COMPUTE.decode(program.instructions[0].tolist())
+    tokens = {"opcode", "mode", "wait_prev", "wait_next", "post_prev", "post_next"}
+    for name in set(COMPUTE.names) - tokens:
+        assert re.search(rf"\b{name}={fields[name]}(\s|$)", text), name
+    for row in program.blocks:
+        block = BLOCK.decode(row.tolist())
+        assert f"base={block['base']} groups={block['groups']}" in text
+        assert f"taps={block['first_tap']}..{block['first_tap'] + block['tap_count'] - 1}" in text
+
+
+def test_taps_show_offset_and_borders(builder, small_config):
+    _, text = listing(builder, small_config)
+    assert "-7[top 1 left 1] -6[top 1] -5[top 1 right 1] -1[left 1] +0 +1[right 1]" in text
+
+
+def test_memory_use_is_listed(builder, small_config):
+    program, text = listing(builder, small_config)
+    used = f"{len(program.weights):>7}{small_config.weight_words:>7}"
+    assert f"{'weight words':<18}{used}" in text
