@@ -62,6 +62,8 @@ def _parse(path: Path) -> ModelProto:
         if not model.graph.node and not model.graph.output:
             raise ModelError(f"cannot read {path}: it holds no ONNX graph; give a float model exported as .onnx")
         _check_operators(model)
+        # Inference first: the checker wants shapes of outputs, which some exporters leave out.
+        model = onnx.shape_inference.infer_shapes(model)
         onnx.checker.check_model(model)
     except FileNotFoundError as error:
         raise ModelError(f"cannot read {error.filename or path}: no such file") from error

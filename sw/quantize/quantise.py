@@ -103,8 +103,8 @@ class _Quantiser:
     def _written(self, tensor: QuantisedTensor) -> QuantisedTensor:
         if tensor.planes > self.config.planes:
             raise CapacityError(
-                f"tensor {tensor.name!r} in {tensor.format} needs {tensor.planes} digit planes, the core writes at most "
-                f"{self.config.planes}: use narrower activations, or set planes to {tensor.planes}")
+                f"tensor {tensor.name!r} in {tensor.format} needs {tensor.planes} digit planes, the core writes at "
+                f"most {self.config.planes}: use narrower activations, or set planes to {tensor.planes}")
         return tensor
 
     def _max(self, layer: MaxPool) -> None:

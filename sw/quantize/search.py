@@ -97,8 +97,8 @@ def solve(problem: Problem, grid: ScaleGrid, fmt: Format, config: AcceleratorCon
 
 
 def _bias_limit(config: AcceleratorConfig) -> int:
-    """What an estimated bias must stay below: descent still moves the exact one a little."""
-    return (1 << (config.bias_width - 1)) - (1 << (config.bias_width - 5))
+    """What a bias estimated from sampled pixels must stay below for the exact one to fit."""
+    return (1 << (config.bias_width - 1)) - (1 << (config.bias_width - 7))
 
 
 def _search(problem: Problem, grid: ScaleGrid, window: NDArray[np.int64], fmt: Format, config: AcceleratorConfig,
@@ -123,6 +123,10 @@ def _search(problem: Problem, grid: ScaleGrid, window: NDArray[np.int64], fmt: F
     least, most = _constant_bounds(problem, constants.T)
     refined = descend(weights, target=target, scale=scale, metric=problem.metric, fmt=fmt, spans=problem.spans,
                       room=(bounds.low - least, bounds.high - most))
+    # Descent moves the bias, too; where it no longer fits, the start does.
+    rows_channels = np.array([o for _, o, _ in rows])
+    fits = np.abs(_bias(problem, refined, constants.T, scale, rows_channels)) < _bias_limit(config)
+    refined = np.where(fits[:, np.newaxis], refined, weights)
     penalty = np.array([t.error[o] for t, o, _ in rows]) - _error(weights, target, scale, problem.metric)
     total = _error(refined, target, scale, problem.metric) + penalty
     feasible = np.isfinite(np.take_along_axis(errors, ranked, axis=0))
@@ -137,6 +141,13 @@ def _error(levels: NDArray, target: NDArray, scale: NDArray, metric: NDArray) ->
     return ((deviation @ metric) * deviation).sum(axis=1)
 
 
+def _bias(problem: Problem, weights: NDArray[np.int64], constants: NDArray[np.int64], scale: NDArray[np.float64],
+          channels: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Bias that makes the mean of quantised sums that of float sums, for rows of weights of given channels."""
+    constant_means = (constants * problem.mean_constants[:, channels]).sum(axis=0)
+    return problem.mean_sums[channels] / scale - weights @ problem.mean_inputs - constant_means
+
+
 def _constant_bounds(problem: Problem, constants: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Smallest and largest sums of the constant terms, for levels of shape (T, ...)."""
     first, second = (np.multiply(constants, problem.constant_spans[:, side, np.newaxis]) for side in (0, 1))
@@ -145,6 +156,7 @@ def _constant_bounds(problem: Problem, constants: NDArray[np.int64]) -> tuple[ND
 
 def _trial(problem: Problem, scale: NDArray[np.float64], fmt: Format, config: AcceleratorConfig, planes: int) -> _Trial:
     """Rounding to nearest at one scale a channel."""
+    channels = np.arange(scale.size)
     wanted = problem.gains / scale
     if planes == 1:
         constants = NATIVE.quantise(wanted)
@@ -159,7 +171,7 @@ def _trial(problem: Problem, scale: NDArray[np.float64], fmt: Format, config: Ac
     error = np.where(((constants == 0) & (problem.gains != 0)).any(axis=0), np.inf, error)
     least, most = sum_bounds(weights, problem.spans)
     constant_least, constant_most = _constant_bounds(problem, constants)
-    bias = problem.mean_sums / scale - weights @ problem.mean_inputs - (constants * problem.mean_constants).sum(axis=0)
+    bias = _bias(problem, weights, constants, scale, channels)
     low, high = least.sum(axis=1) + constant_least, most.sum(axis=1) + constant_most
     return _Trial(weights, constants, target, error, low, high, np.abs(bias) < _bias_limit(config))
 

@@ -1,0 +1,273 @@
+"""Quantised graphs respect every width of the configuration and stay close to the float graph."""
+
+import dataclasses
+import time
+
+import numpy as np
+import pytest
+from narrows.hw.spec.certificate import final_sum_bounds, signed_bits
+from narrows.hw.spec.config import AcceleratorConfig
+from narrows.sim.golden import GoldenModel
+from narrows.sw.errors import CapacityError, CertificateError, InputError
+from narrows.sw.examples import digits, digits_model
+from narrows.sw.frontend import load_model
+from narrows.sw.passes import lower
+from narrows.sw.quantised import MacLayer
+from narrows.sw.quantize import QuantSettings, quantise
+from narrows.sw.quantize.evaluate import evaluate
+from narrows.sw.runtime.tensors import prepare_input, restore_output
+from onnx import helper
+
+RNG = np.random.default_rng(8)
+DATA = digits()
+
+
+def normal(*shape):
+    return RNG.normal(size=shape).astype(np.float32)
+
+
+def node(kind, *inputs, output="y", **attributes):
+    return helper.make_node(kind, list(inputs), [output], name=f"{kind}_{output}", **attributes)
+
+
+@pytest.fixture(scope="module")
+def digits_graph():
+    with digits_model() as path:
+        return load_model(path)
+
+
+def check_widths(graph, config):
+    for layer in graph.layers:
+        output = graph.tensors[layer.output]
+        assert output.planes <= config.planes
+        assert {output.zero, output.low, output.high} <= set(output.format.levels.tolist())
+        if not isinstance(layer, MacLayer):
+            continue
+        bounds = final_sum_bounds([(s.weights, graph.tensors[s.source].span) for s in layer.segments])
+        assert layer.cert_bits == signed_bits(*bounds) <= config.acc_bits
+        assert (layer.multiplicand >> (config.rescale_bits - 1) == 1).all()
+        assert layer.shift.min() >= 0 and layer.shift.max() <= config.shift_max
+        assert np.abs(layer.bias).max() < 1 << (config.bias_width - 1)
+
+
+def signal_to_noise(graph, quantised, config, x):
+    """In dB, of the first output, float against golden model."""
+    name = quantised.outputs[0][0]
+    result = restore_output(quantised, name, GoldenModel(quantised, config).run(prepare_input(quantised, x))[name])
+    expected = evaluate(lower(graph), x)[name].reshape(result.shape)
+    return 10 * np.log10(expected.var() / np.square(expected - result).mean())
+
+
+def accuracy(quantised, config):
+    levels = prepare_input(quantised, DATA.test_x)
+    scores = GoldenModel(quantised, config).run(levels)["scores"].reshape(len(levels), -1)
+    return np.mean(scores.argmax(axis=1) == DATA.test_y)
+
+
+def test_digits_in_four_bits_lose_less_than_half_a_point(digits_graph):
+    config = AcceleratorConfig(acc_bits=16, rescale_bits=4)
+    start = time.perf_counter()
+    quantised = quantise(digits_graph, DATA.calib_x, QuantSettings(), config)
+    assert time.perf_counter() - start < 20
+    check_widths(quantised, config)
+    scores = evaluate(lower(digits_graph), DATA.test_x)["scores"].reshape(len(DATA.test_y), -1)
+    reference = np.mean(scores.argmax(axis=1) == DATA.test_y)
+    assert reference >= 0.985
+    assert accuracy(quantised, config) >= reference - 0.005
+    tensor = quantised.tensors[quantised.input.tensor]
+    assert (tensor.format.name, tensor.scale) == ("uint5", 1.0)
+
+
+def test_quantising_twice_gives_the_same(digits_graph):
+    first, second = (quantise(digits_graph, DATA.calib_x[:64], QuantSettings(), AcceleratorConfig()) for _ in range(2))
+    assert first.tensors == second.tensors
+    for one, other in zip(first.layers, second.layers, strict=True):
+        if isinstance(one, MacLayer):
+            for field in ("bias", "multiplicand", "shift"):
+                np.testing.assert_array_equal(getattr(one, field), getattr(other, field))
+            for a, b in zip(one.segments, other.segments, strict=True):
+                np.testing.assert_array_equal(a.weights, b.weights)
+
+
+@pytest.mark.parametrize(
+    ("weights", "acts", "config", "least"),
+    [
+        ("dybit4", "udybit4", {}, 0.98),
+        ("dybit4", "int4", {}, 0.98),
+        ("int4", "uint4", {}, 0.98),
+        ("dybit4", "dybit4", {"acc_bits": 12}, 0.98),
+        ("dybit4", "dybit4", {"acc_bits": 13, "bias_bits": 8}, 0.98),
+        ("dybit4", "dybit4", {"rescale_bits": 2}, 0.98),
+        ("dybit4", "dybit4", {"rescale_bits": 32, "acc_bits": 28}, 0.98),
+        ("dybit4", "dybit4", {"planes": 1}, 0.98),
+        ("dybit4", "dybit4", {"planes": 2}, 0.98),
+        ("dybit3", "dybit3", {"planes": 1}, 0.97),
+        ("dybit2", "dybit4", {}, 0.95),
+        ("int8", "int8", {"acc_bits": 24}, 0.985),
+        ("dybit8", "dybit8", {"acc_bits": 28, "planes": 5}, 0.985),
+        ("int8", "udybit4", {"acc_bits": 20}, 0.985),
+    ],
+)
+def test_formats_and_widths(weights, acts, config, least, digits_graph):
+    config = AcceleratorConfig(**config)
+    quantised = quantise(digits_graph, DATA.calib_x, QuantSettings(weights=weights, acts=acts), config)
+    check_widths(quantised, config)
+    assert accuracy(quantised, config) >= least
+
+
+def test_edge_weights_take_the_format_asked_for(digits_graph):
+    quantised = quantise(digits_graph, DATA.calib_x, QuantSettings(edge_weights="int8"), AcceleratorConfig(acc_bits=20))
+    largest = {
+        layer.name: np.abs(layer.segments[0].weights).max() for layer in quantised.layers if isinstance(layer, MacLayer)
+    }
+    assert largest["stem.0"] > 16 and largest["classify"] > 16
+    assert largest["first.0"] <= 16 and largest["second.0"] <= 16
+
+
+def test_averages_have_no_gain_error(digits_graph):
+    quantised = quantise(digits_graph, DATA.calib_x, QuantSettings(), AcceleratorConfig())
+    layer = next(layer for layer in quantised.layers if layer.name.endswith("GlobalAveragePool"))
+    (segment,) = layer.segments
+    source, output = quantised.tensors[segment.source], quantised.tensors[layer.output]
+    gain = segment.weights[:, 0, 0, 0] * layer.multiplicand / 2.0**layer.shift * output.scale / source.scale
+    np.testing.assert_allclose(gain, 1 / 16, rtol=1e-12)
+    assert segment.weight_planes == 1
+
+
+GRAPHS = {
+    "grouped": (
+        [node("Conv", "x", "w", "b", group=2, pads=[1, 1, 1, 1])],
+        (1, 4, 8, 8),
+        {"w": normal(6, 2, 3, 3), "b": normal(6)},
+    ),
+    "depthwise": (
+        [node("Conv", "x", "w", "b", group=4, strides=[2, 2])],
+        (1, 4, 9, 9),
+        {"w": normal(4, 1, 3, 3), "b": normal(4)},
+    ),
+    "dense": (
+        [node("Flatten", "x", output="f"), node("Gemm", "f", "w", "b")],
+        (1, 2, 3, 4),
+        {"w": normal(24, 5), "b": normal(5)},
+    ),
+    "affine_before_padding": (
+        [node("Sub", "x", "m", output="s"), node("Conv", "s", "w", pads=[1, 1, 1, 1])],
+        (1, 2, 8, 8),
+        {"m": np.float32(0.5), "w": normal(3, 2, 3, 3)},
+    ),
+    "sum_of_tensors": (
+        [
+            node("Conv", "x", "w", output="c"),
+            node("Relu", "c", output="r"),
+            node("Conv", "x", "v", output="d"),
+            node("Relu", "d", output="s"),
+            node("Add", "r", "s", output="a"),
+            node("Sub", "a", "r"),
+        ],
+        (1, 2, 8, 8),
+        {"w": normal(4, 2, 3, 3), "v": normal(4, 2, 3, 3)},
+    ),
+    "average_with_padding": (
+        [node("AveragePool", "x", kernel_shape=[3, 3], pads=[1, 1, 1, 1], count_include_pad=1)],
+        (1, 3, 6, 6),
+        {},
+    ),
+    "two_outputs": ([node("Conv", "x", "w", output="c"), node("Relu", "c")], (1, 2, 6, 6), {"w": normal(3, 2, 3, 3)}),
+}
+
+
+@pytest.mark.parametrize("case", GRAPHS)
+def test_eight_bit_layers_follow_the_float_ones(case, onnx_model):
+    nodes, shape, constants = GRAPHS[case]
+    graph = load_model(onnx_model(nodes, shape, constants, outputs=("y", "c") if case == "two_outputs" else ("y",)))
+    config = AcceleratorConfig(acc_bits=24, rescale_bits=6)
+    x = np.random.default_rng(9).normal(size=(64, *shape[1:]))
+    quantised = quantise(graph, x, QuantSettings(weights="int8", acts="int8"), config)
+    check_widths(quantised, config)
+    assert signal_to_noise(graph, quantised, config, x) > 28
+
+
+def test_grouped_weights_keep_their_zeros(onnx_model):
+    nodes, shape, constants = GRAPHS["grouped"]
+    graph = load_model(onnx_model(nodes, shape, constants))
+    quantised = quantise(graph, normal(64, *shape[1:]), QuantSettings(), AcceleratorConfig())
+    weights = quantised.layers[0].segments[0].weights
+    assert not weights[:3, 2:].any() and not weights[3:, :2].any()
+
+
+def test_channels_without_weights_give_their_bias(onnx_model):
+    weights, bias = normal(5, 2, 3, 3), normal(5)
+    weights[1], weights[3] = 0, 1e-9 * weights[3]
+    graph = load_model(onnx_model([node("Conv", "x", "w", "b")], (1, 2, 6, 6), {"w": weights, "b": bias}))
+    config = AcceleratorConfig()
+    x = normal(32, 2, 6, 6)
+    quantised = quantise(graph, x, QuantSettings(), config)
+    check_widths(quantised, config)
+    levels = GoldenModel(quantised, config).run(prepare_input(quantised, x))["y"]
+    values = restore_output(quantised, "y", levels)
+    scale = quantised.tensors["y"].scale
+    for channel in (1, 3):
+        np.testing.assert_allclose(values[:, channel], bias[channel], atol=scale)
+
+
+def test_dead_calibration_data_do_no_harm(onnx_model):
+    graph = load_model(onnx_model(*GRAPHS["dense"]))
+    config = AcceleratorConfig()
+    check_widths(quantise(graph, np.zeros((3, 2, 3, 4)), QuantSettings(), config), config)
+
+
+def test_too_narrow_an_accumulator_is_refused_with_the_width_it_takes(digits_graph):
+    config = AcceleratorConfig(acc_bits=12, bias_bits=24)
+    with pytest.raises(
+        CertificateError,
+        match=r"^layer 'first.0', output channel \d+: its sums need at least 13 accumulator "
+        "bits, the configuration has 12: set acc_bits to 13 or more, or use narrower "
+        "weights or activations$",
+    ):
+        quantise(digits_graph, DATA.calib_x, QuantSettings(weights="int8", acts="int8"), config)
+
+
+def test_too_narrow_a_bias_is_refused(digits_graph):
+    config = AcceleratorConfig(acc_bits=20, bias_bits=8)
+    with pytest.raises(
+        CertificateError,
+        match=r"^layer .*, output channel \d+: its bias does not fit 8 bits at any scale that "
+        "the accumulator allows: set bias_bits or acc_bits higher$",
+    ):
+        quantise(digits_graph, DATA.calib_x, QuantSettings(weights="int8", acts="int8"), config)
+
+
+def test_tensors_of_more_planes_than_the_core_writes_are_refused(digits_graph):
+    with pytest.raises(
+        CapacityError,
+        match=r"in int8 needs 3 digit planes, the core writes at most 2: use narrower "
+        r"activations, or set planes to 3$",
+    ):
+        quantise(digits_graph, DATA.calib_x[:32], QuantSettings(acts="int8"), AcceleratorConfig(planes=2, acc_bits=24))
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (np.zeros((4, 8, 8)), r"calibration data must have shape \(samples, 1, 8, 8\), not \(4, 8, 8\)"),
+        (np.zeros((0, 1, 8, 8)), r"calibration data must have shape \(samples, 1, 8, 8\), not \(0, 1, 8, 8\)"),
+        (np.full((2, 1, 8, 8), np.nan), "calibration data hold NaN or infinity: remove those samples"),
+        (np.full((2, 1, 8, 8), "a"), "calibration data must be numbers, not <U1: give an array of real numbers"),
+    ],
+)
+def test_bad_calibration_data_are_refused(data, message, digits_graph):
+    with pytest.raises(InputError, match=f"^{message}$"):
+        quantise(digits_graph, data, QuantSettings(), AcceleratorConfig())
+
+
+def test_progress_counts_every_layer(digits_graph):
+    calls = []
+    quantise(digits_graph, DATA.calib_x[:16], QuantSettings(), AcceleratorConfig(), lambda *call: calls.append(call))
+    assert [done for _, done, _ in calls] == list(range(8))
+    assert {total for _, _, total in calls} == {7}
+
+
+def test_graph_is_left_as_it_was(digits_graph):
+    before = dataclasses.replace(digits_graph)
+    quantise(digits_graph, DATA.calib_x[:16], QuantSettings(), AcceleratorConfig())
+    assert digits_graph == before

@@ -1,0 +1,90 @@
+"""Formats, scales and zero levels of tensors."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from narrows.hw.spec.formats import DyBit, Int, parse_format
+from narrows.sw.quantize.tensors import choose, choose_input, describe, exact_integers
+
+
+def error(values, choice):
+    levels = choice.format.quantise(values / choice.scale + choice.zero)
+    if values.min() >= 0:
+        levels = np.maximum(levels, choice.zero)
+    return np.square((levels - choice.zero) * choice.scale - values).mean()
+
+
+@pytest.mark.parametrize("name", ["dybit4", "udybit4", "int4", "uint4", "dybit2", "int8", "dybit8", "uint8"])
+@pytest.mark.parametrize("rectified", [False, True])
+def test_reported_error_is_that_of_quantising(name, rectified):
+    values = np.random.default_rng(3).normal(size=5000)
+    values = np.maximum(values, 0) if rectified else values
+    choice = choose(values, parse_format(name))
+    assert choice.error == pytest.approx(error(values, choice), rel=1e-9)
+
+
+def test_rectified_values_use_negative_levels_below_a_zero_level():
+    values = np.maximum(np.random.default_rng(4).normal(size=5000), 0)
+    choice = choose(values, DyBit(4))
+    assert choice.zero < 0
+    assert choice.error < 0.5 * min(
+        choose(np.append(values, -1e-3), Int(3)).error, error(values, choose(values, Int(3)))
+    )
+
+
+def test_integers_use_the_whole_range_for_rectified_values():
+    values = np.random.default_rng(4).uniform(0, 1, 5000)
+    assert choose(values, Int(4)).zero == -7
+
+
+def test_wide_formats_map_the_maximum_far_below_the_top():
+    values = np.random.default_rng(5).normal(size=5000)
+    choice = choose(values, DyBit(8))
+    assert np.abs(values).max() / choice.scale < DyBit(8).top / 4
+
+
+def test_all_zero_values_have_a_scale():
+    assert choose(np.zeros(9), DyBit(4)).scale == 1.0
+
+
+@given(st.integers(-127, 127), st.integers(-127, 127), st.integers(0, 2**32))
+def test_small_integers_have_an_exact_format(a, b, seed):
+    low, high = sorted((a, b))
+    values = np.random.default_rng(seed).integers(low, high, 20, endpoint=True)
+    fmt = exact_integers(values)
+    assert fmt is not None
+    assert fmt.kind == "int"
+    np.testing.assert_array_equal(fmt.quantise(values), values)
+    if fmt.bits > 2:
+        narrower = Int(fmt.bits - 1, signed=fmt.signed)
+        assert (narrower.quantise(values) != values).any()
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "name"), [(0, 16, "uint5"), (0, 255, "uint8"), (0, 1, "uint2"), (-127, 127, "int8")]
+)
+def test_integer_inputs_are_exact(low, high, name):
+    choice = choose_input(np.array([low, high]))
+    assert (choice.format.name, choice.scale, choice.zero) == (name, 1.0, 0)
+
+
+@pytest.mark.parametrize(
+    ("values", "name"),
+    [([0.0, 0.5, 1.0], "uint8"), ([-1.0, 0.25], "int8"), ([-128.0, 3.0], "int8"), ([0.0, 256.0], "uint8")],
+)
+def test_other_inputs_take_8_bits(values, name):
+    choice = choose_input(np.array(values))
+    assert choice.format.name == name
+    assert np.sqrt(choice.error) < np.abs(values).max() / 100
+
+
+def test_pixels_as_fractions_are_exact():
+    assert choose_input(np.arange(256) / 255).error < 1e-12
+
+
+def test_clamp_consists_of_levels():
+    choice = choose(np.random.default_rng(6).uniform(0, 6, 1000), DyBit(4))
+    tensor = describe("t", (1, 1, 1), choice, 0.0, 3.0)
+    assert tensor.low == tensor.zero
+    assert tensor.high == choice.format.quantise(3.0 / choice.scale + choice.zero)
