@@ -12,7 +12,7 @@ from ..hw.spec.registers import Fault, Region, region_beats, region_depth
 from .isa_mac import MacPlan, plan_mac
 from .isa_max import MaxPlan, plan_max
 from .isa_memory import ActivationMemory
-from .isa_records import fault_of, fetch_blocks
+from .isa_records import MachineError, fault_of, fetch_blocks
 
 __all__ = ["IsaMachine"]
 
@@ -101,8 +101,9 @@ class IsaMachine:
                 self.fault, self.fault_index = fault, index
                 return
             if opcode is Opcode.END:
-                break
-        self.done = True
+                self.done = True
+                return
+        raise MachineError("the program has no END")
 
     def _step(self, index: int) -> tuple[Opcode, Fault]:
         if index not in self._plans:

@@ -1,17 +1,34 @@
-"""Cycle cost of an instruction: one model for ISA model, tiling, reports and the host's watchdog."""
+"""Cycle cost of an instruction: exact, as the core's counters report it, and a quick estimate for search."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
 
 from .config import AcceleratorConfig
-from .isa import Mode
+from .isa import INSTRUCTION_WORDS, Mode
 
-__all__ = ["INSTRUCTION_OVERHEAD", "CycleCount", "compute_cycles"]
+__all__ = [
+    "DRAIN_LATENCY", "FETCH_CYCLES", "MAX_POOL_LATENCY", "OPERAND_LATENCY", "RUN_OVERHEAD", "WRITER_LATENCY",
+    "CycleCount", "array_latency", "compute_cycles", "count_cycles",
+]
 
-INSTRUCTION_OVERHEAD = 24
-"""Cycles of an instruction beyond its steps: fetch, first block and tap, pipeline fill and drain."""
+FETCH_CYCLES = INSTRUCTION_WORDS + 2
+"""Cycles from the first word fetched to the decision what to do with it; END takes no more."""
+
+RUN_OVERHEAD = 1 + FETCH_CYCLES
+"""Cycles of a run beside its COMPUTEs: the check of the configuration, and END."""
+
+OPERAND_LATENCY, DRAIN_LATENCY, MAX_POOL_LATENCY, WRITER_LATENCY = 6, 8, 2, 2
+"""Pipeline lengths in cycles: step to operands, finished sums to granule, last operands to word, granule to memory."""
+
+_LONG_AGO = -(1 << 16)  # before anything that an instruction could still wait for
+
+
+def array_latency(config: AcceleratorConfig) -> int:
+    """Cycles from the operands of a tile's last step to its finished sums."""
+    return ((config.lanes - 1).bit_length() - 1) // config.tree_stage + 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +49,157 @@ class CycleCount:
         )
 
 
+class _Cost(NamedTuple):
+    """What a stretch of an instruction took."""
+
+    elapsed: int = 0
+    stall_drain: int = 0
+    stall_walk: int = 0
+
+    def plus(self, other: _Cost, times: int = 1) -> _Cost:
+        return _Cost(*(own + times * more for own, more in zip(self, other, strict=True)))
+
+    def minus(self, other: _Cost) -> _Cost:
+        return self.plus(other, -1)
+
+
+class _Jobs(NamedTuple):
+    """Moments of the stepper's pipeline, in cycles from the last step issued."""
+
+    fetched: int  # the last block was fetched
+    arrived: int  # its record became the waiting job
+    before: tuple[int, int]  # the last job but two: taken to run, issued its last step
+    previous: tuple[int, int]
+    begun: int  # the last job was taken to run
+
+
+class _Groups(NamedTuple):
+    """The same with the pixel walker's moments."""
+
+    jobs: _Jobs
+    collect: int  # the walker began to collect a group
+    taken: int  # the first step of the last group was issued
+
+
+_State = TypeVar("_State", bound=Hashable)
+
+
+def _repeat(step: Callable[[_State], tuple[_State, _Cost]], state: _State, times: int) -> tuple[_State, _Cost]:
+    """``step`` applied ``times`` times; as soon as a state comes back, the rest is a multiplication."""
+    total = _Cost()
+    seen: dict[_State, tuple[int, _Cost]] = {}
+    done = 0
+    while done < times:
+        if state in seen:
+            first, then = seen.pop(state)
+            rounds = (times - done) // (done - first)
+            total = total.plus(total.minus(then), rounds)
+            done += rounds * (done - first)
+            seen.clear()
+            continue
+        seen[state] = done, total
+        state, cost = step(state)
+        total = total.plus(cost)
+        done += 1
+    return state, total
+
+
+class _Stepper:
+    """Moments of one instruction's steps, from the rules of the core's stepper and pixel walker.
+
+    A block is fetched in the cycle after the one before, or later, when that one moves on; its record becomes the
+    waiting job when the job before is taken to run; a job is taken with the last step of the one before; then it issues
+    a step each cycle. A tile's last step waits until ``drain_cycles`` have passed since the last tile's.
+    """
+
+    def __init__(self, drain_cycles: int, block_steps: Sequence[int], tiles: int) -> None:
+        self._drain_cycles = drain_cycles
+        self._block_steps = tuple(block_steps)
+        self._tiles = tiles
+
+    def tile(self, jobs: _Jobs) -> tuple[_Jobs, _Cost]:
+        """One tile; the cost counts from the last step of the one before to its own."""
+        fetched, arrived, before, previous, begun = jobs
+        end = 0
+        for steps in self._block_steps:
+            fetched = max(fetched + 1, arrived)
+            arrived = max(fetched + 1, begun)
+            before, previous = previous, (begun, end)
+            begun = max(arrived + 1, end)
+            end = begun + steps
+        stall = max(0, self._drain_cycles - end)
+        end += stall
+        moved = _Jobs(fetched - end, arrived - end, (before[0] - end, before[1] - end),
+                      (previous[0] - end, previous[1] - end), begun - end)
+        return moved, _Cost(end, stall)
+
+    def group(self, state: _Groups, pixels: int) -> tuple[_Groups, _Cost]:
+        """All tiles of one pixel group."""
+        jobs = state.jobs
+        offered = max(state.collect + pixels, state.taken) + 1
+        entered = max(offered, jobs.fetched + 1)
+        idle = entered - jobs.fetched
+        for begun, end in (jobs.before, jobs.previous, (jobs.begun, 0)):
+            idle -= max(0, min(end, entered) - max(begun, jobs.fetched))
+        first = max(max(max(entered + 1, jobs.arrived) + 1, jobs.begun) + 1, 0) + 1
+        jobs, cost = self.tile(jobs._replace(fetched=entered))
+        taken = cost.elapsed if self._block_steps == (1,) else first
+        jobs, rest = _repeat(self.tile, jobs, self._tiles - 1)
+        total = cost.plus(rest).plus(_Cost(stall_walk=idle))
+        return _Groups(jobs, offered - total.elapsed, taken - total.elapsed), total
+
+    def groups(self, state: _Groups, pixels: int, times: int) -> tuple[_Groups, _Cost]:
+        """So many pixel groups of the same size."""
+        return _repeat(lambda state: self.group(state, pixels), state, times)
+
+    def lines(self, state: _Groups, width: int, rows: int, times: int) -> tuple[_Groups, _Cost]:
+        """Lines of ``width`` pixels in groups of ``rows``, the last group of each whatever is left."""
+
+        def line(state: _Groups) -> tuple[_Groups, _Cost]:
+            state, cost = self.groups(state, rows, (width - 1) // rows)
+            state, last = self.group(state, (width - 1) % rows + 1)
+            return state, cost.plus(last)
+
+        return _repeat(line, state, times)
+
+
+def count_cycles(config: AcceleratorConfig, fields: Mapping[str, int], block_steps: Sequence[int]) -> CycleCount:
+    """Cycles of one COMPUTE, exactly as the core's counters count them.
+
+    A run takes the sum of its COMPUTEs and `RUN_OVERHEAD`.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+    fields : mapping
+        Fields of the instruction (`isa.COMPUTE`) that the core executes without a fault.
+    block_steps : sequence of int
+        Words read by each block for one tile: ``groups * tap_count``.
+    """
+    height, width, rows, planes = (fields[name] for name in ("out_height", "out_width", "rows", "planes"))
+    tiles = fields["column_groups"]
+    is_max = fields["mode"] == Mode.MAX
+    per_pixel = planes * (1 if is_max else config.tile_granules)
+    stepper = _Stepper(rows * per_pixel, block_steps, tiles)
+    if fields["wrap"]:  # all pixels are one line
+        height, width = 1, height * width
+
+    # the first job finds nothing that it would have to wait for; moments count from the first cycle of the unit's run
+    start = _Jobs(-_LONG_AGO, 0, (0, 0), (0, 0), 0)
+    _, cost = stepper.lines(_Groups(start, 1 - _LONG_AGO, 0), width, rows, height)
+    last_step = _LONG_AGO + cost.elapsed
+    last_pixels = (width - 1) % rows + 1
+    behind = MAX_POOL_LATENCY if is_max else array_latency(config) + DRAIN_LATENCY
+    last_write = last_step + OPERAND_LATENCY + behind + last_pixels * per_pixel - 1 + WRITER_LATENCY
+    groups = height * -(-width // rows)
+    return CycleCount(
+        cycles=FETCH_CYCLES + last_write + 2, busy=groups * tiles * sum(block_steps),
+        stall_drain=cost.stall_drain, stall_walk=cost.stall_walk,
+    )
+
+
 def compute_cycles(config: AcceleratorConfig, fields: Mapping[str, int], steps: int) -> CycleCount:
-    """Cycles of one COMPUTE.
+    """Quick estimate of the cycles of one COMPUTE, for choosing between layouts.
 
     A tile takes its steps, or as long as the tile before it drains if that is longer.
 
@@ -47,20 +213,8 @@ def compute_cycles(config: AcceleratorConfig, fields: Mapping[str, int], steps: 
     """
     height, width = fields["out_height"], fields["out_width"]
     rows = max(fields["rows"], 1)  # a core refuses 0; the host still has to set its watchdog
-    tiles_per_group = fields["column_groups"]
-    if fields["wrap"]:
-        full, rest = divmod(height * width, rows)
-        groups = {rows: full, rest: int(rest > 0)}
-    else:
-        full, rest = divmod(width, rows)
-        groups = {rows: full * height, rest: height * int(rest > 0)}
-    per_pixel = fields["planes"] * (config.tile_granules if fields["mode"] == Mode.MAC else 1)
-    busy = stall = longest = 0
-    for pixels, count in groups.items():
-        if not count:
-            continue
-        drain = pixels * per_pixel
-        busy += count * tiles_per_group * steps
-        stall += count * tiles_per_group * max(0, drain - steps)
-        longest = max(longest, drain)
-    return CycleCount(cycles=busy + stall + longest + INSTRUCTION_OVERHEAD, busy=busy, stall_drain=stall)
+    groups = -(-height * width // rows) if fields["wrap"] else height * -(-width // rows)
+    tiles = groups * fields["column_groups"]
+    drain = rows * fields["planes"] * (config.tile_granules if fields["mode"] == Mode.MAC else 1)
+    stall = tiles * max(0, drain - steps)
+    return CycleCount(cycles=tiles * steps + stall + drain + FETCH_CYCLES, busy=tiles * steps, stall_drain=stall)
