@@ -58,13 +58,16 @@ class GoldenModel:
         WidthError
             If a final sum, a product or a result does not fit.
         ValueError
-            If the input has the wrong shape or holds numbers that are not levels of its format.
+            If the input has the wrong shape or holds numbers that are not levels of its format within its span.
         """
         levels = np.asarray(levels, dtype=np.int64)
         tensor = self._graph.tensors[self._graph.input.tensor]
         if levels.ndim != 4 or levels.shape[1:] != tensor.shape:
             raise ValueError(f"input levels must have the shape (N, *{tensor.shape}), not {levels.shape}")
         tensor.format.encode(levels)  # refuses numbers that are not levels
+        low, high = tensor.span
+        if levels.size and not low <= levels.min() <= levels.max() <= high:
+            raise ValueError(f"input levels must be {low} to {high}: the certificates count on it")
         batches = [self._run_batch(levels[first : first + _BATCH]) for first in range(0, max(len(levels), 1), _BATCH)]
         return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
 

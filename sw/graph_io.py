@@ -17,16 +17,16 @@ __all__ = ["graph_from_parts", "graph_to_parts"]
 _MAC_ARRAYS = ("bias", "multiplicand", "shift")
 
 
-def graph_to_parts(graph: QuantisedGraph) -> tuple[dict[str, Any], dict[str, NDArray[np.int64]]]:
+def graph_to_parts(graph: QuantisedGraph) -> tuple[dict[str, Any], dict[str, NDArray[np.signedinteger]]]:
     """Structure (JSON values only) and arrays of a graph.
 
     Returns
     -------
     structure : dict
-    arrays : dict of int64 arrays
+    arrays : dict of signed integer arrays, each of the narrowest type that holds it
         Bias, multiplicand, shift ``layer<n>.<field>`` and weights ``layer<n>.segment<m>.weights``.
     """
-    arrays: dict[str, NDArray[np.int64]] = {}
+    arrays: dict[str, NDArray[np.signedinteger]] = {}
     layers: list[dict[str, Any]] = []
     for index, layer in enumerate(graph.layers):
         if isinstance(layer, MaxLayer):
@@ -35,9 +35,9 @@ def graph_to_parts(graph: QuantisedGraph) -> tuple[dict[str, Any], dict[str, NDA
         key = f"layer{index}"
         segments = []
         for number, segment in enumerate(layer.segments):
-            arrays[f"{key}.segment{number}.weights"] = np.asarray(segment.weights, dtype=np.int64)
+            arrays[f"{key}.segment{number}.weights"] = _narrowed(segment.weights)
             segments.append(_plain(segment, without=("weights",)))
-        arrays |= {f"{key}.{name}": np.asarray(getattr(layer, name), dtype=np.int64) for name in _MAC_ARRAYS}
+        arrays |= {f"{key}.{name}": _narrowed(getattr(layer, name)) for name in _MAC_ARRAYS}
         layers.append({"kind": "mac", **_plain(layer, without=("segments", *_MAC_ARRAYS)), "segments": segments})
     structure = {
         "name": graph.name,
@@ -50,7 +50,7 @@ def graph_to_parts(graph: QuantisedGraph) -> tuple[dict[str, Any], dict[str, NDA
     return structure, arrays
 
 
-def graph_from_parts(structure: Mapping[str, Any], arrays: Mapping[str, NDArray[np.int64]]) -> QuantisedGraph:
+def graph_from_parts(structure: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> QuantisedGraph:
     """The graph again; the inverse of :func:`graph_to_parts`.
 
     Raises
@@ -68,9 +68,9 @@ def graph_from_parts(structure: Mapping[str, Any], arrays: Mapping[str, NDArray[
             layers.append(MaxLayer(**_tuples(values)))
         elif kind == "mac":
             key = f"layer{index}"
-            segments = tuple(Segment(**_tuples(segment), weights=arrays[f"{key}.segment{number}.weights"])
+            segments = tuple(Segment(**_tuples(segment), weights=_widened(arrays[f"{key}.segment{number}.weights"]))
                              for number, segment in enumerate(values.pop("segments")))
-            values |= {name: arrays[f"{key}.{name}"] for name in _MAC_ARRAYS}
+            values |= {name: _widened(arrays[f"{key}.{name}"]) for name in _MAC_ARRAYS}
             layers.append(MacLayer(**values, segments=segments))
         else:
             raise ValueError(f"unknown layer kind {kind!r}")
@@ -81,6 +81,21 @@ def graph_from_parts(structure: Mapping[str, Any], arrays: Mapping[str, NDArray[
         layers=tuple(layers),
         outputs=tuple((name, tuple(shape)) for name, shape in structure["outputs"]),
     )
+
+
+def _narrowed(values: NDArray[np.int64]) -> NDArray[np.signedinteger]:
+    values = np.asarray(values, dtype=np.int64)
+    low, high = int(values.min(initial=0)), int(values.max(initial=0))
+    for dtype in (np.int8, np.int16, np.int32):
+        if np.iinfo(dtype).min <= low and high <= np.iinfo(dtype).max:
+            return values.astype(dtype)
+    return values
+
+
+def _widened(values: NDArray[Any]) -> NDArray[np.int64]:
+    if values.dtype.kind != "i":
+        raise TypeError(f"an array of {values.dtype} where integers belong")
+    return values.astype(np.int64)
 
 
 def _plain(record: Any, without: tuple[str, ...] = ()) -> dict[str, Any]:

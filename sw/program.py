@@ -31,7 +31,7 @@ FILE_VERSION = 1
 
 _MAGIC = b"\x89NRW\r\n\x1a\n"  # the line ends and the high bit show a file that was sent as text
 _HEADER = struct.Struct("<8sIQ32s")  # magic, file version, bytes of payload, SHA-256 of the payload
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the same program gives the same bytes, whenever it is written
+_EPOCH, _SYSTEM = (1980, 1, 1, 0, 0, 0), 3  # the same program gives the same bytes, whenever and wherever it is written
 
 _TABLES = {
     "instructions": Region.INSTRUCTIONS,
@@ -128,7 +128,9 @@ class Program:
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w") as archive:
             for name, content in members.items():
-                archive.writestr(zipfile.ZipInfo(name, _EPOCH), content, zipfile.ZIP_DEFLATED)
+                member = zipfile.ZipInfo(name, _EPOCH)
+                member.create_system = _SYSTEM
+                archive.writestr(member, content)  # stored: what deflate gives depends on the zlib at hand
         payload = buffer.getvalue()
         return _HEADER.pack(_MAGIC, FILE_VERSION, len(payload), hashlib.sha256(payload).digest()) + payload
 

@@ -43,7 +43,7 @@ _CURES = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class RunResult:
     """What one sample gave.
 
@@ -179,7 +179,8 @@ class Driver:
         return self._program
 
     async def _check_core(self) -> None:
-        magic, version, config = (int(v) for v in await self._transport.read(Register.MAGIC.offset, 3))
+        count = Register.STATUS.offset // 4 + 1
+        magic, version, config, *_, status = (int(v) for v in await self._transport.read(Register.MAGIC.offset, count))
         if magic != MAGIC:
             raise TransportError(f"there is no narrows core: MAGIC reads 0x{magic:08x} instead of 0x{MAGIC:08x}")
         if version != VERSION:
@@ -188,6 +189,8 @@ class Driver:
         if config != self._config.hash32:
             raise ProgramMismatch(f"the core was generated from {_config_name(config)}, not from "
                                   f"{_config_name(self._config.hash32)}: name the core's own configuration")
+        if status & Status.BUSY:
+            raise TransportError("the core is busy with a run that somebody else started: reset it")
 
     async def _write_input(self, levels: ArrayLike) -> None:
         program = self._loaded()

@@ -68,6 +68,11 @@ def test_numbers_that_are_not_levels_are_refused(graph, config, tiny_levels):
         GoldenModel(graph, config).run(np.full_like(tiny_levels, 5)[np.newaxis])
 
 
+def test_levels_beyond_the_span_are_refused(graph, config, tiny_levels):
+    with pytest.raises(ValueError, match="input levels must be -4 to 16: the certificates count on it"):
+        GoldenModel(graph, config).run(np.full_like(tiny_levels, -6)[np.newaxis])
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

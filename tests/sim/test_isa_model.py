@@ -340,6 +340,14 @@ def test_pointing_beyond_a_memory_is_named(assembler):
         run_one(one_sum(assembler, config, first_block=128), code=1)
 
 
+def test_a_program_without_end_is_named(assembler):
+    config = AcceleratorConfig(rows=1, columns=2, lanes=8, rescalers=2, instructions=4)
+    program = one_sum(assembler, config)
+    program.instructions[1:] = program.instructions[:1] * 3
+    with pytest.raises(MachineError, match="the program has no END"):
+        run_one(program, code=1)
+
+
 def test_a_level_that_the_planes_cannot_hold_is_named(assembler):
     config = AcceleratorConfig(rows=1, columns=2, lanes=8, rescalers=2)
     with pytest.raises(MachineError, match="5 is not a level of dybit4: the output has 1 planes"):

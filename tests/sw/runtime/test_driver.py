@@ -134,6 +134,7 @@ def test_a_core_of_another_configuration_is_refused(tiny_program):
     [
         (Register.MAGIC, 0, f"there is no narrows core: MAGIC reads 0x00000000 instead of 0x{MAGIC:08x}"),
         (Register.VERSION, 2, "the core has version 2 of the contract, this is version 1: generate the core again"),
+        (Register.STATUS, 1, "the core is busy with a run that somebody else started: reset it"),
     ],
 )
 def test_something_else_than_a_core_is_refused(driver, transport, tiny_program, register, value, message):
