@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from narrows.hw.spec.certificate import final_sum_bounds, signed_bits
 from narrows.hw.spec.config import AcceleratorConfig
-from narrows.hw.spec.digits import NATIVE, format_planes, to_planes
-from narrows.hw.spec.formats import DyBit, Format, Int
+from narrows.hw.spec.digits import NATIVE, to_planes
+from narrows.hw.spec.formats import DyBit
 from narrows.hw.spec.isa import BLOCK, TAP, Mode, Opcode, decode_instruction, decode_param
 from narrows.hw.spec.words import unpack_codes
 from narrows.sim.golden import GoldenModel
 from narrows.sim.isa_transport import IsaTransport
 from narrows.sw.program import Program
-from narrows.sw.quantised import InputSpec, MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
+from narrows.sw.quantised import MaxLayer, QuantisedGraph
 from narrows.sw.runtime.driver import Driver
 from narrows.sw.runtime.transport import run_sync
 from numpy.typing import NDArray
+from random_graphs import GraphBuilder, random_levels
 
 
 class LiteralMachine:
@@ -201,89 +200,6 @@ def _windows(levels, padding: int, kernel, geometry, size) -> NDArray[np.int64]:
         if 0 <= y < height and 0 <= x < width:
             result[:, oy, ox, ky, kx] = levels[:, y, x]
     return result
-
-
-@dataclass
-class GraphBuilder:
-    """Graphs with random weights, layer by layer."""
-
-    config: AcceleratorConfig
-    rng: np.random.Generator
-
-    def __post_init__(self) -> None:
-        self.tensors: dict[str, QuantisedTensor] = {}
-        self.layers: list[MacLayer | MaxLayer] = []
-
-    def tensor(self, shape, fmt: Format | None = None) -> str:
-        """A tensor of a random zero level; of a random format and clamp unless the format is given."""
-        given = fmt is not None
-        while fmt is None or (format_planes(fmt) > self.config.planes and self.tensors):
-            formats = (DyBit(4), Int(4), DyBit(2), Int(8), Int(4, False), DyBit(4, False), DyBit(8))
-            fmt = formats[self.rng.choice(7, p=[0.5, 0.2, 0.1, 0.1, 0.04, 0.04, 0.02])]
-        low, zero, high = np.sort(self.rng.choice(fmt.levels, 3, replace=False)).tolist()
-        if given or self.rng.random() < 0.6:
-            low, high = int(fmt.levels[0]), int(fmt.levels[-1])
-        name = f"t{len(self.tensors)}"
-        self.tensors[name] = QuantisedTensor(
-            name=name, shape=shape, format=fmt, scale=1.0, zero=zero, low=low, high=high
-        )
-        return name
-
-    def segment(
-        self, source: str, outputs: int | None, *, levels,
-        kernel=(1, 1), stride=(1, 1), pads=(0, 0, 0, 0), dilation=(1, 1),
-    ) -> Segment:
-        """A segment with weights drawn from ``levels``; depthwise if ``outputs`` is None."""
-        channels = self.tensors[source].shape[0]
-        shape = (channels, 1, *kernel) if outputs is None else (outputs, channels, *kernel)
-        return Segment(
-            source=source, weights=self.rng.choice(np.asarray(levels), shape).astype(np.int64),
-            depthwise=outputs is None, stride=stride, pads=pads, dilation=dilation,
-        )
-
-    def mac(self, segments, size, fmt: Format | None = None) -> str:
-        """A layer over segments, its rescaler set so that outputs use their range."""
-        outputs = segments[0].weights.shape[0]
-        low, high = final_sum_bounds((s.weights, self.tensors[s.source].span) for s in segments)
-        output = self.tensor((outputs, *size), fmt)
-        k = self.config.rescale_bits
-        span = self.tensors[output].high - self.tensors[output].low
-        reach = np.maximum(1, (high - low) * 2**k // (4 * max(1, span)))
-        shift = np.clip(np.log2(reach).astype(np.int64) + self.rng.integers(-1, 2, outputs), 0, self.config.shift_max)
-        bias = np.array([self.rng.integers(-(b // 4) - 1, b // 4 + 1) for b in np.maximum(-low, high)])
-        limit = (1 << self.config.bias_width - 1) - 1
-        self.layers.append(MacLayer(
-            name=f"l{len(self.layers)}", segments=tuple(segments), bias=np.clip(bias, -limit, limit),
-            multiplicand=self.rng.integers(2 ** (k - 1), 2**k, outputs), shift=shift,
-            cert_bits=signed_bits(low, high), output=output,
-        ))
-        return output
-
-    def max(self, source: str, size, **geometry) -> str:
-        """A max-pool."""
-        base = self.tensors[source]
-        name = f"t{len(self.tensors)}"
-        self.tensors[name] = QuantisedTensor(
-            name=name, shape=(base.shape[0], *size), format=base.format, scale=1.0, zero=base.zero,
-            low=base.low, high=base.high,
-        )
-        self.layers.append(MaxLayer(name=f"l{len(self.layers)}", source=source, output=name, **geometry))
-        return name
-
-    def graph(self, outputs) -> QuantisedGraph:
-        """The graph so far."""
-        first = next(iter(self.tensors.values()))
-        return QuantisedGraph(
-            name="random", tensors=dict(self.tensors), input=InputSpec(tensor=first.name, shape=first.shape),
-            layers=tuple(self.layers), outputs=tuple((name, self.tensors[name].shape) for name in outputs),
-        )
-
-
-def random_levels(graph: QuantisedGraph, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Random input levels within the input's span."""
-    tensor = graph.tensors[graph.input.tensor]
-    levels = tensor.format.levels
-    return rng.choice(levels[(levels >= tensor.span[0]) & (levels <= tensor.span[1])], tensor.shape)
 
 
 async def run_on_isa_model(program: Program, levels: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:

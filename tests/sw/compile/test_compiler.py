@@ -6,87 +6,13 @@ import dataclasses
 
 import numpy as np
 import pytest
-from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.formats import DyBit, Int
 from narrows.hw.spec.isa import BLOCK, COMPUTE, Mode
 from narrows.sw.compile import compile_graph
 from narrows.sw.errors import CapacityError, CertificateError
+from random_graphs import CONFIGS, NATIVE_LEVELS, SAME, random_chain
 
-_ROOMY = AcceleratorConfig(
-    acc_bits=32, rescale_bits=8, act_words=8192, weight_words=8192, blocks=512, taps=1024, param_words=512
-)
-CONFIGS = {
-    "square": dataclasses.replace(_ROOMY, rows=4, columns=4, lanes=4, rescalers=2),
-    "three rows": dataclasses.replace(_ROOMY, rows=3, columns=4, lanes=8, rescalers=4),
-    "more columns": dataclasses.replace(_ROOMY, rows=2, columns=8, lanes=4, rescalers=2),
-    "more lanes": dataclasses.replace(_ROOMY, rows=5, columns=2, lanes=16, rescalers=2),
-    "odd columns": dataclasses.replace(_ROOMY, rows=4, columns=6, lanes=4, rescalers=2, planes=5),
-    "single": dataclasses.replace(_ROOMY, rows=1, columns=1, lanes=2, rescalers=1),
-}
 SQUARE = CONFIGS["square"]
-SAME = {"kernel": (3, 3), "pads": (1, 1, 1, 1)}
-NATIVE_LEVELS = tuple(DyBit(4).levels.tolist())
-
-
-def size_out(size, *, kernel, stride, pads, dilation):
-    """Output lines and pixels of a window."""
-    return tuple(
-        (size[axis] + pads[axis] + pads[axis + 2] - dilation[axis] * (kernel[axis] - 1) - 1) // stride[axis] + 1
-        for axis in range(2)
-    )
-
-
-def random_geometry(rng, size):
-    """A window that fits a tensor."""
-    while True:
-        kernel = tuple(int(v) for v in rng.integers(1, 4, 2))
-        geometry = {
-            "kernel": kernel, "stride": tuple(int(v) for v in rng.choice([1, 1, 2, 3], 2)),
-            "pads": tuple(int(v) for v in rng.integers(0, 1 + np.array([*kernel, *kernel]) // 2)),
-            "dilation": tuple(int(v) for v in rng.choice([1, 1, 1, 2], 2)),
-        }
-        if min(size_out(size, **geometry)) >= 1:
-            return geometry
-
-
-def random_levels_of_weights(rng):
-    """Levels to draw weights from: native codes, integers of several digits, digits that are mostly zero."""
-    choices = (NATIVE_LEVELS, DyBit(2).levels, Int(4).levels, [-100, 0, 77], [-64, 0, 8, 64], [1])
-    return choices[rng.choice(6, p=[0.4, 0.1, 0.2, 0.1, 0.1, 0.1])]
-
-
-def random_layer(build, source):
-    """One more layer of a random kind on a tensor, or two that a residual or a branch joins."""
-    rng = build.rng
-    channels, *size = build.tensors[source].shape
-    geometry = random_geometry(rng, size)
-    out = size_out(size, **geometry)
-    outputs, levels = int(rng.integers(1, 14)), random_levels_of_weights(rng)
-    match rng.choice(["dense", "depthwise", "max", "residual", "branch"]):
-        case "max":
-            geometry["dilation"] = (1, 1)
-            sides = zip(geometry["pads"], geometry["kernel"] * 2, strict=True)
-            geometry["pads"] = tuple(min(pad, kernel - 1) for pad, kernel in sides)
-            return build.max(source, size_out(size, **geometry), **geometry)
-        case "depthwise":
-            return build.mac([build.segment(source, None, **geometry, levels=levels)], out)
-        case "residual":
-            inner = build.mac([build.segment(source, outputs, **SAME, levels=levels)], size)
-            last = build.segment(inner, channels, **SAME, levels=random_levels_of_weights(rng))
-            return build.mac([last, build.segment(source, None, levels=[3, 24, 64])], size)
-        case "branch" if size_out(size, **geometry | {"kernel": (1, 1), "pads": (0, 0, 0, 0)}) == out:
-            inner = build.mac([build.segment(source, outputs, **geometry, levels=levels)], out)
-            branch = build.segment(source, outputs, stride=geometry["stride"], levels=levels)
-            return build.mac([build.segment(inner, outputs, levels=levels), branch], out)
-    return build.mac([build.segment(source, outputs, **geometry, levels=levels)], out)
-
-
-def random_chain(build, layers):
-    """A graph of random layers, one after the other."""
-    source = build.tensor((int(build.rng.integers(1, 8)), *(int(v) for v in build.rng.integers(1, 9, 2))))
-    for _ in range(layers):
-        source = random_layer(build, source)
-    return build.graph([source])
 
 
 def fields_of(program, index):

@@ -1,0 +1,78 @@
+"""check_programs: many programs on one simulated core, each compared with golden model and ISA model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from narrows.hw.spec.config import AcceleratorConfig
+from narrows.hw.verilog import to_verilog
+from narrows.sim.cosim.job import Job, Progress
+from narrows.sim.cosim.session import simulate
+from narrows.sim.golden import GoldenModel
+from narrows.sim.isa_transport import IsaTransport
+from narrows.sw.program import Program
+from narrows.sw.runtime import Transport
+from narrows.sw.runtime.samples import run_samples
+from numpy.typing import NDArray
+
+__all__ = ["check_programs", "compare_all"]
+
+_COUNTERS = ("cycles", "busy", "stall_drain", "stall_walk")
+
+
+def check_programs(
+    config: AcceleratorConfig, programs: Sequence[tuple[Program, NDArray[np.int64]]], *,
+    verilog: str | None = None, simulator: str = "verilator", progress: Progress | None = None,
+) -> list[dict[str, Any]]:
+    """Run programs, each with its samples (N, C, H, W), on one simulated core.
+
+    Returns
+    -------
+    list of dict
+        For each program ``differences`` (texts; empty when golden model, ISA model and core agree in every tensor,
+        checksum and counter), and the counters of its samples.
+    """
+
+    def save(folder: Path) -> None:
+        for number, (program, _) in enumerate(programs):
+            program.save(folder / f"{number}.nrw")
+
+    arrays = {f"{number}": levels for number, (_, levels) in enumerate(programs)}
+    result = simulate(verilog or to_verilog(config), f"{__name__}:compare_all", arrays=arrays,
+                      values={"count": len(programs)}, files=save, simulator=simulator, progress=progress)
+    return result.values["programs"]
+
+
+async def compare_all(transport: Transport, job: Job, progress: Progress) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The job inside the simulator."""
+    reports = []
+    count = job.values["count"]
+    for number in range(count):
+        program = Program.load(job.folder / f"{number}.nrw")
+        reports.append(await _compare(transport, program, job.arrays[f"{number}"]))
+        progress(number + 1, count)
+    return {}, {"programs": reports}
+
+
+async def _compare(transport: Transport, program: Program, levels: NDArray[np.int64]) -> dict[str, Any]:
+    core = await run_samples(transport, program, levels, dump_layers=len(levels))
+    model = await run_samples(IsaTransport(program.config), program, levels)
+    golden = GoldenModel(program.graph, program.config).run(levels)
+    differences = []
+    for kind, tensors in (("", core.dumps), (" as output", core.outputs), (" on the ISA model", model.outputs)):
+        for name, tensor in tensors.items():
+            wrong = np.argwhere(tensor != golden[name])
+            if len(wrong):
+                where = tuple(wrong[0].tolist())
+                differences.append(f"tensor {name}{kind}: {len(wrong)} levels differ, the first at {where}: "
+                                   f"{tensor[where]} instead of {golden[name][where]}")
+    if not np.array_equal(core.checksums, model.checksums):
+        differences.append(f"checksums {core.checksums.tolist()}, the ISA model has {model.checksums.tolist()}")
+    for name in _COUNTERS:
+        if not np.array_equal(getattr(core, name), getattr(model, name)):
+            differences.append(f"{name} {getattr(core, name).tolist()}, "
+                               f"the cycle model has {getattr(model, name).tolist()}")
+    return {"differences": differences} | {name: getattr(core, name).tolist() for name in _COUNTERS}

@@ -1,0 +1,173 @@
+"""Random graphs, and shapes of cores to run them on: what compiler, models and simulated cores are checked with."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+from narrows.hw.spec.certificate import final_sum_bounds, signed_bits
+from narrows.hw.spec.config import AcceleratorConfig
+from narrows.hw.spec.digits import format_planes
+from narrows.hw.spec.formats import DyBit, Format, Int
+from narrows.sw.quantised import InputSpec, MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
+from numpy.typing import NDArray
+
+__all__ = ["CONFIGS", "NATIVE_LEVELS", "SAME", "GraphBuilder", "random_chain", "random_levels", "size_out"]
+
+_ROOMY = AcceleratorConfig(
+    acc_bits=32, rescale_bits=8, act_words=8192, weight_words=8192, blocks=512, taps=1024, param_words=512
+)
+CONFIGS = {
+    "square": dataclasses.replace(_ROOMY, rows=4, columns=4, lanes=4, rescalers=2),
+    "three rows": dataclasses.replace(_ROOMY, rows=3, columns=4, lanes=8, rescalers=4),
+    "more columns": dataclasses.replace(_ROOMY, rows=2, columns=8, lanes=4, rescalers=2),
+    "more lanes": dataclasses.replace(_ROOMY, rows=5, columns=2, lanes=16, rescalers=2),
+    "odd columns": dataclasses.replace(_ROOMY, rows=4, columns=6, lanes=4, rescalers=2, planes=5),
+    "single": dataclasses.replace(_ROOMY, rows=1, columns=1, lanes=2, rescalers=1),
+}
+SAME = {"kernel": (3, 3), "pads": (1, 1, 1, 1)}
+NATIVE_LEVELS = tuple(DyBit(4).levels.tolist())
+
+@dataclass
+class GraphBuilder:
+    """Graphs with random weights, layer by layer."""
+
+    config: AcceleratorConfig
+    rng: np.random.Generator
+
+    def __post_init__(self) -> None:
+        self.tensors: dict[str, QuantisedTensor] = {}
+        self.layers: list[MacLayer | MaxLayer] = []
+
+    def tensor(self, shape, fmt: Format | None = None) -> str:
+        """A tensor of a random zero level; of a random format and clamp unless the format is given."""
+        given = fmt is not None
+        while fmt is None or (format_planes(fmt) > self.config.planes and self.tensors):
+            formats = (DyBit(4), Int(4), DyBit(2), Int(8), Int(4, False), DyBit(4, False), DyBit(8))
+            fmt = formats[self.rng.choice(7, p=[0.5, 0.2, 0.1, 0.1, 0.04, 0.04, 0.02])]
+        low, zero, high = np.sort(self.rng.choice(fmt.levels, 3, replace=False)).tolist()
+        if given or self.rng.random() < 0.6:
+            low, high = int(fmt.levels[0]), int(fmt.levels[-1])
+        name = f"t{len(self.tensors)}"
+        self.tensors[name] = QuantisedTensor(
+            name=name, shape=shape, format=fmt, scale=1.0, zero=zero, low=low, high=high
+        )
+        return name
+
+    def segment(
+        self, source: str, outputs: int | None, *, levels,
+        kernel=(1, 1), stride=(1, 1), pads=(0, 0, 0, 0), dilation=(1, 1),
+    ) -> Segment:
+        """A segment with weights drawn from ``levels``; depthwise if ``outputs`` is None."""
+        channels = self.tensors[source].shape[0]
+        shape = (channels, 1, *kernel) if outputs is None else (outputs, channels, *kernel)
+        return Segment(
+            source=source, weights=self.rng.choice(np.asarray(levels), shape).astype(np.int64),
+            depthwise=outputs is None, stride=stride, pads=pads, dilation=dilation,
+        )
+
+    def mac(self, segments, size, fmt: Format | None = None) -> str:
+        """A layer over segments, its rescaler set so that outputs use their range."""
+        outputs = segments[0].weights.shape[0]
+        low, high = final_sum_bounds((s.weights, self.tensors[s.source].span) for s in segments)
+        output = self.tensor((outputs, *size), fmt)
+        k = self.config.rescale_bits
+        span = self.tensors[output].high - self.tensors[output].low
+        reach = np.maximum(1, (high - low) * 2**k // (4 * max(1, span)))
+        shift = np.clip(np.log2(reach).astype(np.int64) + self.rng.integers(-1, 2, outputs), 0, self.config.shift_max)
+        bias = np.array([self.rng.integers(-(b // 4) - 1, b // 4 + 1) for b in np.maximum(-low, high)])
+        limit = (1 << self.config.bias_width - 1) - 1
+        self.layers.append(MacLayer(
+            name=f"l{len(self.layers)}", segments=tuple(segments), bias=np.clip(bias, -limit, limit),
+            multiplicand=self.rng.integers(2 ** (k - 1), 2**k, outputs), shift=shift,
+            cert_bits=signed_bits(low, high), output=output,
+        ))
+        return output
+
+    def max(self, source: str, size, **geometry) -> str:
+        """A max-pool."""
+        base = self.tensors[source]
+        name = f"t{len(self.tensors)}"
+        self.tensors[name] = QuantisedTensor(
+            name=name, shape=(base.shape[0], *size), format=base.format, scale=1.0, zero=base.zero,
+            low=base.low, high=base.high,
+        )
+        self.layers.append(MaxLayer(name=f"l{len(self.layers)}", source=source, output=name, **geometry))
+        return name
+
+    def graph(self, outputs) -> QuantisedGraph:
+        """The graph so far."""
+        first = next(iter(self.tensors.values()))
+        return QuantisedGraph(
+            name="random", tensors=dict(self.tensors), input=InputSpec(tensor=first.name, shape=first.shape),
+            layers=tuple(self.layers), outputs=tuple((name, self.tensors[name].shape) for name in outputs),
+        )
+
+
+def random_levels(graph: QuantisedGraph, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Random input levels within the input's span."""
+    tensor = graph.tensors[graph.input.tensor]
+    levels = tensor.format.levels
+    return rng.choice(levels[(levels >= tensor.span[0]) & (levels <= tensor.span[1])], tensor.shape)
+
+
+def size_out(size, *, kernel, stride, pads, dilation):
+    """Output lines and pixels of a window."""
+    return tuple(
+        (size[axis] + pads[axis] + pads[axis + 2] - dilation[axis] * (kernel[axis] - 1) - 1) // stride[axis] + 1
+        for axis in range(2)
+    )
+
+
+def random_geometry(rng, size):
+    """A window that fits a tensor."""
+    while True:
+        kernel = tuple(int(v) for v in rng.integers(1, 4, 2))
+        geometry = {
+            "kernel": kernel, "stride": tuple(int(v) for v in rng.choice([1, 1, 2, 3], 2)),
+            "pads": tuple(int(v) for v in rng.integers(0, 1 + np.array([*kernel, *kernel]) // 2)),
+            "dilation": tuple(int(v) for v in rng.choice([1, 1, 1, 2], 2)),
+        }
+        if min(size_out(size, **geometry)) >= 1:
+            return geometry
+
+
+def random_levels_of_weights(rng):
+    """Levels to draw weights from: native codes, integers of several digits, digits that are mostly zero."""
+    choices = (NATIVE_LEVELS, DyBit(2).levels, Int(4).levels, [-100, 0, 77], [-64, 0, 8, 64], [1])
+    return choices[rng.choice(6, p=[0.4, 0.1, 0.2, 0.1, 0.1, 0.1])]
+
+
+def random_layer(build, source):
+    """One more layer of a random kind on a tensor, or two that a residual or a branch joins."""
+    rng = build.rng
+    channels, *size = build.tensors[source].shape
+    geometry = random_geometry(rng, size)
+    out = size_out(size, **geometry)
+    outputs, levels = int(rng.integers(1, 14)), random_levels_of_weights(rng)
+    match rng.choice(["dense", "depthwise", "max", "residual", "branch"]):
+        case "max":
+            geometry["dilation"] = (1, 1)
+            sides = zip(geometry["pads"], geometry["kernel"] * 2, strict=True)
+            geometry["pads"] = tuple(min(pad, kernel - 1) for pad, kernel in sides)
+            return build.max(source, size_out(size, **geometry), **geometry)
+        case "depthwise":
+            return build.mac([build.segment(source, None, **geometry, levels=levels)], out)
+        case "residual":
+            inner = build.mac([build.segment(source, outputs, **SAME, levels=levels)], size)
+            last = build.segment(inner, channels, **SAME, levels=random_levels_of_weights(rng))
+            return build.mac([last, build.segment(source, None, levels=[3, 24, 64])], size)
+        case "branch" if size_out(size, **geometry | {"kernel": (1, 1), "pads": (0, 0, 0, 0)}) == out:
+            inner = build.mac([build.segment(source, outputs, **geometry, levels=levels)], out)
+            branch = build.segment(source, outputs, stride=geometry["stride"], levels=levels)
+            return build.mac([build.segment(inner, outputs, levels=levels), branch], out)
+    return build.mac([build.segment(source, outputs, **geometry, levels=levels)], out)
+
+
+def random_chain(build, layers):
+    """A graph of random layers, one after the other."""
+    source = build.tensor((int(build.rng.integers(1, 8)), *(int(v) for v in build.rng.integers(1, 9, 2))))
+    for _ in range(layers):
+        source = random_layer(build, source)
+    return build.graph([source])
