@@ -1,0 +1,69 @@
+"""The `narrows` program: its commands, and what becomes of their errors."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import typer
+from typer.exceptions import TyperException
+
+from ...hw.spec.config import ConfigError
+from ...hw.spec.isa import IsaError
+from ..errors import NarrowsError
+from . import demo, hardware, models, verify
+
+__all__ = ["app", "main", "run"]
+
+app = typer.Typer(name="narrows", no_args_is_help=True, add_completion=False, rich_markup_mode="markdown", help="""
+Narrow neural-network accelerators for small FPGAs: a float ONNX model becomes a program of 4-bit codes and the Verilog of
+the core that runs it; every engine (integer model, instruction-set model, simulated Verilog) gives the same bits.
+
+**Start here:** `narrows demo` does it all on a built-in model.
+
+**With a model of your own:**
+
+    narrows compile model.onnx --calib calib.npz --preset medium -o model.nrw
+    narrows run model.nrw --input test.npz --engine rtl
+    narrows verify model.nrw --input test.npz --limit 10
+    narrows verilog --program model.nrw -o core.v
+    narrows synth --program model.nrw --target ecp5
+
+Sample files are numpy archives with samples `x` of shape (N, ...), as the model takes them, and perhaps labels `y` of
+shape (N,).
+""")
+app.command("demo")(demo.demo)
+app.command("compile")(models.compile_model)
+app.command("run")(models.run_model)
+app.command("verify")(verify.verify)
+app.command("verilog")(hardware.verilog)
+app.command("synth")(hardware.synth)
+app.command("disasm")(models.disasm)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command line and return its exit status: 0 done, 1 a verification that failed, 2 an error of the user's.
+
+    An error of the user's is one line on standard error.
+    """
+    try:
+        status = app(list(arguments), standalone_mode=False)
+    except TyperException as error:
+        return _complain(error.format_message() if hasattr(error, "format_message") else str(error))
+    except (NarrowsError, ConfigError, IsaError) as error:
+        return _complain(str(error))
+    except OSError as error:
+        return _complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    except (KeyboardInterrupt, typer.Abort):
+        return _complain("interrupted", status=130)
+    return status if isinstance(status, int) else 0
+
+
+def main() -> None:
+    """Entry point of the `narrows` script."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def _complain(message: str, status: int = 2) -> int:
+    print("narrows: error:", " ".join(message.split()), file=sys.stderr)  # noqa: T201
+    return status

@@ -1,0 +1,88 @@
+"""Commands on the hardware: verilog, synth."""
+
+from __future__ import annotations
+
+import enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ...hw.spec.config import AcceleratorConfig
+from ..synthesis import SynthesisReport
+from .options import ConfigFile, JsonFile, Preset, chosen_config
+from .output import progress_bar, report_done, show_table, writable_folder, write_json, write_text
+
+__all__ = ["Target", "show_resources", "synth", "verilog"]
+
+OfProgram = Annotated[Path | None, typer.Option("--program", metavar="M.nrw", help="The configuration that a program needs.")]
+
+
+class Target(enum.StrEnum):
+    """FPGA families."""
+
+    ECP5 = "ecp5"
+    ICE40 = "ice40"
+    XILINX = "xilinx"
+
+
+def verilog(
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="TOP.v", help="Where the Verilog goes.")],
+    preset: Preset = None,
+    config: ConfigFile = None,
+    program: OfProgram = None,
+    json: JsonFile = None,
+) -> None:
+    """Write the core of a configuration as Verilog: module `narrows_core`, one clock, an AXI4-Lite port, an interrupt.
+
+    **Examples**
+
+        narrows verilog --preset medium -o core.v
+
+        narrows verilog --program model.nrw -o core.v
+    """
+    from ...hw.verilog import to_verilog
+
+    writable_folder(output)
+    machine = chosen_config(preset, config, program)
+    write_text(output, to_verilog(machine))
+    report_done(f"{output}: {_described(machine)}")
+    write_json(json, {"verilog": str(output), "config": machine.to_dict(), "macs": machine.macs})
+
+
+def synth(
+    target: Annotated[Target, typer.Option("--target", help="FPGA family.")],
+    preset: Preset = None,
+    config: ConfigFile = None,
+    program: OfProgram = None,
+    json: JsonFile = None,
+) -> None:
+    """Synthesise the core of a configuration with Yosys and count its resources, module by module.
+
+    The first run takes a minute longer: Yosys is compiled for this machine once.
+
+    **Example**
+
+        narrows synth --preset medium --target ecp5
+    """
+    from ...hw.verilog import to_verilog
+    from ..synthesis import synthesise
+
+    machine = chosen_config(preset, config, program)
+    with progress_bar(f"synthesising for {target}"):
+        report = synthesise(to_verilog(machine), target)
+    show_resources(report, _described(machine))
+    write_json(json, {"config": machine.to_dict(), "macs": machine.macs, **report.to_dict()})
+
+
+def show_resources(report: SynthesisReport, title: str) -> None:
+    """Table of a synthesis report."""
+    rows = [*report.modules.items(), ("total", report.total)]
+    show_table(f"{title}, {report.target}", ("module", report.lut_name, "carry", f"{report.lut_name} with carry", "FF", "BRAM", "DSP", "LUT RAM"),
+               [(name or "(between modules)", *(f"{value:,}" for value in (
+                   used.lut, used.carry, used.lut_total, used.ff, used.bram, used.dsp, used.lutram))) for name, used in rows])
+
+
+def _described(machine: AcceleratorConfig) -> str:
+    return (f"{machine.rows} x {machine.columns} x {machine.lanes} = {machine.macs} multiply-accumulates, "
+            f"{machine.acc_bits}-bit accumulators, {machine.rescale_bits}-bit rescalers")

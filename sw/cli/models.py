@@ -1,0 +1,145 @@
+"""Commands on models: compile, run, disasm."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .options import (
+    Calibration, ConfigFile, Engine, EngineOption, InputFile, JsonFile, Limit, Preset, ProgramFile, Simulator, SimulatorOption,
+    chosen_config, load_samples,
+)
+from .output import progress_bar, report_done, show_table, writable_folder, write_arrays, write_json, write_text
+
+__all__ = ["compile_model", "disasm", "run_model"]
+
+
+def compile_model(
+    model: Annotated[Path, typer.Argument(metavar="MODEL.onnx", help="Float ONNX model.")],
+    calib: Calibration,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="M.nrw", help="Where the program goes.")],
+    preset: Preset = None,
+    config: ConfigFile = None,
+    weights: Annotated[str, typer.Option(metavar="FORMAT", help="Of weights: dybit2 to dybit8, int2 to int8.")] = "dybit4",
+    acts: Annotated[str, typer.Option(metavar="FORMAT", help="Of tensors between layers: as above, or udybit4, uint4, ...")] = "dybit4",
+    acc_bits: Annotated[int | None, typer.Option(metavar="P", help="Accumulator width instead of the configuration's.")] = None,
+    rescale_bits: Annotated[int | None, typer.Option(metavar="K", help="Multiplicand width instead of the configuration's.")] = None,
+    json: JsonFile = None,
+) -> None:
+    """Quantise a float ONNX model and compile it to a program for one configuration of the core.
+
+    Every layer's sums are certified to fit the accumulator, for every input; a model whose sums do not fit is refused.
+
+    **Examples**
+
+        narrows compile model.onnx --calib calib.npz -o model.nrw
+
+        narrows compile model.onnx --calib calib.npz --preset small --acc-bits 14 --weights int4 -o model.nrw
+    """
+    from ..compile import compile_graph
+    from ..frontend import load_model
+    from ..quantize import QuantSettings, quantise
+
+    writable_folder(output)
+    machine = chosen_config(preset, config, acc_bits=acc_bits, rescale_bits=rescale_bits)
+    settings = QuantSettings(weights=weights, acts=acts)
+    samples, _ = load_samples(calib)
+    with progress_bar("quantising") as progress:
+        graph = quantise(load_model(model), samples, settings, machine, lambda _name, done, total: progress(done, total))
+    program = compile_graph(graph, machine)
+    program.save(output)
+    summary = _summary(program)
+    show_table(f"{output}: {graph.name}", ("", "used", "available"),
+               [(name, values["used"], values["available"]) for name, values in summary["memories"].items()])
+    report_done(f"accumulator: {summary['cert_bits']} of {machine.acc_bits} bits certified; rescaler: {machine.rescale_bits} bits")
+    write_json(json, {"program": str(output), "config": machine.to_dict(), "weights": weights, "acts": acts, **summary})
+
+
+def run_model(
+    program: ProgramFile,
+    samples: InputFile,
+    engine: EngineOption = Engine.ISA,
+    simulator: SimulatorOption = Simulator.VERILATOR,
+    limit: Limit = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="Y.npz", help="Write each output, by its name.")] = None,
+    json: JsonFile = None,
+) -> None:
+    """Run a program on samples; prints cycles, and with labels the accuracy.
+
+    **Examples**
+
+        narrows run model.nrw --input test.npz --engine golden
+
+        narrows run model.nrw --input test.npz --engine rtl --limit 20 -o scores.npz
+    """
+    from ..program import Program
+    from ..runtime import prepare_input, restore_output
+    from .engines import accuracy, run_engine
+
+    if output is not None:
+        writable_folder(output)
+    compiled = Program.load(program)
+    x, y = load_samples(samples, limit)
+    levels = prepare_input(compiled.graph, x)
+    with progress_bar(f"running ({engine})") as progress:
+        result = run_engine(engine, compiled, levels, progress=progress, simulator=simulator)
+    outputs = {name: restore_output(compiled.graph, name, tensor) for name, tensor in result.outputs.items()}
+    if output is not None:
+        write_arrays(output, outputs)
+    report: dict[str, Any] = {"engine": engine.value, "samples": len(levels)}
+    if y is not None:
+        report["accuracy"] = accuracy(next(iter(outputs.values())), y)
+    if len(result.cycles):
+        report["cycles_per_sample"] = float(result.cycles.mean())
+    if result.wall_seconds:
+        report["sim_cycles_per_second"] = result.sim_cycles / result.wall_seconds
+    show_table(f"{program} on {samples}", ("", engine.value), [(name.replace("_", " "), _shown(value))
+                                                              for name, value in report.items() if name != "engine"])
+    write_json(json, report)
+
+
+def disasm(
+    program: ProgramFile,
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Instead of standard output.")] = None,
+    json: JsonFile = None,
+) -> None:
+    """Show a program: memory use, tensors, and every instruction with its blocks and taps.
+
+    **Example**
+
+        narrows disasm model.nrw
+    """
+    from ..compile.disasm import disassemble
+    from ..program import Program
+
+    compiled = Program.load(program)
+    text = disassemble(compiled)
+    if output is None:
+        typer.echo(text, nl=False)
+    else:
+        write_text(output, text)
+    write_json(json, {"program": str(program), "listing": text, **_summary(compiled)})
+
+
+def _summary(program: Any) -> dict[str, Any]:
+    from ..quantised import MacLayer
+
+    machine = program.config
+    words = max(layout.base + layout.size for layout in program.layouts.values())
+    rows = {
+        "instructions": (len(program.instructions), machine.instructions), "blocks": (len(program.blocks), machine.blocks),
+        "taps": (len(program.taps), machine.taps), "parameter words": (len(program.params), machine.param_words),
+        "weight words": (len(program.weights), machine.weight_words), "activation words": (words, machine.act_words),
+    }
+    layers = [layer for layer in program.graph.layers if isinstance(layer, MacLayer)]
+    return {
+        "layers": [layer.name for layer in program.graph.layers],
+        "cert_bits": max((layer.cert_bits for layer in layers), default=0),
+        "memories": {name: {"used": used, "available": available} for name, (used, available) in rows.items()},
+    }
+
+
+def _shown(value: Any) -> str:
+    return f"{value:,.4g}" if isinstance(value, float) and value < 10 else f"{value:,.0f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,94 @@
+"""What commands show and leave behind: tables, progress bars, files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+__all__ = ["progress_bar", "report_done", "show_table", "write_arrays", "write_json", "write_text", "writable_folder"]
+
+_ERRORS = Console(stderr=True)
+_RESULTS = Console(soft_wrap=False)
+
+
+@contextlib.contextmanager
+def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on standard error, if that is a terminal; call what it gives with (steps done, steps in all)."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=_ERRORS, transient=True, disable=not _ERRORS.is_terminal) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def show_table(title: str, header: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
+    """A table on standard output; the first column is left-aligned, the others are right-aligned."""
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for number, name in enumerate(header):
+        table.add_column(name, justify="left" if number == 0 else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*map(str, row))
+    _RESULTS.print(table)
+
+
+def report_done(message: str) -> None:
+    """A line on standard output."""
+    _RESULTS.print(message, highlight=False, markup=False, soft_wrap=True)
+
+
+def writable_folder(path: Path) -> None:
+    """Make sure before long work that a file can be written to ``path``'s folder; OSError if not."""
+    folder = path.parent
+    if not folder.is_dir():
+        raise FileNotFoundError(2, "there is no such folder to write to", str(folder))
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(13, "this folder cannot be written to", str(folder))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    _write(path, text.encode())
+
+
+def write_json(path: Path | None, content: Mapping[str, Any]) -> None:
+    """Write a JSON file whole or not at all; None: do nothing."""
+    if path is not None:
+        _write(path, (json.dumps(content, indent=2, default=_plain) + "\n").encode())
+
+
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write a numpy archive whole or not at all."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **dict(arrays))
+    _write(path, buffer.getvalue())
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else str(value)
+
+
+def _write(path: Path, data: bytes) -> None:
+    writable_folder(path)
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        scratch = Path(file.name)
+        file.write(data)
+    try:
+        # The temporary file is private to its owner; a result is as public as any new file.
+        umask = os.umask(0)
+        os.umask(umask)
+        scratch.chmod(0o666 & ~umask)
+        scratch.replace(path)
+    except BaseException:
+        scratch.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,55 @@
+"""The command verify: do all engines agree to the bit?"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from .options import Engine, InputFile, JsonFile, Limit, ProgramFile, Simulator, SimulatorOption, load_samples
+from .output import progress_bar, report_done, show_table, write_json
+
+__all__ = ["verify"]
+
+_SHOWN = 10
+
+
+def verify(
+    program: ProgramFile,
+    samples: InputFile,
+    limit: Limit = None,
+    engine: Annotated[list[Engine] | None, typer.Option(
+        "--engine", help="Only these engines (repeat the option); all of them without it.")] = None,
+    simulator: SimulatorOption = Simulator.VERILATOR,
+    json: JsonFile = None,
+) -> None:
+    """Compare the engines layer by layer, element by element; exit status 1 if anything differs.
+
+    The reference is the golden model, integer arithmetic on whole layers. The instruction-set model and the simulated Verilog
+    run the program; after each layer its tensor is read back from their memory and compared.
+
+    **Example**
+
+        narrows verify model.nrw --input test.npz --limit 10 --json verdict.json
+    """
+    from ..program import Program
+    from ..runtime import prepare_input
+    from .comparison import compare_engines
+
+    compiled = Program.load(program)
+    x, _ = load_samples(samples, limit)
+    levels = prepare_input(compiled.graph, x)
+    comparison = compare_engines(compiled, levels, engine or list(Engine), bar=progress_bar, simulator=simulator)
+    report = comparison.to_dict(compiled)
+    count = {name: sum(mismatch.engine == name for mismatch in comparison.mismatches) for name in report["engines"]}
+    show_table(f"{program}: {report['images']} samples, {len(report['layers'])} layers", ("engine", "tensors that differ", "cycles per sample"),
+               [(name, count[name] if name != Engine.GOLDEN else "reference", f"{run.cycles.mean():,.0f}" if len(run.cycles) else "")
+                for name, run in comparison.runs.items()])
+    for mismatch in comparison.mismatches[:_SHOWN]:
+        report_done(f"differs: {mismatch}")
+    if len(comparison.mismatches) > _SHOWN:
+        report_done(f"... and {len(comparison.mismatches) - _SHOWN} more")
+    write_json(json, report)
+    if comparison.mismatches:
+        raise typer.Exit(1)
+    report_done("all engines agree to the bit")
