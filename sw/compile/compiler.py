@@ -174,10 +174,10 @@ class _Assembler:
             **values, **walk_fields(walk), **output, "opcode": Opcode.COMPUTE, "mode": mode,
             "first_block": self._blocks.place(rows), "block_count": len(rows),
         })])
-        self._close(layer.name)
+        self._layers.append(layer.name)
+        self._mark(layer.name)
 
-    def _close(self, layer: str) -> None:
-        self._layers.append(layer)
+    def _mark(self, layer: str) -> None:
         for table in self._tables:
             table.mark(layer)
 
@@ -188,7 +188,8 @@ class _Assembler:
     def finish(self) -> Program:
         """The program, once everything fits."""
         self._instructions.append([as_fields({"opcode": Opcode.END})])
-        self._close("")
+        self._mark(self._layers[-1] if self._layers else "")
+        self._layers.append("")
         for table in self._tables:
             table.check(self._config)
         params = np.array(self._params.rows, dtype=np.uint32).reshape(-1, region_beats(self._config, Region.PARAMS))

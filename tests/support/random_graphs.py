@@ -13,7 +13,7 @@ from narrows.hw.spec.formats import DyBit, Format, Int
 from narrows.sw.quantised import InputSpec, MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
 from numpy.typing import NDArray
 
-__all__ = ["CONFIGS", "NATIVE_LEVELS", "SAME", "GraphBuilder", "random_chain", "random_levels", "size_out"]
+__all__ = ["CONFIGS", "NATIVE_LEVELS", "SAME", "GraphBuilder", "random_chain", "random_config", "random_levels", "size_out"]
 
 _ROOMY = AcceleratorConfig(
     acc_bits=32, rescale_bits=8, act_words=8192, weight_words=8192, blocks=512, taps=1024, param_words=512
@@ -28,6 +28,20 @@ CONFIGS = {
 }
 SAME = {"kernel": (3, 3), "pads": (1, 1, 1, 1)}
 NATIVE_LEVELS = tuple(DyBit(4).levels.tolist())
+
+
+def random_config(seed: int) -> AcceleratorConfig:
+    """A core of any small shape and any widths, with room for `random_chain`."""
+    rng = np.random.default_rng(seed)
+    rescalers = int(rng.choice([1, 2, 4, 8]))
+    return dataclasses.replace(
+        _ROOMY, rows=int(rng.integers(1, 7)), columns=rescalers * int(rng.integers(1, 4)),
+        lanes=max(2, rescalers << int(rng.integers(0, 3))), rescalers=rescalers,
+        acc_bits=int(rng.integers(18, 33)), bias_bits=int(rng.choice([0, 0, 16, 32])),
+        rescale_bits=int(rng.choice([2, 3, 4, 6, 8, 12, 16])), planes=int(rng.integers(1, 6)),
+        tree_stage=int(rng.integers(1, 7)),
+    )
+
 
 @dataclass
 class GraphBuilder:
@@ -106,10 +120,10 @@ class GraphBuilder:
 
 
 def random_levels(graph: QuantisedGraph, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Random input levels within the input's span."""
+    """Random input levels within the input's clamp."""
     tensor = graph.tensors[graph.input.tensor]
     levels = tensor.format.levels
-    return rng.choice(levels[(levels >= tensor.span[0]) & (levels <= tensor.span[1])], tensor.shape)
+    return rng.choice(levels[(levels >= tensor.low) & (levels <= tensor.high)], tensor.shape)
 
 
 def size_out(size, *, kernel, stride, pads, dilation):

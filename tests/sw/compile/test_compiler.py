@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.formats import DyBit, Int
 from narrows.hw.spec.isa import BLOCK, COMPUTE, Mode
 from narrows.sw.compile import compile_graph
@@ -199,7 +200,7 @@ def test_sums_wider_than_the_accumulator_are_refused(builder):
     ("weight_words", 16, r"the model needs 104 weight words, .* has 16 \(layer 'l0' .*\): raise weight_words to 104"),
     ("param_words", 4, r"the model needs 12 parameter words, .* has 4 \(layer 'l0' .*\): raise param_words to 12"),
     ("taps", 16, r"the model needs 34 taps, .* has 16 \(layer 'l1' .*\): raise taps to 34"),
-    ("instructions", 4, r"the model needs 5 instructions, .* has 4 \(layer '' .*\): raise instructions to 5"),
+    ("instructions", 4, r"the model needs 5 instructions, .* has 4 \(layer 'l3' .*\): raise instructions to 5"),
     ("planes", 1, r"the model needs 2 digit planes for int4, .* has 1 \(layer 'l1' .*\): raise planes to 2"),
 ])
 def test_what_does_not_fit_is_named(parameter, value, message, builder):
@@ -258,8 +259,43 @@ def test_arguments_of_the_wrong_kind_are_refused(builder):
 
 def test_memory_is_saved_where_the_fastest_layouts_do_not_fit(builder, check):
     build = builder(SQUARE, 21)
-    source = build.tensor((4, 31, 1), DyBit(4))
-    last = build.mac([build.segment(source, 4, stride=(2, 1), levels=NATIVE_LEVELS)], (16, 1), DyBit(4))
-    tight = dataclasses.replace(SQUARE, act_words=64)
-    program = compile_graph(build.graph([last]), tight)
-    check(program, 21)
+    source = build.tensor((4, 5, 9), DyBit(4))
+    last = build.mac([build.segment(source, 4, **SAME, stride=(2, 2), levels=NATIVE_LEVELS)], (3, 5), DyBit(4))
+    for config, phases in ((SQUARE, (2, 2)), (dataclasses.replace(SQUARE, act_words=64), (1, 1))):
+        program = compile_graph(build.graph([last]), config)
+        check(program, 21)
+        assert program.layouts[source].phases == phases
+
+
+def test_two_strided_sources_of_one_layer_are_phase_split_together(builder, check):
+    build = builder(SQUARE, 22)
+    source = build.tensor((4, 12, 12), DyBit(4))
+    one = build.mac([build.segment(source, 4, **SAME, levels=NATIVE_LEVELS)], (12, 12), DyBit(4))
+    other = build.mac([build.segment(source, 4, **SAME, levels=NATIVE_LEVELS)], (12, 12), DyBit(4))
+    segments = [build.segment(name, 4, **SAME, stride=(2, 2), levels=NATIVE_LEVELS) for name in (one, other)]
+    program = compile_graph(build.graph([build.mac(segments, (6, 6))]), SQUARE)
+    check(program, 22)
+    assert program.layouts[one].phases == program.layouts[other].phases == (2, 2)
+    assert fields_of(program, 2)["rows"] == 4
+
+
+def test_counts_beyond_their_field_are_refused(builder):
+    config = AcceleratorConfig(
+        rows=1, columns=1, lanes=2, rescalers=1, acc_bits=32, act_words=16384, weight_words=16384, param_words=8192
+    )
+    build = builder(config, 23)
+    last = build.mac([build.segment(build.tensor((1, 1, 1), DyBit(4)), 5000, levels=[1])], (1, 1))
+    with pytest.raises(CapacityError, match=r"layer 'l0' is too large .*column_groups must be 0 to 4095, not 5000"):
+        compile_graph(build.graph([last]), config)
+
+
+def test_addresses_beyond_a_signed_field_wrap_around(builder, check):
+    config = dataclasses.replace(SQUARE, act_words=65536)
+    build = builder(config, 24)
+    source = build.tensor((1, 200, 200), DyBit(4))
+    thin = build.mac([build.segment(source, 1, stride=(50, 50), levels=[1])], (4, 4), DyBit(4))
+    last = build.mac([build.segment(thin, 1, levels=[1])], (4, 4))
+    program = compile_graph(build.graph([last, thin]), config)
+    check(program, 24)
+    assert program.layouts[thin].base >= 1 << 15
+    assert blocks_of(program, 1)[0]["base"] < 0
