@@ -42,7 +42,7 @@ def read_model(path: Path) -> ModelProto:
         If a node is of an operator set other than ONNX's own.
     """
     model = _parse(path)
-    _check_finite(model)
+    _check_constants(model)
     _pin_batch(model)
     # The optimizer logs every initializer that old files also list as inputs; nothing a user could act on.
     previous, library = logging.getLogger("onnx_ir").level, logging.getLogger("onnx_ir")
@@ -96,11 +96,13 @@ def _constants(model: ModelProto) -> Iterator[tuple[str, TensorProto]]:
             yield from ((node.output[0], attribute.t) for attribute in node.attribute if attribute.name == "value")
 
 
-def _check_finite(model: ModelProto) -> None:
+def _check_constants(model: ModelProto) -> None:
     for name, tensor in _constants(model):
-        if tensor.data_type not in (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16):
-            continue
-        if not np.isfinite(onnx.numpy_helper.to_array(tensor)).all():
+        try:
+            values = onnx.numpy_helper.to_array(tensor)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelError(f"initializer {name!r} cannot be read ({_first_line(error)}): export it again") from error
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
             raise ModelError(f"initializer {name!r} holds NaN or infinity: train or export the model again")
 
 

@@ -94,7 +94,11 @@ class Importer:
             raise self.unsupported(node, REWRITES.get(node.op_type, ""))
         if node.op_type != "Dropout" and sum(map(bool, node.output)) > 1:
             raise self.unsupported(node, "only its first output can be used")
-        handler(self, node)
+        try:
+            handler(self, node)
+        except (IndexError, KeyError, TypeError, ValueError) as error:  # attributes or operands the checker let pass
+            raise ModelError(f"node {self.label(node)!r} makes no sense ({type(error).__name__}: {error}): "
+                             "export the model again") from error
 
     def _fold(self, node: NodeProto) -> None:
         """Evaluates a node of constants that the optimizer left alone (DequantizeLinear of weights, for one)."""

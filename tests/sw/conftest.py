@@ -17,7 +17,7 @@ ModelFactory = Callable[..., Path]
 
 @pytest.fixture
 def onnx_model(tmp_path: Path) -> ModelFactory:
-    """Writes a model of nodes over constants: ``onnx_model(nodes, shape, constants)``; the last node's output is its output."""
+    """A model of nodes over constants: ``onnx_model(nodes, shape, constants)``; the last node gives its output."""
 
     def make(
         nodes: list[onnx.NodeProto],
@@ -56,6 +56,8 @@ def run_onnx() -> Callable[[Path, NDArray], NDArray]:
         options.log_severity_level = 3
         session = onnxruntime.InferenceSession(str(path), options)
         name = session.get_inputs()[0].name
-        return np.concatenate([session.run(None, {name: sample[np.newaxis].astype(np.float32)})[0] for sample in x])
+        return np.concatenate(
+            [np.asarray(session.run(None, {name: sample[np.newaxis].astype(np.float32)})[0]) for sample in x]
+        )
 
     return run

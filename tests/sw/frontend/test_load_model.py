@@ -282,8 +282,8 @@ def test_two_outputs_keep_the_models_order(onnx_model):
 
 
 def test_batchnorm_and_activation_cost_no_layer(onnx_model):
-    graph = lower(load_model(onnx_model(*CASES["conv_batchnorm_relu"])))
-    assert [(type(layer), layer.low) for layer in graph.layers] == [(Mac, 0.0)]
+    (layer,) = lower(load_model(onnx_model(*CASES["conv_batchnorm_relu"]))).layers
+    assert isinstance(layer, Mac) and layer.low == 0.0
 
 
 @pytest.mark.parametrize(
@@ -291,6 +291,7 @@ def test_batchnorm_and_activation_cost_no_layer(onnx_model):
 )
 def test_residual_sum_is_one_layer_of_two_terms(case, constant, onnx_model):
     last = lower(load_model(onnx_model(*CASES[case]))).layers[-1]
+    assert isinstance(last, Mac)
     assert [term.constant for term in last.terms] == constant
     assert last.low == 0.0
 

@@ -36,6 +36,10 @@ def digits_graph():
         return load_model(path)
 
 
+def mac_layers(quantised):
+    return [layer for layer in quantised.layers if isinstance(layer, MacLayer)]
+
+
 def check_widths(graph, config):
     for layer in graph.layers:
         output = graph.tensors[layer.output]
@@ -81,12 +85,11 @@ def test_digits_in_four_bits_lose_less_than_half_a_point(digits_graph):
 def test_quantising_twice_gives_the_same(digits_graph):
     first, second = (quantise(digits_graph, DATA.calib_x[:64], QuantSettings(), AcceleratorConfig()) for _ in range(2))
     assert first.tensors == second.tensors
-    for one, other in zip(first.layers, second.layers, strict=True):
-        if isinstance(one, MacLayer):
-            for field in ("bias", "multiplicand", "shift"):
-                np.testing.assert_array_equal(getattr(one, field), getattr(other, field))
-            for a, b in zip(one.segments, other.segments, strict=True):
-                np.testing.assert_array_equal(a.weights, b.weights)
+    for one, other in zip(mac_layers(first), mac_layers(second), strict=True):
+        for field in ("bias", "multiplicand", "shift"):
+            np.testing.assert_array_equal(getattr(one, field), getattr(other, field))
+        for a, b in zip(one.segments, other.segments, strict=True):
+            np.testing.assert_array_equal(a.weights, b.weights)
 
 
 @pytest.mark.parametrize(
@@ -117,16 +120,14 @@ def test_formats_and_widths(weights, acts, config, least, digits_graph):
 
 def test_edge_weights_take_the_format_asked_for(digits_graph):
     quantised = quantise(digits_graph, DATA.calib_x, QuantSettings(edge_weights="int8"), AcceleratorConfig(acc_bits=20))
-    largest = {
-        layer.name: np.abs(layer.segments[0].weights).max() for layer in quantised.layers if isinstance(layer, MacLayer)
-    }
+    largest = {layer.name: np.abs(layer.segments[0].weights).max() for layer in mac_layers(quantised)}
     assert largest["stem.0"] > 16 and largest["classify"] > 16
     assert largest["first.0"] <= 16 and largest["second.0"] <= 16
 
 
 def test_averages_have_no_gain_error(digits_graph):
     quantised = quantise(digits_graph, DATA.calib_x, QuantSettings(), AcceleratorConfig())
-    layer = next(layer for layer in quantised.layers if layer.name.endswith("GlobalAveragePool"))
+    layer = next(layer for layer in mac_layers(quantised) if layer.name.endswith("GlobalAveragePool"))
     (segment,) = layer.segments
     source, output = quantised.tensors[segment.source], quantised.tensors[layer.output]
     gain = segment.weights[:, 0, 0, 0] * layer.multiplicand / 2.0**layer.shift * output.scale / source.scale
@@ -191,7 +192,7 @@ def test_grouped_weights_keep_their_zeros(onnx_model):
     nodes, shape, constants = GRAPHS["grouped"]
     graph = load_model(onnx_model(nodes, shape, constants))
     quantised = quantise(graph, normal(64, *shape[1:]), QuantSettings(), AcceleratorConfig())
-    weights = quantised.layers[0].segments[0].weights
+    weights = mac_layers(quantised)[0].segments[0].weights
     assert not weights[:3, 2:].any() and not weights[3:, :2].any()
 
 

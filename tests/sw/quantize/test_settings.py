@@ -6,7 +6,7 @@ from narrows.sw.quantize import QuantSettings
 
 
 def test_unknown_format():
-    with pytest.raises(InputError, match="^acts: unknown number format 'dybit9': use "):
+    with pytest.raises(InputError, match=r"^acts: unknown number format 'dybit9': use "):
         QuantSettings(acts="dybit9")
 
 
@@ -17,8 +17,8 @@ def test_unsigned_weights(field):
 
 
 def test_wrong_kind():
-    with pytest.raises(TypeError, match="^weights must be the name of a format, not 4$"):
-        QuantSettings(weights=4)
+    with pytest.raises(TypeError, match=r"^weights must be the name of a format, not 4$"):
+        QuantSettings(weights=4)  # pyright: ignore[reportArgumentType]
 
 
 def test_edge_layers_take_their_own_format_if_there_is_one():
