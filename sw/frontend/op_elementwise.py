@@ -13,7 +13,7 @@ from ..graph import Add, Affine, Clamp
 from .view import View
 
 if TYPE_CHECKING:
-    from .onnx_graph import Importer
+    from .importer import Importer
 
 __all__ = ["add", "batch_normalization", "clip", "divide", "multiply", "relu", "subtract"]
 

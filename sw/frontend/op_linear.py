@@ -12,7 +12,7 @@ from ..errors import ModelError
 from ..graph import Mac, Term, Window
 
 if TYPE_CHECKING:
-    from .onnx_graph import Importer
+    from .importer import Importer
 
 __all__ = ["conv", "gemm", "matmul", "window_of"]
 

@@ -10,7 +10,7 @@ from ..graph import AveragePool, MaxPool, Window
 from .op_linear import window_of
 
 if TYPE_CHECKING:
-    from .onnx_graph import Importer
+    from .importer import Importer
 
 __all__ = ["average_pool", "global_average_pool", "global_max_pool", "max_pool", "reduce_mean"]
 

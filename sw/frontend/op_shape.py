@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto
 
-from ..errors import ModelError
 from .view import View
 
 if TYPE_CHECKING:
-    from .onnx_graph import Importer
+    from .importer import Importer
 
 __all__ = ["REARRANGEMENTS", "rearrange", "softmax"]
 
@@ -81,11 +80,7 @@ def rearrange(importer: Importer, node: NodeProto) -> None:
     if node.op_type == "Dropout" and (training := importer.constant(node, 2)) is not None and training.any():
         raise importer.unsupported(node, "export the model in evaluation mode")
     view = importer.view(node)
-    try:
-        index = REARRANGEMENTS[node.op_type](importer, node, view.index)
-    except ValueError as error:
-        raise ModelError(f"node {importer.label(node)!r} does not fit its input of shape {view.shape}: "
-                         f"{error}; export the model again") from error
+    index = REARRANGEMENTS[node.op_type](importer, node, view.index)
     importer.views[node.output[0]] = View(view.tensor, index)
 
 

@@ -13,7 +13,7 @@ from .op_pool import average_pool, global_average_pool, global_max_pool, max_poo
 from .op_shape import REARRANGEMENTS, rearrange, softmax
 
 if TYPE_CHECKING:
-    from .onnx_graph import Importer
+    from .importer import Importer
 
 __all__ = ["ELEMENTWISE", "HANDLERS", "REARRANGEMENTS", "REWRITES"]
 

@@ -1,0 +1,115 @@
+"""Importer: the state of one import from ONNX, and what handlers of operators do with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx.numpy_helper
+from numpy.typing import NDArray
+from onnx import NodeProto
+
+from ..errors import UnsupportedOperator
+from ..graph import Layer
+from ..quantised import InputSpec
+from .view import View, input_permutation
+
+__all__ = ["Importer"]
+
+
+class Importer:
+    """Constants, views of tensors and layers so far.
+
+    ``input_order`` holds positions in the model's input as its first reader sees them; until it is set, that is the
+    model's own order.
+    """
+
+    def __init__(self, model: onnx.ModelProto) -> None:
+        self.model = model
+        self.constants: dict[str, NDArray[Any]] = {
+            tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+        self.tensors: dict[str, tuple[int, int, int]] = {}
+        self.layers: list[Layer] = []
+        self.notes: list[str] = []
+        self.input_spec: InputSpec | None = None
+        self.outputs = frozenset(value.name for value in model.graph.output)
+        self._names: set[str] = set()
+        value = model.graph.input[0]
+        self.input = value.name
+        self.input_shape = tuple(dim.dim_value for dim in value.type.tensor_type.shape.dim)
+        self.input_order = np.arange(int(np.prod(self.input_shape))).reshape(self.input_shape)
+        self.views: dict[str, View] = {self.input: View(self.input, self.input_order)}
+
+    def label(self, node: NodeProto) -> str:
+        """Short name of a node: converters join whole chains of names by semicolons."""
+        return (node.name or next(filter(None, node.output))).split(";")[0]
+
+    def unsupported(self, node: NodeProto, hint: str = "") -> UnsupportedOperator:
+        """Error that names operator, node and the nearest rewrite."""
+        text = f"operator {node.op_type} (node {self.label(node)!r}) is not supported"
+        return UnsupportedOperator(f"{text}: {hint}" if hint else text)
+
+    def constant(self, node: NodeProto, position: int) -> NDArray[Any] | None:
+        """Value of a constant operand, None where the operand is absent or not constant."""
+        return self.constants.get(node.input[position]) if position < len(node.input) else None
+
+    def view(self, node: NodeProto, position: int = 0) -> View:
+        """View of an operand; the model's input is not yet in (C, H, W) order."""
+        if node.input[position] in self.constants:
+            raise self.unsupported(node, f"operand {position} must not be constant")
+        return self.views[node.input[position]]
+
+    def attributes(self, node: NodeProto) -> dict[str, Any]:
+        """Attributes by name, strings decoded."""
+        values = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+        return {name: value.decode() if isinstance(value, bytes) else value for name, value in values.items()}
+
+    def chw(self, view: View) -> View:
+        """The view in terms of a (C, H, W) tensor; for the model's input that is the order its first reader sees."""
+        if view.tensor != self.input:
+            return view
+        order = self.input_order
+        if self.input_spec is None:
+            sample = self.input_shape[1:]
+            permutation = input_permutation(sample, order)
+            if permutation is None:
+                raise UnsupportedOperator(f"input {self.input!r} is rearranged in a way that is no transposition: "
+                                          "do it on the host")
+            self.tensors[self.input] = self.chw_shape(order.shape)
+            self.input_spec = InputSpec(tensor=self.input, shape=sample, permutation=permutation)
+        position = np.empty(order.size, dtype=np.int64)
+        position[order.ravel()] = np.arange(order.size)
+        return View(view.tensor, position[view.index])
+
+    @staticmethod
+    def chw_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
+        """(C, H, W) of a value's shape with batch: missing axes at the end are 1, further ones join the last."""
+        sample = [*shape[1:], 1, 1]
+        return sample[0], sample[1], int(np.prod(sample[2:]))
+
+    def image(self, node: NodeProto, position: int = 0) -> tuple[str, tuple[int, int, int]]:
+        """Tensor and (C, H, W) of an operand that must be a plain image of 4 axes."""
+        view = self.chw(self.view(node, position))
+        if not view.is_chw() or view.shape != (1, *self.tensors[view.tensor]):
+            raise self.unsupported(node, f"its input of shape {view.shape} is not (batch, channels, height, width): "
+                                         "transpose the model's input only, or export it with channels first")
+        return view.tensor, self.tensors[view.tensor]
+
+    def unique(self, name: str) -> str:
+        """The name, with a number behind it if a layer already has it."""
+        candidate, number = name, 1
+        while candidate in self._names:
+            number += 1
+            candidate = f"{name}_{number}"
+        self._names.add(candidate)
+        return candidate
+
+    def emit(self, node: NodeProto, layer: Layer, shape: tuple[int, int, int],
+             index: NDArray[np.int64] | None = None) -> None:
+        """Adds a layer that writes the node's first output; ``index`` is the view of it (default: an image)."""
+        self.layers.append(layer)
+        self.tensors[layer.output] = shape
+        if index is None:
+            index = np.arange(int(np.prod(shape))).reshape(1, *shape)
+        self.views[node.output[0]] = View(layer.output, index)
