@@ -22,7 +22,8 @@ __all__ = ["ComputeUnit"]
 
 
 class ComputeUnit(wiring.Component):
-    """Executes ``fields`` while ``run`` is high; ``finished`` rises when the last word has been written.
+    """Executes ``fields`` while ``run`` is high; ``finished`` rises when the last word has been written. A block that cannot be
+    executed raises ``illegal``.
 
     The memory ports have the latencies of `ProgramMemory` and `ActivationMemory`. ``step`` pulses for each step fed to the
     array or the max-pool unit, the stalls for each cycle lost to their cause.
@@ -41,6 +42,7 @@ class ComputeUnit(wiring.Component):
             "run": In(1),
             "fields": In(record_layout(COMPUTE)),
             "finished": Out(1),
+            "illegal": Out(1),
             "checksum": Out(2 * CHECKSUM_BITS),
             "step": Out(1),
             "stall_drain": Out(1),
@@ -108,7 +110,7 @@ class ComputeUnit(wiring.Component):
             writer.flags.eq(Mux(is_max, max_pool.result_flags, drain.flags)),
             self.act_write_address.eq(writer.address), self.act_write_data.eq(writer.data),
             self.act_write_enable.eq(writer.enable), self.checksum.eq(writer.checksum),
-            self.step.eq(stepper.step.flags.valid),
+            self.illegal.eq(stepper.illegal), self.step.eq(stepper.step.flags.valid),
             self.stall_drain.eq(stepper.stall_drain), self.stall_walk.eq(stepper.stall_walk),
         ]
 

@@ -100,6 +100,7 @@ class Core(wiring.Component):
             sequencer.start.eq(registers.start), sequencer.clear.eq(registers.clear),
             sequencer.config_matches.eq(registers.config_matches), sequencer.host_fault.eq(host.conflict),
             sequencer.watchdog.eq(registers.watchdog), sequencer.unit_finished.eq(compute.finished),
+            sequencer.unit_illegal.eq(compute.illegal),
             compute.run.eq(sequencer.unit_run), compute.fields.eq(sequencer.fields),
             registers.busy.eq(sequencer.busy), registers.done.eq(sequencer.done), registers.faulted.eq(sequencer.faulted),
             registers.fault.eq(sequencer.fault), registers.fault_index.eq(sequencer.fault_index),

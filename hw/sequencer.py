@@ -20,7 +20,7 @@ class Sequencer(wiring.Component):
 
     ``start`` (a pulse while neither ``busy`` nor ``faulted``) begins a run; ``done`` rises at its END and falls with the next
     start. A fault clears ``busy``, holds ``fault`` and ``fault_index`` and ignores starts until ``clear``. ``unit_run`` is high
-    while the compute units work on ``fields``; they are finished when ``unit_finished`` is high. An instruction costs
+    while the compute units work on ``fields``; they are finished when ``unit_finished`` is high; ``unit_illegal`` stops the run. An instruction costs
     ``INSTRUCTION_WORDS + 4`` cycles beside its units' time.
 
     ``instruction_address`` addresses 32-bit words in a memory that answers in one cycle. ``log_enable`` stores ``checksum`` for
@@ -52,6 +52,7 @@ class Sequencer(wiring.Component):
             "fields": Out(record_layout(COMPUTE)),
             "unit_run": Out(1),
             "unit_finished": In(1),
+            "unit_illegal": In(1),
             "log_enable": Out(1),
             "log_index": Out(self._index_bits),
         })
@@ -71,10 +72,10 @@ class Sequencer(wiring.Component):
         ]
 
         is_max = fields.mode == Mode.MAX
-        illegal = Signal()
+        illegal, has_tokens = Signal(), Signal()
+        m.d.comb += has_tokens.eq(fields.wait_prev | fields.wait_next | fields.post_prev | fields.post_next)
         m.d.comb += illegal.eq(
             (fields.opcode != Opcode.COMPUTE)
-            | fields.wait_prev | fields.wait_next | fields.post_prev | fields.post_next
             | (fields.rows == 0) | (fields.rows > config.rows) | (is_max & (fields.rows != 1))
             | (fields.planes == 0) | (fields.planes > config.planes)
             | (~is_max & fields.dybit & ((fields.width == 0) | (fields.width > dybit_widths(config))))
@@ -86,6 +87,8 @@ class Sequencer(wiring.Component):
         halt = Signal()
         with m.If(self.host_fault):
             m.d.comb += [halt.eq(1), halt_fault.eq(Fault.HOST_ACCESS)]
+        with m.Elif(self.unit_illegal):
+            m.d.comb += [halt.eq(1), halt_fault.eq(Fault.ILLEGAL_INSTRUCTION)]
         with m.Elif((self.watchdog != 0) & (self.cycles >= self.watchdog)):
             m.d.comb += [halt.eq(1), halt_fault.eq(Fault.WATCHDOG)]
 
@@ -121,12 +124,14 @@ class Sequencer(wiring.Component):
             with m.State("DECODE"):
                 m.d.comb += self.busy.eq(1)
                 m.next = "RUN"
-                with m.If(fields.opcode == Opcode.END):
+                with m.If(has_tokens):
+                    stop(Fault.ILLEGAL_INSTRUCTION)
+                with m.Elif(fields.opcode == Opcode.END):
                     m.d.sync += self.done.eq(1)
                     m.next = "IDLE"
                 with m.Elif(illegal):
                     stop(Fault.ILLEGAL_INSTRUCTION)
-                with m.Elif(~is_max & (fields.cert_bits > config.acc_bits)):
+                with m.Elif(fields.cert_bits > config.acc_bits):
                     stop(Fault.CERTIFICATE)
             with m.State("RUN"):
                 m.d.comb += [self.busy.eq(1), self.unit_run.eq(1)]

@@ -40,7 +40,7 @@ class Stepper(wiring.Component):
 
     Starts when ``run`` rises; ``fields`` must be stable while it is high. ``step`` is valid while ``step.flags.valid`` is high and
     cannot be refused. A tile's last step waits until ``drain_cycles`` have passed since the one before, so that the drain is
-    never overrun. ``finished`` rises after the last step and stays until ``run`` falls.
+    never overrun. ``finished`` rises after the last step and stays until ``run`` falls. ``illegal`` is high when a block without groups or taps has been read.
 
     ``groups`` is the pixel walker's stream; a group is taken with the first step that belongs to it (``step.new_group``). Blocks come from
     a memory that answers in one cycle.
@@ -61,6 +61,7 @@ class Stepper(wiring.Component):
             "block": In(record_layout(BLOCK)),
             "step": Out(step_layout(config)),
             "finished": Out(1),
+            "illegal": Out(1),
             "stall_drain": Out(1),
             "stall_walk": Out(1),
         })
@@ -146,6 +147,7 @@ class Stepper(wiring.Component):
                 arrived_first.eq(first_block), arrived_last.eq(blocks_left == 0), arrived_new_group.eq(new_group),
             ]
 
+        m.d.comb += self.illegal.eq(arrived & ((self.block.groups == 0) | (self.block.tap_count == 0)))
         with m.If(~self.run):
             m.d.sync += job_valid.eq(0)
         with m.Elif(job_ready):
