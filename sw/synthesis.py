@@ -81,18 +81,52 @@ _OPENED = "compute"
 _LUT, _FF, _BRAM, _DSP, _LUTRAM = {"lut": 1, "lut_total": 1}, {"ff": 1}, {"bram": 1}, {"dsp": 1}, {"lutram": 1}
 
 TARGETS: Mapping[str, _Target] = {
-    "ecp5": _Target(title="Lattice ECP5", command="synth_ecp5 -nodsp", lut_name="LUT4", counts={
-        "LUT4": _LUT, "CCU2C": {"carry": 1, "lut_total": 2}, "TRELLIS_FF": _FF, "TRELLIS_DPR16X4": _LUTRAM,
-        "DP16KD": _BRAM, "PDPW16KD": _BRAM, "MULT18X18D": _DSP,
-    }),
-    "ice40": _Target(title="Lattice iCE40", command="synth_ice40", lut_name="LUT4", counts={
-        "SB_LUT4": _LUT, "SB_CARRY": {"carry": 1}, "SB_DFF": _FF, "SB_RAM40_4K": _BRAM, "SB_MAC16": _DSP,
-    }),
-    "xilinx": _Target(title="Xilinx 7 series", command="synth_xilinx -flatten -nodsp", lut_name="LUT6", counts={
-        "LUT": _LUT, "INV": _LUT, "CARRY4": {"carry": 1}, "FD": _FF, "RAMB18": _BRAM, "RAMB36": {"bram": 2},
-        "DSP48": _DSP, "RAM16": _LUTRAM, "RAM32": _LUTRAM, "RAM64": _LUTRAM, "RAM128": _LUTRAM, "RAM256": _LUTRAM,
-        "SRL": _LUTRAM,
-    }),
+    "ecp5": _Target(
+        title="Lattice ECP5",
+        command="synth_ecp5 -nodsp",
+        lut_name="LUT4",
+        counts={
+            "LUT4": _LUT,
+            "CCU2C": {"carry": 1, "lut_total": 2},
+            "TRELLIS_FF": _FF,
+            "TRELLIS_DPR16X4": _LUTRAM,
+            "DP16KD": _BRAM,
+            "PDPW16KD": _BRAM,
+            "MULT18X18D": _DSP,
+        },
+    ),
+    "ice40": _Target(
+        title="Lattice iCE40",
+        command="synth_ice40",
+        lut_name="LUT4",
+        counts={
+            "SB_LUT4": _LUT,
+            "SB_CARRY": {"carry": 1},
+            "SB_DFF": _FF,
+            "SB_RAM40_4K": _BRAM,
+            "SB_MAC16": _DSP,
+        },
+    ),
+    "xilinx": _Target(
+        title="Xilinx 7 series",
+        command="synth_xilinx -flatten -nodsp",
+        lut_name="LUT6",
+        counts={
+            "LUT": _LUT,
+            "INV": _LUT,
+            "CARRY4": {"carry": 1},
+            "FD": _FF,
+            "RAMB18": _BRAM,
+            "RAMB36": {"bram": 2},
+            "DSP48": _DSP,
+            "RAM16": _LUTRAM,
+            "RAM32": _LUTRAM,
+            "RAM64": _LUTRAM,
+            "RAM128": _LUTRAM,
+            "RAM256": _LUTRAM,
+            "SRL": _LUTRAM,
+        },
+    ),
 }
 """FPGA families by name."""
 
@@ -160,7 +194,10 @@ def synthesise(verilog: str, target: str, *, top: str = "narrows_core", log: Pat
     parts = set(re.findall(rf"^module \\{re.escape(top)}\.(\S+)", verilog, re.MULTILINE))
     modules = _modules(netlist["modules"][top]["cells"], family, parts)
     return SynthesisReport(
-        target=target, lut_name=family.lut_name, modules=modules, total=sum(modules.values(), start=Resources()),
+        target=target,
+        lut_name=family.lut_name,
+        modules=modules,
+        total=sum(modules.values(), start=Resources()),
     )
 
 

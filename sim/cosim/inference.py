@@ -75,9 +75,15 @@ def run_program(
         As `Driver` does.
     """
     result = simulate(
-        verilog, _ENTRY, arrays={"levels": np.asarray(levels, dtype=np.int64)}, values={"dump_layers": dump_layers},
-        files=lambda folder: program.save(folder / "program.nrw"), simulator=simulator, work_folder=work_folder,
-        waves=waves, progress=progress,
+        verilog,
+        _ENTRY,
+        arrays={"levels": np.asarray(levels, dtype=np.int64)},
+        values={"dump_layers": dump_layers},
+        files=lambda folder: program.save(folder / "program.nrw"),
+        simulator=simulator,
+        work_folder=work_folder,
+        waves=waves,
+        progress=progress,
     )
     grouped: dict[str, Any] = {group: {} for group in _BY_TENSOR}
     for name, array in result.arrays.items():
@@ -92,8 +98,9 @@ def run_program(
 async def infer(transport: Transport, job: Job, progress: Progress) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """The job inside the simulator; see :func:`run_program` for arguments and results."""
     program = Program.load(job.folder / "program.nrw")
-    record = await run_samples(transport, program, job.arrays["levels"], dump_layers=job.values["dump_layers"],
-                               progress=progress)
+    record = await run_samples(
+        transport, program, job.arrays["levels"], dump_layers=job.values["dump_layers"], progress=progress
+    )
     arrays: dict[str, NDArray[Any]] = {name: getattr(record, name) for name in _COUNTERS}
     for group in _BY_TENSOR:
         arrays |= {f"{group} {name}": array for name, array in getattr(record, group).items()}

@@ -61,8 +61,12 @@ class JobResult:
         """Write the result to the job's folder."""
         kind = type(self.error)
         error = None if self.error is None else [kind.__module__, kind.__qualname__, str(self.error)]
-        header = {"values": dict(self.values), "error": error,
-                  "sim_cycles": self.sim_cycles, "wall_seconds": self.wall_seconds}
+        header = {
+            "values": dict(self.values),
+            "error": error,
+            "sim_cycles": self.sim_cycles,
+            "wall_seconds": self.wall_seconds,
+        }
         _save(folder / "result", self.arrays, header)
 
     @classmethod
@@ -73,8 +77,13 @@ class JobResult:
         if header["error"] is not None:
             module, name, message = header["error"]
             error = getattr(importlib.import_module(module), name)(message)
-        return cls(arrays=arrays, values=header["values"], sim_cycles=header["sim_cycles"],
-                   wall_seconds=header["wall_seconds"], error=error)
+        return cls(
+            arrays=arrays,
+            values=header["values"],
+            sim_cycles=header["sim_cycles"],
+            wall_seconds=header["wall_seconds"],
+            error=error,
+        )
 
 
 def resolve(entry: str) -> JobFunction:

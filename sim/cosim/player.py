@@ -95,6 +95,7 @@ class CosimTransport(Transport):
         if trailer.timed_out:
             raise TransportError(f"no interrupt from the core by cycle {self._cycles}: a run exceeds its time limit")
         if trailer.errors:
-            raise TransportError(f"the core refused {trailer.errors} accesses, "
-                                 f"the first at address {trailer.error_address:#x}")
+            raise TransportError(
+                f"the core refused {trailer.errors} accesses, the first at address {trailer.error_address:#x}"
+            )
         return values

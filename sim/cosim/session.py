@@ -82,9 +82,16 @@ def simulate(
         watch.restart()
         with tempfile.TemporaryDirectory(prefix="narrows-sim-", dir=_memory_folder()) as exchange:
             runner.test(
-                test_module=f"{__package__}.entry", hdl_toplevel="bench", hdl_toplevel_lang="verilog", build_dir=build,
-                test_dir=folder if waves else exchange, results_xml=str(folder / "results.xml"), waves=waves,
-                timescale=("1ns", "1ps"), log_file=log, extra_env={"NARROWS_JOB": str(folder)},
+                test_module=f"{__package__}.entry",
+                hdl_toplevel="bench",
+                hdl_toplevel_lang="verilog",
+                build_dir=build,
+                test_dir=folder if waves else exchange,
+                results_xml=str(folder / "results.xml"),
+                waves=waves,
+                timescale=("1ns", "1ps"),
+                log_file=log,
+                extra_env={"NARROWS_JOB": str(folder)},
             )
     except SimulationError as error:
         raise SimulationError(f"{error}; see {log}" if log.exists() else str(error)) from error

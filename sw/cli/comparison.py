@@ -21,9 +21,10 @@ ProgressBar = Callable[[str], AbstractContextManager[Callable[[int, int], None]]
 
 @dataclass(frozen=True, kw_only=True)
 class Mismatch:
-    """A tensor of a sample in which an engine differs from the golden model; ``index`` (c, y, x) is its first such element.
+    """A tensor of a sample in which an engine differs from the golden model.
 
-    A tensor that was only compared by checksum has no ``index``, and checksums as ``expected`` and ``found``.
+    ``index`` (c, y, x) is its first such element, ``differing`` their number. A tensor that was only compared by
+    checksum has no ``index``, and checksums as ``expected`` and ``found``.
     """
 
     engine: str
@@ -37,8 +38,10 @@ class Mismatch:
 
     def __str__(self) -> str:
         where = "checksum" if self.index is None else f"element {self.index} ({self.differing} differ)"
-        return (f"{self.engine}, sample {self.sample}, layer {self.layer}, tensor {self.tensor}, {where}: "
-                f"{self.found} instead of {self.expected}")
+        return (
+            f"{self.engine}, sample {self.sample}, layer {self.layer}, tensor {self.tensor}, {where}: "
+            f"{self.found} instead of {self.expected}"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,24 +65,36 @@ class Comparison:
 
 
 def compare_engines(
-    program: Program, levels: NDArray[np.int64], engines: Sequence[Engine], *, bar: ProgressBar,
-    simulator: str = "verilator", verilog: str | None = None,
+    program: Program,
+    levels: NDArray[np.int64],
+    engines: Sequence[Engine],
+    *,
+    bar: ProgressBar,
+    simulator: str = "verilator",
+    verilog: str | None = None,
 ) -> Comparison:
     """Run samples of shape (N, C, H, W) on the golden model and on ``engines``, and compare every layer's tensor.
 
-    ``verilog`` replaces the core's own. The machine's models read every tensor back from activation memory; the checksums of
-    the Verilog are compared with those of the instruction-set model as well.
+    ``verilog`` replaces the core's own. Every tensor is read back from activation memory; the checksums of the Verilog
+    are compared with those of the instruction-set model as well.
     """
     runs: dict[Engine, EngineRun] = {}
     for engine in dict.fromkeys((Engine.GOLDEN, *engines)):
         with bar(f"running ({engine})") as progress:
-            runs[engine] = run_engine(engine, program, levels, progress=progress, dump_layers=len(levels), simulator=simulator,
-                                      verilog=verilog)
+            runs[engine] = run_engine(
+                engine,
+                program,
+                levels,
+                progress=progress,
+                dump_layers=len(levels),
+                simulator=simulator,
+                verilog=verilog,
+            )
     return Comparison(runs=runs, mismatches=compare_runs(program, runs))
 
 
 def compare_runs(program: Program, runs: Mapping[Engine, EngineRun]) -> list[Mismatch]:
-    """Mismatches of all engines against the golden model, and of the Verilog's checksums against the other machine's."""
+    """Mismatches of all engines against the golden model, and of the Verilog's checksums against the ISA model's."""
     golden = runs[Engine.GOLDEN]
     found: list[Mismatch] = []
     for engine, run in runs.items():
@@ -91,8 +106,9 @@ def compare_runs(program: Program, runs: Mapping[Engine, EngineRun]) -> list[Mis
     return found
 
 
-def compare_predicted(program: Program, engine: Engine, golden: EngineRun, run: EngineRun, *,
-                      inputs: NDArray[np.int64]) -> list[Mismatch]:
+def compare_predicted(
+    program: Program, engine: Engine, golden: EngineRun, run: EngineRun, *, inputs: NDArray[np.int64]
+) -> list[Mismatch]:
     """Mismatches of one engine against the golden model: the tensors it dumped, and for all samples the checksum that
     the golden model predicts for every layer.
 
@@ -101,8 +117,10 @@ def compare_predicted(program: Program, engine: Engine, golden: EngineRun, run: 
     from ...sim.expected import expected_checksums
 
     tensors = golden.tensors | {program.graph.input.tensor: inputs}
-    expected = [expected_checksums(program, {name: levels[sample] for name, levels in tensors.items()})
-                for sample in range(len(inputs))]
+    expected = [
+        expected_checksums(program, {name: levels[sample] for name, levels in tensors.items()})
+        for sample in range(len(inputs))
+    ]
     found = _tensors(program, engine, golden, run)
     return found + _unseen(found, _checksums(program, engine, expected, run))
 
@@ -122,23 +140,44 @@ def _tensors(program: Program, engine: Engine, golden: EngineRun, run: EngineRun
             expected, got = golden.tensors[layer.output][sample], tensors[sample]
             if len(places := np.argwhere(expected != got)):
                 index = tuple(int(i) for i in places[0])
-                found.append(Mismatch(
-                    engine=engine.value, sample=sample, layer=layer.name, tensor=layer.output, index=index,
-                    expected=int(expected[index]), found=int(got[index]), differing=len(places),
-                ))
+                found.append(
+                    Mismatch(
+                        engine=engine.value,
+                        sample=sample,
+                        layer=layer.name,
+                        tensor=layer.output,
+                        index=index,
+                        expected=int(expected[index]),
+                        found=int(got[index]),
+                        differing=len(places),
+                    )
+                )
     return found
 
 
 def _checksums(
-    program: Program, engine: Engine, expected: Sequence[Sequence[int | None]], run: EngineRun,
+    program: Program,
+    engine: Engine,
+    expected: Sequence[Sequence[int | None]],
+    run: EngineRun,
 ) -> list[Mismatch]:
     outputs = {layer.name: layer.output for layer in program.graph.layers}
     found = []
     for sample, (wanted, got) in enumerate(zip(expected, run.checksums.tolist(), strict=True)):
-        for layer, value, other in zip(program.layers, wanted, got, strict=False):  # the last instruction has no checksum
+        for layer, value, other in zip(
+            program.layers, wanted, got, strict=False
+        ):  # the last instruction has no checksum
             if value is not None and value != other:
-                found.append(Mismatch(
-                    engine=engine.value, sample=sample, layer=layer, tensor=outputs[layer], index=None, expected=value,
-                    found=other, differing=0,
-                ))
+                found.append(
+                    Mismatch(
+                        engine=engine.value,
+                        sample=sample,
+                        layer=layer,
+                        tensor=outputs[layer],
+                        index=None,
+                        expected=value,
+                        found=other,
+                        differing=0,
+                    )
+                )
     return found

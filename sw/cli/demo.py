@@ -18,15 +18,17 @@ __all__ = ["demo"]
 def demo(
     out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where the results go.")] = Path("build/demo"),
     images: Annotated[int, typer.Option("--images", min=1, metavar="N", help="Held-out images to run.")] = 450,
-    engine: Annotated[Engine, typer.Option("--engine", help="rtl: the Verilog, simulated; isa: the model of the machine.")] = Engine.RTL,
+    engine: Annotated[
+        Engine, typer.Option("--engine", help="rtl: the Verilog, simulated; isa: the model of the machine.")
+    ] = Engine.RTL,
     simulator: SimulatorOption = Simulator.VERILATOR,
     synthesis: Annotated[bool, typer.Option(help="Count the core's resources on an ECP5.")] = True,
     json: JsonFile = None,
 ) -> None:
     """Quantise, compile, simulate, verify and synthesise a built-in model: a residual CNN on handwritten digits.
 
-    Leaves in the folder: the core (`core.v`), the program (`digits.nrw`), the results (`report.json`) and a page that shows
-    them (`index.html`). The first run takes some minutes: it builds the simulator and Yosys.
+    Leaves in the folder: the core (`core.v`), the program (`digits.nrw`), the results (`report.json`) and a page that
+    shows them (`index.html`). The first run takes some minutes: it builds the simulator and Yosys.
 
     **Examples**
 
@@ -68,8 +70,12 @@ def _show(results: dict[str, Any]) -> None:
     ]
     if resources := results["resources"]:
         total = resources["total"]
-        rows += [(f"ECP5 {resources['lut_name']}, carry included", f"{total['lut_total']:,}"), ("ECP5 flip-flops", f"{total['ff']:,}"),
-                 ("ECP5 block RAMs", total["bram"]), ("ECP5 hard multipliers", total["dsp"])]
+        rows += [
+            (f"ECP5 {resources['lut_name']}, carry included", f"{total['lut_total']:,}"),
+            ("ECP5 flip-flops", f"{total['ff']:,}"),
+            ("ECP5 block RAMs", total["bram"]),
+            ("ECP5 hard multipliers", total["dsp"]),
+        ]
     if results["sim_cycles_per_second"]:
         rows.append(("simulated clock cycles per second", f"{results['sim_cycles_per_second']:,.0f}"))
     title = f"{results['images']} handwritten digits, {results['weights']} weights and {results['acts']} activations"

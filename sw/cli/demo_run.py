@@ -60,7 +60,7 @@ def run_demo(*, images: int, engine: Engine, simulator: str, synthesis: bool) ->
     with digits_model() as path:
         graph = lower(load_model(path))
         session = onnxruntime.InferenceSession(str(path), quiet_session())
-        scores = session.run(None, {session.get_inputs()[0].name: x.astype(np.float32)})[0]
+        scores = np.asarray(session.run(None, {session.get_inputs()[0].name: x.astype(np.float32)})[0])
     verilog = to_verilog(_CONFIG)
     with ThreadPoolExecutor(max_workers=1) as pool:  # Yosys works while the simulator does
         counting = pool.submit(synthesise, verilog, _TARGET) if synthesis else None
@@ -71,13 +71,16 @@ def run_demo(*, images: int, engine: Engine, simulator: str, synthesis: bool) ->
         with progress_bar("running (golden)") as progress:
             golden = run_engine(Engine.GOLDEN, program, levels, progress=progress)
         with progress_bar(f"running ({engine}): {images} images") as progress:
-            machine = run_engine(engine, program, levels, progress=progress, dump_layers=_DUMPED, simulator=simulator,
-                                 verilog=verilog)
+            machine = run_engine(
+                engine, program, levels, progress=progress, dump_layers=_DUMPED, simulator=simulator, verilog=verilog
+            )
         mismatches = compare_predicted(program, engine, golden, machine, inputs=levels)
         with progress_bar(f"synthesising for {_TARGET}"):
             resources = None if counting is None else counting.result()
     output = quantised.outputs[0][0]
-    golden_scores, machine_scores = (restore_output(quantised, output, run.outputs[output]) for run in (golden, machine))
+    golden_scores, machine_scores = (
+        restore_output(quantised, output, run.outputs[output]) for run in (golden, machine)
+    )
     cycles, macs = float(machine.cycles.mean()), useful_macs(graph)
     results = {
         "images": len(x),

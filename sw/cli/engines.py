@@ -25,9 +25,9 @@ _BATCH = 32
 class EngineRun:
     """What N samples gave.
 
-    ``outputs`` are levels of shape (N, C, H, W). ``tensors`` are those that layers wrote, for all samples (golden) or for the
-    first ones that dumps were asked for. ``checksums`` are of shape (N, instructions); ``cycles`` and ``busy`` of shape (N,)
-    are those of the machine. What an engine does not know is empty.
+    ``outputs`` are levels of shape (N, C, H, W). ``tensors`` are those that layers wrote, for all samples (golden) or
+    for the first ones that dumps were asked for. ``checksums`` are of shape (N, instructions); ``cycles`` and ``busy``, of
+    shape (N,), are counted by the machine. What an engine does not know is empty.
     """
 
     outputs: dict[str, NDArray[np.int64]]
@@ -40,8 +40,14 @@ class EngineRun:
 
 
 def run_engine(
-    engine: Engine, program: Program, levels: NDArray[np.int64], *, progress: Progress, dump_layers: int = 0,
-    simulator: str = "verilator", verilog: str | None = None,
+    engine: Engine,
+    program: Program,
+    levels: NDArray[np.int64],
+    *,
+    progress: Progress,
+    dump_layers: int = 0,
+    simulator: str = "verilator",
+    verilog: str | None = None,
 ) -> EngineRun:
     """Run samples of shape (N, C, H, W) on an engine; ``verilog`` replaces the core's own."""
     if engine is Engine.GOLDEN:
@@ -51,7 +57,7 @@ def run_engine(
     return _rtl(program, levels, progress, dump_layers, simulator, verilog)
 
 
-def accuracy(scores: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
+def accuracy(scores: NDArray[Any], labels: NDArray[Any]) -> float:
     """Share of samples whose largest score, of shape (N, ...), is at the label."""
     return float((scores.reshape(len(scores), -1).argmax(axis=1) == labels).mean())
 
@@ -81,16 +87,33 @@ def _isa(program: Program, levels: NDArray[np.int64], progress: Progress, dump_l
 
 
 def _rtl(
-    program: Program, levels: NDArray[np.int64], progress: Progress, dump_layers: int, simulator: str, verilog: str | None,
+    program: Program,
+    levels: NDArray[np.int64],
+    progress: Progress,
+    dump_layers: int,
+    simulator: str,
+    verilog: str | None,
 ) -> EngineRun:
     from ...hw.verilog import to_verilog
     from ...sim.cosim.inference import run_program
 
-    result = run_program(program, levels, verilog=verilog or to_verilog(program.config), simulator=simulator,
-                         dump_layers=dump_layers, progress=progress)
+    result = run_program(
+        program,
+        levels,
+        verilog=verilog or to_verilog(program.config),
+        simulator=simulator,
+        dump_layers=dump_layers,
+        progress=progress,
+    )
     return _machine(result.record, sim_cycles=result.sim_cycles, wall_seconds=result.wall_seconds)
 
 
 def _machine(record: SampleRecord, **simulation: Any) -> EngineRun:
-    return EngineRun(outputs=record.outputs, tensors=record.dumps, checksums=record.checksums, cycles=record.cycles,
-                     busy=record.busy, **simulation)
+    return EngineRun(
+        outputs=record.outputs,
+        tensors=record.dumps,
+        checksums=record.checksums,
+        cycles=record.cycles,
+        busy=record.busy,
+        **simulation,
+    )

@@ -15,7 +15,9 @@ from .output import progress_bar, report_done, show_table, writable_folder, writ
 
 __all__ = ["Target", "show_resources", "synth", "verilog"]
 
-OfProgram = Annotated[Path | None, typer.Option("--program", metavar="M.nrw", help="The configuration that a program needs.")]
+OfProgram = Annotated[
+    Path | None, typer.Option("--program", metavar="M.nrw", help="The configuration that a program needs.")
+]
 
 
 class Target(enum.StrEnum):
@@ -78,11 +80,24 @@ def synth(
 def show_resources(report: SynthesisReport, title: str) -> None:
     """Table of a synthesis report."""
     rows = [*report.modules.items(), ("total", report.total)]
-    show_table(f"{title}, {report.target}", ("module", report.lut_name, "carry", f"{report.lut_name} with carry", "FF", "BRAM", "DSP", "LUT RAM"),
-               [(name or "(between modules)", *(f"{value:,}" for value in (
-                   used.lut, used.carry, used.lut_total, used.ff, used.bram, used.dsp, used.lutram))) for name, used in rows])
+    show_table(
+        f"{title}, {report.target}",
+        ("module", report.lut_name, "carry", f"{report.lut_name} with carry", "FF", "BRAM", "DSP", "LUT RAM"),
+        [
+            (
+                name or "(between modules)",
+                *(
+                    f"{value:,}"
+                    for value in (used.lut, used.carry, used.lut_total, used.ff, used.bram, used.dsp, used.lutram)
+                ),
+            )
+            for name, used in rows
+        ],
+    )
 
 
 def _described(machine: AcceleratorConfig) -> str:
-    return (f"{machine.rows} x {machine.columns} x {machine.lanes} = {machine.macs} multiply-accumulates, "
-            f"{machine.acc_bits}-bit accumulators, {machine.rescale_bits}-bit rescalers")
+    return (
+        f"{machine.rows} x {machine.columns} x {machine.lanes} = {machine.macs} multiply-accumulates, "
+        f"{machine.acc_bits}-bit accumulators, {machine.rescale_bits}-bit rescalers"
+    )

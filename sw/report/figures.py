@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,16 +20,33 @@ __all__ = ["answers", "certificates", "cycles_by_layer", "luts_by_module", "weig
 
 _INK, _MUTED, _GRID = "#1c2733", "#64748b", "#e2e8f0"
 _MAIN, _SOFT, _ALERT = "#0f766e", "#99d5ce", "#c2410c"
-_STYLE = {
-    "font.family": "sans-serif", "font.size": 10, "svg.fonttype": "none", "text.color": _INK, "axes.labelcolor": _MUTED,
-    "axes.edgecolor": _GRID, "xtick.color": _MUTED, "ytick.color": _INK, "axes.spines.top": False, "axes.spines.right": False,
-    "axes.spines.left": False, "ytick.major.size": 0, "xtick.major.size": 0, "axes.grid": True, "axes.grid.axis": "x",
-    "grid.color": _GRID, "axes.axisbelow": True, "legend.frameon": False, "svg.hashsalt": "narrows",
+_STYLE: dict[Any, Any] = {
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "svg.fonttype": "none",
+    "text.color": _INK,
+    "axes.labelcolor": _MUTED,
+    "axes.edgecolor": _GRID,
+    "xtick.color": _MUTED,
+    "ytick.color": _INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.spines.left": False,
+    "ytick.major.size": 0,
+    "xtick.major.size": 0,
+    "axes.grid": True,
+    "axes.grid.axis": "x",
+    "grid.color": _GRID,
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "svg.hashsalt": "narrows",
 }
 
 
 @contextmanager
-def _figure(width: float, height: float, rows: int = 1, columns: int = 1) -> Iterator[tuple[Figure, NDArray, io.StringIO]]:
+def _figure(
+    width: float, height: float, rows: int = 1, columns: int = 1
+) -> Iterator[tuple[Figure, NDArray, io.StringIO]]:
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
@@ -48,7 +65,7 @@ def _svg(text: io.StringIO) -> str:
 def _bars(axes: Axes, names: Sequence[str], values: Sequence[float], *, color: str = _MAIN) -> None:
     axes.barh(range(len(names)), values, color=color, height=0.64)
     axes.set_yticks(range(len(names)), names)
-    axes.invert_yaxis()
+    axes.set_ylim(len(names) - 0.4, -0.6)
     axes.margins(x=0.12)
 
 
@@ -59,8 +76,15 @@ def cycles_by_layer(layers: Sequence[LayerWork]) -> str:
         _bars(axes, names, [layer.cycles for layer in layers], color=_SOFT)
         axes.barh(range(len(names)), [layer.busy for layer in layers], color=_MAIN, height=0.64)
         for row, layer in enumerate(layers):
-            axes.annotate(f"{layer.cycles:,}", (layer.cycles, row), xytext=(5, 0), textcoords="offset points", va="center",
-                          color=_MUTED, fontsize=9)
+            axes.annotate(
+                f"{layer.cycles:,}",
+                (layer.cycles, row),
+                xytext=(5, 0),
+                textcoords="offset points",
+                va="center",
+                color=_MUTED,
+                fontsize=9,
+            )
         axes.set_xlabel("clock cycles for one image (dark: the array is fed; light: start, drain, stalls)")
     return _svg(text)
 
@@ -71,10 +95,20 @@ def certificates(layers: Sequence[LayerWork], acc_bits: int) -> str:
     with _figure(7.0, 0.42 * len(certified) + 1.0) as (_, (axes,), text):
         _bars(axes, [layer.name for layer in certified], [layer.cert_bits for layer in certified])
         for row, layer in enumerate(certified):
-            axes.annotate(str(layer.cert_bits), (layer.cert_bits, row), xytext=(-6, 0), textcoords="offset points", va="center",
-                          ha="right", color="white", fontsize=9)
+            axes.annotate(
+                str(layer.cert_bits),
+                (layer.cert_bits, row),
+                xytext=(-6, 0),
+                textcoords="offset points",
+                va="center",
+                ha="right",
+                color="white",
+                fontsize=9,
+            )
         axes.axvline(acc_bits, color=_ALERT, linewidth=1.5)
-        axes.annotate(f"P = {acc_bits}", (acc_bits, -0.5), xytext=(5, 2), textcoords="offset points", color=_ALERT, fontsize=9)
+        axes.annotate(
+            f"P = {acc_bits}", (acc_bits, -0.5), xytext=(5, 2), textcoords="offset points", color=_ALERT, fontsize=9
+        )
         axes.set_xlabel("accumulator bits that suffice for every possible input")
     return _svg(text)
 
@@ -85,8 +119,15 @@ def luts_by_module(luts: Mapping[str, int], unit: str) -> str:
     with _figure(7.0, 0.34 * len(ordered) + 1.0) as (_, (axes,), text):
         _bars(axes, [name or "(between modules)" for name, _ in ordered], [value for _, value in ordered])
         for row, (_, value) in enumerate(ordered):
-            axes.annotate(f"{value:,}", (value, row), xytext=(5, 0), textcoords="offset points", va="center", color=_MUTED,
-                          fontsize=9)
+            axes.annotate(
+                f"{value:,}",
+                (value, row),
+                xytext=(5, 0),
+                textcoords="offset points",
+                va="center",
+                color=_MUTED,
+                fontsize=9,
+            )
         axes.set_xlabel(f"{unit}, carry included")
     return _svg(text)
 
@@ -113,5 +154,7 @@ def answers(images: NDArray, labels: NDArray, predicted: NDArray, columns: int =
         for cell, image, label, found in zip(axes.flat, images, labels, predicted, strict=False):
             cell.imshow(image, cmap="gray_r", interpolation="nearest")
             right = label == found
-            cell.set_title(str(found) if right else f"{found} (is {label})", fontsize=9, pad=2, color=_MAIN if right else _ALERT)
+            cell.set_title(
+                str(found) if right else f"{found} (is {label})", fontsize=9, pad=2, color=_MAIN if right else _ALERT
+            )
     return _svg(text)

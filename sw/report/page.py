@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 __all__ = ["demo_page"]
@@ -17,5 +17,5 @@ def demo_page(results: Mapping[str, Any], figures: Mapping[str, str]) -> str:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["percent"] = lambda value: f"{100 * value:.1f} %"
     environment.filters["thousands"] = lambda value: f"{value:,.0f}"
-    template = environment.from_string(resources.files(__package__).joinpath("demo.html.j2").read_text(encoding="utf-8"))
+    template = environment.from_string((Path(__file__).parent / "demo.html.j2").read_text(encoding="utf-8"))
     return template.render(results=results, figures={name: Markup(svg) for name, svg in figures.items()})

@@ -17,7 +17,7 @@ __all__ = ["LayerWork", "layer_work", "useful_macs", "utilisation"]
 
 @dataclass(frozen=True, kw_only=True)
 class LayerWork:
-    """One layer of a program: cycles it takes, cycles the array is fed, accumulator bits its certificate asks for (max-pool: 0)."""
+    """One layer of a program: cycles, cycles in which the array is fed, accumulator bits certified (max-pool: 0)."""
 
     name: str
     cycles: int
@@ -60,6 +60,7 @@ def layer_work(program: Program) -> list[LayerWork]:
         blocks = [BLOCK.decode(row.tolist()) for row in program.blocks[first : first + fields["block_count"]]]
         count = count_cycles(program.config, fields, [block["groups"] * block["tap_count"] for block in blocks])
         before = work.get(name, LayerWork(name=name, cycles=0, busy=0, cert_bits=bits.get(name, 0)))
-        work[name] = LayerWork(name=name, cycles=before.cycles + count.cycles, busy=before.busy + count.busy,
-                               cert_bits=before.cert_bits)
+        work[name] = LayerWork(
+            name=name, cycles=before.cycles + count.cycles, busy=before.busy + count.busy, cert_bits=before.cert_bits
+        )
     return list(work.values())

@@ -38,8 +38,14 @@ def echo(verilog: str, *, delay: int = 3, timeout: int = 99, **options: Any) -> 
 def test_words_written_are_the_words_read(simulator: str, chunk: int) -> None:
     data = np.random.default_rng(chunk).integers(0, 1 << 32, size=3 * chunk + 2, dtype=np.uint32)
     seen: list[tuple[int, int]] = []
-    result = simulate(STANDIN, "standin_jobs:echo", arrays={"data": data}, simulator=simulator,
-                      values={"chunk": chunk, "delay": 300, "timeout": 1000}, progress=lambda *at: seen.append(at))
+    result = simulate(
+        STANDIN,
+        "standin_jobs:echo",
+        arrays={"data": data},
+        simulator=simulator,
+        values={"chunk": chunk, "delay": 300, "timeout": 1000},
+        progress=lambda *at: seen.append(at),
+    )
     np.testing.assert_array_equal(result.arrays["back"], data)
     assert 300 <= result.values["waited"] < 330
     assert result.sim_cycles > 300 and result.wall_seconds > 0

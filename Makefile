@@ -1,0 +1,37 @@
+# Everything from a fresh checkout: each target sets itself up. Needs Python 3.11 or newer, a C++ compiler, make and perl.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+PYTEST_ARGS ?= -n 2 --dist worksteal
+
+.PHONY: demo test lint clean
+
+demo: .venv/ready  ## the whole path on a built-in model; results in build/demo/index.html
+	$(BIN)/narrows demo
+
+test: .venv/ready  ## all tests
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: .venv/ready-dev build/lint/narrows  ## style, types, import rules
+	$(BIN)/ruff check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	PYTHONPATH=build/lint $(BIN)/lint-imports --no-cache
+
+clean:
+	rm -rf .venv build
+
+# The package list is part of pyproject.toml, so a new package is a new installation.
+.venv/ready: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "narrows needs Python 3.11 or newer: make PYTHON=/path/to/it")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	touch $@
+
+.venv/ready-dev: .venv/ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,dev]'
+	touch $@
+
+# Type checker and import linter see narrows as plain folders here, not through the editable installation.
+build/lint/narrows:
+	mkdir -p $@
+	for tree in hw sw sim boards; do ln -sfn ../../../$$tree $@/$$tree; done

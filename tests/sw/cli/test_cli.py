@@ -1,0 +1,239 @@
+"""The command line: every command, what it leaves behind, and one clear line for every mistake."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from narrows.hw.spec.config import PRESETS
+from narrows.sw.cli import run
+from narrows.sw.examples import digits, digits_model
+from narrows.sw.program import Program
+
+
+@pytest.fixture(scope="module")
+def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with model.onnx, calib.npz, test.npz and model.nrw for the preset tiny."""
+    folder = tmp_path_factory.mktemp("example")
+    data = digits()
+    with digits_model() as path:
+        (folder / "model.onnx").write_bytes(path.read_bytes())
+    np.savez(folder / "calib.npz", x=data.calib_x[:64])
+    np.savez(folder / "test.npz", x=data.test_x[:40], y=data.test_y[:40])
+    assert compile_to(folder / "model.nrw", folder, "--preset", "tiny", "--json", str(folder / "compile.json")) == 0
+    return folder
+
+
+def compile_to(output: Path, folder: Path, *options: str) -> int:
+    return run(
+        ["compile", str(folder / "model.onnx"), "--calib", str(folder / "calib.npz"), "-o", str(output), *options]
+    )
+
+
+def complaint(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """The one line that a mistake of the user's gives."""
+    capsys.readouterr()
+    assert run([str(argument) for argument in arguments]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("narrows: error: ")
+    return lines[0].removeprefix("narrows: error: ")
+
+
+def test_compile_leaves_a_program_and_says_what_it_uses(example: Path) -> None:
+    program = Program.load(example / "model.nrw")
+    assert program.config == PRESETS["tiny"]
+    report = json.loads((example / "compile.json").read_text())
+    assert report["layers"] == [layer.name for layer in program.graph.layers]
+    assert report["memories"]["weight words"] == {"used": len(program.weights), "available": 8192}
+    assert report["cert_bits"] <= 16
+
+
+def test_compile_takes_widths_from_options(example: Path, tmp_path: Path) -> None:
+    assert compile_to(tmp_path / "m.nrw", example, "--preset", "tiny", "--acc-bits", "14", "--rescale-bits", "6") == 0
+    config = Program.load(tmp_path / "m.nrw").config
+    assert (config.acc_bits, config.rescale_bits) == (14, 6)
+
+
+def test_compile_takes_a_configuration_file(example: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text('preset = "tiny"\nrows = 3\n')
+    assert compile_to(tmp_path / "m.nrw", example, "--config", str(tmp_path / "mine.toml")) == 0
+    assert Program.load(tmp_path / "m.nrw").config.rows == 3
+
+
+@pytest.mark.parametrize("engine", ["golden", "isa"])
+def test_run_gives_scores_and_accuracy(example: Path, tmp_path: Path, engine: str) -> None:
+    report, scores = tmp_path / "run.json", tmp_path / "y.npz"
+    status = run(
+        [
+            "run",
+            str(example / "model.nrw"),
+            "--input",
+            str(example / "test.npz"),
+            "--engine",
+            engine,
+            "--limit",
+            "30",
+            "-o",
+            str(scores),
+            "--json",
+            str(report),
+        ]
+    )
+    assert status == 0
+    with np.load(scores) as archive:
+        assert archive["scores"].shape == (30, 10)
+        right = (archive["scores"].argmax(axis=1) == digits().test_y[:30]).mean()
+    found = json.loads(report.read_text())
+    assert found["samples"] == 30
+    assert found["accuracy"] == right >= 0.9
+    assert ("cycles_per_sample" in found) == (engine == "isa")
+
+
+def test_run_and_verify_on_simulated_verilog(example: Path, tmp_path: Path) -> None:
+    program, samples = str(example / "model.nrw"), str(example / "test.npz")
+    assert (
+        run(["run", program, "--input", samples, "--engine", "rtl", "--limit", "2", "--json", str(tmp_path / "r.json")])
+        == 0
+    )
+    assert json.loads((tmp_path / "r.json").read_text())["sim_cycles_per_second"] > 0
+    assert run(["verify", program, "--input", samples, "--limit", "2", "--json", str(tmp_path / "v.json")]) == 0
+    report = json.loads((tmp_path / "v.json").read_text())
+    assert (report["images"], report["engines"], report["mismatches"]) == (2, ["golden", "isa", "rtl"], 0)
+    assert len(report["layers"]) == 7
+    assert report["cycles"] > 0
+
+
+def test_verilog_of_a_preset_and_of_a_program_are_the_same(example: Path, tmp_path: Path) -> None:
+    assert run(["verilog", "--preset", "tiny", "-o", str(tmp_path / "a.v")]) == 0
+    assert run(["verilog", "--program", str(example / "model.nrw"), "-o", str(tmp_path / "b.v")]) == 0
+    assert (tmp_path / "a.v").read_bytes() == (tmp_path / "b.v").read_bytes()
+    assert b"\nmodule narrows_core(" in (tmp_path / "a.v").read_bytes()
+
+
+def test_disasm_prints_or_writes_the_listing(example: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["disasm", str(example / "model.nrw")]) == 0
+    shown = capsys.readouterr().out
+    assert "COMPUTE MAC" in shown
+    assert run(["disasm", str(example / "model.nrw"), "-o", str(tmp_path / "listing.txt")]) == 0
+    assert (tmp_path / "listing.txt").read_text() == shown
+
+
+def test_demo_on_the_model_of_the_machine(tmp_path: Path) -> None:
+    assert run(["demo", "--out", str(tmp_path / "demo"), "--images", "20", "--engine", "isa", "--no-synthesis"]) == 0
+    report = json.loads((tmp_path / "demo" / "report.json").read_text())
+    assert (report["images"], report["mismatches"]) == (20, 0)
+    assert report["acc_bits"] <= 16
+    assert 0.5 < report["utilisation"] < 1
+    page = (tmp_path / "demo" / "index.html").read_text()
+    assert page.count("<svg") == 4
+    assert "equals the golden model to the bit" in page
+    assert not [line for line in page.splitlines() if "src=" in line or "<link" in line], (
+        "the page needs nothing beside it"
+    )
+    assert Program.load(tmp_path / "demo" / "digits.nrw").config == PRESETS["demo"]
+    assert (tmp_path / "demo" / "core.v").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("command", ["demo", "compile", "run", "verify", "verilog", "synth", "disasm"])
+def test_help_shows_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([command, "--help"]) == 0
+    assert f"narrows {command}" in capsys.readouterr().out
+
+
+class TestMistakes:
+    def test_unknown_command(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert "No such command 'frobnicate'" in complaint(capsys, "frobnicate")
+
+    def test_missing_option(self, capsys: pytest.CaptureFixture[str], example: Path) -> None:
+        assert "Missing option '--input'" in complaint(capsys, "run", example / "model.nrw")
+
+    def test_missing_model(self, capsys: pytest.CaptureFixture[str], example: Path, tmp_path: Path) -> None:
+        message = complaint(
+            capsys, "compile", tmp_path / "no.onnx", "--calib", example / "calib.npz", "-o", tmp_path / "m.nrw"
+        )
+        assert "no.onnx" in message
+        assert list(tmp_path.iterdir()) == []
+
+    def test_missing_program(self, capsys: pytest.CaptureFixture[str], example: Path, tmp_path: Path) -> None:
+        message = complaint(capsys, "run", tmp_path / "no.nrw", "--input", example / "test.npz")
+        assert "no.nrw: No such file or directory" in message
+
+    def test_unknown_preset(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        message = complaint(capsys, "verilog", "--preset", "huge", "-o", tmp_path / "core.v")
+        assert message == "unknown preset 'huge': the presets are tiny, small, demo, medium, large"
+
+    def test_two_configurations(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        message = complaint(
+            capsys, "verilog", "--preset", "tiny", "--config", tmp_path / "c.toml", "-o", tmp_path / "core.v"
+        )
+        assert message == "choose --preset or --config, not both"
+
+    def test_wrong_parameter(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        (tmp_path / "c.toml").write_text("lanes = 5\n")
+        message = complaint(capsys, "verilog", "--config", tmp_path / "c.toml", "-o", tmp_path / "core.v")
+        assert message.startswith("lanes must be a power of two")
+        assert not (tmp_path / "core.v").exists()
+
+    def test_folder_that_is_not_there(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        message = complaint(capsys, "verilog", "-o", tmp_path / "no" / "core.v")
+        assert message == f"{tmp_path / 'no'}: there is no such folder to write to"
+
+    def test_samples_under_another_name(
+        self, capsys: pytest.CaptureFixture[str], example: Path, tmp_path: Path
+    ) -> None:
+        np.savez(tmp_path / "s.npz", images=np.zeros((2, 1, 8, 8)))
+        message = complaint(capsys, "run", example / "model.nrw", "--input", tmp_path / "s.npz")
+        assert message == f"{tmp_path / 's.npz'} holds images: the samples must be named x"
+
+    def test_samples_of_another_shape(self, capsys: pytest.CaptureFixture[str], example: Path, tmp_path: Path) -> None:
+        np.savez(tmp_path / "s.npz", x=np.zeros((2, 8, 8)))
+        message = complaint(capsys, "verify", example / "model.nrw", "--input", tmp_path / "s.npz")
+        assert message == "input must have the shape N x 1 x 8 x 8 (N samples), not 2 x 8 x 8"
+
+    @pytest.mark.parametrize("content", [b"", b"nonsense", b"PK\x03\x04"])
+    def test_samples_that_are_no_archive(
+        self,
+        capsys: pytest.CaptureFixture[str],
+        example: Path,
+        tmp_path: Path,
+        content: bytes,
+    ) -> None:
+        (tmp_path / "s.npz").write_bytes(content)
+        message = complaint(capsys, "run", example / "model.nrw", "--input", tmp_path / "s.npz")
+        assert "is not a numpy archive" in message
+
+    def test_objects_in_samples_are_not_unpickled(
+        self,
+        capsys: pytest.CaptureFixture[str],
+        example: Path,
+        tmp_path: Path,
+    ) -> None:
+        np.savez(tmp_path / "s.npz", x=np.array([{}, {}], dtype=object))
+        message = complaint(capsys, "run", example / "model.nrw", "--input", tmp_path / "s.npz")
+        assert "is not a numpy archive of plain arrays" in message
+
+    def test_labels_of_another_length(self, capsys: pytest.CaptureFixture[str], example: Path, tmp_path: Path) -> None:
+        np.savez(tmp_path / "s.npz", x=np.zeros((2, 1, 8, 8)), y=np.zeros(3, dtype=int))
+        message = complaint(capsys, "run", example / "model.nrw", "--input", tmp_path / "s.npz")
+        assert message.endswith("labels y of shape (3,) for 2 samples: they must have the shape (2,)")
+
+    def test_widths_that_do_not_do(self, capsys: pytest.CaptureFixture[str], example: Path, tmp_path: Path) -> None:
+        message = complaint(
+            capsys,
+            "compile",
+            example / "model.onnx",
+            "--calib",
+            example / "calib.npz",
+            "-o",
+            tmp_path / "m.nrw",
+            "--acc-bits",
+            "7",
+        )
+        assert message == "acc_bits must be 12 to 32, not 7"
+
+    def test_a_file_that_is_no_program(self, capsys: pytest.CaptureFixture[str], example: Path) -> None:
+        message = complaint(capsys, "disasm", example / "model.onnx")
+        assert message.endswith("is not a narrows program: compile a model to get one")

@@ -1,0 +1,108 @@
+"""compare_engines: a fault in the hardware is found and named; agreement is no accident of comparing nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from narrows.hw.spec.config import PRESETS
+from narrows.hw.verilog import to_verilog
+from narrows.sw.cli.comparison import compare_engines, compare_predicted, compare_runs
+from narrows.sw.cli.engines import EngineRun
+from narrows.sw.cli.options import Engine
+from narrows.sw.compile import compile_graph
+from narrows.sw.examples import digits, digits_model
+from narrows.sw.frontend import load_model
+from narrows.sw.program import Program
+from narrows.sw.quantize import QuantSettings, quantise
+from narrows.sw.runtime import prepare_input
+
+CONFIG = PRESETS["tiny"]
+
+
+@contextmanager
+def silent(title: str):
+    yield lambda done, total: None
+
+
+@pytest.fixture(scope="module")
+def program() -> Program:
+    with digits_model() as path:
+        graph = load_model(path)
+    return compile_graph(quantise(graph, digits().calib_x[:64], QuantSettings(), CONFIG), CONFIG)
+
+
+@pytest.fixture(scope="module")
+def levels(program: Program) -> np.ndarray:
+    return prepare_input(program.graph, digits().test_x[:3])
+
+
+@pytest.fixture(scope="module")
+def runs(program: Program, levels: np.ndarray) -> dict[Engine, EngineRun]:
+    comparison = compare_engines(program, levels, [Engine.ISA], bar=silent)
+    assert comparison.mismatches == []
+    return dict(comparison.runs)
+
+
+def test_every_layer_of_every_sample_is_compared(program: Program, runs: dict[Engine, EngineRun]) -> None:
+    for layer in program.graph.layers:
+        assert runs[Engine.ISA].tensors[layer.output].shape == runs[Engine.GOLDEN].tensors[layer.output].shape
+        assert len(runs[Engine.ISA].tensors[layer.output]) == 3
+
+
+def test_one_wrong_element_is_named(program: Program, runs: dict[Engine, EngineRun]) -> None:
+    layer = program.graph.layers[2]
+    tensor = runs[Engine.ISA].tensors[layer.output].copy()
+    tensor[1, 3, 2, 1] += 1
+    wrong = dataclasses.replace(runs[Engine.ISA], tensors=runs[Engine.ISA].tensors | {layer.output: tensor})
+    (mismatch,) = compare_runs(program, runs | {Engine.ISA: wrong})
+    assert (mismatch.engine, mismatch.sample, mismatch.layer, mismatch.index) == ("isa", 1, layer.name, (3, 2, 1))
+    assert mismatch.found == mismatch.expected + 1
+    assert mismatch.differing == 1
+    assert str(mismatch) == (
+        f"isa, sample 1, layer {layer.name}, tensor {layer.output}, element (3, 2, 1) (1 differ): "
+        f"{mismatch.found} instead of {mismatch.expected}"
+    )
+
+
+def test_one_wrong_checksum_is_named(program: Program, levels: np.ndarray, runs: dict[Engine, EngineRun]) -> None:
+    checksums = runs[Engine.ISA].checksums.copy()
+    checksums[2, 4] ^= 1
+    wrong = dataclasses.replace(runs[Engine.ISA], checksums=checksums, tensors={})
+    (predicted,) = compare_predicted(program, Engine.ISA, runs[Engine.GOLDEN], wrong, inputs=levels)
+    (between,) = compare_runs(program, runs | {Engine.RTL: wrong})
+    for mismatch, engine in ((predicted, "isa"), (between, "rtl")):
+        assert (mismatch.engine, mismatch.sample, mismatch.layer, mismatch.index) == (
+            engine,
+            2,
+            program.layers[4],
+            None,
+        )
+        assert mismatch.found == mismatch.expected ^ 1
+
+
+def test_checksums_are_predicted_from_the_golden_model_alone(
+    program: Program, levels: np.ndarray, runs: dict[Engine, EngineRun]
+) -> None:
+    assert compare_predicted(program, Engine.ISA, runs[Engine.GOLDEN], runs[Engine.ISA], inputs=levels) == []
+
+
+def test_a_fault_in_the_verilog_is_found(program: Program, levels: np.ndarray) -> None:
+    # one of 64 entries in the table of one of 32 multipliers: 1 * 2 = 3
+    faulty, count = re.subn(
+        r"(module \\narrows_core\.compute\.array\.dot0_0\.multiplier0 .*?product = 9'h00)2;",
+        r"\g<1>3;",
+        to_verilog(CONFIG),
+        count=1,
+        flags=re.DOTALL,
+    )
+    assert count == 1
+    comparison = compare_engines(program, levels[:1], list(Engine), bar=silent, verilog=faulty)
+    assert comparison.mismatches
+    first = comparison.mismatches[0]
+    assert (first.engine, first.sample) == ("rtl", 0)
+    assert first.index is not None
+    assert comparison.to_dict(program)["mismatches"] == len(comparison.mismatches)
