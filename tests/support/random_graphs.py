@@ -13,7 +13,9 @@ from narrows.hw.spec.formats import DyBit, Format, Int
 from narrows.sw.quantised import InputSpec, MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
 from numpy.typing import NDArray
 
-__all__ = ["CONFIGS", "NATIVE_LEVELS", "SAME", "GraphBuilder", "random_chain", "random_config", "random_levels", "size_out"]
+__all__ = [
+    "CONFIGS", "NATIVE_LEVELS", "SAME", "GraphBuilder", "random_chain", "random_config", "random_levels", "size_out",
+]
 
 _ROOMY = AcceleratorConfig(
     acc_bits=32, rescale_bits=8, act_words=8192, weight_words=8192, blocks=512, taps=1024, param_words=512

@@ -1,0 +1,79 @@
+"""Campaign: random graphs compiled and run on simulated cores of many shapes, compared with golden and ISA model.
+
+    python bench/random_programs.py --config square --config random:7 --seeds 0:100 --json campaign.json
+
+A configuration is a name of `tests/support/random_graphs.py` or ``random:N``. One simulator is built for each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from narrows.hw.spec.config import AcceleratorConfig
+from narrows.sw.compile import compile_graph
+from narrows.sw.errors import CapacityError, CertificateError
+from narrows.sw.program import Program
+from numpy.typing import NDArray
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
+
+from program_batch import check_programs
+from random_graphs import CONFIGS, GraphBuilder, random_chain, random_config, random_levels
+
+
+def main() -> int:
+    """Run the campaign; the number of programs that differ."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--config", action="append", metavar="NAME", help="repeat for more; all named ones without it")
+    parser.add_argument("--seeds", default="0:50", metavar="FIRST:END", help="seeds of the graphs (default 0:50)")
+    parser.add_argument("--layers", type=int, default=4, help="layers of a graph (default 4)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write what happened")
+    options = parser.parse_args()
+    seeds = range(*(int(part) for part in options.seeds.split(":")))
+    reports = [_campaign(name, seeds, options.layers) for name in options.config or CONFIGS]
+    if options.json:
+        options.json.write_text(json.dumps(reports, indent=1), encoding="utf-8")
+    return min(1, sum(len(report["different"]) for report in reports))
+
+
+def _campaign(name: str, seeds: range, layers: int) -> dict[str, Any]:
+    config = random_config(int(name.partition(":")[2])) if name.startswith("random:") else CONFIGS[name]
+    programs, refused = {}, 0
+    for seed in seeds:
+        try:
+            programs[seed] = _program(config, seed, layers)
+        except (CapacityError, CertificateError):
+            refused += 1
+    started = time.perf_counter()
+    checked = dict(zip(programs, check_programs(config, list(programs.values())), strict=True))
+    different = {seed: report["differences"] for seed, report in checked.items() if report["differences"]}
+    report = {
+        "config": name, "parameters": config.to_dict(), "programs": len(programs), "refused": refused,
+        "instructions": sum(len(program.instructions) - 1 for program, _ in programs.values()),
+        "cycles": sum(sum(report["cycles"]) for report in checked.values()), "different": different,
+        "seconds": round(time.perf_counter() - started, 1),
+    }
+    _say(f"{name}: {report['programs']} programs ({refused} do not fit), {report['instructions']} instructions, "
+         f"{report['cycles']} cycles, {len(different)} differ, {report['seconds']} s")
+    for seed, differences in different.items():
+        _say(f"  seed {seed}: {differences[0]}")
+    return report
+
+
+def _program(config: AcceleratorConfig, seed: int, layers: int) -> tuple[Program, NDArray[np.int64]]:
+    program = compile_graph(random_chain(GraphBuilder(config, np.random.default_rng(seed)), layers), config)
+    return program, random_levels(program.graph, np.random.default_rng(seed))[np.newaxis]
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201 - a script's result
+
+
+if __name__ == "__main__":
+    sys.exit(main())

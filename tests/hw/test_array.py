@@ -1,0 +1,82 @@
+"""MacArray: accumulation over steps with first, shift and last, modulo the accumulator's width."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from amaranth_bench import pack, signed, simulate, unpack
+from narrows.hw.array import MacArray
+from narrows.hw.dot import DotProduct
+from narrows.hw.spec.config import AcceleratorConfig
+from narrows.hw.spec.cycles import array_latency
+from narrows.hw.spec.digits import NATIVE
+
+CONFIGS = [
+    AcceleratorConfig(rows=1, columns=1, lanes=2, rescalers=1, acc_bits=12, tree_stage=1),
+    AcceleratorConfig(rows=2, columns=2, lanes=8, rescalers=2, acc_bits=12, tree_stage=1),
+    AcceleratorConfig(rows=2, columns=1, lanes=16, rescalers=1, acc_bits=16, tree_stage=2),
+    AcceleratorConfig(rows=1, columns=3, lanes=4, rescalers=1, acc_bits=32, tree_stage=6),
+]
+
+
+def random_steps(rng: np.random.Generator, count: int) -> list[dict[str, int]]:
+    """Flags of steps in tiles of random length, with idle cycles whose other flags mean nothing."""
+    steps, position, length = [], 0, int(rng.integers(1, 6))
+    while len(steps) < count:
+        if rng.random() < 0.2:
+            steps.append({"valid": 0} | {name: int(rng.integers(2)) for name in ("first", "shift", "last")})
+            continue
+        steps.append({"valid": 1, "first": int(position == 0), "shift": int(position > 0 and rng.random() < 0.3),
+                      "last": int(position == length - 1)})
+        position += 1
+        if position == length:
+            position, length = 0, int(rng.integers(1, 6))
+    return steps
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda c: f"{c.rows}x{c.columns}x{c.lanes}-P{c.acc_bits}")
+def test_finished_sums_of_random_tiles_are_exact_modulo_the_width(config: AcceleratorConfig) -> None:
+    dut = MacArray(config)
+    assert dut.latency == array_latency(config)
+    rng = np.random.default_rng(config.acc_bits + config.lanes)
+    steps = random_steps(rng, 120)
+    x = rng.integers(0, 16, (len(steps), config.rows, config.lanes))
+    w = rng.integers(0, 16, (len(steps), config.columns, config.lanes))
+    heavy = rng.random(len(steps)) < 0.3  # sums that pass the accumulator's range
+    x[heavy], w[heavy] = 7, rng.choice([7, 15])
+    got = {}
+
+    async def bench(ctx: Any) -> None:
+        for cycle in range(len(steps) + dut.latency):
+            if cycle < len(steps):
+                ctx.set(dut.x.as_value(), pack(x[cycle], 4))
+                ctx.set(dut.w.as_value(), pack(w[cycle], 4))
+                for name, value in steps[cycle].items():
+                    ctx.set(dut.flags[name], value)
+            else:
+                ctx.set(dut.flags.valid, 0)
+            await ctx.tick()
+            if ctx.get(dut.done):
+                fields = unpack(ctx.get(dut.sums.as_value()), config.acc_bits, config.rows * config.columns)
+                got[cycle + 1] = [signed(field, config.acc_bits) for field in fields]
+
+    simulate(dut, bench)
+    expected, half = {}, 1 << (config.acc_bits - 1)
+    sums = np.zeros((config.rows, config.columns), dtype=np.int64)
+    for cycle, flags in enumerate(steps):
+        if not flags["valid"]:
+            continue
+        start = 0 if flags["first"] else sums << 3 if flags["shift"] else sums
+        sums = start + NATIVE.decode(x[cycle]) @ NATIVE.decode(w[cycle]).T
+        if flags["last"]:
+            expected[cycle + dut.latency] = ((sums + half) % (2 * half) - half).ravel().tolist()
+    assert got == expected
+
+
+@pytest.mark.parametrize("lanes", [2, 4, 8, 16, 32, 64])
+@pytest.mark.parametrize("tree_stage", range(1, 7))
+def test_cycle_model_has_the_latency(lanes: int, tree_stage: int) -> None:
+    config = AcceleratorConfig(rows=1, columns=1, lanes=lanes, rescalers=1, tree_stage=tree_stage)
+    assert DotProduct.stages(config) + 1 == array_latency(config)

@@ -1,0 +1,42 @@
+"""ProgramMemory: beats through the host's window make the words that the core reads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from amaranth_bench import pack, simulate
+from narrows.hw.program_memory import ProgramMemory
+from narrows.hw.spec.config import AcceleratorConfig
+from narrows.hw.spec.registers import Region, region_beats, region_depth, region_stride, region_word_bits
+
+CONFIG = AcceleratorConfig(
+    rows=1, columns=3, lanes=8, rescalers=1, weight_words=20, param_words=12, taps=16, blocks=8, instructions=4
+)
+
+
+@pytest.mark.parametrize("region", [Region.INSTRUCTIONS, Region.BLOCKS, Region.TAPS, Region.PARAMS, Region.WEIGHTS])
+def test_words_are_the_beats_written_to_their_addresses(region: Region) -> None:
+    dut = ProgramMemory(CONFIG, region)
+    depth, beats = region_depth(CONFIG, region), region_beats(CONFIG, region)
+    rng = np.random.default_rng(int(region))
+    words = rng.integers(0, 1 << 32, (depth, beats))
+    order = rng.permutation(depth * beats)
+    offsets = [word * region_stride(CONFIG, region) // 4 + beat for word in range(depth) for beat in range(beats)]
+
+    async def bench(ctx: Any) -> None:
+        for place in order.tolist():
+            ctx.set(dut.host_write, 1)
+            ctx.set(dut.host_offset, offsets[place])
+            ctx.set(dut.host_data, int(words.ravel()[place]))
+            await ctx.tick()
+        ctx.set(dut.host_write, 0)
+        ctx.set(dut.host_data, 0)
+        for word in range(depth):
+            ctx.set(dut.read_address, word)
+            await ctx.tick()
+            bits = region_word_bits(CONFIG, region)
+            assert ctx.get(dut.read_data) == pack(words[word], 32) & ((1 << bits) - 1)
+
+    simulate(dut, bench)
