@@ -16,6 +16,7 @@ from . import demo, hardware, models, verify
 __all__ = ["app", "main", "run"]
 
 app = typer.Typer(
+    pretty_exceptions_enable=False,
     name="narrows",
     no_args_is_help=True,
     add_completion=False,

@@ -15,7 +15,6 @@ from ...hw.verilog import to_verilog
 from ..compile import compile_graph
 from ..examples import digits, digits_model
 from ..frontend import load_model
-from ..frontend.onnx_graph import quiet_session
 from ..passes import lower
 from ..program import Program
 from ..quantised import MacLayer, QuantisedGraph
@@ -59,7 +58,7 @@ def run_demo(*, images: int, engine: Engine, simulator: str, synthesis: bool) ->
     x, y = data.test_x[:images], data.test_y[:images]
     with digits_model() as path:
         graph = lower(load_model(path))
-        session = onnxruntime.InferenceSession(str(path), quiet_session())
+        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
         scores = np.asarray(session.run(None, {session.get_inputs()[0].name: x.astype(np.float32)})[0])
     verilog = to_verilog(_CONFIG)
     with ThreadPoolExecutor(max_workers=1) as pool:  # Yosys works while the simulator does
