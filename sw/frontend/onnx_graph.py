@@ -93,6 +93,14 @@ def _import(importer: Importer, node: NodeProto) -> None:
         handler(importer, node)
 
 
+def quiet_session() -> onnxruntime.SessionOptions:
+    """Options of a float reference: one thread, no warnings about other people's graphs."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = 1
+    return options
+
+
 def _fold(importer: Importer, node: NodeProto) -> None:
     """Evaluates a node of constants that the optimizer left alone (DequantizeLinear of weights, for one)."""
     names = dict.fromkeys(name for name in node.input if name)
@@ -102,11 +110,8 @@ def _fold(importer: Importer, node: NodeProto) -> None:
         initializer=[onnx.numpy_helper.from_array(importer.constants[name], name) for name in names])
     versions = {"opset_imports": importer.model.opset_import, "ir_version": importer.model.ir_version}
     model = onnx.helper.make_model(graph, **versions)
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    options.intra_op_num_threads = 1
     try:
-        results = onnxruntime.InferenceSession(model.SerializeToString(), options).run(None, {})
+        results = onnxruntime.InferenceSession(model.SerializeToString(), quiet_session()).run(None, {})
     except Exception as error:
         raise importer.unsupported(node, "fold its constants before export") from error
     importer.constants.update(zip(outputs, map(np.asarray, results), strict=True))
