@@ -27,7 +27,8 @@ class AxiLitePort(wiring.Component):
 
     A write shows region, offset (in words) and data for one cycle with ``write`` high. A read shows its region and offset, and
     takes ``read_data`` `READ_CYCLES` cycles later. Answered with SLVERR and not carried out: writes that do not strobe all four
-    bytes, addresses that are not aligned, and accesses to a memory while ``busy`` (``conflict`` is then high for a cycle).
+    bytes, addresses that are not aligned, accesses to a memory while ``busy`` (``conflict`` is then high for a cycle), and
+    reads of a memory that ``busy`` overtakes.
     """
 
     READ_CYCLES = 3
@@ -73,6 +74,8 @@ class AxiLitePort(wiring.Component):
         read_failed = Signal()
         read_conflict = self.busy & (self.araddr[REGION_BITS:] != Region.REGISTERS)
         reading = Signal()
+        # a run that starts while a read is on its way takes the memory's port away from it
+        overtaken = self.busy & (self.read_region != Region.REGISTERS)
         m.d.comb += self.arready.eq(~reading & ~self.rvalid)
         with m.If(self.arvalid & self.arready):
             m.d.sync += [
@@ -82,11 +85,13 @@ class AxiLitePort(wiring.Component):
             ]
         with m.If(reading):
             m.d.sync += wait.eq(wait - 1)
+            with m.If(overtaken):
+                m.d.sync += read_failed.eq(1)
             with m.If(wait == 0):
                 m.d.sync += [
                     reading.eq(0), self.rvalid.eq(1), self.rdata.eq(self.read_data), self.rresp.eq(_OKAY),
                 ]
-                with m.If(read_failed):
+                with m.If(read_failed | overtaken):
                     m.d.sync += [self.rdata.eq(0), self.rresp.eq(_SLVERR)]
         with m.If(self.rvalid & self.rready):
             m.d.sync += self.rvalid.eq(0)

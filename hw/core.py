@@ -83,7 +83,7 @@ class Core(wiring.Component):
         ]
 
         m.d.comb += [
-            host.busy.eq(sequencer.busy),
+            host.busy.eq(sequencer.busy | (registers.start & ~sequencer.faulted)),  # a start takes a cycle to act
             registers.write.eq(host_writes(Region.REGISTERS)), registers.write_offset.eq(host.write_offset),
             registers.write_data.eq(host.write_data), registers.read_offset.eq(host.read_offset),
             host.read_data.eq(Mux(

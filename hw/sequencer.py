@@ -85,7 +85,9 @@ class Sequencer(wiring.Component):
 
         halt_fault = Signal(Fault)
         halt = Signal()
-        with m.If(self.host_fault):
+        host_faulted = Signal()  # in the cycle of the start
+        m.d.sync += host_faulted.eq(self.host_fault)
+        with m.If(self.host_fault | host_faulted):
             m.d.comb += [halt.eq(1), halt_fault.eq(Fault.HOST_ACCESS)]
         with m.Elif(self.unit_illegal):
             m.d.comb += [halt.eq(1), halt_fault.eq(Fault.ILLEGAL_INSTRUCTION)]
@@ -102,7 +104,7 @@ class Sequencer(wiring.Component):
             with m.State("IDLE"):
                 m.d.sync += [index.eq(0), word.eq(0)]
                 with m.If(self.clear):
-                    m.d.sync += [self.faulted.eq(0), self.fault.eq(Fault.NONE)]
+                    m.d.sync += [self.faulted.eq(0), self.fault.eq(Fault.NONE), self.fault_index.eq(0)]
                 with m.Elif(self.start & ~self.faulted):
                     m.d.sync += [self.done.eq(0), self.cycles.eq(0)]
                     m.next = "CHECK"
@@ -111,6 +113,8 @@ class Sequencer(wiring.Component):
                 m.next = "FETCH"
                 with m.If(~self.config_matches):
                     stop(Fault.CONFIG_MISMATCH)
+                with m.If(halt):
+                    stop(halt_fault)
             with m.State("FETCH"):
                 m.d.comb += self.busy.eq(1)
                 m.d.sync += word.eq(word + 1)
@@ -133,6 +137,9 @@ class Sequencer(wiring.Component):
                     stop(Fault.ILLEGAL_INSTRUCTION)
                 with m.Elif(fields.cert_bits > config.acc_bits):
                     stop(Fault.CERTIFICATE)
+                with m.If(halt):
+                    m.d.sync += self.done.eq(0)
+                    stop(halt_fault)
             with m.State("RUN"):
                 m.d.comb += [self.busy.eq(1), self.unit_run.eq(1)]
                 with m.If(self.unit_finished):

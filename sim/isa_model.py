@@ -93,9 +93,7 @@ class IsaMachine:
             opcode, fault = self._step(index)
             if opcode is Opcode.END:
                 self.counts += CycleCount(cycles=FETCH_CYCLES)
-            # the core looks at its watchdog until an instruction is fetched or executed, not while it decides on END
-            watched = self.counts.cycles - (opcode is Opcode.END)
-            if fault is Fault.NONE and self.watchdog and watched > self.watchdog:
+            if fault is Fault.NONE and self.watchdog and self.counts.cycles > self.watchdog:
                 fault = Fault.WATCHDOG
             if fault is not Fault.NONE:
                 self.fault, self.fault_index = fault, index

@@ -17,7 +17,7 @@ SHAPES = [(1, 4, 2), (3, 4, 4), (4, 16, 2), (5, 2, 1), (2, 32, 8)]
 @pytest.mark.parametrize(("rows", "lanes", "rescalers"), SHAPES)
 def test_reads_writes_and_the_hosts_window_agree(rows: int, lanes: int, rescalers: int) -> None:
     config = AcceleratorConfig(rows=rows, columns=rescalers, lanes=lanes, rescalers=rescalers, act_words=64)
-    dut = ActivationMemory(config)
+    dut: Any = ActivationMemory(config)
     beats, stride = region_beats(config, Region.ACTIVATIONS), region_stride(config, Region.ACTIVATIONS) // 4
     rng = np.random.default_rng(rows)
     codes = rng.integers(0, 16, (64, lanes))

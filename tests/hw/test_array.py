@@ -38,7 +38,7 @@ def random_steps(rng: np.random.Generator, count: int) -> list[dict[str, int]]:
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda c: f"{c.rows}x{c.columns}x{c.lanes}-P{c.acc_bits}")
 def test_finished_sums_of_random_tiles_are_exact_modulo_the_width(config: AcceleratorConfig) -> None:
-    dut = MacArray(config)
+    dut: Any = MacArray(config)
     assert dut.latency == array_latency(config)
     rng = np.random.default_rng(config.acc_bits + config.lanes)
     steps = random_steps(rng, 120)

@@ -21,7 +21,7 @@ def config(lanes: int, tree_stage: int) -> AcceleratorConfig:
 ])
 def test_dot_products_of_random_codes_are_exact(lanes: int, tree_stage: int, stages: int) -> None:
     machine = config(lanes, tree_stage)
-    dut = DotProduct(machine)
+    dut: Any = DotProduct(machine)
     assert DotProduct.stages(machine) == stages
     rng = np.random.default_rng(lanes * tree_stage)
     codes = rng.integers(0, 16, (60, 2, lanes))

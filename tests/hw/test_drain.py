@@ -27,7 +27,7 @@ CONFIGS = [
 @pytest.mark.parametrize("planes", [1, 3])
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda c: f"{c.rows}x{c.columns}-R{c.rescalers}")
 def test_tiles_drain_at_their_pace(config: AcceleratorConfig, planes: int) -> None:
-    dut = Drain(config)
+    dut: Any = Drain(config)
     rng = np.random.default_rng(config.acc_bits + planes)
     fmt = DyBit(4) if planes == 1 else DyBit(6)
     tiles, pixel_groups = 2, 4

@@ -41,7 +41,7 @@ def halves(levels: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize(("most_planes", "planes"), [(1, 1), (3, 1), (3, 2), (3, 3), (2, 2), (4, 4), (5, 5), (5, 1)])
 def test_codes_are_the_digits_of_the_nearest_level(most_planes: int, planes: int) -> None:
-    dut = Encoder(AcceleratorConfig(planes=most_planes))
+    dut: Any = Encoder(AcceleratorConfig(planes=most_planes))
     cases = [(width, plane, levels, halves(levels)) for width, levels in roundings(planes) for plane in range(planes)]
     got: list[list[int]] = []
 

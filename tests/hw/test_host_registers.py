@@ -15,7 +15,7 @@ CONFIG = PRESETS["tiny"]
 class Bus:
     """Reads and writes by register."""
 
-    def __init__(self, ctx: Any, dut: HostRegisters) -> None:
+    def __init__(self, ctx: Any, dut: Any) -> None:
         self.ctx, self.dut = ctx, dut
 
     def read(self, register: Register) -> int:
@@ -36,7 +36,7 @@ class Bus:
 
 
 def test_registers_answer_as_their_table_says() -> None:
-    dut = HostRegisters(CONFIG)
+    dut: Any = HostRegisters(CONFIG)
 
     async def bench(ctx: Any) -> None:
         bus = Bus(ctx, dut)
@@ -55,7 +55,7 @@ def test_registers_answer_as_their_table_says() -> None:
 
 
 def test_control_bits_act_once() -> None:
-    dut = HostRegisters(CONFIG)
+    dut: Any = HostRegisters(CONFIG)
 
     async def bench(ctx: Any) -> None:
         bus = Bus(ctx, dut)
@@ -68,7 +68,7 @@ def test_control_bits_act_once() -> None:
 
 
 def test_only_the_cores_own_configuration_matches() -> None:
-    dut = HostRegisters(CONFIG)
+    dut: Any = HostRegisters(CONFIG)
 
     async def bench(ctx: Any) -> None:
         bus = Bus(ctx, dut)
@@ -82,7 +82,7 @@ def test_only_the_cores_own_configuration_matches() -> None:
 
 
 def test_status_shows_flags_and_fault() -> None:
-    dut = HostRegisters(CONFIG)
+    dut: Any = HostRegisters(CONFIG)
 
     async def bench(ctx: Any) -> None:
         bus = Bus(ctx, dut)
@@ -102,7 +102,7 @@ def test_status_shows_flags_and_fault() -> None:
 
 
 def test_counters_count_their_events_and_clear_with_a_start() -> None:
-    dut = HostRegisters(CONFIG)
+    dut: Any = HostRegisters(CONFIG)
     events = {Register.BUSY: dut.step, Register.STALL_DRAIN: dut.stall_drain, Register.STALL_WALK: dut.stall_walk}
     counts = {Register.BUSY: 5, Register.STALL_DRAIN: 3, Register.STALL_WALK: 2}
 

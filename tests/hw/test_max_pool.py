@@ -17,7 +17,7 @@ LANES = 4
 
 @pytest.mark.parametrize(("most_planes", "planes"), [(1, 1), (3, 1), (3, 2), (3, 3), (5, 4)])
 def test_winners_leave_plane_by_plane(most_planes: int, planes: int) -> None:
-    dut = MaxPool(AcceleratorConfig(rows=1, columns=2, lanes=LANES, rescalers=2, planes=most_planes))
+    dut: Any = MaxPool(AcceleratorConfig(rows=1, columns=2, lanes=LANES, rescalers=2, planes=most_planes))
     rng = np.random.default_rng(planes)
     levels = NATIVE.levels if planes == 1 else np.arange(-digit_span(planes), digit_span(planes) + 1)
     schedule: list[tuple[int, int, int, int]] = []  # word, valid position, first, last; word -1: idle

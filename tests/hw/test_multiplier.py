@@ -10,7 +10,7 @@ from narrows.hw.spec.digits import NATIVE
 
 
 def test_every_pair_of_codes_gives_the_product_of_its_levels() -> None:
-    dut = Multiplier()
+    dut: Any = Multiplier()
     seen = {}
 
     async def bench(ctx: Any) -> None:

@@ -18,7 +18,7 @@ CONFIG = AcceleratorConfig(
 
 @pytest.mark.parametrize("region", [Region.INSTRUCTIONS, Region.BLOCKS, Region.TAPS, Region.PARAMS, Region.WEIGHTS])
 def test_words_are_the_beats_written_to_their_addresses(region: Region) -> None:
-    dut = ProgramMemory(CONFIG, region)
+    dut: Any = ProgramMemory(CONFIG, region)
     depth, beats = region_depth(CONFIG, region), region_beats(CONFIG, region)
     rng = np.random.default_rng(int(region))
     words = rng.integers(0, 1 << 32, (depth, beats))

@@ -39,7 +39,7 @@ def random_operands(rng: np.random.Generator, config: AcceleratorConfig, count: 
 @pytest.mark.parametrize(("k", "acc_bits"), WIDTHS)
 def test_half_units_are_the_shifted_product_plus_zero_clamped(k: int, acc_bits: int) -> None:
     config = AcceleratorConfig(rescale_bits=k, acc_bits=acc_bits)
-    dut = Rescaler(config)
+    dut: Any = Rescaler(config)
     rng = np.random.default_rng(k + acc_bits)
     operands = random_operands(rng, config, 250)
     top = config.level_max
@@ -75,7 +75,9 @@ class Requantiser(wiring.Component):
     """Rescaler and encoder one behind the other."""
 
     def __init__(self, config: AcceleratorConfig) -> None:
-        self.rescaler, self.encoder = Rescaler(config), Encoder(config)
+        self.rescaler: Any = Rescaler(config)
+        self.encoder: Any = Encoder(config)
+        self.code: Any
         super().__init__({"idle": In(1), "code": Out(4)})
 
     def elaborate(self, platform: object) -> Module:
@@ -88,7 +90,7 @@ class Requantiser(wiring.Component):
 @pytest.mark.parametrize(("k", "acc_bits", "planes"), [(2, 12, 1), (4, 16, 3), (8, 32, 2), (16, 16, 5), (4, 12, 4)])
 def test_rescaled_and_encoded_sums_are_those_of_the_golden_semantics(k: int, acc_bits: int, planes: int) -> None:
     config = AcceleratorConfig(rescale_bits=k, acc_bits=acc_bits, planes=planes)
-    dut = Requantiser(config)
+    dut: Any = Requantiser(config)
     latency = Rescaler.LATENCY + Encoder.LATENCY
     rng = np.random.default_rng(31 * k + acc_bits)
     formats = (DyBit(2), DyBit(3), DyBit(4), DyBit(6), DyBit(8), Int(4), Int(8), DyBit(5, signed=False))

@@ -13,7 +13,7 @@ from narrows.hw.scratchpad import Scratchpad
 
 @pytest.mark.parametrize(("depth", "width", "granule"), [(1, 8, 8), (5, 12, 4), (64, 32, 32), (16, 40, 8)])
 def test_random_granule_writes_read_back(depth: int, width: int, granule: int) -> None:
-    dut = Scratchpad(depth=depth, width=width, granule=granule)
+    dut: Any = Scratchpad(depth=depth, width=width, granule=granule)
     rng = np.random.default_rng(depth + width)
     count = width // granule
     expected = np.zeros((depth, count), dtype=np.int64)

@@ -33,7 +33,7 @@ CASES = [(1, 1, 1, 0), (1, 1, 4, 1), (3, 5, 4, 0), (3, 5, 4, 1), (2, 8, 4, 1), (
 
 @pytest.mark.parametrize("pace", [1.0, 0.3])
 def test_groups_come_in_line_order_with_their_borders(pace: float) -> None:
-    dut = PixelWalker(AcceleratorConfig(rows=4, act_words=64))
+    dut: Any = PixelWalker(AcceleratorConfig(rows=4, act_words=64))
     rng = np.random.default_rng(int(10 * pace))
     got: dict[tuple[int, ...], list[dict[str, Any]]] = {case: [] for case in CASES}
 
@@ -69,7 +69,7 @@ def test_groups_come_in_line_order_with_their_borders(pace: float) -> None:
 
 @pytest.mark.parametrize("rows", [1, 2, 4])
 def test_a_consumer_of_a_group_every_rows_and_one_cycles_never_waits(rows: int) -> None:
-    dut = PixelWalker(AcceleratorConfig(rows=4, act_words=64))
+    dut: Any = PixelWalker(AcceleratorConfig(rows=4, act_words=64))
     taken: list[bool] = []
 
     async def bench(ctx: Any) -> None:

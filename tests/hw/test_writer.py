@@ -67,7 +67,7 @@ def writes(f: dict[str, int], config: AcceleratorConfig, whole: bool) -> list[tu
 @pytest.mark.parametrize("whole", [False, True], ids=["granules", "whole words"])
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda c: f"{c.columns}x{c.lanes}-R{c.rescalers}")
 def test_every_write_goes_where_the_contract_says(config: AcceleratorConfig, whole: bool) -> None:
-    dut = OutputWriter(config)
+    dut: Any = OutputWriter(config)
     rng = np.random.default_rng(config.lanes)
     cases = [random_fields(rng, config) for _ in range(8)]
     if whole:
@@ -110,7 +110,7 @@ def test_every_write_goes_where_the_contract_says(config: AcceleratorConfig, who
 
 def test_a_write_leaves_after_the_latency() -> None:
     config = CONFIGS[0]
-    dut = OutputWriter(config)
+    dut: Any = OutputWriter(config)
 
     async def bench(ctx: Any) -> None:
         fields = {"opcode": 1, "planes": 1, "rows": 1, "out_height": 1, "out_width": 1, "column_groups": 1}

@@ -1,0 +1,221 @@
+"""Core: what stops a run, what the host may do when, and that a fault never sticks beyond its clearing."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import pytest
+from amaranth_bench import AxiHost, simulate
+from narrows.hw.core import Core
+from narrows.hw.spec.config import AcceleratorConfig
+from narrows.hw.spec.cycles import RUN_OVERHEAD, count_cycles
+from narrows.hw.spec.isa import BLOCK, COMPUTE, INSTRUCTION_WORDS, TAP, Mode, Opcode, encode_param
+from narrows.hw.spec.registers import Control, Fault, Region, Register, Status, region_address
+
+CONFIG = AcceleratorConfig(
+    rows=2, columns=1, lanes=2, rescalers=1, acc_bits=12, planes=1, act_words=64, weight_words=16,
+    param_words=4, taps=16, blocks=8, instructions=4,
+)
+GOOD = {
+    "opcode": Opcode.COMPUTE, "rows": 1, "planes": 1, "out_height": 1, "out_width": 1, "block_count": 1, "dybit": 1,
+    "width": 3, "column_groups": 1, "channel_period": 1, "cert_bits": 12, "out_base": 32, "clamp_low": -16,
+    "clamp_high": 16,
+}
+OKAY, SLVERR = 0, 2
+
+
+class Host(AxiHost):
+    """A host that knows the register map."""
+
+    async def put(self, region: Region, word: int, values: list[int]) -> None:
+        for beat, value in enumerate(values):
+            assert await self.write(region_address(CONFIG, region, word, beat), value) == OKAY
+
+    async def instruct(self, *instructions: Mapping[str, int]) -> None:
+        """Instructions, each as fields, and END behind them."""
+        for index, fields in enumerate([*instructions, {"opcode": Opcode.END}]):
+            for number, word in enumerate(COMPUTE.encode(fields)):
+                await self.put(Region.INSTRUCTIONS, index * INSTRUCTION_WORDS + number, [word])
+
+    async def register(self, register: Register) -> int:
+        value, response = await self.read(register.offset)
+        assert response == OKAY
+        return value
+
+    async def prepare(self) -> None:
+        """A program of one dot product: levels 2 and 3 times 4 and -1, halved: 2.5, rounded up to 3."""
+        await self.write(Register.PROGRAM_CONFIG.offset, CONFIG.hash32)
+        await self.instruct(GOOD)
+        await self.put(Region.BLOCKS, 0, BLOCK.encode({"groups": 1, "tap_count": 1}))
+        await self.put(Region.TAPS, 0, TAP.encode({}))
+        await self.put(Region.WEIGHTS, 0, [0x94])
+        await self.put(Region.ACTIVATIONS, 0, [0x32])
+        entry = encode_param(0, 8, 4, bias_width=CONFIG.bias_width, rescale_bits=4, shift_bits=CONFIG.shift_bits)
+        await self.put(Region.PARAMS, 0, [entry])
+
+    async def run(self) -> tuple[int, Fault, int]:
+        """Status flags, fault and fault index at the end of a run."""
+        await self.write(Register.CONTROL.offset, Control.START)
+        for _ in range(60):
+            status = await self.register(Register.STATUS)
+            if not status & Status.BUSY:
+                return status & 0xFF, Fault(status >> 8), await self.register(Register.FAULT_INDEX)
+        raise TimeoutError("the core stays busy")
+
+
+def with_host(body: Callable[[Any, Host], Awaitable[None]]) -> None:
+    """Run ``body(ctx, host)`` against a fresh core with the program of `Host.prepare`."""
+    core: Any = Core(CONFIG)
+
+    async def bench(ctx: Any) -> None:
+        host = Host(ctx, core)
+        await host.prepare()
+        await body(ctx, host)
+
+    simulate(core, bench)
+
+
+def test_a_program_runs_again_and_again_and_counts_its_cycles() -> None:
+    async def body(ctx: Any, host: Host) -> None:
+        expected = RUN_OVERHEAD + count_cycles(CONFIG, COMPUTE.decode(COMPUTE.encode(GOOD)), [1]).cycles
+        for word, result in ((0x32, 3), (0x23, 5), (0x0B, 13)):
+            await host.put(Region.ACTIVATIONS, 0, [word])
+            assert await host.run() == (Status.DONE, Fault.NONE, 0)
+            assert await host.read(region_address(CONFIG, Region.ACTIVATIONS, 32)) == (result, OKAY)
+            assert (await host.read(region_address(CONFIG, Region.CHECKSUMS)))[0] == result << 16 | result
+            assert await host.register(Register.CYCLES) == expected
+            assert await host.register(Register.BUSY) == 1
+
+    with_host(body)
+
+
+ILLEGAL = {
+    "load": {"opcode": Opcode.LOAD}, "store": {"opcode": Opcode.STORE}, "opcode 7": {"opcode": 7},
+    "token": {"wait_prev": 1}, "token behind": {"post_next": 1}, "no rows": {"rows": 0}, "too many rows": {"rows": 3},
+    "rows of a max-pool": {"mode": Mode.MAX, "rows": 2}, "no planes": {"planes": 0}, "too many planes": {"planes": 2},
+    "no width": {"width": 0}, "too wide": {"width": 4}, "no lines": {"out_height": 0}, "no pixels": {"out_width": 0},
+    "no blocks": {"block_count": 0}, "no tiles": {"column_groups": 0}, "no period": {"channel_period": 0},
+}
+
+
+def test_what_cannot_be_executed_stops_the_core_and_names_itself() -> None:
+    async def body(ctx: Any, host: Host) -> None:
+        for name, change in ILLEGAL.items():
+            await host.instruct(GOOD, GOOD | change)
+            assert await host.run() == (Status.FAULT, Fault.ILLEGAL_INSTRUCTION, 1), name
+            await host.write(Register.CONTROL.offset, Control.CLEAR)
+        await host.instruct(GOOD, GOOD | {"dybit": 0, "width": 0}, GOOD | {"mode": Mode.MAX, "width": 0})
+        assert await host.run() == (Status.DONE, Fault.NONE, 0)
+
+    with_host(body)
+
+
+def test_blocks_without_steps_and_an_end_with_tokens_are_refused() -> None:
+    async def body(ctx: Any, host: Host) -> None:
+        for change in ({"groups": 0}, {"tap_count": 0}):
+            await host.put(Region.BLOCKS, 0, BLOCK.encode({"groups": 1, "tap_count": 1} | change))
+            assert await host.run() == (Status.FAULT, Fault.ILLEGAL_INSTRUCTION, 0)
+            await host.write(Register.CONTROL.offset, Control.CLEAR)
+        await host.instruct({"opcode": Opcode.END, "post_prev": 1})
+        assert await host.run() == (Status.FAULT, Fault.ILLEGAL_INSTRUCTION, 0)
+
+    with_host(body)
+
+
+def test_a_certificate_beyond_the_accumulators_is_refused() -> None:
+    async def body(ctx: Any, host: Host) -> None:
+        for mode in Mode:
+            await host.instruct(GOOD | {"mode": mode, "cert_bits": 13})
+            assert await host.run() == (Status.FAULT, Fault.CERTIFICATE, 0)
+            await host.write(Register.CONTROL.offset, Control.CLEAR)
+
+    with_host(body)
+
+
+def test_faults_are_sticky_until_cleared() -> None:
+    async def body(ctx: Any, host: Host) -> None:
+        await host.write(Register.PROGRAM_CONFIG.offset, CONFIG.hash32 ^ 1)
+        assert await host.run() == (Status.FAULT, Fault.CONFIG_MISMATCH, 0)
+        await host.write(Register.PROGRAM_CONFIG.offset, CONFIG.hash32)
+        assert await host.run() == (Status.FAULT, Fault.CONFIG_MISMATCH, 0)
+        await host.write(Register.CONTROL.offset, Control.CLEAR)
+        assert await host.register(Register.STATUS) == 0
+        assert await host.run() == (Status.DONE, Fault.NONE, 0)
+
+    with_host(body)
+
+
+def test_the_watchdog_stops_a_run_that_takes_longer() -> None:
+    async def body(ctx: Any, host: Host) -> None:
+        assert await host.run() == (Status.DONE, Fault.NONE, 0)
+        cycles = await host.register(Register.CYCLES)
+        await host.instruct(GOOD | {"out_height": 60})
+        await host.write(Register.WATCHDOG.offset, cycles)
+        assert await host.run() == (Status.FAULT, Fault.WATCHDOG, 0)
+        assert await host.register(Register.CYCLES) == cycles + 1
+        await host.write(Register.CONTROL.offset, Control.CLEAR)
+        await host.instruct(GOOD)
+        await host.write(Register.WATCHDOG.offset, cycles - 1)
+        assert await host.run() == (Status.FAULT, Fault.WATCHDOG, 1)
+        await host.write(Register.CONTROL.offset, Control.CLEAR)
+        await host.write(Register.WATCHDOG.offset, cycles)
+        assert await host.run() == (Status.DONE, Fault.NONE, 0)
+        assert (await host.read(region_address(CONFIG, Region.ACTIVATIONS, 32)))[0] == 3
+
+    with_host(body)
+
+
+@pytest.mark.parametrize("access", ["write", "read"])
+def test_memory_accesses_during_a_run_are_refused_and_stop_it(access: str) -> None:
+    async def body(ctx: Any, host: Host) -> None:
+        address = region_address(CONFIG, Region.ACTIVATIONS, 5)
+        await host.put(Region.ACTIVATIONS, 5, [0x77])
+        for delay in range(32):  # whatever the core is doing
+            await host.instruct(GOOD)
+            await host.post(Register.CONTROL.offset, Control.START)
+            for _ in range(delay):
+                await ctx.tick()
+            response = await host.write(address, 0x11) if access == "write" else (await host.read(address))[1]
+            assert response == SLVERR, f"{delay} cycles behind the start"
+            status = await host.register(Register.STATUS)
+            assert (status & Status.FAULT, status >> 8) == (Status.FAULT, Fault.HOST_ACCESS), f"{delay} cycles behind"
+            await host.write(Register.CONTROL.offset, Control.CLEAR)
+            assert await host.read(address) == (0x77, OKAY)
+        assert await host.run() == (Status.DONE, Fault.NONE, 0)
+        assert (await host.read(region_address(CONFIG, Region.ACTIVATIONS, 32)))[0] == 3
+
+    with_host(body)
+
+
+def test_a_read_that_a_start_overtakes_is_right_or_refused() -> None:
+    async def body(ctx: Any, host: Host) -> None:
+        address = region_address(CONFIG, Region.ACTIVATIONS, 5)
+        await host.put(Region.ACTIVATIONS, 5, [0x77])
+        answers = []
+        for delay in range(7):
+            await host.request(address)
+            for _ in range(delay):
+                await ctx.tick()
+            await host.post(Register.CONTROL.offset, Control.START)
+            answers.append(await host.answer())
+            for _ in range(60):
+                await ctx.tick()
+            assert await host.register(Register.STATUS) == Status.DONE
+        assert answers[0] == (0, SLVERR)
+        assert answers[-1] == (0x77, OKAY)
+        assert set(answers) == {(0, SLVERR), (0x77, OKAY)}
+
+    with_host(body)
+
+
+def test_registers_can_be_read_during_a_run() -> None:
+    async def body(ctx: Any, host: Host) -> None:
+        await host.post(Register.CONTROL.offset, Control.START)
+        assert await host.register(Register.CONFIG) == CONFIG.hash32
+        assert await host.register(Register.STATUS) == Status.BUSY
+        for _ in range(60):
+            await ctx.tick()
+        assert await host.register(Register.STATUS) == Status.DONE
+
+    with_host(body)
