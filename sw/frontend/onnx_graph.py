@@ -19,7 +19,7 @@ from .importer import Importer
 from .onnx_file import read_model
 from .operators import ELEMENTWISE, HANDLERS, REARRANGEMENTS, REWRITES
 
-__all__ = ["load_model"]
+__all__ = ["load_model", "quiet_session"]
 
 
 def load_model(path: Path) -> Graph:
