@@ -206,7 +206,7 @@ def _failure(messages: str, log: Path | None) -> SynthesisError:
         with tempfile.NamedTemporaryFile("w", prefix="narrows-yosys-", suffix=".log", delete=False) as file:
             file.write(messages)
             log = Path(file.name)
-    reason = next((line for line in messages.splitlines() if line.startswith("ERROR")), "it ended without a netlist")
+    reason = next((line for line in messages.splitlines() if "ERROR" in line), "it ended without a netlist")
     return SynthesisError(f"Yosys failed ({reason}); see {log}")
 
 

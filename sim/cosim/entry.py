@@ -17,6 +17,22 @@ from .player import CosimTransport
 __all__ = ["run_job"]
 
 
+_REPORT_SECONDS = 0.1
+
+
+class _Reporter:
+    """Passes progress on, but not so often that writing it takes noticeable time."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._due = 0.0
+
+    def __call__(self, done: int, total: int) -> None:
+        if time.monotonic() >= self._due:
+            write_progress(self._folder, done, total)
+            self._due = time.monotonic() + _REPORT_SECONDS
+
+
 @cocotb.test()
 async def run_job(top: Any) -> None:
     """Run the job and leave its result; an error meant for the user is a result, any other one a failed simulation."""
@@ -27,7 +43,7 @@ async def run_job(top: Any) -> None:
     await Timer(1, "ns")  # past the changes that initial values make
     started = time.perf_counter()
     try:
-        arrays, values = await function(transport, job, lambda done, total: write_progress(folder, done, total))
+        arrays, values = await function(transport, job, _Reporter(folder))
     except NarrowsError as error:
         result = JobResult(error=error)
     else:
