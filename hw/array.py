@@ -6,8 +6,10 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from .dot import DotProduct, add_or_subtract
-from .spec.config import CODE_BITS, AcceleratorConfig
+from .adder import AddSub, extend
+from .dot import DotProduct
+from .operand import OPERAND
+from .spec.config import AcceleratorConfig
 
 __all__ = ["STEP_FLAGS", "MacArray"]
 
@@ -35,8 +37,8 @@ class MacArray(wiring.Component):
     def __init__(self, config: AcceleratorConfig) -> None:
         self._config = config
         super().__init__({
-            "x": In(data.ArrayLayout(data.ArrayLayout(CODE_BITS, config.lanes), config.rows)),
-            "w": In(data.ArrayLayout(data.ArrayLayout(CODE_BITS, config.lanes), config.columns)),
+            "x": In(data.ArrayLayout(data.ArrayLayout(OPERAND, config.lanes), config.rows)),
+            "w": In(data.ArrayLayout(data.ArrayLayout(OPERAND, config.lanes), config.columns)),
             "flags": In(STEP_FLAGS),
             "sums": Out(data.ArrayLayout(data.ArrayLayout(config.acc_bits, config.columns), config.rows)),
             "done": Out(1),
@@ -65,7 +67,11 @@ class MacArray(wiring.Component):
                 m.submodules[f"dot{row}_{column}"] = dot = DotProduct(config)
                 sum_ = Signal(width, name=f"sum{row}_{column}")
                 start = Mux(flags.first, 0, Mux(flags.shift, sum_ << config.digit_shift, sum_))[:width]
-                m.d.comb += [dot.x.eq(self.x[row]), dot.w.eq(self.w[column]), self.sums[row][column].eq(sum_)]
+                m.submodules[f"adder{row}_{column}"] = adder = AddSub(width)
+                m.d.comb += [
+                    dot.x.eq(self.x[row]), dot.w.eq(self.w[column]), self.sums[row][column].eq(sum_),
+                    adder.a.eq(start), adder.b.eq(extend(dot.total, width)), adder.s.eq(dot.negative),
+                ]
                 with m.If(flags.valid):
-                    m.d.sync += sum_.eq(add_or_subtract(start, dot.total, dot.negative, width))
+                    m.d.sync += sum_.eq(adder.y)
         return m

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out, connect
 
 from .array import MacArray
 from .drain import Drain
 from .max_pool import MaxPool
+from .operand import code_of
 from .operands import OperandFetch
 from .records import record_layout
 from .spec.checksum import CHECKSUM_BITS
@@ -102,7 +103,7 @@ class ComputeUnit(wiring.Component):
             array.flags.eq(operands.flags), array.flags.valid.eq(operands.flags.valid & ~is_max),
             drain.run.eq(self.run), drain.fields.eq(fields), drain.sums.eq(array.sums), drain.done.eq(array.done),
             drain.count.eq(count), self.param_address.eq(drain.param_address), drain.param_word.eq(self.param_word),
-            max_pool.run.eq(self.run), max_pool.planes.eq(planes), max_pool.word.eq(operands.x[0]),
+            max_pool.run.eq(self.run), max_pool.planes.eq(planes), max_pool.word.eq(Cat(code_of(operand) for operand in operands.x[0])),
             max_pool.word_valid.eq(operands.row0_valid),
             max_pool.flags.eq(operands.flags), max_pool.flags.valid.eq(operands.flags.valid & is_max),
             writer.run.eq(self.run), writer.fields.eq(fields), writer.whole_words.eq(is_max),

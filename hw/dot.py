@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Shape, Signal, Value, signed
+from amaranth.hdl import Module, Shape, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from .adder import AddSub, extend
 from .multiplier import PRODUCT_BITS, Multiplier
-from .spec.config import CODE_BITS, AcceleratorConfig
+from .operand import OPERAND
+from .spec.config import AcceleratorConfig
 
-__all__ = ["DotProduct", "add_or_subtract"]
-
-
-def add_or_subtract(a: Value, b: Value, subtract: Value, width: int) -> Value:
-    """``a - b`` if ``subtract`` else ``a + b``, modulo ``2**width``, on one carry chain.
-
-    The operands are sign-extended; the carry enters through an extra low bit, so that synthesis sees a single adder.
-    """
-    extended_a = _extend(a, width)
-    extended_b = _extend(b, width) ^ subtract.replicate(width)
-    total = Cat(1, extended_a) + Cat(subtract, extended_b)
-    return total[1:width + 1]
-
-
-def _extend(value: Value, width: int) -> Value:
-    """Bits of ``value`` sign- or zero-extended by its own signedness, or cut, to ``width``."""
-    have = len(value)
-    if have >= width:
-        return value[:width]
-    fill = value[-1] if value.shape().signed else Value.cast(0)
-    return Cat(value, fill.replicate(width - have))
+__all__ = ["DotProduct"]
 
 
 class DotProduct(wiring.Component):
@@ -49,8 +31,8 @@ class DotProduct(wiring.Component):
         self._stage = config.tree_stage
         self._levels = (config.lanes - 1).bit_length()
         super().__init__({
-            "x": In(data.ArrayLayout(CODE_BITS, config.lanes)),
-            "w": In(data.ArrayLayout(CODE_BITS, config.lanes)),
+            "x": In(data.ArrayLayout(OPERAND, config.lanes)),
+            "w": In(data.ArrayLayout(OPERAND, config.lanes)),
             "total": Out(self.total_shape(config)),
             "negative": Out(1),
         })
@@ -71,8 +53,9 @@ class DotProduct(wiring.Component):
         nodes: list[tuple[Value, Value]] = []
         for lane in range(self._lanes):
             m.submodules[f"multiplier{lane}"] = multiplier = Multiplier()
-            m.d.comb += [multiplier.a.eq(self.x[lane][:-1]), multiplier.b.eq(self.w[lane][:-1])]
-            nodes.append((multiplier.product, self.x[lane][-1] ^ self.w[lane][-1]))
+            x, w = self.x[lane], self.w[lane]
+            m.d.comb += [multiplier.a.eq(x.magnitude), multiplier.b.eq(w.magnitude)]
+            nodes.append((multiplier.product, x.negative ^ w.negative))
         for level in range(self._levels):
             width = PRODUCT_BITS + level + 2
             registered = (level + 1) % self._stage == 0 and level + 1 < self._levels
@@ -82,7 +65,9 @@ class DotProduct(wiring.Component):
                 (a, sign_a), (b, sign_b) = nodes[index], nodes[index + 1]
                 total = Signal(width, name=f"total{level}_{index // 2}")
                 sign = Signal(name=f"sign{level}_{index // 2}")
-                domain += [total.eq(add_or_subtract(a, b, sign_a ^ sign_b, width)), sign.eq(sign_a)]
+                m.submodules[f"node{level}_{index // 2}"] = node = AddSub(width)
+                m.d.comb += [node.a.eq(extend(a, width)), node.b.eq(extend(b, width)), node.s.eq(sign_a ^ sign_b)]
+                domain += [total.eq(node.y), sign.eq(sign_a)]
                 parents.append((total.as_signed(), sign))
             nodes = parents
         m.d.comb += [self.total.eq(nodes[0][0]), self.negative.eq(nodes[0][1])]

@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In, Out
 
 from .activation_memory import ActivationMemory
 from .array import STEP_FLAGS
+from .operand import OPERAND, recode
 from .program_memory import ProgramMemory
 from .records import record_layout
 from .spec.config import CODE_BITS, AcceleratorConfig
@@ -30,7 +31,7 @@ def _delayed(m: Module, value: Any, cycles: int, name: str) -> Any:
 
 
 class OperandFetch(wiring.Component):
-    """Pipeline from a step to operands: tap record, address, activation and weight words, padding. One step a cycle, no stall.
+    """Pipeline from a step to operands: tap record, address, activation and weight words, padding, predecoding. One step a cycle, no stall.
 
     ``x``, ``w``, ``flags`` and ``count`` (pixels in the step's group) belong together and appear `LATENCY` cycles after the step. ``group`` is the
     pixel group offered with a step flagged ``new_group``.
@@ -54,8 +55,8 @@ class OperandFetch(wiring.Component):
             "act_words": In(data.ArrayLayout(config.act_word_bits, config.rows)),
             "weight_address": Out(step["weight"].shape),
             "weight_word": In(config.weight_word_bits),
-            "x": Out(data.ArrayLayout(data.ArrayLayout(CODE_BITS, config.lanes), config.rows)),
-            "w": Out(data.ArrayLayout(data.ArrayLayout(CODE_BITS, config.lanes), config.columns)),
+            "x": Out(data.ArrayLayout(data.ArrayLayout(OPERAND, config.lanes), config.rows)),
+            "w": Out(data.ArrayLayout(data.ArrayLayout(OPERAND, config.lanes), config.columns)),
             "flags": Out(STEP_FLAGS),
             "count": Out(config.rows.bit_length()),
             "row0_valid": Out(1),
@@ -86,8 +87,14 @@ class OperandFetch(wiring.Component):
         weight_delay = 2 + ActivationMemory.READ_CYCLES - ProgramMemory.READ_CYCLES
         m.d.comb += self.weight_address.eq(_delayed(m, step.weight, weight_delay, "weight"))
         for row in range(config.rows):
-            m.d.sync += self.x[row].eq(Mux(valid[row], self.act_words[row], pad_code.replicate(config.lanes)))
-        m.d.sync += [self.w.eq(self.weight_word), self.row0_valid.eq(valid[0])]
+            word = Mux(valid[row], self.act_words[row], pad_code.replicate(config.lanes))
+            for lane in range(config.lanes):
+                m.d.sync += self.x[row][lane].eq(recode(word.word_select(lane, CODE_BITS)))
+        for column in range(config.columns):
+            for lane in range(config.lanes):
+                code = self.weight_word.word_select(column * config.lanes + lane, CODE_BITS)
+                m.d.sync += self.w[column][lane].eq(recode(code))
+        m.d.sync += self.row0_valid.eq(valid[0])
         m.d.comb += [
             self.flags.eq(_delayed(m, step.flags, self.LATENCY, "flags")),
             self.count.eq(_delayed(m, group.count, self.LATENCY - 1, "count")),

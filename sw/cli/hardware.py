@@ -67,12 +67,12 @@ def synth(
 
         narrows synth --preset medium --target ecp5
     """
-    from ...hw.verilog import to_verilog
+    from ...hw.verilog import TECHMAPS, to_verilog
     from ..synthesis import synthesise
 
     machine = chosen_config(preset, config, program)
     with progress_bar(f"synthesising for {target}"):
-        report = synthesise(to_verilog(machine), target)
+        report = synthesise(to_verilog(machine), target, techmap=TECHMAPS.get(target, ""))
     show_resources(report, _described(machine))
     write_json(json, {"config": machine.to_dict(), "macs": machine.macs, **report.to_dict()})
 
