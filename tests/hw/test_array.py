@@ -9,10 +9,12 @@ import pytest
 from amaranth_bench import pack, signed, simulate, unpack
 from narrows.hw.array import MacArray
 from narrows.hw.dot import DotProduct
+from narrows.hw.operand import OPERAND, operand_bits
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.cycles import array_latency
 from narrows.hw.spec.digits import NATIVE
 
+OPERANDS = np.array([operand_bits(code) for code in range(16)])
 CONFIGS = [
     AcceleratorConfig(rows=1, columns=1, lanes=2, rescalers=1, acc_bits=12, tree_stage=1),
     AcceleratorConfig(rows=2, columns=2, lanes=8, rescalers=2, acc_bits=12, tree_stage=1),
@@ -51,8 +53,8 @@ def test_finished_sums_of_random_tiles_are_exact_modulo_the_width(config: Accele
     async def bench(ctx: Any) -> None:
         for cycle in range(len(steps) + dut.latency):
             if cycle < len(steps):
-                ctx.set(dut.x.as_value(), pack(x[cycle], 4))
-                ctx.set(dut.w.as_value(), pack(w[cycle], 4))
+                ctx.set(dut.x.as_value(), pack(OPERANDS[x[cycle]], OPERAND.size))
+                ctx.set(dut.w.as_value(), pack(OPERANDS[w[cycle]], OPERAND.size))
                 for name, value in steps[cycle].items():
                     ctx.set(dut.flags[name], value)
             else:

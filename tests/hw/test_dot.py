@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 from amaranth_bench import pack, simulate
 from narrows.hw.dot import DotProduct
+from narrows.hw.operand import OPERAND, operand_bits
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.digits import NATIVE
+
+OPERANDS = np.array([operand_bits(code) for code in range(16)])
 
 
 def config(lanes: int, tree_stage: int) -> AcceleratorConfig:
@@ -31,8 +34,8 @@ def test_dot_products_of_random_codes_are_exact(lanes: int, tree_stage: int, sta
     async def bench(ctx: Any) -> None:
         for cycle in range(len(codes) + stages):
             x, w = codes[min(cycle, len(codes) - 1)]
-            ctx.set(dut.x.as_value(), pack(x, 4))
-            ctx.set(dut.w.as_value(), pack(w, 4))
+            ctx.set(dut.x.as_value(), pack(OPERANDS[x], OPERAND.size))
+            ctx.set(dut.w.as_value(), pack(OPERANDS[w], OPERAND.size))
             if stages == 0:
                 await ctx.delay(1e-9)
             if cycle >= stages:

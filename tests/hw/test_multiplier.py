@@ -6,6 +6,7 @@ from typing import Any
 
 from amaranth.sim import Simulator
 from narrows.hw.multiplier import PRODUCT_BITS, Multiplier
+from narrows.hw.operand import operand_bits
 from narrows.hw.spec.digits import NATIVE
 
 
@@ -16,8 +17,8 @@ def test_every_pair_of_codes_gives_the_product_of_its_levels() -> None:
     async def bench(ctx: Any) -> None:
         for a in range(len(NATIVE.magnitudes)):
             for b in range(len(NATIVE.magnitudes)):
-                ctx.set(dut.a, a)
-                ctx.set(dut.b, b)
+                ctx.set(dut.a.as_value(), operand_bits(a))
+                ctx.set(dut.b.as_value(), operand_bits(b))
                 await ctx.delay(1e-9)
                 seen[a, b] = ctx.get(dut.product)
 

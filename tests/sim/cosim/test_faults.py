@@ -1,0 +1,62 @@
+"""A fault anywhere in the hardware makes `narrows verify` fail and name a layer."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from narrows.hw.spec.config import AcceleratorConfig
+from narrows.sw.cli.app import app
+from narrows.sw.compile import compile_graph
+from narrows.sw.examples import digits, digits_model
+from narrows.sw.frontend import load_model
+from narrows.sw.program import Program
+from narrows.sw.quantize import QuantSettings, quantise
+from sabotage import FAULTS
+from typer.testing import CliRunner
+
+CONFIG = AcceleratorConfig(
+    rows=1, columns=1, lanes=4, rescalers=1, act_words=4096, weight_words=16384, param_words=512, taps=512, blocks=256
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The digits program for a small core, and one image."""
+    path = tmp_path_factory.mktemp("digits")
+    data = digits()
+    with digits_model() as model:
+        graph = quantise(load_model(model), data.calib_x[:32], QuantSettings(), CONFIG)
+    compile_graph(graph, CONFIG).save(path / "digits.nrw")
+    np.savez(path / "image.npz", x=data.test_x[:1])
+    return path
+
+
+def verify(folder: Path) -> tuple[int, str, dict]:
+    """Exit status, output and verdict of the command."""
+    names = [str(folder / name) for name in ("digits.nrw", "image.npz", "verdict.json")]
+    Path(names[2]).unlink(missing_ok=True)
+    command = ["verify", names[0], "--input", names[1], "--json", names[2]]
+    result = CliRunner().invoke(app, command, catch_exceptions=False)
+    return result.exit_code, result.output, json.loads(Path(names[2]).read_text(encoding="utf-8"))
+
+
+def test_a_genuine_core_agrees(folder: Path) -> None:
+    status, _, verdict = verify(folder)
+    assert (status, verdict["mismatches"]) == (0, 0)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_found_and_its_layer_named(fault: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module, name, wrong = FAULTS[fault]
+    monkeypatch.setattr(module, name, wrong)
+    status, output, verdict = verify(folder)
+    assert status == 1
+    assert verdict["mismatches"] > 0
+    assert {difference["engine"] for difference in verdict["differences"]} == {"rtl"}
+    layers = [layer.name for layer in Program.load(folder / "digits.nrw").graph.layers]
+    first = verdict["differences"][0]
+    assert first["layer"] in layers
+    assert f"layer {first['layer']}" in " ".join(output.split())

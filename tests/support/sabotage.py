@@ -1,0 +1,56 @@
+"""Faults in the hardware: components that lie in one detail, and wrong ones that a core is then generated with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from amaranth.hdl import Module
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In
+from narrows.hw import compute, dot, drain
+
+__all__ = ["FAULTS"]
+
+
+def _faulty(kind: type[wiring.Component], fault: Callable[[Module, Any, Any], None]) -> type[wiring.Component]:
+    """A component like ``kind`` whose ports reach a genuine one, but for what ``fault(m, outer, inner)`` overrides."""
+
+    class Faulty(kind):
+        def __init__(self, *args: Any) -> None:
+            self._arguments = args
+            super().__init__(*args)
+
+        def elaborate(self, platform: object) -> Module:
+            m = Module()
+            m.submodules.inner = inner = kind(*self._arguments)
+            for name, member in self.signature.members.items():
+                outside, inside = getattr(self, name), getattr(inner, name)
+                m.d.comb += inside.eq(outside) if member.flow is In else outside.eq(inside)
+            fault(m, self, inner)
+            return m
+
+    return Faulty
+
+
+def _product(m: Module, outer: Any, inner: Any) -> None:
+    """3 times 2 gives 7."""
+    m.d.comb += outer.product.eq(inner.product ^ ((outer.a.code == 3) & (outer.b.code == 2)))
+
+
+def _shift(m: Module, outer: Any, inner: Any) -> None:
+    """A shift by 8 shifts by 9."""
+    m.d.comb += inner.shift.eq(outer.shift + (outer.shift == 8))
+
+
+def _delta(m: Module, outer: Any, inner: Any) -> None:
+    """The step from an odd output pixel to the next is one too long."""
+    m.d.comb += inner.fields.out_dx_odd.eq(outer.fields.out_dx_odd + 1)
+
+
+FAULTS: dict[str, tuple[Any, str, type[wiring.Component]]] = {
+    "table entry": (dot, "Multiplier", _faulty(dot.Multiplier, _product)),
+    "shift": (drain, "Rescaler", _faulty(drain.Rescaler, _shift)),
+    "address delta": (compute, "OutputWriter", _faulty(compute.OutputWriter, _delta)),
+}
+"""By what is wrong: the module and the name there that a wrong component takes."""
