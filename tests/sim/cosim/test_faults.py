@@ -14,6 +14,8 @@ from narrows.sw.examples import digits, digits_model
 from narrows.sw.frontend import load_model
 from narrows.sw.program import Program
 from narrows.sw.quantize import QuantSettings, quantise
+from narrows.sw.runtime import prepare_input
+from program_batch import check_programs
 from sabotage import FAULTS
 from typer.testing import CliRunner
 
@@ -46,6 +48,10 @@ def verify(folder: Path) -> tuple[int, str, dict]:
 def test_a_genuine_core_agrees(folder: Path) -> None:
     status, _, verdict = verify(folder)
     assert (status, verdict["mismatches"]) == (0, 0)
+    program = Program.load(folder / "digits.nrw")
+    levels = prepare_input(program.graph, digits().test_x[1:3])
+    (report,) = check_programs(CONFIG, [(program, levels)])
+    assert report["differences"] == [], "tensors, checksums and the cycles of all counters"
 
 
 @pytest.mark.parametrize("fault", FAULTS)
