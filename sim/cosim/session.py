@@ -70,9 +70,9 @@ def simulate(
     """
     folder = Path(tempfile.mkdtemp(prefix="narrows-sim-")) if work_folder is None else work_folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    for leftover in ("result.json", "progress"):
+    for leftover in ("result.json", "progress", "simulator.log"):
         (folder / leftover).unlink(missing_ok=True)
-    log = folder / "simulator.log"
+    log, keep = folder / "simulator.log", work_folder is not None
     watch = _Watch(folder, progress, wall_limit)
     try:
         runner, build = make_simulator(verilog, simulator=simulator, waves=waves, cache=cache_folder(), tick=watch)
@@ -93,16 +93,20 @@ def simulate(
                 log_file=log,
                 extra_env={"NARROWS_JOB": str(folder)},
             )
-    except SimulationError as error:
-        raise SimulationError(f"{error}; see {log}" if log.exists() else str(error)) from error
-    except SystemExit as error:  # what cocotb's runner makes of a failed test under pytest
-        raise SimulationError(f"the simulation failed; see {log}") from error
-    try:
         result = JobResult.load(folder)
-    except FileNotFoundError:
-        raise SimulationError(f"the simulation ended without a result; see {log}") from None
-    if work_folder is None:
-        shutil.rmtree(folder, ignore_errors=True)
+    except SimulationError as error:
+        if not log.exists():  # it was not even built
+            raise
+        keep = True
+        raise SimulationError(f"{error}; see {log}") from error
+    except (FileNotFoundError, SystemExit) as error:  # SystemExit is how cocotb's runner fails under pytest
+        if not log.exists():
+            raise
+        keep = True
+        raise SimulationError(f"the simulation ended without a result; see {log}") from error
+    finally:
+        if not keep:
+            shutil.rmtree(folder, ignore_errors=True)
     if result.error is not None:
         raise result.error
     return result

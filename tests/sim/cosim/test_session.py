@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -69,9 +70,11 @@ def test_a_dead_bus_is_noticed() -> None:
         echo(dead)
 
 
-def test_an_error_for_the_user_keeps_its_class_and_message() -> None:
+def test_an_error_for_the_user_keeps_its_class_and_message(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with pytest.raises(InputError, match=r"^the input is no good$"):
         simulate(STANDIN, "standin_jobs:complains")
+    assert list(tmp_path.iterdir()) == [], "nothing stays behind"
 
 
 def test_any_other_error_names_the_log(tmp_path: Path) -> None:
@@ -95,9 +98,11 @@ def test_a_waveform_is_left_in_the_work_folder(tmp_path: Path) -> None:
     assert (tmp_path / "dump.vcd").stat().st_size > 1000
 
 
-def test_missing_tools_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_tools_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setenv("PATH", "")
     with pytest.raises(ToolMissing, match=r"Verilator needs a C\+\+ compiler and make and perl"):
         simulate(STANDIN, "standin_jobs:complains")
     with pytest.raises(ToolMissing, match="Icarus Verilog is not installed"):
         simulate(STANDIN, "standin_jobs:complains", simulator="icarus")
+    assert list(tmp_path.iterdir()) == [], "nothing stays behind"
