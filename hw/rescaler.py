@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux, Shape, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from .spec.config import AcceleratorConfig
 
 __all__ = ["Rescaler"]
+
+
+def _shift_right(m: Module, value: Value, shift: Value, width: int) -> tuple[Value, Value]:
+    """Arithmetic right shift to ``width`` bits, and whether the result needs more.
+
+    The largest step comes first, and after each only the bits that smaller steps can still bring down are kept: what lies
+    above them must repeat the sign.
+    """
+    sign = value[-1]
+    overflow = Value.cast(0)
+    for stage in reversed(range(len(shift))):
+        step = 1 << stage
+        moved = Cat(value[step:], sign.replicate(min(step, len(value))))[:len(value)]
+        chosen = Signal(len(value), name=f"shifted{stage}")
+        m.d.comb += chosen.eq(Mux(shift[stage], moved, value))
+        kept = min(len(value), width + step - 1)
+        overflow = overflow | (chosen[kept - 1:] != sign.replicate(len(value) - kept + 1))
+        value = chosen[:kept]
+    return value.as_signed(), overflow
 
 
 class Rescaler(wiring.Component):
@@ -57,11 +76,10 @@ class Rescaler(wiring.Component):
         m.d.sync += [value.eq((total << (config.rescale_bits - 1)) + total * low_1), shift_2.eq(shift_1)]
 
         # beyond this width every result is clamped, whatever the zero level adds
-        limit = 1 << (config.level_bits + 1)
-        shifted = Signal(signed(config.value_bits + 1))
+        shifted, overflow = _shift_right(m, Cat(0, value), shift_2, config.level_bits + 2)
+        most = (1 << (config.level_bits + 1)) - 1
         saturated = Signal(signed(config.level_bits + 2))
-        m.d.comb += shifted.eq((value << 1) >> shift_2)
-        m.d.sync += saturated.eq(Mux(shifted >= limit, limit - 1, Mux(shifted < -limit, -limit, shifted)))
+        m.d.sync += saturated.eq(Mux(overflow, Mux(value[-1], ~most, most), shifted))
 
         result = Signal(signed(config.level_bits + 3))
         m.d.comb += result.eq(saturated + (self.zero << 1))
