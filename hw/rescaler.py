@@ -6,6 +6,7 @@ from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from .adder import AddSub, extend
 from .spec.config import AcceleratorConfig
 
 __all__ = ["Rescaler"]
@@ -72,17 +73,27 @@ class Rescaler(wiring.Component):
         shift_1, shift_2 = Signal.like(self.shift), Signal.like(self.shift)
         m.d.sync += [total.eq(self.acc + self.bias), low_1.eq(self.multiplicand_low), shift_1.eq(self.shift)]
 
+        # low bits first, as on paper; synthesis would make a larger compressor tree of a product
+        width = config.sum_bits + 1
+        product = extend(Mux(low_1[0], total, 0), width)
+        finished = []
+        for bit in range(1, config.rescale_bits):
+            addend = total if bit == config.rescale_bits - 1 else Mux(low_1[bit], total, 0)
+            m.submodules[f"partial{bit}"] = adder = AddSub(width)
+            m.d.comb += [adder.a.eq(extend(product[1:].as_signed(), width)), adder.b.eq(extend(addend, width))]
+            finished.append(product[0])
+            product = adder.y
         value = Signal(signed(config.value_bits))
-        m.d.sync += [value.eq((total << (config.rescale_bits - 1)) + total * low_1), shift_2.eq(shift_1)]
+        m.d.sync += [value.eq(Cat(*finished, product)), shift_2.eq(shift_1)]
 
         # beyond this width every result is clamped, whatever the zero level adds
-        shifted, overflow = _shift_right(m, Cat(0, value), shift_2, config.level_bits + 2)
-        most = (1 << (config.level_bits + 1)) - 1
-        saturated = Signal(signed(config.level_bits + 2))
-        m.d.sync += saturated.eq(Mux(overflow, Mux(value[-1], ~most, most), shifted))
+        near, overflow = _shift_right(m, Cat(0, value), shift_2, config.level_bits + 2)
+        shifted = Signal(signed(config.level_bits + 2))
+        below, above = Signal(), Signal()
+        m.d.sync += [shifted.eq(near), below.eq(overflow & value[-1]), above.eq(overflow & ~value[-1])]
 
         result = Signal(signed(config.level_bits + 3))
-        m.d.comb += result.eq(saturated + (self.zero << 1))
+        m.d.comb += result.eq(shifted + (self.zero << 1))
         low, high = self.low << 1, self.high << 1
-        m.d.sync += self.half_units.eq(Mux(result < low, low, Mux(result > high, high, result)))
+        m.d.sync += self.half_units.eq(Mux(below | (~above & (result < low)), low, Mux(above | (result > high), high, result)))
         return m
