@@ -71,12 +71,11 @@ def compare_engines(
     *,
     bar: ProgressBar,
     simulator: str = "verilator",
-    verilog: str | None = None,
 ) -> Comparison:
     """Run samples of shape (N, C, H, W) on the golden model and on ``engines``, and compare every layer's tensor.
 
-    ``verilog`` replaces the core's own. Every tensor is read back from activation memory; the checksums of the Verilog
-    are compared with those of the instruction-set model as well.
+    Every tensor is read back from activation memory; the checksums of the Verilog are compared with those of the
+    instruction-set model as well.
     """
     runs: dict[Engine, EngineRun] = {}
     for engine in dict.fromkeys((Engine.GOLDEN, *engines)):
@@ -88,7 +87,6 @@ def compare_engines(
                 progress=progress,
                 dump_layers=len(levels),
                 simulator=simulator,
-                verilog=verilog,
             )
     return Comparison(runs=runs, mismatches=compare_runs(program, runs))
 

@@ -1,15 +1,13 @@
-"""compare_engines: a fault in the hardware is found and named; agreement is no accident of comparing nothing."""
+"""compare_engines: whatever differs is found and named; agreement is no accident of comparing nothing."""
 
 from __future__ import annotations
 
 import dataclasses
-import re
 from contextlib import contextmanager
 
 import numpy as np
 import pytest
 from narrows.hw.spec.config import PRESETS
-from narrows.hw.verilog import to_verilog
 from narrows.sw.cli.comparison import compare_engines, compare_predicted, compare_runs
 from narrows.sw.cli.engines import EngineRun
 from narrows.sw.cli.options import Engine
@@ -88,21 +86,3 @@ def test_checksums_are_predicted_from_the_golden_model_alone(
     program: Program, levels: np.ndarray, runs: dict[Engine, EngineRun]
 ) -> None:
     assert compare_predicted(program, Engine.ISA, runs[Engine.GOLDEN], runs[Engine.ISA], inputs=levels) == []
-
-
-def test_a_fault_in_the_verilog_is_found(program: Program, levels: np.ndarray) -> None:
-    # one of 64 entries in the table of one of 32 multipliers: 1 * 2 = 3
-    faulty, count = re.subn(
-        r"(module \\narrows_core\.compute\.array\.dot0_0\.multiplier0 .*?product = 9'h00)2;",
-        r"\g<1>3;",
-        to_verilog(CONFIG),
-        count=1,
-        flags=re.DOTALL,
-    )
-    assert count == 1
-    comparison = compare_engines(program, levels[:1], list(Engine), bar=silent, verilog=faulty)
-    assert comparison.mismatches
-    first = comparison.mismatches[0]
-    assert (first.engine, first.sample) == ("rtl", 0)
-    assert first.index is not None
-    assert comparison.to_dict(program)["mismatches"] == len(comparison.mismatches)
