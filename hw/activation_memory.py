@@ -16,9 +16,9 @@ __all__ = ["ActivationMemory"]
 class ActivationMemory(wiring.Component):
     """Activation words in ``config.banks`` banks: address A lies in bank ``A % banks``, at word ``A // banks``.
 
-    ``words[r]`` is the word of ``(address + r) % act_words``, `READ_CYCLES` cycles after ``address``. A write stores the granules
-    chosen by ``write_enable`` at the clock edge. The host's port has the same timing and serves only while ``host`` is high; then
-    the core's own ports are ignored.
+    ``words[r]`` is the word of ``(address + r) % act_words``, `READ_CYCLES` cycles after ``address``. A write stores
+    the granules chosen by ``write_enable`` at the clock edge. The host's port has the same timing and serves only while
+    ``host`` is high; then the core's own ports are ignored.
 
     Parameters
     ----------
@@ -29,19 +29,21 @@ class ActivationMemory(wiring.Component):
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self._config = config
-        super().__init__({
-            "address": In(config.act_address_bits),
-            "words": Out(data.ArrayLayout(config.act_word_bits, config.rows)),
-            "write_address": In(config.act_address_bits),
-            "write_data": In(config.act_word_bits),
-            "write_enable": In(config.granules),
-            "host": In(1),
-            "host_write": In(1),
-            "host_write_offset": In(REGION_BITS - 2),
-            "host_write_data": In(32),
-            "host_read_offset": In(REGION_BITS - 2),
-            "host_read_data": Out(32),
-        })
+        super().__init__(
+            {
+                "address": In(config.act_address_bits),
+                "words": Out(data.ArrayLayout(config.act_word_bits, config.rows)),
+                "write_address": In(config.act_address_bits),
+                "write_data": In(config.act_word_bits),
+                "write_enable": In(config.granules),
+                "host": In(1),
+                "host_write": In(1),
+                "host_write_offset": In(REGION_BITS - 2),
+                "host_write_data": In(32),
+                "host_read_offset": In(REGION_BITS - 2),
+                "host_read_data": Out(32),
+            }
+        )
 
     def elaborate(self, platform: object) -> Module:
         """Address the banks, then rotate their words to the rows."""
@@ -103,6 +105,6 @@ class ActivationMemory(wiring.Component):
             delayed = Signal(beats_log2, name=f"beat{stage}")
             m.d.sync += delayed.eq(beat_delays[-1])
             beat_delays.append(delayed)
-        pieces = [Cat(self.words[0])[32 * beat:32 * (beat + 1)] for beat in range(beats)]
+        pieces = [Cat(self.words[0])[32 * beat : 32 * (beat + 1)] for beat in range(beats)]
         m.d.comb += self.host_read_data.eq(Array(pieces)[beat_delays[-1]] if beats > 1 else pieces[0])
         return m

@@ -65,11 +65,17 @@ class AddSub(wiring.Component):
         m = Module()
         if isinstance(platform, NetlistPlatform):
             m.submodules.addsub = Instance(
-                "narrows_addsub", p_WIDTH=self._width, i_a=self.a, i_b=self.b, i_s=self.s, o_y=self.y,
+                "narrows_addsub",
+                p_WIDTH=self._width,
+                i_a=self.a,
+                i_b=self.b,
+                i_s=self.s,
+                o_y=self.y,
             )
         else:
             total = Signal(self._width + 1)
             m.d.comb += [
-                total.eq(Cat(1, self.a) + Cat(self.s, self.b ^ self.s.replicate(self._width))), self.y.eq(total[1:]),
+                total.eq(Cat(1, self.a) + Cat(self.s, self.b ^ self.s.replicate(self._width))),
+                self.y.eq(total[1:]),
             ]
         return m

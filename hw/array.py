@@ -14,20 +14,22 @@ from .spec.config import AcceleratorConfig
 __all__ = ["STEP_FLAGS", "MacArray"]
 
 
-STEP_FLAGS = data.StructLayout({
-    "valid": 1,  # a step at all
-    "first": 1,  # start a new sum
-    "shift": 1,  # weigh what was summed so far by one digit more
-    "last": 1,  # the sum is complete
-})
+STEP_FLAGS = data.StructLayout(
+    {
+        "valid": 1,  # a step at all
+        "first": 1,  # start a new sum
+        "shift": 1,  # weigh what was summed so far by one digit more
+        "last": 1,  # the sum is complete
+    }
+)
 """What a step asks of the accumulators."""
 
 
 class MacArray(wiring.Component):
     """Output-stationary array: every step adds one dot product to each accumulator, modulo ``2**acc_bits``.
 
-    Row r, column c computes ``sum_l level(x[r][l]) * level(w[c][l])``. ``sums`` holds all finished sums while ``done`` is
-    high, `latency` cycles after the operands of the step flagged ``last``; it changes in the next cycle. No stall.
+    Row r, column c computes ``sum_l level(x[r][l]) * level(w[c][l])``. ``sums`` holds all finished sums while ``done``
+    is high, `latency` cycles after the operands of the step flagged ``last``; it changes in the next cycle. No stall.
 
     Parameters
     ----------
@@ -36,13 +38,15 @@ class MacArray(wiring.Component):
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self._config = config
-        super().__init__({
-            "x": In(data.ArrayLayout(data.ArrayLayout(OPERAND, config.lanes), config.rows)),
-            "w": In(data.ArrayLayout(data.ArrayLayout(OPERAND, config.lanes), config.columns)),
-            "flags": In(STEP_FLAGS),
-            "sums": Out(data.ArrayLayout(data.ArrayLayout(config.acc_bits, config.columns), config.rows)),
-            "done": Out(1),
-        })
+        super().__init__(
+            {
+                "x": In(data.ArrayLayout(data.ArrayLayout(OPERAND, config.lanes), config.rows)),
+                "w": In(data.ArrayLayout(data.ArrayLayout(OPERAND, config.lanes), config.columns)),
+                "flags": In(STEP_FLAGS),
+                "sums": Out(data.ArrayLayout(data.ArrayLayout(config.acc_bits, config.columns), config.rows)),
+                "done": Out(1),
+            }
+        )
 
     @property
     def latency(self) -> int:
@@ -69,8 +73,12 @@ class MacArray(wiring.Component):
                 start = Mux(flags.first, 0, Mux(flags.shift, sum_ << config.digit_shift, sum_))[:width]
                 m.submodules[f"adder{row}_{column}"] = adder = AddSub(width)
                 m.d.comb += [
-                    dot.x.eq(self.x[row]), dot.w.eq(self.w[column]), self.sums[row][column].eq(sum_),
-                    adder.a.eq(start), adder.b.eq(extend(dot.total, width)), adder.s.eq(dot.negative),
+                    dot.x.eq(self.x[row]),
+                    dot.w.eq(self.w[column]),
+                    self.sums[row][column].eq(sum_),
+                    adder.a.eq(start),
+                    adder.b.eq(extend(dot.total, width)),
+                    adder.s.eq(dot.negative),
                 ]
                 with m.If(flags.valid):
                     m.d.sync += sum_.eq(adder.y)

@@ -11,11 +11,23 @@ from .spec.registers import ADDRESS_BITS, REGION_BITS, Region
 __all__ = ["AXI_LITE_PORTS", "AxiLitePort"]
 
 AXI_LITE_PORTS = {
-    "awaddr": In(ADDRESS_BITS), "awvalid": In(1), "awready": Out(1),
-    "wdata": In(32), "wstrb": In(4), "wvalid": In(1), "wready": Out(1),
-    "bresp": Out(2), "bvalid": Out(1), "bready": In(1),
-    "araddr": In(ADDRESS_BITS), "arvalid": In(1), "arready": Out(1),
-    "rdata": Out(32), "rresp": Out(2), "rvalid": Out(1), "rready": In(1),
+    "awaddr": In(ADDRESS_BITS),
+    "awvalid": In(1),
+    "awready": Out(1),
+    "wdata": In(32),
+    "wstrb": In(4),
+    "wvalid": In(1),
+    "wready": Out(1),
+    "bresp": Out(2),
+    "bvalid": Out(1),
+    "bready": In(1),
+    "araddr": In(ADDRESS_BITS),
+    "arvalid": In(1),
+    "arready": Out(1),
+    "rdata": Out(32),
+    "rresp": Out(2),
+    "rvalid": Out(1),
+    "rready": In(1),
 }
 """Members of the slave's interface, as AMBA AXI names them."""
 
@@ -25,27 +37,29 @@ _OKAY, _SLVERR = 0b00, 0b10
 class AxiLitePort(wiring.Component):
     """One write and one read at a time; 32-bit beats only.
 
-    A write shows region, offset (in words) and data for one cycle with ``write`` high. A read shows its region and offset, and
-    takes ``read_data`` `READ_CYCLES` cycles later. Answered with SLVERR and not carried out: writes that do not strobe all four
-    bytes, addresses that are not aligned, accesses to a memory while ``busy`` (``conflict`` is then high for a cycle), and
-    reads of a memory that ``busy`` overtakes.
+    A write shows region, offset (in words) and data for one cycle with ``write`` high. A read shows its region and
+    offset, and takes ``read_data`` `READ_CYCLES` cycles later. Answered with SLVERR and not carried out: writes that do
+    not strobe all four bytes, addresses that are not aligned, accesses to a memory while ``busy`` (``conflict`` is then
+    high for a cycle), and reads of a memory that ``busy`` overtakes.
     """
 
     READ_CYCLES = 3
 
     def __init__(self) -> None:
-        super().__init__({
-            **AXI_LITE_PORTS,
-            "busy": In(1),
-            "conflict": Out(1),
-            "write": Out(1),
-            "write_region": Out(Region),
-            "write_offset": Out(REGION_BITS - 2),
-            "write_data": Out(32),
-            "read_region": Out(Region),
-            "read_offset": Out(REGION_BITS - 2),
-            "read_data": In(32),
-        })
+        super().__init__(
+            {
+                **AXI_LITE_PORTS,
+                "busy": In(1),
+                "conflict": Out(1),
+                "write": Out(1),
+                "write_region": Out(Region),
+                "write_offset": Out(REGION_BITS - 2),
+                "write_data": Out(32),
+                "read_region": Out(Region),
+                "read_offset": Out(REGION_BITS - 2),
+                "read_data": In(32),
+            }
+        )
 
     def elaborate(self, platform: object) -> Module:
         """Two independent handshakes."""
@@ -56,15 +70,18 @@ class AxiLitePort(wiring.Component):
         accept = Signal()
         m.d.comb += [
             accept.eq(self.awvalid & self.wvalid & (~self.bvalid | self.bready)),
-            self.awready.eq(accept), self.wready.eq(accept),
+            self.awready.eq(accept),
+            self.wready.eq(accept),
         ]
         m.d.sync += self.write.eq(accept & aligned & ~write_conflict)
         with m.If(self.bready):
             m.d.sync += self.bvalid.eq(0)
         with m.If(accept):
             m.d.sync += [
-                self.bvalid.eq(1), self.bresp.eq(_OKAY),
-                self.write_region.eq(self.awaddr[REGION_BITS:]), self.write_offset.eq(self.awaddr[2:REGION_BITS]),
+                self.bvalid.eq(1),
+                self.bresp.eq(_OKAY),
+                self.write_region.eq(self.awaddr[REGION_BITS:]),
+                self.write_offset.eq(self.awaddr[2:REGION_BITS]),
                 self.write_data.eq(self.wdata),
             ]
             with m.If(~aligned | write_conflict):
@@ -79,8 +96,10 @@ class AxiLitePort(wiring.Component):
         m.d.comb += self.arready.eq(~reading & ~self.rvalid)
         with m.If(self.arvalid & self.arready):
             m.d.sync += [
-                reading.eq(1), wait.eq(self.READ_CYCLES),
-                self.read_region.eq(self.araddr[REGION_BITS:]), self.read_offset.eq(self.araddr[2:REGION_BITS]),
+                reading.eq(1),
+                wait.eq(self.READ_CYCLES),
+                self.read_region.eq(self.araddr[REGION_BITS:]),
+                self.read_offset.eq(self.araddr[2:REGION_BITS]),
                 read_failed.eq(read_conflict | self.araddr[:2].any()),
             ]
         with m.If(reading):
@@ -89,14 +108,15 @@ class AxiLitePort(wiring.Component):
                 m.d.sync += read_failed.eq(1)
             with m.If(wait == 0):
                 m.d.sync += [
-                    reading.eq(0), self.rvalid.eq(1), self.rdata.eq(self.read_data), self.rresp.eq(_OKAY),
+                    reading.eq(0),
+                    self.rvalid.eq(1),
+                    self.rdata.eq(self.read_data),
+                    self.rresp.eq(_OKAY),
                 ]
                 with m.If(read_failed | overtaken):
                     m.d.sync += [self.rdata.eq(0), self.rresp.eq(_SLVERR)]
         with m.If(self.rvalid & self.rready):
             m.d.sync += self.rvalid.eq(0)
 
-        m.d.comb += self.conflict.eq(
-            (accept & write_conflict) | (self.arvalid & self.arready & read_conflict)
-        )
+        m.d.comb += self.conflict.eq((accept & write_conflict) | (self.arvalid & self.arready & read_conflict))
         return m

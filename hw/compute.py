@@ -23,11 +23,11 @@ __all__ = ["ComputeUnit"]
 
 
 class ComputeUnit(wiring.Component):
-    """Executes ``fields`` while ``run`` is high; ``finished`` rises when the last word has been written. A block that cannot be
-    executed raises ``illegal``.
+    """Executes ``fields`` while ``run`` is high; ``finished`` rises when the last word has been written. A block that
+    cannot be executed raises ``illegal``.
 
-    The memory ports have the latencies of `ProgramMemory` and `ActivationMemory`. ``step`` pulses for each step fed to the
-    array or the max-pool unit, the stalls for each cycle lost to their cause.
+    The memory ports have the latencies of `ProgramMemory` and `ActivationMemory`. ``step`` pulses for each step fed to
+    the array or the max-pool unit, the stalls for each cycle lost to their cause.
 
     Parameters
     ----------
@@ -39,29 +39,31 @@ class ComputeUnit(wiring.Component):
         self.stepper = Stepper(config)
         self.operands = OperandFetch(config)
         self.drain = Drain(config)
-        super().__init__({
-            "run": In(1),
-            "fields": In(record_layout(COMPUTE)),
-            "finished": Out(1),
-            "illegal": Out(1),
-            "checksum": Out(2 * CHECKSUM_BITS),
-            "step": Out(1),
-            "stall_drain": Out(1),
-            "stall_walk": Out(1),
-            "block_address": Out(self.stepper.block_address.shape()),
-            "block": In(record_layout(BLOCK)),
-            "tap_address": Out(self.operands.tap_address.shape()),
-            "tap": In(record_layout(TAP)),
-            "weight_address": Out(self.operands.weight_address.shape()),
-            "weight_word": In(config.weight_word_bits),
-            "param_address": Out(self.drain.param_address.shape()),
-            "param_word": In(config.param_word_bits),
-            "act_address": Out(config.act_address_bits),
-            "act_words": In(data.ArrayLayout(config.act_word_bits, config.rows)),
-            "act_write_address": Out(config.act_address_bits),
-            "act_write_data": Out(config.act_word_bits),
-            "act_write_enable": Out(config.granules),
-        })
+        super().__init__(
+            {
+                "run": In(1),
+                "fields": In(record_layout(COMPUTE)),
+                "finished": Out(1),
+                "illegal": Out(1),
+                "checksum": Out(2 * CHECKSUM_BITS),
+                "step": Out(1),
+                "stall_drain": Out(1),
+                "stall_walk": Out(1),
+                "block_address": Out(self.stepper.block_address.shape()),
+                "block": In(record_layout(BLOCK)),
+                "tap_address": Out(self.operands.tap_address.shape()),
+                "tap": In(record_layout(TAP)),
+                "weight_address": Out(self.operands.weight_address.shape()),
+                "weight_word": In(config.weight_word_bits),
+                "param_address": Out(self.drain.param_address.shape()),
+                "param_word": In(config.param_word_bits),
+                "act_address": Out(config.act_address_bits),
+                "act_words": In(data.ArrayLayout(config.act_word_bits, config.rows)),
+                "act_write_address": Out(config.act_address_bits),
+                "act_write_data": Out(config.act_word_bits),
+                "act_write_enable": Out(config.granules),
+            }
+        )
 
     def elaborate(self, platform: object) -> Module:
         """Connect the units; know when the last tile is out."""
@@ -79,19 +81,30 @@ class ComputeUnit(wiring.Component):
 
         connect(m, walker.groups, stepper.groups)
         drain_cycles = Signal.like(stepper.drain_cycles)
-        rows = fields.rows[:config.rows.bit_length()]
+        rows = fields.rows[: config.rows.bit_length()]
         planes = fields.planes
         m.d.sync += drain_cycles.eq(Mux(is_max, planes, rows * (planes * config.tile_granules)))
         m.d.comb += [
-            walker.run.eq(self.run), walker.height.eq(fields.out_height), walker.width.eq(fields.out_width),
-            walker.rows.eq(rows), walker.wrap.eq(fields.wrap),
-            stepper.run.eq(self.run), stepper.fields.eq(fields), stepper.drain_cycles.eq(drain_cycles),
-            self.block_address.eq(stepper.block_address), stepper.block.eq(self.block),
-            operands.step.eq(stepper.step), operands.group.eq(walker.groups.payload),
-            self.tap_address.eq(operands.tap_address), operands.tap.eq(self.tap),
-            self.act_address.eq(operands.act_address), operands.act_words.eq(self.act_words),
-            self.weight_address.eq(operands.weight_address), operands.weight_word.eq(self.weight_word),
-            array.x.eq(operands.x), array.w.eq(operands.w),
+            walker.run.eq(self.run),
+            walker.height.eq(fields.out_height),
+            walker.width.eq(fields.out_width),
+            walker.rows.eq(rows),
+            walker.wrap.eq(fields.wrap),
+            stepper.run.eq(self.run),
+            stepper.fields.eq(fields),
+            stepper.drain_cycles.eq(drain_cycles),
+            self.block_address.eq(stepper.block_address),
+            stepper.block.eq(self.block),
+            operands.step.eq(stepper.step),
+            operands.group.eq(walker.groups.payload),
+            self.tap_address.eq(operands.tap_address),
+            operands.tap.eq(self.tap),
+            self.act_address.eq(operands.act_address),
+            operands.act_words.eq(self.act_words),
+            self.weight_address.eq(operands.weight_address),
+            operands.weight_word.eq(self.weight_word),
+            array.x.eq(operands.x),
+            array.w.eq(operands.w),
         ]
 
         # the pixel count travels with the flags as far as the drain
@@ -100,19 +113,35 @@ class ComputeUnit(wiring.Component):
             count, previous = Signal.like(operands.count, name=f"count{stage}"), count
             m.d.sync += count.eq(previous)
         m.d.comb += [
-            array.flags.eq(operands.flags), array.flags.valid.eq(operands.flags.valid & ~is_max),
-            drain.run.eq(self.run), drain.fields.eq(fields), drain.sums.eq(array.sums), drain.done.eq(array.done),
-            drain.count.eq(count), self.param_address.eq(drain.param_address), drain.param_word.eq(self.param_word),
-            max_pool.run.eq(self.run), max_pool.planes.eq(planes), max_pool.word.eq(Cat(code_of(operand) for operand in operands.x[0])),
+            array.flags.eq(operands.flags),
+            array.flags.valid.eq(operands.flags.valid & ~is_max),
+            drain.run.eq(self.run),
+            drain.fields.eq(fields),
+            drain.sums.eq(array.sums),
+            drain.done.eq(array.done),
+            drain.count.eq(count),
+            self.param_address.eq(drain.param_address),
+            drain.param_word.eq(self.param_word),
+            max_pool.run.eq(self.run),
+            max_pool.planes.eq(planes),
+            max_pool.word.eq(Cat(code_of(operand) for operand in operands.x[0])),
             max_pool.word_valid.eq(operands.row0_valid),
-            max_pool.flags.eq(operands.flags), max_pool.flags.valid.eq(operands.flags.valid & is_max),
-            writer.run.eq(self.run), writer.fields.eq(fields), writer.whole_words.eq(is_max),
-            writer.granule.eq(drain.granule), writer.word.eq(max_pool.result),
+            max_pool.flags.eq(operands.flags),
+            max_pool.flags.valid.eq(operands.flags.valid & is_max),
+            writer.run.eq(self.run),
+            writer.fields.eq(fields),
+            writer.whole_words.eq(is_max),
+            writer.granule.eq(drain.granule),
+            writer.word.eq(max_pool.result),
             writer.flags.eq(Mux(is_max, max_pool.result_flags, drain.flags)),
-            self.act_write_address.eq(writer.address), self.act_write_data.eq(writer.data),
-            self.act_write_enable.eq(writer.enable), self.checksum.eq(writer.checksum),
-            self.illegal.eq(stepper.illegal), self.step.eq(stepper.step.flags.valid),
-            self.stall_drain.eq(stepper.stall_drain), self.stall_walk.eq(stepper.stall_walk),
+            self.act_write_address.eq(writer.address),
+            self.act_write_data.eq(writer.data),
+            self.act_write_enable.eq(writer.enable),
+            self.checksum.eq(writer.checksum),
+            self.illegal.eq(stepper.illegal),
+            self.step.eq(stepper.step.flags.valid),
+            self.stall_drain.eq(stepper.stall_drain),
+            self.stall_walk.eq(stepper.stall_walk),
         ]
 
         tiles_open = Signal(8)

@@ -22,7 +22,8 @@ _PREFIX = "s_axil_"
 
 
 class Core(wiring.Component):
-    """A complete accelerator core with an AXI4-Lite slave port ``s_axil_*`` and ``irq``, high while a run is done or faulted.
+    """A complete accelerator core with an AXI4-Lite slave port ``s_axil_*`` and ``irq``, high while a run is done or
+    faulted.
 
     Parameters
     ----------
@@ -55,14 +56,19 @@ class Core(wiring.Component):
 
         program_memories = {}
         for region, address in (
-            (Region.INSTRUCTIONS, sequencer.instruction_address), (Region.BLOCKS, compute.block_address),
-            (Region.TAPS, compute.tap_address), (Region.PARAMS, compute.param_address), (Region.WEIGHTS, compute.weight_address),
+            (Region.INSTRUCTIONS, sequencer.instruction_address),
+            (Region.BLOCKS, compute.block_address),
+            (Region.TAPS, compute.tap_address),
+            (Region.PARAMS, compute.param_address),
+            (Region.WEIGHTS, compute.weight_address),
         ):
             memory = ProgramMemory(config, region)
             m.submodules[region.name.lower()] = program_memories[region] = memory
             m.d.comb += [
-                memory.host_write.eq(host_writes(region)), memory.host_offset.eq(host.write_offset),
-                memory.host_data.eq(host.write_data), memory.read_address.eq(address),
+                memory.host_write.eq(host_writes(region)),
+                memory.host_offset.eq(host.write_offset),
+                memory.host_data.eq(host.write_data),
+                memory.read_address.eq(address),
             ]
         m.d.comb += [
             sequencer.instruction_word.eq(program_memories[Region.INSTRUCTIONS].read_data),
@@ -75,37 +81,58 @@ class Core(wiring.Component):
         m.d.comb += [
             activations.host.eq(~sequencer.busy),
             activations.host_write.eq(host_writes(Region.ACTIVATIONS)),
-            activations.host_write_offset.eq(host.write_offset), activations.host_write_data.eq(host.write_data),
+            activations.host_write_offset.eq(host.write_offset),
+            activations.host_write_data.eq(host.write_data),
             activations.host_read_offset.eq(host.read_offset),
-            activations.address.eq(compute.act_address), compute.act_words.eq(activations.words),
-            activations.write_address.eq(compute.act_write_address), activations.write_data.eq(compute.act_write_data),
+            activations.address.eq(compute.act_address),
+            compute.act_words.eq(activations.words),
+            activations.write_address.eq(compute.act_write_address),
+            activations.write_data.eq(compute.act_write_data),
             activations.write_enable.eq(compute.act_write_enable),
         ]
 
         m.d.comb += [
             host.busy.eq(sequencer.busy | (registers.start & ~sequencer.faulted)),  # a start takes a cycle to act
-            registers.write.eq(host_writes(Region.REGISTERS)), registers.write_offset.eq(host.write_offset),
-            registers.write_data.eq(host.write_data), registers.read_offset.eq(host.read_offset),
-            host.read_data.eq(Mux(
-                host.read_region == Region.ACTIVATIONS, activations.host_read_data,
-                Mux(host.read_region == Region.CHECKSUMS, checksums.read_data,
-                    Mux(host.read_region == Region.REGISTERS, registers.read_data, 0)),
-            )),
+            registers.write.eq(host_writes(Region.REGISTERS)),
+            registers.write_offset.eq(host.write_offset),
+            registers.write_data.eq(host.write_data),
+            registers.read_offset.eq(host.read_offset),
+            host.read_data.eq(
+                Mux(
+                    host.read_region == Region.ACTIVATIONS,
+                    activations.host_read_data,
+                    Mux(
+                        host.read_region == Region.CHECKSUMS,
+                        checksums.read_data,
+                        Mux(host.read_region == Region.REGISTERS, registers.read_data, 0),
+                    ),
+                )
+            ),
             checksums.read_address.eq(host.read_offset),
-            checksums.write_address.eq(sequencer.log_index), checksums.write_data.eq(compute.checksum),
+            checksums.write_address.eq(sequencer.log_index),
+            checksums.write_data.eq(compute.checksum),
             checksums.write_enable.eq(sequencer.log_enable),
         ]
 
         m.d.comb += [
-            sequencer.start.eq(registers.start), sequencer.clear.eq(registers.clear),
-            sequencer.config_matches.eq(registers.config_matches), sequencer.host_fault.eq(host.conflict),
-            sequencer.watchdog.eq(registers.watchdog), sequencer.unit_finished.eq(compute.finished),
+            sequencer.start.eq(registers.start),
+            sequencer.clear.eq(registers.clear),
+            sequencer.config_matches.eq(registers.config_matches),
+            sequencer.host_fault.eq(host.conflict),
+            sequencer.watchdog.eq(registers.watchdog),
+            sequencer.unit_finished.eq(compute.finished),
             sequencer.unit_illegal.eq(compute.illegal),
-            compute.run.eq(sequencer.unit_run), compute.fields.eq(sequencer.fields),
-            registers.busy.eq(sequencer.busy), registers.done.eq(sequencer.done), registers.faulted.eq(sequencer.faulted),
-            registers.fault.eq(sequencer.fault), registers.fault_index.eq(sequencer.fault_index),
-            registers.cycles.eq(sequencer.cycles), registers.step.eq(compute.step),
-            registers.stall_drain.eq(compute.stall_drain), registers.stall_walk.eq(compute.stall_walk),
+            compute.run.eq(sequencer.unit_run),
+            compute.fields.eq(sequencer.fields),
+            registers.busy.eq(sequencer.busy),
+            registers.done.eq(sequencer.done),
+            registers.faulted.eq(sequencer.faulted),
+            registers.fault.eq(sequencer.fault),
+            registers.fault_index.eq(sequencer.fault_index),
+            registers.cycles.eq(sequencer.cycles),
+            registers.step.eq(compute.step),
+            registers.stall_drain.eq(compute.stall_drain),
+            registers.stall_walk.eq(compute.stall_walk),
             self.irq.eq(sequencer.done | sequencer.faulted),
         ]
         return m

@@ -15,11 +15,11 @@ __all__ = ["DotProduct"]
 
 
 class DotProduct(wiring.Component):
-    """Sum over lanes of ``level(x) * level(w)``, as a signed magnitude ``total`` and a sign to apply to it: a leaf multiplies
-    magnitudes; a node adds or subtracts by the XOR of its operands' signs and passes the first sign on.
+    """Sum over lanes of ``level(x) * level(w)``, as a signed magnitude ``total`` and a sign to apply to it: a leaf
+    multiplies magnitudes; a node adds or subtracts by the XOR of its operands' signs and passes the first sign on.
 
-    True value: ``-total if negative else total``, `latency` cycles after the operands. No stall, no back-pressure: one dot
-    product a cycle.
+    True value: ``-total if negative else total``, `latency` cycles after the operands. No stall, no back-pressure: one
+    dot product a cycle.
 
     Parameters
     ----------
@@ -30,12 +30,14 @@ class DotProduct(wiring.Component):
         self._lanes = config.lanes
         self._stage = config.tree_stage
         self._levels = (config.lanes - 1).bit_length()
-        super().__init__({
-            "x": In(data.ArrayLayout(OPERAND, config.lanes)),
-            "w": In(data.ArrayLayout(OPERAND, config.lanes)),
-            "total": Out(self.total_shape(config)),
-            "negative": Out(1),
-        })
+        super().__init__(
+            {
+                "x": In(data.ArrayLayout(OPERAND, config.lanes)),
+                "w": In(data.ArrayLayout(OPERAND, config.lanes)),
+                "total": Out(self.total_shape(config)),
+                "negative": Out(1),
+            }
+        )
 
     @staticmethod
     def total_shape(config: AcceleratorConfig) -> Shape:

@@ -18,12 +18,14 @@ __all__ = ["Drain", "write_flags_layout"]
 
 def write_flags_layout() -> data.StructLayout:
     """Where a written word stands in its tile."""
-    return data.StructLayout({
-        "valid": 1,
-        "pixel_planes": 1,  # the last plane of its granule
-        "row": 1,  # the last write of its pixel
-        "tile": 1,  # the last write of its tile
-    })
+    return data.StructLayout(
+        {
+            "valid": 1,
+            "pixel_planes": 1,  # the last plane of its granule
+            "row": 1,  # the last write of its pixel
+            "tile": 1,  # the last write of its tile
+        }
+    )
 
 
 class Drain(wiring.Component):
@@ -42,17 +44,19 @@ class Drain(wiring.Component):
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self._config = config
-        super().__init__({
-            "run": In(1),
-            "fields": In(record_layout(COMPUTE)),
-            "sums": In(data.ArrayLayout(data.ArrayLayout(config.acc_bits, config.columns), config.rows)),
-            "done": In(1),
-            "count": In(config.rows.bit_length()),
-            "param_address": Out(max(1, (config.param_words - 1).bit_length())),
-            "param_word": In(config.param_word_bits),
-            "granule": Out(config.rescalers * CODE_BITS),
-            "flags": Out(write_flags_layout()),
-        })
+        super().__init__(
+            {
+                "run": In(1),
+                "fields": In(record_layout(COMPUTE)),
+                "sums": In(data.ArrayLayout(data.ArrayLayout(config.acc_bits, config.columns), config.rows)),
+                "done": In(1),
+                "count": In(config.rows.bit_length()),
+                "param_address": Out(max(1, (config.param_words - 1).bit_length())),
+                "param_word": In(config.param_word_bits),
+                "granule": Out(config.rescalers * CODE_BITS),
+                "flags": Out(write_flags_layout()),
+            }
+        )
 
     def elaborate(self, platform: object) -> Module:
         """Sequence the granules of a tile, then rescale and encode them."""
@@ -88,18 +92,31 @@ class Drain(wiring.Component):
                 with m.If(row_end):
                     m.d.sync += [granule_index.eq(0), rows_left.eq(rows_left - 1)]
                 with m.If(tile_end):
-                    m.d.sync += [busy.eq(0), tiles_left.eq(tiles_left - 1), tile_params.eq(tile_params + config.tile_granules)]
+                    m.d.sync += [
+                        busy.eq(0),
+                        tiles_left.eq(tiles_left - 1),
+                        tile_params.eq(tile_params + config.tile_granules),
+                    ]
                     with m.If(tiles_left == 0):
                         m.d.sync += [tiles_left.eq(fields.column_groups - 1), tile_params.eq(fields.param_base)]
             with m.If(self.done):
                 m.d.sync += [
-                    busy.eq(1), shadow.eq(Cat(self.sums)), rows_left.eq(self.count - 1), granule_index.eq(0), plane.eq(0),
+                    busy.eq(1),
+                    shadow.eq(Cat(self.sums)),
+                    rows_left.eq(self.count - 1),
+                    granule_index.eq(0),
+                    plane.eq(0),
                 ]
 
         accs = Signal(granule_bits)
         m.d.sync += accs.eq(shadow[:granule_bits])
         flags = Signal(write_flags_layout())
-        m.d.comb += [flags.valid.eq(busy), flags.pixel_planes.eq(plane_end), flags.row.eq(row_end), flags.tile.eq(tile_end)]
+        m.d.comb += [
+            flags.valid.eq(busy),
+            flags.pixel_planes.eq(plane_end),
+            flags.row.eq(row_end),
+            flags.tile.eq(tile_end),
+        ]
         delayed_plane = plane
         for stage in range(1 + Rescaler.LATENCY):
             delayed_plane, previous = Signal.like(plane, name=f"plane{stage}"), delayed_plane
@@ -113,13 +130,18 @@ class Drain(wiring.Component):
         for index in range(config.rescalers):
             m.submodules[f"rescaler{index}"] = rescaler = Rescaler(config)
             m.submodules[f"encoder{index}"] = encoder = Encoder(config)
-            param = self.param_word[index * config.param_bits:(index + 1) * config.param_bits]
+            param = self.param_word[index * config.param_bits : (index + 1) * config.param_bits]
             m.d.comb += [
-                rescaler.acc.eq(accs[index * config.acc_bits:(index + 1) * config.acc_bits]),
+                rescaler.acc.eq(accs[index * config.acc_bits : (index + 1) * config.acc_bits]),
                 Cat(rescaler.bias, rescaler.multiplicand_low, rescaler.shift).eq(param),
-                rescaler.zero.eq(fields.zero), rescaler.low.eq(fields.clamp_low), rescaler.high.eq(fields.clamp_high),
-                encoder.half_units.eq(rescaler.half_units), encoder.plane.eq(delayed_plane),
-                encoder.dybit.eq(fields.dybit), encoder.width.eq(fields.width), encoder.planes.eq(fields.planes),
-                self.granule[index * CODE_BITS:(index + 1) * CODE_BITS].eq(encoder.code),
+                rescaler.zero.eq(fields.zero),
+                rescaler.low.eq(fields.clamp_low),
+                rescaler.high.eq(fields.clamp_high),
+                encoder.half_units.eq(rescaler.half_units),
+                encoder.plane.eq(delayed_plane),
+                encoder.dybit.eq(fields.dybit),
+                encoder.width.eq(fields.width),
+                encoder.planes.eq(fields.planes),
+                self.granule[index * CODE_BITS : (index + 1) * CODE_BITS].eq(encoder.code),
             ]
         return m

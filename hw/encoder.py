@@ -24,11 +24,11 @@ def dybit_widths(config: AcceleratorConfig) -> int:
 class Encoder(wiring.Component):
     """Nearest level of a value in half units, ties toward +infinity, as the native code of digit plane ``plane``.
 
-    ``half_units`` must already lie between twice the lowest and twice the highest wanted level. Fully pipelined: `LATENCY` cycles from
-    ``half_units`` and ``plane`` to ``code``; ``dybit``, ``width`` and ``planes`` must be stable.
+    ``half_units`` must already lie between twice the lowest and twice the highest wanted level. Fully pipelined:
+    `LATENCY` cycles from ``half_units`` and ``plane`` to ``code``; ``dybit``, ``width`` and ``planes`` must be stable.
 
-    The DyBit levels between ``2**(w-2+i)`` and ``2**(w-1+i)`` are ``2**(2*i-1)`` apart (``1 <= i < w``; below them the step is 1), so the nearest
-    is found by adding half a step and clearing what is below a step.
+    The DyBit levels between ``2**(w-2+i)`` and ``2**(w-1+i)`` are ``2**(2*i-1)`` apart (``1 <= i < w``; below them the
+    step is 1), so the nearest is found by adding half a step and clearing what is below a step.
 
     Parameters
     ----------
@@ -39,14 +39,16 @@ class Encoder(wiring.Component):
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self._config = config
-        super().__init__({
-            "half_units": In(Rescaler.half_units_shape(config)),
-            "plane": In(range(MAX_PLANES)),
-            "dybit": In(1),
-            "width": In(4),
-            "planes": In(3),
-            "code": Out(CODE_BITS),
-        })
+        super().__init__(
+            {
+                "half_units": In(Rescaler.half_units_shape(config)),
+                "plane": In(range(MAX_PLANES)),
+                "dybit": In(1),
+                "width": In(4),
+                "planes": In(3),
+                "code": Out(CODE_BITS),
+            }
+        )
 
     def elaborate(self, platform: object) -> Module:
         """Round, register, then pick and recode the digit, register."""
@@ -62,7 +64,7 @@ class Encoder(wiring.Component):
             for width in range(1, dybit_widths(self._config) + 1):
                 with m.Case(width):
                     for segment in range(1, width):
-                        with m.If(magnitude[width - 1 + segment:].any()):
+                        with m.If(magnitude[width - 1 + segment :].any()):
                             m.d.comb += step_log2.eq(2 * segment - 1)
         step = Signal(bits)
         m.d.comb += step.eq(Const(1) << step_log2)
@@ -92,8 +94,8 @@ class Encoder(wiring.Component):
             with m.Switch(plane_1):
                 for plane in range(self._config.planes):
                     with m.Case(plane):
-                        m.d.comb += window.eq(padded[3 * plane:3 * plane + 4])
-            # the recoded digit: three bits, plus the bit below, minus eight times the highest unless nothing stands above
+                        m.d.comb += window.eq(padded[3 * plane : 3 * plane + 4])
+            # the recoded digit: three bits, plus the bit below, minus eight times the highest (not in the top plane)
             top = plane_1 + 1 == self.planes
             plain = Signal(4)
             m.d.comb += plain.eq(window[1:4] + window[0])

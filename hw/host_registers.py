@@ -13,8 +13,9 @@ __all__ = ["HostRegisters"]
 
 
 class HostRegisters(wiring.Component):
-    """Registers of `spec.registers.Register`. A write acts in the cycle in which ``write`` is high; ``read_data`` follows ``read_offset``
-    (in words) combinationally; offsets without a register read as 0. Counters clear with ``start``.
+    """Registers of `spec.registers.Register`. A write acts in the cycle in which ``write`` is high; ``read_data``
+    follows ``read_offset`` (in words) combinationally; offsets without a register read as 0. Counters clear with
+    ``start``.
 
     Parameters
     ----------
@@ -23,26 +24,28 @@ class HostRegisters(wiring.Component):
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self._config = config
-        super().__init__({
-            "write": In(1),
-            "write_offset": In(REGION_BITS - 2),
-            "write_data": In(32),
-            "read_offset": In(REGION_BITS - 2),
-            "read_data": Out(32),
-            "start": Out(1),
-            "clear": Out(1),
-            "config_matches": Out(1),
-            "watchdog": Out(32),
-            "busy": In(1),
-            "done": In(1),
-            "faulted": In(1),
-            "fault": In(Fault),
-            "fault_index": In(max(1, (config.instructions - 1).bit_length())),
-            "cycles": In(32),
-            "step": In(1),
-            "stall_drain": In(1),
-            "stall_walk": In(1),
-        })
+        super().__init__(
+            {
+                "write": In(1),
+                "write_offset": In(REGION_BITS - 2),
+                "write_data": In(32),
+                "read_offset": In(REGION_BITS - 2),
+                "read_data": Out(32),
+                "start": Out(1),
+                "clear": Out(1),
+                "config_matches": Out(1),
+                "watchdog": Out(32),
+                "busy": In(1),
+                "done": In(1),
+                "faulted": In(1),
+                "fault": In(Fault),
+                "fault_index": In(max(1, (config.instructions - 1).bit_length())),
+                "cycles": In(32),
+                "step": In(1),
+                "stall_drain": In(1),
+                "stall_walk": In(1),
+            }
+        )
 
     def elaborate(self, platform: object) -> Module:
         """Decode writes, count events, select what is read."""
@@ -63,7 +66,9 @@ class HostRegisters(wiring.Component):
 
         counters = {}
         for register, event in (
-            (Register.BUSY, self.step), (Register.STALL_DRAIN, self.stall_drain), (Register.STALL_WALK, self.stall_walk),
+            (Register.BUSY, self.step),
+            (Register.STALL_DRAIN, self.stall_drain),
+            (Register.STALL_WALK, self.stall_walk),
         ):
             counters[register] = counter = Signal(32, name=f"count_{register.name.lower()}")
             with m.If(self.start):

@@ -24,9 +24,9 @@ def _greater(a: Value, b: Value) -> Value:
 class MaxPool(wiring.Component):
     """Keeps each lane's largest level of a window; planes arrive most significant first, ``planes`` steps a position.
 
-    Levels compare like their digits from the most significant down. ``word`` and ``word_valid`` (outside padding) belong to the
-    step of ``flags``. After the step flagged ``last`` the winner's planes leave on ``result``, plane 0 first, one a cycle,
-    starting `LATENCY` cycles later; the next window may follow at once.
+    Levels compare like their digits from the most significant down. ``word`` and ``word_valid`` (outside padding)
+    belong to the step of ``flags``. After the step flagged ``last`` the winner's planes leave on ``result``, plane 0
+    first, one a cycle, starting `LATENCY` cycles later; the next window may follow at once.
 
     Parameters
     ----------
@@ -37,15 +37,17 @@ class MaxPool(wiring.Component):
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self._config = config
-        super().__init__({
-            "run": In(1),
-            "planes": In(3),
-            "word": In(config.act_word_bits),
-            "word_valid": In(1),
-            "flags": In(STEP_FLAGS),
-            "result": Out(config.act_word_bits),
-            "result_flags": Out(write_flags_layout()),
-        })
+        super().__init__(
+            {
+                "run": In(1),
+                "planes": In(3),
+                "word": In(config.act_word_bits),
+                "word_valid": In(1),
+                "flags": In(STEP_FLAGS),
+                "result": Out(config.act_word_bits),
+                "result_flags": Out(write_flags_layout()),
+            }
+        )
 
     def elaborate(self, platform: object) -> Module:
         """Count planes down, compare, keep, and play the result out."""

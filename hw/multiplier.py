@@ -15,14 +15,14 @@ PRODUCT_BITS = (NATIVE.top**2).bit_length()
 """Width of a product magnitude."""
 
 _MIDDLE = range(3, 6)
-"""Product bits that need all of both codes; the others follow from two predecoded bits of each operand (bit 2: three)."""
+"""Product bits that need all of both codes; the others follow from two or three predecoded bits of each operand."""
 
 
 class Multiplier(wiring.Component):
     """``product = level(a) * level(b)``; combinational. Signs are not its business: the adder tree defers them.
 
-    A level is ``{1, 3} * 2**e``, so a product bit is set by few pairs of levels, and most bits tell no more than four classes
-    of either operand apart: with two predecoded bits for the class they are functions of four inputs.
+    A level is ``{1, 3} * 2**e``, so a product bit is set by few pairs of levels, and most bits tell no more than four
+    classes of either operand apart: with two predecoded bits for the class they are functions of four inputs.
     """
 
     def __init__(self) -> None:
@@ -48,7 +48,6 @@ class Multiplier(wiring.Component):
         pairs = [(x, y) for y in NATIVE.magnitudes for x in NATIVE.magnitudes]
         for bit in _MIDDLE:
             ones = [index for index, (x, y) in enumerate(pairs) if (x * y) >> bit & 1]
-            with m.Switch(codes):
-                with m.Case(*ones):
-                    m.d.comb += self.product[bit].eq(1)
+            with m.Switch(codes), m.Case(*ones):
+                m.d.comb += self.product[bit].eq(1)
         return m

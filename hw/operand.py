@@ -31,12 +31,14 @@ def operand_bits(code: int) -> int:
     magnitude = code & ((1 << (CODE_BITS - 1)) - 1)
     level = NATIVE.magnitudes[magnitude]
     bits = {name: int(level in levels) for name, levels in _PREDECODED.items()}
-    return OPERAND.const({"magnitude": {"code": magnitude, **bits}, "negative": code >> (CODE_BITS - 1)}).as_value().value
+    return (
+        OPERAND.const({"magnitude": {"code": magnitude, **bits}, "negative": code >> (CODE_BITS - 1)}).as_value().value
+    )
 
 
 def recode(code: Value) -> Value:
     """Operand of a native code; combinational, one look-up table a bit."""
-    magnitude = code[:CODE_BITS - 1]
+    magnitude = code[: CODE_BITS - 1]
     bits = []
     for levels in _PREDECODED.values():
         bits.append(Cat(magnitude == NATIVE.magnitudes.index(level) for level in levels).any())

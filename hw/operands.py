@@ -31,10 +31,11 @@ def _delayed(m: Module, value: Any, cycles: int, name: str) -> Any:
 
 
 class OperandFetch(wiring.Component):
-    """Pipeline from a step to operands: tap record, address, activation and weight words, padding, predecoding. One step a cycle, no stall.
+    """Pipeline from a step to operands: tap record, address, activation and weight words, padding, predecoding. One
+    step a cycle, no stall.
 
-    ``x``, ``w``, ``flags`` and ``count`` (pixels in the step's group) belong together and appear `LATENCY` cycles after the step. ``group`` is the
-    pixel group offered with a step flagged ``new_group``.
+    ``x``, ``w``, ``flags`` and ``count`` (pixels in the step's group) belong together and appear `LATENCY` cycles after
+    the step. ``group`` is the pixel group offered with a step flagged ``new_group``.
 
     Parameters
     ----------
@@ -46,21 +47,23 @@ class OperandFetch(wiring.Component):
     def __init__(self, config: AcceleratorConfig) -> None:
         self._config = config
         step = step_layout(config)
-        super().__init__({
-            "step": In(step),
-            "group": In(pixel_group_layout(config)),
-            "tap_address": Out(step["tap"].shape),
-            "tap": In(record_layout(TAP)),
-            "act_address": Out(config.act_address_bits),
-            "act_words": In(data.ArrayLayout(config.act_word_bits, config.rows)),
-            "weight_address": Out(step["weight"].shape),
-            "weight_word": In(config.weight_word_bits),
-            "x": Out(data.ArrayLayout(data.ArrayLayout(OPERAND, config.lanes), config.rows)),
-            "w": Out(data.ArrayLayout(data.ArrayLayout(OPERAND, config.lanes), config.columns)),
-            "flags": Out(STEP_FLAGS),
-            "count": Out(config.rows.bit_length()),
-            "row0_valid": Out(1),
-        })
+        super().__init__(
+            {
+                "step": In(step),
+                "group": In(pixel_group_layout(config)),
+                "tap_address": Out(step["tap"].shape),
+                "tap": In(record_layout(TAP)),
+                "act_address": Out(config.act_address_bits),
+                "act_words": In(data.ArrayLayout(config.act_word_bits, config.rows)),
+                "weight_address": Out(step["weight"].shape),
+                "weight_word": In(config.weight_word_bits),
+                "x": Out(data.ArrayLayout(data.ArrayLayout(OPERAND, config.lanes), config.rows)),
+                "w": Out(data.ArrayLayout(data.ArrayLayout(OPERAND, config.lanes), config.columns)),
+                "flags": Out(STEP_FLAGS),
+                "count": Out(config.rows.bit_length()),
+                "row0_valid": Out(1),
+            }
+        )
 
     def elaborate(self, platform: object) -> Module:
         """Registers between tap record, address, words and operands; everything else is delayed alongside."""
@@ -78,8 +81,10 @@ class OperandFetch(wiring.Component):
         for row in range(config.rows):
             borders = group.borders[row]
             m.d.sync += valid[row].eq(
-                (borders.top >= self.tap.top) & (borders.bottom >= self.tap.bottom)
-                & (borders.left >= self.tap.left) & (borders.right >= self.tap.right)
+                (borders.top >= self.tap.top)
+                & (borders.bottom >= self.tap.bottom)
+                & (borders.left >= self.tap.left)
+                & (borders.right >= self.tap.right)
             )
 
         valid = _delayed(m, valid, ActivationMemory.READ_CYCLES, "valid")

@@ -16,8 +16,8 @@ __all__ = ["ProgramMemory"]
 class ProgramMemory(wiring.Component):
     """Memory of one region, write-only to the host.
 
-    A host write stores one beat in the cycle after ``host_write`` is high. ``read_data`` shows the word of ``read_address`` one
-    cycle later.
+    A host write stores one beat in the cycle after ``host_write`` is high. ``read_data`` shows the word of
+    ``read_address`` one cycle later.
 
     Parameters
     ----------
@@ -32,13 +32,15 @@ class ProgramMemory(wiring.Component):
         self._beats = region_beats(config, region)
         self._depth = region_depth(config, region)
         width = region_word_bits(config, region)
-        super().__init__({
-            "host_write": In(1),
-            "host_offset": In(REGION_BITS - 2),
-            "host_data": In(32),
-            "read_address": In(max(1, (self._depth - 1).bit_length())),
-            "read_data": Out(width),
-        })
+        super().__init__(
+            {
+                "host_write": In(1),
+                "host_offset": In(REGION_BITS - 2),
+                "host_data": In(32),
+                "read_address": In(max(1, (self._depth - 1).bit_length())),
+                "read_data": Out(width),
+            }
+        )
 
     def elaborate(self, platform: object) -> Module:
         """Decode beat and word of a host offset."""

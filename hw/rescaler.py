@@ -15,18 +15,18 @@ __all__ = ["Rescaler"]
 def _shift_right(m: Module, value: Value, shift: Value, width: int) -> tuple[Value, Value]:
     """Arithmetic right shift to ``width`` bits, and whether the result needs more.
 
-    The largest step comes first, and after each only the bits that smaller steps can still bring down are kept: what lies
-    above them must repeat the sign.
+    The largest step comes first, and after each only the bits that smaller steps can still bring down are kept: what
+    lies above them must repeat the sign.
     """
     sign = value[-1]
     overflow = Value.cast(0)
     for stage in reversed(range(len(shift))):
         step = 1 << stage
-        moved = Cat(value[step:], sign.replicate(min(step, len(value))))[:len(value)]
+        moved = Cat(value[step:], sign.replicate(min(step, len(value))))[: len(value)]
         chosen = Signal(len(value), name=f"shifted{stage}")
         m.d.comb += chosen.eq(Mux(shift[stage], moved, value))
         kept = min(len(value), width + step - 1)
-        overflow = overflow | (chosen[kept - 1:] != sign.replicate(len(value) - kept + 1))
+        overflow = overflow | (chosen[kept - 1 :] != sign.replicate(len(value) - kept + 1))
         value = chosen[:kept]
     return value.as_signed(), overflow
 
@@ -34,8 +34,8 @@ def _shift_right(m: Module, value: Value, shift: Value, width: int) -> tuple[Val
 class Rescaler(wiring.Component):
     """``h = clamp(((acc + bias) * m >> (s - 1)) + 2*Z, 2*low, 2*high)``: twice the result, with one guard bit.
 
-    ``m`` is ``2**(k-1) + multiplicand_low``: its top bit is implicit. Fully pipelined: one value a cycle, `LATENCY` cycles
-    from the inputs to ``half_units``; ``zero``, ``low`` and ``high`` must be stable.
+    ``m`` is ``2**(k-1) + multiplicand_low``: its top bit is implicit. Fully pipelined: one value a cycle, `LATENCY`
+    cycles from the inputs to ``half_units``; ``zero``, ``low`` and ``high`` must be stable.
 
     Parameters
     ----------
@@ -47,16 +47,18 @@ class Rescaler(wiring.Component):
     def __init__(self, config: AcceleratorConfig) -> None:
         self._config = config
         level = signed(config.level_bits)
-        super().__init__({
-            "acc": In(signed(config.acc_bits)),
-            "bias": In(signed(config.bias_width)),
-            "multiplicand_low": In(config.rescale_bits - 1),
-            "shift": In(config.shift_bits),
-            "zero": In(level),
-            "low": In(level),
-            "high": In(level),
-            "half_units": Out(self.half_units_shape(config)),
-        })
+        super().__init__(
+            {
+                "acc": In(signed(config.acc_bits)),
+                "bias": In(signed(config.bias_width)),
+                "multiplicand_low": In(config.rescale_bits - 1),
+                "shift": In(config.shift_bits),
+                "zero": In(level),
+                "low": In(level),
+                "high": In(level),
+                "half_units": Out(self.half_units_shape(config)),
+            }
+        )
 
     @staticmethod
     def half_units_shape(config: AcceleratorConfig) -> Shape:
@@ -95,5 +97,7 @@ class Rescaler(wiring.Component):
         result = Signal(signed(config.level_bits + 3))
         m.d.comb += result.eq(shifted + (self.zero << 1))
         low, high = self.low << 1, self.high << 1
-        m.d.sync += self.half_units.eq(Mux(below | (~above & (result < low)), low, Mux(above | (result > high), high, result)))
+        m.d.sync += self.half_units.eq(
+            Mux(below | (~above & (result < low)), low, Mux(above | (result > high), high, result))
+        )
         return m

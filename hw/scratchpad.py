@@ -12,8 +12,8 @@ __all__ = ["Scratchpad"]
 class Scratchpad(wiring.Component):
     """A synchronous memory that synthesis maps to block RAM.
 
-    ``read_data`` shows the word of ``read_address`` one cycle later (`READ_CYCLES`). Each set bit of ``write_enable`` stores that
-    granule of ``write_data`` at the clock edge. Reading a word in the cycle in which it is written gives an
+    ``read_data`` shows the word of ``read_address`` one cycle later (`READ_CYCLES`). Each set bit of ``write_enable``
+    stores that granule of ``write_data`` at the clock edge. Reading a word in the cycle in which it is written gives an
     undefined result; the contract rules that out. All words are zero at power-up.
 
     Parameters
@@ -33,13 +33,15 @@ class Scratchpad(wiring.Component):
             raise ValueError(f"granule must divide the width of {width} bits, not {granule!r}")
         self._depth, self._width, self._granule = depth, width, granule
         address_bits = max(1, (depth - 1).bit_length())
-        super().__init__({
-            "read_address": In(address_bits),
-            "read_data": Out(width),
-            "write_address": In(address_bits),
-            "write_data": In(width),
-            "write_enable": In(width // granule),
-        })
+        super().__init__(
+            {
+                "read_address": In(address_bits),
+                "read_data": Out(width),
+                "write_address": In(address_bits),
+                "write_data": In(width),
+                "write_enable": In(width // granule),
+            }
+        )
 
     def elaborate(self, platform: object) -> Module:
         """Wire the ports to one `amaranth.lib.memory.Memory`."""

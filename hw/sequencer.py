@@ -18,13 +18,13 @@ __all__ = ["Sequencer"]
 class Sequencer(wiring.Component):
     """Runs a program from instruction 0.
 
-    ``start`` (a pulse while neither ``busy`` nor ``faulted``) begins a run; ``done`` rises at its END and falls with the next
-    start. A fault clears ``busy``, holds ``fault`` and ``fault_index`` and ignores starts until ``clear``. ``unit_run`` is high
-    while the compute units work on ``fields``; they are finished when ``unit_finished`` is high; ``unit_illegal`` stops the run. An instruction costs
-    ``INSTRUCTION_WORDS + 4`` cycles beside its units' time.
+    ``start`` (a pulse while neither ``busy`` nor ``faulted``) begins a run; ``done`` rises at its END and falls with
+    the next start. A fault clears ``busy``, holds ``fault`` and ``fault_index`` and ignores starts until ``clear``.
+    ``unit_run`` is high while the compute units work on ``fields``; they are finished when ``unit_finished`` is high;
+    ``unit_illegal`` stops the run. An instruction costs ``INSTRUCTION_WORDS + 4`` cycles beside its units' time.
 
-    ``instruction_address`` addresses 32-bit words in a memory that answers in one cycle. ``log_enable`` stores ``checksum`` for
-    instruction ``log_index`` when it has finished.
+    ``instruction_address`` addresses 32-bit words in a memory that answers in one cycle. ``log_enable`` stores
+    ``checksum`` for instruction ``log_index`` when it has finished.
 
     Parameters
     ----------
@@ -35,27 +35,29 @@ class Sequencer(wiring.Component):
         self._config = config
         self._index_bits = max(1, (config.instructions - 1).bit_length())
         words_log2 = (INSTRUCTION_WORDS - 1).bit_length()
-        super().__init__({
-            "start": In(1),
-            "clear": In(1),
-            "config_matches": In(1),
-            "host_fault": In(1),
-            "watchdog": In(32),
-            "busy": Out(1),
-            "done": Out(1),
-            "faulted": Out(1),
-            "fault": Out(Fault),
-            "fault_index": Out(self._index_bits),
-            "cycles": Out(32),
-            "instruction_address": Out(self._index_bits + words_log2),
-            "instruction_word": In(32),
-            "fields": Out(record_layout(COMPUTE)),
-            "unit_run": Out(1),
-            "unit_finished": In(1),
-            "unit_illegal": In(1),
-            "log_enable": Out(1),
-            "log_index": Out(self._index_bits),
-        })
+        super().__init__(
+            {
+                "start": In(1),
+                "clear": In(1),
+                "config_matches": In(1),
+                "host_fault": In(1),
+                "watchdog": In(32),
+                "busy": Out(1),
+                "done": Out(1),
+                "faulted": Out(1),
+                "fault": Out(Fault),
+                "fault_index": Out(self._index_bits),
+                "cycles": Out(32),
+                "instruction_address": Out(self._index_bits + words_log2),
+                "instruction_word": In(32),
+                "fields": Out(record_layout(COMPUTE)),
+                "unit_run": Out(1),
+                "unit_finished": In(1),
+                "unit_illegal": In(1),
+                "log_enable": Out(1),
+                "log_index": Out(self._index_bits),
+            }
+        )
 
     def elaborate(self, platform: object) -> Module:
         """One state machine."""
@@ -76,11 +78,17 @@ class Sequencer(wiring.Component):
         m.d.comb += has_tokens.eq(fields.wait_prev | fields.wait_next | fields.post_prev | fields.post_next)
         m.d.comb += illegal.eq(
             (fields.opcode != Opcode.COMPUTE)
-            | (fields.rows == 0) | (fields.rows > config.rows) | (is_max & (fields.rows != 1))
-            | (fields.planes == 0) | (fields.planes > config.planes)
+            | (fields.rows == 0)
+            | (fields.rows > config.rows)
+            | (is_max & (fields.rows != 1))
+            | (fields.planes == 0)
+            | (fields.planes > config.planes)
             | (~is_max & fields.dybit & ((fields.width == 0) | (fields.width > dybit_widths(config))))
-            | (fields.out_height == 0) | (fields.out_width == 0)
-            | (fields.block_count == 0) | (fields.column_groups == 0) | (fields.channel_period == 0)
+            | (fields.out_height == 0)
+            | (fields.out_width == 0)
+            | (fields.block_count == 0)
+            | (fields.column_groups == 0)
+            | (fields.channel_period == 0)
         )
 
         halt_fault = Signal(Fault)

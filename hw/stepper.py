@@ -25,25 +25,29 @@ def _drain_bits(config: AcceleratorConfig) -> int:
 
 def step_layout(config: AcceleratorConfig) -> data.StructLayout:
     """One step: which tap, where its words lie, what to do with the sums."""
-    return data.StructLayout({
-        "tap": max(1, (config.taps - 1).bit_length()),
-        "base": config.act_address_bits,  # activation address before the tap's offset
-        "weight": _weight_bits(config),
-        "pad_code": CODE_BITS,
-        "flags": STEP_FLAGS,
-        "new_group": 1,  # the first step of a pixel group
-    })
+    return data.StructLayout(
+        {
+            "tap": max(1, (config.taps - 1).bit_length()),
+            "base": config.act_address_bits,  # activation address before the tap's offset
+            "weight": _weight_bits(config),
+            "pad_code": CODE_BITS,
+            "flags": STEP_FLAGS,
+            "new_group": 1,  # the first step of a pixel group
+        }
+    )
 
 
 class Stepper(wiring.Component):
-    """Emits the steps of one COMPUTE, without an idle cycle between blocks, tiles or pixel groups as long as nothing stalls.
+    """Emits the steps of one COMPUTE, without an idle cycle between blocks, tiles or pixel groups as long as nothing
+    stalls.
 
-    Starts when ``run`` rises; ``fields`` must be stable while it is high. ``step`` is valid while ``step.flags.valid`` is high and
-    cannot be refused. A tile's last step waits until ``drain_cycles`` have passed since the one before, so that the drain is
-    never overrun. ``finished`` rises after the last step and stays until ``run`` falls. ``illegal`` is high when a block without groups or taps has been read.
+    Starts when ``run`` rises; ``fields`` must be stable while it is high. ``step`` is valid while ``step.flags.valid``
+    is high and cannot be refused. A tile's last step waits until ``drain_cycles`` have passed since the one before, so
+    that the drain is never overrun. ``finished`` rises after the last step and stays until ``run`` falls. ``illegal``
+    is high when a block without groups or taps has been read.
 
-    ``groups`` is the pixel walker's stream; a group is taken with the first step that belongs to it (``step.new_group``). Blocks come from
-    a memory that answers in one cycle.
+    ``groups`` is the pixel walker's stream; a group is taken with the first step that belongs to it
+    (``step.new_group``). Blocks come from a memory that answers in one cycle.
 
     Parameters
     ----------
@@ -52,19 +56,21 @@ class Stepper(wiring.Component):
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self._config = config
-        super().__init__({
-            "run": In(1),
-            "fields": In(record_layout(COMPUTE)),
-            "drain_cycles": In(_drain_bits(config)),
-            "groups": In(stream.Signature(pixel_group_layout(config))),
-            "block_address": Out(max(1, (config.blocks - 1).bit_length())),
-            "block": In(record_layout(BLOCK)),
-            "step": Out(step_layout(config)),
-            "finished": Out(1),
-            "illegal": Out(1),
-            "stall_drain": Out(1),
-            "stall_walk": Out(1),
-        })
+        super().__init__(
+            {
+                "run": In(1),
+                "fields": In(record_layout(COMPUTE)),
+                "drain_cycles": In(_drain_bits(config)),
+                "groups": In(stream.Signature(pixel_group_layout(config))),
+                "block_address": Out(max(1, (config.blocks - 1).bit_length())),
+                "block": In(record_layout(BLOCK)),
+                "step": Out(step_layout(config)),
+                "finished": Out(1),
+                "illegal": Out(1),
+                "stall_drain": Out(1),
+                "stall_walk": Out(1),
+            }
+        )
 
     def elaborate(self, platform: object) -> Module:
         """Two stages: jobs (one block of one tile), and the steps of a job."""
@@ -90,11 +96,22 @@ class Stepper(wiring.Component):
         m.d.comb += fetch.eq(in_group & fetch_ready)
 
         # stage 2: the block's record has arrived; stage 3: a job ready to run
-        job_layout = data.StructLayout({
-            "base": address_bits, "pitch": address_bits, "weight": weight_bits, "groups": BLOCK["groups"].width,
-            "first_tap": step_layout(config)["tap"].shape, "taps": BLOCK["tap_count"].width, "pad_code": CODE_BITS,
-            "shift": 1, "hold": 1, "first": 1, "last": 1, "new_group": 1,
-        })
+        job_layout = data.StructLayout(
+            {
+                "base": address_bits,
+                "pitch": address_bits,
+                "weight": weight_bits,
+                "groups": BLOCK["groups"].width,
+                "first_tap": step_layout(config)["tap"].shape,
+                "taps": BLOCK["tap_count"].width,
+                "pad_code": CODE_BITS,
+                "shift": 1,
+                "hold": 1,
+                "first": 1,
+                "last": 1,
+                "new_group": 1,
+            }
+        )
         arrived = Signal()
         arrived_index = Signal.like(block_index)
         arrived_base, arrived_weight = Signal(address_bits), Signal(weight_bits)
@@ -115,27 +132,46 @@ class Stepper(wiring.Component):
         with m.Else():
             with m.If(~in_group & ~issued & ~all_issued & self.groups.valid):
                 m.d.sync += [
-                    in_group.eq(1), issued.eq(1), new_group.eq(1), first_block.eq(1),
-                    group_line_end.eq(self.groups.payload.line_end), group_last.eq(self.groups.payload.last),
-                    block_index.eq(fields.first_block), blocks_left.eq(fields.block_count - 1),
-                    tiles_left.eq(fields.column_groups - 1), period_left.eq(fields.channel_period - 1),
-                    channel.eq(0), weight_tile.eq(fields.weight_base),
+                    in_group.eq(1),
+                    issued.eq(1),
+                    new_group.eq(1),
+                    first_block.eq(1),
+                    group_line_end.eq(self.groups.payload.line_end),
+                    group_last.eq(self.groups.payload.last),
+                    block_index.eq(fields.first_block),
+                    blocks_left.eq(fields.block_count - 1),
+                    tiles_left.eq(fields.column_groups - 1),
+                    period_left.eq(fields.channel_period - 1),
+                    channel.eq(0),
+                    weight_tile.eq(fields.weight_base),
                 ]
             with m.If(self.groups.valid & self.groups.ready):
                 m.d.sync += issued.eq(0)
             with m.If(fetch):
-                m.d.sync += [new_group.eq(0), first_block.eq(0), block_index.eq(block_index + 1), blocks_left.eq(blocks_left - 1)]
+                m.d.sync += [
+                    new_group.eq(0),
+                    first_block.eq(0),
+                    block_index.eq(block_index + 1),
+                    blocks_left.eq(blocks_left - 1),
+                ]
                 with m.If(blocks_left == 0):
                     m.d.sync += [
-                        first_block.eq(1), block_index.eq(fields.first_block), blocks_left.eq(fields.block_count - 1),
-                        tiles_left.eq(tiles_left - 1), weight_tile.eq(weight_tile + fields.weight_pitch),
+                        first_block.eq(1),
+                        block_index.eq(fields.first_block),
+                        blocks_left.eq(fields.block_count - 1),
+                        tiles_left.eq(tiles_left - 1),
+                        weight_tile.eq(weight_tile + fields.weight_pitch),
                         period_left.eq(period_left - 1),
                     ]
                     with m.If(period_left == 0):
-                        m.d.sync += [period_left.eq(fields.channel_period - 1), channel.eq(channel + fields.channel_step)]
+                        m.d.sync += [
+                            period_left.eq(fields.channel_period - 1),
+                            channel.eq(channel + fields.channel_step),
+                        ]
                     with m.If(tiles_left == 0):
                         m.d.sync += [
-                            in_group.eq(0), all_issued.eq(group_last),
+                            in_group.eq(0),
+                            all_issued.eq(group_last),
                             origin.eq(origin + Mux(group_line_end, fields.origin_line, fields.origin_step)),
                         ]
 
@@ -143,8 +179,13 @@ class Stepper(wiring.Component):
             m.d.sync += arrived.eq(0)
         with m.Elif(fetch_ready):
             m.d.sync += [
-                arrived.eq(fetch), arrived_index.eq(block_index), arrived_base.eq(origin + channel), arrived_weight.eq(weight_tile),
-                arrived_first.eq(first_block), arrived_last.eq(blocks_left == 0), arrived_new_group.eq(new_group),
+                arrived.eq(fetch),
+                arrived_index.eq(block_index),
+                arrived_base.eq(origin + channel),
+                arrived_weight.eq(weight_tile),
+                arrived_first.eq(first_block),
+                arrived_last.eq(blocks_left == 0),
+                arrived_new_group.eq(new_group),
             ]
 
         m.d.comb += self.illegal.eq(arrived & ((self.block.groups == 0) | (self.block.tap_count == 0)))
@@ -153,11 +194,18 @@ class Stepper(wiring.Component):
         with m.Elif(job_ready):
             m.d.sync += [
                 job_valid.eq(arrived),
-                job.base.eq(arrived_base + self.block.base), job.pitch.eq(self.block.group_pitch),
-                job.weight.eq(arrived_weight + self.block.weight_base), job.groups.eq(self.block.groups),
-                job.first_tap.eq(self.block.first_tap), job.taps.eq(self.block.tap_count), job.pad_code.eq(self.block.pad_code),
-                job.shift.eq(self.block.shift), job.hold.eq(self.block.hold), job.first.eq(arrived_first),
-                job.last.eq(arrived_last), job.new_group.eq(arrived_new_group),
+                job.base.eq(arrived_base + self.block.base),
+                job.pitch.eq(self.block.group_pitch),
+                job.weight.eq(arrived_weight + self.block.weight_base),
+                job.groups.eq(self.block.groups),
+                job.first_tap.eq(self.block.first_tap),
+                job.taps.eq(self.block.tap_count),
+                job.pad_code.eq(self.block.pad_code),
+                job.shift.eq(self.block.shift),
+                job.hold.eq(self.block.hold),
+                job.first.eq(arrived_first),
+                job.last.eq(arrived_last),
+                job.new_group.eq(arrived_new_group),
             ]
 
         # stage 4: the steps of the running job
@@ -201,7 +249,9 @@ class Stepper(wiring.Component):
                     m.d.sync += current.weight.eq(current.weight + 1)
                 with m.If(last_tap):
                     m.d.sync += [
-                        tap.eq(current.first_tap), taps_left.eq(current.taps - 1), groups_left.eq(groups_left - 1),
+                        tap.eq(current.first_tap),
+                        taps_left.eq(current.taps - 1),
+                        groups_left.eq(groups_left - 1),
                         current.base.eq(current.base + current.pitch),
                     ]
                     with m.If(last_group):
@@ -210,8 +260,12 @@ class Stepper(wiring.Component):
                     m.d.sync += drain_left.eq(self.drain_cycles - 1)
             with m.If(job_taken):
                 m.d.sync += [
-                    running.eq(1), current.eq(job), fresh.eq(1), tap.eq(job.first_tap),
-                    taps_left.eq(job.taps - 1), groups_left.eq(job.groups - 1),
+                    running.eq(1),
+                    current.eq(job),
+                    fresh.eq(1),
+                    tap.eq(job.first_tap),
+                    taps_left.eq(job.taps - 1),
+                    groups_left.eq(job.groups - 1),
                 ]
         m.d.comb += self.finished.eq(all_issued & ~arrived & ~job_valid & ~running)
         return m

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 
 from amaranth.back import verilog
+from amaranth.lib import wiring
 
 from .adder import ADDSUB_ECP5, ADDSUB_VERILOG
 from .core import Core
 from .netlist import NetlistPlatform
 from .spec.config import AcceleratorConfig
 
-__all__ = ["TECHMAPS", "TOP", "to_verilog"]
+__all__ = ["TECHMAPS", "TOP", "convert", "to_verilog"]
 
 TOP = "narrows_core"
 """Name of the generated top module."""
@@ -28,6 +29,11 @@ def _without_brackets(match: re.Match[str]) -> str:
 
 def to_verilog(config: AcceleratorConfig) -> str:
     """Verilog of the core of a configuration, top module `TOP`, ports ``clk``, ``rst`` and those of `Core`."""
-    text = verilog.convert(Core(config), name=TOP, platform=NetlistPlatform(), emit_src=False)
+    return convert(Core(config), TOP)
+
+
+def convert(component: wiring.Component, name: str) -> str:
+    """Verilog of one component and of all that it instantiates, as top module ``name``."""
+    text = verilog.convert(component, name=name, platform=NetlistPlatform(), emit_src=False)
     # Amaranth names array elements x[0]; ABC9 in Yosys takes such a name for bit 0 of x and fails
     return _BRACKETED.sub(_without_brackets, text) + ADDSUB_VERILOG

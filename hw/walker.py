@@ -1,4 +1,4 @@
-"""PixelWalker: visits the output pixels in line order and hands them out in groups, with each row's distances from the borders."""
+"""PixelWalker: visits output pixels in line order, hands them out in groups with their distances from the borders."""
 
 from __future__ import annotations
 
@@ -20,20 +20,23 @@ BORDERS = data.StructLayout({"top": _BORDER_BITS, "bottom": _BORDER_BITS, "left"
 
 def pixel_group_layout(config: AcceleratorConfig) -> data.StructLayout:
     """A group of up to ``rows`` pixels: how many, where each lies, and what comes after it."""
-    return data.StructLayout({
-        "count": (config.rows).bit_length(),
-        "borders": data.ArrayLayout(BORDERS, config.rows),
-        "line_end": 1,  # the next group starts a new line, and groups do not run on
-        "last": 1,  # no group follows
-    })
+    return data.StructLayout(
+        {
+            "count": (config.rows).bit_length(),
+            "borders": data.ArrayLayout(BORDERS, config.rows),
+            "line_end": 1,  # the next group starts a new line, and groups do not run on
+            "last": 1,  # no group follows
+        }
+    )
 
 
 class PixelWalker(wiring.Component):
     """Stream of pixel groups for one instruction.
 
-    Walks one pixel a cycle, ahead of its consumer: one group is offered on ``groups`` while the next is being collected, so a
-    consumer that takes at most one group every ``rows + 1`` cycles never waits. Starts when it leaves reset; ``height``, ``width``,
-    ``rows`` and ``wrap`` must be stable from then on. Nothing follows the group marked ``last``.
+    Walks one pixel a cycle, ahead of its consumer: one group is offered on ``groups`` while the next is being
+    collected, so a consumer that takes at most one group every ``rows + 1`` cycles never waits. Starts when it leaves
+    reset; ``height``, ``width``, ``rows`` and ``wrap`` must be stable from then on. Nothing follows the group marked
+    ``last``.
 
     Parameters
     ----------
@@ -43,14 +46,16 @@ class PixelWalker(wiring.Component):
     def __init__(self, config: AcceleratorConfig) -> None:
         self._config = config
         self._extent_bits = config.act_address_bits + 1
-        super().__init__({
-            "run": In(1),
-            "height": In(self._extent_bits),
-            "width": In(self._extent_bits),
-            "rows": In(config.rows.bit_length()),
-            "wrap": In(1),
-            "groups": Out(stream.Signature(pixel_group_layout(config))),
-        })
+        super().__init__(
+            {
+                "run": In(1),
+                "height": In(self._extent_bits),
+                "width": In(self._extent_bits),
+                "rows": In(config.rows.bit_length()),
+                "wrap": In(1),
+                "groups": Out(stream.Signature(pixel_group_layout(config))),
+            }
+        )
 
     def elaborate(self, platform: object) -> Module:
         """Count pixels, collect a group, pass it on."""
@@ -73,7 +78,12 @@ class PixelWalker(wiring.Component):
             m.d.sync += [started.eq(0), finished.eq(0), collected.eq(0), self.groups.valid.eq(0)]
         with m.Elif(~started):
             m.d.sync += [
-                started.eq(1), top.eq(0), left.eq(0), row.eq(0), x.eq(self.width - 1), y.eq(self.height - 1),
+                started.eq(1),
+                top.eq(0),
+                left.eq(0),
+                row.eq(0),
+                x.eq(self.width - 1),
+                y.eq(self.height - 1),
             ]
         with m.Else():
             with m.If(~collected & ~finished):
@@ -82,14 +92,20 @@ class PixelWalker(wiring.Component):
                         with m.Case(index):
                             borders = group.borders[index]
                             m.d.sync += [
-                                borders.top.eq(top), borders.bottom.eq(saturated(y)),
-                                borders.left.eq(left), borders.right.eq(saturated(x)),
+                                borders.top.eq(top),
+                                borders.bottom.eq(saturated(y)),
+                                borders.left.eq(left),
+                                borders.right.eq(saturated(x)),
                             ]
                 m.d.sync += row.eq(row + 1)
                 with m.If((row + 1 == self.rows) | image_done | (line_done & ~self.wrap)):
                     m.d.sync += [
-                        row.eq(0), collected.eq(1), finished.eq(image_done),
-                        group.count.eq(row + 1), group.last.eq(image_done), group.line_end.eq(line_done & ~self.wrap),
+                        row.eq(0),
+                        collected.eq(1),
+                        finished.eq(image_done),
+                        group.count.eq(row + 1),
+                        group.last.eq(image_done),
+                        group.line_end.eq(line_done & ~self.wrap),
                     ]
                 with m.If(line_done):
                     m.d.sync += [x.eq(self.width - 1), y.eq(y - 1), left.eq(0)]

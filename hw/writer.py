@@ -18,9 +18,9 @@ __all__ = ["OutputWriter"]
 class OutputWriter(wiring.Component):
     """Address counters of the output tensor: planes within granules within pixels within tiles.
 
-    Takes a granule (``whole_words`` low) or a word each cycle in which ``flags.valid`` is high; the write leaves `LATENCY` cycles
-    later. ``checksum`` is that of all writes since ``run`` rose (`spec.checksum`). ``tile_done`` is high with a tile's
-    last write. ``fields`` must be stable while ``run`` is high.
+    Takes a granule (``whole_words`` low) or a word each cycle in which ``flags.valid`` is high; the write leaves
+    `LATENCY` cycles later. ``checksum`` is that of all writes since ``run`` rose (`spec.checksum`). ``tile_done`` is
+    high with a tile's last write. ``fields`` must be stable while ``run`` is high.
 
     Parameters
     ----------
@@ -31,19 +31,21 @@ class OutputWriter(wiring.Component):
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self._config = config
-        super().__init__({
-            "run": In(1),
-            "fields": In(record_layout(COMPUTE)),
-            "whole_words": In(1),
-            "granule": In(config.rescalers * CODE_BITS),
-            "word": In(config.act_word_bits),
-            "flags": In(write_flags_layout()),
-            "address": Out(config.act_address_bits),
-            "data": Out(config.act_word_bits),
-            "enable": Out(config.granules),
-            "tile_done": Out(1),
-            "checksum": Out(2 * CHECKSUM_BITS),
-        })
+        super().__init__(
+            {
+                "run": In(1),
+                "fields": In(record_layout(COMPUTE)),
+                "whole_words": In(1),
+                "granule": In(config.rescalers * CODE_BITS),
+                "word": In(config.act_word_bits),
+                "flags": In(write_flags_layout()),
+                "address": Out(config.act_address_bits),
+                "data": Out(config.act_word_bits),
+                "enable": Out(config.granules),
+                "tile_done": Out(1),
+                "checksum": Out(2 * CHECKSUM_BITS),
+            }
+        )
 
     def elaborate(self, platform: object) -> Module:
         """Counters that only add, two stages of address sum, and the Fletcher sums behind them."""
@@ -68,12 +70,16 @@ class OutputWriter(wiring.Component):
         with m.If(x_left == 0):
             m.d.comb += [
                 next_pixel.eq(pixel + Mux(y_odd, fields.out_dy_odd, fields.out_dy_even)),
-                next_x_left.eq(fields.out_width - 1), next_x_odd.eq(0), next_y_odd.eq(~y_odd),
+                next_x_left.eq(fields.out_width - 1),
+                next_x_odd.eq(0),
+                next_y_odd.eq(~y_odd),
             ]
         with m.Else():
             m.d.comb += [
                 next_pixel.eq(pixel + Mux(x_odd, fields.out_dx_odd, fields.out_dx_even)),
-                next_x_left.eq(x_left - 1), next_x_odd.eq(~x_odd), next_y_odd.eq(y_odd),
+                next_x_left.eq(x_left - 1),
+                next_x_odd.eq(~x_odd),
+                next_y_odd.eq(y_odd),
             ]
         next_slot = Signal.like(slot)
         next_group_offset = Signal.like(group_offset)
@@ -93,11 +99,21 @@ class OutputWriter(wiring.Component):
             m.d.sync += started.eq(0)
         with m.Elif(~started):
             m.d.sync += [
-                started.eq(1), plane_offset.eq(0), tiles_left.eq(fields.column_groups - 1),
-                pixel.eq(0), x_left.eq(fields.out_width - 1), x_odd.eq(0), y_odd.eq(0),
-                home_pixel.eq(0), home_x_left.eq(fields.out_width - 1), home_x_odd.eq(0), home_y_odd.eq(0),
-                slot.eq(fields.out_granule), home_slot.eq(fields.out_granule),
-                group_offset.eq(0), home_group_offset.eq(0),
+                started.eq(1),
+                plane_offset.eq(0),
+                tiles_left.eq(fields.column_groups - 1),
+                pixel.eq(0),
+                x_left.eq(fields.out_width - 1),
+                x_odd.eq(0),
+                y_odd.eq(0),
+                home_pixel.eq(0),
+                home_x_left.eq(fields.out_width - 1),
+                home_x_odd.eq(0),
+                home_y_odd.eq(0),
+                slot.eq(fields.out_granule),
+                home_slot.eq(fields.out_granule),
+                group_offset.eq(0),
+                home_group_offset.eq(0),
             ]
         with m.Elif(flags.valid):
             m.d.sync += plane_offset.eq(plane_offset + fields.out_plane_pitch)
@@ -111,8 +127,10 @@ class OutputWriter(wiring.Component):
                 with m.If(tiles_left == 0):  # on to the next pixel group
                     m.d.sync += [
                         tiles_left.eq(fields.column_groups - 1),
-                        slot.eq(fields.out_granule), home_slot.eq(fields.out_granule),
-                        group_offset.eq(0), home_group_offset.eq(0),
+                        slot.eq(fields.out_granule),
+                        home_slot.eq(fields.out_granule),
+                        group_offset.eq(0),
+                        home_group_offset.eq(0),
                     ]
                     move(next_cursor, home_cursor)
                 with m.Else():  # the same pixels, the next channels
@@ -125,9 +143,13 @@ class OutputWriter(wiring.Component):
         slot_1 = Signal.like(slot)
         valid_1, tile_1 = Signal(), Signal()
         m.d.sync += [
-            pixel_part.eq(pixel + group_offset), plane_part.eq(fields.out_base + plane_offset),
-            granule_1.eq(self.granule), word_1.eq(self.word), slot_1.eq(slot),
-            valid_1.eq(flags.valid), tile_1.eq(flags.valid & flags.tile),
+            pixel_part.eq(pixel + group_offset),
+            plane_part.eq(fields.out_base + plane_offset),
+            granule_1.eq(self.granule),
+            word_1.eq(self.word),
+            slot_1.eq(slot),
+            valid_1.eq(flags.valid),
+            tile_1.eq(flags.valid & flags.tile),
         ]
         m.d.sync += [
             self.address.eq(pixel_part + plane_part),
@@ -139,7 +161,7 @@ class OutputWriter(wiring.Component):
 
         folded = Signal(CHECKSUM_BITS)
         written = Mux(self.whole_words, word_1, granule_1)
-        pieces = [written[low:low + CHECKSUM_BITS] for low in range(0, len(written), CHECKSUM_BITS)]
+        pieces = [written[low : low + CHECKSUM_BITS] for low in range(0, len(written), CHECKSUM_BITS)]
         for piece in pieces[1:]:
             pieces[0] = pieces[0] ^ piece
         m.d.comb += folded.eq(pieces[0])

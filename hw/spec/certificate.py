@@ -1,4 +1,4 @@
-"""Overflow certificate: the accumulator width that final sums need, from integer weights alone (arXiv 2308.13504, 2401.10432)."""
+"""Overflow certificate: the accumulator width that final sums need (arXiv 2308.13504, 2401.10432)."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ __all__ = ["final_sum_bounds", "signed_bits"]
 def final_sum_bounds(terms: Iterable[tuple[ArrayLike, tuple[int, int]]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Smallest and largest final sum of each output channel.
 
-    ``max = hi*S+ - lo*S-``, ``min = lo*S+ - hi*S-`` summed over terms, where S+ and S- are the sums of positive and of absolute
-    negative weight levels of a channel. Exact for any order of summation, since 0 lies in every span.
+    ``max = hi*S+ - lo*S-``, ``min = lo*S+ - hi*S-`` summed over terms, where S+ and S- are the sums of positive and of
+    absolute negative weight levels of a channel. Exact for any order of summation, since 0 lies in every span.
 
     Parameters
     ----------

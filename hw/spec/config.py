@@ -94,18 +94,29 @@ class AcceleratorConfig:
                 raise ConfigError(f"{field.name} must be {'a string' if kind is str else 'an integer'}, not {value!r}")
         self._need("rows", 1 <= self.rows <= 32, "1 to 32")
         self._need("rescalers", self.rescalers in (1, 2, 4, 8), "1, 2, 4 or 8")
-        self._need("columns", 1 <= self.columns <= 64 and self.columns % self.rescalers == 0,
-                   f"1 to 64 and a multiple of rescalers ({self.rescalers})")
-        self._need("lanes", 2 <= self.lanes <= 64 and _is_power_of_two(self.lanes) and self.lanes % self.rescalers == 0,
-                   f"a power of two from 2 to 64 and a multiple of rescalers ({self.rescalers})")
+        self._need(
+            "columns",
+            1 <= self.columns <= 64 and self.columns % self.rescalers == 0,
+            f"1 to 64 and a multiple of rescalers ({self.rescalers})",
+        )
+        self._need(
+            "lanes",
+            2 <= self.lanes <= 64 and _is_power_of_two(self.lanes) and self.lanes % self.rescalers == 0,
+            f"a power of two from 2 to 64 and a multiple of rescalers ({self.rescalers})",
+        )
         self._need("acc_bits", 12 <= self.acc_bits <= 32, "12 to 32")
         self._need("rescale_bits", 2 <= self.rescale_bits <= 16 or self.rescale_bits == 32, "2 to 16, or 32")
         self._need("bias_bits", self.bias_bits == 0 or 8 <= self.bias_bits <= 32, "8 to 32, or 0 for acc_bits")
         if self.value_bits > 63:
-            raise ConfigError(f"acc_bits, bias_bits and rescale_bits give a product of {self.value_bits} bits: at most 63")
+            raise ConfigError(
+                f"acc_bits, bias_bits and rescale_bits give a product of {self.value_bits} bits: at most 63"
+            )
         self._need("planes", 1 <= self.planes <= 5, "1 to 5")
-        self._need("act_words", _is_power_of_two(self.act_words) and 64 <= self.act_words <= 65536,
-                   "a power of two from 64 to 65536")
+        self._need(
+            "act_words",
+            _is_power_of_two(self.act_words) and 64 <= self.act_words <= 65536,
+            "a power of two from 64 to 65536",
+        )
         self._need("weight_words", 16 <= self.weight_words <= 65536, "16 to 65536")
         self._need("param_words", 4 <= self.param_words <= 65536, "4 to 65536")
         self._need("taps", 16 <= self.taps <= 1024, "16 to 1024")

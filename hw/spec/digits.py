@@ -9,7 +9,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from .formats import DyBit, Format
 
-__all__ = ["DIGIT_SHIFT", "MAX_PLANES", "NATIVE", "digit_count", "digit_span", "format_planes", "from_planes", "to_planes"]
+__all__ = [
+    "DIGIT_SHIFT",
+    "MAX_PLANES",
+    "NATIVE",
+    "digit_count",
+    "digit_span",
+    "format_planes",
+    "from_planes",
+    "to_planes",
+]
 
 NATIVE = DyBit(4)
 """Format of one stored code and of one multiplier operand: signed DyBit of 4 bits."""

@@ -13,8 +13,23 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 __all__ = [
-    "BLOCK", "BORDER_MAX", "COMPUTE", "END", "INSTRUCTION_WORDS", "LOAD", "RECORDS", "STORE", "TAP",
-    "Field", "IsaError", "Mode", "Opcode", "Record", "decode_instruction", "encode_param", "decode_param",
+    "BLOCK",
+    "BORDER_MAX",
+    "COMPUTE",
+    "END",
+    "INSTRUCTION_WORDS",
+    "LOAD",
+    "RECORDS",
+    "STORE",
+    "TAP",
+    "Field",
+    "IsaError",
+    "Mode",
+    "Opcode",
+    "Record",
+    "decode_instruction",
+    "encode_param",
+    "decode_param",
 ]
 
 INSTRUCTION_WORDS = 16
@@ -131,40 +146,50 @@ _COMMON = (
 
 END = Record("END", INSTRUCTION_WORDS, _COMMON)
 
-COMPUTE = Record("COMPUTE", INSTRUCTION_WORDS, (
-    *_COMMON,
-    Field("mode", 0, 7, 1, "Mode: MAC (multiply-accumulate, rescale) or MAX (max-pool)"),
-    Field("wrap", 0, 8, 1, "1: pixel groups run on over line ends; 0: a group ends with its line"),
-    Field("dybit", 0, 9, 1, "1: round to DyBit levels; 0: round to integers"),
-    Field("width", 0, 10, 4, "magnitude bits w of the DyBit levels rounded to, 1 to 8"),
-    Field("planes", 0, 14, 3, "digit planes of the output tensor, 1 to 5"),
-    Field("cert_bits", 0, 17, 6, "accumulator width that the certificate asks for"),
-    Field("rows", 0, 23, 8, "pixels in a full group, 1 to config.rows (1 for MAX)"),
-    Field("out_height", 1, 0, 16, "output lines"),
-    Field("out_width", 1, 16, 16, "output pixels in a line"),
-    Field("first_block", 2, 0, 16, "index of the first block"),
-    Field("block_count", 2, 16, 16, "blocks run for every tile, at least 1"),
-    Field("origin", 3, 0, 32, "activation address of row 0 for the first group, before block and tap offsets", True),
-    Field("origin_step", 4, 0, 16, "added to the origin from one group to the next in a line", True),
-    Field("origin_line", 4, 16, 16, "added instead after the last group of a line when wrap is 0", True),
-    Field("column_groups", 5, 0, 12, "tiles of config.columns output channels (MAX: channel groups)"),
-    Field("channel_period", 5, 12, 12, "column groups after which the channel offset advances, at least 1"),
-    Field("channel_step", 6, 0, 16, "added to the channel offset each channel_period column groups", True),
-    Field("weight_pitch", 6, 16, 16, "weight words from one column group to the next"),
-    Field("weight_base", 7, 0, 16, "weight word of column group 0"),
-    Field("param_base", 7, 16, 16, "parameter word of the first granule of column group 0"),
-    Field("out_base", 8, 0, 16, "activation address of output pixel 0, plane 0, channel group 0"),
-    Field("out_granule", 8, 16, 8, "granule of the output word that the first channels go to"),
-    Field("out_dx_even", 9, 0, 16, "output address step from an even x to the next pixel", True),
-    Field("out_dx_odd", 9, 16, 16, "output address step from an odd x to the next pixel", True),
-    Field("out_dy_even", 10, 0, 16, "output address step from the last pixel of an even line to the next line", True),
-    Field("out_dy_odd", 10, 16, 16, "output address step from the last pixel of an odd line to the next line", True),
-    Field("out_plane_pitch", 11, 0, 16, "output words from one digit plane to the next"),
-    Field("out_group_pitch", 11, 16, 16, "output words from one channel group of `lanes` channels to the next"),
-    Field("zero", 12, 0, 16, "zero level Z of the output", True),
-    Field("clamp_low", 13, 0, 16, "lowest output level", True),
-    Field("clamp_high", 13, 16, 16, "highest output level", True),
-))
+COMPUTE = Record(
+    "COMPUTE",
+    INSTRUCTION_WORDS,
+    (
+        *_COMMON,
+        Field("mode", 0, 7, 1, "Mode: MAC (multiply-accumulate, rescale) or MAX (max-pool)"),
+        Field("wrap", 0, 8, 1, "1: pixel groups run on over line ends; 0: a group ends with its line"),
+        Field("dybit", 0, 9, 1, "1: round to DyBit levels; 0: round to integers"),
+        Field("width", 0, 10, 4, "magnitude bits w of the DyBit levels rounded to, 1 to 8"),
+        Field("planes", 0, 14, 3, "digit planes of the output tensor, 1 to 5"),
+        Field("cert_bits", 0, 17, 6, "accumulator width that the certificate asks for"),
+        Field("rows", 0, 23, 8, "pixels in a full group, 1 to config.rows (1 for MAX)"),
+        Field("out_height", 1, 0, 16, "output lines"),
+        Field("out_width", 1, 16, 16, "output pixels in a line"),
+        Field("first_block", 2, 0, 16, "index of the first block"),
+        Field("block_count", 2, 16, 16, "blocks run for every tile, at least 1"),
+        Field(
+            "origin", 3, 0, 32, "activation address of row 0 for the first group, before block and tap offsets", True
+        ),
+        Field("origin_step", 4, 0, 16, "added to the origin from one group to the next in a line", True),
+        Field("origin_line", 4, 16, 16, "added instead after the last group of a line when wrap is 0", True),
+        Field("column_groups", 5, 0, 12, "tiles of config.columns output channels (MAX: channel groups)"),
+        Field("channel_period", 5, 12, 12, "column groups after which the channel offset advances, at least 1"),
+        Field("channel_step", 6, 0, 16, "added to the channel offset each channel_period column groups", True),
+        Field("weight_pitch", 6, 16, 16, "weight words from one column group to the next"),
+        Field("weight_base", 7, 0, 16, "weight word of column group 0"),
+        Field("param_base", 7, 16, 16, "parameter word of the first granule of column group 0"),
+        Field("out_base", 8, 0, 16, "activation address of output pixel 0, plane 0, channel group 0"),
+        Field("out_granule", 8, 16, 8, "granule of the output word that the first channels go to"),
+        Field("out_dx_even", 9, 0, 16, "output address step from an even x to the next pixel", True),
+        Field("out_dx_odd", 9, 16, 16, "output address step from an odd x to the next pixel", True),
+        Field(
+            "out_dy_even", 10, 0, 16, "output address step from the last pixel of an even line to the next line", True
+        ),
+        Field(
+            "out_dy_odd", 10, 16, 16, "output address step from the last pixel of an odd line to the next line", True
+        ),
+        Field("out_plane_pitch", 11, 0, 16, "output words from one digit plane to the next"),
+        Field("out_group_pitch", 11, 16, 16, "output words from one channel group of `lanes` channels to the next"),
+        Field("zero", 12, 0, 16, "zero level Z of the output", True),
+        Field("clamp_low", 13, 0, 16, "lowest output level", True),
+        Field("clamp_high", 13, 16, 16, "highest output level", True),
+    ),
+)
 
 _MEMORY = (
     *_COMMON,
@@ -176,29 +201,42 @@ _MEMORY = (
 LOAD = Record("LOAD", INSTRUCTION_WORDS, _MEMORY)
 STORE = Record("STORE", INSTRUCTION_WORDS, _MEMORY)
 
-BLOCK = Record("BLOCK", 4, (
-    Field("base", 0, 0, 16, "added to the origin for every step of the block", True),
-    Field("group_pitch", 0, 16, 16, "added for each further channel group"),
-    Field("weight_base", 1, 0, 16, "weight word of the first step, relative to the column group's"),
-    Field("groups", 1, 16, 12, "channel groups, at least 1: the outer loop"),
-    Field("shift", 1, 28, 1, "shift the accumulators left by one digit before the first step"),
-    Field("hold", 1, 29, 1, "1: all taps of a group share one weight word; 0: a word each"),
-    Field("first_tap", 2, 0, 12, "index of the first tap"),
-    Field("tap_count", 2, 12, 12, "taps, at least 1: the inner loop"),
-    Field("pad_code", 2, 24, 4, "code that replaces what a row reads where the tap is outside its tensor"),
-))
+BLOCK = Record(
+    "BLOCK",
+    4,
+    (
+        Field("base", 0, 0, 16, "added to the origin for every step of the block", True),
+        Field("group_pitch", 0, 16, 16, "added for each further channel group"),
+        Field("weight_base", 1, 0, 16, "weight word of the first step, relative to the column group's"),
+        Field("groups", 1, 16, 12, "channel groups, at least 1: the outer loop"),
+        Field("shift", 1, 28, 1, "shift the accumulators left by one digit before the first step"),
+        Field("hold", 1, 29, 1, "1: all taps of a group share one weight word; 0: a word each"),
+        Field("first_tap", 2, 0, 12, "index of the first tap"),
+        Field("tap_count", 2, 12, 12, "taps, at least 1: the inner loop"),
+        Field("pad_code", 2, 24, 4, "code that replaces what a row reads where the tap is outside its tensor"),
+    ),
+)
 
-TAP = Record("TAP", 1, (
-    Field("offset", 0, 0, 16, "added to the block's address", True),
-    Field("top", 0, 16, 4, "valid for output pixels at least this far below the first line"),
-    Field("bottom", 0, 20, 4, "valid for output pixels at least this far above the last line"),
-    Field("left", 0, 24, 4, "valid for output pixels at least this far right of the first column"),
-    Field("right", 0, 28, 4, "valid for output pixels at least this far left of the last column"),
-))
+TAP = Record(
+    "TAP",
+    1,
+    (
+        Field("offset", 0, 0, 16, "added to the block's address", True),
+        Field("top", 0, 16, 4, "valid for output pixels at least this far below the first line"),
+        Field("bottom", 0, 20, 4, "valid for output pixels at least this far above the last line"),
+        Field("left", 0, 24, 4, "valid for output pixels at least this far right of the first column"),
+        Field("right", 0, 28, 4, "valid for output pixels at least this far left of the last column"),
+    ),
+)
 
-RECORDS: Mapping[Opcode, Record] = MappingProxyType({
-    Opcode.END: END, Opcode.COMPUTE: COMPUTE, Opcode.LOAD: LOAD, Opcode.STORE: STORE,
-})
+RECORDS: Mapping[Opcode, Record] = MappingProxyType(
+    {
+        Opcode.END: END,
+        Opcode.COMPUTE: COMPUTE,
+        Opcode.LOAD: LOAD,
+        Opcode.STORE: STORE,
+    }
+)
 """Layout of each opcode's instruction."""
 
 
@@ -219,7 +257,9 @@ def decode_instruction(words: Sequence[int]) -> tuple[Opcode, Mapping[str, int]]
     return opcode, RECORDS[opcode].decode(words)
 
 
-def encode_param(bias: int, multiplicand: int, shift: int, *, bias_width: int, rescale_bits: int, shift_bits: int) -> int:
+def encode_param(
+    bias: int, multiplicand: int, shift: int, *, bias_width: int, rescale_bits: int, shift_bits: int
+) -> int:
     """Bits of one channel's parameters: bias, multiplicand without its top bit, shift, from the low end.
 
     Raises

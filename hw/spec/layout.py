@@ -73,7 +73,7 @@ class TensorLayout:
         return self.groups * self.group_pitch
 
     def spatial(self, y: ArrayLike, x: ArrayLike) -> NDArray[np.int64]:
-        """Offset of pixels within a plane; ``y`` and ``x`` may lie outside the tensor (padding), giving offsets to add."""
+        """Offset of pixels within a plane; ``y`` and ``x`` may lie outside the tensor: offsets of padding."""
         y, x = np.asarray(y, dtype=np.int64), np.asarray(x, dtype=np.int64)
         phase_y, phase_x = self.phases
         return ((y % phase_y) * phase_x + x % phase_x) * self.phase_pitch + (y // phase_y) * self.line + x // phase_x
