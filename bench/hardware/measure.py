@@ -1,0 +1,134 @@
+"""Row: what one case costs on one target; measure and place fill rows."""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from narrows.hw.verilog import convert
+
+from .cases import Case
+from .flow import DEVICES, Flow
+from .harness import HARNESS_TOP, harness
+
+__all__ = ["Design", "Row", "measure", "place"]
+
+_TOP = "narrows_unit"
+
+
+@dataclass(frozen=True)
+class Design:
+    """A case as Verilog: alone, and in its harness."""
+
+    case: Case
+    verilog: str
+    harnessed: str
+
+    @classmethod
+    def of(cls, case: Case) -> Design:
+        """Generate both."""
+        unit = case.build()
+        verilog = convert(unit, _TOP)
+        around = harness(_TOP, operands=len(unit.operands), results=len(unit.results))
+        return cls(case, verilog, verilog + around)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """Cells of the unit alone after synthesis, and its clock.
+
+    Parameters
+    ----------
+    case : Case
+    target : str
+    lut, carry, ff, dsp, bram : int
+        ``lut`` counts what logic takes on the chip: on ECP5 two for each carry cell, whose place it takes.
+    fmax_mhz_by_seed : dict
+        MHz after placement and routing, by seed.
+    """
+
+    case: Case
+    target: str
+    lut: int
+    carry: int
+    ff: int
+    dsp: int
+    bram: int
+    fmax_mhz_by_seed: dict[int, float] = field(default_factory=dict)
+
+    @property
+    def fmax_mhz(self) -> float | None:
+        """Median over the seeds."""
+        return statistics.median(self.fmax_mhz_by_seed.values()) if self.fmax_mhz_by_seed else None
+
+    @property
+    def share(self) -> int:
+        """What costs are divided by: multiply-accumulate units, or the one channel of a rescaler."""
+        return self.case.macs or 1
+
+    def to_dict(self) -> dict[str, Any]:
+        """The row as JSON holds it: ``*_per_mac`` is null for a rescaler, ``lut`` is its cost per channel."""
+        case, macs = self.case, self.case.macs
+        per_mac = {
+            f"{name}_per_mac": round(getattr(self, name) / macs, 3) if macs else None
+            for name in ("lut", "carry", "ff", "dsp")
+        }
+        return {
+            "target": self.target,
+            "unit": case.unit,
+            "weights": case.format,
+            "acts": case.format,
+            "rows": case.rows,
+            "columns": case.columns,
+            "lanes": case.lanes,
+            "macs": macs,
+            "acc_bits": case.acc_bits,
+            "rescale_bits": case.rescale_bits,
+            "tree_stage": case.tree_stage,
+            "preset": case.preset,
+            "lut": self.lut,
+            "carry": self.carry,
+            "ff": self.ff,
+            "dsp": self.dsp,
+            "bram": self.bram,
+            **per_mac,
+            "fmax_mhz": self.fmax_mhz,
+            "fmax_mhz_by_seed": {str(seed): mhz for seed, mhz in self.fmax_mhz_by_seed.items()},
+        }
+
+
+def measure(design: Design, target: str, flow: Flow) -> Row:
+    """Synthesise a unit and count its cells."""
+    case = design.case
+    resources = flow.synthesise(design.verilog, target, top=_TOP, dsp=case.dsp, booth=case.booth)
+    return Row(
+        case=case,
+        target=target,
+        lut=resources.lut_total + resources.lutram,
+        carry=resources.carry,
+        ff=resources.ff,
+        dsp=resources.dsp,
+        bram=resources.bram,
+    )
+
+
+def place(row: Row, design: Design, flow: Flow, seeds: Sequence[int], *, cached_only: bool = False) -> Row:
+    """The row with a clock for each seed; as it is where the unit is not placed (see :meth:`Flow.place`)."""
+    case, clocks = row.case, {}
+    if row.target in DEVICES and row.lut <= DEVICES[row.target].cells:
+        for seed in seeds:
+            mhz = flow.place(
+                design.harnessed,
+                row.target,
+                top=HARNESS_TOP,
+                seed=seed,
+                dsp=case.dsp,
+                booth=case.booth,
+                cached_only=cached_only,
+            )
+            if mhz is not None:
+                clocks[seed] = round(mhz, 2)
+    return dataclasses.replace(row, fmax_mhz_by_seed=clocks)

@@ -1,0 +1,136 @@
+"""Units of the benchmark compute what they are said to compute, when they are said to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from amaranth_bench import pack, signed, simulate, unpack
+from hardware.cases import CASES, Case
+from hardware.units import RescalerChannel
+from narrows.hw.array import STEP_FLAGS
+from narrows.hw.spec.config import AcceleratorConfig
+from narrows.hw.spec.digits import NATIVE
+from numpy.typing import NDArray
+
+STEPS = 12
+
+
+def wrapped(sums: NDArray[np.int64], bits: int) -> list[int]:
+    half = 1 << (bits - 1)
+    return ((sums + half) % (2 * half) - half).ravel().tolist()
+
+
+def sums_of_steps(case: Case, words: list[int]) -> list[int]:
+    """Sums that a unit holds after one step in each cycle."""
+    unit: Any = case.build()
+    got: list[int] = []
+
+    async def bench(ctx: Any) -> None:
+        for word in words:
+            ctx.set(unit.operands, word)
+            await ctx.tick()
+        ctx.set(unit.operands, 0)
+        for _ in range(unit.latency - 1):
+            await ctx.tick()
+        fields = unpack(ctx.get(unit.results), case.acc_bits, case.rows * case.columns)
+        got.extend(signed(field, case.acc_bits) for field in fields)
+
+    simulate(unit, bench)
+    return got
+
+
+@pytest.mark.parametrize("unit", ["int4-plain", "int8-plain-reg", "int4-dot", "int8-dot", "int8-dot-reg"])
+@pytest.mark.parametrize("tree_stage", [1, 2])
+def test_integer_arrays_sum_products_modulo_the_accumulator(unit: str, tree_stage: int) -> None:
+    lanes = 8 if "dot" in unit else 1
+    case = Case(unit=unit, rows=2, columns=3, lanes=lanes, acc_bits=12, tree_stage=tree_stage)
+    bits = int(case.format.removeprefix("int"))
+    rng = np.random.default_rng(bits + lanes)
+    x = rng.integers(-1 << (bits - 1), 1 << (bits - 1), (STEPS, case.rows, lanes))
+    w = rng.integers(-1 << (bits - 1), 1 << (bits - 1), (STEPS, case.columns, lanes))
+    first = np.arange(STEPS) == 4
+    valid = np.arange(STEPS) != 7
+    words = [
+        pack(np.concatenate([x[step].ravel(), w[step].ravel()]), bits)
+        | (int(valid[step]) | int(first[step]) << 1) << (bits * (x[step].size + w[step].size))
+        for step in range(STEPS)
+    ]
+    counted = [step for step in range(4, STEPS) if valid[step]]
+    expected = sum(x[step] @ w[step].T for step in counted)
+    assert sums_of_steps(case, words) == wrapped(expected, case.acc_bits)
+
+
+@pytest.mark.parametrize("tree_stage", [1, 2])
+def test_the_dybit_array_sums_levels_of_codes(tree_stage: int) -> None:
+    case = Case(unit="dybit4", rows=2, columns=3, lanes=8, acc_bits=12, tree_stage=tree_stage)
+    rng = np.random.default_rng(8)
+    x = rng.integers(0, 16, (STEPS, case.rows, case.lanes))
+    w = rng.integers(0, 16, (STEPS, case.columns, case.lanes))
+    flags = [STEP_FLAGS.const({"valid": 1, "first": int(step == 4)}).as_value().value for step in range(STEPS)]
+    words = [
+        pack(np.concatenate([x[step].ravel(), w[step].ravel()]), 4) | flags[step] << (4 * (x[step].size + w[step].size))
+        for step in range(STEPS)
+    ]
+    expected = sum(NATIVE.decode(x[step]) @ NATIVE.decode(w[step]).T for step in range(4, STEPS))
+    assert sums_of_steps(case, words) == wrapped(expected, case.acc_bits)
+
+
+def test_a_rescaler_channel_rounds_once_and_encodes() -> None:
+    config = AcceleratorConfig(acc_bits=16, rescale_bits=4)
+    unit: Any = RescalerChannel(config)
+    widths = [
+        ("acc", config.acc_bits),
+        ("bias", config.bias_width),
+        ("multiplicand_low", config.rescale_bits - 1),
+        ("shift", config.shift_bits),
+        ("zero", config.level_bits),
+        ("low", config.level_bits),
+        ("high", config.level_bits),
+        ("plane", 3),
+        ("dybit", 1),
+        ("width", 4),
+        ("planes", 3),
+    ]
+    values = {
+        "acc": 1000,
+        "bias": -40,
+        "multiplicand_low": 3,
+        "shift": 10,
+        "zero": -1,
+        "low": -16,
+        "high": 16,
+        "plane": 0,
+        "dybit": 1,
+        "width": 3,
+        "planes": 1,
+    }
+    word, offset = 0, 0
+    for name, width in widths:
+        word |= (values[name] & ((1 << width) - 1)) << offset
+        offset += width
+    assert offset == len(unit.operands)
+    codes = []
+
+    async def bench(ctx: Any) -> None:
+        ctx.set(unit.operands, word)
+        for _ in range(RescalerChannel.LATENCY):
+            await ctx.tick()
+        codes.append(ctx.get(unit.results))
+
+    simulate(unit, bench)
+    assert NATIVE.decode(codes).tolist() == [8]  # 960 * 11 / 1024 - 1 = 9.3
+
+
+def test_the_table_holds_every_yardstick_it_promises() -> None:
+    widths = {(case.unit, case.acc_bits) for case in CASES}
+    assert {("dybit4", width) for width in (32, 20, 16, 12)} <= widths
+    assert {("int4-plain", width) for width in (32, 20, 16, 12)} <= widths
+    assert {case.rescale_bits for case in CASES if case.unit == "rescaler"} == {32, 16, 8, 4}
+    assert len(set(CASES)) == len(CASES)
+
+
+def test_an_unknown_unit_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"unit must be one of dybit4, .*, not 'int5'"):
+        Case(unit="int5")
