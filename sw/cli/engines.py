@@ -26,8 +26,8 @@ class EngineRun:
     """What N samples gave.
 
     ``outputs`` are levels of shape (N, C, H, W). ``tensors`` are those that layers wrote, for all samples (golden) or
-    for the first ones that dumps were asked for. ``checksums`` are of shape (N, instructions); ``cycles`` and ``busy``, of
-    shape (N,), are counted by the machine. What an engine does not know is empty.
+    for the first ones that dumps were asked for. ``checksums`` are of shape (N, instructions); ``cycles`` and
+    ``busy``, of shape (N,), are counted by the machine. What an engine does not know is empty.
     """
 
     outputs: dict[str, NDArray[np.int64]]
