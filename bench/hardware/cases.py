@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from amaranth.lib import wiring
 from narrows.hw.spec.config import PRESETS, AcceleratorConfig
 
-from .units import CoreUnit, DybitArray, IntegerArray, RescalerChannel
+from .units import CoreUnit, DybitArray, RescalerChannel
+from .yardsticks import IntegerArray, SignMagnitudeArray
 
 __all__ = ["CASES", "LARGE_CASES", "UNITS", "Case"]
 
@@ -20,6 +21,7 @@ UNITS = {
     "int4-dot": "4-bit integers, products x*w summed over the lanes in a balanced tree",
     "int4-dot-reg": "the same with a register after each product",
     "int4-dot-booth": "the same as int4-dot, multipliers by Yosys' booth pass",
+    "int4-deferred": "4-bit integers as sign and magnitude, in dybit4's own tree of deferred signs",
     "int8-plain": "8-bit integers, one x*w an accumulator",
     "int8-plain-reg": "the same with a register after each product",
     "int8-plain-booth": "the same as int8-plain, multipliers by Yosys' booth pass",
@@ -118,7 +120,8 @@ class Case:
                     tree_stage=self.tree_stage,
                 )
             )
-        return IntegerArray(
+        kind = SignMagnitudeArray if self.unit.endswith("-deferred") else IntegerArray
+        return kind(
             rows=self.rows,
             columns=self.columns,
             lanes=self.lanes,
@@ -158,6 +161,7 @@ CASES: tuple[Case, ...] = (
     *_arrays("int4-dot", (2, 2, 16), 16, tree_stage=2),
     *_arrays("int4-dot-reg", (2, 2, 16), 16, tree_stage=2),
     *_arrays("int4-dot-booth", (2, 2, 16), 16, tree_stage=2),
+    *_arrays("int4-deferred", (2, 2, 16), 16, tree_stage=2),
     *_arrays("int8-dot", (2, 2, 8), 20, tree_stage=2),
     *_arrays("int8-dot", (2, 2, 16), 20, tree_stage=2),
     *_arrays("int8-dot-reg", (2, 2, 16), 20, tree_stage=2),

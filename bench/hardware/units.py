@@ -1,8 +1,8 @@
-"""Units whose cost is compared, each as a component with two ports: ``operands`` in, ``results`` out."""
+"""This project's units, each as a component with two ports: ``operands`` in, ``results`` out."""
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from narrows.hw.array import STEP_FLAGS, MacArray
@@ -12,10 +12,10 @@ from narrows.hw.operand import recode
 from narrows.hw.rescaler import Rescaler
 from narrows.hw.spec.config import CODE_BITS, AcceleratorConfig
 
-__all__ = ["CoreUnit", "DybitArray", "IntegerArray", "RescalerChannel"]
+__all__ = ["CoreUnit", "DybitArray", "RescalerChannel", "captured", "fields_of"]
 
 
-def _take(fields: Value, *widths: int) -> list[Value]:
+def fields_of(fields: Value, *widths: int) -> list[Value]:
     """Consecutive fields, the first in the low bits."""
     parts, offset = [], 0
     for width in widths:
@@ -24,7 +24,7 @@ def _take(fields: Value, *widths: int) -> list[Value]:
     return parts
 
 
-def _captured(m: Module, value: Value) -> Signal:
+def captured(m: Module, value: Value) -> Signal:
     """``value`` one cycle later, so that every path of a unit starts at a register."""
     register = Signal(len(value), name="operands_register")
     m.d.sync += register.eq(value)
@@ -62,8 +62,8 @@ class DybitArray(wiring.Component):
         """Two ranks of registers in front of the array, as behind the memories of a core."""
         m = Module()
         m.submodules.array = array = self._array
-        registers = _captured(m, self.operands)
-        x, w, flags = _take(registers, *(CODE_BITS * count for count in self._codes), STEP_FLAGS.size)
+        registers = captured(m, self.operands)
+        x, w, flags = fields_of(registers, *(CODE_BITS * count for count in self._codes), STEP_FLAGS.size)
         lanes = self._config.lanes
         for words, operands, codes in ((array.x, self._config.rows, x), (array.w, self._config.columns, w)):
             for word in range(operands):
@@ -75,97 +75,6 @@ class DybitArray(wiring.Component):
         m.d.sync += step.eq(flags)
         m.d.comb += [array.flags.eq(step), self.results.eq(Cat(array.sums.as_value(), array.done))]
         return m
-
-
-class IntegerArray(wiring.Component):
-    """The yardstick: rows x columns sums of signed products, written the obvious way, ``sum_ + x * w``.
-
-    ``operands``: activations (row, lane), weights (column, lane) in two's complement, then ``valid`` and ``first``.
-    ``results``: sums (row, column) modulo ``2**acc_bits``, `latency` cycles later.
-
-    Parameters
-    ----------
-    rows, columns, lanes : int
-        Lanes are a power of two; with one of them there is no adder tree.
-    bits : int
-        Width of either operand.
-    acc_bits : int
-    tree_stage : int
-        Levels of the adder tree between two registers.
-    product_register : bool
-        Whether products are registered before they are summed.
-    """
-
-    def __init__(
-        self,
-        *,
-        rows: int,
-        columns: int,
-        lanes: int,
-        bits: int,
-        acc_bits: int,
-        tree_stage: int = 2,
-        product_register: bool = False,
-    ) -> None:
-        self._rows, self._columns, self._lanes = rows, columns, lanes
-        self._bits, self._acc_bits = bits, acc_bits
-        self._levels = (lanes - 1).bit_length()
-        self._stage, self._product_register = tree_stage, product_register
-        super().__init__(
-            {
-                "operands": In((rows + columns) * lanes * bits + 2),
-                "results": Out(rows * columns * acc_bits),
-            }
-        )
-
-    @property
-    def latency(self) -> int:
-        """Cycles from the operands of a step to the sums that contain it."""
-        return 2 + self._tree_registers + self._product_register
-
-    @property
-    def _tree_registers(self) -> int:
-        return max(0, self._levels - 1) // self._stage
-
-    def elaborate(self, platform: object) -> Module:
-        """Multiply, sum in a balanced tree, accumulate."""
-        m = Module()
-        registers = _captured(m, self.operands)
-        word = self._lanes * self._bits
-        x, w, valid, first = _take(registers, self._rows * word, self._columns * word, 1, 1)
-        for stage in range(self._tree_registers + self._product_register):
-            delayed = Signal(2, name=f"flags{stage}")
-            m.d.sync += delayed.eq(Cat(valid, first))
-            valid, first = delayed[0], delayed[1]
-        sums = []
-        for row in range(self._rows):
-            for column in range(self._columns):
-                total = self._dot(m, x[row * word :][:word], w[column * word :][:word], f"{row}_{column}")
-                sum_ = Signal(signed(self._acc_bits), name=f"sum{row}_{column}")
-                with m.If(valid):
-                    m.d.sync += sum_.eq(Mux(first, 0, sum_) + total)
-                sums.append(sum_)
-        m.d.comb += self.results.eq(Cat(sums))
-        return m
-
-    def _dot(self, m: Module, x: Value, w: Value, name: str) -> Value:
-        nodes = []
-        for lane in range(self._lanes):
-            place = slice(lane * self._bits, (lane + 1) * self._bits)
-            product = Signal(signed(2 * self._bits), name=f"product{name}_{lane}")
-            domain = m.d.sync if self._product_register else m.d.comb
-            domain += product.eq(x[place].as_signed() * w[place].as_signed())
-            nodes.append(product)
-        for level in range(self._levels):
-            registered = (level + 1) % self._stage == 0 and level + 1 < self._levels
-            domain = m.d.sync if registered else m.d.comb
-            parents = []
-            for index in range(0, len(nodes), 2):
-                total = Signal(signed(2 * self._bits + level + 1), name=f"total{name}_{level}_{index // 2}")
-                domain += total.eq(nodes[index] + nodes[index + 1])
-                parents.append(total)
-            nodes = parents
-        return nodes[0]
 
 
 class RescalerChannel(wiring.Component):
@@ -204,7 +113,7 @@ class RescalerChannel(wiring.Component):
         m = Module()
         m.submodules.rescaler, m.submodules.encoder = self._rescaler, self._encoder
         m.d.comb += [
-            Cat(self._inputs).eq(_captured(m, self.operands)),
+            Cat(self._inputs).eq(captured(m, self.operands)),
             self._encoder.half_units.eq(self._rescaler.half_units),
             self.results.eq(self._encoder.code),
         ]
@@ -235,5 +144,5 @@ class CoreUnit(wiring.Component):
         """Registers before the core's inputs."""
         m = Module()
         m.submodules.core = self._core
-        m.d.comb += [Cat(self._inputs).eq(_captured(m, self.operands)), self.results.eq(Cat(self._outputs))]
+        m.d.comb += [Cat(self._inputs).eq(captured(m, self.operands)), self.results.eq(Cat(self._outputs))]
         return m

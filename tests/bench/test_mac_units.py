@@ -63,6 +63,21 @@ def test_integer_arrays_sum_products_modulo_the_accumulator(unit: str, tree_stag
 
 
 @pytest.mark.parametrize("tree_stage", [1, 2])
+def test_sign_magnitude_integers_sum_alike(tree_stage: int) -> None:
+    case = Case(unit="int4-deferred", rows=2, columns=3, lanes=8, acc_bits=12, tree_stage=tree_stage)
+    rng = np.random.default_rng(4)
+    x = rng.integers(-7, 8, (STEPS, case.rows, case.lanes))
+    w = rng.integers(-7, 8, (STEPS, case.columns, case.lanes))
+    words = []
+    for step in range(STEPS):
+        levels = np.concatenate([x[step].ravel(), w[step].ravel()])
+        codes = np.where(levels < 0, 8, 0) | np.abs(levels)
+        words.append(pack(codes, 4) | (1 | int(step == 4) << 1) << (4 * codes.size))
+    expected = sum(x[step] @ w[step].T for step in range(4, STEPS))
+    assert sums_of_steps(case, words) == wrapped(expected, case.acc_bits)
+
+
+@pytest.mark.parametrize("tree_stage", [1, 2])
 def test_the_dybit_array_sums_levels_of_codes(tree_stage: int) -> None:
     case = Case(unit="dybit4", rows=2, columns=3, lanes=8, acc_bits=12, tree_stage=tree_stage)
     rng = np.random.default_rng(8)

@@ -1,0 +1,146 @@
+"""Yardsticks: arrays of plain integers, in the ways one would write them, with the ports of `units`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+from narrows.hw.adder import AddSub, extend
+
+from .units import captured, fields_of
+
+__all__ = ["IntegerArray", "SignMagnitudeArray"]
+
+
+class IntegerArray(wiring.Component):
+    """The yardstick: rows x columns sums of signed products, written the obvious way, ``sum_ + x * w``.
+
+    ``operands``: activations (row, lane), weights (column, lane) in two's complement, then ``valid`` and ``first``.
+    ``results``: sums (row, column) modulo ``2**acc_bits``, `latency` cycles later.
+
+    Parameters
+    ----------
+    rows, columns, lanes : int
+        Lanes are a power of two; with one of them there is no adder tree.
+    bits : int
+        Width of either operand.
+    acc_bits : int
+    tree_stage : int
+        Levels of the adder tree between two registers.
+    product_register : bool
+        Whether products are registered before they are summed.
+    """
+
+    def __init__(
+        self,
+        *,
+        rows: int,
+        columns: int,
+        lanes: int,
+        bits: int,
+        acc_bits: int,
+        tree_stage: int = 2,
+        product_register: bool = False,
+    ) -> None:
+        self._rows, self._columns, self._lanes = rows, columns, lanes
+        self._bits, self._acc_bits = bits, acc_bits
+        self._levels = (lanes - 1).bit_length()
+        self._stage, self._product_register = tree_stage, product_register
+        super().__init__(
+            {
+                "operands": In((rows + columns) * lanes * bits + 2),
+                "results": Out(rows * columns * acc_bits),
+            }
+        )
+
+    @property
+    def latency(self) -> int:
+        """Cycles from the operands of a step to the sums that contain it."""
+        return 2 + self._tree_registers + self._product_register
+
+    @property
+    def _tree_registers(self) -> int:
+        return max(0, self._levels - 1) // self._stage
+
+    def elaborate(self, platform: object) -> Module:
+        """Multiply, sum in a balanced tree, accumulate."""
+        m = Module()
+        registers = captured(m, self.operands)
+        word = self._lanes * self._bits
+        x, w, valid, first = fields_of(registers, self._rows * word, self._columns * word, 1, 1)
+        for stage in range(self._tree_registers + self._product_register):
+            delayed = Signal(2, name=f"flags{stage}")
+            m.d.sync += delayed.eq(Cat(valid, first))
+            valid, first = delayed[0], delayed[1]
+        sums = []
+        for row in range(self._rows):
+            for column in range(self._columns):
+                name = f"{row}_{column}"
+                dot = self._dot(m, x[row * word :][:word], w[column * word :][:word], name)
+                sum_ = Signal(signed(self._acc_bits), name=f"sum{name}")
+                following = self._accumulated(m, Mux(first, 0, sum_), dot, name)
+                with m.If(valid):
+                    m.d.sync += sum_.eq(following)
+                sums.append(sum_)
+        m.d.comb += self.results.eq(Cat(sums))
+        return m
+
+    def _level_domain(self, level: int) -> str:
+        """Where the results of a level of the tree go."""
+        return "sync" if (level + 1) % self._stage == 0 and level + 1 < self._levels else "comb"
+
+    def _accumulated(self, m: Module, start: Value, dot: Any, name: str) -> Value:
+        return start + dot
+
+    def _dot(self, m: Module, x: Value, w: Value, name: str) -> Any:
+        nodes = []
+        for lane in range(self._lanes):
+            place = slice(lane * self._bits, (lane + 1) * self._bits)
+            product = Signal(signed(2 * self._bits), name=f"product{name}_{lane}")
+            domain = m.d.sync if self._product_register else m.d.comb
+            domain += product.eq(x[place].as_signed() * w[place].as_signed())
+            nodes.append(product)
+        for level in range(self._levels):
+            parents = []
+            for index in range(0, len(nodes), 2):
+                total = Signal(signed(2 * self._bits + level + 1), name=f"total{name}_{level}_{index // 2}")
+                m.d[self._level_domain(level)] += total.eq(nodes[index] + nodes[index + 1])
+                parents.append(total)
+            nodes = parents
+        return nodes[0]
+
+
+class SignMagnitudeArray(IntegerArray):
+    """The strict yardstick: integers in this project's own structure, magnitudes multiplied with ``*``, signs deferred.
+
+    As `IntegerArray`, but operands are sign-magnitude: ``sign << (bits - 1) | magnitude``.
+    """
+
+    def _dot(self, m: Module, x: Value, w: Value, name: str) -> tuple[Value, Value]:
+        nodes = []
+        for lane in range(self._lanes):
+            a, b = (word[lane * self._bits :][: self._bits] for word in (x, w))
+            product = Signal(2 * self._bits - 2, name=f"product{name}_{lane}")
+            m.d.comb += product.eq(a[:-1] * b[:-1])
+            nodes.append((product, a[-1] ^ b[-1]))
+        for level in range(self._levels):
+            width = 2 * self._bits + level
+            parents = []
+            for index in range(0, len(nodes), 2):
+                (a, sign_a), (b, sign_b) = nodes[index], nodes[index + 1]
+                total = Signal(signed(width), name=f"total{name}_{level}_{index // 2}")
+                sign = Signal(name=f"sign{name}_{level}_{index // 2}")
+                m.submodules[f"node{name}_{level}_{index // 2}"] = node = AddSub(width)
+                m.d.comb += [node.a.eq(extend(a, width)), node.b.eq(extend(b, width)), node.s.eq(sign_a ^ sign_b)]
+                m.d[self._level_domain(level)] += [total.eq(node.y), sign.eq(sign_a)]
+                parents.append((total, sign))
+            nodes = parents
+        return nodes[0]
+
+    def _accumulated(self, m: Module, start: Value, dot: tuple[Value, Value], name: str) -> Value:
+        m.submodules[f"adder{name}"] = adder = AddSub(self._acc_bits)
+        total, negative = dot
+        m.d.comb += [adder.a.eq(start), adder.b.eq(extend(total, self._acc_bits)), adder.s.eq(negative)]
+        return adder.y
