@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from .adder import AddSub, extend
 from .dot import DotProduct
+from .hard_multiplier import HardMultiplier
 from .operand import OPERAND
 from .spec.config import AcceleratorConfig
 
@@ -66,9 +69,11 @@ class MacArray(wiring.Component):
             flags = delayed
         m.d.sync += self.done.eq(flags.valid & flags.last)
 
+        dots: dict[tuple[int, int], DotProduct] = {}
         for row in range(config.rows):
             for column in range(config.columns):
-                m.submodules[f"dot{row}_{column}"] = dot = DotProduct(config)
+                dots[row, column] = DotProduct(config)
+                m.submodules[f"dot{row}_{column}"] = dot = dots[row, column]
                 sum_ = Signal(width, name=f"sum{row}_{column}")
                 start = Mux(flags.first, 0, Mux(flags.shift, sum_ << config.digit_shift, sum_))[:width]
                 m.submodules[f"adder{row}_{column}"] = adder = AddSub(width)
@@ -82,4 +87,14 @@ class MacArray(wiring.Component):
                 ]
                 with m.If(flags.valid):
                     m.d.sync += sum_.eq(adder.y)
+
+        # two rows share a hard multiplier, since they share their weights
+        for column, lane, first in product(range(config.columns), range(config.dsp_lanes), range(0, config.rows, 2)):
+            m.submodules[f"hard{first}_{column}_{lane}"] = hard = HardMultiplier()
+            m.d.comb += hard.w.eq(self.w[column][lane].magnitude)
+            for place, row in enumerate(range(first, min(first + 2, config.rows))):
+                m.d.comb += [
+                    hard.x[place].eq(self.x[row][lane].magnitude),
+                    dots[row, column].hard_products[lane].eq(hard.products[place]),
+                ]
         return m

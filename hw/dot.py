@@ -19,7 +19,8 @@ class DotProduct(wiring.Component):
     multiplies magnitudes; a node adds or subtracts by the XOR of its operands' signs and passes the first sign on.
 
     True value: ``-total if negative else total``, `latency` cycles after the operands. No stall, no back-pressure: one
-    dot product a cycle.
+    dot product a cycle. The magnitudes of the first ``config.dsp_lanes`` products come from outside, on
+    ``hard_products``.
 
     Parameters
     ----------
@@ -30,12 +31,17 @@ class DotProduct(wiring.Component):
         self._lanes = config.lanes
         self._stage = config.tree_stage
         self._levels = (config.lanes - 1).bit_length()
+        self._hard_lanes = config.dsp_lanes
+        self._product_stage = config.product_stage
+        # Amaranth has no use for a port of no width
+        hard_products = {"hard_products": In(data.ArrayLayout(PRODUCT_BITS, config.dsp_lanes))} if config.dsp_lanes else {}
         super().__init__(
             {
                 "x": In(data.ArrayLayout(OPERAND, config.lanes)),
                 "w": In(data.ArrayLayout(OPERAND, config.lanes)),
                 "total": Out(self.total_shape(config)),
                 "negative": Out(1),
+                **hard_products,
             }
         )
 
@@ -46,18 +52,28 @@ class DotProduct(wiring.Component):
 
     @staticmethod
     def stages(config: AcceleratorConfig) -> int:
-        """Pipeline registers between operands and result: one after every ``tree_stage`` tree levels but the last."""
-        return ((config.lanes - 1).bit_length() - 1) // config.tree_stage
+        """Pipeline registers between operands and result: behind the products if ``product_stage``, and after every
+        ``tree_stage`` tree levels but the last."""
+        return config.product_stage + ((config.lanes - 1).bit_length() - 1) // config.tree_stage
 
     def elaborate(self, platform: object) -> Module:
         """Build the products and the tree."""
         m = Module()
         nodes: list[tuple[Value, Value]] = []
         for lane in range(self._lanes):
-            m.submodules[f"multiplier{lane}"] = multiplier = Multiplier()
             x, w = self.x[lane], self.w[lane]
-            m.d.comb += [multiplier.a.eq(x.magnitude), multiplier.b.eq(w.magnitude)]
-            nodes.append((multiplier.product, x.negative ^ w.negative))
+            if lane < self._hard_lanes:
+                product: Value = self.hard_products[lane]
+            else:
+                m.submodules[f"multiplier{lane}"] = multiplier = Multiplier()
+                m.d.comb += [multiplier.a.eq(x.magnitude), multiplier.b.eq(w.magnitude)]
+                product = multiplier.product
+            negative: Value = x.negative ^ w.negative
+            if self._product_stage:
+                made, made_negative = Signal(PRODUCT_BITS, name=f"product{lane}"), Signal(name=f"negative{lane}")
+                m.d.sync += [made.eq(product), made_negative.eq(negative)]
+                product, negative = made, made_negative
+            nodes.append((product, negative))
         for level in range(self._levels):
             width = PRODUCT_BITS + level + 2
             registered = (level + 1) % self._stage == 0 and level + 1 < self._levels

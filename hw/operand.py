@@ -8,7 +8,7 @@ from amaranth.lib import data
 from .spec.config import CODE_BITS
 from .spec.digits import NATIVE
 
-__all__ = ["MAGNITUDE", "OPERAND", "code_of", "operand_bits", "recode"]
+__all__ = ["MAGNITUDE", "OPERAND", "code_of", "level_of", "operand_bits", "recode"]
 
 _PREDECODED: dict[str, tuple[int, ...]] = {
     "one": (1, 3),  # levels with a 1 in binary
@@ -48,3 +48,9 @@ def recode(code: Value) -> Value:
 def code_of(operand: data.View) -> Value:
     """Native code that an operand was made of."""
     return Cat(operand.magnitude.code, operand.negative)
+
+
+def level_of(magnitude: data.View) -> Value:
+    """Level of a magnitude, in binary: all its bits are predecoded."""
+    eight, sixteen = magnitude.high & ~magnitude.huge, magnitude.high & magnitude.huge
+    return Cat(magnitude.one, magnitude.two, magnitude.four, eight, sixteen)

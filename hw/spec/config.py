@@ -60,6 +60,11 @@ class AcceleratorConfig:
         Capacity of the tap, block and instruction memories, in entries.
     tree_stage : int
         Levels of the adder tree between two pipeline registers, 1 to 6.
+    product_stage : int
+        1: a pipeline register behind the products; 0: none.
+    dsp_lanes : int
+        Lanes of every dot product whose products are made in hard multipliers, 0 to ``lanes``; a hard multiplier serves
+        two rows.
     backing : str
         Backing store behind loader and storer: ``"none"`` (everything is resident).
 
@@ -84,6 +89,8 @@ class AcceleratorConfig:
     blocks: int = 128
     instructions: int = 64
     tree_stage: int = 2
+    product_stage: int = 0
+    dsp_lanes: int = 0
     backing: str = "none"
 
     def __post_init__(self) -> None:
@@ -123,6 +130,8 @@ class AcceleratorConfig:
         self._need("blocks", 8 <= self.blocks <= 1024, "8 to 1024")
         self._need("instructions", 4 <= self.instructions <= 1024, "4 to 1024")
         self._need("tree_stage", 1 <= self.tree_stage <= 6, "1 to 6")
+        self._need("product_stage", self.product_stage in (0, 1), "0 or 1")
+        self._need("dsp_lanes", 0 <= self.dsp_lanes <= self.lanes, f"0 to lanes ({self.lanes})")
         self._need("backing", self.backing == "none", "'none': this version keeps weights and activations on the chip")
 
     def _need(self, name: str, holds: bool, what: str) -> None:

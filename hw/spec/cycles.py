@@ -28,7 +28,7 @@ _LONG_AGO = -(1 << 16)  # before anything that an instruction could still wait f
 
 def array_latency(config: AcceleratorConfig) -> int:
     """Cycles from the operands of a tile's last step to its finished sums."""
-    return ((config.lanes - 1).bit_length() - 1) // config.tree_stage + 1
+    return config.product_stage + ((config.lanes - 1).bit_length() - 1) // config.tree_stage + 1
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,9 @@ CONFIGS = [
     AcceleratorConfig(rows=2, columns=2, lanes=8, rescalers=2, acc_bits=12, tree_stage=1),
     AcceleratorConfig(rows=2, columns=1, lanes=16, rescalers=1, acc_bits=16, tree_stage=2),
     AcceleratorConfig(rows=1, columns=3, lanes=4, rescalers=1, acc_bits=32, tree_stage=6),
+    AcceleratorConfig(rows=3, columns=2, lanes=4, rescalers=1, acc_bits=16, tree_stage=1, product_stage=1, dsp_lanes=4),
+    AcceleratorConfig(rows=2, columns=2, lanes=8, rescalers=1, acc_bits=16, product_stage=1),
+    AcceleratorConfig(rows=4, columns=1, lanes=8, rescalers=1, acc_bits=16, dsp_lanes=3),
 ]
 
 
@@ -38,7 +41,7 @@ def random_steps(rng: np.random.Generator, count: int) -> list[dict[str, int]]:
     return steps
 
 
-@pytest.mark.parametrize("config", CONFIGS, ids=lambda c: f"{c.rows}x{c.columns}x{c.lanes}-P{c.acc_bits}")
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda c: f"{c.rows}x{c.columns}x{c.lanes}-P{c.acc_bits}-dsp{c.dsp_lanes}-reg{c.product_stage}")
 def test_finished_sums_of_random_tiles_are_exact_modulo_the_width(config: AcceleratorConfig) -> None:
     dut: Any = MacArray(config)
     assert dut.latency == array_latency(config)

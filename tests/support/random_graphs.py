@@ -42,12 +42,13 @@ def random_config(seed: int) -> AcceleratorConfig:
 
 def _any_config(rng: np.random.Generator) -> AcceleratorConfig:
     rescalers = int(rng.choice([1, 2, 4, 8]))
+    lanes = max(2, rescalers << int(rng.integers(0, 3)))
     return dataclasses.replace(
-        _ROOMY, rows=int(rng.integers(1, 7)), columns=rescalers * int(rng.integers(1, 4)),
-        lanes=max(2, rescalers << int(rng.integers(0, 3))), rescalers=rescalers,
+        _ROOMY, rows=int(rng.integers(1, 7)), columns=rescalers * int(rng.integers(1, 4)), lanes=lanes, rescalers=rescalers,
         acc_bits=int(rng.integers(18, 33)), bias_bits=int(rng.choice([0, 0, 16, 32])),
         rescale_bits=int(rng.choice([2, 3, 4, 6, 8, 12, 16])), planes=int(rng.integers(1, 6)),
-        tree_stage=int(rng.integers(1, 7)),
+        tree_stage=int(rng.integers(1, 7)), product_stage=int(rng.integers(2)),
+        dsp_lanes=int(rng.choice([0, 0, lanes // 2, lanes])),
     )
 
 

@@ -35,6 +35,8 @@ from narrows.hw.spec.config import PRESETS, AcceleratorConfig, ConfigError, load
         ({"blocks": 4}, "blocks must be 8 to 1024, not 4"),
         ({"instructions": 2}, "instructions must be 4 to 1024, not 2"),
         ({"tree_stage": 7}, "tree_stage must be 1 to 6, not 7"),
+        ({"product_stage": 2}, "product_stage must be 0 or 1, not 2"),
+        ({"lanes": 8, "dsp_lanes": 9}, r"dsp_lanes must be 0 to lanes \(8\), not 9"),
         (
             {"backing": "axi"},
             "backing must be 'none': this version keeps weights and activations on the chip, not 'axi'",
@@ -90,6 +92,8 @@ def test_the_digest_depends_on_every_parameter():
         "blocks": 64,
         "instructions": 32,
         "tree_stage": 1,
+        "product_stage": 1,
+        "dsp_lanes": 4,
     }
     assert {*others, "backing"} == {field.name for field in dataclasses.fields(AcceleratorConfig)}
     digests = {base.digest} | {dataclasses.replace(base, **{name: value}).digest for name, value in others.items()}
