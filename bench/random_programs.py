@@ -54,13 +54,19 @@ def _campaign(name: str, seeds: range, layers: int) -> dict[str, Any]:
     checked = dict(zip(programs, check_programs(config, list(programs.values())), strict=True))
     different = {seed: report["differences"] for seed, report in checked.items() if report["differences"]}
     report = {
-        "config": name, "parameters": config.to_dict(), "programs": len(programs), "refused": refused,
+        "config": name,
+        "parameters": config.to_dict(),
+        "programs": len(programs),
+        "refused": refused,
         "instructions": sum(len(program.instructions) - 1 for program, _ in programs.values()),
-        "cycles": sum(sum(report["cycles"]) for report in checked.values()), "different": different,
+        "cycles": sum(sum(report["cycles"]) for report in checked.values()),
+        "different": different,
         "seconds": round(time.perf_counter() - started, 1),
     }
-    _say(f"{name}: {report['programs']} programs ({refused} do not fit), {report['instructions']} instructions, "
-         f"{report['cycles']} cycles, {len(different)} differ, {report['seconds']} s")
+    _say(
+        f"{name}: {report['programs']} programs ({refused} do not fit), {report['instructions']} instructions, "
+        f"{report['cycles']} cycles, {len(different)} differ, {report['seconds']} s"
+    )
     for seed, differences in different.items():
         _say(f"  seed {seed}: {differences[0]}")
     return report

@@ -53,7 +53,7 @@ def shifted(images: Tensor, generator: torch.Generator) -> Tensor:
     """Images moved by -1, 0 or 1 pixels in each direction, drawn per image, blank where nothing moves in."""
     padded = nn.functional.pad(images, (1, 1, 1, 1))
     offsets = torch.randint(0, 3, (len(images), 2), generator=generator)
-    return torch.stack([p[:, y:y + 8, x:x + 8] for p, (y, x) in zip(padded, offsets.tolist(), strict=True)])
+    return torch.stack([p[:, y : y + 8, x : x + 8] for p, (y, x) in zip(padded, offsets.tolist(), strict=True)])
 
 
 def train(images: Tensor, labels: Tensor) -> DigitsNet:
@@ -83,17 +83,29 @@ def main() -> None:
     torch.use_deterministic_algorithms(True)
     digits = load_digits()
     train_x, test_x, train_y, test_y = train_test_split(
-        digits.images.astype(np.uint8)[:, np.newaxis], digits.target.astype(np.uint8),
-        test_size=TEST_IMAGES, stratify=digits.target, random_state=SEED)
+        digits.images.astype(np.uint8)[:, np.newaxis],
+        digits.target.astype(np.uint8),
+        test_size=TEST_IMAGES,
+        stratify=digits.target,
+        random_state=SEED,
+    )
     model = train(torch.from_numpy(train_x).float(), torch.from_numpy(train_y).long())
     with torch.no_grad():
         predicted = model(torch.from_numpy(test_x).float()).argmax(1).numpy()
     print(f"held-out accuracy {100 * np.mean(predicted == test_y):.2f} % of {len(test_y)}")  # noqa: T201 - a script's result
     # Training-mode export without folding keeps the BatchNormalization nodes, as models from elsewhere have them.
-    torch.onnx.export(model, (torch.zeros(1, 1, 8, 8),), str(folder / "digits.onnx"), dynamo=False, opset_version=17,
-                      input_names=["image"], output_names=["scores"], do_constant_folding=False,
-                      training=torch.onnx.TrainingMode.PRESERVE,
-                      dynamic_axes={"image": {0: "batch"}, "scores": {0: "batch"}})
+    torch.onnx.export(
+        model,
+        (torch.zeros(1, 1, 8, 8),),
+        str(folder / "digits.onnx"),
+        dynamo=False,
+        opset_version=17,
+        input_names=["image"],
+        output_names=["scores"],
+        do_constant_folding=False,
+        training=torch.onnx.TrainingMode.PRESERVE,
+        dynamic_axes={"image": {0: "batch"}, "scores": {0: "batch"}},
+    )
     np.savez_compressed(folder / "digits.npz", calib_x=train_x[:CALIBRATION_IMAGES], test_x=test_x, test_y=test_y)
 
 

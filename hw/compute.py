@@ -85,7 +85,9 @@ class ComputeUnit(wiring.Component):
         planes = fields.planes
         # sums of shifts: a product here would cost a hard multiplier
         granules = sum((Mux(planes[bit], rows, 0) << bit) for bit in range(len(planes)))
-        tile_cycles = sum(granules << bit for bit in range(config.tile_granules.bit_length()) if config.tile_granules >> bit & 1)
+        tile_cycles = sum(
+            granules << bit for bit in range(config.tile_granules.bit_length()) if config.tile_granules >> bit & 1
+        )
         m.d.sync += drain_cycles.eq(Mux(is_max, planes, tile_cycles))
         m.d.comb += [
             walker.run.eq(self.run),

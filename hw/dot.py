@@ -34,7 +34,9 @@ class DotProduct(wiring.Component):
         self._hard_lanes = config.dsp_lanes
         self._product_stage = config.product_stage
         # Amaranth has no use for a port of no width
-        hard_products = {"hard_products": In(data.ArrayLayout(PRODUCT_BITS, config.dsp_lanes))} if config.dsp_lanes else {}
+        hard_products = (
+            {"hard_products": In(data.ArrayLayout(PRODUCT_BITS, config.dsp_lanes))} if config.dsp_lanes else {}
+        )
         super().__init__(
             {
                 "x": In(data.ArrayLayout(OPERAND, config.lanes)),

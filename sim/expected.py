@@ -58,8 +58,13 @@ def expected_checksums(program: Program, tensors: Mapping[str, ArrayLike]) -> tu
         output = program.graph.tensors[layer.output]
         if isinstance(layer, MaxLayer):
             channels = fields["column_groups"] * lanes
-            levels = max_pool(stored[layer.source][np.newaxis, :channels], kernel=layer.kernel, stride=layer.stride,
-                              pads=layer.pads, dilation=layer.dilation)[0]
+            levels = max_pool(
+                stored[layer.source][np.newaxis, :channels],
+                kernel=layer.kernel,
+                stride=layer.stride,
+                pads=layer.pads,
+                dilation=layer.dilation,
+            )[0]
             stored[layer.output] = levels
             expected.append(_checksum(levels, fields, lanes, 1) if len(levels) == channels else None)
             continue

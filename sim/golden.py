@@ -75,21 +75,30 @@ class GoldenModel:
         tensors = {self._graph.input.tensor: levels}
         for layer in self._graph.layers:
             if isinstance(layer, MaxLayer):
-                result = max_pool(tensors[layer.source], kernel=layer.kernel, stride=layer.stride, pads=layer.pads,
-                                  dilation=layer.dilation)
+                result = max_pool(
+                    tensors[layer.source],
+                    kernel=layer.kernel,
+                    stride=layer.stride,
+                    pads=layer.pads,
+                    dilation=layer.dilation,
+                )
             else:
                 result = self._run_mac(layer, tensors)
             output = self._graph.tensors[layer.output]
             if result.shape[1:] != output.shape:
-                raise ValueError(f"layer {layer.name} gives the shape {result.shape[1:]}, "
-                                 f"its output {output.name} has {output.shape}")
+                raise ValueError(
+                    f"layer {layer.name} gives the shape {result.shape[1:]}, "
+                    f"its output {output.name} has {output.shape}"
+                )
             tensors[layer.output] = result
         return tensors
 
     def _run_mac(self, layer: MacLayer, tensors: dict[str, NDArray[np.int64]]) -> NDArray[np.int64]:
         output = self._graph.tensors[layer.output]
-        parts = [accumulate(tensors[segment.source], self._graph.tensors[segment.source].zero, segment)
-                 for segment in layer.segments]
+        parts = [
+            accumulate(tensors[segment.source], self._graph.tensors[segment.source].zero, segment)
+            for segment in layer.segments
+        ]
         sums = parts[0] if len(parts) == 1 else np.sum(parts, axis=0)
         axes = (0, *range(2, sums.ndim))
         low, high = sums.min(axis=axes, initial=0), sums.max(axis=axes, initial=0)
@@ -97,8 +106,16 @@ class GoldenModel:
         low, high = low + layer.bias, high + layer.bias
         _check(layer, "sum with bias", low, high, self._config.sum_bits)
         _check(layer, "product", low * layer.multiplicand, high * layer.multiplicand, self._config.value_bits)
-        result = rescale(sums, layer.bias, layer.multiplicand, layer.shift,
-                         zero=output.zero, fmt=output.format, low=output.low, high=output.high)
+        result = rescale(
+            sums,
+            layer.bias,
+            layer.multiplicand,
+            layer.shift,
+            zero=output.zero,
+            fmt=output.format,
+            low=output.low,
+            high=output.high,
+        )
         low, high = result.min(axis=axes, initial=0), result.max(axis=axes, initial=0)
         _check(layer, "result", low, high, self._config.level_bits)
         return result
@@ -106,20 +123,25 @@ class GoldenModel:
     def _check_parameters(self, layer: MacLayer) -> None:
         config, output = self._config, self._graph.tensors[layer.output]
         if layer.cert_bits > config.acc_bits:
-            raise WidthError(f"layer {layer.name}: its certificate asks for {layer.cert_bits} accumulator bits, "
-                             f"the configuration has {config.acc_bits}")
+            raise WidthError(
+                f"layer {layer.name}: its certificate asks for {layer.cert_bits} accumulator bits, "
+                f"the configuration has {config.acc_bits}"
+            )
         if output.planes > config.planes:
-            raise WidthError(f"layer {layer.name}: its output needs {output.planes} planes, "
-                             f"the configuration writes {config.planes}")
+            raise WidthError(
+                f"layer {layer.name}: its output needs {output.planes} planes, the configuration writes {config.planes}"
+            )
         _check(layer, "bias", layer.bias, layer.bias, config.bias_width)
         top = 1 << config.rescale_bits
         for name, values, low, high in (
-            ("multiplicand", layer.multiplicand, top // 2, top - 1), ("shift", layer.shift, 0, config.shift_max),
+            ("multiplicand", layer.multiplicand, top // 2, top - 1),
+            ("shift", layer.shift, 0, config.shift_max),
         ):
             wrong = np.flatnonzero((values < low) | (values > high))
             if len(wrong):
-                raise WidthError(f"layer {layer.name}, channel {wrong[0]}: "
-                                 f"{name} {values[wrong[0]]} is not {low} to {high}")
+                raise WidthError(
+                    f"layer {layer.name}, channel {wrong[0]}: {name} {values[wrong[0]]} is not {low} to {high}"
+                )
 
 
 def _check(layer: MacLayer, what: str, low: NDArray[np.int64], high: NDArray[np.int64], bits: int) -> None:

@@ -61,7 +61,11 @@ def walk_pixels(fields: Mapping[str, int]) -> Pixels:
     in_line = np.concatenate([[0], np.cumsum(across[:-1])])
     borders = np.minimum(np.stack([y, height - 1 - y, x, width - 1 - x]), BORDER_MAX)
     return Pixels(
-        read=fields["origin"] + origin + row, write=line_start[y] + in_line[x], group=group, row=row, borders=borders,
+        read=fields["origin"] + origin + row,
+        write=line_start[y] + in_line[x],
+        group=group,
+        row=row,
+        borders=borders,
     )
 
 

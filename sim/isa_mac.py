@@ -88,8 +88,12 @@ def _product(memory: ActivationMemory, section: _Section) -> NDArray[np.int64]:
 
 
 def plan_mac(
-    config: AcceleratorConfig, fields: Mapping[str, int], blocks: Sequence[BlockTaps],
-    weights: NDArray[np.uint32], params: NDArray[np.uint32], pad_address: Callable[[int], int],
+    config: AcceleratorConfig,
+    fields: Mapping[str, int],
+    blocks: Sequence[BlockTaps],
+    weights: NDArray[np.uint32],
+    params: NDArray[np.uint32],
+    pad_address: Callable[[int], int],
 ) -> MacPlan:
     """Plan of a MAC instruction.
 
@@ -113,8 +117,11 @@ def plan_mac(
     column_groups = np.arange(fields["column_groups"])
     channel = column_groups // fields["channel_period"] * fields["channel_step"]
     sections = tuple(
-        tuple(_plan_sections(config, fields, blocks, pixels, offset, column_groups[channel == offset], weights,
-                             pad_address))
+        tuple(
+            _plan_sections(
+                config, fields, blocks, pixels, offset, column_groups[channel == offset], weights, pad_address
+            )
+        )
         for offset in dict.fromkeys(channel.tolist())
     )
     entries = _params(config, fields, params)
@@ -122,16 +129,31 @@ def plan_mac(
     order = drained_order(pixels.group, pixels.row, len(column_groups))
     address, granule = _targets(config, fields, pixels)
     return MacPlan(
-        acc_bits=config.acc_bits, columns=config.columns, rescalers=config.rescalers, sections=sections,
-        bias=entries[:, 0], multiplicand=entries[:, 1], shift=entries[:, 2],
-        zero=fields["zero"], first_half=first_half, codes=codes, order=order,
-        address=address[order].reshape(-1), granule=granule[order].reshape(-1),
+        acc_bits=config.acc_bits,
+        columns=config.columns,
+        rescalers=config.rescalers,
+        sections=sections,
+        bias=entries[:, 0],
+        multiplicand=entries[:, 1],
+        shift=entries[:, 2],
+        zero=fields["zero"],
+        first_half=first_half,
+        codes=codes,
+        order=order,
+        address=address[order].reshape(-1),
+        granule=granule[order].reshape(-1),
     )
 
 
 def _plan_sections(
-    config: AcceleratorConfig, fields: Mapping[str, int], blocks: Sequence[BlockTaps], pixels: Pixels, channel: int,
-    column_groups: NDArray[np.int64], weights: NDArray[np.uint32], pad_address: Callable[[int], int],
+    config: AcceleratorConfig,
+    fields: Mapping[str, int],
+    blocks: Sequence[BlockTaps],
+    pixels: Pixels,
+    channel: int,
+    column_groups: NDArray[np.int64],
+    weights: NDArray[np.uint32],
+    pad_address: Callable[[int], int],
 ) -> list[_Section]:
     """Sections of the column groups that share one channel offset."""
     sections: list[_Section] = []
@@ -164,7 +186,9 @@ def _plan_sections(
 
 
 def _weight_levels(
-    config: AcceleratorConfig, weights: NDArray[np.uint32], words: NDArray[np.int64],
+    config: AcceleratorConfig,
+    weights: NDArray[np.uint32],
+    words: NDArray[np.int64],
 ) -> NDArray[np.floating]:
     """Matrix (steps * lanes, column groups * columns) of the weight words (steps, column groups)."""
     if words.max() >= config.weight_words:
@@ -186,8 +210,11 @@ def _params(config: AcceleratorConfig, fields: Mapping[str, int], params: NDArra
         bits = int.from_bytes(word.astype("<u4").tobytes(), "little")
         for number in range(config.rescalers):
             entry = bits >> (number * config.param_bits) & ((1 << config.param_bits) - 1)
-            entries.append(decode_param(entry, bias_width=config.bias_width, rescale_bits=config.rescale_bits,
-                                        shift_bits=config.shift_bits))
+            entries.append(
+                decode_param(
+                    entry, bias_width=config.bias_width, rescale_bits=config.rescale_bits, shift_bits=config.shift_bits
+                )
+            )
     return np.array(entries, dtype=np.int64)
 
 
@@ -214,13 +241,19 @@ def _dybit_levels(width: int) -> NDArray[np.int64]:
 
 
 def _targets(
-    config: AcceleratorConfig, fields: Mapping[str, int], pixels: Pixels,
+    config: AcceleratorConfig,
+    fields: Mapping[str, int],
+    pixels: Pixels,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Address and granule of each write, both of shape (pixels * column groups, tile granules, planes)."""
     granules = fields["out_granule"] + np.arange(fields["column_groups"] * config.tile_granules)
     planes = np.arange(fields["planes"])
-    address = (fields["out_base"] + pixels.write[:, None, None] + planes * fields["out_plane_pitch"]
-               + (granules // config.granules * fields["out_group_pitch"])[:, None]) % config.act_words
+    address = (
+        fields["out_base"]
+        + pixels.write[:, None, None]
+        + planes * fields["out_plane_pitch"]
+        + (granules // config.granules * fields["out_group_pitch"])[:, None]
+    ) % config.act_words
     shape = (len(pixels.write) * fields["column_groups"], config.tile_granules, fields["planes"])
     granule = np.broadcast_to((granules % config.granules)[:, None], address.shape)
     return address.reshape(shape), granule.reshape(shape)

@@ -44,7 +44,9 @@ class MaxPlan:
 
 
 def plan_max(
-    config: AcceleratorConfig, fields: Mapping[str, int], blocks: Sequence[BlockTaps],
+    config: AcceleratorConfig,
+    fields: Mapping[str, int],
+    blocks: Sequence[BlockTaps],
     pad_address: Callable[[int], int],
 ) -> MaxPlan:
     """Plan of a MAX instruction; parameters as `isa_mac.plan_mac` takes them.
@@ -65,8 +67,12 @@ def plan_max(
     valid = np.stack([pixels.valid(tap) for tap in blocks[0].taps[::planes]], axis=1)
     address = pixels.read[:, None, None, None] + channel[:, None, None] + taps
     rows = np.where(valid[:, None, :, None], address % config.act_words, pad_address(record["pad_code"]))
-    target = (fields["out_base"] + pixels.write[:, None, None] + (column_groups * fields["out_group_pitch"])[:, None]
-              + np.arange(planes) * fields["out_plane_pitch"]) % config.act_words
+    target = (
+        fields["out_base"]
+        + pixels.write[:, None, None]
+        + (column_groups * fields["out_group_pitch"])[:, None]
+        + np.arange(planes) * fields["out_plane_pitch"]
+    ) % config.act_words
     words = len(pixels.read) * len(column_groups)
     return MaxPlan(
         rows=rows.reshape(words, -1, planes),

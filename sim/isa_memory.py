@@ -36,7 +36,7 @@ class ActivationMemory:
         self._words = config.act_words
         self._granules = config.granules
         self.codes = np.zeros((config.act_words + len(CODE_LEVELS), config.lanes), dtype=np.uint8)
-        self.codes[config.act_words:] = np.arange(len(CODE_LEVELS))[:, None]
+        self.codes[config.act_words :] = np.arange(len(CODE_LEVELS))[:, None]
         self.levels = CODE_LEVELS[self.codes]
 
     def pad_address(self, code: int) -> int:

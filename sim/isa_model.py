@@ -120,8 +120,14 @@ class IsaMachine:
             if fields["mode"] == Mode.MAX:
                 plan = plan_max(self.config, fields, blocks, pad_address)
             else:
-                plan = plan_mac(self.config, fields, blocks, self._memories[Region.WEIGHTS],
-                                self._memories[Region.PARAMS], pad_address)
+                plan = plan_mac(
+                    self.config,
+                    fields,
+                    blocks,
+                    self._memories[Region.WEIGHTS],
+                    self._memories[Region.PARAMS],
+                    pad_address,
+                )
             self._plans[index] = plan, count_cycles(self.config, fields, [block.steps for block in blocks])
         plan, counts = self._plans[index]
         self._memories[Region.CHECKSUMS][index] = plan.run(self._activations)

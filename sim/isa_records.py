@@ -37,7 +37,9 @@ class BlockTaps:
 
 
 def fetch_blocks(
-    fields: Mapping[str, int], blocks: NDArray[np.uint32], taps: NDArray[np.uint32],
+    fields: Mapping[str, int],
+    blocks: NDArray[np.uint32],
+    taps: NDArray[np.uint32],
 ) -> tuple[BlockTaps, ...]:
     """Blocks of a COMPUTE from the block and tap memories.
 

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 __all__ = [
-    "CapacityError", "CertificateError", "InputError", "ModelError", "NarrowsError", "ProgramError", "ProgramMismatch",
-    "ToolMissing", "UnsupportedOperator",
+    "CapacityError",
+    "CertificateError",
+    "InputError",
+    "ModelError",
+    "NarrowsError",
+    "ProgramError",
+    "ProgramMismatch",
+    "ToolMissing",
+    "UnsupportedOperator",
 ]
 
 

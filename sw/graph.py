@@ -11,7 +11,18 @@ from numpy.typing import NDArray
 from .quantised import InputSpec
 
 __all__ = [
-    "Add", "Affine", "AveragePool", "Clamp", "Graph", "Layer", "Mac", "MaxPool", "Shape", "Term", "Window", "rebuild",
+    "Add",
+    "Affine",
+    "AveragePool",
+    "Clamp",
+    "Graph",
+    "Layer",
+    "Mac",
+    "MaxPool",
+    "Shape",
+    "Term",
+    "Window",
+    "rebuild",
 ]
 
 Shape = tuple[int, int, int]
@@ -29,8 +40,10 @@ class Window:
     def output(self, height: int, width: int) -> tuple[int, int]:
         """Lines and columns that windows over ``height`` x ``width`` pixels give."""
         padded = height + self.pads[0] + self.pads[2], width + self.pads[1] + self.pads[3]
-        rows, columns = ((size - d * (k - 1) - 1) // s + 1
-                         for size, k, s, d in zip(padded, self.kernel, self.stride, self.dilation, strict=True))
+        rows, columns = (
+            (size - d * (k - 1) - 1) // s + 1
+            for size, k, s, d in zip(padded, self.kernel, self.stride, self.dilation, strict=True)
+        )
         return rows, columns
 
 

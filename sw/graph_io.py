@@ -41,8 +41,9 @@ def graph_to_parts(graph: QuantisedGraph) -> tuple[dict[str, Any], dict[str, NDA
         layers.append({"kind": "mac", **_plain(layer, without=("segments", *_MAC_ARRAYS)), "segments": segments})
     structure = {
         "name": graph.name,
-        "tensors": [{**_plain(tensor, without=("format",)), "format": tensor.format.name}
-                    for tensor in graph.tensors.values()],
+        "tensors": [
+            {**_plain(tensor, without=("format",)), "format": tensor.format.name} for tensor in graph.tensors.values()
+        ],
         "input": _plain(graph.input),
         "layers": layers,
         "outputs": [[name, list(shape)] for name, shape in graph.outputs],
@@ -58,8 +59,10 @@ def graph_from_parts(structure: Mapping[str, Any], arrays: Mapping[str, NDArray[
     KeyError, TypeError, ValueError
         If a part is missing, unknown or of the wrong kind.
     """
-    tensors = [QuantisedTensor(**_tuples({**values, "format": parse_format(values["format"])}))
-               for values in structure["tensors"]]
+    tensors = [
+        QuantisedTensor(**_tuples({**values, "format": parse_format(values["format"])}))
+        for values in structure["tensors"]
+    ]
     layers: list[MacLayer | MaxLayer] = []
     for index, values in enumerate(structure["layers"]):
         values = dict(values)
@@ -68,8 +71,10 @@ def graph_from_parts(structure: Mapping[str, Any], arrays: Mapping[str, NDArray[
             layers.append(MaxLayer(**_tuples(values)))
         elif kind == "mac":
             key = f"layer{index}"
-            segments = tuple(Segment(**_tuples(segment), weights=_widened(arrays[f"{key}.segment{number}.weights"]))
-                             for number, segment in enumerate(values.pop("segments")))
+            segments = tuple(
+                Segment(**_tuples(segment), weights=_widened(arrays[f"{key}.segment{number}.weights"]))
+                for number, segment in enumerate(values.pop("segments"))
+            )
             values |= {name: _widened(arrays[f"{key}.{name}"]) for name in _MAC_ARRAYS}
             layers.append(MacLayer(**values, segments=segments))
         else:
@@ -100,8 +105,9 @@ def _widened(values: NDArray[Any]) -> NDArray[np.int64]:
 
 def _plain(record: Any, without: tuple[str, ...] = ()) -> dict[str, Any]:
     """Fields of a dataclass as JSON values: numpy scalars become Python's, tuples lists."""
-    return {field.name: _json_value(getattr(record, field.name))
-            for field in fields(record) if field.name not in without}
+    return {
+        field.name: _json_value(getattr(record, field.name)) for field in fields(record) if field.name not in without
+    }
 
 
 def _json_value(value: Any) -> Any:

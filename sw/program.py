@@ -82,20 +82,25 @@ class Program:
 
     def __post_init__(self) -> None:
         widths = {
-            "instructions": INSTRUCTION_WORDS, "blocks": BLOCK.words, "taps": TAP.words,
-            "params": region_beats(self.config, Region.PARAMS), "weights": region_beats(self.config, Region.WEIGHTS),
+            "instructions": INSTRUCTION_WORDS,
+            "blocks": BLOCK.words,
+            "taps": TAP.words,
+            "params": region_beats(self.config, Region.PARAMS),
+            "weights": region_beats(self.config, Region.WEIGHTS),
         }
         for name, region in _TABLES.items():
             table = np.asarray(getattr(self, name))
             if table.dtype != np.uint32 or table.ndim != 2 or table.shape[1] != widths[name]:
-                raise ProgramError(f"{name} must be uint32 of shape (n, {widths[name]}), "
-                                   f"not {table.dtype} of shape {table.shape}")
+                raise ProgramError(
+                    f"{name} must be uint32 of shape (n, {widths[name]}), not {table.dtype} of shape {table.shape}"
+                )
             depth = region_depth(self.config, region) // (INSTRUCTION_WORDS if region is Region.INSTRUCTIONS else 1)
             if len(table) > depth:
                 raise ProgramError(f"the program has {len(table)} {name}, its configuration holds {depth}")
         if not len(self.instructions) or len(self.layers) != len(self.instructions):
-            raise ProgramError(f"{len(self.instructions)} instructions with {len(self.layers)} layer names: "
-                               f"each instruction needs one")
+            raise ProgramError(
+                f"{len(self.instructions)} instructions with {len(self.layers)} layer names: each instruction needs one"
+            )
         known = {"", *(layer.name for layer in self.graph.layers)}
         for layer in self.layers:
             if layer not in known:
@@ -149,8 +154,11 @@ class Program:
         try:
             with zipfile.ZipFile(io.BytesIO(payload)) as archive:
                 manifest = json.loads(archive.read("manifest.json"))
-                arrays = {member.removesuffix(".npy"): _array(archive.read(member))
-                          for member in archive.namelist() if member.endswith(".npy")}
+                arrays = {
+                    member.removesuffix(".npy"): _array(archive.read(member))
+                    for member in archive.namelist()
+                    if member.endswith(".npy")
+                }
             contract = manifest["contract"]
             if contract == VERSION:
                 return cls._from_parts(manifest, arrays)
@@ -158,8 +166,10 @@ class Program:
             raise ProgramError(f"{name} makes no sense: {error}") from error
         except (zipfile.BadZipFile, KeyError, TypeError, ValueError, EOFError, AttributeError) as error:
             raise ProgramError(f"{name} makes no sense ({error}): compile the model again") from error
-        raise ProgramMismatch(f"{name} was written for version {contract} of the machine, this is version {VERSION}: "
-                              f"compile the model again")
+        raise ProgramMismatch(
+            f"{name} was written for version {contract} of the machine, this is version {VERSION}: "
+            f"compile the model again"
+        )
 
     @classmethod
     def _from_parts(cls, manifest: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Program:
@@ -234,9 +244,11 @@ def _checked_payload(data: bytes, name: str) -> bytes:
         raise ProgramError(f"{name} is truncated ({len(data)} bytes): compile the model again")
     _, version, length, digest = _HEADER.unpack_from(data)
     if version != FILE_VERSION:
-        raise ProgramMismatch(f"{name} has version {version} of the file format, this is version {FILE_VERSION}: "
-                              f"{'update narrows or ' if version > FILE_VERSION else ''}compile the model again")
-    payload = data[_HEADER.size:]
+        raise ProgramMismatch(
+            f"{name} has version {version} of the file format, this is version {FILE_VERSION}: "
+            f"{'update narrows or ' if version > FILE_VERSION else ''}compile the model again"
+        )
+    payload = data[_HEADER.size :]
     if len(payload) < length:
         raise ProgramError(f"{name} is truncated ({len(payload)} of {length} bytes): compile the model again")
     if len(payload) > length or hashlib.sha256(payload).digest() != digest:

@@ -17,7 +17,8 @@ __all__ = ["InputSpec", "MacLayer", "MaxLayer", "QuantisedGraph", "QuantisedTens
 class QuantisedTensor:
     """A tensor of levels: real value = ``scale * (level - zero)``.
 
-    ``low`` and ``high`` are the clamp of the layer that writes it; all of ``zero``, ``low``, ``high`` are levels of ``format``.
+    ``low`` and ``high`` are the clamp of the layer that writes it; all of ``zero``, ``low``, ``high`` are levels of
+    ``format``.
     """
 
     name: str
@@ -45,8 +46,8 @@ class QuantisedTensor:
 class Segment:
     """One source of a MAC layer with its taps.
 
-    ``weights`` are levels of shape (O, I, kH, kW), or (C, 1, kH, kW) when ``depthwise`` (output channel c reads source channel c only).
-    ``pads`` are (top, left, bottom, right); padding reads as the source's zero level.
+    ``weights`` are levels of shape (O, I, kH, kW), or (C, 1, kH, kW) when ``depthwise`` (output channel c reads source
+    channel c only). ``pads`` are (top, left, bottom, right); padding reads as the source's zero level.
     """
 
     source: str

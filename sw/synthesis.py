@@ -150,7 +150,12 @@ class SynthesisReport:
 
 
 def synthesise(
-    verilog: str, target: str, *, top: str = "narrows_core", techmap: str = "", log: Path | None = None,
+    verilog: str,
+    target: str,
+    *,
+    top: str = "narrows_core",
+    techmap: str = "",
+    log: Path | None = None,
 ) -> SynthesisReport:
     """Count the resources of a core on an FPGA family.
 

@@ -67,9 +67,16 @@ def main() -> None:
     with torch.no_grad():
         predicted = model(test_x).argmax(1).numpy()
     print(f"test accuracy {100 * np.mean(predicted == test_y):.2f} % of {len(test_y)}")  # noqa: T201 - a script's result
-    torch.onnx.export(model, (torch.zeros(1, 1, 28, 28),), str(arguments.model), dynamo=False, opset_version=17,
-                      input_names=["image"], output_names=["scores"],
-                      dynamic_axes={"image": {0: "batch"}, "scores": {0: "batch"}})
+    torch.onnx.export(
+        model,
+        (torch.zeros(1, 1, 28, 28),),
+        str(arguments.model),
+        dynamo=False,
+        opset_version=17,
+        input_names=["image"],
+        output_names=["scores"],
+        dynamic_axes={"image": {0: "batch"}, "scores": {0: "batch"}},
+    )
 
 
 if __name__ == "__main__":

@@ -10,8 +10,16 @@ from .config import AcceleratorConfig
 from .isa import INSTRUCTION_WORDS, Mode
 
 __all__ = [
-    "DRAIN_LATENCY", "FETCH_CYCLES", "MAX_POOL_LATENCY", "OPERAND_LATENCY", "RUN_OVERHEAD", "WRITER_LATENCY",
-    "CycleCount", "array_latency", "compute_cycles", "count_cycles",
+    "DRAIN_LATENCY",
+    "FETCH_CYCLES",
+    "MAX_POOL_LATENCY",
+    "OPERAND_LATENCY",
+    "RUN_OVERHEAD",
+    "WRITER_LATENCY",
+    "CycleCount",
+    "array_latency",
+    "compute_cycles",
+    "count_cycles",
 ]
 
 FETCH_CYCLES = INSTRUCTION_WORDS + 2
@@ -129,8 +137,13 @@ class _Stepper:
             end = begun + steps
         stall = max(0, self._drain_cycles - end)
         end += stall
-        moved = _Jobs(fetched - end, arrived - end, (before[0] - end, before[1] - end),
-                      (previous[0] - end, previous[1] - end), begun - end)
+        moved = _Jobs(
+            fetched - end,
+            arrived - end,
+            (before[0] - end, before[1] - end),
+            (previous[0] - end, previous[1] - end),
+            begun - end,
+        )
         return moved, _Cost(end, stall)
 
     def group(self, state: _Groups, pixels: int) -> tuple[_Groups, _Cost]:
@@ -193,8 +206,10 @@ def count_cycles(config: AcceleratorConfig, fields: Mapping[str, int], block_ste
     last_write = last_step + OPERAND_LATENCY + behind + last_pixels * per_pixel - 1 + WRITER_LATENCY
     groups = height * -(-width // rows)
     return CycleCount(
-        cycles=FETCH_CYCLES + last_write + 2, busy=groups * tiles * sum(block_steps),
-        stall_drain=cost.stall_drain, stall_walk=cost.stall_walk,
+        cycles=FETCH_CYCLES + last_write + 2,
+        busy=groups * tiles * sum(block_steps),
+        stall_drain=cost.stall_drain,
+        stall_walk=cost.stall_walk,
     )
 
 

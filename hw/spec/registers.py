@@ -8,8 +8,21 @@ from .config import AcceleratorConfig
 from .isa import BLOCK, INSTRUCTION_WORDS, TAP
 
 __all__ = [
-    "ADDRESS_BITS", "MAGIC", "REGION_BITS", "VERSION", "Access", "Control", "Fault", "Region", "Register", "Status",
-    "region_address", "region_beats", "region_depth", "region_stride", "region_word_bits",
+    "ADDRESS_BITS",
+    "MAGIC",
+    "REGION_BITS",
+    "VERSION",
+    "Access",
+    "Control",
+    "Fault",
+    "Region",
+    "Register",
+    "Status",
+    "region_address",
+    "region_beats",
+    "region_depth",
+    "region_stride",
+    "region_word_bits",
 ]
 
 REGION_BITS = 22

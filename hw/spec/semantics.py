@@ -83,13 +83,18 @@ def accumulate(levels: ArrayLike, zero: int, segment: SegmentLike) -> NDArray[np
     dtype = np.float32 if bound < _FLOAT32_EXACT else np.float64
     per_sample = max(1, weights[0].size * channels // weights.shape[1] * levels.shape[2] * levels.shape[3])
     chunk = max(1, _CHUNK_VALUES // per_sample)
-    parts = [_convolve(levels[first : first + chunk].astype(dtype), zero, weights.astype(dtype), segment)
-             for first in range(0, max(samples, 1), chunk)]
+    parts = [
+        _convolve(levels[first : first + chunk].astype(dtype), zero, weights.astype(dtype), segment)
+        for first in range(0, max(samples, 1), chunk)
+    ]
     return np.concatenate(parts)
 
 
 def _convolve(
-    levels: NDArray[np.floating], zero: int, weights: NDArray[np.floating], segment: SegmentLike,
+    levels: NDArray[np.floating],
+    zero: int,
+    weights: NDArray[np.floating],
+    segment: SegmentLike,
 ) -> NDArray[np.int64]:
     top, left, bottom, right = segment.pads
     samples, channels, height, width = levels.shape
@@ -119,8 +124,15 @@ def _strided(first: int, count: int, stride: int) -> slice:
 
 
 def rescale(
-    acc: ArrayLike, bias: ArrayLike, multiplicand: ArrayLike, shift: ArrayLike, *,
-    zero: int, fmt: Format, low: int, high: int,
+    acc: ArrayLike,
+    bias: ArrayLike,
+    multiplicand: ArrayLike,
+    shift: ArrayLike,
+    *,
+    zero: int,
+    fmt: Format,
+    low: int,
+    high: int,
 ) -> NDArray[np.int64]:
     """Output levels ``nearest((acc + bias) * multiplicand / 2**shift + zero)``, ties toward +infinity, clamped.
 
@@ -140,8 +152,9 @@ def rescale(
     array of int64, shape of ``acc``
     """
     acc = np.asarray(acc, dtype=np.int64)
-    bias, multiplicand, shift = (np.asarray(values, dtype=np.int64).reshape(-1, *(1,) * (acc.ndim - 2))
-                                 for values in (bias, multiplicand, shift))
+    bias, multiplicand, shift = (
+        np.asarray(values, dtype=np.int64).reshape(-1, *(1,) * (acc.ndim - 2)) for values in (bias, multiplicand, shift)
+    )
     value = (acc + bias) * multiplicand
     # floor(2v / 2**s) without the doubling that could overflow; what the clip cuts lies far beyond every level.
     halves = np.clip(value >> np.maximum(shift - 1, 0), -(1 << 60), 1 << 60) << (shift == 0)
@@ -160,8 +173,12 @@ def _nearest_table(fmt: Format, low: int, high: int) -> tuple[int, NDArray[np.in
 
 
 def max_pool(
-    levels: ArrayLike, *, kernel: tuple[int, int], stride: tuple[int, int] = (1, 1),
-    pads: tuple[int, int, int, int] = (0, 0, 0, 0), dilation: tuple[int, int] = (1, 1),
+    levels: ArrayLike,
+    *,
+    kernel: tuple[int, int],
+    stride: tuple[int, int] = (1, 1),
+    pads: tuple[int, int, int, int] = (0, 0, 0, 0),
+    dilation: tuple[int, int] = (1, 1),
 ) -> NDArray[np.int64]:
     """Largest level of each window; padding is excluded.
 

@@ -77,9 +77,11 @@ def plan_blocks(
             words = _segment_words(segment, codes, layout, config, strip=step is not None)
             plan, words = _arrange(words, taps, layout.group_pitch)
             for digit in range(layout.planes):
-                by_order.setdefault(weight_digit + digit, []).append(replace(
-                    plan, base=layout.base + digit * layout.plane_pitch, weight_base=used, pad_code=int(pads[digit])
-                ))
+                by_order.setdefault(weight_digit + digit, []).append(
+                    replace(
+                        plan, base=layout.base + digit * layout.plane_pitch, weight_base=used, pad_code=int(pads[digit])
+                    )
+                )
             images.append(words)
             used += words.shape[1]
     top = max(by_order, default=0)

@@ -136,13 +136,20 @@ class _Assembler:
         tiles, pitch, size = plan.words.shape
         repeats = bool((plan.words == plan.words[:1]).all())
         packed = pack_codes(plan.words[: 1 if repeats else tiles].reshape(-1, size))
-        self._emit(Mode.MAC, layer, plan.blocks, {
-            "column_groups": tiles,
-            "channel_period": plan.channel_period, "channel_step": signed_address(plan.channel_step),
-            "weight_base": self._weights.place([row.tobytes() for row in packed]),
-            "weight_pitch": 0 if repeats else pitch,
-            "param_base": self._params.place(param_words(layer, self._config)), "cert_bits": cert_bits,
-        })
+        self._emit(
+            Mode.MAC,
+            layer,
+            plan.blocks,
+            {
+                "column_groups": tiles,
+                "channel_period": plan.channel_period,
+                "channel_step": signed_address(plan.channel_step),
+                "weight_base": self._weights.place([row.tobytes() for row in packed]),
+                "weight_pitch": 0 if repeats else pitch,
+                "param_base": self._params.place(param_words(layer, self._config)),
+                "cert_bits": cert_bits,
+            },
+        )
 
     def add_max(self, layer: MaxLayer) -> None:
         """Emit a max-pool."""
@@ -156,10 +163,16 @@ class _Assembler:
         positions = zip(window.hits(layout, size), zip(*planes, strict=True), strict=True)
         taps = tuple(tap for hit, position in positions if hit for tap in position)
         block = BlockPlan(base=layout.base, taps=taps)
-        self._emit(Mode.MAX, layer, (block,), {
-            "column_groups": -(-layout.channels // layout.lanes), "channel_period": 1,
-            "channel_step": signed_address(layout.group_pitch),
-        })
+        self._emit(
+            Mode.MAX,
+            layer,
+            (block,),
+            {
+                "column_groups": -(-layout.channels // layout.lanes),
+                "channel_period": 1,
+                "channel_step": signed_address(layout.group_pitch),
+            },
+        )
 
     def _emit(
         self, mode: Mode, layer: MacLayer | MaxLayer, blocks: tuple[BlockPlan, ...], values: Mapping[str, int]
@@ -170,10 +183,21 @@ class _Assembler:
         for block in blocks:
             rows.append(block_fields(block, first_tap=self._taps.place([tap_fields(tap) for tap in block.taps])))
         output = output_fields(self._graph.tensors[layer.output], self._layouts[layer.output])
-        self._instructions.append([as_fields({
-            **values, **walk_fields(walk), **output, "opcode": Opcode.COMPUTE, "mode": mode,
-            "first_block": self._blocks.place(rows), "block_count": len(rows),
-        })])
+        self._instructions.append(
+            [
+                as_fields(
+                    {
+                        **values,
+                        **walk_fields(walk),
+                        **output,
+                        "opcode": Opcode.COMPUTE,
+                        "mode": mode,
+                        "first_block": self._blocks.place(rows),
+                        "block_count": len(rows),
+                    }
+                )
+            ]
+        )
         self._layers.append(layer.name)
         self._mark(layer.name)
 
@@ -195,9 +219,13 @@ class _Assembler:
         params = np.array(self._params.rows, dtype=np.uint32).reshape(-1, region_beats(self._config, Region.PARAMS))
         weights = np.frombuffer(b"".join(self._weights.rows), dtype=np.uint32)
         return Program(
-            config=self._config, graph=self._graph,
-            instructions=encode_table(COMPUTE, self._instructions), blocks=encode_table(BLOCK, self._blocks),
-            taps=encode_table(TAP, self._taps), params=params,
+            config=self._config,
+            graph=self._graph,
+            instructions=encode_table(COMPUTE, self._instructions),
+            blocks=encode_table(BLOCK, self._blocks),
+            taps=encode_table(TAP, self._taps),
+            params=params,
             weights=weights.reshape(-1, region_beats(self._config, Region.WEIGHTS)).copy(),
-            layouts=self._layouts, layers=tuple(self._layers),
+            layouts=self._layouts,
+            layers=tuple(self._layers),
         )

@@ -14,8 +14,15 @@ _GROUPS = {
     "tiles": ("column_groups", "channel_period", "channel_step", "first_block", "block_count"),
     "weights": ("weight_base", "weight_pitch", "param_base", "cert_bits"),
     "output": (
-        "out_base", "out_granule", "planes", "out_plane_pitch", "out_group_pitch",
-        "out_dx_even", "out_dx_odd", "out_dy_even", "out_dy_odd",
+        "out_base",
+        "out_granule",
+        "planes",
+        "out_plane_pitch",
+        "out_group_pitch",
+        "out_dx_even",
+        "out_dx_odd",
+        "out_dy_even",
+        "out_dy_odd",
     ),
     "rescale": ("dybit", "width", "zero", "clamp_low", "clamp_high"),
 }

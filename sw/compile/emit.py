@@ -16,7 +16,13 @@ from .geometry import Tap, Walk
 from .tables import Table
 
 __all__ = [
-    "Fields", "as_fields", "block_fields", "encode_table", "output_fields", "signed_address", "tap_fields",
+    "Fields",
+    "as_fields",
+    "block_fields",
+    "encode_table",
+    "output_fields",
+    "signed_address",
+    "tap_fields",
     "walk_fields",
 ]
 
@@ -47,18 +53,28 @@ def tap_fields(tap: Tap) -> Fields:
 
 def block_fields(block: BlockPlan, *, first_tap: int) -> Fields:
     """Fields of a block record whose taps lie from ``first_tap`` on."""
-    return as_fields({
-        "base": signed_address(block.base), "group_pitch": _unsigned_address(block.group_pitch),
-        "weight_base": block.weight_base, "groups": block.groups, "shift": block.shift, "hold": block.hold,
-        "first_tap": first_tap, "tap_count": len(block.taps), "pad_code": block.pad_code,
-    })
+    return as_fields(
+        {
+            "base": signed_address(block.base),
+            "group_pitch": _unsigned_address(block.group_pitch),
+            "weight_base": block.weight_base,
+            "groups": block.groups,
+            "shift": block.shift,
+            "hold": block.hold,
+            "first_tap": first_tap,
+            "tap_count": len(block.taps),
+            "pad_code": block.pad_code,
+        }
+    )
 
 
 def walk_fields(walk: Walk) -> dict[str, int]:
     """Fields of a COMPUTE that say how pixel groups cover the output."""
     return {
-        "wrap": walk.wrap, "rows": walk.rows,
-        "origin_step": signed_address(walk.origin_step), "origin_line": signed_address(walk.origin_line),
+        "wrap": walk.wrap,
+        "rows": walk.rows,
+        "origin_step": signed_address(walk.origin_step),
+        "origin_line": signed_address(walk.origin_line),
     }
 
 
@@ -70,13 +86,22 @@ def output_fields(tensor: QuantisedTensor, layout: TensorLayout) -> dict[str, in
         return signed_address(int(layout.spatial(next_y, next_x) - layout.spatial(y, x)))
 
     return {
-        "out_height": layout.height, "out_width": layout.width, "out_base": layout.base, "out_granule": 0,
-        "out_dx_even": step(0, 0, 0, 1), "out_dx_odd": step(0, 1, 0, 2),
-        "out_dy_even": step(0, last, 1, 0), "out_dy_odd": step(1, last, 2, 0),
+        "out_height": layout.height,
+        "out_width": layout.width,
+        "out_base": layout.base,
+        "out_granule": 0,
+        "out_dx_even": step(0, 0, 0, 1),
+        "out_dx_odd": step(0, 1, 0, 2),
+        "out_dy_even": step(0, last, 1, 0),
+        "out_dy_odd": step(1, last, 2, 0),
         "out_plane_pitch": _unsigned_address(layout.plane_pitch),
         "out_group_pitch": _unsigned_address(layout.group_pitch),
-        "planes": layout.planes, "dybit": int(tensor.format.kind == "dybit"), "width": tensor.format.magnitude_bits,
-        "zero": tensor.zero, "clamp_low": tensor.low, "clamp_high": tensor.high,
+        "planes": layout.planes,
+        "dybit": int(tensor.format.kind == "dybit"),
+        "width": tensor.format.magnitude_bits,
+        "zero": tensor.zero,
+        "clamp_low": tensor.low,
+        "clamp_high": tensor.high,
     }
 
 

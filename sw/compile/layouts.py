@@ -140,8 +140,12 @@ class _Chooser:
         strip = isinstance(layer, MacLayer) and strip_step(layer, self.layouts, self._config) is not None
         output = self.layouts[layer.output]
         fields = {
-            "out_height": output.height, "out_width": output.width, "rows": walk.rows, "wrap": walk.wrap,
-            "column_groups": work.column_groups, "planes": output.planes,
+            "out_height": output.height,
+            "out_width": output.width,
+            "rows": walk.rows,
+            "wrap": walk.wrap,
+            "column_groups": work.column_groups,
+            "planes": output.planes,
             "mode": Mode.MAC if isinstance(layer, MacLayer) else Mode.MAX,
         }
         return 0, compute_cycles(self._config, fields, work.strip_steps if strip else work.steps).cycles
@@ -185,7 +189,11 @@ def _plain_layouts(graph: QuantisedGraph, config: AcceleratorConfig) -> dict[str
     def add(name: str, drained: int, planes: int) -> None:
         channels, height, width = graph.tensors[name].shape
         layouts[name] = TensorLayout(
-            channels=channels, height=height, width=width, lanes=config.lanes, planes=planes,
+            channels=channels,
+            height=height,
+            width=width,
+            lanes=config.lanes,
+            planes=planes,
             groups=-(-drained // config.lanes),
         )
 

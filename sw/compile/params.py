@@ -42,8 +42,12 @@ def _entry(layer: str, channel: int, values: list[int], config: AcceleratorConfi
         if shift > config.shift_max:
             raise IsaError(f"shift {shift} exceeds {config.shift_max}")
         return encode_param(
-            bias, multiplicand, shift,
-            bias_width=config.bias_width, rescale_bits=config.rescale_bits, shift_bits=config.shift_bits,
+            bias,
+            multiplicand,
+            shift,
+            bias_width=config.bias_width,
+            rescale_bits=config.rescale_bits,
+            shift_bits=config.shift_bits,
         )
     except IsaError as error:
         raise CapacityError(

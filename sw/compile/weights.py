@@ -64,4 +64,3 @@ def diagonal_words(codes: NDArray[np.uint8], config: AcceleratorConfig, *, group
     read = channel % span
     words[channel // config.columns, read // config.lanes, :, channel % config.columns, read % config.lanes] = codes
     return words.reshape(tiles, groups, taps, -1)
-

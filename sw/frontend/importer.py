@@ -28,7 +28,8 @@ class Importer:
     def __init__(self, model: onnx.ModelProto) -> None:
         self.model = model
         self.constants: dict[str, NDArray[Any]] = {
-            tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+            tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer
+        }
         self.tensors: dict[str, tuple[int, int, int]] = {}
         self.layers: list[Layer] = []
         self.notes: list[str] = []
@@ -74,8 +75,9 @@ class Importer:
             sample = self.input_shape[1:]
             permutation = input_permutation(sample, order)
             if permutation is None:
-                raise UnsupportedOperator(f"input {self.input!r} is rearranged in a way that is no transposition: "
-                                          "do it on the host")
+                raise UnsupportedOperator(
+                    f"input {self.input!r} is rearranged in a way that is no transposition: do it on the host"
+                )
             self.tensors[self.input] = self.chw_shape(order.shape)
             self.input_spec = InputSpec(tensor=self.input, shape=sample, permutation=permutation)
         position = np.empty(order.size, dtype=np.int64)
@@ -92,8 +94,11 @@ class Importer:
         """Tensor and (C, H, W) of an operand that must be a plain image of 4 axes."""
         view = self.chw(self.view(node, position))
         if not view.is_chw() or view.shape != (1, *self.tensors[view.tensor]):
-            raise self.unsupported(node, f"its input of shape {view.shape} is not (batch, channels, height, width): "
-                                         "transpose the model's input only, or export it with channels first")
+            raise self.unsupported(
+                node,
+                f"its input of shape {view.shape} is not (batch, channels, height, width): "
+                "transpose the model's input only, or export it with channels first",
+            )
         return view.tensor, self.tensors[view.tensor]
 
     def unique(self, name: str) -> str:
@@ -105,8 +110,9 @@ class Importer:
         self._names.add(candidate)
         return candidate
 
-    def emit(self, node: NodeProto, layer: Layer, shape: tuple[int, int, int],
-             index: NDArray[np.int64] | None = None) -> None:
+    def emit(
+        self, node: NodeProto, layer: Layer, shape: tuple[int, int, int], index: NDArray[np.int64] | None = None
+    ) -> None:
         """Adds a layer that writes the node's first output; ``index`` is the view of it (default: an image)."""
         self.layers.append(layer)
         self.tensors[layer.output] = shape

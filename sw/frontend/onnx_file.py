@@ -21,13 +21,15 @@ from ..errors import ModelError, UnsupportedOperator
 
 __all__ = ["read_model"]
 
-_RULES = RewriteRuleSet([
-    rules.dropout_inference_rule,
-    rules.fuse_batchnorm_into_conv_rule,
-    rules.fuse_batchnorm_into_gemm_rule,
-    rules.normalize_pad_format_conv_rule,
-    rules.fuse_pad_into_conv_rule,
-])
+_RULES = RewriteRuleSet(
+    [
+        rules.dropout_inference_rule,
+        rules.fuse_batchnorm_into_conv_rule,
+        rules.fuse_batchnorm_into_gemm_rule,
+        rules.normalize_pad_format_conv_rule,
+        rules.fuse_pad_into_conv_rule,
+    ]
+)
 
 
 def read_model(path: Path) -> ModelProto:
@@ -81,7 +83,8 @@ def _check_operators(model: ModelProto) -> None:
         if not onnx.defs.has(node.op_type, domain=domain):
             raise UnsupportedOperator(
                 f"operator {node.op_type} (node {node.name or node.output[0]!r}) is not standard ONNX: "
-                "export the float model, without quantisation or custom nodes")
+                "export the float model, without quantisation or custom nodes"
+            )
 
 
 def _first_line(error: Exception) -> str:
@@ -127,8 +130,9 @@ def _pin_input(value: ValueInfoProto) -> None:
     if len(dims) < 2:
         raise ModelError(f"input {value.name!r} needs a batch axis and at least one more, not {len(dims)} axes")
     if dims[0].dim_value > 1:
-        raise ModelError(f"input {value.name!r} has a fixed batch of {dims[0].dim_value}: "
-                         "export it with batch 1 or a dynamic one")
+        raise ModelError(
+            f"input {value.name!r} has a fixed batch of {dims[0].dim_value}: export it with batch 1 or a dynamic one"
+        )
     for axis, dim in enumerate(dims[1:], start=1):
         if dim.dim_value < 1:
             raise ModelError(f"input {value.name!r} has no fixed size on axis {axis}: export the model with that size")

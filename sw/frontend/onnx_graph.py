@@ -44,8 +44,14 @@ def load_model(path: Path) -> Graph:
     outputs = [_output(importer, value.name) for value in importer.model.graph.output]
     if importer.input_spec is None:
         raise ModelError("no layer reads the model's input: export the whole model")
-    graph = Graph(name=Path(path).stem, tensors=importer.tensors, input=importer.input_spec,
-                  layers=tuple(importer.layers), outputs=tuple(outputs), notes=tuple(importer.notes))
+    graph = Graph(
+        name=Path(path).stem,
+        tensors=importer.tensors,
+        input=importer.input_spec,
+        layers=tuple(importer.layers),
+        outputs=tuple(outputs),
+        notes=tuple(importer.notes),
+    )
     return rebuild(graph, importer.layers)
 
 
@@ -72,8 +78,9 @@ def _sense(importer: Importer, node: NodeProto) -> Iterator[None]:
     try:
         yield
     except (IndexError, KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"node {importer.label(node)!r} makes no sense ({type(error).__name__}: {error}): "
-                         "export the model again") from error
+        raise ModelError(
+            f"node {importer.label(node)!r} makes no sense ({type(error).__name__}: {error}): export the model again"
+        ) from error
 
 
 def _import(importer: Importer, node: NodeProto) -> None:
@@ -106,8 +113,12 @@ def _fold(importer: Importer, node: NodeProto) -> None:
     names = dict.fromkeys(name for name in node.input if name)
     outputs = [name for name in node.output if name]
     graph = onnx.helper.make_graph(
-        [node], "fold", [], [onnx.helper.make_empty_tensor_value_info(name) for name in outputs],
-        initializer=[onnx.numpy_helper.from_array(importer.constants[name], name) for name in names])
+        [node],
+        "fold",
+        [],
+        [onnx.helper.make_empty_tensor_value_info(name) for name in outputs],
+        initializer=[onnx.numpy_helper.from_array(importer.constants[name], name) for name in names],
+    )
     versions = {"opset_imports": importer.model.opset_import, "ir_version": importer.model.ir_version}
     model = onnx.helper.make_model(graph, **versions)
     try:
@@ -122,6 +133,7 @@ def _output(importer: Importer, name: str) -> tuple[str, tuple[int, ...]]:
         raise ModelError(f"output {name!r} does not depend on the input: remove it")
     view = importer.chw(importer.views[name])
     if view.tensor == importer.input or not view.is_chw() or view.shape[0] != 1:
-        raise UnsupportedOperator(f"output {name!r} is only a rearrangement of a tensor: "
-                                  "leave the last Transpose or Reshape to the host")
+        raise UnsupportedOperator(
+            f"output {name!r} is only a rearrangement of a tensor: leave the last Transpose or Reshape to the host"
+        )
     return view.tensor, view.shape[1:]

@@ -44,8 +44,9 @@ def clip(importer: Importer, node: NodeProto) -> None:
     _clamp(importer, node, *bounds)
 
 
-def _affine(importer: Importer, node: NodeProto, view: View, scale: NDArray[Any] | float,
-            bias: NDArray[Any] | float) -> None:
+def _affine(
+    importer: Importer, node: NodeProto, view: View, scale: NDArray[Any] | float, bias: NDArray[Any] | float
+) -> None:
     """A layer ``scale * x + bias``; the constants broadcast to the view, the same in all pixels of a channel."""
     view = importer.chw(view)
     shape = importer.tensors[view.tensor]
@@ -79,8 +80,10 @@ def _sum(importer: Importer, node: NodeProto, sign: int) -> None:
     first, second = (importer.chw(importer.view(node, position)) for position in (0, 1))
     shape = importer.tensors[first.tensor]
     if shape != importer.tensors[second.tensor] or not np.array_equal(first.index, second.index):
-        raise importer.unsupported(node, f"its operands have shapes {first.shape} and {second.shape}, or different "
-                                         "axis orders: both must be equal")
+        raise importer.unsupported(
+            node,
+            f"its operands have shapes {first.shape} and {second.shape}, or different axis orders: both must be equal",
+        )
     name = importer.unique(importer.label(node))
     layer = Add(name=name, first=first.tensor, second=second.tensor, output=node.output[0], sign=sign)
     importer.emit(node, layer, shape, first.index)

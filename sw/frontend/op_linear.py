@@ -27,19 +27,26 @@ def window_of(importer: Importer, node: NodeProto, kernel: tuple[int, ...], size
     pads = tuple(attributes.get("pads", (0, 0, 0, 0)))
     mode = attributes.get("auto_pad", "NOTSET")
     if mode in ("SAME_UPPER", "SAME_LOWER"):
-        total = [max(0, (-(-n // s) - 1) * s + d * (k - 1) + 1 - n)
-                 for n, k, s, d in zip(size, kernel, stride, dilation, strict=True)]
+        total = [
+            max(0, (-(-n // s) - 1) * s + d * (k - 1) + 1 - n)
+            for n, k, s, d in zip(size, kernel, stride, dilation, strict=True)
+        ]
         small, large = [t // 2 for t in total], [t - t // 2 for t in total]
         pads = (*small, *large) if mode == "SAME_UPPER" else (*large, *small)
     elif mode == "VALID":
         pads = (0, 0, 0, 0)
     if min(pads) < 0:
         raise importer.unsupported(node, "negative pads crop: crop on the host")
-    window = Window(kernel=(int(kernel[0]), int(kernel[1])), stride=(stride[0], stride[1]),
-                    pads=(pads[0], pads[1], pads[2], pads[3]), dilation=(dilation[0], dilation[1]))
+    window = Window(
+        kernel=(int(kernel[0]), int(kernel[1])),
+        stride=(stride[0], stride[1]),
+        pads=(pads[0], pads[1], pads[2], pads[3]),
+        dilation=(dilation[0], dilation[1]),
+    )
     if min(window.output(*size)) < 1:
-        raise ModelError(f"node {importer.label(node)!r} has a window of {kernel}, larger than its input of {size}: "
-                         "export it again")
+        raise ModelError(
+            f"node {importer.label(node)!r} has a window of {kernel}, larger than its input of {size}: export it again"
+        )
     return window
 
 
@@ -57,23 +64,36 @@ def conv(importer: Importer, node: NodeProto) -> None:
     groups = importer.attributes(node).get("group", 1)
     outputs, inputs = weights.shape[:2]
     if inputs * groups != channels or outputs % groups:
-        raise ModelError(f"node {importer.label(node)!r} has weights of shape {weights.shape} in {groups} groups, "
-                         f"but its input has {channels} channels: export it again")
+        raise ModelError(
+            f"node {importer.label(node)!r} has weights of shape {weights.shape} in {groups} groups, "
+            f"but its input has {channels} channels: export it again"
+        )
     window = window_of(importer, node, weights.shape[2:], (height, width))
     depthwise = groups == channels == outputs and channels > 1
     if groups > 1 and not depthwise:
         dense = np.zeros((outputs, channels, *weights.shape[2:]))
         for group in range(groups):
             rows = slice(group * outputs // groups, (group + 1) * outputs // groups)
-            dense[rows, group * inputs:(group + 1) * inputs] = weights[rows]
+            dense[rows, group * inputs : (group + 1) * inputs] = weights[rows]
         weights = dense
     bias = importer.constant(node, 2)
-    _emit(importer, node, Term(source=source, weights=weights, window=window, depthwise=depthwise),
-          np.zeros(outputs) if bias is None else bias.astype(np.float64), (outputs, *window.output(height, width)))
+    _emit(
+        importer,
+        node,
+        Term(source=source, weights=weights, window=window, depthwise=depthwise),
+        np.zeros(outputs) if bias is None else bias.astype(np.float64),
+        (outputs, *window.output(height, width)),
+    )
 
 
-def _emit(importer: Importer, node: NodeProto, term: Term, bias: NDArray[np.float64], shape: tuple[int, int, int],
-          index: NDArray[np.int64] | None = None) -> None:
+def _emit(
+    importer: Importer,
+    node: NodeProto,
+    term: Term,
+    bias: NDArray[np.float64],
+    shape: tuple[int, int, int],
+    index: NDArray[np.int64] | None = None,
+) -> None:
     weights = node.input[1]
     name = importer.unique(weights.removesuffix(".weight") if weights.endswith(".weight") else importer.label(node))
     importer.emit(node, Mac(name=name, terms=(term,), bias=bias, output=node.output[0]), shape, index)
@@ -84,14 +104,18 @@ def _dense(importer: Importer, node: NodeProto, matrix: NDArray[np.float64], bia
     view = importer.chw(importer.view(node))
     rows, outputs = matrix.shape
     if view.index.size != rows or view.shape[-1] != rows:
-        raise importer.unsupported(node, f"it needs one row of {rows} values, its input has shape {view.shape}: "
-                                         "flatten it first")
+        raise importer.unsupported(
+            node, f"it needs one row of {rows} values, its input has shape {view.shape}: flatten it first"
+        )
     channels, height, width = importer.tensors[view.tensor]
     weights = np.zeros((outputs, rows))
     weights[:, view.index.ravel()] = matrix.T
     full = np.broadcast_to(0.0 if bias is None else bias, (*view.shape[:-1], outputs)).astype(np.float64).ravel()
-    term = Term(source=view.tensor, weights=weights.reshape(outputs, channels, height, width),
-                window=Window(kernel=(height, width)))
+    term = Term(
+        source=view.tensor,
+        weights=weights.reshape(outputs, channels, height, width),
+        window=Window(kernel=(height, width)),
+    )
     _emit(importer, node, term, full, (outputs, 1, 1), np.arange(outputs).reshape(*view.shape[:-1], outputs))
 
 

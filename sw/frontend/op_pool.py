@@ -20,8 +20,12 @@ def _window(importer: Importer, node: NodeProto, size: tuple[int, int]) -> Windo
     if attributes.get("ceil_mode", 0):
         plain = window_of(importer, node, tuple(attributes["kernel_shape"]), size)
         top, left, bottom, right = plain.pads
-        spare = [(n + a + b - d * (k - 1) - 1) % s for n, a, b, k, s, d in
-                 zip(size, (top, left), (bottom, right), plain.kernel, plain.stride, plain.dilation, strict=True)]
+        spare = [
+            (n + a + b - d * (k - 1) - 1) % s
+            for n, a, b, k, s, d in zip(
+                size, (top, left), (bottom, right), plain.kernel, plain.stride, plain.dilation, strict=True
+            )
+        ]
         if any(spare):
             raise importer.unsupported(node, "ceil_mode=1 adds a partial window here: set explicit pads")
         return plain
@@ -44,8 +48,9 @@ def average_pool(importer: Importer, node: NodeProto) -> None:
     source, (channels, height, width) = importer.image(node)
     window = _window(importer, node, (height, width))
     if any(window.pads) and not importer.attributes(node).get("count_include_pad", 0):
-        raise importer.unsupported(node, "padding left out of the average needs divisors by pixel: "
-                                         "set count_include_pad=1 or pad none")
+        raise importer.unsupported(
+            node, "padding left out of the average needs divisors by pixel: set count_include_pad=1 or pad none"
+        )
     layer = AveragePool(name=importer.unique(importer.label(node)), source=source, window=window, output=node.output[0])
     importer.emit(node, layer, (channels, *window.output(height, width)))
 
@@ -61,8 +66,12 @@ def global_average_pool(importer: Importer, node: NodeProto) -> None:
 def global_max_pool(importer: Importer, node: NodeProto) -> None:
     """Handler of GlobalMaxPool."""
     source, (channels, height, width) = importer.image(node)
-    layer = MaxPool(name=importer.unique(importer.label(node)), source=source, window=Window(kernel=(height, width)),
-                    output=node.output[0])
+    layer = MaxPool(
+        name=importer.unique(importer.label(node)),
+        source=source,
+        window=Window(kernel=(height, width)),
+        output=node.output[0],
+    )
     importer.emit(node, layer, (channels, 1, 1))
 
 
@@ -79,6 +88,10 @@ def reduce_mean(importer: Importer, node: NodeProto) -> None:
         raise importer.unsupported(node, "it must average over height and width: use GlobalAveragePool")
     if attributes.get("keepdims", 1):
         index = index.reshape([1 if axis in axes else size for axis, size in enumerate(view.shape)])
-    layer = AveragePool(name=importer.unique(importer.label(node)), source=view.tensor,
-                        window=Window(kernel=(height, width)), output=node.output[0])
+    layer = AveragePool(
+        name=importer.unique(importer.label(node)),
+        source=view.tensor,
+        window=Window(kernel=(height, width)),
+        output=node.output[0],
+    )
     importer.emit(node, layer, (channels, 1, 1), index)

@@ -54,8 +54,9 @@ def _before(layer: Affine, mac: Mac) -> Mac:
 
 def _can_read_through(layer: Affine, reader: Layer) -> bool:
     """Whether a shift by the affine map can join the reader's bias: padding would have to shift, too."""
-    return isinstance(reader, Mac) and (not layer.bias.any() or not any(
-        any(term.window.pads) for term in reader.terms if term.source == layer.output))
+    return isinstance(reader, Mac) and (
+        not layer.bias.any() or not any(any(term.window.pads) for term in reader.terms if term.source == layer.output)
+    )
 
 
 def fold_affine_forward(graph: Graph) -> Graph:
@@ -65,10 +66,17 @@ def fold_affine_forward(graph: Graph) -> Graph:
     for affine in [layer for layer in layers if isinstance(layer, Affine)]:
         affine = next(layer for layer in layers if layer.output == affine.output)
         readers = [layer for layer in layers if affine.output in layer.sources]
-        if (isinstance(affine, Affine) and affine.output not in outputs and readers
-                and all(_can_read_through(affine, reader) for reader in readers)):
-            layers = [_before(affine, layer) if isinstance(layer, Mac) and layer in readers else layer
-                      for layer in layers if layer is not affine]
+        if (
+            isinstance(affine, Affine)
+            and affine.output not in outputs
+            and readers
+            and all(_can_read_through(affine, reader) for reader in readers)
+        ):
+            layers = [
+                _before(affine, layer) if isinstance(layer, Mac) and layer in readers else layer
+                for layer in layers
+                if layer is not affine
+            ]
     return rebuild(graph, layers)
 
 
@@ -77,8 +85,13 @@ def lower_affine(graph: Graph) -> Graph:
     layers: list[Layer] = []
     for layer in graph.layers:
         if isinstance(layer, Affine):
-            term = Term(source=layer.source, weights=layer.scale[:, np.newaxis, np.newaxis, np.newaxis],
-                        window=Window(kernel=(1, 1)), depthwise=True, constant=True)
+            term = Term(
+                source=layer.source,
+                weights=layer.scale[:, np.newaxis, np.newaxis, np.newaxis],
+                window=Window(kernel=(1, 1)),
+                depthwise=True,
+                constant=True,
+            )
             layer = Mac(name=layer.name, terms=(term,), bias=layer.bias, output=layer.output)
         layers.append(layer)
     return rebuild(graph, layers)

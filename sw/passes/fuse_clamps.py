@@ -49,7 +49,13 @@ def lower_clamps(graph: Graph) -> Graph:
     for layer in graph.layers:
         if isinstance(layer, Clamp):
             channels = graph.tensors[layer.source][0]
-            layer = Mac(name=layer.name, terms=(identity(layer.source, channels),), bias=np.zeros(channels),
-                        low=layer.low, high=layer.high, output=layer.output)
+            layer = Mac(
+                name=layer.name,
+                terms=(identity(layer.source, channels),),
+                bias=np.zeros(channels),
+                low=layer.low,
+                high=layer.high,
+                output=layer.output,
+            )
         layers.append(layer)
     return rebuild(graph, layers)

@@ -30,11 +30,11 @@ def patches(x: NDArray, window: Window, fill: float = 0.0) -> NDArray:
         x = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)), constant_values=fill)
     reach = [d * (k - 1) + 1 for k, d in zip(window.kernel, window.dilation, strict=True)]
     view = np.lib.stride_tricks.sliding_window_view(x, reach, axis=(2, 3))
-    return view[:, :, ::window.stride[0], ::window.stride[1], ::window.dilation[0], ::window.dilation[1]]
+    return view[:, :, :: window.stride[0], :: window.stride[1], :: window.dilation[0], :: window.dilation[1]]
 
 
 def _batches(x: NDArray) -> Iterator[NDArray]:
-    return (x[start:start + _BATCH] for start in range(0, len(x), _BATCH))
+    return (x[start : start + _BATCH] for start in range(0, len(x), _BATCH))
 
 
 def convolve(x: NDArray, term: Term, weights: NDArray) -> NDArray:

@@ -125,8 +125,15 @@ def _clusters(layer: Mac, outputs: int) -> Iterator[tuple[NDArray[np.int64], Pla
         yield np.array(channels), masks[key]
 
 
-def _problem(layer: Mac, sources: dict[str, Source], windows: list[NDArray], targets: NDArray, mean_sums: NDArray,
-             channels: NDArray[np.int64], places: Places) -> Problem:
+def _problem(
+    layer: Mac,
+    sources: dict[str, Source],
+    windows: list[NDArray],
+    targets: NDArray,
+    mean_sums: NDArray,
+    channels: NDArray[np.int64],
+    places: Places,
+) -> Problem:
     rows = len(targets)
     inputs, spans = [np.zeros((rows, 0), np.float32)], [np.zeros((0, 2), np.int64)]
     weights = [np.zeros((len(channels), 0))]
@@ -134,7 +141,7 @@ def _problem(layer: Mac, sources: dict[str, Source], windows: list[NDArray], tar
         term, tensor = layer.terms[index], sources[layer.terms[index].source].tensor
         inputs.append(windows[index][:, where].reshape(rows, -1))
         own = term.weights[channels] if term.depthwise else term.weights[channels][:, where]
-        weights.append(own[:, :len(where)].reshape(len(channels), -1) * tensor.scale)
+        weights.append(own[:, : len(where)].reshape(len(channels), -1) * tensor.scale)
         spans.append(np.tile(tensor.span, (inputs[-1].shape[1], 1)))
     x, w = np.concatenate(inputs, axis=1), np.concatenate(weights, axis=1)
     constants = [(index, term) for index, term in enumerate(layer.terms) if term.constant]
@@ -161,9 +168,16 @@ def _problem(layer: Mac, sources: dict[str, Source], windows: list[NDArray], tar
     cross = centred.T.astype(np.float64) @ rest / rows + ridge * w.T
     count, size = len(constants), len(channels)
     return Problem(
-        channels=channels, places=places, target=np.linalg.solve(metric, cross).T, metric=metric,
-        gains=gains.reshape(count, size), response=np.array(solved).reshape(count, size, len(metric)),
-        gain_cost=np.array(cost).reshape(count, size), mean_inputs=mean_inputs,
+        channels=channels,
+        places=places,
+        target=np.linalg.solve(metric, cross).T,
+        metric=metric,
+        gains=gains.reshape(count, size),
+        response=np.array(solved).reshape(count, size, len(metric)),
+        gain_cost=np.array(cost).reshape(count, size),
+        mean_inputs=mean_inputs,
         mean_constants=np.array([values.mean(axis=0) for values in constant_inputs]).reshape(count, size),
-        mean_sums=mean_sums, spans=np.concatenate(spans),
-        constant_spans=np.array(taps, dtype=np.int64).reshape(count, 2))
+        mean_sums=mean_sums,
+        spans=np.concatenate(spans),
+        constant_spans=np.array(taps, dtype=np.int64).reshape(count, 2),
+    )

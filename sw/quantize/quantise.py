@@ -28,8 +28,13 @@ __all__ = ["quantise"]
 Progress = Callable[[str, int, int], None]
 
 
-def quantise(graph: Graph, calibration: NDArray, settings: QuantSettings, config: AcceleratorConfig,
-             progress: Progress | None = None) -> QuantisedGraph:
+def quantise(
+    graph: Graph,
+    calibration: NDArray,
+    settings: QuantSettings,
+    config: AcceleratorConfig,
+    progress: Progress | None = None,
+) -> QuantisedGraph:
     """Integer graph whose every sum fits the accumulator of ``config`` by certificate, and whose rescaling is exact.
 
     Parameters
@@ -97,25 +102,41 @@ class _Quantiser:
                 raise TypeError(f"layer {layer.name!r} is a {type(layer).__name__}: lower the graph first")
         progress("", total, total)
         tensors = {name: source.tensor for name, source in self.sources.items()}
-        return QuantisedGraph(name=self.graph.name, tensors=tensors, input=self.graph.input, layers=tuple(self.layers),
-                              outputs=self.graph.outputs)
+        return QuantisedGraph(
+            name=self.graph.name,
+            tensors=tensors,
+            input=self.graph.input,
+            layers=tuple(self.layers),
+            outputs=self.graph.outputs,
+        )
 
     def _written(self, tensor: QuantisedTensor) -> QuantisedTensor:
         if tensor.planes > self.config.planes:
             raise CapacityError(
                 f"tensor {tensor.name!r} in {tensor.format} needs {tensor.planes} digit planes, the core writes at "
-                f"most {self.config.planes}: use narrower activations, or set planes to {tensor.planes}")
+                f"most {self.config.planes}: use narrower activations, or set planes to {tensor.planes}"
+            )
         return tensor
 
     def _max(self, layer: MaxPool) -> None:
         window, source = layer.window, self.sources[layer.source]
         tensor = self._written(replace(source.tensor, name=layer.output, shape=self.graph.tensors[layer.output]))
-        levels = max_pool(source.levels, kernel=window.kernel, stride=window.stride, pads=window.pads,
-                          dilation=window.dilation)
+        levels = max_pool(
+            source.levels, kernel=window.kernel, stride=window.stride, pads=window.pads, dilation=window.dilation
+        )
         self.sources[layer.output] = Source(tensor, levels)
         self.floats[layer.output] = evaluate.max_pool(self.floats[layer.source], window, -np.inf)
-        self.layers.append(MaxLayer(name=layer.name, source=layer.source, kernel=window.kernel, stride=window.stride,
-                                    pads=window.pads, output=layer.output, dilation=window.dilation))
+        self.layers.append(
+            MaxLayer(
+                name=layer.name,
+                source=layer.source,
+                kernel=window.kernel,
+                stride=window.stride,
+                pads=window.pads,
+                output=layer.output,
+                dilation=window.dilation,
+            )
+        )
 
     def _mac(self, layer: Mac) -> None:
         sums = np.zeros((), np.float32)
@@ -127,9 +148,13 @@ class _Quantiser:
         grid = ScaleGrid.of(tensor.scale, self.config)
         edge = self.graph.input.tensor in layer.sources or layer.output in self.outputs
         fmt = self.settings.weight_format(edge=edge)
-        solutions = [(problem, solve(problem, grid, fmt, self.config, output_scale=tensor.scale, output_error=error,
-                                     layer=layer.name))
-                     for problem in problems(layer, self.sources, sums)]
+        solutions = [
+            (
+                problem,
+                solve(problem, grid, fmt, self.config, output_scale=tensor.scale, output_error=error, layer=layer.name),
+            )
+            for problem in problems(layer, self.sources, sums)
+        ]
         segments = self._segments(layer, solutions)
         choice = np.zeros(len(layer.bias), dtype=np.int64)
         for problem, solution in solutions:
@@ -140,10 +165,25 @@ class _Quantiser:
         limit = 1 << (self.config.bias_width - 1)
         bias = np.clip(np.rint(wanted), -limit, limit - 1).astype(np.int64)
         bounds = final_sum_bounds([(s.weights, self.sources[s.source].tensor.span) for s in segments])
-        quantised = MacLayer(name=layer.name, segments=segments, bias=bias, multiplicand=grid.multiplicands[choice],
-                             shift=grid.shifts[choice], cert_bits=signed_bits(*bounds), output=layer.output)
-        levels = rescale(acc, bias, quantised.multiplicand, quantised.shift, zero=tensor.zero, fmt=tensor.format,
-                         low=tensor.low, high=tensor.high)
+        quantised = MacLayer(
+            name=layer.name,
+            segments=segments,
+            bias=bias,
+            multiplicand=grid.multiplicands[choice],
+            shift=grid.shifts[choice],
+            cert_bits=signed_bits(*bounds),
+            output=layer.output,
+        )
+        levels = rescale(
+            acc,
+            bias,
+            quantised.multiplicand,
+            quantised.shift,
+            zero=tensor.zero,
+            fmt=tensor.format,
+            low=tensor.low,
+            high=tensor.high,
+        )
         self.layers.append(quantised)
         self.sources[layer.output] = Source(tensor, levels)
         self.floats[layer.output] = values.astype(np.float32)
@@ -152,8 +192,9 @@ class _Quantiser:
         """The output tensor and the mean square error of rounding to it."""
         readers = [reader for reader in self.graph.layers if layer.output in reader.sources]
         if layer.output not in self.outputs and readers and all(isinstance(reader, MaxPool) for reader in readers):
-            values = np.concatenate([evaluate.max_pool(values, r.window, -np.inf).ravel()
-                                     for r in readers if isinstance(r, MaxPool)])
+            values = np.concatenate(
+                [evaluate.max_pool(values, r.window, -np.inf).ravel() for r in readers if isinstance(r, MaxPool)]
+            )
         choice = choose(values, self._format(layer))
         if len(layer.terms) == 1 and layer.terms[0].constant and np.ptp(layer.terms[0].weights) == 0:
             choice = self._exact_average(layer, choice)
@@ -184,12 +225,20 @@ class _Quantiser:
             for index, where in problem.places:
                 term = layer.terms[index]
                 size = len(where) * term.weights[0, 0].size
-                part = solution.weights[:, start:start + size]
+                part = solution.weights[:, start : start + size]
                 start += size
                 columns = np.zeros_like(where) if term.depthwise else where
                 weights[index][rows, columns] = part.reshape(len(rows), len(where), *term.window.kernel)
             for row, index in enumerate(constants):
                 weights[index][problem.channels] = solution.constants[row][:, np.newaxis, np.newaxis, np.newaxis]
-        return tuple(Segment(source=term.source, weights=levels, depthwise=term.depthwise, stride=term.window.stride,
-                             pads=term.window.pads, dilation=term.window.dilation)
-                     for term, levels in zip(layer.terms, weights, strict=True))
+        return tuple(
+            Segment(
+                source=term.source,
+                weights=levels,
+                depthwise=term.depthwise,
+                stride=term.window.stride,
+                pads=term.window.pads,
+                dilation=term.window.dilation,
+            )
+            for term, levels in zip(layer.terms, weights, strict=True)
+        )

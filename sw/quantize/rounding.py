@@ -33,9 +33,16 @@ def sum_bounds(levels: NDArray[np.int64], spans: NDArray[np.int64]) -> tuple[NDA
     return np.minimum(first, second), np.maximum(first, second)
 
 
-def descend(start: NDArray[np.int64], *, target: NDArray[np.float64], scale: NDArray[np.float64],
-            metric: NDArray[np.float64], fmt: Format, spans: NDArray[np.int64],
-            room: tuple[NDArray[np.int64], NDArray[np.int64]]) -> NDArray[np.int64]:
+def descend(
+    start: NDArray[np.int64],
+    *,
+    target: NDArray[np.float64],
+    scale: NDArray[np.float64],
+    metric: NDArray[np.float64],
+    fmt: Format,
+    spans: NDArray[np.int64],
+    room: tuple[NDArray[np.int64], NDArray[np.int64]],
+) -> NDArray[np.int64]:
     """Levels whose output error is no larger than that of ``start``.
 
     One weight at a time moves to the level that is best given all others (the idea of arXiv 2309.01885), unless the
@@ -70,7 +77,7 @@ def descend(start: NDArray[np.int64], *, target: NDArray[np.float64], scale: NDA
             wanted = fmt.quantise(current - slope[:, k] / (metric[k, k] * scale))
             if (wanted == current).all():
                 continue
-            before, after = (sum_bounds(column[:, np.newaxis], spans[k:k + 1]) for column in (current, wanted))
+            before, after = (sum_bounds(column[:, np.newaxis], spans[k : k + 1]) for column in (current, wanted))
             new_low, new_high = low + (after[0] - before[0])[:, 0], high + (after[1] - before[1])[:, 0]
             allowed = (wanted != current) & (new_low >= room[0]) & (new_high <= room[1])
             if not allowed.any():

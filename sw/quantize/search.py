@@ -53,8 +53,16 @@ class _Trial:
     bias_fits: NDArray[np.bool_]
 
 
-def solve(problem: Problem, grid: ScaleGrid, fmt: Format, config: AcceleratorConfig, *, output_scale: float,
-          output_error: float, layer: str) -> Solution:
+def solve(
+    problem: Problem,
+    grid: ScaleGrid,
+    fmt: Format,
+    config: AcceleratorConfig,
+    *,
+    output_scale: float,
+    output_error: float,
+    layer: str,
+) -> Solution:
     """Levels and scale of least output error among those that the certificate and the bias allow.
 
     Parameters
@@ -101,13 +109,21 @@ def _bias_limit(config: AcceleratorConfig) -> int:
     return (1 << (config.bias_width - 1)) - (1 << (config.bias_width - 7))
 
 
-def _search(problem: Problem, grid: ScaleGrid, window: NDArray[np.int64], fmt: Format, config: AcceleratorConfig,
-            planes: int, layer: str) -> tuple[Solution, NDArray[np.float64]]:
+def _search(
+    problem: Problem,
+    grid: ScaleGrid,
+    window: NDArray[np.int64],
+    fmt: Format,
+    config: AcceleratorConfig,
+    planes: int,
+    layer: str,
+) -> tuple[Solution, NDArray[np.float64]]:
     bounds = Bounds.of(config.acc_bits)
     channels = np.arange(len(problem.channels))
     trials = [_trial(problem, grid.scales[column], fmt, config, planes) for column in window.T]
-    errors = np.array([np.where((t.low >= bounds.low) & (t.high <= bounds.high) & t.bias_fits, t.error, np.inf)
-                       for t in trials])
+    errors = np.array(
+        [np.where((t.low >= bounds.low) & (t.high <= bounds.high) & t.bias_fits, t.error, np.inf) for t in trials]
+    )
     _check(problem, trials, errors, config, layer)
     if not problem.target.shape[1]:
         best = errors.argmin(axis=0)
@@ -117,12 +133,21 @@ def _search(problem: Problem, grid: ScaleGrid, window: NDArray[np.int64], fmt: F
 
     ranked = np.argsort(errors, axis=0, kind="stable")[:_REFINED]
     rows = [(trials[j], o, window[o, j]) for rank in ranked for o, j in enumerate(rank)]
-    weights, target, constants = (np.array([getattr(t, name)[..., o, :] if name != "constants" else t.constants[:, o]
-                                            for t, o, _ in rows]) for name in ("weights", "target", "constants"))
+    weights, target, constants = (
+        np.array([getattr(t, name)[..., o, :] if name != "constants" else t.constants[:, o] for t, o, _ in rows])
+        for name in ("weights", "target", "constants")
+    )
     scale = grid.scales[[index for _, _, index in rows]]
     least, most = _constant_bounds(problem, constants.T)
-    refined = descend(weights, target=target, scale=scale, metric=problem.metric, fmt=fmt, spans=problem.spans,
-                      room=(bounds.low - least, bounds.high - most))
+    refined = descend(
+        weights,
+        target=target,
+        scale=scale,
+        metric=problem.metric,
+        fmt=fmt,
+        spans=problem.spans,
+        room=(bounds.low - least, bounds.high - most),
+    )
     # Descent moves the bias, too; where it no longer fits, the start does.
     rows_channels = np.array([o for _, o, _ in rows])
     fits = np.abs(_bias(problem, refined, constants.T, scale, rows_channels)) < _bias_limit(config)
@@ -141,8 +166,13 @@ def _error(levels: NDArray, target: NDArray, scale: NDArray, metric: NDArray) ->
     return ((deviation @ metric) * deviation).sum(axis=1)
 
 
-def _bias(problem: Problem, weights: NDArray[np.int64], constants: NDArray[np.int64], scale: NDArray[np.float64],
-          channels: NDArray[np.int64]) -> NDArray[np.float64]:
+def _bias(
+    problem: Problem,
+    weights: NDArray[np.int64],
+    constants: NDArray[np.int64],
+    scale: NDArray[np.float64],
+    channels: NDArray[np.int64],
+) -> NDArray[np.float64]:
     """Bias that makes the mean of quantised sums that of float sums, for rows of weights of given channels."""
     constant_means = (constants * problem.mean_constants[:, channels]).sum(axis=0)
     return problem.mean_sums[channels] / scale - weights @ problem.mean_inputs - constant_means
@@ -187,6 +217,9 @@ def _check(problem: Problem, trials: list[_Trial], errors: NDArray, config: Acce
     if bits > config.acc_bits:
         raise CertificateError(
             f"{where}: its sums need at least {bits} accumulator bits, the configuration has {config.acc_bits}: "
-            f"set acc_bits to {bits} or more, or use narrower weights or activations")
-    raise CertificateError(f"{where}: its bias does not fit {config.bias_width} bits at any scale that the "
-                           f"accumulator allows: set bias_bits or acc_bits higher")
+            f"set acc_bits to {bits} or more, or use narrower weights or activations"
+        )
+    raise CertificateError(
+        f"{where}: its bias does not fit {config.bias_width} bits at any scale that the "
+        f"accumulator allows: set bias_bits or acc_bits higher"
+    )

@@ -115,5 +115,6 @@ def describe(name: str, shape: tuple[int, int, int], choice: Choice, low: float,
     """The tensor with its clamp, given in real values (infinite: the ends of the format)."""
     fmt = choice.format
     clamp_low, clamp_high = (int(fmt.quantise(bound / choice.scale + choice.zero)) for bound in (low, high))
-    return QuantisedTensor(name=name, shape=shape, format=fmt, scale=choice.scale, zero=choice.zero,
-                           low=clamp_low, high=clamp_high)
+    return QuantisedTensor(
+        name=name, shape=shape, format=fmt, scale=choice.scale, zero=choice.zero, low=clamp_low, high=clamp_high
+    )

@@ -31,8 +31,15 @@ from .windows import from_burst, runs, to_burst, window_span
 __all__ = ["Driver", "RunResult"]
 
 _WATCHDOG_FACTOR, _WATCHDOG_SLACK = 4, 10_000
-_AFTER_RUN = (Register.STATUS, Register.FAULT_INDEX, Register.WATCHDOG, Register.CYCLES, Register.BUSY,
-              Register.STALL_DRAIN, Register.STALL_WALK)
+_AFTER_RUN = (
+    Register.STATUS,
+    Register.FAULT_INDEX,
+    Register.WATCHDOG,
+    Register.CYCLES,
+    Register.BUSY,
+    Register.STALL_DRAIN,
+    Register.STALL_WALK,
+)
 
 _CURES = {
     Fault.ILLEGAL_INSTRUCTION: "the core cannot execute it: compile the model again",
@@ -95,8 +102,10 @@ class Driver:
         """
         config = self._config
         if program.config.digest != config.digest:
-            raise ProgramMismatch(f"the program was compiled for {_config_name(program.config.hash32)}, the core has "
-                                  f"{_config_name(config.hash32)}: compile the model for the core's configuration")
+            raise ProgramMismatch(
+                f"the program was compiled for {_config_name(program.config.hash32)}, the core has "
+                f"{_config_name(config.hash32)}: compile the model for the core's configuration"
+            )
         await self._check_core()
         self._end, self._limit = _end_and_cycles(program)
         self._levels = None
@@ -106,8 +115,9 @@ class Driver:
                 await self._transport.write(region_address(config, region), to_burst(config, region, words))
         # What earlier programs left would show in the checksums of lanes that no layer writes.
         blank = np.zeros((config.act_words, region_beats(config, Region.ACTIVATIONS)), dtype=np.uint32)
-        await self._transport.write(region_address(config, Region.ACTIVATIONS),
-                                    to_burst(config, Region.ACTIVATIONS, blank))
+        await self._transport.write(
+            region_address(config, Region.ACTIVATIONS), to_burst(config, Region.ACTIVATIONS, blank)
+        )
         await self._write_register(Register.PROGRAM_CONFIG, program.config.hash32)
         await self._write_register(Register.WATCHDOG, self._limit)
         self._program = program
@@ -137,8 +147,14 @@ class Driver:
         if self._end:
             address, count = window_span(self._config, Region.CHECKSUMS, 0, self._end)
             checksums = tuple(int(value) for value in await self._transport.read(address, count))
-        return RunResult(outputs=outputs, checksums=checksums, cycles=counts.cycles, busy=counts.busy,
-                         stall_drain=counts.stall_drain, stall_walk=counts.stall_walk)
+        return RunResult(
+            outputs=outputs,
+            checksums=checksums,
+            cycles=counts.cycles,
+            busy=counts.busy,
+            stall_drain=counts.stall_drain,
+            stall_walk=counts.stall_walk,
+        )
 
     async def dump(self, layout: TensorLayout) -> NDArray[np.int64]:
         """Levels of shape (C, H, W) that lie in activation memory where ``layout`` says."""
@@ -184,11 +200,14 @@ class Driver:
         if magic != MAGIC:
             raise TransportError(f"there is no narrows core: MAGIC reads 0x{magic:08x} instead of 0x{MAGIC:08x}")
         if version != VERSION:
-            raise TransportError(f"the core has version {version} of the contract, this is version {VERSION}: "
-                                 f"generate the core again")
+            raise TransportError(
+                f"the core has version {version} of the contract, this is version {VERSION}: generate the core again"
+            )
         if config != self._config.hash32:
-            raise ProgramMismatch(f"the core was generated from {_config_name(config)}, not from "
-                                  f"{_config_name(self._config.hash32)}: name the core's own configuration")
+            raise ProgramMismatch(
+                f"the core was generated from {_config_name(config)}, not from "
+                f"{_config_name(self._config.hash32)}: name the core's own configuration"
+            )
         if status & Status.BUSY:
             raise TransportError("the core is busy with a run that somebody else started: reset it")
 
@@ -197,8 +216,9 @@ class Driver:
         tensor = program.graph.tensors[program.graph.input.tensor]
         levels = np.asarray(levels)
         if levels.shape != tensor.shape or levels.dtype.kind not in "iu":
-            raise InputError(f"the input must be integer levels of shape {tensor.shape}, "
-                             f"not {levels.dtype} of shape {levels.shape}")
+            raise InputError(
+                f"the input must be integer levels of shape {tensor.shape}, not {levels.dtype} of shape {levels.shape}"
+            )
         layout = program.layouts[tensor.name]
         addresses = layout.addresses() % self._config.act_words
         try:
@@ -223,8 +243,12 @@ class Driver:
             raise self._fault(status >> 8 & 0xFF, values[Register.FAULT_INDEX])
         if not status & Status.DONE:
             raise TransportError(f"the core did not finish: STATUS reads 0x{status:08x}")
-        return CycleCount(cycles=values[Register.CYCLES], busy=values[Register.BUSY],
-                          stall_drain=values[Register.STALL_DRAIN], stall_walk=values[Register.STALL_WALK])
+        return CycleCount(
+            cycles=values[Register.CYCLES],
+            busy=values[Register.BUSY],
+            stall_drain=values[Register.STALL_DRAIN],
+            stall_walk=values[Register.STALL_WALK],
+        )
 
     def _fault(self, code: int, index: int) -> ProgramError:
         if code not in Fault._value2member_map_:
@@ -254,7 +278,7 @@ def _end_and_cycles(program: Program) -> tuple[int, int]:
         if opcode is Opcode.END:
             return index, _WATCHDOG_FACTOR * total.cycles + _WATCHDOG_SLACK
         if opcode is Opcode.COMPUTE:
-            blocks = program.blocks[fields["first_block"]:][: fields["block_count"]]
+            blocks = program.blocks[fields["first_block"] :][: fields["block_count"]]
             records = [BLOCK.decode(block.tolist()) for block in blocks]
             steps = sum(record["groups"] * record["tap_count"] for record in records)
             total += compute_cycles(program.config, fields, steps)

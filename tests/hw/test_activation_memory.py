@@ -40,7 +40,7 @@ def test_reads_writes_and_the_hosts_window_agree(rows: int, lanes: int, rescaler
             word, beat = divmod(place, beats)
             ctx.set(dut.host_write, 1)
             ctx.set(dut.host_write_offset, word * stride + beat)
-            ctx.set(dut.host_write_data, pack(padded[word, 8 * beat:8 * beat + 8], 4))
+            ctx.set(dut.host_write_data, pack(padded[word, 8 * beat : 8 * beat + 8], 4))
             await ctx.tick()
         ctx.set(dut.host_write, 0)
         ctx.set(dut.host, 0)
@@ -65,7 +65,7 @@ def test_reads_writes_and_the_hosts_window_agree(rows: int, lanes: int, rescaler
         for cycle in range(64 * beats + dut.READ_CYCLES):
             if cycle >= dut.READ_CYCLES:
                 word, beat = divmod(cycle - dut.READ_CYCLES, beats)
-                expected = pack(codes[word, 8 * beat:8 * beat + 8], 4)
+                expected = pack(codes[word, 8 * beat : 8 * beat + 8], 4)
                 assert ctx.get(dut.host_read_data) == expected, f"word {word}, beat {beat}"
             word, beat = divmod(min(cycle, 64 * beats - 1), beats)
             ctx.set(dut.host_read_offset, word * stride + beat)

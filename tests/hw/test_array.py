@@ -33,15 +33,25 @@ def random_steps(rng: np.random.Generator, count: int) -> list[dict[str, int]]:
         if rng.random() < 0.2:
             steps.append({"valid": 0} | {name: int(rng.integers(2)) for name in ("first", "shift", "last")})
             continue
-        steps.append({"valid": 1, "first": int(position == 0), "shift": int(position > 0 and rng.random() < 0.3),
-                      "last": int(position == length - 1)})
+        steps.append(
+            {
+                "valid": 1,
+                "first": int(position == 0),
+                "shift": int(position > 0 and rng.random() < 0.3),
+                "last": int(position == length - 1),
+            }
+        )
         position += 1
         if position == length:
             position, length = 0, int(rng.integers(1, 6))
     return steps
 
 
-@pytest.mark.parametrize("config", CONFIGS, ids=lambda c: f"{c.rows}x{c.columns}x{c.lanes}-P{c.acc_bits}-dsp{c.dsp_lanes}-reg{c.product_stage}")
+@pytest.mark.parametrize(
+    "config",
+    CONFIGS,
+    ids=lambda c: f"{c.rows}x{c.columns}x{c.lanes}-P{c.acc_bits}-dsp{c.dsp_lanes}-reg{c.product_stage}",
+)
 def test_finished_sums_of_random_tiles_are_exact_modulo_the_width(config: AcceleratorConfig) -> None:
     dut: Any = MacArray(config)
     assert dut.latency == array_latency(config)

@@ -14,12 +14,33 @@ from narrows.hw.spec.isa import BLOCK, COMPUTE, INSTRUCTION_WORDS, TAP, Mode, Op
 from narrows.hw.spec.registers import Control, Fault, Region, Register, Status, region_address
 
 CONFIG = AcceleratorConfig(
-    rows=2, columns=1, lanes=2, rescalers=1, acc_bits=12, planes=1, act_words=64, weight_words=16,
-    param_words=4, taps=16, blocks=8, instructions=4,
+    rows=2,
+    columns=1,
+    lanes=2,
+    rescalers=1,
+    acc_bits=12,
+    planes=1,
+    act_words=64,
+    weight_words=16,
+    param_words=4,
+    taps=16,
+    blocks=8,
+    instructions=4,
 )
 GOOD = {
-    "opcode": Opcode.COMPUTE, "rows": 1, "planes": 1, "out_height": 1, "out_width": 1, "block_count": 1, "dybit": 1,
-    "width": 3, "column_groups": 1, "channel_period": 1, "cert_bits": 12, "out_base": 32, "clamp_low": -16,
+    "opcode": Opcode.COMPUTE,
+    "rows": 1,
+    "planes": 1,
+    "out_height": 1,
+    "out_width": 1,
+    "block_count": 1,
+    "dybit": 1,
+    "width": 3,
+    "column_groups": 1,
+    "channel_period": 1,
+    "cert_bits": 12,
+    "out_base": 32,
+    "clamp_low": -16,
     "clamp_high": 16,
 }
 OKAY, SLVERR = 0, 2
@@ -91,11 +112,23 @@ def test_a_program_runs_again_and_again_and_counts_its_cycles() -> None:
 
 
 ILLEGAL = {
-    "load": {"opcode": Opcode.LOAD}, "store": {"opcode": Opcode.STORE}, "opcode 7": {"opcode": 7},
-    "token": {"wait_prev": 1}, "token behind": {"post_next": 1}, "no rows": {"rows": 0}, "too many rows": {"rows": 3},
-    "rows of a max-pool": {"mode": Mode.MAX, "rows": 2}, "no planes": {"planes": 0}, "too many planes": {"planes": 2},
-    "no width": {"width": 0}, "too wide": {"width": 4}, "no lines": {"out_height": 0}, "no pixels": {"out_width": 0},
-    "no blocks": {"block_count": 0}, "no tiles": {"column_groups": 0}, "no period": {"channel_period": 0},
+    "load": {"opcode": Opcode.LOAD},
+    "store": {"opcode": Opcode.STORE},
+    "opcode 7": {"opcode": 7},
+    "token": {"wait_prev": 1},
+    "token behind": {"post_next": 1},
+    "no rows": {"rows": 0},
+    "too many rows": {"rows": 3},
+    "rows of a max-pool": {"mode": Mode.MAX, "rows": 2},
+    "no planes": {"planes": 0},
+    "too many planes": {"planes": 2},
+    "no width": {"width": 0},
+    "too wide": {"width": 4},
+    "no lines": {"out_height": 0},
+    "no pixels": {"out_width": 0},
+    "no blocks": {"block_count": 0},
+    "no tiles": {"column_groups": 0},
+    "no period": {"channel_period": 0},
 }
 
 

@@ -19,9 +19,19 @@ def config(lanes: int, tree_stage: int) -> AcceleratorConfig:
     return AcceleratorConfig(rows=1, columns=1, lanes=lanes, rescalers=1, tree_stage=tree_stage)
 
 
-@pytest.mark.parametrize(("lanes", "tree_stage", "stages"), [
-    (2, 1, 0), (4, 1, 1), (8, 1, 2), (8, 2, 1), (8, 6, 0), (16, 2, 1), (32, 2, 2), (32, 3, 1),
-])
+@pytest.mark.parametrize(
+    ("lanes", "tree_stage", "stages"),
+    [
+        (2, 1, 0),
+        (4, 1, 1),
+        (8, 1, 2),
+        (8, 2, 1),
+        (8, 6, 0),
+        (16, 2, 1),
+        (32, 2, 2),
+        (32, 3, 1),
+    ],
+)
 def test_dot_products_of_random_codes_are_exact(lanes: int, tree_stage: int, stages: int) -> None:
     machine = config(lanes, tree_stage)
     dut: Any = DotProduct(machine)

@@ -35,13 +35,37 @@ def test_tiles_drain_at_their_pace(config: AcceleratorConfig, planes: int) -> No
     bias = rng.integers(-(1 << 9), 1 << 9, channels)
     multiplicand = rng.integers(1 << (config.rescale_bits - 1), 1 << config.rescale_bits, channels)
     shift = rng.integers(config.rescale_bits + 2, config.rescale_bits + 8, channels)
-    entries = [encode_param(*map(int, entry), bias_width=config.bias_width, rescale_bits=config.rescale_bits,
-                            shift_bits=config.shift_bits) for entry in zip(bias, multiplicand, shift, strict=True)]
+    entries = [
+        encode_param(
+            *map(int, entry),
+            bias_width=config.bias_width,
+            rescale_bits=config.rescale_bits,
+            shift_bits=config.shift_bits,
+        )
+        for entry in zip(bias, multiplicand, shift, strict=True)
+    ]
     base = 3
-    memory = dict(enumerate((pack(entries[first:first + config.rescalers], config.param_bits)
-                             for first in range(0, channels, config.rescalers)), base))
-    fields = {"opcode": 1, "planes": planes, "rows": config.rows, "dybit": 1, "width": fmt.magnitude_bits, "zero": -2,
-              "clamp_low": -2, "clamp_high": fmt.top, "column_groups": tiles, "param_base": base}
+    memory = dict(
+        enumerate(
+            (
+                pack(entries[first : first + config.rescalers], config.param_bits)
+                for first in range(0, channels, config.rescalers)
+            ),
+            base,
+        )
+    )
+    fields = {
+        "opcode": 1,
+        "planes": planes,
+        "rows": config.rows,
+        "dybit": 1,
+        "width": fmt.magnitude_bits,
+        "zero": -2,
+        "clamp_low": -2,
+        "clamp_high": fmt.top,
+        "column_groups": tiles,
+        "param_base": base,
+    }
     half = 1 << (config.acc_bits - 1)
     sums = rng.integers(-half, half, (pixel_groups * tiles, config.rows, config.columns)) >> rng.integers(0, 5)
     counts = [config.rows] * (pixel_groups * tiles - 1) + [1]
@@ -52,7 +76,7 @@ def test_tiles_drain_at_their_pace(config: AcceleratorConfig, planes: int) -> No
         codes = to_planes(levels, planes)
         for row in range(count):
             for first in range(0, config.columns, config.rescalers):
-                expected += [codes[plane, row, first:first + config.rescalers].tolist() for plane in range(planes)]
+                expected += [codes[plane, row, first : first + config.rescalers].tolist() for plane in range(planes)]
     got, arrival = [], []
 
     async def bench(ctx: Any) -> None:
@@ -83,5 +107,5 @@ def test_tiles_drain_at_their_pace(config: AcceleratorConfig, planes: int) -> No
     simulate(dut, bench)
     assert got == expected
     assert arrival.index(1) + 1 == DRAIN_LATENCY == Drain.LATENCY
-    steady = arrival[DRAIN_LATENCY - 1:][:len(expected)]
+    steady = arrival[DRAIN_LATENCY - 1 :][: len(expected)]
     assert steady == [1] * len(expected), "the drain of one tile must follow that of another without a gap"

@@ -33,4 +33,6 @@ def test_every_triple_of_codes_gives_both_products() -> None:
     simulator = Simulator(dut)
     simulator.add_testbench(bench)
     simulator.run()
-    assert seen == {(a, b, w): (levels[a] * levels[w], levels[b] * levels[w]) for a in codes for b in codes for w in codes}
+    assert seen == {
+        (a, b, w): (levels[a] * levels[w], levels[b] * levels[w]) for a in codes for b in codes for w in codes
+    }

@@ -23,14 +23,19 @@ WIDTHS = [(2, 12), (2, 32), (4, 12), (4, 16), (8, 16), (8, 32), (16, 16), (16, 3
 def random_operands(rng: np.random.Generator, config: AcceleratorConfig, count: int) -> dict[str, np.ndarray]:
     """Accumulators, biases, multiplicands and shifts of all sizes, the extremes among them."""
     half_acc, half_bias, k = 1 << (config.acc_bits - 1), 1 << (config.bias_width - 1), config.rescale_bits
-    acc = (rng.integers(-half_acc, half_acc, count) >> rng.integers(0, config.acc_bits, count))
-    bias = (rng.integers(-half_bias, half_bias, count) >> rng.integers(0, config.bias_width, count))
+    acc = rng.integers(-half_acc, half_acc, count) >> rng.integers(0, config.acc_bits, count)
+    bias = rng.integers(-half_bias, half_bias, count) >> rng.integers(0, config.bias_width, count)
     low = rng.integers(0, 1 << (k - 1), count)
     shift = rng.integers(0, config.shift_max + 1, count)
-    corners = [(a, b, m, s) for a in (-half_acc, half_acc - 1) for b in (-half_bias, half_bias - 1)
-               for m in (0, (1 << (k - 1)) - 1) for s in (0, 1, 2, config.shift_max)]
+    corners = [
+        (a, b, m, s)
+        for a in (-half_acc, half_acc - 1)
+        for b in (-half_bias, half_bias - 1)
+        for m in (0, (1 << (k - 1)) - 1)
+        for s in (0, 1, 2, config.shift_max)
+    ]
     ties = [(sign * (2 * odd + 1), 0, 0, k) for odd in range(6) for sign in (1, -1)]  # (2n + 1) * 2**(k-1) / 2**k
-    acc[:len(corners)], bias[:len(corners)], low[:len(corners)], shift[:len(corners)] = np.array(corners).T
+    acc[: len(corners)], bias[: len(corners)], low[: len(corners)], shift[: len(corners)] = np.array(corners).T
     at = slice(len(corners), len(corners) + len(ties))
     acc[at], bias[at], low[at], shift[at] = np.array(ties).T
     return {"acc": acc, "bias": bias, "multiplicand_low": low, "shift": shift}
@@ -127,10 +132,12 @@ def test_rescaled_and_encoded_sums_are_those_of_the_golden_semantics(k: int, acc
     place = 0
     for (fmt, needed, low, zero, high), values in zip(cases, operands, strict=True):
         signed_fmt = DyBit(fmt.magnitude_bits + 1) if fmt.kind == "dybit" else fmt
-        levels = np.concatenate([
-            rescale([[a]], [b], [(1 << (k - 1)) + m], [s], zero=zero, fmt=signed_fmt, low=low, high=high)[0]
-            for a, b, m, s in zip(*values.values(), strict=True)
-        ])
+        levels = np.concatenate(
+            [
+                rescale([[a]], [b], [(1 << (k - 1)) + m], [s], zero=zero, fmt=signed_fmt, low=low, high=high)[0]
+                for a, b, m, s in zip(*values.values(), strict=True)
+            ]
+        )
         codes = to_planes(levels, needed)
         for plane in range(needed):
             assert got[place] == codes[plane].tolist(), (fmt.name, low, zero, high, plane)

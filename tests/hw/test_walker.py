@@ -16,19 +16,34 @@ from narrows.hw.walker import PixelWalker
 def groups(height: int, width: int, rows: int, wrap: int) -> Iterator[dict[str, Any]]:
     """What the walker offers, from the definition of pixel groups."""
     every = [(y, x) for y in range(height) for x in range(width)]
-    lines = [every] if wrap else [every[first:first + width] for first in range(0, len(every), width)]
+    lines = [every] if wrap else [every[first : first + width] for first in range(0, len(every), width)]
     for line in lines:
         for first in range(0, len(line), rows):
-            pixels = line[first:first + rows]
+            pixels = line[first : first + rows]
             distances = [(y, height - 1 - y, x, width - 1 - x) for y, x in pixels]
             borders = [tuple(min(distance, BORDER_MAX) for distance in four) for four in distances]
-            yield {"count": len(pixels), "borders": borders, "last": int(pixels[-1] == every[-1]),
-                   "line_end": int(not wrap and pixels[-1] == line[-1])}
+            yield {
+                "count": len(pixels),
+                "borders": borders,
+                "last": int(pixels[-1] == every[-1]),
+                "line_end": int(not wrap and pixels[-1] == line[-1]),
+            }
 
 
 SIDES = ("top", "bottom", "left", "right")
-CASES = [(1, 1, 1, 0), (1, 1, 4, 1), (3, 5, 4, 0), (3, 5, 4, 1), (2, 8, 4, 1), (4, 4, 3, 0), (5, 1, 2, 1), (5, 1, 2, 0),
-         (1, 37, 4, 0), (34, 2, 4, 1), (20, 19, 4, 1)]
+CASES = [
+    (1, 1, 1, 0),
+    (1, 1, 4, 1),
+    (3, 5, 4, 0),
+    (3, 5, 4, 1),
+    (2, 8, 4, 1),
+    (4, 4, 3, 0),
+    (5, 1, 2, 1),
+    (5, 1, 2, 0),
+    (1, 37, 4, 0),
+    (34, 2, 4, 1),
+    (20, 19, 4, 1),
+]
 
 
 @pytest.mark.parametrize("pace", [1.0, 0.3])
@@ -56,10 +71,16 @@ def test_groups_come_in_line_order_with_their_borders(pace: float) -> None:
                 if valid and ready:
                     group = dut.groups.payload
                     count = ctx.get(group.count)
-                    got[case].append({
-                        "count": count, "last": ctx.get(group.last), "line_end": ctx.get(group.line_end),
-                        "borders": [tuple(ctx.get(group.borders[row][side]) for side in SIDES) for row in range(count)],
-                    })
+                    got[case].append(
+                        {
+                            "count": count,
+                            "last": ctx.get(group.last),
+                            "line_end": ctx.get(group.line_end),
+                            "borders": [
+                                tuple(ctx.get(group.borders[row][side]) for side in SIDES) for row in range(count)
+                            ],
+                        }
+                    )
                 await ctx.tick()
 
     simulate(dut, bench)

@@ -24,18 +24,24 @@ CONFIGS = [
 def random_fields(rng: np.random.Generator, config: AcceleratorConfig) -> dict[str, int]:
     steps = {name: int(rng.integers(-200, 200)) for name in ("out_dx_even", "out_dx_odd", "out_dy_even", "out_dy_odd")}
     return steps | {
-        "opcode": 1, "wrap": int(rng.integers(2)), "planes": int(rng.integers(1, 4)),
-        "rows": int(rng.integers(1, config.rows + 1)), "column_groups": int(rng.integers(1, 5)),
-        "out_height": int(rng.integers(1, 5)), "out_width": int(rng.integers(1, 7)),
-        "out_base": int(rng.integers(config.act_words)), "out_granule": int(rng.integers(config.granules)),
-        "out_plane_pitch": int(rng.integers(300)), "out_group_pitch": int(rng.integers(300)),
+        "opcode": 1,
+        "wrap": int(rng.integers(2)),
+        "planes": int(rng.integers(1, 4)),
+        "rows": int(rng.integers(1, config.rows + 1)),
+        "column_groups": int(rng.integers(1, 5)),
+        "out_height": int(rng.integers(1, 5)),
+        "out_width": int(rng.integers(1, 7)),
+        "out_base": int(rng.integers(config.act_words)),
+        "out_granule": int(rng.integers(config.granules)),
+        "out_plane_pitch": int(rng.integers(300)),
+        "out_group_pitch": int(rng.integers(300)),
     }
 
 
 def pixel_groups(f: dict[str, int]) -> list[list[tuple[int, int]]]:
     pixels = [(y, x) for y in range(f["out_height"]) for x in range(f["out_width"])]
-    lines = [pixels] if f["wrap"] else [pixels[i:i + f["out_width"]] for i in range(0, len(pixels), f["out_width"])]
-    return [line[i:i + f["rows"]] for line in lines for i in range(0, len(line), f["rows"])]
+    lines = [pixels] if f["wrap"] else [pixels[i : i + f["out_width"]] for i in range(0, len(pixels), f["out_width"])]
+    return [line[i : i + f["rows"]] for line in lines for i in range(0, len(line), f["rows"])]
 
 
 def pixel_offset(f: dict[str, int], y: int, x: int) -> int:
@@ -54,12 +60,20 @@ def writes(f: dict[str, int], config: AcceleratorConfig, whole: bool) -> list[tu
                 for j in range(granules):
                     q = cg * config.granules if whole else f["out_granule"] + cg * granules + j
                     for d in range(f["planes"]):
-                        address = (f["out_base"] + pixel_offset(f, y, x) + d * f["out_plane_pitch"]
-                                   + q // config.granules * f["out_group_pitch"])
+                        address = (
+                            f["out_base"]
+                            + pixel_offset(f, y, x)
+                            + d * f["out_plane_pitch"]
+                            + q // config.granules * f["out_group_pitch"]
+                        )
                         plane_end = d == f["planes"] - 1
                         row_end = plane_end and j == granules - 1
-                        flags = {"valid": 1, "pixel_planes": int(plane_end), "row": int(row_end),
-                                 "tile": int(row_end and row == len(group) - 1)}
+                        flags = {
+                            "valid": 1,
+                            "pixel_planes": int(plane_end),
+                            "row": int(row_end),
+                            "tile": int(row_end and row == len(group) - 1),
+                        }
                         found.append((address % config.act_words, q % config.granules, flags))
     return found
 
@@ -99,8 +113,12 @@ def test_every_write_goes_where_the_contract_says(config: AcceleratorConfig, who
                     got.append((ctx.get(dut.address), ctx.get(dut.enable), ctx.get(dut.data), ctx.get(dut.tile_done)))
             copies = 1 if whole else config.granules
             assert got == [
-                (address, (1 << config.granules) - 1 if whole else 1 << granule,
-                 sum(word << (bits * copy) for copy in range(copies)), flags["tile"])
+                (
+                    address,
+                    (1 << config.granules) - 1 if whole else 1 << granule,
+                    sum(word << (bits * copy) for copy in range(copies)),
+                    flags["tile"],
+                )
                 for (address, granule, flags), word in zip(expected, data, strict=True)
             ], fields
             assert ctx.get(dut.checksum) == checksum(fold(np.array(data, dtype=object), bits)), fields

@@ -24,8 +24,12 @@ _COUNTERS = ("cycles", "busy", "stall_drain", "stall_walk")
 
 
 def check_programs(
-    config: AcceleratorConfig, programs: Sequence[tuple[Program, NDArray[np.int64]]], *,
-    verilog: str | None = None, simulator: str = "verilator", progress: Progress | None = None,
+    config: AcceleratorConfig,
+    programs: Sequence[tuple[Program, NDArray[np.int64]]],
+    *,
+    verilog: str | None = None,
+    simulator: str = "verilator",
+    progress: Progress | None = None,
 ) -> list[dict[str, Any]]:
     """Run programs, each with its samples (N, C, H, W), on one simulated core.
 
@@ -41,8 +45,15 @@ def check_programs(
             program.save(folder / f"{number}.nrw")
 
     arrays = {f"{number}": levels for number, (_, levels) in enumerate(programs)}
-    result = simulate(verilog or to_verilog(config), f"{__name__}:compare_all", arrays=arrays,
-                      values={"count": len(programs)}, files=save, simulator=simulator, progress=progress)
+    result = simulate(
+        verilog or to_verilog(config),
+        f"{__name__}:compare_all",
+        arrays=arrays,
+        values={"count": len(programs)},
+        files=save,
+        simulator=simulator,
+        progress=progress,
+    )
     return result.values["programs"]
 
 
@@ -67,12 +78,15 @@ async def _compare(transport: Transport, program: Program, levels: NDArray[np.in
             wrong = np.argwhere(tensor != golden[name])
             if len(wrong):
                 where = tuple(wrong[0].tolist())
-                differences.append(f"tensor {name}{kind}: {len(wrong)} levels differ, the first at {where}: "
-                                   f"{tensor[where]} instead of {golden[name][where]}")
+                differences.append(
+                    f"tensor {name}{kind}: {len(wrong)} levels differ, the first at {where}: "
+                    f"{tensor[where]} instead of {golden[name][where]}"
+                )
     if not np.array_equal(core.checksums, model.checksums):
         differences.append(f"checksums {core.checksums.tolist()}, the ISA model has {model.checksums.tolist()}")
     for name in _COUNTERS:
         if not np.array_equal(getattr(core, name), getattr(model, name)):
-            differences.append(f"{name} {getattr(core, name).tolist()}, "
-                               f"the cycle model has {getattr(model, name).tolist()}")
+            differences.append(
+                f"{name} {getattr(core, name).tolist()}, the cycle model has {getattr(model, name).tolist()}"
+            )
     return {"differences": differences} | {name: getattr(core, name).tolist() for name in _COUNTERS}

@@ -14,7 +14,14 @@ from narrows.sw.quantised import InputSpec, MacLayer, MaxLayer, QuantisedGraph, 
 from numpy.typing import NDArray
 
 __all__ = [
-    "CONFIGS", "NATIVE_LEVELS", "SAME", "GraphBuilder", "random_chain", "random_config", "random_levels", "size_out",
+    "CONFIGS",
+    "NATIVE_LEVELS",
+    "SAME",
+    "GraphBuilder",
+    "random_chain",
+    "random_config",
+    "random_levels",
+    "size_out",
 ]
 
 _ROOMY = AcceleratorConfig(
@@ -44,10 +51,17 @@ def _any_config(rng: np.random.Generator) -> AcceleratorConfig:
     rescalers = int(rng.choice([1, 2, 4, 8]))
     lanes = max(2, rescalers << int(rng.integers(0, 3)))
     return dataclasses.replace(
-        _ROOMY, rows=int(rng.integers(1, 7)), columns=rescalers * int(rng.integers(1, 4)), lanes=lanes, rescalers=rescalers,
-        acc_bits=int(rng.integers(18, 33)), bias_bits=int(rng.choice([0, 0, 16, 32])),
-        rescale_bits=int(rng.choice([2, 3, 4, 6, 8, 12, 16])), planes=int(rng.integers(1, 6)),
-        tree_stage=int(rng.integers(1, 7)), product_stage=int(rng.integers(2)),
+        _ROOMY,
+        rows=int(rng.integers(1, 7)),
+        columns=rescalers * int(rng.integers(1, 4)),
+        lanes=lanes,
+        rescalers=rescalers,
+        acc_bits=int(rng.integers(18, 33)),
+        bias_bits=int(rng.choice([0, 0, 16, 32])),
+        rescale_bits=int(rng.choice([2, 3, 4, 6, 8, 12, 16])),
+        planes=int(rng.integers(1, 6)),
+        tree_stage=int(rng.integers(1, 7)),
+        product_stage=int(rng.integers(2)),
         dsp_lanes=int(rng.choice([0, 0, lanes // 2, lanes])),
     )
 
@@ -79,15 +93,26 @@ class GraphBuilder:
         return name
 
     def segment(
-        self, source: str, outputs: int | None, *, levels,
-        kernel=(1, 1), stride=(1, 1), pads=(0, 0, 0, 0), dilation=(1, 1),
+        self,
+        source: str,
+        outputs: int | None,
+        *,
+        levels,
+        kernel=(1, 1),
+        stride=(1, 1),
+        pads=(0, 0, 0, 0),
+        dilation=(1, 1),
     ) -> Segment:
         """A segment with weights drawn from ``levels``; depthwise if ``outputs`` is None."""
         channels = self.tensors[source].shape[0]
         shape = (channels, 1, *kernel) if outputs is None else (outputs, channels, *kernel)
         return Segment(
-            source=source, weights=self.rng.choice(np.asarray(levels), shape).astype(np.int64),
-            depthwise=outputs is None, stride=stride, pads=pads, dilation=dilation,
+            source=source,
+            weights=self.rng.choice(np.asarray(levels), shape).astype(np.int64),
+            depthwise=outputs is None,
+            stride=stride,
+            pads=pads,
+            dilation=dilation,
         )
 
     def mac(self, segments, size, fmt: Format | None = None) -> str:
@@ -101,11 +126,17 @@ class GraphBuilder:
         shift = np.clip(np.log2(reach).astype(np.int64) + self.rng.integers(-1, 2, outputs), 0, self.config.shift_max)
         bias = np.array([self.rng.integers(-(b // 4) - 1, b // 4 + 1) for b in np.maximum(-low, high)])
         limit = (1 << self.config.bias_width - 1) - 1
-        self.layers.append(MacLayer(
-            name=f"l{len(self.layers)}", segments=tuple(segments), bias=np.clip(bias, -limit, limit),
-            multiplicand=self.rng.integers(2 ** (k - 1), 2**k, outputs), shift=shift,
-            cert_bits=signed_bits(low, high), output=output,
-        ))
+        self.layers.append(
+            MacLayer(
+                name=f"l{len(self.layers)}",
+                segments=tuple(segments),
+                bias=np.clip(bias, -limit, limit),
+                multiplicand=self.rng.integers(2 ** (k - 1), 2**k, outputs),
+                shift=shift,
+                cert_bits=signed_bits(low, high),
+                output=output,
+            )
+        )
         return output
 
     def max(self, source: str, size, **geometry) -> str:
@@ -113,8 +144,13 @@ class GraphBuilder:
         base = self.tensors[source]
         name = f"t{len(self.tensors)}"
         self.tensors[name] = QuantisedTensor(
-            name=name, shape=(base.shape[0], *size), format=base.format, scale=1.0, zero=base.zero,
-            low=base.low, high=base.high,
+            name=name,
+            shape=(base.shape[0], *size),
+            format=base.format,
+            scale=1.0,
+            zero=base.zero,
+            low=base.low,
+            high=base.high,
         )
         self.layers.append(MaxLayer(name=f"l{len(self.layers)}", source=source, output=name, **geometry))
         return name
@@ -123,8 +159,11 @@ class GraphBuilder:
         """The graph so far."""
         first = next(iter(self.tensors.values()))
         return QuantisedGraph(
-            name="random", tensors=dict(self.tensors), input=InputSpec(tensor=first.name, shape=first.shape),
-            layers=tuple(self.layers), outputs=tuple((name, self.tensors[name].shape) for name in outputs),
+            name="random",
+            tensors=dict(self.tensors),
+            input=InputSpec(tensor=first.name, shape=first.shape),
+            layers=tuple(self.layers),
+            outputs=tuple((name, self.tensors[name].shape) for name in outputs),
         )
 
 
@@ -148,7 +187,8 @@ def random_geometry(rng, size):
     while True:
         kernel = tuple(int(v) for v in rng.integers(1, 4, 2))
         geometry = {
-            "kernel": kernel, "stride": tuple(int(v) for v in rng.choice([1, 1, 2, 3], 2)),
+            "kernel": kernel,
+            "stride": tuple(int(v) for v in rng.choice([1, 1, 2, 3], 2)),
             "pads": tuple(int(v) for v in rng.integers(0, 1 + np.array([*kernel, *kernel]) // 2)),
             "dilation": tuple(int(v) for v in rng.choice([1, 1, 1, 2], 2)),
         }

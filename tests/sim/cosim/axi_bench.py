@@ -110,8 +110,10 @@ async def windows(host: Traffic) -> None:
     bits = [min(32, config.act_word_bits - 32 * beat) for beat in range(beats)]
     places = [(word, beat) for word in range(depth) for beat in range(beats)]
     model = {place: host.rng.getrandbits(bits[place[1]]) for place in host.rng.sample(places, min(120, len(places)))}
-    tasks = [cocotb.start_soon(host.put(region_address(config, Region.ACTIVATIONS, *place), value))
-             for place, value in model.items()]
+    tasks = [
+        cocotb.start_soon(host.put(region_address(config, Region.ACTIVATIONS, *place), value))
+        for place, value in model.items()
+    ]
     for task in tasks:
         await task
     order = host.rng.sample(list(model), len(model))
@@ -136,8 +138,17 @@ async def conflicts(host: Traffic) -> None:
     """While a run lasts the memories refuse, and the run ends in a fault."""
     config, rng = host.config, host.rng
     await host.put(Register.PROGRAM_CONFIG.offset, config.hash32)
-    fields = {"opcode": Opcode.COMPUTE, "rows": 1, "planes": 1, "out_height": 60, "out_width": 60, "block_count": 1,
-              "column_groups": 4, "channel_period": 1, "width": 1}
+    fields = {
+        "opcode": Opcode.COMPUTE,
+        "rows": 1,
+        "planes": 1,
+        "out_height": 60,
+        "out_width": 60,
+        "block_count": 1,
+        "column_groups": 4,
+        "channel_period": 1,
+        "width": 1,
+    }
     for index, record in enumerate((fields, {"opcode": Opcode.END})):
         for number, word in enumerate(COMPUTE.encode(record)):
             await host.put(region_address(config, Region.INSTRUCTIONS, index * INSTRUCTION_WORDS + number), word)

@@ -13,8 +13,19 @@ from narrows.hw.verilog import TOP, to_verilog
 from narrows.sim.cosim.simulators import SIMULATORS
 
 CONFIG = AcceleratorConfig(
-    rows=1, columns=1, lanes=16, rescalers=1, acc_bits=12, rescale_bits=2, planes=1, act_words=64, weight_words=16,
-    param_words=8, taps=16, blocks=8, instructions=4,
+    rows=1,
+    columns=1,
+    lanes=16,
+    rescalers=1,
+    acc_bits=12,
+    rescale_bits=2,
+    planes=1,
+    act_words=64,
+    weight_words=16,
+    param_words=8,
+    taps=16,
+    blocks=8,
+    instructions=4,
 )
 
 
@@ -36,9 +47,21 @@ def test_random_traffic_with_pauses_never_goes_wrong(tmp_path: Path, monkeypatch
     source.write_text(to_verilog(CONFIG) + wrapper(), encoding="utf-8")
     simulator = SIMULATORS["verilator"]
     runner = simulator.runner(lambda: None)
-    runner.build(sources=[source], hdl_toplevel="axi_top", build_dir=tmp_path / "build",
-                 build_args=list(simulator.flags), log_file=tmp_path / "build.log")
+    runner.build(
+        sources=[source],
+        hdl_toplevel="axi_top",
+        build_dir=tmp_path / "build",
+        build_args=list(simulator.flags),
+        log_file=tmp_path / "build.log",
+    )
     environment = {"NARROWS_CONFIG": json.dumps(CONFIG.to_dict()), "NARROWS_SEED": "1", "NARROWS_RESULT": str(result)}
-    runner.test(test_module="axi_bench", hdl_toplevel="axi_top", build_dir=tmp_path / "build", test_dir=tmp_path,
-                log_file=tmp_path / "run.log", results_xml=str(tmp_path / "results.xml"), extra_env=environment)
+    runner.test(
+        test_module="axi_bench",
+        hdl_toplevel="axi_top",
+        build_dir=tmp_path / "build",
+        test_dir=tmp_path,
+        log_file=tmp_path / "run.log",
+        results_xml=str(tmp_path / "results.xml"),
+        extra_env=environment,
+    )
     assert json.loads(result.read_text(encoding="utf-8"))["transactions"] >= 500

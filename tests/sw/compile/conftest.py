@@ -129,7 +129,9 @@ class LiteralMachine:
             for channel in range(config.rescalers):
                 bias, m, s = decode_param(
                     word >> channel * config.param_bits & (1 << config.param_bits) - 1,
-                    bias_width=config.bias_width, rescale_bits=config.rescale_bits, shift_bits=config.shift_bits,
+                    bias_width=config.bias_width,
+                    rescale_bits=config.rescale_bits,
+                    shift_bits=config.shift_bits,
                 )
                 v = (int(acc[config.rescalers * j + channel]) + bias) * m
                 h = (v >> (s - 1) if s else 2 * v) + 2 * f["zero"]

@@ -39,5 +39,8 @@ def test_outputs_live_to_the_end_and_the_input_to_its_last_reader(builder, small
     middle = build.mac([build.segment(source, 2, levels=[1])], (2, 2))
     last = build.mac([build.segment(middle, 2, levels=[1])], (2, 2))
     assert lifetimes(build.graph([early, last])) == {
-        source: Lifetime(-1, 1), early: Lifetime(0, 3), middle: Lifetime(1, 2), last: Lifetime(2, 3),
+        source: Lifetime(-1, 1),
+        early: Lifetime(0, 3),
+        middle: Lifetime(1, 2),
+        last: Lifetime(2, 3),
     }

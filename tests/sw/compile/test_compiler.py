@@ -43,9 +43,16 @@ def test_programs_are_equal_for_equal_graphs(name, seed, builder):
     assert first.to_bytes() == second.to_bytes()
 
 
-@pytest.mark.parametrize(("stride", "phases"), [
-    ((2, 2), (2, 2)), ((1, 2), (1, 2)), ((2, 1), (1, 1)), ((4, 4), (1, 4)), ((3, 2), (3, 2)),
-])
+@pytest.mark.parametrize(
+    ("stride", "phases"),
+    [
+        ((2, 2), (2, 2)),
+        ((1, 2), (1, 2)),
+        ((2, 1), (1, 1)),
+        ((4, 4), (1, 4)),
+        ((3, 2), (3, 2)),
+    ],
+)
 def test_strided_layers_work_on_full_pixel_groups(stride, phases, builder, check):
     build = builder(SQUARE, 1)
     source = build.tensor((24, 12, 12), DyBit(4))
@@ -134,9 +141,16 @@ def test_fully_connected_layer_takes_few_taps(builder, check):
     assert len(program.taps) == 2
 
 
-@pytest.mark.parametrize(("level", "shifts", "steps"), [
-    (24, [0, 1], 2), (64, [0, 1, 1], 3), (9, [0, 1], 2), (72, [0, 1, 1], 3), (65, [0, 1, 1], 3),
-])
+@pytest.mark.parametrize(
+    ("level", "shifts", "steps"),
+    [
+        (24, [0, 1], 2),
+        (64, [0, 1, 1], 3),
+        (9, [0, 1], 2),
+        (72, [0, 1, 1], 3),
+        (65, [0, 1, 1], 3),
+    ],
+)
 def test_empty_digit_planes_make_no_blocks_but_still_shift(level, shifts, steps, builder, check):
     build = builder(SQUARE, 9)
     source = build.tensor((3, 2, 2), DyBit(4))
@@ -195,14 +209,21 @@ def test_sums_wider_than_the_accumulator_are_refused(builder):
         compile_graph(graph, narrow)
 
 
-@pytest.mark.parametrize(("parameter", "value", "message"), [
-    ("act_words", 64, r"needs 180 words of activation memory, .* has 64 \(layer 'l1' .*\): raise act_words to 256"),
-    ("weight_words", 16, r"the model needs 104 weight words, .* has 16 \(layer 'l0' .*\): raise weight_words to 104"),
-    ("param_words", 4, r"the model needs 12 parameter words, .* has 4 \(layer 'l0' .*\): raise param_words to 12"),
-    ("taps", 16, r"the model needs 34 taps, .* has 16 \(layer 'l1' .*\): raise taps to 34"),
-    ("instructions", 4, r"the model needs 5 instructions, .* has 4 \(layer 'l3' .*\): raise instructions to 5"),
-    ("planes", 1, r"the model needs 2 digit planes for int4, .* has 1 \(layer 'l1' .*\): raise planes to 2"),
-])
+@pytest.mark.parametrize(
+    ("parameter", "value", "message"),
+    [
+        ("act_words", 64, r"needs 180 words of activation memory, .* has 64 \(layer 'l1' .*\): raise act_words to 256"),
+        (
+            "weight_words",
+            16,
+            r"the model needs 104 weight words, .* has 16 \(layer 'l0' .*\): raise weight_words to 104",
+        ),
+        ("param_words", 4, r"the model needs 12 parameter words, .* has 4 \(layer 'l0' .*\): raise param_words to 12"),
+        ("taps", 16, r"the model needs 34 taps, .* has 16 \(layer 'l1' .*\): raise taps to 34"),
+        ("instructions", 4, r"the model needs 5 instructions, .* has 4 \(layer 'l3' .*\): raise instructions to 5"),
+        ("planes", 1, r"the model needs 2 digit planes for int4, .* has 1 \(layer 'l1' .*\): raise planes to 2"),
+    ],
+)
 def test_what_does_not_fit_is_named(parameter, value, message, builder):
     config = dataclasses.replace(SQUARE, **{parameter: value})
     build = builder(SQUARE, 15)

@@ -16,9 +16,16 @@ def layout_of(height, width, phases=(1, 1), line=0):
     return TensorLayout(channels=1, height=height, width=width, lanes=2, planes=2, phases=phases, line=line)
 
 
-@given(kernel=PAIR, stride=PAIR, pad=st.tuples(st.integers(0, 3), st.integers(0, 3)), dilation=PAIR,
-       size=st.tuples(st.integers(1, 12), st.integers(1, 12)), out=st.tuples(st.integers(1, 9), st.integers(1, 9)),
-       phased=st.tuples(st.booleans(), st.booleans()), plane=st.integers(0, 1))
+@given(
+    kernel=PAIR,
+    stride=PAIR,
+    pad=st.tuples(st.integers(0, 3), st.integers(0, 3)),
+    dilation=PAIR,
+    size=st.tuples(st.integers(1, 12), st.integers(1, 12)),
+    out=st.tuples(st.integers(1, 9), st.integers(1, 9)),
+    phased=st.tuples(st.booleans(), st.booleans()),
+    plane=st.integers(0, 1),
+)
 def test_taps_find_every_pixel_and_every_border(kernel, stride, pad, dilation, size, out, phased, plane):
     phases = (stride[0] if phased[0] else 1, stride[1] if phased[1] else 1)
     layout = layout_of(size[0], size[1], phases)
@@ -57,16 +64,19 @@ def test_borders_beyond_the_counter_are_refused():
         Window((1, 1), (1, 1), (16, 0), (1, 1)).taps(layout_of(40, 1), (40, 1))
 
 
-@pytest.mark.parametrize(("steps", "size", "walk"), [
-    ([(8, 1)], (8, 8), Walk(4, 1, 4, 0, 16)),
-    ([(8, 1), (8, 1)], (3, 8), Walk(4, 1, 4, 0, 6)),
-    ([(10, 1)], (3, 7), Walk(4, 0, 4, 6, 6)),
-    ([(16, 2)], (3, 7), Walk(1, 0, 2, 4, 21)),
-    ([(16, 2)], (1, 1), Walk(4, 1, 4, 0, 1)),
-    ([(None, None)], (1, 1), Walk(4, 1, 4, 0, 1)),
-    ([(1, 7)], (9, 1), Walk(4, 1, 4, 0, 3)),
-    ([(8, 1), (16, 2)], (8, 8), None),
-    ([(None, 1)], (2, 2), None),
-])
+@pytest.mark.parametrize(
+    ("steps", "size", "walk"),
+    [
+        ([(8, 1)], (8, 8), Walk(4, 1, 4, 0, 16)),
+        ([(8, 1), (8, 1)], (3, 8), Walk(4, 1, 4, 0, 6)),
+        ([(10, 1)], (3, 7), Walk(4, 0, 4, 6, 6)),
+        ([(16, 2)], (3, 7), Walk(1, 0, 2, 4, 21)),
+        ([(16, 2)], (1, 1), Walk(4, 1, 4, 0, 1)),
+        ([(None, None)], (1, 1), Walk(4, 1, 4, 0, 1)),
+        ([(1, 7)], (9, 1), Walk(4, 1, 4, 0, 3)),
+        ([(8, 1), (16, 2)], (8, 8), None),
+        ([(None, 1)], (2, 2), None),
+    ],
+)
 def test_walk_with_the_fewest_groups_is_chosen(steps, size, walk):
     assert choose_walk(steps, size, 4) == walk

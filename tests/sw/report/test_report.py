@@ -64,13 +64,16 @@ def test_cycles_of_layers_add_up_to_what_the_machine_counts(program: Program) ->
     assert all(layer.cert_bits <= CONFIG.acc_bits for layer in layers)
 
 
-@pytest.mark.parametrize("draw", [
-    lambda: figures.cycles_by_layer(LAYERS),
-    lambda: figures.certificates(LAYERS, 16),
-    lambda: figures.luts_by_module({"": 10, "array": 300}, "LUT4"),
-    lambda: figures.weight_levels(np.array([-1, 0, 0, 16]), "level"),
-    lambda: figures.answers(np.zeros((3, 8, 8)), np.array([1, 2, 3]), np.array([1, 2, 4]), columns=2),
-])
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: figures.cycles_by_layer(LAYERS),
+        lambda: figures.certificates(LAYERS, 16),
+        lambda: figures.luts_by_module({"": 10, "array": 300}, "LUT4"),
+        lambda: figures.weight_levels(np.array([-1, 0, 0, 16]), "level"),
+        lambda: figures.answers(np.zeros((3, 8, 8)), np.array([1, 2, 3]), np.array([1, 2, 4]), columns=2),
+    ],
+)
 def test_figures_are_svg_and_always_the_same(draw) -> None:
     first = draw()
     assert ElementTree.fromstring(first).tag.endswith("svg")
