@@ -13,13 +13,16 @@ from .hard_multiplier import HARD_MULTIPLIER_MAPS, HARD_MULTIPLIER_VERILOG
 from .netlist import NetlistPlatform
 from .spec.config import AcceleratorConfig
 
-__all__ = ["TECHMAPS", "TOP", "convert", "to_verilog"]
+__all__ = ["LIBRARY", "TECHMAPS", "TOP", "convert", "to_verilog"]
 
 TOP = "narrows_core"
 """Name of the generated top module."""
 
+LIBRARY = {"narrows_addsub": ADDSUB_VERILOG, "narrows_mul": HARD_MULTIPLIER_VERILOG}
+"""Modules that components instantiate, by name."""
+
 TECHMAPS = {**HARD_MULTIPLIER_MAPS, "ecp5": ADDSUB_ECP5 + HARD_MULTIPLIER_MAPS["ecp5"]}
-"""Yosys techmaps from the modules below to what each FPGA family has for them, by target."""
+"""Yosys techmaps from these modules to what each FPGA family has for them, by target."""
 
 _BRACKETED = re.compile(r"\\(\S*\[\S*) ")
 
@@ -37,4 +40,5 @@ def convert(component: wiring.Component, name: str) -> str:
     """Verilog of one component and of all that it instantiates, as top module ``name``."""
     text = verilog.convert(component, name=name, platform=NetlistPlatform(), emit_src=False)
     # Amaranth names array elements x[0]; ABC9 in Yosys takes such a name for bit 0 of x and fails
-    return _BRACKETED.sub(_without_brackets, text) + ADDSUB_VERILOG + HARD_MULTIPLIER_VERILOG
+    text = _BRACKETED.sub(_without_brackets, text)
+    return text + "".join(module for name, module in LIBRARY.items() if f"\n  {name} " in text)

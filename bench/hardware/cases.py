@@ -49,6 +49,8 @@ class Case:
         Widths; ``rescale_bits`` is 0 where there is no rescaler.
     tree_stage : int
         Levels of the adder tree between two registers; 0 where there is no tree.
+    product_stage, dsp_lanes : int
+        Of ``dybit4``: whether products are registered, and how many of a dot product's lanes multiply in DSP blocks.
     preset : str
         Name of the core's configuration.
     """
@@ -60,6 +62,8 @@ class Case:
     acc_bits: int = 16
     rescale_bits: int = 0
     tree_stage: int = 0
+    product_stage: int = 0
+    dsp_lanes: int = 0
     preset: str = ""
 
     def __post_init__(self) -> None:
@@ -80,7 +84,7 @@ class Case:
 
     @property
     def dsp(self) -> bool:
-        """Whether DSP blocks may be used."""
+        """Whether Yosys may infer DSP blocks."""
         return self.unit.endswith("-dsp")
 
     @property
@@ -95,8 +99,17 @@ class Case:
             return f"core {self.preset}"
         if self.unit == "rescaler":
             return f"rescaler k={self.rescale_bits} P={self.acc_bits}"
-        stage = f" stage={self.tree_stage}" if self.tree_stage else ""
-        return f"{self.unit} {self.shape} P={self.acc_bits}{stage}"
+        return " ".join(filter(None, (self.unit, self.shape, f"P={self.acc_bits}", self.pipeline)))
+
+    @property
+    def pipeline(self) -> str:
+        """Where the tree has registers (behind products, after every so many levels), and lanes in DSP blocks."""
+        parts = (
+            "products" if self.product_stage else "",
+            f"stage {self.tree_stage}" if self.tree_stage else "",
+            f"{self.dsp_lanes} DSP lanes" if self.dsp_lanes else "",
+        )
+        return ", ".join(filter(None, parts))
 
     @property
     def shape(self) -> str:
@@ -118,6 +131,8 @@ class Case:
                     rescalers=1,
                     acc_bits=self.acc_bits,
                     tree_stage=self.tree_stage,
+                    product_stage=self.product_stage,
+                    dsp_lanes=self.dsp_lanes,
                 )
             )
         kind = SignMagnitudeArray if self.unit.endswith("-deferred") else IntegerArray
@@ -132,10 +147,10 @@ class Case:
         )
 
 
-def _arrays(unit: str, shape: tuple[int, int, int], *acc_bits: int, tree_stage: int = 0) -> Iterator[Case]:
+def _arrays(unit: str, shape: tuple[int, int, int], *acc_bits: int, **registers: int) -> Iterator[Case]:
     rows, columns, lanes = shape
     for width in acc_bits:
-        yield Case(unit=unit, rows=rows, columns=columns, lanes=lanes, acc_bits=width, tree_stage=tree_stage)
+        yield Case(unit=unit, rows=rows, columns=columns, lanes=lanes, acc_bits=width, **registers)
 
 
 def _core(preset: str) -> Case:
@@ -149,13 +164,18 @@ def _core(preset: str) -> Case:
         acc_bits=config.acc_bits,
         rescale_bits=config.rescale_bits,
         tree_stage=config.tree_stage,
+        product_stage=config.product_stage,
+        dsp_lanes=config.dsp_lanes,
     )
 
 
 CASES: tuple[Case, ...] = (
     *_arrays("dybit4", (4, 4, 16), 16, tree_stage=2),
-    *_arrays("dybit4", (4, 4, 16), 16, tree_stage=1),
+    *_arrays("dybit4", (4, 4, 16), 16, tree_stage=2, product_stage=1),
+    *_arrays("dybit4", (4, 4, 16), 16, tree_stage=1, product_stage=1),
+    *_arrays("dybit4", (4, 4, 16), 16, tree_stage=2, product_stage=1, dsp_lanes=16),
     *_arrays("dybit4", (2, 2, 16), 32, 20, 16, 12, tree_stage=2),
+    *_arrays("dybit4", (2, 2, 16), 16, tree_stage=1, product_stage=1),
     *_arrays("dybit4", (2, 2, 32), 16, tree_stage=2),
     *_arrays("int4-dot", (2, 2, 8), 16, tree_stage=2),
     *_arrays("int4-dot", (2, 2, 16), 16, tree_stage=2),
@@ -163,7 +183,6 @@ CASES: tuple[Case, ...] = (
     *_arrays("int4-dot-booth", (2, 2, 16), 16, tree_stage=2),
     *_arrays("int4-deferred", (2, 2, 16), 16, tree_stage=2),
     *_arrays("int8-dot", (2, 2, 8), 20, tree_stage=2),
-    *_arrays("int8-dot", (2, 2, 16), 20, tree_stage=2),
     *_arrays("int8-dot-reg", (2, 2, 16), 20, tree_stage=2),
     *_arrays("int8-dot-booth", (2, 2, 16), 20, tree_stage=2),
     *_arrays("int4-plain", (4, 4, 1), 32, 20, 16, 12),
@@ -175,6 +194,7 @@ CASES: tuple[Case, ...] = (
     *_arrays("int8-plain-dsp", (4, 4, 1), 32),
     *(Case(unit="rescaler", acc_bits=16, rescale_bits=bits) for bits in (32, 16, 8, 4)),
     Case(unit="rescaler", acc_bits=12, rescale_bits=4),
+    *_arrays("int8-dot", (2, 2, 16), 20, tree_stage=2),
 )
 """The table: 256 multiply-accumulate units in the shape of a core, narrower accumulators, and the yardsticks."""
 

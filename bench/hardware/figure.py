@@ -73,14 +73,13 @@ def _bars(axes: Axes, rows: Sequence[Row], titles: Sequence[str]) -> None:
 
 
 def _lines(axes: Axes, rows: Sequence[Row], width: str, label: str, cost: str) -> None:
-    groups: dict[tuple[str, str, str], dict[int, float]] = {}
+    groups: dict[tuple[str, str, str, str], dict[int, float]] = {}
     for row in rows:
-        if row.case.tree_stage != 1:
-            name = (row.target, row.case.unit, row.case.shape)
-            groups.setdefault(name, {})[getattr(row.case, width)] = row.lut / row.share
-    styles = dict(zip(sorted({unit for _, unit, _ in groups}), ("-", "--", ":", "-.") * 3, strict=False))
+        name = (row.target, row.case.unit, row.case.shape, row.case.pipeline)
+        groups.setdefault(name, {})[getattr(row.case, width)] = row.lut / row.share
+    styles = dict(zip(sorted({unit for _, unit, _, _ in groups}), ("-", "--", ":", "-.") * 3, strict=False))
     ticks: set[int] = set()
-    for (target, unit, shape), points in groups.items():
+    for (target, unit, shape, _), points in groups.items():
         if len(points) > 1:
             at = sorted(points)
             ticks |= set(at)

