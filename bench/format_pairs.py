@@ -5,7 +5,7 @@
 
 Six weight formats times twelve activation formats, one after the other on the same core: nothing but the program
 differs. Dot products have 112 products of random levels. Only those count whose sum the output tells exactly (see
-`tests/support/format_pairs.py`); all outputs, in six formats, are compared. The steps are the core's own BUSY counter
+`tests/support/pair_bench.py`); all outputs, in six formats, are compared. The steps are the core's own BUSY counter
 relative to DyBit4 by DyBit4. All counters must equal the cycle model's, and the cycles beside the steps (where outputs
 have one plane, so that no pair waits for the drain) must be as many for every pair: none is lost between passes.
 """
@@ -33,7 +33,7 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 
-from format_pairs import ACTIVATION_FORMATS, OUTPUT_FORMATS, WEIGHT_FORMATS, Batch, Measured, PairBench, pair_passes
+from pair_bench import ACTIVATION_FORMATS, OUTPUT_FORMATS, WEIGHT_FORMATS, Batch, Measured, PairBench, pair_passes
 
 CONFIG = AcceleratorConfig(
     rows=2,

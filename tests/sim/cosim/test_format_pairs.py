@@ -6,11 +6,11 @@ import dataclasses
 
 import numpy as np
 import pytest
-from format_pairs import OUTPUT_FORMATS, PairBench, pair_passes
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.digits import from_planes
 from narrows.hw.spec.formats import parse_format
 from narrows.hw.spec.words import pack_codes, unpack_codes
+from pair_bench import OUTPUT_FORMATS, PairBench, pair_passes
 
 CONFIG = AcceleratorConfig(
     rows=2,
