@@ -10,7 +10,10 @@ from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.digits import from_planes
 from narrows.hw.spec.formats import parse_format
 from narrows.hw.spec.words import pack_codes, unpack_codes
+from narrows.sw.compile import compile_graph
 from pair_bench import OUTPUT_FORMATS, PairBench, pair_passes
+from program_batch import check_programs
+from random_graphs import GraphBuilder, random_levels
 
 CONFIG = AcceleratorConfig(
     rows=2,
@@ -84,6 +87,22 @@ def test_a_pass_takes_the_steps_of_dybit4_and_no_cycle_lies_between_passes(bench
     assert same_output.counts == dataclasses.replace(
         reference, busy=PASSES[pair] * reference.busy, cycles=reference.cycles + (PASSES[pair] - 1) * reference.busy
     )
+
+
+def test_layers_of_one_program_each_choose_their_formats() -> None:
+    chain = [("dybit4", "int8"), ("int8", "dybit8"), ("dybit8", "udybit4"), ("int4", "int4"), ("dybit2", "uint8")]
+    build = GraphBuilder(CONFIG, np.random.default_rng(SEED))
+    source = build.tensor((8, 2, 3), parse_format("int8"))
+    for (weights, _), (_, output) in zip(chain, [*chain[1:], ("", "dybit4")], strict=True):
+        levels = parse_format(weights).levels
+        segment = build.segment(source, 8, levels=np.append(levels, [levels[-1]] * len(levels)))
+        source = build.mac([segment], (2, 3), parse_format(output))
+    graph = build.graph([source])
+    samples = np.stack([random_levels(graph, build.rng) for _ in range(3)])
+    (report,) = check_programs(CONFIG, [(compile_graph(graph, CONFIG), samples)])
+    assert report["differences"] == [], f"seed {SEED}"
+    steps = 2 * 2 * 3  # channel groups, column groups, pairs of pixels
+    assert report["busy"] == [steps * (1 * 3 + 3 * 5 + 5 * 3 + 2 * 2 + 1 * 3)] * 3
 
 
 def test_a_weight_that_is_wrong_by_its_smallest_step_changes_every_exact_output_that_it_reaches(bench) -> None:
