@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -30,6 +31,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
+
+_AT_ONCE = 250  # images: all tensors of so many are in memory
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared"
 
@@ -104,17 +107,22 @@ def _accuracy(graph: Graph, calib: NDArray, row: Row, x: NDArray, labels: NDArra
     except CertificateError:
         return None
     (name, _), *_ = quantised.outputs
-    levels = GoldenModel(quantised, config).run(prepare_input(quantised, x))[name]
-    return float((levels.reshape(len(x), -1).argmax(axis=1) == labels).mean())
+    golden = GoldenModel(quantised, config)
+    return _share_correct(lambda part: golden.run(prepare_input(quantised, part))[name], x, labels)
 
 
 def _float_accuracy(graph: Graph, x: NDArray, labels: NDArray) -> float:
     lowered = lower(graph)
     (name, _), *_ = lowered.outputs
+    return _share_correct(lambda part: evaluate(lowered, part)[name], x, labels)
+
+
+def _share_correct(scores: Callable[[NDArray], NDArray], x: NDArray, labels: NDArray) -> float:
     correct = 0
-    for first in range(0, len(x), 250):
-        output = evaluate(lowered, x[first : first + 250])[name]
-        correct += int((output.reshape(len(output), -1).argmax(axis=1) == labels[first : first + 250]).sum())
+    for first in range(0, len(x), _AT_ONCE):
+        part = slice(first, first + _AT_ONCE)
+        best = scores(x[part]).reshape(len(labels[part]), -1).argmax(axis=1)
+        correct += int((best == labels[part]).sum())
     return correct / len(x)
 
 
