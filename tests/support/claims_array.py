@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from amaranth.hdl import Mux, Signal, Value, signed
 from claims_codec import level_of
-from formal import Claim
+from formal import Claim, internals
 from narrows.hw.array import MacArray
 from narrows.hw.dot import DotProduct
 from narrows.hw.operand import recode
@@ -14,8 +14,8 @@ from narrows.hw.spec.config import CODE_BITS, AcceleratorConfig
 
 __all__ = ["accumulator_claim", "digits_claim", "dot_claim"]
 
-WIDE = 28
-"""Bits of the sums in the claims: far more than those of the accumulators."""
+_SPARE_BITS = 8
+"""Bits by which the sums in the claims are wider than the accumulators."""
 
 
 def _balanced(terms: Sequence[Value]) -> Value:
@@ -26,19 +26,44 @@ def _balanced(terms: Sequence[Value]) -> Value:
     return _balanced(terms[:half]) + _balanced(terms[half:])
 
 
-def dot_claim(config: AcceleratorConfig) -> Claim:
-    """Deferred signs or not, the dot product is the signed sum of products of levels, pipelined one a cycle."""
-    claim = Claim(f"dot product of {config.lanes} lanes, registers every {config.tree_stage} tree levels")
+def _true(total: Value, negative: Value) -> Value:
+    """What a magnitude and its deferred sign stand for."""
+    return Mux(negative, -total.as_signed(), total.as_signed())
+
+
+def dot_claim(config: AcceleratorConfig, *, by_nodes: bool = True) -> Claim:
+    """Deferred signs or not, the dot product is the signed sum of products of levels, pipelined one a cycle.
+
+    Parameters
+    ----------
+    by_nodes : bool
+        Claim that each node of the tree is the sum of its two, from the products down to the result, which takes the
+        solver far less time; otherwise only that the result is the sum of all.
+    """
+    how = ", node by node" if by_nodes else ""
+    claim = Claim(f"dot product of {config.lanes} lanes, registers every {config.tree_stage} tree levels{how}")
     m = claim.module
-    m.submodules.dut = dut = DotProduct(config)
+    dut = DotProduct(config)
+    m.submodules.dut, inside = internals(dut)
     products = []
     for lane in range(config.lanes):
         x, w = claim.free(f"x{lane}", CODE_BITS), claim.free(f"w{lane}", CODE_BITS)
         m.d.comb += [Value.cast(dut.x[lane]).eq(recode(x)), Value.cast(dut.w[lane]).eq(recode(w))]
         products.append(level_of(x) * level_of(w))
-    expected = claim.delayed(_balanced(products), DotProduct.stages(config))
-    got = claim.show("got", Mux(dut.negative, -dut.total, dut.total))
-    claim.claim(got == claim.show("expected", expected))
+    result = claim.show("result", _true(dut.total, dut.negative))
+    if not by_nodes:
+        claim.claim(result == claim.show("expected", claim.delayed(_balanced(products), dut.stages(config))))
+        return claim
+    nodes, delay = [claim.delayed(product, config.product_stage) for product in products], config.product_stage
+    for level in range((config.lanes - 1).bit_length()):
+        registered = int((level + 1) % config.tree_stage == 0 and len(nodes) > 2)
+        delay += registered
+        sums = [claim.delayed(nodes[index] + nodes[index + 1], registered) for index in range(0, len(nodes), 2)]
+        nodes = [_true(inside[f"total{level}_{index}"], inside[f"sign{level}_{index}"]) for index in range(len(sums))]
+        for node, expected in zip(nodes, sums, strict=True):
+            claim.claim(node == expected)
+    assert delay == dut.stages(config), "the registers of the tree are not those of DotProduct.stages"
+    claim.claim(result == nodes[0])
     return claim
 
 
@@ -47,22 +72,27 @@ class _Array:
 
     def __init__(self, claim: Claim, config: AcceleratorConfig, x: Sequence[Value], w: Sequence[Value]) -> None:
         m = claim.module
-        m.submodules.dut = self.dut = MacArray(config)
+        self.dut = MacArray(config)
+        m.submodules.dut, inside = internals(self.dut)
         self.delay = DotProduct.stages(config)
         for lane in range(config.lanes):
             m.d.comb += [
-                Value.cast(self.dut.x[0][lane]).eq(recode(x[lane])), Value.cast(self.dut.w[0][lane]).eq(recode(w[lane])),
+                Value.cast(self.dut.x[0][lane]).eq(recode(x[lane])),
+                Value.cast(self.dut.w[0][lane]).eq(recode(w[lane])),
             ]
         self.x = [level_of(claim.delayed(code, self.delay)) for code in x]
         self.w = [level_of(claim.delayed(code, self.delay)) for code in w]
         self.sum = claim.show("sum", self.dut.sums[0][0].as_signed())
+        self.products = [a * b for a, b in zip(self.x, self.w, strict=True)]
+        claim.claim(_true(inside["dot0_0.total"], inside["dot0_0.negative"]) == _balanced(self.products))
 
 
 def accumulator_claim(config: AcceleratorConfig, span: tuple[int, int], *, spare: int = 0) -> Claim:
-    """Over any steps, shifts and pauses: if the certificate of the weights fits the accumulator, its final sum is the true one.
+    """Over any steps, shifts and pauses: if the weights' certificate fits the accumulator, the final sum is true.
 
-    The claim carries its own invariants, so that induction proves it for any number of steps: the accumulator is the true sum
-    modulo ``2**acc_bits`` on the way, however often it wraps, and the true sum lies within the certificate's bounds.
+    The claim carries its own invariants, so that induction proves it for any number of steps: the accumulator is the
+    true sum modulo ``2**acc_bits`` on the way, however often it wraps, and the true sum lies within the certificate's
+    bounds ``high*S+ - low*S-`` and ``low*S+ - high*S-`` of the weights so far (`docs/machine.md`, arXiv 2401.10432).
 
     Parameters
     ----------
@@ -72,7 +102,8 @@ def accumulator_claim(config: AcceleratorConfig, span: tuple[int, int], *, spare
         Bits by which the certificate may exceed the accumulator: with one or more the claim is wrong.
     """
     low, high = span
-    claim = Claim(f"certified sums of activations in {low}..{high} in {config.acc_bits} bits" + f", {spare} too many" * (spare > 0))
+    excess = f", {spare} too many" * (spare > 0)
+    claim = Claim(f"certified sums of activations in {low}..{high} in {config.acc_bits} bits{excess}")
     m = claim.module
     x = [claim.free(f"x{lane}", CODE_BITS) for lane in range(config.lanes)]
     w = [claim.free(f"w{lane}", CODE_BITS) for lane in range(config.lanes)]
@@ -81,36 +112,42 @@ def accumulator_claim(config: AcceleratorConfig, span: tuple[int, int], *, spare
     m.d.comb += [array.dut.flags[name].eq(flag) for name, flag in flags.items()]
     for code in x:
         claim.assume((level_of(code) >= low) & (level_of(code) <= high))
-    valid, first, shift, last = (claim.delayed(flags[name], array.delay) for name in ("valid", "first", "shift", "last"))
+    valid, first, shift, last = (claim.delayed(flag, array.delay) for flag in flags.values())
+
+    wide = config.acc_bits + _SPARE_BITS
 
     def weighed(name: str, terms: Sequence[Value]) -> tuple[Signal, Value]:
         """Sum of all steps' terms, eight times what was before at a shift; and what it becomes."""
-        register = Signal(signed(WIDE), name=name)
-        after = Signal(signed(WIDE + 5), name=f"{name}_after")
-        m.d.comb += after.eq(Mux(first, 0, Mux(shift, register << 3, register)) + _balanced(terms))
-        with m.If(valid):
-            m.d.sync += register.eq(after)
-        claim.show(name, register)
-        return register, after
+        register = Signal(signed(wide), name=name)
+        after = Mux(first, 0, Mux(shift, register << 3, register)) + _balanced(terms)
+        m.d.sync += register.eq(Mux(valid, after, register))
+        return claim.show(f"{name}_so_far", register), after
 
-    true, _ = weighed("true_sum", [a * b for a, b in zip(array.x, array.w, strict=True)])
+    true, _ = weighed("sum", array.products)
     positive, positive_after = weighed("positive_weights", [Mux(b > 0, b, 0) for b in array.w])
     negative, negative_after = weighed("negative_weights", [Mux(b < 0, -b, 0) for b in array.w])
-    # as many steps as the claim's own integers can count
-    small = 1 << (WIDE - 8)
-    claim.assume((positive_after < small) & (negative_after < small))
+    tops = [Mux(b > 0, high * b, low * b) for b in array.w]
+    bottoms = [Mux(b > 0, low * b, high * b) for b in array.w]
+    top, _ = weighed("top", tops)
+    bottom, _ = weighed("bottom", bottoms)
+    # weights beyond that have no certificate that fits, and the claim's own sums would not hold them
+    limit = 1 << config.acc_bits
+    claim.assume((positive_after < limit) & (negative_after < limit))
     finished = Signal()
     m.d.sync += finished.eq(valid & last)
     claim.claim(array.dut.done == finished)
 
     largest = claim.show("largest", high * positive - low * negative)
     smallest = claim.show("smallest", low * positive - high * negative)
-    limit = 1 << (config.acc_bits - 1 + spare)
-    certified = (smallest >= -limit) & (largest < limit)
     if not spare:
-        claim.claim(array.sum == true[:config.acc_bits].as_signed())
-        claim.claim((true >= smallest) & (true <= largest))
-        claim.claim((positive >= 0) & (negative >= 0) & (positive < small) & (negative < small))
+        claim.claim(array.sum == true[: config.acc_bits].as_signed())
+        claim.claim((positive >= 0) & (negative >= 0) & (positive < limit) & (negative < limit))
+        claim.claim((top == largest) & (bottom == smallest))
+        for product, least, most in zip(array.products, bottoms, tops, strict=True):
+            claim.claim((product >= least) & (product <= most))
+        claim.claim((true >= bottom) & (true <= top))
+    half = 1 << (config.acc_bits - 1 + spare)
+    certified = (smallest >= -half) & (largest < half)
     claim.claim(~(finished & certified) | (array.sum == true))
     return claim
 
@@ -134,12 +171,12 @@ def digits_claim(config: AcceleratorConfig, planes: tuple[int, int]) -> tuple[Cl
     pairs = sorted(((i, j) for i in range(planes[0]) for j in range(planes[1])), key=lambda pair: (-sum(pair), pair[0]))
     codes = {
         (side, lane): [claim.free(f"{side}{lane}_{digit}", CODE_BITS, constant=True) for digit in range(count)]
-        for side, count in zip("wx", planes, strict=True) for lane in range(config.lanes)
+        for side, count in zip("wx", planes, strict=True)
+        for lane in range(config.lanes)
     }
     for digits in codes.values():
-        if len(digits) > 1:
-            for code in digits:
-                claim.assume((level_of(code) >= -4) & (level_of(code) <= 4))
+        for code in digits if len(digits) > 1 else ():
+            claim.assume((level_of(code) >= -4) & (level_of(code) <= 4))
     fed = {(side, lane): Signal(CODE_BITS, name=f"fed_{side}{lane}") for side, lane in codes}
     array = _Array(claim, config, *([fed[side, lane] for lane in range(config.lanes)] for side in "xw"))
     step = Signal(range(len(pairs) + array.delay + 2))
@@ -150,7 +187,8 @@ def digits_claim(config: AcceleratorConfig, planes: tuple[int, int]) -> tuple[Cl
                 for lane in range(config.lanes):
                     m.d.comb += [fed["w", lane].eq(codes["w", lane][i]), fed["x", lane].eq(codes["x", lane][j])]
                 m.d.comb += [
-                    array.dut.flags.valid.eq(1), array.dut.flags.first.eq(number == 0),
+                    array.dut.flags.valid.eq(1),
+                    array.dut.flags.first.eq(number == 0),
                     array.dut.flags.shift.eq(number > 0 and i + j != sum(pairs[number - 1])),
                     array.dut.flags.last.eq(number == len(pairs) - 1),
                 ]
@@ -158,8 +196,14 @@ def digits_claim(config: AcceleratorConfig, planes: tuple[int, int]) -> tuple[Cl
     def operand(digits: Sequence[Value]) -> Value:
         return _balanced([level_of(code) << (3 * place) for place, code in enumerate(digits)])
 
-    expected = _balanced([operand(codes["w", lane]) * operand(codes["x", lane]) for lane in range(config.lanes)])
+    valid, shift = (claim.delayed(array.dut.flags[name], array.delay) for name in ("valid", "shift"))
+    full = [operand(codes["w", lane]) * operand(codes["x", lane]) for lane in range(config.lanes)]
+    so_far = [Signal(signed(len(product) + 1), name=f"so_far{lane}") for lane, product in enumerate(full)]
+    for register, product in zip(so_far, array.products, strict=True):
+        m.d.sync += register.eq(Mux(valid, Mux(shift, register << 3, register) + product, register))
+    claim.claim(array.sum == _balanced(so_far)[: config.acc_bits].as_signed())
     end = len(pairs) + array.delay
-    expected = claim.show("expected", expected)[:config.acc_bits].as_signed()
-    claim.claim((step != end) | (array.dut.done & (array.sum == expected)))
+    for lane, (register, product) in enumerate(zip(so_far, full, strict=True)):
+        claim.claim((step != end) | (register == claim.show(f"full{lane}", product)))
+    claim.claim((step != end) | (array.dut.done & (array.sum == _balanced(full)[: config.acc_bits].as_signed())))
     return claim, end + 1

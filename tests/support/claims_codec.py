@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from amaranth.hdl import Array, Const, Mux, Value, signed
 from formal import Claim
 from narrows.hw.encoder import Encoder
+from narrows.hw.hard_multiplier import HardMultiplier
 from narrows.hw.multiplier import Multiplier
-from narrows.hw.operand import MAGNITUDE, OPERAND, code_of, operand_bits, recode
+from narrows.hw.operand import OPERAND, code_of, operand_bits, recode
+from narrows.hw.rescaler import Rescaler
 from narrows.hw.spec.config import CODE_BITS, AcceleratorConfig
 from narrows.hw.spec.digits import NATIVE
 from narrows.hw.spec.formats import DyBit, Format
 
-__all__ = ["encoder_claim", "level_of", "nearest_of", "operand_claim", "product_claim", "rounding_formats"]
+__all__ = [
+    "encoder_claim",
+    "level_of",
+    "nearest_of",
+    "operand_claim",
+    "product_claim",
+    "rounding_formats",
+    "shared_products_claim",
+]
 
 _LEVELS = (0, 1, 2, 3, 4, 6, 8, 16, 0, -1, -2, -3, -4, -6, -8, -16)
 """Level of each code, as `docs/machine.md` lists them."""
@@ -22,14 +34,14 @@ _SPANS = {1: 4, 2: 35, 3: 287, 4: 2303, 5: 18431}
 
 def level_of(code: Value) -> Value:
     """Level that a native code stands for."""
-    return Array(Const(level, signed(6)) for level in _LEVELS)[code]
+    return Value.cast(Array(Const(level, signed(6)) for level in _LEVELS)[code])
 
 
 def nearest_of(levels: list[int], half_units: Value) -> Value:
-    """Nearest of increasing levels to a value in half units, ties toward +infinity: by comparison with every midpoint."""
+    """Nearest of increasing levels to a value in half units, ties toward +infinity: compared with every midpoint."""
     shape = signed(max(abs(level) for level in levels).bit_length() + 1)
     nearest: Value = Const(levels[0], shape)
-    for lower, upper in zip(levels, levels[1:], strict=False):
+    for lower, upper in pairwise(levels):
         nearest = Mux(half_units >= lower + upper, Const(upper, shape), nearest)
     return nearest
 
@@ -51,9 +63,22 @@ def product_claim() -> Claim:
     m.submodules.dut = dut = Multiplier()
     codes = [claim.free(name, CODE_BITS) for name in ("a", "b")]
     for port, code in zip((dut.a, dut.b), codes, strict=True):
-        m.d.comb += Value.cast(port).eq(recode(code)[:MAGNITUDE.size])
+        m.d.comb += Value.cast(port).eq(Value.cast(OPERAND(recode(code)).magnitude))
     product = claim.show("product", dut.product)
-    claim.claim(product == abs(level_of(codes[0])) * abs(level_of(codes[1])))
+    claim.claim(product == abs(level_of(codes[0]) * level_of(codes[1])))
+    return claim
+
+
+def shared_products_claim() -> Claim:
+    """Two products made in one hard multiplier are those of the levels."""
+    claim = Claim("products of every three codes in a hard multiplier")
+    m = claim.module
+    m.submodules.dut = dut = HardMultiplier()
+    x, w = [claim.free(name, CODE_BITS) for name in ("x0", "x1")], claim.free("w", CODE_BITS)
+    for port, code in zip((dut.x[0], dut.x[1], dut.w), (*x, w), strict=True):
+        m.d.comb += Value.cast(port).eq(Value.cast(OPERAND(recode(code)).magnitude))
+    for place, code in enumerate(x):
+        claim.claim(dut.products[place] == abs(level_of(code) * level_of(w)))
     return claim
 
 
@@ -65,12 +90,12 @@ def rounding_formats(planes: int) -> list[Format | None]:
 
 
 def encoder_claim(config: AcceleratorConfig, planes: int, fmt: Format | None) -> Claim:
-    """All planes of what the encoder writes are digits of the nearest level of a DyBit format; of all integers if None."""
+    """All planes of what the encoder writes are digits of the nearest level of a format; of all integers if None."""
     claim = Claim(f"encoder of a core of {config.planes} planes: {fmt or 'integers'} in {planes}")
     m = claim.module
     low, high = (fmt.bottom, fmt.top) if fmt else (-_SPANS[planes], _SPANS[planes])
     width = fmt.magnitude_bits if fmt else 0
-    half_units = claim.free("half_units", Encoder(config).half_units.shape())
+    half_units = claim.free("half_units", Rescaler.half_units_shape(config))
     claim.assume((half_units >= 2 * low) & (half_units <= 2 * high))
     past = claim.delayed(half_units, Encoder.LATENCY)
     nearest = nearest_of(fmt.levels.tolist(), past) if fmt else (past + 1) >> 1
@@ -78,8 +103,11 @@ def encoder_claim(config: AcceleratorConfig, planes: int, fmt: Format | None) ->
     for plane in range(planes):
         m.submodules[f"encoder{plane}"] = encoder = Encoder(config)
         m.d.comb += [
-            encoder.half_units.eq(half_units), encoder.plane.eq(plane), encoder.planes.eq(planes),
-            encoder.dybit.eq(int(width > 0)), encoder.width.eq(width),
+            encoder.half_units.eq(half_units),
+            encoder.plane.eq(plane),
+            encoder.planes.eq(planes),
+            encoder.dybit.eq(int(width > 0)),
+            encoder.width.eq(width),
         ]
         code = claim.show(f"code{plane}", encoder.code)
         digit = level_of(code)
@@ -89,4 +117,3 @@ def encoder_claim(config: AcceleratorConfig, planes: int, fmt: Format | None) ->
         total = total + (digit << (3 * plane))
     claim.claim(claim.show("level", total) == claim.show("nearest", nearest))
     return claim
-

@@ -16,21 +16,21 @@ from typing import Any
 
 from amaranth.asserts import AnyConst, AnySeq
 from amaranth.back import rtlil
-from amaranth.hdl import Assert, Assume, ClockDomain, Elaboratable, Fragment, Module, ShapeLike, Signal, Value
+from amaranth.hdl import Assume, ClockDomain, Elaboratable, Fragment, Module, ShapeLike, Signal, Value
 
 __all__ = ["Claim", "ProofError", "Verdict", "internals", "prove_bounded", "prove_flushed", "prove_induction"]
 
 _LOGGER = logging.getLogger("formal")
 _TOP = "claim"
+_KEEP = {"keep": 1}  # Yosys removes what nothing reads
 
-# neither tables as memories, whose contents would be free, nor flip-flops with enables, which the SMT writer does not know
+# no tables as memories, whose contents would be free; no flip-flops with enables, which the SMT writer does not know
 _SCRIPT = f"""
 read_rtlil claim.il
 hierarchy -check -top {_TOP}
 proc -norom
 flatten
 chformal -lower
-async2sync
 opt -full -fine -nodffe -nosdff
 dffunmap
 opt_clean
@@ -57,10 +57,11 @@ class Claim(Elaboratable):
         self.clock = ClockDomain("sync", reset_less=True)
         self.module.domains.sync = self.clock
         self.shown: dict[str, Signal] = {}
+        self.claims: list[Signal] = []
 
     def free(self, name: str, shape: ShapeLike, *, constant: bool = False) -> Signal:
         """Signal of any value: another every cycle, or one for good if ``constant``."""
-        signal = Signal(shape, name=name)
+        signal = Signal(shape, name=name, attrs=_KEEP)
         # a free value is driven onto a signal, since only those have names in a counterexample
         self.module.d.comb += Value.cast(signal).eq((AnyConst if constant else AnySeq)(Value.cast(signal).shape()))
         self.shown[name] = signal
@@ -68,7 +69,7 @@ class Claim(Elaboratable):
 
     def show(self, name: str, value: Value) -> Signal:
         """Signal equal to a value, to be listed in a counterexample."""
-        signal = Signal(value.shape(), name=name)
+        signal = Signal(value.shape(), name=name, attrs=_KEEP)
         self.module.d.comb += signal.eq(value)
         self.shown[name] = signal
         return signal
@@ -86,8 +87,10 @@ class Claim(Elaboratable):
         self.module.d.comb += Assume(condition)
 
     def claim(self, condition: Value) -> None:
-        """What has to be shown."""
-        self.module.d.comb += Assert(condition)
+        """What has to be shown; once shown, it may be used to show what is claimed after it."""
+        signal = Signal(name=f"claim{len(self.claims)}", attrs=_KEEP)
+        self.module.d.comb += signal.eq(condition)
+        self.claims.append(signal)
 
     def elaborate(self, platform: object) -> Module:
         return self.module
@@ -119,45 +122,55 @@ class Verdict:
 
 
 def internals(component: Elaboratable) -> tuple[Fragment, dict[str, Signal]]:
-    """A component as a fragment to instantiate, and its own registers and wires by name, for inductive invariants."""
+    """A component as a fragment to instantiate, and what it and its parts drive, by names like ``dot0_0.total``."""
     fragment = Fragment.get(component, None)
-    statements = [statement for block in fragment.statements.values() for statement in block]
-    found: dict[str, Signal] = {}
-    for statement in statements:
-        for signal in statement._lhs_signals():
-            found[signal.name] = signal
-    return fragment, found
+    return fragment, dict(_driven(fragment, ""))
 
 
-def prove_flushed(claim: Claim, latency: int, *, timeout: float = 120) -> Verdict:
-    """Prove a claim about a pipeline in every cycle from ``latency`` on, for any values before: whatever its registers held."""
-    return _verdict(claim, f"every cycle from {latency} on", timeout, [_Query(latency + 1, checked="last")])
+def _driven(fragment: Fragment, prefix: str) -> Iterator[tuple[str, Signal]]:
+    for statements in fragment.statements.values():
+        for statement in statements:
+            yield from ((prefix + signal.name, signal) for signal in statement._lhs_signals())
+    for child, name, _ in fragment.subfragments:
+        yield from _driven(child, f"{prefix}{name}.")
 
 
-def prove_bounded(claim: Claim, cycles: int, *, timeout: float = 120) -> Verdict:
-    """Prove a claim in the first ``cycles`` cycles after reset."""
-    return _verdict(claim, f"{cycles} cycles from reset", timeout, [_Query(cycles, reset=True, checked="all")])
+def prove_flushed(claim: Claim, latency: int, *, timeout: float = 60) -> Verdict:
+    """Prove a claim about a pipeline in every cycle from ``latency`` on, whatever its registers held before.
 
-
-def prove_induction(claim: Claim, depth: int = 1, *, timeout: float = 120) -> Verdict:
-    """Prove a claim in every cycle: in the first ``depth`` after reset, and in any cycle after ``depth`` in which it held.
-
-    A counterexample of the second kind may start in a state that cannot be reached; then the claim needs more invariants.
+    Raises
+    ------
+    ProofError
+        As the other two: if there is no verdict within ``timeout`` seconds for each condition claimed.
     """
-    queries = [_Query(depth, reset=True, checked="all"), _Query(depth + 1, checked="last", held=True)]
-    return _verdict(claim, f"every cycle, induction of depth {depth}", timeout, queries)
+    return _verdict(claim, f"every cycle from {latency} on", timeout, [_Run(latency + 1)])
+
+
+def prove_bounded(claim: Claim, cycles: int, *, timeout: float = 60) -> Verdict:
+    """Prove a claim in the first ``cycles`` cycles after reset."""
+    runs = [_Run(frames, reset=True, held=True) for frames in range(1, cycles + 1)]
+    return _verdict(claim, f"{cycles} cycles from reset", timeout, runs)
+
+
+def prove_induction(claim: Claim, depth: int = 1, *, timeout: float = 60) -> Verdict:
+    """Prove a claim in every cycle: in the first ``depth`` after reset, and in any after ``depth`` in which it held.
+
+    A counterexample of the second kind may start in a state that cannot be reached: then invariants are missing.
+    """
+    base = [_Run(frames, reset=True, held=True) for frames in range(1, depth + 1)]
+    return _verdict(claim, f"every cycle, induction of depth {depth}", timeout, [*base, _Run(depth + 1, held=True)])
 
 
 @dataclass(frozen=True)
-class _Query:
-    """One question to the solver: a run of ``frames`` cycles that breaks the claim."""
+class _Run:
+    """Cycles of the claim's module, in the last of which the claim is questioned."""
 
     frames: int
     reset: bool = False  # start with the registers' initial values, not with any
-    checked: str = "last"
     held: bool = False  # the claim holds in every cycle but the last
 
-    def lines(self) -> Iterator[str]:
+    def lines(self, claims: list[str]) -> Iterator[str]:
+        """SMT-LIB statements of the run."""
         for frame in range(self.frames):
             yield f"(declare-const s{frame} |{_TOP}_s|)"
             yield f"(assert (and (|{_TOP}_h| s{frame}) (|{_TOP}_u| s{frame})))"
@@ -166,39 +179,49 @@ class _Query:
         if self.reset:
             yield f"(assert (|{_TOP}_i| s0))"
         if self.held:
-            yield from (f"(assert (|{_TOP}_a| s{frame}))" for frame in range(self.frames - 1))
-
-    def broken(self) -> str:
-        frames = range(self.frames) if self.checked == "all" else [self.frames - 1]
-        return f"(assert (or {' '.join(f'(not (|{_TOP}_a| s{frame}))' for frame in frames)}))"
+            yield from (f"(assert {_at(name, frame)})" for frame in range(self.frames - 1) for name in claims)
 
 
-def _verdict(claim: Claim, method: str, timeout: float, queries: list[_Query]) -> Verdict:
+def _at(name: str, frame: int) -> str:
+    return f"(|{_TOP}_n {name}| s{frame})"
+
+
+def _verdict(claim: Claim, method: str, timeout: float, runs: list[_Run]) -> Verdict:
     started = time.perf_counter()
-    names = list(claim.shown)
-    with tempfile.TemporaryDirectory(prefix="narrows-formal-") as folder:
-        model = _translate(claim, Path(folder))
-        counterexample: list[dict[str, int]] = []
-        for query in queries:
-            text = "\n".join(["(set-logic QF_BV)", model, *query.lines()])
-            deadline = started + timeout
-            if _solve(text, [], Path(folder), deadline, claim.name) is None:
+    counterexample: list[dict[str, int]] = []
+    with tempfile.TemporaryDirectory(prefix="narrows-formal-") as name:
+        solver = _Solver(claim.name, Path(name), timeout)
+        model = _translate(claim, Path(name))
+        claims = [signal.name for signal in claim.claims]
+        for run in runs:
+            text = ["(set-logic QF_BV)", model, *run.lines(claims)]
+            if run is runs[-1] and solver.ask(text, []) is None:
                 raise ProofError(f"{claim.name}: no input meets the assumptions, so that the claim says nothing")
-            asked = [f"(|{_TOP}_n {name}| s{frame})" for frame in range(query.frames) for name in names]
-            values = _solve(f"{text}\n{query.broken()}", asked, Path(folder), deadline, claim.name)
-            if values is not None:
-                per_frame = [values[first:first + len(names)] for first in range(0, len(values), len(names))]
-                counterexample = [
-                    {name: _signed(claim.shown[name], value) for name, value in zip(names, frame, strict=True)} for frame in per_frame
-                ]
+            asked = [_at(name, frame) for frame in range(run.frames) for name in claim.shown]
+            for name in claims:
+                broken = f"(assert (not {_at(name, run.frames - 1)}))"
+                if (values := solver.ask([*text, broken], asked)) is not None:
+                    counterexample = _frames(claim, values)
+                    break
+                text.append(f"(assert {_at(name, run.frames - 1)})")
+            if counterexample:
                 break
     verdict = Verdict(claim.name, method, not counterexample, time.perf_counter() - started, counterexample)
     _LOGGER.info("%s", verdict)
     return verdict
 
 
+def _frames(claim: Claim, values: list[int]) -> list[dict[str, int]]:
+    count = len(claim.shown)
+    frames = (values[first : first + count] for first in range(0, len(values), count))
+    shown = claim.shown.items()
+    return [
+        {name: _signed(signal, value) for (name, signal), value in zip(shown, frame, strict=True)} for frame in frames
+    ]
+
+
 def _translate(claim: Claim, folder: Path) -> str:
-    """SMT-LIB model of a claim: a state, its transitions, assumptions and assertions."""
+    """SMT-LIB model of a claim: a state, its transitions, assumptions and what is claimed."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # claims leave some outputs of components unused
         text = rtlil.convert(claim, ports=[claim.clock.clk], name=_TOP, emit_src=False)
@@ -208,22 +231,29 @@ def _translate(claim: Claim, folder: Path) -> str:
     return (folder / "claim.smt2").read_text(encoding="utf-8")
 
 
-def _solve(text: str, asked: list[str], folder: Path, deadline: float, name: str) -> list[int] | None:
-    """Values asked for if the assertions can be met, otherwise None."""
-    query = [text, "(check-sat)"]
-    if asked:
-        query.append(f"(get-value ({' '.join(asked)}))")
-    (folder / "query.smt2").write_text("\n".join(query), encoding="utf-8")
-    answer = _run([_tool("z3"), "query.smt2"], folder, max(1.0, deadline - time.perf_counter()), name)
-    result, _, rest = answer.partition("\n")
-    if result == "unsat":
-        return None
-    if result != "sat":
-        raise ProofError(f"{name}: Z3 answers {answer[:200]!r}")
-    literals = re.findall(r"\s(#b[01]+|#x[0-9a-f]+|true|false)\)", rest)
-    if len(literals) != len(asked):
-        raise ProofError(f"{name}: Z3 gives {len(literals)} values instead of {len(asked)}")
-    return [_value(literal) for literal in literals]
+@dataclass(frozen=True)
+class _Solver:
+    """Z3 as a program, in a folder of its own."""
+
+    name: str
+    folder: Path
+    timeout: float
+
+    def ask(self, lines: list[str], asked: list[str]) -> list[int] | None:
+        """Values of the terms asked for if the assertions can be met, otherwise None."""
+        query = [*lines, "(check-sat)", f"(get-value ({' '.join(asked)}))" if asked else ""]
+        (self.folder / "query.smt2").write_text("\n".join(query), encoding="utf-8")
+        started = time.perf_counter()
+        answer = _run([_tool("z3"), "query.smt2"], self.folder, self.timeout, self.name)
+        seconds = time.perf_counter() - started
+        _LOGGER.debug("%s: %s after %.1f s: %s", self.name, lines[-1], seconds, answer[:5].strip())
+        result, _, rest = answer.partition("\n")
+        if result == "unsat":
+            return None
+        literals = re.findall(r"\s(#b[01]+|#x[0-9a-f]+|true|false)\)", rest)
+        if result != "sat" or len(literals) != len(asked):
+            raise ProofError(f"{self.name}: Z3 answers {answer[:200]!r}")
+        return [_value(literal) for literal in literals]
 
 
 def _value(literal: str) -> int:

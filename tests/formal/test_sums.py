@@ -1,0 +1,47 @@
+"""Proofs: dot products, digits, and that a certified sum is the true one however it wraps on the way."""
+
+from __future__ import annotations
+
+import pytest
+from claims_array import accumulator_claim, digits_claim, dot_claim
+from formal import prove_bounded, prove_flushed, prove_induction
+from narrows.hw.dot import DotProduct
+from narrows.hw.spec.config import AcceleratorConfig
+
+SPANS = [(-16, 16), (-4, 16), (0, 16)]
+
+
+def config(**parameters: int) -> AcceleratorConfig:
+    return AcceleratorConfig(**{"rows": 1, "columns": 1, "lanes": 2, "rescalers": 1, "acc_bits": 12, **parameters})
+
+
+@pytest.mark.parametrize(
+    ("lanes", "tree_stage", "product_stage"), [(2, 1, 0), (2, 1, 1), (4, 1, 0), (8, 2, 1), (8, 6, 0)]
+)
+def test_deferred_signs_give_the_signed_sum(lanes: int, tree_stage: int, product_stage: int) -> None:
+    machine = config(lanes=lanes, tree_stage=tree_stage, product_stage=product_stage)
+    verdict = prove_flushed(dot_claim(machine), DotProduct.stages(machine))
+    assert verdict.proven, verdict
+
+
+@pytest.mark.parametrize("planes", [(1, 1), (2, 1), (1, 3)])
+def test_digits_in_machine_order_give_the_product_of_the_full_operands(planes: tuple[int, int]) -> None:
+    claim, cycles = digits_claim(config(acc_bits=16), planes)
+    verdict = prove_bounded(claim, cycles)
+    assert verdict.proven, verdict
+
+
+@pytest.mark.parametrize("span", SPANS)
+def test_a_certified_sum_is_the_true_one_after_any_steps(span: tuple[int, int]) -> None:
+    verdict = prove_induction(accumulator_claim(config(), span))
+    assert verdict.proven, verdict
+
+
+@pytest.mark.parametrize("span", SPANS)
+def test_an_accumulator_one_bit_too_narrow_ends_with_a_wrong_sum(span: tuple[int, int]) -> None:
+    verdict = prove_bounded(accumulator_claim(config(), span, spare=1), 6)
+    assert not verdict.proven
+    last = verdict.counterexample[-1]
+    # the certificate asks for 13 bits, not for more, and the sum is wrong by a whole range of 12
+    assert -(1 << 12) <= last["smallest"] <= last["sum_so_far"] <= last["largest"] < 1 << 12
+    assert abs(last["sum"] - last["sum_so_far"]) == 1 << 12
