@@ -39,7 +39,8 @@ VERSION = 1
 
 
 class Region(enum.IntEnum):
-    """What the upper address bits select. All memories take host accesses only while the core is idle."""
+    """What the upper address bits select. All memories take host accesses only while the core is idle; the program's
+    (instructions, blocks, taps, parameters, weights) are write-only and read as 0."""
 
     REGISTERS = 0
     INSTRUCTIONS = 1
