@@ -171,10 +171,12 @@ def _core(preset: str) -> Case:
 
 CASES: tuple[Case, ...] = (
     *_arrays("dybit4", (4, 4, 16), 16, tree_stage=2),
+    *_arrays("dybit4", (4, 4, 16), 16, tree_stage=1),
     *_arrays("dybit4", (4, 4, 16), 16, tree_stage=2, product_stage=1),
     *_arrays("dybit4", (4, 4, 16), 16, tree_stage=1, product_stage=1),
     *_arrays("dybit4", (4, 4, 16), 16, tree_stage=2, product_stage=1, dsp_lanes=16),
     *_arrays("dybit4", (2, 2, 16), 32, 20, 16, 12, tree_stage=2),
+    *_arrays("dybit4", (2, 2, 16), 16, tree_stage=1),
     *_arrays("dybit4", (2, 2, 16), 16, tree_stage=1, product_stage=1),
     *_arrays("dybit4", (2, 2, 32), 16, tree_stage=2),
     *_arrays("int4-dot", (2, 2, 8), 16, tree_stage=2),

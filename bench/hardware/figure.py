@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from matplotlib import rc_context
+from matplotlib import cycler, rc_context
 from matplotlib.figure import Figure
 from narrows.sw.synthesis import TARGETS
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["draw"]
 
 _INK, _MUTED, _GRID = "#1c2733", "#64748b", "#e2e8f0"
-_COLOURS = {"ecp5": "#0f766e", "ice40": "#c2410c", "xilinx": "#4f46e5"}
 _OURS, _OTHERS = "#0f766e", "#99d5ce"
 _STYLE: dict[Any, Any] = {
     "font.size": 9,
@@ -31,6 +30,7 @@ _STYLE: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
+    "axes.prop_cycle": cycler(color=("#0f766e", "#c2410c", "#4f46e5", "#a16207", "#be185d", "#0369a1", "#4d7c0f")),
     "grid.color": _GRID,
     "axes.axisbelow": True,
     "legend.frameon": False,
@@ -51,9 +51,16 @@ def draw(rows: Sequence[Row], path: Path) -> None:
             for axes, target in zip(panels, targets, strict=True):
                 _bars(axes, [row for row in arrays if row.target == target], [case.title for case in cases])
         left, right = lower.subplots(1, 2)
-        _lines(left, arrays, "acc_bits", "accumulator width P", "LUT / MAC")
+        first = [row for row in arrays if row.target == targets[0]]
+        units: dict[str, list[Row]] = {}
+        for row in first:
+            units.setdefault(f"{row.case.unit} {row.case.shape} {row.case.pipeline}".strip(), []).append(row)
+        _lines(left, units, "acc_bits")
+        left.set(xlabel="accumulator width P", ylabel=f"{TARGETS[targets[0]].title}: LUT / MAC")
         channels = [row for row in rows if row.case.unit == "rescaler" and row.case.acc_bits == 16]
-        _lines(right, channels, "rescale_bits", "rescaler multiplicand k (P = 16)", "LUT / channel")
+        families = {TARGETS[target].title: [row for row in channels if row.target == target] for target in targets}
+        _lines(right, families, "rescale_bits")
+        right.set(xlabel="width k of the rescaler's multiplicand (P = 16)", ylabel="LUT / channel")
         figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None, dpi=130)
 
 
@@ -67,34 +74,19 @@ def _bars(axes: Axes, rows: Sequence[Row], titles: Sequence[str]) -> None:
         axes.annotate(f"{value:.1f}", (value, place), (3, 0), textcoords="offset points", va="center", fontsize=8)
     axes.set_yticks(range(len(titles)), titles)
     axes.set_ylim(len(titles) - 0.5, -0.5)
-    axes.margins(x=0.15)
+    axes.margins(x=0.18)
     axes.grid(visible=False, axis="y")
     axes.set_title(f"{TARGETS[target].title}, {TARGETS[target].lut_name} / MAC", loc="left", fontsize=10)
 
 
-def _lines(axes: Axes, rows: Sequence[Row], width: str, label: str, cost: str) -> None:
-    groups: dict[tuple[str, str, str, str], dict[int, float]] = {}
-    for row in rows:
-        name = (row.target, row.case.unit, row.case.shape, row.case.pipeline)
-        groups.setdefault(name, {})[getattr(row.case, width)] = row.lut / row.share
-    styles = dict(zip(sorted({unit for _, unit, _, _ in groups}), ("-", "--", ":", "-.") * 3, strict=False))
+def _lines(axes: Axes, groups: Mapping[str, Sequence[Row]], width: str) -> None:
     ticks: set[int] = set()
-    for (target, unit, shape, _), points in groups.items():
+    for label, rows in groups.items():
+        points = sorted((getattr(row.case, width), row.lut / row.share) for row in rows)
         if len(points) > 1:
-            at = sorted(points)
-            ticks |= set(at)
-            axes.plot(
-                at,
-                [points[value] for value in at],
-                styles[unit],
-                color=_COLOURS[target],
-                marker="o",
-                markersize=3,
-                label=f"{unit} {shape} {target}".replace("  ", " "),
-            )
-    axes.set_xlabel(label)
-    axes.set_ylabel(cost)
+            ticks.update(at for at, _ in points)
+            axes.plot(*zip(*points, strict=True), marker="o", markersize=4, label=label)
     axes.set_ylim(bottom=0)
     axes.set_xticks(sorted(ticks))
     if ticks:
-        axes.legend(fontsize=7, ncols=2)
+        axes.legend(fontsize=8)
