@@ -136,7 +136,7 @@ def _driven(fragment: Fragment, prefix: str) -> Iterator[tuple[str, Signal]]:
 
 
 def prove_flushed(claim: Claim, latency: int, *, timeout: float = 60) -> Verdict:
-    """Prove a claim about a pipeline in every cycle from ``latency`` on, whatever its registers held before.
+    """Prove a claim about a pipeline in every cycle from ``latency`` on, whatever went through it before.
 
     Raises
     ------

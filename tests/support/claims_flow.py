@@ -1,0 +1,96 @@
+"""Claims about the flow of pixels and tiles: groups within the array, tiles no closer than the drain can follow."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Mux, Signal, Value
+from formal import Claim, internals
+from narrows.hw.drain import Drain
+from narrows.hw.spec.config import AcceleratorConfig
+from narrows.hw.stepper import Stepper
+from narrows.hw.walker import PixelWalker
+
+__all__ = ["drain_claim", "group_claim", "tile_distance_claim"]
+
+
+def group_claim(config: AcceleratorConfig) -> Claim:
+    """A pixel group offered has 1 to ``rows`` pixels and stands until it is taken, for any image and any consumer."""
+    claim = Claim(f"pixel groups of at most {config.rows} rows")
+    m = claim.module
+    m.submodules.dut = dut = PixelWalker(config)
+    names = ("height", "width", "rows", "wrap")
+    fixed = {name: claim.free(name, getattr(dut, name).shape(), constant=True) for name in names}
+    run, ready = claim.free("run", 1), claim.free("ready", 1)
+    m.d.comb += [getattr(dut, name).eq(value) for name, value in fixed.items()]
+    m.d.comb += [dut.run.eq(run), dut.groups.ready.eq(ready)]
+    rows = fixed["rows"]
+    claim.assume((rows >= 1) & (rows <= config.rows))
+    payload = Value.cast(dut.groups.payload)
+    valid, count = claim.show("valid", dut.groups.valid), claim.show("count", dut.groups.payload.count)
+    waiting = claim.delayed(valid & ~ready & run, 1)
+    claim.claim(~valid | ((count >= 1) & (count <= rows)))
+    claim.claim(~waiting | (valid & (payload == claim.delayed(payload, 1))))
+    return claim
+
+
+def tile_distance_claim(config: AcceleratorConfig) -> Claim:
+    """From one tile's last step to the next one's there are at least ``drain_cycles``, whatever the program says."""
+    claim = Claim("tiles end no closer than the drain needs")
+    m = claim.module
+    dut = Stepper(config)
+    m.submodules.dut, inside = internals(dut)
+    run, fields, block = claim.free("run", 1), Value.cast(dut.fields), Value.cast(dut.block)
+    cycles = claim.free("drain_cycles", dut.drain_cycles.shape(), constant=True)
+    group = Value.cast(dut.groups.payload)
+    m.d.comb += [
+        dut.run.eq(run),
+        dut.drain_cycles.eq(cycles),
+        fields.eq(claim.free("fields", len(fields), constant=True)),
+        block.eq(claim.free("block", len(block))),
+        group.eq(claim.free("group", len(group))),
+        dut.groups.valid.eq(claim.free("group_valid", 1)),
+    ]
+    claim.assume(cycles >= 1)
+    last = claim.show("last", dut.step.flags.valid & dut.step.flags.last)
+    # cycles since the last tile's end; all of them have passed when nothing has ended yet
+    most = (1 << len(cycles)) - 1
+    since = Signal(len(cycles), name="since", init=most)
+    m.d.sync += since.eq(Mux(~run, most, Mux(last, 1, Mux(since == most, most, since + 1))))
+    claim.show("since", since)
+    claim.claim((since >= 1) & ((inside["drain_left"] == 0) | (since < cycles)))
+    claim.claim((since >= cycles) | (inside["drain_left"] + since == cycles))
+    claim.claim(~(run & last) | (since >= cycles))
+    return claim
+
+
+def drain_claim(config: AcceleratorConfig) -> Claim:
+    """Tiles ``count * tile_granules * planes`` cycles apart never meet a drain that is busy with the one before."""
+    claim = Claim(f"drain of {config.rows} rows of {config.tile_granules} granules is never overrun")
+    m = claim.module
+    dut = Drain(config)
+    m.submodules.dut, inside = internals(dut)
+    run, done = claim.free("run", 1), claim.free("done", 1)
+    count = claim.free("count", dut.count.shape())
+    fields = Value.cast(dut.fields)
+    m.d.comb += [
+        dut.run.eq(run),
+        dut.done.eq(done),
+        dut.count.eq(count),
+        fields.eq(claim.free("fields", len(fields), constant=True)),
+    ]
+    planes = dut.fields.planes
+    claim.assume((planes >= 1) & (planes <= config.planes) & (count >= 1) & (count <= config.rows))
+    cycles = planes * config.tile_granules
+    left = Signal(range(config.rows * config.tile_granules * config.planes + 2), name="left")
+    m.d.sync += left.eq(Mux(~run, 0, Mux(done, count * cycles, Mux(left == 0, 0, left - 1))))
+    claim.show("left", left)
+    # what the stepper promises: a tile comes at the earliest in the cycle in which the one before is written last
+    claim.assume(~done | (left <= 1))
+    claim.assume(~done | (inside["started"] & run))
+    busy, plane, rows_left = (claim.show(name, inside[name]) for name in ("busy", "plane", "rows_left"))
+    granule = (dut.param_address - inside["tile_params"])[: len(dut.param_address)]
+    claim.claim((busy == (left != 0)) & (~busy | inside["started"]))
+    claim.claim(~busy | ((plane < planes) & (granule < config.tile_granules) & (rows_left < config.rows)))
+    written = granule * planes + plane
+    claim.claim(~busy | (left + written == (rows_left + 1) * cycles))
+    claim.claim(~busy | (inside["tile_end"] == (left == 1)))
+    return claim
