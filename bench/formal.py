@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"
 
 from claims_array import accumulator_claim, digits_claim, dot_claim
 from claims_drain import rescaler_claim, result_claim
-from formal import Claim, ProofError, Verdict, prove_bounded, prove_flushed, prove_induction
+from prover import Claim, ProofError, Verdict, prove_bounded, prove_flushed, prove_induction
 
 WRITTEN = Rescaler.LATENCY + Encoder.LATENCY
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from claims_codec import encoder_claim, operand_claim, product_claim, rounding_formats, shared_products_claim
-from formal import prove_flushed
 from narrows.hw.encoder import Encoder
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.formats import Format
+from prover import prove_flushed
 
 PLANES = [(1, 1), (3, 1), (3, 2), (3, 3), (4, 4), (5, 5)]
 ENCODERS = [(most, planes, fmt) for most, planes in PLANES for fmt in rounding_formats(planes)]

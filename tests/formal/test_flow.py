@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from claims_flow import drain_claim, group_claim, tile_distance_claim
-from formal import prove_bounded, prove_induction
 from narrows.hw.spec.config import AcceleratorConfig
+from prover import prove_bounded, prove_induction
 
 CONFIG = AcceleratorConfig(rows=4, columns=4, lanes=4, rescalers=2, planes=3)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from amaranth.hdl import Mux, Signal
-from formal import Claim, ProofError, prove_bounded, prove_flushed, prove_induction
+from prover import Claim, ProofError, prove_bounded, prove_flushed, prove_induction
 
 
 def counter(limit: int) -> tuple[Claim, Signal]:

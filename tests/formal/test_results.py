@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 from claims_drain import rescaler_claim, result_claim
-from formal import prove_flushed
 from narrows.hw.encoder import Encoder
 from narrows.hw.rescaler import Rescaler
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.formats import DyBit, Format
+from prover import prove_flushed
 
 WRITTEN = Rescaler.LATENCY + Encoder.LATENCY
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from claims_array import accumulator_claim, digits_claim, dot_claim
-from formal import prove_bounded, prove_flushed, prove_induction
 from narrows.hw.dot import DotProduct
 from narrows.hw.spec.config import AcceleratorConfig
+from prover import prove_bounded, prove_flushed, prove_induction
 
 SPANS = [(-16, 16), (-4, 16), (0, 16)]
 

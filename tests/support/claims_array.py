@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from amaranth.hdl import Mux, Signal, Value, signed
 from claims_codec import level_of
-from formal import Claim, internals
 from narrows.hw.array import MacArray
 from narrows.hw.dot import DotProduct
 from narrows.hw.operand import recode
 from narrows.hw.spec.config import CODE_BITS, AcceleratorConfig
+from prover import Claim, internals
 
 __all__ = ["accumulator_claim", "digits_claim", "dot_claim"]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import pairwise
 
 from amaranth.hdl import Array, Const, Mux, Value, signed
-from formal import Claim
 from narrows.hw.encoder import Encoder
 from narrows.hw.hard_multiplier import HardMultiplier
 from narrows.hw.multiplier import Multiplier
@@ -14,6 +13,7 @@ from narrows.hw.rescaler import Rescaler
 from narrows.hw.spec.config import CODE_BITS, AcceleratorConfig
 from narrows.hw.spec.digits import NATIVE
 from narrows.hw.spec.formats import DyBit, Format
+from prover import Claim
 
 __all__ = [
     "encoder_claim",

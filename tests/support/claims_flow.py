@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from amaranth.hdl import Mux, Signal, Value
-from formal import Claim, internals
 from narrows.hw.drain import Drain
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.stepper import Stepper
 from narrows.hw.walker import PixelWalker
+from prover import Claim, internals
 
 __all__ = ["drain_claim", "group_claim", "tile_distance_claim"]
 
