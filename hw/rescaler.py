@@ -27,7 +27,7 @@ def _shift_right(m: Module, value: Value, shift: Value, width: int) -> tuple[Val
         m.d.comb += chosen.eq(Mux(shift[stage], moved, value))
         kept = min(len(value), width + step - 1)
         overflow = overflow | (chosen[kept - 1 :] != sign.replicate(len(value) - kept + 1))
-        value = chosen[:kept]
+        value = Value.cast(chosen[:kept])
     return value.as_signed(), overflow
 
 
