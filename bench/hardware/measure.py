@@ -128,11 +128,14 @@ def measure(design: Design, target: str, flow: Flow) -> Row:
 
 
 def place(row: Row, design: Design, flow: Flow, seeds: Sequence[int], *, cached_only: bool = False) -> Row:
-    """The row with a clock for each seed; as it is where the unit is not placed (see :meth:`Flow.place`)."""
-    clocks = {}
-    if row.target in DEVICES and DEVICES[row.target].holds(row.lut, row.ff, row.dsp):
-        harnessed = design.synthesis(row.target, harnessed=True)
-        for seed in seeds:
-            if (mhz := flow.place(harnessed, seed=seed, cached_only=cached_only)) is not None:
-                clocks[seed] = round(mhz, 2)
+    """The row with a clock for each seed; as it is where one has none (see :meth:`Flow.place`)."""
+    if row.target not in DEVICES or not DEVICES[row.target].holds(row.lut, row.ff, row.dsp):
+        return row
+    harnessed = design.synthesis(row.target, harnessed=True)
+    clocks: dict[int, float] = {}
+    for seed in seeds:
+        mhz = flow.place(harnessed, seed=seed, cached_only=cached_only)
+        if mhz is None:  # a median of some of the seeds would not be comparable
+            return row
+        clocks[seed] = round(mhz, 2)
     return dataclasses.replace(row, fmax_mhz_by_seed=clocks)
