@@ -2,17 +2,20 @@
 
     python bench/format_pairs.py --json pairs.json                          # all 72 pairs
     python bench/format_pairs.py --pairs dybit4xint8 int4xuint4 --products 1000000 --dots 10000
+    python bench/format_pairs.py --base int4                                # on a core whose base format is INT4
 
 Six weight formats times twelve activation formats, one after the other on the same core: nothing but the program
 differs. Dot products have 112 products of random levels. Only those count whose sum the output tells exactly (see
 `tests/support/pair_bench.py`); all outputs, in six formats, are compared. The steps are the core's own BUSY counter
-relative to DyBit4 by DyBit4. All counters must equal the cycle model's, and the cycles beside the steps (where outputs
-have one plane, so that no pair waits for the drain) must be as many for every pair: none is lost between passes.
+relative to the base by itself. All counters must equal the cycle model's, and the cycles beside the steps (where
+outputs have one plane, so that no pair waits for the drain) must be as many for every pair: none is lost between
+passes.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import itertools
 import json
 import sys
@@ -23,7 +26,7 @@ from pathlib import Path
 
 import numpy as np
 from narrows.hw.spec.config import AcceleratorConfig
-from narrows.hw.spec.digits import format_planes
+from narrows.hw.spec.digits import Digits, base_digits
 from narrows.hw.spec.formats import Format
 from narrows.sw.errors import NarrowsError
 from rich import box
@@ -42,12 +45,11 @@ CONFIG = AcceleratorConfig(
     acc_bits=32,
     rescale_bits=8,
     rescalers=8,
-    planes=5,
-    act_words=2048,
-    weight_words=4096,
+    act_words=8192,
+    weight_words=8192,
     param_words=128,
     taps=16,
-    blocks=32,
+    blocks=256,
     instructions=4,
 )
 LENGTH, CHANNELS = 112, 1024
@@ -56,12 +58,13 @@ _PAIRS = {
     f"{weights}x{activations}": (weights, activations)
     for weights, activations in itertools.product(WEIGHT_FORMATS, ACTIVATION_FORMATS)
 }
+_BASES = ("dybit4", "int4", "dybit3", "int3", "dybit2", "int2")
 _console = Console()
 
 
 @dataclass(frozen=True, kw_only=True)
 class PairResult:
-    """What a pair gave: ``steps`` in passes of DyBit4, ``beside`` the cycles of a one-plane run beside its steps."""
+    """What a pair gave: ``steps`` in passes of the base, ``beside`` the cycles of a one-plane run beside its steps."""
 
     pair: str
     passes: int
@@ -87,14 +90,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     started = time.perf_counter()
     results: list[PairResult] = []
     try:
-        for result in _results(options.pairs, dots, options.seed):
+        for result in _results(_config(options.base), options.pairs, dots, options.seed):
             results.append(result)
             if options.json:
-                _save(options.json, options.seed, results)
+                _save(options.json, options, results)
     except NarrowsError as error:
         _console.print(f"[red]error:[/red] {error}")
         return 1
-    return _report(results, time.perf_counter() - started)
+    return _report(base_digits(options.base), results, time.perf_counter() - started)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -107,6 +110,7 @@ def _parser() -> argparse.ArgumentParser:
         default=list(_PAIRS),
         help="weight and activation format, such as dybit4xint8 (default: all)",
     )
+    parser.add_argument("--base", choices=_BASES, default="dybit4", help="base format of the core (default dybit4)")
     parser.add_argument("--products", type=int, default=10_000_000, help="of each pair, at least (default 10,000,000)")
     parser.add_argument("--dots", type=int, default=100_000, help="dot products of each pair (default 100,000)")
     parser.add_argument("--seed", type=int, default=0, help="of all random levels (default 0)")
@@ -114,7 +118,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _results(pairs: Sequence[str], dots: int, seed: int) -> Iterator[PairResult]:
+def _config(base: str) -> AcceleratorConfig:
+    """The core with a base format, and as many output planes as DyBit8 takes."""
+    planes = base_digits(base).most
+    return dataclasses.replace(CONFIG, base=base, planes=planes)
+
+
+def _results(config: AcceleratorConfig, pairs: Sequence[str], dots: int, seed: int) -> Iterator[PairResult]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -127,7 +137,7 @@ def _results(pairs: Sequence[str], dots: int, seed: int) -> Iterator[PairResult]
     )
     with Progress(*columns, console=_console) as progress:
         task = progress.add_task("the core's Verilog", total=len(pairs), rate="")
-        bench = PairBench(CONFIG, length=LENGTH, channels=CHANNELS)
+        bench = PairBench(config, length=LENGTH, channels=CHANNELS)
         products, began = 0, list[float]()
         for number, pair in enumerate(pairs):
             progress.update(task, description=pair if began else "the simulator", completed=number)
@@ -181,7 +191,7 @@ def _judge(
     busy = {count.busy for run in measured for count in run.counts}
     return PairResult(
         pair=pair,
-        passes=pair_passes(*_PAIRS[pair]),
+        passes=pair_passes(*_PAIRS[pair], bench.config.digits),
         steps=max(busy) / bench.pass_steps,
         beside=counts.cycles - counts.busy,
         products=dots * LENGTH,
@@ -195,23 +205,24 @@ def _judge(
     )
 
 
-def _save(path: Path, seed: int, results: Sequence[PairResult]) -> None:
+def _save(path: Path, options: argparse.Namespace, results: Sequence[PairResult]) -> None:
     rows = [asdict(result) for result in results]
     scratch = path.with_name(f"{path.name}.new")
     scratch.write_text(
-        json.dumps({"config": CONFIG.to_dict(), "seed": seed, "pairs": rows}, indent=1), encoding="utf-8"
+        json.dumps({"config": _config(options.base).to_dict(), "seed": options.seed, "pairs": rows}, indent=1),
+        encoding="utf-8",
     )
     scratch.replace(path)
 
 
-def _report(results: Sequence[PairResult], seconds: float) -> int:
+def _report(base: Digits, results: Sequence[PairResult], seconds: float) -> int:
     table = Table(box=box.SIMPLE, collapse_padding=True, pad_edge=False)
     table.add_column("pair", no_wrap=True)
     for heading in ("passes", "steps", "products", "dots", "outputs", "mismatches"):
         table.add_column(heading, justify="right", no_wrap=True)
     for result in results:
         weights, activations = _PAIRS[result.pair]
-        digits = f"{format_planes(weights)} x {format_planes(activations)}"
+        digits = f"{base.of_format(weights)} x {base.of_format(activations)}"
         numbers = f"{result.products:,}", f"{result.dots:,}", f"{result.outputs:,}", f"{result.mismatches:,}"
         table.add_row(result.pair, f"{digits} = {result.passes}", f"{result.steps:g}", *numbers)
     _console.print(table)

@@ -59,7 +59,7 @@ class ActivationMemory(wiring.Component):
         write_data = Signal(width)
         write_enable = Signal(config.granules)
         with m.If(self.host):
-            granules_per_beat = min(config.granules, 8 // config.rescalers)
+            granules_per_beat = min(config.granules, 32 // (config.rescalers * config.code_bits))
             m.d.comb += write_address.eq(self.host_write_offset >> beats_log2)
             m.d.comb += write_data.eq(self.host_write_data.replicate(beats))
             for granule in range(config.granules):

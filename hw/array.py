@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In, Out
 from .adder import AddSub, extend
 from .dot import DotProduct
 from .hard_multiplier import HardMultiplier
-from .operand import OPERAND
+from .operand import operand_layout
 from .spec.config import AcceleratorConfig
 
 __all__ = ["STEP_FLAGS", "MacArray"]
@@ -41,10 +41,11 @@ class MacArray(wiring.Component):
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self._config = config
+        word = data.ArrayLayout(operand_layout(config.digits.base), config.lanes)
         super().__init__(
             {
-                "x": In(data.ArrayLayout(data.ArrayLayout(OPERAND, config.lanes), config.rows)),
-                "w": In(data.ArrayLayout(data.ArrayLayout(OPERAND, config.lanes), config.columns)),
+                "x": In(data.ArrayLayout(word, config.rows)),
+                "w": In(data.ArrayLayout(word, config.columns)),
                 "flags": In(STEP_FLAGS),
                 "sums": Out(data.ArrayLayout(data.ArrayLayout(config.acc_bits, config.columns), config.rows)),
                 "done": Out(1),
@@ -75,7 +76,7 @@ class MacArray(wiring.Component):
                 dots[row, column] = DotProduct(config)
                 m.submodules[f"dot{row}_{column}"] = dot = dots[row, column]
                 sum_ = Signal(width, name=f"sum{row}_{column}")
-                start = Mux(flags.first, 0, Mux(flags.shift, sum_ << config.digit_shift, sum_))[:width]
+                start = Mux(flags.first, 0, Mux(flags.shift, sum_ << config.digits.shift, sum_))[:width]
                 m.submodules[f"adder{row}_{column}"] = adder = AddSub(width)
                 m.d.comb += [
                     dot.x.eq(self.x[row]),
@@ -90,7 +91,7 @@ class MacArray(wiring.Component):
 
         # two rows share a hard multiplier, since they share their weights
         for column, lane, first in product(range(config.columns), range(config.dsp_lanes), range(0, config.rows, 2)):
-            m.submodules[f"hard{first}_{column}_{lane}"] = hard = HardMultiplier()
+            m.submodules[f"hard{first}_{column}_{lane}"] = hard = HardMultiplier(config)
             m.d.comb += hard.w.eq(self.w[column][lane].magnitude)
             for place, row in enumerate(range(first, min(first + 2, config.rows))):
                 m.d.comb += [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out, connect
 
@@ -82,7 +82,7 @@ class ComputeUnit(wiring.Component):
         connect(m, walker.groups, stepper.groups)
         drain_cycles = Signal.like(stepper.drain_cycles)
         rows = fields.rows[: config.rows.bit_length()]
-        planes = fields.planes
+        planes = fields.planes[: config.planes.bit_length()]
         # sums of shifts: a product here would cost a hard multiplier
         granules = sum((Mux(planes[bit], rows, 0) << bit) for bit in range(len(planes)))
         tile_cycles = sum(
@@ -129,7 +129,10 @@ class ComputeUnit(wiring.Component):
             drain.param_word.eq(self.param_word),
             max_pool.run.eq(self.run),
             max_pool.planes.eq(planes),
-            max_pool.word.eq(Cat(code_of(operand) for operand in operands.x[0])),
+            *(
+                max_pool.word.word_select(lane, config.code_bits).eq(code_of(operand))
+                for lane, operand in enumerate(operands.x[0])
+            ),
             max_pool.word_valid.eq(operands.row0_valid),
             max_pool.flags.eq(operands.flags),
             max_pool.flags.valid.eq(operands.flags.valid & is_max),

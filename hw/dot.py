@@ -7,8 +7,8 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from .adder import AddSub, extend
-from .multiplier import PRODUCT_BITS, Multiplier
-from .operand import OPERAND
+from .multiplier import Multiplier
+from .operand import operand_layout
 from .spec.config import AcceleratorConfig
 
 __all__ = ["DotProduct"]
@@ -28,6 +28,7 @@ class DotProduct(wiring.Component):
     """
 
     def __init__(self, config: AcceleratorConfig) -> None:
+        self._config = config
         self._lanes = config.lanes
         self._stage = config.tree_stage
         self._levels = (config.lanes - 1).bit_length()
@@ -35,12 +36,13 @@ class DotProduct(wiring.Component):
         self._product_stage = config.product_stage
         # Amaranth has no use for a port of no width
         hard_products = (
-            {"hard_products": In(data.ArrayLayout(PRODUCT_BITS, config.dsp_lanes))} if config.dsp_lanes else {}
+            {"hard_products": In(data.ArrayLayout(config.product_bits, config.dsp_lanes))} if config.dsp_lanes else {}
         )
+        operand = operand_layout(config.digits.base)
         super().__init__(
             {
-                "x": In(data.ArrayLayout(OPERAND, config.lanes)),
-                "w": In(data.ArrayLayout(OPERAND, config.lanes)),
+                "x": In(data.ArrayLayout(operand, config.lanes)),
+                "w": In(data.ArrayLayout(operand, config.lanes)),
                 "total": Out(self.total_shape(config)),
                 "negative": Out(1),
                 **hard_products,
@@ -50,7 +52,7 @@ class DotProduct(wiring.Component):
     @staticmethod
     def total_shape(config: AcceleratorConfig) -> Shape:
         """Shape of ``total``: a signed sum of ``lanes`` products."""
-        return signed(PRODUCT_BITS + (config.lanes - 1).bit_length() + 1)
+        return signed(config.product_bits + (config.lanes - 1).bit_length() + 1)
 
     @staticmethod
     def stages(config: AcceleratorConfig) -> int:
@@ -61,23 +63,24 @@ class DotProduct(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Build the products and the tree."""
         m = Module()
+        product_bits = self._config.product_bits
         nodes: list[tuple[Value, Value]] = []
         for lane in range(self._lanes):
             x, w = self.x[lane], self.w[lane]
             if lane < self._hard_lanes:
                 product: Value = self.hard_products[lane]
             else:
-                m.submodules[f"multiplier{lane}"] = multiplier = Multiplier()
+                m.submodules[f"multiplier{lane}"] = multiplier = Multiplier(self._config)
                 m.d.comb += [multiplier.a.eq(x.magnitude), multiplier.b.eq(w.magnitude)]
                 product = multiplier.product
             negative: Value = x.negative ^ w.negative
             if self._product_stage:
-                made, made_negative = Signal(PRODUCT_BITS, name=f"product{lane}"), Signal(name=f"negative{lane}")
+                made, made_negative = Signal(product_bits, name=f"product{lane}"), Signal(name=f"negative{lane}")
                 m.d.sync += [made.eq(product), made_negative.eq(negative)]
                 product, negative = made, made_negative
             nodes.append((product, negative))
         for level in range(self._levels):
-            width = PRODUCT_BITS + level + 2
+            width = product_bits + level + 2
             registered = (level + 1) % self._stage == 0 and level + 1 < self._levels
             domain = m.d.sync if registered else m.d.comb
             parents: list[tuple[Value, Value]] = []

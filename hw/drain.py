@@ -10,7 +10,7 @@ from .encoder import Encoder
 from .program_memory import ProgramMemory
 from .records import record_layout
 from .rescaler import Rescaler
-from .spec.config import CODE_BITS, AcceleratorConfig
+from .spec.config import AcceleratorConfig
 from .spec.isa import COMPUTE
 
 __all__ = ["Drain", "write_flags_layout"]
@@ -53,7 +53,7 @@ class Drain(wiring.Component):
                 "count": In(config.rows.bit_length()),
                 "param_address": Out(max(1, (config.param_words - 1).bit_length())),
                 "param_word": In(config.param_word_bits),
-                "granule": Out(config.rescalers * CODE_BITS),
+                "granule": Out(config.rescalers * config.code_bits),
                 "flags": Out(write_flags_layout()),
             }
         )
@@ -68,7 +68,7 @@ class Drain(wiring.Component):
         busy = Signal()
         rows_left = Signal(config.rows.bit_length())
         granule_index = Signal(range(config.tile_granules)) if config.tile_granules > 1 else Signal(1)
-        plane = Signal(3)
+        plane = Signal(range(config.planes))
         tiles_left = Signal.like(fields.column_groups)
         tile_params = Signal.like(self.param_address)
         started = Signal()
@@ -142,6 +142,6 @@ class Drain(wiring.Component):
                 encoder.dybit.eq(fields.dybit),
                 encoder.width.eq(fields.width),
                 encoder.planes.eq(fields.planes),
-                self.granule[index * CODE_BITS : (index + 1) * CODE_BITS].eq(encoder.code),
+                self.granule.word_select(index, config.code_bits).eq(encoder.code),
             ]
         return m

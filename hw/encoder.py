@@ -1,4 +1,4 @@
-"""Encoder: half units to the nearest level, and a level to the native code of one digit plane."""
+"""Encoder: half units to the nearest level, and a level to the base code of one digit plane."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from .rescaler import Rescaler
-from .spec.config import CODE_BITS, AcceleratorConfig
-from .spec.digits import MAX_PLANES, NATIVE
+from .spec.config import AcceleratorConfig
 
 __all__ = ["Encoder", "dybit_widths"]
 
@@ -22,7 +21,7 @@ def dybit_widths(config: AcceleratorConfig) -> int:
 
 
 class Encoder(wiring.Component):
-    """Nearest level of a value in half units, ties toward +infinity, as the native code of digit plane ``plane``.
+    """Nearest level of a value in half units, ties toward +infinity, as the base code of digit plane ``plane``.
 
     ``half_units`` must already lie between twice the lowest and twice the highest wanted level. Fully pipelined:
     `LATENCY` cycles from ``half_units`` and ``plane`` to ``code``; ``dybit``, ``width`` and ``planes`` must be stable.
@@ -42,17 +41,18 @@ class Encoder(wiring.Component):
         super().__init__(
             {
                 "half_units": In(Rescaler.half_units_shape(config)),
-                "plane": In(range(MAX_PLANES)),
+                "plane": In(range(config.planes)),
                 "dybit": In(1),
                 "width": In(4),
-                "planes": In(3),
-                "code": Out(CODE_BITS),
+                "planes": In(range(config.planes + 1)),
+                "code": Out(config.digits.base.bits),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         """Round, register, then pick and recode the digit, register."""
         m = Module()
+        digits, planes = self._config.digits, self._config.planes
         bits = self._config.level_bits  # of twice a level's magnitude
         negative = self.half_units[-1]
         magnitude = Signal(bits)
@@ -79,28 +79,28 @@ class Encoder(wiring.Component):
         plane_1 = Signal.like(self.plane)
         m.d.sync += [level.eq((rounded & keep) >> 1), negative_1.eq(negative), plane_1.eq(self.plane)]
 
-        digit = Signal(CODE_BITS - 1)
+        digit = Signal(digits.base.magnitude_bits)
         opposed = Signal()
         with m.If(self.planes == 1):
-            with m.If(level <= 4):
+            with m.If(level <= digits.reach):
                 m.d.comb += digit.eq(level)
-            for code, value in enumerate(NATIVE.magnitudes):
-                if value > 4:
+            for code, value in enumerate(digits.base.magnitudes):
+                if value > digits.reach:
                     with m.Elif(level == value):
                         m.d.comb += digit.eq(code)
         with m.Else():
-            padded = Cat(Const(0, 1), level, Const(0, 3 * MAX_PLANES))
-            window = Signal(4)
+            padded = Cat(Const(0, 1), level, Const(0, digits.shift * planes))
+            window = Signal(digits.shift + 1)
             with m.Switch(plane_1):
-                for plane in range(self._config.planes):
+                for plane in range(planes):
                     with m.Case(plane):
-                        m.d.comb += window.eq(padded[3 * plane : 3 * plane + 4])
-            # the recoded digit: three bits, plus the bit below, minus eight times the highest (not in the top plane)
+                        m.d.comb += window.eq(padded[digits.shift * plane :][: digits.shift + 1])
+            # the recoded digit: its bits, plus the bit below, minus the radix times the highest (not in the top plane)
             top = plane_1 + 1 == self.planes
-            plain = Signal(4)
-            m.d.comb += plain.eq(window[1:4] + window[0])
-            with m.If(window[3] & ~top):
-                m.d.comb += [digit.eq(8 - plain), opposed.eq(1)]
+            plain = Signal(digits.shift + 1)
+            m.d.comb += plain.eq(window[1:] + window[0])
+            with m.If(window[-1] & ~top):
+                m.d.comb += [digit.eq((1 << digits.shift) - plain), opposed.eq(1)]
             with m.Else():
                 m.d.comb += digit.eq(plain)
         m.d.sync += self.code.eq(Cat(digit, (negative_1 ^ opposed) & digit.any()))

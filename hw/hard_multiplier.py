@@ -6,9 +6,9 @@ from amaranth.hdl import Cat, Const, Instance, Module, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from .multiplier import PRODUCT_BITS
 from .netlist import NetlistPlatform
-from .operand import MAGNITUDE, level_of
+from .operand import level_of, magnitude_layout
+from .spec.config import AcceleratorConfig
 
 __all__ = ["HARD_MULTIPLIER_MAPS", "HARD_MULTIPLIER_VERILOG", "HardMultiplier"]
 
@@ -47,16 +47,23 @@ HARD_MULTIPLIER_MAPS = {
 class HardMultiplier(wiring.Component):
     """``products[i] = level(x[i]) * level(w)`` for two magnitudes ``x``; combinational.
 
-    ``level(x[0]) + level(x[1]) * 2**PRODUCT_BITS`` times ``level(w)`` holds both products side by side, since neither
+    ``level(x[0]) + level(x[1]) * 2**product_bits`` times ``level(w)`` holds both products side by side, since neither
     outgrows its field. In a netlist it is an instance of ``narrows_mul``.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
     """
 
-    def __init__(self) -> None:
+    def __init__(self, config: AcceleratorConfig) -> None:
+        self._base = config.digits.base
+        self._product_bits = config.product_bits
+        magnitude = magnitude_layout(self._base)
         super().__init__(
             {
-                "x": In(data.ArrayLayout(MAGNITUDE, 2)),
-                "w": In(MAGNITUDE),
-                "products": Out(data.ArrayLayout(PRODUCT_BITS, 2)),
+                "x": In(data.ArrayLayout(magnitude, 2)),
+                "w": In(magnitude),
+                "products": Out(data.ArrayLayout(config.product_bits, 2)),
             }
         )
 
@@ -64,10 +71,10 @@ class HardMultiplier(wiring.Component):
         """Pack, multiply, split."""
         m = Module()
         a, b, product = Signal(_PORT_BITS), Signal(_PORT_BITS), Signal(2 * _PORT_BITS)
-        first = level_of(self.x[0])
+        first, second, weight = (level_of(self._base, magnitude) for magnitude in (*self.x, self.w))
         m.d.comb += [
-            a.eq(Cat(first, Const(0, PRODUCT_BITS - len(first)), level_of(self.x[1]))),
-            b.eq(level_of(self.w)),
+            a.eq(Cat(first, Const(0, self._product_bits - len(first)), second)),
+            b.eq(weight),
             self.products.as_value().eq(product),
         ]
         if isinstance(platform, NetlistPlatform):

@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from .array import STEP_FLAGS
 from .drain import write_flags_layout
-from .spec.config import CODE_BITS, AcceleratorConfig
+from .spec.config import AcceleratorConfig
 
 __all__ = ["MaxPool"]
 
@@ -40,7 +40,7 @@ class MaxPool(wiring.Component):
         super().__init__(
             {
                 "run": In(1),
-                "planes": In(3),
+                "planes": In(range(config.planes + 1)),
                 "word": In(config.act_word_bits),
                 "word_valid": In(1),
                 "flags": In(STEP_FLAGS),
@@ -53,8 +53,8 @@ class MaxPool(wiring.Component):
         """Count planes down, compare, keep, and play the result out."""
         m = Module()
         config = self._config
-        planes, lanes = config.planes, config.lanes
-        word_layout = data.ArrayLayout(CODE_BITS, lanes)
+        planes, lanes, bits = config.planes, config.lanes, config.digits.base.bits
+        word_layout = data.ArrayLayout(config.code_bits, lanes)
         word = data.View(word_layout, self.word)
         best = Array(Signal(word_layout, name=f"best{i}") for i in range(planes))
         seen = Array(Signal(word_layout, name=f"seen{i}") for i in range(planes))
@@ -82,8 +82,8 @@ class MaxPool(wiring.Component):
             for lane in range(lanes):
                 kept = Array(best[i][lane] for i in range(planes))[step_plane]
                 undecided = top_plane | ~(greater[lane] | less[lane])
-                now_greater = Mux(undecided, _greater(word[lane], kept), greater[lane])
-                now_less = Mux(undecided, _greater(kept, word[lane]), less[lane])
+                now_greater = Mux(undecided, _greater(word[lane][:bits], kept[:bits]), greater[lane])
+                now_less = Mux(undecided, _greater(kept[:bits], word[lane][:bits]), less[lane])
                 m.d.sync += [greater[lane].eq(now_greater), less[lane].eq(now_less)]
                 with m.If((step_plane == 0) & self.word_valid & (is_empty | now_greater)):
                     m.d.sync += best[0][lane].eq(word[lane])

@@ -6,31 +6,56 @@ from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from .operand import MAGNITUDE
-from .spec.digits import NATIVE
+from .operand import magnitude_layout
+from .spec.config import AcceleratorConfig
+from .spec.formats import DyBit
 
-__all__ = ["PRODUCT_BITS", "Multiplier"]
-
-PRODUCT_BITS = (NATIVE.top**2).bit_length()
-"""Width of a product magnitude."""
-
-_MIDDLE = range(3, 6)
-"""Product bits that need all of both codes; the others follow from two or three predecoded bits of each operand."""
+__all__ = ["Multiplier"]
 
 
 class Multiplier(wiring.Component):
     """``product = level(a) * level(b)``; combinational. Signs are not its business: the adder tree defers them.
 
-    A level is ``{1, 3} * 2**e``, so a product bit is set by few pairs of levels, and most bits tell no more than four
-    classes of either operand apart: with two predecoded bits for the class they are functions of four inputs.
+    Integers are multiplied as such. Otherwise every product bit is a table of both codes, except where predecoded bits
+    do better: a DyBit4 level is ``{1, 3} * 2**e``, so a product bit is set by few pairs of levels, and most bits tell
+    no more than four classes of either operand apart: with two predecoded bits for the class they are functions of four
+    inputs.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
     """
 
-    def __init__(self) -> None:
-        super().__init__({"a": In(MAGNITUDE), "b": In(MAGNITUDE), "product": Out(PRODUCT_BITS)})
+    def __init__(self, config: AcceleratorConfig) -> None:
+        self._base = config.digits.base
+        magnitude = magnitude_layout(self._base)
+        super().__init__({"a": In(magnitude), "b": In(magnitude), "product": Out(config.product_bits)})
 
     def elaborate(self, platform: object) -> Module:
-        """Small functions of predecoded bits, and tables of both codes for the bits in the middle."""
+        """Small functions of predecoded bits, and tables of both codes for the other bits."""
         m = Module()
+        bits = range(len(self.product))
+        if self._base.kind == "int":
+            m.d.comb += self.product.eq(self.a.code * self.b.code)
+        elif self._base == DyBit(4):
+            self._table(m, bits[3:6])
+            self._from_predecoded(m)
+        else:
+            self._table(m, bits)
+        return m
+
+    def _table(self, m: Module, bits: range) -> None:
+        codes = Signal(2 * len(self.a.code))
+        m.d.comb += codes.eq(Cat(self.a.code, self.b.code))
+        magnitudes = self._base.magnitudes
+        pairs = [(x, y) for y in magnitudes for x in magnitudes]
+        for bit in bits:
+            ones = [index for index, (x, y) in enumerate(pairs) if (x * y) >> bit & 1]
+            with m.Switch(codes), m.Case(*ones):
+                m.d.comb += self.product[bit].eq(1)
+
+    def _from_predecoded(self, m: Module) -> None:
+        """Bits 0 to 2 and 6 to 8 of a product of DyBit4 levels."""
         a, b = self.a, self.b
         a16, b16 = a.high & a.huge, b.high & b.huge
         a8, b8 = a.high & ~a.huge, b.high & ~b.huge
@@ -43,11 +68,3 @@ class Multiplier(wiring.Component):
             self.product[7].eq((a16 & b8) | (a8 & b16)),
             self.product[8].eq(a16 & b16),
         ]
-        codes = Signal(2 * len(a.code))
-        m.d.comb += codes.eq(Cat(a.code, b.code))
-        pairs = [(x, y) for y in NATIVE.magnitudes for x in NATIVE.magnitudes]
-        for bit in _MIDDLE:
-            ones = [index for index, (x, y) in enumerate(pairs) if (x * y) >> bit & 1]
-            with m.Switch(codes), m.Case(*ones):
-                m.d.comb += self.product[bit].eq(1)
-        return m

@@ -1,56 +1,78 @@
-"""OPERAND: a native code as the multipliers take it, with a few predecoded bits that make their tables small."""
+"""Operands: a code as the multipliers take it, with predecoded bits where they make the multipliers' tables small."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from amaranth.hdl import Cat, Value
 from amaranth.lib import data
 
-from .spec.config import CODE_BITS
-from .spec.digits import NATIVE
+from .spec.formats import DyBit, Format
 
-__all__ = ["MAGNITUDE", "OPERAND", "code_of", "level_of", "operand_bits", "recode"]
+__all__ = ["code_of", "level_of", "magnitude_layout", "operand_bits", "operand_layout", "recode"]
 
-_PREDECODED: dict[str, tuple[int, ...]] = {
-    "one": (1, 3),  # levels with a 1 in binary
-    "two": (2, 3, 6),
-    "four": (4, 6),
-    "high": (8, 16),  # high and huge tell 16 (both), 8, 4 or 6 (huge alone) and the rest apart
-    "huge": (4, 6, 16),
-}
-"""Which levels set each predecoded bit."""
-
-MAGNITUDE = data.StructLayout({"code": CODE_BITS - 1, **dict.fromkeys(_PREDECODED, 1)})
-"""Magnitude code, and the predecoded bits: every product bit is a small function of a few of them."""
-
-OPERAND = data.StructLayout({"magnitude": MAGNITUDE, "negative": 1})
-"""One operand of a multiplier."""
-
-
-def operand_bits(code: int) -> int:
-    """Bits of the operand that a native code becomes."""
-    magnitude = code & ((1 << (CODE_BITS - 1)) - 1)
-    level = NATIVE.magnitudes[magnitude]
-    bits = {name: int(level in levels) for name, levels in _PREDECODED.items()}
-    return (
-        OPERAND.const({"magnitude": {"code": magnitude, **bits}, "negative": code >> (CODE_BITS - 1)}).as_value().value
-    )
+_PREDECODED: Mapping[Format, Mapping[str, tuple[int, ...]]] = MappingProxyType(
+    {
+        DyBit(4): MappingProxyType(
+            {
+                "one": (1, 3),  # levels with a 1 in binary
+                "two": (2, 3, 6),
+                "four": (4, 6),
+                "high": (8, 16),  # high and huge tell 16 (both), 8, 4 or 6 (huge alone) and the rest apart
+                "huge": (4, 6, 16),
+            }
+        )
+    }
+)
+"""Which levels set each predecoded bit, for bases that have some."""
 
 
-def recode(code: Value) -> Value:
-    """Operand of a native code; combinational, one look-up table a bit."""
-    magnitude = code[: CODE_BITS - 1]
-    bits = []
-    for levels in _PREDECODED.values():
-        bits.append(Cat(magnitude == NATIVE.magnitudes.index(level) for level in levels).any())
-    return Cat(magnitude, *bits, code[CODE_BITS - 1])
+def _predecoded(base: Format) -> Mapping[str, tuple[int, ...]]:
+    return _PREDECODED.get(base, {})
+
+
+def magnitude_layout(base: Format) -> data.StructLayout:
+    """Magnitude code, and the predecoded bits: every product bit is a small function of a few of them."""
+    return data.StructLayout({"code": base.magnitude_bits, **dict.fromkeys(_predecoded(base), 1)})
+
+
+def operand_layout(base: Format) -> data.StructLayout:
+    """One operand of a multiplier."""
+    return data.StructLayout({"magnitude": magnitude_layout(base), "negative": 1})
+
+
+def operand_bits(base: Format, code: int) -> int:
+    """Bits of the operand that a code becomes."""
+    magnitude = code & ((1 << base.magnitude_bits) - 1)
+    level = base.magnitudes[magnitude]
+    bits = {name: int(level in levels) for name, levels in _predecoded(base).items()}
+    fields = {"magnitude": {"code": magnitude, **bits}, "negative": code >> base.magnitude_bits}
+    return operand_layout(base).const(fields).as_value().value
+
+
+def recode(base: Format, code: Value) -> Value:
+    """Operand of a code, which may have bits to spare; combinational, one look-up table a bit."""
+    magnitude = code[: base.magnitude_bits]
+    bits = [_one_of(base, magnitude, levels) for levels in _predecoded(base).values()]
+    return Cat(magnitude, *bits, code[base.magnitude_bits])
 
 
 def code_of(operand: data.View) -> Value:
-    """Native code that an operand was made of."""
+    """Code that an operand was made of, as wide as the base."""
     return Cat(operand.magnitude.code, operand.negative)
 
 
-def level_of(magnitude: data.View) -> Value:
-    """Level of a magnitude, in binary: all its bits are predecoded."""
-    eight, sixteen = magnitude.high & ~magnitude.huge, magnitude.high & magnitude.huge
-    return Cat(magnitude.one, magnitude.two, magnitude.four, eight, sixteen)
+def level_of(base: Format, magnitude: data.View) -> Value:
+    """Level of a magnitude, in binary."""
+    if base in _PREDECODED:
+        eight, sixteen = magnitude.high & ~magnitude.huge, magnitude.high & magnitude.huge
+        return Cat(magnitude.one, magnitude.two, magnitude.four, eight, sixteen)
+    return Cat(
+        _one_of(base, magnitude.code, tuple(level for level in base.magnitudes if level >> bit & 1))
+        for bit in range(base.top.bit_length())
+    )
+
+
+def _one_of(base: Format, magnitude: Value, levels: tuple[int, ...]) -> Value:
+    return Cat(magnitude == base.magnitudes.index(level) for level in levels).any()

@@ -10,10 +10,10 @@ from amaranth.lib.wiring import In, Out
 
 from .activation_memory import ActivationMemory
 from .array import STEP_FLAGS
-from .operand import OPERAND, recode
+from .operand import operand_layout, recode
 from .program_memory import ProgramMemory
 from .records import record_layout
-from .spec.config import CODE_BITS, AcceleratorConfig
+from .spec.config import AcceleratorConfig
 from .spec.isa import TAP
 from .stepper import step_layout
 from .walker import pixel_group_layout
@@ -47,6 +47,7 @@ class OperandFetch(wiring.Component):
     def __init__(self, config: AcceleratorConfig) -> None:
         self._config = config
         step = step_layout(config)
+        word = data.ArrayLayout(operand_layout(config.digits.base), config.lanes)
         super().__init__(
             {
                 "step": In(step),
@@ -57,8 +58,8 @@ class OperandFetch(wiring.Component):
                 "act_words": In(data.ArrayLayout(config.act_word_bits, config.rows)),
                 "weight_address": Out(step["weight"].shape),
                 "weight_word": In(config.weight_word_bits),
-                "x": Out(data.ArrayLayout(data.ArrayLayout(OPERAND, config.lanes), config.rows)),
-                "w": Out(data.ArrayLayout(data.ArrayLayout(OPERAND, config.lanes), config.columns)),
+                "x": Out(data.ArrayLayout(word, config.rows)),
+                "w": Out(data.ArrayLayout(word, config.columns)),
                 "flags": Out(STEP_FLAGS),
                 "count": Out(config.rows.bit_length()),
                 "row0_valid": Out(1),
@@ -91,14 +92,15 @@ class OperandFetch(wiring.Component):
         pad_code = _delayed(m, step.pad_code, 2 + ActivationMemory.READ_CYCLES, "pad_code")
         weight_delay = 2 + ActivationMemory.READ_CYCLES - ProgramMemory.READ_CYCLES
         m.d.comb += self.weight_address.eq(_delayed(m, step.weight, weight_delay, "weight"))
+        base, code_bits = config.digits.base, config.code_bits
         for row in range(config.rows):
             word = Mux(valid[row], self.act_words[row], pad_code.replicate(config.lanes))
             for lane in range(config.lanes):
-                m.d.sync += self.x[row][lane].eq(recode(word.word_select(lane, CODE_BITS)))
+                m.d.sync += self.x[row][lane].eq(recode(base, word.word_select(lane, code_bits)))
         for column in range(config.columns):
             for lane in range(config.lanes):
-                code = self.weight_word.word_select(column * config.lanes + lane, CODE_BITS)
-                m.d.sync += self.w[column][lane].eq(recode(code))
+                code = self.weight_word.word_select(column * config.lanes + lane, code_bits)
+                m.d.sync += self.w[column][lane].eq(recode(base, code))
         m.d.sync += self.row0_valid.eq(valid[0])
         m.d.comb += [
             self.flags.eq(_delayed(m, step.flags, self.LATENCY, "flags")),

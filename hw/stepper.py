@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from .array import STEP_FLAGS
 from .records import record_layout
-from .spec.config import CODE_BITS, AcceleratorConfig
+from .spec.config import AcceleratorConfig
 from .spec.isa import BLOCK, COMPUTE
 from .walker import pixel_group_layout
 
@@ -30,7 +30,7 @@ def step_layout(config: AcceleratorConfig) -> data.StructLayout:
             "tap": max(1, (config.taps - 1).bit_length()),
             "base": config.act_address_bits,  # activation address before the tap's offset
             "weight": _weight_bits(config),
-            "pad_code": CODE_BITS,
+            "pad_code": config.code_bits,
             "flags": STEP_FLAGS,
             "new_group": 1,  # the first step of a pixel group
         }
@@ -104,7 +104,7 @@ class Stepper(wiring.Component):
                 "groups": BLOCK["groups"].width,
                 "first_tap": step_layout(config)["tap"].shape,
                 "taps": BLOCK["tap_count"].width,
-                "pad_code": CODE_BITS,
+                "pad_code": config.code_bits,
                 "shift": 1,
                 "hold": 1,
                 "first": 1,

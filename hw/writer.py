@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 from .drain import write_flags_layout
 from .records import record_layout
 from .spec.checksum import CHECKSUM_BITS
-from .spec.config import CODE_BITS, AcceleratorConfig
+from .spec.config import AcceleratorConfig
 from .spec.isa import COMPUTE
 
 __all__ = ["OutputWriter"]
@@ -36,7 +36,7 @@ class OutputWriter(wiring.Component):
                 "run": In(1),
                 "fields": In(record_layout(COMPUTE)),
                 "whole_words": In(1),
-                "granule": In(config.rescalers * CODE_BITS),
+                "granule": In(config.rescalers * config.code_bits),
                 "word": In(config.act_word_bits),
                 "flags": In(write_flags_layout()),
                 "address": Out(config.act_address_bits),

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..hw.spec.checksum import checksum
-from ..hw.spec.digits import to_planes
+from ..hw.spec.config import AcceleratorConfig
 from ..hw.spec.isa import Opcode, decode_instruction
 from ..hw.spec.semantics import max_pool
 from ..sw.program import Program
@@ -66,21 +66,27 @@ def expected_checksums(program: Program, tensors: Mapping[str, ArrayLike]) -> tu
                 dilation=layer.dilation,
             )[0]
             stored[layer.output] = levels
-            expected.append(_checksum(levels, fields, lanes, 1) if len(levels) == channels else None)
+            expected.append(_checksum(program.config, levels, fields, lanes, 1) if len(levels) == channels else None)
             continue
         idle = int(np.clip(output.zero, output.low, output.high))
         levels = np.full((fields["column_groups"] * program.config.columns, *output.shape[1:]), idle, dtype=np.int64)
         levels[: output.shape[0]] = np.asarray(tensors[layer.output])
         stored[layer.output] = levels
-        expected.append(_checksum(levels, fields, program.config.rescalers, program.config.tile_granules))
+        expected.append(
+            _checksum(program.config, levels, fields, program.config.rescalers, program.config.tile_granules)
+        )
     return tuple(expected)
 
 
-def _checksum(levels: NDArray[np.int64], fields: Mapping[str, int], width: int, pieces: int) -> int:
+def _checksum(
+    config: AcceleratorConfig, levels: NDArray[np.int64], fields: Mapping[str, int], width: int, pieces: int
+) -> int:
     """Checksum of levels (channels, H, W) written ``pieces`` times ``width`` codes for each pixel and column group."""
     height, columns = levels.shape[1:]
-    codes = to_planes(levels, fields["planes"]).reshape(fields["planes"], -1, pieces, width, height * columns)
+    codes = config.digits.to_planes(levels, fields["planes"]).reshape(
+        fields["planes"], -1, pieces, width, height * columns
+    )
     group, row = pixel_groups(height, columns, fields["rows"], fields["wrap"])
     order = drained_order(group, row, codes.shape[1])
     ordered = codes.transpose(4, 1, 2, 0, 3).reshape(-1, pieces * fields["planes"] * width)[order]
-    return checksum(fold_codes(ordered.reshape(-1, width)))
+    return checksum(fold_codes(ordered.reshape(-1, width), config.code_bits))

@@ -127,9 +127,10 @@ class GoldenModel:
                 f"layer {layer.name}: its certificate asks for {layer.cert_bits} accumulator bits, "
                 f"the configuration has {config.acc_bits}"
             )
-        if output.planes > config.planes:
+        needed = config.digits.count(output.levels)
+        if needed > config.planes:
             raise WidthError(
-                f"layer {layer.name}: its output needs {output.planes} planes, the configuration writes {config.planes}"
+                f"layer {layer.name}: its output needs {needed} planes, the configuration writes {config.planes}"
             )
         _check(layer, "bias", layer.bias, layer.bias, config.bias_width)
         top = 1 << config.rescale_bits

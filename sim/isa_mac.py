@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..hw.spec.checksum import checksum
 from ..hw.spec.config import AcceleratorConfig
-from ..hw.spec.digits import DIGIT_SHIFT, NATIVE, to_planes
+from ..hw.spec.digits import Digits
 from ..hw.spec.formats import DyBit
 from ..hw.spec.isa import decode_param
 from ..hw.spec.words import unpack_codes
@@ -42,6 +42,7 @@ class MacPlan:
     """Everything of one MAC instruction that does not depend on activations; made once, run for every sample."""
 
     acc_bits: int
+    digit_shift: int
     columns: int
     rescalers: int
     sections: tuple[tuple[_Section, ...], ...]
@@ -65,12 +66,12 @@ class MacPlan:
         tiles = index.reshape(-1, self.columns)[self.order].reshape(len(self.order), -1, self.rescalers)
         written = self.codes[tiles].swapaxes(2, 3).reshape(-1, self.rescalers)
         memory.write_granules(self.address, self.granule, written)
-        return checksum(fold_codes(written))
+        return checksum(fold_codes(written, memory.code_bits))
 
     def _sums(self, memory: ActivationMemory, sections: Sequence[_Section]) -> NDArray[np.int64]:
         total = np.zeros((len(sections[0].rows), sections[0].weights.shape[1]), dtype=np.int64)
         for section in sections:
-            total <<= DIGIT_SHIFT * section.shifts
+            total <<= self.digit_shift * section.shifts
             total += _product(memory, section)
         half = 1 << (self.acc_bits - 1)
         return ((total + half) & ((1 << self.acc_bits) - 1)) - half
@@ -125,11 +126,12 @@ def plan_mac(
         for offset in dict.fromkeys(channel.tolist())
     )
     entries = _params(config, fields, params)
-    first_half, codes = _drain_codes(fields)
+    first_half, codes = _drain_codes(fields, config.digits)
     order = drained_order(pixels.group, pixels.row, len(column_groups))
     address, granule = _targets(config, fields, pixels)
     return MacPlan(
         acc_bits=config.acc_bits,
+        digit_shift=config.digits.shift,
         columns=config.columns,
         rescalers=config.rescalers,
         sections=sections,
@@ -193,10 +195,10 @@ def _weight_levels(
     """Matrix (steps * lanes, column groups * columns) of the weight words (steps, column groups)."""
     if words.max() >= config.weight_words:
         raise MachineError(f"weight word {int(words.max())} is asked for, the memory has {config.weight_words}")
-    codes = unpack_codes(weights[words], config.columns * config.lanes)
-    levels = NATIVE.decode(codes.reshape(*words.shape, config.columns, config.lanes))
+    codes = unpack_codes(weights[words], config.columns * config.lanes, config.code_bits)
+    levels = config.digits.base.decode(codes.reshape(*words.shape, config.columns, config.lanes))
     matrix = levels.transpose(0, 3, 1, 2).reshape(len(words) * config.lanes, -1)
-    bound = int(np.abs(matrix).sum(axis=0).max()) * NATIVE.top
+    bound = int(np.abs(matrix).sum(axis=0).max()) * config.digits.base.top
     return np.ascontiguousarray(matrix, dtype=np.float32 if bound < _FLOAT32_EXACT else np.float64)
 
 
@@ -218,7 +220,7 @@ def _params(config: AcceleratorConfig, fields: Mapping[str, int], params: NDArra
     return np.array(entries, dtype=np.int64)
 
 
-def _drain_codes(fields: Mapping[str, int]) -> tuple[int, NDArray[np.uint8]]:
+def _drain_codes(fields: Mapping[str, int], digits: Digits) -> tuple[int, NDArray[np.uint8]]:
     """Codes (values of h, planes) written for ``h = first, first + 1, ...``; beyond both ends they stay the same."""
     low, high = fields["clamp_low"], fields["clamp_high"]
     if fields["dybit"]:
@@ -229,7 +231,7 @@ def _drain_codes(fields: Mapping[str, int]) -> tuple[int, NDArray[np.uint8]]:
         halves = np.arange(2 * min(low, high), 2 * max(low, high) + 1)
         nearest = (halves + 1) >> 1
     try:
-        planes = to_planes(np.clip(nearest, low, high), fields["planes"])
+        planes = digits.to_planes(np.clip(nearest, low, high), fields["planes"])
     except ValueError as error:
         raise MachineError(f"{error}: the output has {fields['planes']} planes") from error
     return int(halves[0]), np.ascontiguousarray(planes.T)

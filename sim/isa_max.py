@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..hw.spec.checksum import checksum
-from ..hw.spec.config import CODE_BITS, AcceleratorConfig
+from ..hw.spec.config import AcceleratorConfig
 from .isa_geometry import walk_pixels
-from .isa_memory import CODE_RANKS, ActivationMemory, fold_codes
+from .isa_memory import ActivationMemory, fold_codes
 from .isa_records import BlockTaps, MachineError
 
 __all__ = ["MaxPlan", "plan_max"]
@@ -33,14 +33,14 @@ class MaxPlan:
     def run(self, memory: ActivationMemory) -> int:
         """Compute and write all words; the checksum of what was written."""
         # Levels compare like their digits from the most significant down; so do the codes of lanes that nobody wrote.
-        places = 1 << (CODE_BITS * np.arange(self.rows.shape[2], dtype=np.int32))
-        order = np.einsum("ntdl,d->ntl", CODE_RANKS[memory.codes[self.rows]], places)
+        places = 1 << (memory.code_bits * np.arange(self.rows.shape[2], dtype=np.int32))
+        order = np.einsum("ntdl,d->ntl", memory.ranks[memory.codes[self.rows]], places)
         order[~self.valid] = np.iinfo(np.int32).min
         winner = order.argmax(axis=1)
         rows = np.take_along_axis(self.rows, winner[:, :, None], axis=1)
         written = memory.codes[rows.swapaxes(1, 2), np.arange(winner.shape[1])].reshape(-1, winner.shape[1])
         memory.write_words(self.address.reshape(-1), written)
-        return checksum(fold_codes(written))
+        return checksum(fold_codes(written, memory.code_bits))
 
 
 def plan_max(

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ..hw.spec.checksum import CHECKSUM_BITS
-from ..hw.spec.config import CODE_BITS, AcceleratorConfig
-from ..hw.spec.digits import NATIVE
+from ..hw.spec.config import AcceleratorConfig
 from ..hw.spec.words import pack_codes, unpack_codes
 
-__all__ = ["CODE_LEVELS", "CODE_RANKS", "ActivationMemory", "fold_codes"]
+__all__ = ["ActivationMemory", "fold_codes"]
 
-CODE_LEVELS = NATIVE.decode(np.arange(1 << CODE_BITS)).astype(np.float32)
-"""Level of each code."""
-
-_SIGN = 1 << NATIVE.magnitude_bits
-CODE_RANKS = np.array([code if code < _SIGN else _SIGN - 1 - code for code in range(2 * _SIGN)], dtype=np.int8)
-"""Order of the codes by level, -8 to 7; minus zero comes before zero."""
+_PIECE = (1 << CHECKSUM_BITS) - 1
 
 
 class ActivationMemory:
@@ -27,17 +23,26 @@ class ActivationMemory:
 
     Attributes
     ----------
-    codes : array of uint8, shape (act_words + 16, lanes)
+    code_bits : int
+        Width of the place of a code.
+    codes : array of uint8, shape (act_words + number of codes, lanes)
     levels : array of float32, same shape
         Always the levels of ``codes``; exact.
+    ranks : array of int8, shape (number of codes,)
+        Order of the codes by level; minus zero comes before zero.
     """
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self._words = config.act_words
         self._granules = config.granules
-        self.codes = np.zeros((config.act_words + len(CODE_LEVELS), config.lanes), dtype=np.uint8)
-        self.codes[config.act_words :] = np.arange(len(CODE_LEVELS))[:, None]
-        self.levels = CODE_LEVELS[self.codes]
+        self.code_bits = config.code_bits
+        every_code = np.arange(1 << config.digits.base.bits)
+        self._code_levels = config.digits.base.decode(every_code).astype(np.float32)
+        sign = len(every_code) // 2
+        self.ranks = np.where(every_code < sign, every_code, sign - 1 - every_code).astype(np.int8)
+        self.codes = np.zeros((config.act_words + len(every_code), config.lanes), dtype=np.uint8)
+        self.codes[config.act_words :] = every_code[:, None]
+        self.levels = self._code_levels[self.codes]
 
     def pad_address(self, code: int) -> int:
         """Row of the constant word that holds ``code`` in all lanes."""
@@ -45,13 +50,13 @@ class ActivationMemory:
 
     def read_beats(self, first: int, count: int) -> NDArray[np.uint32]:
         """Words ``first`` ... as the host sees them, of shape (count, beats)."""
-        return pack_codes(self.codes[first : first + count])
+        return pack_codes(self.codes[first : first + count], self.code_bits)
 
     def write_beats(self, first: int, beats: NDArray[np.uint32]) -> None:
         """Host write of words from ``first`` on, of shape (n, beats)."""
-        codes = unpack_codes(beats, self.codes.shape[1])
+        codes = unpack_codes(beats, self.codes.shape[1], self.code_bits)
         self.codes[first : first + len(codes)] = codes
-        self.levels[first : first + len(codes)] = CODE_LEVELS[codes]
+        self.levels[first : first + len(codes)] = self._code_levels[codes]
 
     def write_granules(self, address: NDArray[np.int64], granule: NDArray[np.int64], codes: NDArray[np.uint8]) -> None:
         """Write granules one after the other.
@@ -62,18 +67,20 @@ class ActivationMemory:
         codes : array of uint8, shape (n, rescalers)
         """
         self.codes.reshape(len(self.codes), self._granules, -1)[address, granule] = codes
-        self.levels.reshape(len(self.codes), self._granules, -1)[address, granule] = CODE_LEVELS[codes]
+        self.levels.reshape(len(self.codes), self._granules, -1)[address, granule] = self._code_levels[codes]
 
     def write_words(self, address: NDArray[np.int64], codes: NDArray[np.uint8]) -> None:
         """Write whole words of codes (n, lanes), one after the other."""
         self.codes[address] = codes
-        self.levels[address] = CODE_LEVELS[codes]
+        self.levels[address] = self._code_levels[codes]
 
 
-def fold_codes(codes: NDArray[np.uint8]) -> NDArray[np.int64]:
+def fold_codes(codes: NDArray[np.uint8], code_bits: int) -> NDArray[np.int64]:
     """`checksum.fold` of written words, given as codes of shape (n, count)."""
-    per_piece = CHECKSUM_BITS // CODE_BITS
+    period = math.lcm(CHECKSUM_BITS, code_bits) // code_bits
     folded = np.zeros(len(codes), dtype=np.int64)
-    for place in range(min(per_piece, codes.shape[1])):
-        folded |= np.bitwise_xor.reduce(codes[:, place::per_piece], axis=1).astype(np.int64) << (CODE_BITS * place)
+    for place in range(min(period, codes.shape[1])):
+        moved = np.bitwise_xor.reduce(codes[:, place::period], axis=1).astype(np.int64)
+        moved <<= code_bits * place % CHECKSUM_BITS
+        folded ^= (moved & _PIECE) ^ (moved >> CHECKSUM_BITS)  # a code may lie across two pieces
     return folded

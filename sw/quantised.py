@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..hw.spec.digits import digit_count
 from ..hw.spec.formats import Format
 
 __all__ = ["InputSpec", "MacLayer", "MaxLayer", "QuantisedGraph", "QuantisedTensor", "Segment"]
@@ -35,11 +34,11 @@ class QuantisedTensor:
         return min(0, self.zero, self.low), max(0, self.zero, self.high)
 
     @property
-    def planes(self) -> int:
-        """Digit planes that hold every level of the span."""
+    def levels(self) -> NDArray[np.int64]:
+        """Levels of the format within the span, in increasing order."""
         low, high = self.span
         levels = self.format.levels
-        return digit_count(levels[(levels >= low) & (levels <= high)])
+        return levels[(levels >= low) & (levels <= high)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,11 +55,6 @@ class Segment:
     stride: tuple[int, int] = (1, 1)
     pads: tuple[int, int, int, int] = (0, 0, 0, 0)
     dilation: tuple[int, int] = (1, 1)
-
-    @property
-    def weight_planes(self) -> int:
-        """Digit planes that hold every weight."""
-        return digit_count(self.weights)
 
 
 @dataclass(frozen=True, kw_only=True)

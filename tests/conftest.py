@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from narrows.hw.spec.certificate import final_sum_bounds, signed_bits
 from narrows.hw.spec.config import AcceleratorConfig
-from narrows.hw.spec.digits import NATIVE
 from narrows.hw.spec.formats import DyBit
 from narrows.hw.spec.isa import BLOCK, COMPUTE, END, TAP, Mode, Opcode, encode_param
 from narrows.hw.spec.layout import TensorLayout
@@ -33,7 +32,7 @@ class Assembler:
 
     def weight(self, levels):
         """A weight word from levels of shape (columns, lanes)."""
-        self.weights.append(pack_codes(NATIVE.encode(levels).reshape(-1)))
+        self.weights.append(pack_codes(self.config.digits.base.encode(levels).reshape(-1), self.config.code_bits))
         return len(self.weights) - 1
 
     def param(self, entries):
@@ -143,7 +142,7 @@ def _tiny_program():
     entries += [(0, 8, 0)] * 2
     for first in range(0, 8, 2):
         asm.param(entries[first : first + 2])
-    asm.block(base=image.base, tap_count=9, pad_code=int(NATIVE.encode(graph.tensors["image"].zero)))
+    asm.block(base=image.base, tap_count=9, pad_code=int(config.digits.base.encode(graph.tensors["image"].zero)))
     asm.compute(
         mode=Mode.MAC,
         wrap=1,

@@ -8,20 +8,25 @@ from dataclasses import dataclass
 from amaranth.lib import wiring
 from narrows.hw.spec.config import PRESETS, AcceleratorConfig
 
-from .units import CoreUnit, DybitArray, RescalerChannel
-from .yardsticks import IntegerArray, SignMagnitudeArray
+from .units import ArrayUnit, CoreUnit, RescalerChannel
+from .yardsticks import IntegerArray
 
-__all__ = ["CASES", "LARGE_CASES", "UNITS", "Case"]
+__all__ = ["BASES", "CASES", "LARGE_CASES", "UNITS", "Case"]
+
+BASES = ("dybit4", "int4", "dybit3", "int3", "dybit2")
+"""Base formats that are measured."""
 
 UNITS = {
-    "dybit4": "this project's array: code registers, predecoding, deferred-sign tree, accumulators, flags",
+    **{
+        base: f"this project's array in base {base}: code registers, predecoding, tree, accumulators, flags"
+        for base in BASES
+    },
     "int4-plain": "4-bit integers, one x*w an accumulator, Amaranth's operators as they come",
     "int4-plain-reg": "the same with a register after each product",
     "int4-plain-booth": "the same as int4-plain, multipliers by Yosys' booth pass",
     "int4-dot": "4-bit integers, products x*w summed over the lanes in a balanced tree",
     "int4-dot-reg": "the same with a register after each product",
     "int4-dot-booth": "the same as int4-dot, multipliers by Yosys' booth pass",
-    "int4-deferred": "4-bit integers as sign and magnitude, in dybit4's own tree of deferred signs",
     "int8-plain": "8-bit integers, one x*w an accumulator",
     "int8-plain-reg": "the same with a register after each product",
     "int8-plain-booth": "the same as int8-plain, multipliers by Yosys' booth pass",
@@ -50,7 +55,8 @@ class Case:
     tree_stage : int
         Levels of the adder tree between two registers; 0 where there is no tree.
     product_stage, dsp_lanes : int
-        Of ``dybit4``: whether products are registered, and how many of a dot product's lanes multiply in DSP blocks.
+        Of this project's arrays: whether products are registered, and how many of a dot product's lanes multiply in DSP
+        blocks.
     preset : str
         Name of the core's configuration.
     """
@@ -80,7 +86,7 @@ class Case:
         """Number format of weights and activations; empty for a rescaler, which has neither."""
         if self.unit == "rescaler":
             return ""
-        return "dybit4" if self.unit == "core" else self.unit.partition("-")[0]
+        return PRESETS[self.preset].base if self.unit == "core" else self.unit.partition("-")[0]
 
     @property
     def dsp(self) -> bool:
@@ -122,9 +128,10 @@ class Case:
             return CoreUnit(PRESETS[self.preset])
         if self.unit == "rescaler":
             return RescalerChannel(AcceleratorConfig(acc_bits=self.acc_bits, rescale_bits=self.rescale_bits))
-        if self.unit == "dybit4":
-            return DybitArray(
+        if self.unit in BASES:
+            return ArrayUnit(
                 AcceleratorConfig(
+                    base=self.unit,
                     rows=self.rows,
                     columns=self.columns,
                     lanes=self.lanes,
@@ -135,8 +142,7 @@ class Case:
                     dsp_lanes=self.dsp_lanes,
                 )
             )
-        kind = SignMagnitudeArray if self.unit.endswith("-deferred") else IntegerArray
-        return kind(
+        return IntegerArray(
             rows=self.rows,
             columns=self.columns,
             lanes=self.lanes,
@@ -183,7 +189,8 @@ CASES: tuple[Case, ...] = (
     *_arrays("int4-dot", (2, 2, 16), 16, tree_stage=2),
     *_arrays("int4-dot-reg", (2, 2, 16), 16, tree_stage=2),
     *_arrays("int4-dot-booth", (2, 2, 16), 16, tree_stage=2),
-    *_arrays("int4-deferred", (2, 2, 16), 16, tree_stage=2),
+    *(case for base in BASES[1:] for case in _arrays(base, (4, 4, 16), 16, tree_stage=2)),
+    *_arrays("dybit2", (4, 4, 32), 16, tree_stage=2),
     *_arrays("int8-dot", (2, 2, 8), 20, tree_stage=2),
     *_arrays("int8-dot-reg", (2, 2, 16), 20, tree_stage=2),
     *_arrays("int8-dot-booth", (2, 2, 16), 20, tree_stage=2),

@@ -10,6 +10,7 @@ from matplotlib import cycler, rc_context
 from matplotlib.figure import Figure
 from narrows.sw.synthesis import TARGETS
 
+from .cases import BASES
 from .measure import Row
 from .report import by_case
 
@@ -68,7 +69,7 @@ def _bars(axes: Axes, rows: Sequence[Row], titles: Sequence[str]) -> None:
     target = rows[0].target
     places = [titles.index(row.case.title) for row in rows]
     values = [row.lut / row.share for row in rows]
-    colours = [_OURS if row.case.format == "dybit4" else _OTHERS for row in rows]
+    colours = [_OURS if row.case.unit in (*BASES, "core") else _OTHERS for row in rows]
     axes.barh(places, values, color=colours, height=0.7)
     for place, value in zip(places, values, strict=True):
         axes.annotate(f"{value:.1f}", (value, place), (3, 0), textcoords="offset points", va="center", fontsize=8)

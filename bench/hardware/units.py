@@ -10,9 +10,9 @@ from narrows.hw.core import Core
 from narrows.hw.encoder import Encoder
 from narrows.hw.operand import recode
 from narrows.hw.rescaler import Rescaler
-from narrows.hw.spec.config import CODE_BITS, AcceleratorConfig
+from narrows.hw.spec.config import AcceleratorConfig
 
-__all__ = ["CoreUnit", "DybitArray", "RescalerChannel", "captured", "fields_of"]
+__all__ = ["CoreUnit", "ArrayUnit", "RescalerChannel", "captured", "fields_of"]
 
 
 def fields_of(fields: Value, *widths: int) -> list[Value]:
@@ -31,8 +31,8 @@ def captured(m: Module, value: Value) -> Signal:
     return register
 
 
-class DybitArray(wiring.Component):
-    """The core's array with its edges: registers of native codes, predecoding into operand registers, `MacArray`.
+class ArrayUnit(wiring.Component):
+    """The core's array with its edges: registers of codes, predecoding into operand registers, `MacArray`.
 
     ``operands``: activation codes (row, lane), weight codes (column, lane), `STEP_FLAGS`. ``results``: sums (row,
     column) and ``done``, `latency` cycles later.
@@ -48,7 +48,7 @@ class DybitArray(wiring.Component):
         self._array = MacArray(config)
         super().__init__(
             {
-                "operands": In(CODE_BITS * sum(self._codes) + STEP_FLAGS.size),
+                "operands": In(config.code_bits * sum(self._codes) + STEP_FLAGS.size),
                 "results": Out(config.rows * config.columns * config.acc_bits + 1),
             }
         )
@@ -63,13 +63,13 @@ class DybitArray(wiring.Component):
         m = Module()
         m.submodules.array = array = self._array
         registers = captured(m, self.operands)
-        x, w, flags = fields_of(registers, *(CODE_BITS * count for count in self._codes), STEP_FLAGS.size)
-        lanes = self._config.lanes
+        x, w, flags = fields_of(registers, *(self._config.code_bits * count for count in self._codes), STEP_FLAGS.size)
+        lanes, base = self._config.lanes, self._config.digits.base
         for words, operands, codes in ((array.x, self._config.rows, x), (array.w, self._config.columns, w)):
             for word in range(operands):
                 for lane in range(lanes):
                     operand = Signal.like(words[word][lane], name=f"operand{word}_{lane}")
-                    m.d.sync += operand.eq(recode(codes.word_select(word * lanes + lane, CODE_BITS)))
+                    m.d.sync += operand.eq(recode(base, codes.word_select(word * lanes + lane, self._config.code_bits)))
                     m.d.comb += words[word][lane].eq(operand)
         step = Signal(STEP_FLAGS)
         m.d.sync += step.eq(flags)
@@ -81,7 +81,7 @@ class RescalerChannel(wiring.Component):
     """One channel of the drain: `Rescaler` and `Encoder`, their inputs from registers.
 
     ``operands``: the rescaler's inputs in the order of its ports, then the encoder's but ``half_units``. ``results``:
-    the native code, `LATENCY` cycles later.
+    the base code, `LATENCY` cycles later.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ class RescalerChannel(wiring.Component):
             encoder.width,
             encoder.planes,
         ]
-        super().__init__({"operands": In(sum(len(port) for port in self._inputs)), "results": Out(CODE_BITS)})
+        super().__init__({"operands": In(sum(len(port) for port in self._inputs)), "results": Out(len(encoder.code))})
 
     def elaborate(self, platform: object) -> Module:
         """Registers, rescaler, encoder."""

@@ -7,11 +7,10 @@ from typing import Any
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
-from narrows.hw.adder import AddSub, extend
 
 from .units import captured, fields_of
 
-__all__ = ["IntegerArray", "SignMagnitudeArray"]
+__all__ = ["IntegerArray"]
 
 
 class IntegerArray(wiring.Component):
@@ -80,9 +79,8 @@ class IntegerArray(wiring.Component):
                 name = f"{row}_{column}"
                 dot = self._dot(m, x[row * word :][:word], w[column * word :][:word], name)
                 sum_ = Signal(signed(self._acc_bits), name=f"sum{name}")
-                following = self._accumulated(m, Mux(first, 0, sum_), dot, name)
                 with m.If(valid):
-                    m.d.sync += sum_.eq(following)
+                    m.d.sync += sum_.eq(Mux(first, 0, sum_) + dot)
                 sums.append(sum_)
         m.d.comb += self.results.eq(Cat(sums))
         return m
@@ -90,9 +88,6 @@ class IntegerArray(wiring.Component):
     def _level_domain(self, level: int) -> str:
         """Where the results of a level of the tree go."""
         return "sync" if (level + 1) % self._stage == 0 and level + 1 < self._levels else "comb"
-
-    def _accumulated(self, m: Module, start: Value, dot: Any, name: str) -> Value:
-        return start + dot
 
     def _dot(self, m: Module, x: Value, w: Value, name: str) -> Any:
         nodes = []
@@ -110,37 +105,3 @@ class IntegerArray(wiring.Component):
                 parents.append(total)
             nodes = parents
         return nodes[0]
-
-
-class SignMagnitudeArray(IntegerArray):
-    """The strict yardstick: integers in this project's own structure, magnitudes multiplied with ``*``, signs deferred.
-
-    As `IntegerArray`, but operands are sign-magnitude: ``sign << (bits - 1) | magnitude``.
-    """
-
-    def _dot(self, m: Module, x: Value, w: Value, name: str) -> tuple[Value, Value]:
-        nodes = []
-        for lane in range(self._lanes):
-            a, b = (word[lane * self._bits :][: self._bits] for word in (x, w))
-            product = Signal(2 * self._bits - 2, name=f"product{name}_{lane}")
-            m.d.comb += product.eq(a[:-1] * b[:-1])
-            nodes.append((product, a[-1] ^ b[-1]))
-        for level in range(self._levels):
-            width = 2 * self._bits + level
-            parents = []
-            for index in range(0, len(nodes), 2):
-                (a, sign_a), (b, sign_b) = nodes[index], nodes[index + 1]
-                total = Signal(signed(width), name=f"total{name}_{level}_{index // 2}")
-                sign = Signal(name=f"sign{name}_{level}_{index // 2}")
-                m.submodules[f"node{name}_{level}_{index // 2}"] = node = AddSub(width)
-                m.d.comb += [node.a.eq(extend(a, width)), node.b.eq(extend(b, width)), node.s.eq(sign_a ^ sign_b)]
-                m.d[self._level_domain(level)] += [total.eq(node.y), sign.eq(sign_a)]
-                parents.append((total, sign))
-            nodes = parents
-        return nodes[0]
-
-    def _accumulated(self, m: Module, start: Value, dot: tuple[Value, Value], name: str) -> Value:
-        m.submodules[f"adder{name}"] = adder = AddSub(self._acc_bits)
-        total, negative = dot
-        m.d.comb += [adder.a.eq(start), adder.b.eq(extend(total, self._acc_bits)), adder.s.eq(negative)]
-        return adder.y

@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .digits import DIGIT_SHIFT, NATIVE, digit_span
+from .digits import Digits, base_digits
+from .formats import Int
 
-__all__ = ["CODE_BITS", "PRESETS", "AcceleratorConfig", "ConfigError", "load_config"]
-
-CODE_BITS = NATIVE.bits
-"""Width of one stored code, in bits."""
+__all__ = ["PRESETS", "AcceleratorConfig", "ConfigError", "load_config"]
 
 
 class ConfigError(ValueError):
@@ -34,6 +32,9 @@ class AcceleratorConfig:
 
     Parameters
     ----------
+    base : str
+        Base format, of a stored code and of the operands of a multiplier: signed, 2 to 4 bits, such as ``dybit4``,
+        ``int4`` or ``dybit2`` (ternary). Wider operands are rows of such digits (`spec.digits`).
     rows : int
         Output pixels computed at once, 1 to 32.
     columns : int
@@ -49,7 +50,8 @@ class AcceleratorConfig:
     bias_bits : int
         Width B of a bias; 0 means ``acc_bits``.
     planes : int
-        Most digit planes of a tensor that the core itself writes, 1 to 5 (3 holds INT8, 5 holds DyBit8).
+        Most digit planes of a tensor that the core itself writes, 1 to those of unsigned DyBit8 (5 in base ``dybit4``);
+        0 means those of INT8 (3 in base ``dybit4``).
     act_words : int
         Activation memory in words of ``lanes`` codes, a power of two up to 65,536.
     weight_words : int
@@ -74,6 +76,7 @@ class AcceleratorConfig:
         If a value is out of range; the message names it.
     """
 
+    base: str = "dybit4"
     rows: int = 4
     columns: int = 4
     lanes: int = 16
@@ -81,7 +84,7 @@ class AcceleratorConfig:
     rescale_bits: int = 4
     rescalers: int = 4
     bias_bits: int = 0
-    planes: int = 3
+    planes: int = 0
     act_words: int = 4096
     weight_words: int = 2048
     param_words: int = 256
@@ -96,9 +99,15 @@ class AcceleratorConfig:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            kind = str if field.name == "backing" else int
+            kind = str if field.name in ("base", "backing") else int
             if not isinstance(value, kind) or isinstance(value, bool):
                 raise ConfigError(f"{field.name} must be {'a string' if kind is str else 'an integer'}, not {value!r}")
+        try:
+            digits = base_digits(self.base)
+        except ValueError as error:
+            raise ConfigError(f"base: {error}") from error
+        if self.planes == 0:
+            object.__setattr__(self, "planes", digits.of_format(Int(8)))
         self._need("rows", 1 <= self.rows <= 32, "1 to 32")
         self._need("rescalers", self.rescalers in (1, 2, 4, 8), "1, 2, 4 or 8")
         self._need(
@@ -118,7 +127,7 @@ class AcceleratorConfig:
             raise ConfigError(
                 f"acc_bits, bias_bits and rescale_bits give a product of {self.value_bits} bits: at most 63"
             )
-        self._need("planes", 1 <= self.planes <= 5, "1 to 5")
+        self._need("planes", 1 <= self.planes <= digits.most, f"1 to {digits.most}, or 0")
         self._need(
             "act_words",
             _is_power_of_two(self.act_words) and 64 <= self.act_words <= 65536,
@@ -137,6 +146,21 @@ class AcceleratorConfig:
     def _need(self, name: str, holds: bool, what: str) -> None:
         if not holds:
             raise ConfigError(f"{name} must be {what}, not {getattr(self, name)!r}")
+
+    @property
+    def digits(self) -> Digits:
+        """Digits over the base format."""
+        return base_digits(self.base)
+
+    @property
+    def code_bits(self) -> int:
+        """Width of the place of one stored code, in bits."""
+        return self.digits.code_bits
+
+    @property
+    def product_bits(self) -> int:
+        """Width of the magnitude of a product of two base levels."""
+        return (self.digits.base.top**2).bit_length()
 
     @property
     def macs(self) -> int:
@@ -166,12 +190,12 @@ class AcceleratorConfig:
     @property
     def act_word_bits(self) -> int:
         """Width of an activation word: ``lanes`` codes, lane 0 in the low bits."""
-        return self.lanes * CODE_BITS
+        return self.lanes * self.code_bits
 
     @property
     def weight_word_bits(self) -> int:
-        """Width of a weight word: code of (column c, lane l) at bit ``CODE_BITS * (c * lanes + l)``."""
-        return self.columns * self.lanes * CODE_BITS
+        """Width of a weight word: code of (column c, lane l) at bit ``code_bits * (c * lanes + l)``."""
+        return self.columns * self.lanes * self.code_bits
 
     @property
     def act_address_bits(self) -> int:
@@ -216,17 +240,12 @@ class AcceleratorConfig:
     @property
     def level_max(self) -> int:
         """Largest magnitude of a level that the core can write."""
-        return max(NATIVE.top, digit_span(self.planes)) if self.planes > 1 else NATIVE.top
+        return self.digits.top(self.planes)
 
     @property
     def level_bits(self) -> int:
         """Width of a level that the core can write, signed."""
         return self.level_max.bit_length() + 1
-
-    @property
-    def digit_shift(self) -> int:
-        """Left shift of the accumulator between digit weights."""
-        return DIGIT_SHIFT
 
     def to_dict(self) -> dict[str, Any]:
         """Parameters by name, as :meth:`from_dict` takes them."""

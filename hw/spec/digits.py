@@ -1,4 +1,4 @@
-"""Digit planes: every operand as radix-8 digits that the one 4-bit multiplier understands."""
+"""Digits: every operand as a row of digits that the one narrow multiplier understands."""
 
 from __future__ import annotations
 
@@ -7,97 +7,149 @@ import functools
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .formats import DyBit, Format
+from .formats import DyBit, Format, parse_format
 
-__all__ = [
-    "DIGIT_SHIFT",
-    "MAX_PLANES",
-    "NATIVE",
-    "digit_count",
-    "digit_span",
-    "format_planes",
-    "from_planes",
-    "to_planes",
-]
+__all__ = ["BASE_BITS_MAX", "DIGITS_MAX", "Digits", "base_digits"]
 
-NATIVE = DyBit(4)
-"""Format of one stored code and of one multiplier operand: signed DyBit of 4 bits."""
+BASE_BITS_MAX = 4
+"""Widest base format."""
 
-DIGIT_SHIFT = 3
-"""Digits are radix ``2**DIGIT_SHIFT``; each is -4..4, all of them levels of `NATIVE`."""
-
-MAX_PLANES = 5
-"""Most digits any format needs (DyBit8)."""
+DIGITS_MAX = 15
+"""Most digits of any format in any base: unsigned DyBit8 in ternary digits."""
 
 
-def digit_span(planes: int) -> int:
-    """Largest magnitude whose ``planes`` digits stay within -4..4: 4, 35, 287, 2303, 18431.
+class Digits:
+    """Digit planes over a base format: the format of one stored code and of one multiplier operand.
 
-    A digit position rounds half up, so that a top digit of 4 leaves less than half a step below it:
-    ``p_(n-1) <= 4`` means ``x < 4.5 * 8**(n-1)``.
-    """
-    return (9 * 8 ** (planes - 1) + 1) // 2 - 1
-
-
-def digit_count(levels: ArrayLike) -> int:
-    """Fewest planes that hold every given level: 1 if all are native, else as many digits as the largest needs.
-
-    Raises
-    ------
-    ValueError
-        If a level needs more than `MAX_PLANES` digits.
-    """
-    levels = np.abs(np.asarray(levels, dtype=np.int64))
-    if np.isin(levels, NATIVE.magnitudes).all():
-        return 1
-    for planes in range(2, MAX_PLANES + 1):
-        if levels.max(initial=0) <= digit_span(planes):
-            return planes
-    raise ValueError(f"level {int(levels.max())} needs more than {MAX_PLANES} digits")
-
-
-@functools.cache
-def format_planes(fmt: Format) -> int:
-    """Planes in which any level of a format is stored."""
-    return digit_count(fmt.levels)
-
-
-def to_planes(levels: ArrayLike, planes: int) -> NDArray[np.uint8]:
-    """Native 4-bit codes of each digit of each level.
-
-    With one plane a level is its native code; with more, digit ``i`` has weight ``8**i`` and is -4..4:
-    ``p_0 = |x|``, ``p_i = (|x| + (8**i >> 1)) >> 3*i``, ``d_i = sign(x) * (p_i - 8 * p_(i+1))``, ``p_n = 0``.
+    Digits have radix ``2**shift``, the largest power of two at which every digit ``-radix/2 .. radix/2`` is a level of
+    the base. The top digit may be any level up to `reach`.
 
     Parameters
     ----------
-    levels : array of int, shape (...)
-    planes : int
-        1 to `MAX_PLANES`.
-
-    Returns
-    -------
-    array of uint8, shape (planes, ...)
-        Plane 0 holds the least significant digit.
+    base : Format
+        Signed, of 2 to 4 bits.
 
     Raises
     ------
     ValueError
-        If a level does not fit.
+        If the base is unsigned or wider than `BASE_BITS_MAX` bits.
     """
-    levels = np.asarray(levels, dtype=np.int64)
-    if planes == 1:
-        return NATIVE.encode(levels).astype(np.uint8)[np.newaxis]
-    magnitude = np.abs(levels)
-    if magnitude.max(initial=0) > digit_span(planes):
-        raise ValueError(f"level {int(magnitude.max())} does not fit {planes} digits")
-    prefixes = [(magnitude + (8**i >> 1)) >> (DIGIT_SHIFT * i) if i else magnitude for i in range(planes)]
-    prefixes.append(np.zeros_like(magnitude))
-    digits = np.stack([prefixes[i] - 8 * prefixes[i + 1] for i in range(planes)])
-    return NATIVE.encode(np.where(levels < 0, -digits, digits)).astype(np.uint8)
+
+    def __init__(self, base: Format) -> None:
+        if not base.signed or base.bits > BASE_BITS_MAX:
+            raise ValueError(f"a base format is signed and has 2 to {BASE_BITS_MAX} bits, not {base}")
+        self.base = base
+        reach = 0
+        while reach + 1 in base.magnitudes:
+            reach += 1
+        self._reach = reach
+        self._shift = reach.bit_length()
+
+    @property
+    def code_bits(self) -> int:
+        """Width of the place of a stored code, in bits: 2 or 4, so that places never straddle a 32-bit beat.
+
+        A code of 3 bits leaves the top bit of its place 0.
+        """
+        return 1 << (self.base.bits - 1).bit_length()
+
+    @property
+    def shift(self) -> int:
+        """Base-2 logarithm of the radix: left shift of a sum between digit weights."""
+        return self._shift
+
+    @property
+    def reach(self) -> int:
+        """Largest r such that 0 .. r are all levels of the base; such a level is its own magnitude code."""
+        return self._reach
+
+    @functools.cached_property
+    def most(self) -> int:
+        """Most digits that any format needs: those of unsigned DyBit8."""
+        return self.of_format(DyBit(8, signed=False))
+
+    def span(self, planes: int) -> int:
+        """Largest magnitude that ``planes`` digits hold; any smaller one fits them too (with one plane: up to `reach`).
+
+        A digit position rounds half up, so that the top digit stays within `reach` while
+        ``x < (reach + 1/2) * radix**(planes - 1)``; for DyBit4: 4, 35, 287, 2303, 18431.
+        """
+        return (((2 * self._reach + 1) << (self._shift * (planes - 1))) + 1) // 2 - 1
+
+    def top(self, planes: int) -> int:
+        """Largest level that ``planes`` digits can stand for; with one plane that is the largest of the base."""
+        return self.base.top if planes == 1 else max(self.base.top, self.span(planes))
+
+    def count(self, levels: ArrayLike) -> int:
+        """Fewest planes for given levels: 1 if all are levels of the base, else as many digits as the largest needs.
+
+        Raises
+        ------
+        ValueError
+            If a level needs more digits than any format.
+        """
+        levels = np.abs(np.asarray(levels, dtype=np.int64))
+        if np.isin(levels, self.base.magnitudes).all():
+            return 1
+        largest = int(levels.max(initial=0))
+        for planes in range(2, DIGITS_MAX + 1):
+            if largest <= self.span(planes):
+                return planes
+        raise ValueError(f"level {largest} needs more than {DIGITS_MAX} digits of {self.base}")
+
+    @functools.cache  # noqa: B019 - there are few bases, each made once
+    def of_format(self, fmt: Format) -> int:
+        """Planes in which any level of a format is stored."""
+        return self.count(fmt.levels)
+
+    def to_planes(self, levels: ArrayLike, planes: int) -> NDArray[np.uint8]:
+        """Base codes of each digit of each level.
+
+        With one plane a level is its base code; with more, digit ``i`` has weight ``B**i`` (``B = 2**shift``):
+        ``p_0 = |x|``, ``p_i = (|x| + (B**i >> 1)) // B**i``, ``d_i = sign(x) * (p_i - B * p_(i+1))``, ``p_n = 0``.
+
+        Parameters
+        ----------
+        levels : array of int, shape (...)
+        planes : int
+            At least 1.
+
+        Returns
+        -------
+        array of uint8, shape (planes, ...)
+            Plane 0 holds the least significant digit.
+
+        Raises
+        ------
+        ValueError
+            If a level does not fit.
+        """
+        levels = np.asarray(levels, dtype=np.int64)
+        if planes == 1:
+            return self.base.encode(levels).astype(np.uint8)[np.newaxis]
+        magnitude = np.abs(levels)
+        if magnitude.max(initial=0) > self.span(planes):
+            raise ValueError(f"level {int(magnitude.max())} does not fit {planes} digits of {self.base}")
+        halves = [(1 << (self._shift * i)) >> 1 for i in range(planes)]
+        prefixes = [(magnitude + half) >> (self._shift * i) for i, half in enumerate(halves)]
+        prefixes.append(np.zeros_like(magnitude))
+        digits = np.stack([prefixes[i] - (prefixes[i + 1] << self._shift) for i in range(planes)])
+        return self.base.encode(np.where(levels < 0, -digits, digits)).astype(np.uint8)
+
+    def from_planes(self, codes: ArrayLike) -> NDArray[np.int64]:
+        """Levels of base codes of shape (planes, ...); the inverse of :meth:`to_planes`."""
+        digits = self.base.decode(codes)
+        weights = 1 << (self._shift * np.arange(len(digits), dtype=np.int64))
+        return np.tensordot(weights, digits, axes=1)
 
 
-def from_planes(codes: ArrayLike) -> NDArray[np.int64]:
-    """Levels of native codes of shape (planes, ...); the inverse of :func:`to_planes`."""
-    digits = NATIVE.decode(codes)
-    weights = 8 ** np.arange(len(digits), dtype=np.int64)
-    return np.tensordot(weights, digits, axes=1)
+@functools.cache
+def base_digits(name: str) -> Digits:
+    """Digits over the base format of a name such as ``dybit4``, ``int4`` or ``dybit2``.
+
+    Raises
+    ------
+    ValueError
+        If there is no such format, or it is not a base.
+    """
+    return Digits(parse_format(name))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .digits import from_planes, to_planes
+from .digits import Digits
 
 __all__ = ["TensorLayout"]
 
@@ -24,7 +24,7 @@ class TensorLayout:
     lanes : int
         Codes in a word.
     planes : int
-        Digit planes, 1 to 5.
+        Digit planes.
     base : int
         Address of the first word.
     phases : (int, int)
@@ -85,24 +85,25 @@ class TensorLayout:
         pixels = self.spatial(np.arange(self.height)[:, None], np.arange(self.width)[None, :])
         return self.base + groups + planes + pixels
 
-    def pack(self, levels: ArrayLike) -> NDArray[np.uint8]:
+    def pack(self, levels: ArrayLike, digits: Digits) -> NDArray[np.uint8]:
         """Codes of a tensor, of shape (groups, planes, height, width, lanes), in the order of :meth:`addresses`.
 
         Parameters
         ----------
         levels : array of int, shape (channels, height, width)
+        digits : Digits
         """
         levels = np.asarray(levels, dtype=np.int64)
         groups = -(-self.channels // self.lanes)
         padded = np.zeros((groups * self.lanes, self.height, self.width), dtype=np.int64)
         padded[: self.channels] = levels
-        planes = to_planes(padded, self.planes).reshape(self.planes, groups, self.lanes, self.height, self.width)
+        planes = digits.to_planes(padded, self.planes).reshape(self.planes, groups, self.lanes, self.height, self.width)
         return np.ascontiguousarray(planes.transpose(1, 0, 3, 4, 2))
 
-    def unpack(self, codes: ArrayLike) -> NDArray[np.int64]:
+    def unpack(self, codes: ArrayLike, digits: Digits) -> NDArray[np.int64]:
         """Levels of shape (channels, height, width); the inverse of :meth:`pack`."""
         planes = np.asarray(codes).transpose(1, 0, 4, 2, 3)
-        levels = from_planes(planes.reshape(self.planes, -1, self.height, self.width))
+        levels = digits.from_planes(planes.reshape(self.planes, -1, self.height, self.width))
         return levels[: self.channels]
 
     def to_dict(self) -> dict[str, Any]:

@@ -34,11 +34,19 @@ def compile_model(
     preset: Preset = None,
     config: ConfigFile = None,
     weights: Annotated[
-        str, typer.Option(metavar="FORMAT", help="Of weights: dybit2 to dybit8, int2 to int8.")
-    ] = "dybit4",
+        str | None,
+        typer.Option(
+            metavar="FORMAT", help="Of weights: dybit2 to dybit8, int2 to int8.", show_default="the core's base"
+        ),
+    ] = None,
     acts: Annotated[
-        str, typer.Option(metavar="FORMAT", help="Of tensors between layers: as above, or udybit4, uint4, ...")
-    ] = "dybit4",
+        str | None,
+        typer.Option(
+            metavar="FORMAT",
+            help="Of tensors between layers: as above, or udybit4, uint4, ...",
+            show_default="the core's base",
+        ),
+    ] = None,
     acc_bits: Annotated[
         int | None, typer.Option(metavar="P", help="Accumulator width instead of the configuration's.")
     ] = None,
@@ -63,7 +71,7 @@ def compile_model(
 
     writable_folder(output)
     machine = chosen_config(preset, config, acc_bits=acc_bits, rescale_bits=rescale_bits)
-    settings = QuantSettings(weights=weights, acts=acts)
+    settings = QuantSettings(weights=weights or machine.base, acts=acts or machine.base)
     samples, _ = load_samples(calib)
     with progress_bar("quantising") as progress:
         graph = quantise(
@@ -81,7 +89,16 @@ def compile_model(
         f"accumulator: {summary['cert_bits']} of {machine.acc_bits} bits suffice for every input; "
         f"rescaler: {machine.rescale_bits} bits"
     )
-    write_json(json, {"program": str(output), "config": machine.to_dict(), "weights": weights, "acts": acts, **summary})
+    write_json(
+        json,
+        {
+            "program": str(output),
+            "config": machine.to_dict(),
+            "weights": settings.weights,
+            "acts": settings.acts,
+            **summary,
+        },
+    )
 
 
 def run_model(

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...hw.spec.config import AcceleratorConfig
-from ...hw.spec.digits import to_planes
 from ...hw.spec.layout import TensorLayout
 from ..quantised import MacLayer, QuantisedGraph, Segment
 from .geometry import Tap, Window
@@ -62,6 +61,7 @@ def plan_blocks(
     A digit plane of weights that is zero everywhere makes no blocks; a sum of positions left without any still
     shifts.
     """
+    digits = config.digits
     tiles = tile_count(len(layer.bias), config)
     step = strip_step(layer, layouts, config)
     by_order: dict[int, list[BlockPlan]] = {}
@@ -70,8 +70,9 @@ def plan_blocks(
     for segment in layer.segments:
         layout = layouts[segment.source]
         taps = Window.of(segment).taps(layout, graph.tensors[layer.output].shape[1:])
-        pads = to_planes(graph.tensors[segment.source].zero, layout.planes)
-        for weight_digit, codes in enumerate(to_planes(segment.weights, segment.weight_planes)):
+        pads = digits.to_planes(graph.tensors[segment.source].zero, layout.planes)
+        weight_planes = digits.to_planes(segment.weights, digits.count(segment.weights))
+        for weight_digit, codes in enumerate(weight_planes):
             if not codes.any():
                 continue
             words = _segment_words(segment, codes, layout, config, strip=step is not None)

@@ -87,7 +87,8 @@ def _paced(graph: QuantisedGraph, config: AcceleratorConfig) -> tuple[QuantisedG
 def _check_planes(graph: QuantisedGraph, config: AcceleratorConfig) -> None:
     for layer in graph.layers:
         tensor = graph.tensors[layer.output if isinstance(layer, MacLayer) else layer.source]
-        check_fits(config, "planes", f"digit planes for {tensor.format}", needed=tensor.planes, layer=layer.name)
+        needed = config.digits.count(tensor.levels)
+        check_fits(config, "planes", f"digit planes for {tensor.format}", needed=needed, layer=layer.name)
 
 
 def _place_tensors(
@@ -135,7 +136,7 @@ class _Assembler:
             raise CapacityError(f"layer {layer.name!r}: {error}") from error
         tiles, pitch, size = plan.words.shape
         repeats = bool((plan.words == plan.words[:1]).all())
-        packed = pack_codes(plan.words[: 1 if repeats else tiles].reshape(-1, size))
+        packed = pack_codes(plan.words[: 1 if repeats else tiles].reshape(-1, size), self._config.code_bits)
         self._emit(
             Mode.MAC,
             layer,

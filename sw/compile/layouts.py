@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 
 from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.cycles import compute_cycles
-from ...hw.spec.digits import to_planes
 from ...hw.spec.isa import Mode
 from ...hw.spec.layout import TensorLayout
 from ..errors import CapacityError
@@ -198,26 +197,27 @@ def _plain_layouts(graph: QuantisedGraph, config: AcceleratorConfig) -> dict[str
         )
 
     source = graph.tensors[graph.input.tensor]
-    add(source.name, source.shape[0], source.planes)
+    add(source.name, source.shape[0], config.digits.count(source.levels))
     for layer in graph.layers:
         output = graph.tensors[layer.output]
         if isinstance(layer, MaxLayer):
             add(output.name, output.shape[0], layouts[layer.source].planes)
         else:
-            add(output.name, tile_count(output.shape[0], config) * config.columns, output.planes)
+            add(output.name, tile_count(output.shape[0], config) * config.columns, config.digits.count(output.levels))
     return layouts
 
 
 def _work(layer: MacLayer | MaxLayer, graph: QuantisedGraph, config: AcceleratorConfig) -> _Work:
     channels = graph.tensors[layer.output].shape[0]
     if isinstance(layer, MaxLayer):
-        steps = math.prod(layer.kernel) * graph.tensors[layer.source].planes
+        steps = math.prod(layer.kernel) * config.digits.count(graph.tensors[layer.source].levels)
         return _Work(-(-channels // config.lanes), steps, steps)
     steps = strip_steps = 0
     for segment in layer.segments:
         source = graph.tensors[segment.source]
-        digits = sum(bool(codes.any()) for codes in to_planes(segment.weights, segment.weight_planes))
-        passes = digits * source.planes * math.prod(segment.weights.shape[2:])
+        weight_planes = config.digits.to_planes(segment.weights, config.digits.count(segment.weights))
+        pairs = sum(bool(codes.any()) for codes in weight_planes) * config.digits.count(source.levels)
+        passes = pairs * math.prod(segment.weights.shape[2:])
         groups = -(-source.shape[0] // config.lanes)
         steps += passes * groups
         strip_steps += passes * min(groups, channel_span(config) // config.lanes)

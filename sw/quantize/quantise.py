@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ...hw.spec.certificate import final_sum_bounds, signed_bits
 from ...hw.spec.config import AcceleratorConfig
-from ...hw.spec.formats import DyBit, Format, Int
+from ...hw.spec.formats import Format, Int
 from ...hw.spec.semantics import accumulate, max_pool, rescale
 from ..errors import CapacityError, InputError
 from ..graph import Graph, Mac, MaxPool
@@ -111,10 +111,11 @@ class _Quantiser:
         )
 
     def _written(self, tensor: QuantisedTensor) -> QuantisedTensor:
-        if tensor.planes > self.config.planes:
+        needed = self.config.digits.count(tensor.levels)
+        if needed > self.config.planes:
             raise CapacityError(
-                f"tensor {tensor.name!r} in {tensor.format} needs {tensor.planes} digit planes, the core writes at "
-                f"most {self.config.planes}: use narrower activations, or set planes to {tensor.planes}"
+                f"tensor {tensor.name!r} in {tensor.format} needs {needed} digit planes, the core writes at "
+                f"most {self.config.planes}: use narrower activations, or set planes to {needed}"
             )
         return tensor
 
@@ -203,10 +204,18 @@ class _Quantiser:
 
     def _format(self, layer: Mac) -> Format:
         if layer.output in self.outputs:
-            return {1: DyBit(4), 2: Int(6)}.get(self.config.planes, Int(8))
-        if layer.sources == (self.graph.input.tensor,) and layer.terms[0].constant and self.config.planes >= 3:
+            return self._finest()
+        if layer.sources == (self.graph.input.tensor,) and layer.terms[0].constant and self._finest() == Int(8):
             return Int(8)  # the input itself, scaled and shifted: as precise as an input
         return self.settings.act_format
+
+    def _finest(self) -> Format:
+        """The widest format whose digits the core writes."""
+        digits = self.config.digits
+        for bits in range(8, digits.code_bits, -1):
+            if digits.of_format(Int(bits)) <= self.config.planes:
+                return Int(bits)
+        return digits.base
 
     def _exact_average(self, layer: Mac, choice: Choice) -> Choice:
         """The nearest scale at which weights of 1 and a k-bit multiplicand give the average without a gain error."""

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from ...hw.spec.certificate import signed_bits
 from ...hw.spec.config import AcceleratorConfig
-from ...hw.spec.digits import NATIVE, digit_span
 from ...hw.spec.formats import Format
 from ..errors import CertificateError
 from .grid import ScaleGrid
@@ -21,8 +20,8 @@ __all__ = ["Solution", "solve"]
 _REFINED = 4
 """Scales that are refined by coordinate descent, of those with the least error after rounding to nearest."""
 
-_CONSTANT_PLANES = 3
-"""Most digits of a constant weight: its gain error is at most 1/(2 * level)."""
+_CONSTANT_LEVEL = 128
+"""Constant weights have as many digits as such a level needs at most: their gain error is at most 1/(2 * level)."""
 
 _GAIN_TOLERANCE = 0.05
 """Gain errors of averages may cost this part of the output's own rounding error; fewer digits are worth more."""
@@ -83,6 +82,7 @@ def solve(
     CertificateError
         If no scale fits.
     """
+    constant_planes = config.digits.count(_CONSTANT_LEVEL)
     if problem.target.shape[1]:
         finest = np.abs(problem.target).max(axis=1) / (fmt.top * _CLIPPING)
         # Where weights are next to nothing beside the bias, the bias decides how fine the scale can be.
@@ -90,16 +90,16 @@ def solve(
         bias = problem.mean_sums - problem.target @ problem.mean_inputs - constant_means
         finest = np.maximum(finest, np.abs(bias) / (_bias_limit(config) / 2))
         window = grid.window(finest, np.log2(fmt.top * _CLIPPING))
-        return _search(problem, grid, window, fmt, config, _CONSTANT_PLANES, layer)[0]
+        return _search(problem, grid, window, fmt, config, constant_planes, layer)[0]
     if not len(problem.gains):
         # No weights at all, only a bias: any scale that places it within a level will do.
         finest = np.maximum(output_scale / 8, np.abs(problem.mean_sums) / (_bias_limit(config) / 2))
         return _search(problem, grid, grid.window(finest, 1.0), fmt, config, 1, layer)[0]
-    for planes in range(1, _CONSTANT_PLANES + 1):
-        top = NATIVE.top if planes == 1 else digit_span(planes)
+    for planes in range(1, constant_planes + 1):
+        top = config.digits.top(planes)
         window = grid.window(np.abs(problem.gains).max(axis=0) / (top + 0.5), np.log2(top + 0.5))
         solution, error = _search(problem, grid, window, fmt, config, planes, layer)
-        if planes == _CONSTANT_PLANES or (error <= _GAIN_TOLERANCE * output_error).all():
+        if planes == constant_planes or (error <= _GAIN_TOLERANCE * output_error).all():
             break
     return solution
 
@@ -189,9 +189,10 @@ def _trial(problem: Problem, scale: NDArray[np.float64], fmt: Format, config: Ac
     channels = np.arange(scale.size)
     wanted = problem.gains / scale
     if planes == 1:
-        constants = NATIVE.quantise(wanted)
+        constants = config.digits.base.quantise(wanted)
     else:
-        constants = np.clip(np.rint(wanted), -digit_span(planes), digit_span(planes)).astype(np.int64)
+        span = config.digits.span(planes)
+        constants = np.clip(np.rint(wanted), -span, span).astype(np.int64)
     deviation = constants * scale - problem.gains
     target = problem.target - np.einsum("to,tok->ok", deviation, problem.response)
     weights = fmt.quantise(target / scale[:, np.newaxis])

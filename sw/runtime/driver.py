@@ -163,8 +163,8 @@ class Driver:
         for first, end in runs(addresses):
             address, count = window_span(self._config, Region.ACTIVATIONS, first, end - first)
             words = from_burst(self._config, Region.ACTIVATIONS, await self._transport.read(address, count))
-            codes[first:end] = unpack_codes(words, layout.lanes)
-        return layout.unpack(codes[addresses])
+            codes[first:end] = unpack_codes(words, layout.lanes, self._config.code_bits)
+        return layout.unpack(codes[addresses], self._config.digits)
 
     async def run_until(self, index: int) -> None:
         """Run the last sample again up to and with instruction ``index``; :meth:`dump` then shows what it wrote.
@@ -222,13 +222,13 @@ class Driver:
         layout = program.layouts[tensor.name]
         addresses = layout.addresses() % self._config.act_words
         try:
-            packed = layout.pack(levels)
+            packed = layout.pack(levels, self._config.digits)
         except ValueError as error:
             raise InputError(f"the input does not fit {tensor.format}: {error}") from error
         codes = np.zeros((self._config.act_words, layout.lanes), dtype=np.uint8)
         codes[addresses] = packed
         for first, end in runs(addresses):
-            burst = to_burst(self._config, Region.ACTIVATIONS, pack_codes(codes[first:end]))
+            burst = to_burst(self._config, Region.ACTIVATIONS, pack_codes(codes[first:end], self._config.code_bits))
             await self._transport.write(region_address(self._config, Region.ACTIVATIONS, first), burst)
         self._levels = levels.astype(np.int64)
 

@@ -11,7 +11,8 @@ from hardware.cases import CASES, Case
 from hardware.units import RescalerChannel
 from narrows.hw.array import STEP_FLAGS
 from narrows.hw.spec.config import AcceleratorConfig
-from narrows.hw.spec.digits import NATIVE
+from narrows.hw.spec.digits import base_digits
+from narrows.hw.spec.formats import DyBit, parse_format
 from numpy.typing import NDArray
 
 STEPS = 12
@@ -62,34 +63,31 @@ def test_integer_arrays_sum_products_modulo_the_accumulator(unit: str, tree_stag
     assert sums_of_steps(case, words) == wrapped(expected, case.acc_bits)
 
 
-@pytest.mark.parametrize("tree_stage", [1, 2])
-def test_sign_magnitude_integers_sum_alike(tree_stage: int) -> None:
-    case = Case(unit="int4-deferred", rows=2, columns=3, lanes=8, acc_bits=12, tree_stage=tree_stage)
-    rng = np.random.default_rng(4)
-    x = rng.integers(-7, 8, (STEPS, case.rows, case.lanes))
-    w = rng.integers(-7, 8, (STEPS, case.columns, case.lanes))
-    words = []
-    for step in range(STEPS):
-        levels = np.concatenate([x[step].ravel(), w[step].ravel()])
-        codes = np.where(levels < 0, 8, 0) | np.abs(levels)
-        words.append(pack(codes, 4) | (1 | int(step == 4) << 1) << (4 * codes.size))
-    expected = sum(x[step] @ w[step].T for step in range(4, STEPS))
-    assert sums_of_steps(case, words) == wrapped(expected, case.acc_bits)
-
-
-@pytest.mark.parametrize(("tree_stage", "product_stage", "dsp_lanes"), [(1, 0, 0), (2, 1, 0), (2, 1, 8)])
-def test_the_dybit_array_sums_levels_of_codes(tree_stage: int, product_stage: int, dsp_lanes: int) -> None:
+@pytest.mark.parametrize(
+    ("unit", "tree_stage", "product_stage", "dsp_lanes"),
+    [
+        ("dybit4", 1, 0, 0),
+        ("dybit4", 2, 1, 0),
+        ("dybit4", 2, 1, 8),
+        ("int4", 2, 0, 0),
+        ("dybit2", 1, 0, 0),
+        ("int3", 2, 0, 0),
+    ],
+)
+def test_our_arrays_sum_levels_of_codes(unit: str, tree_stage: int, product_stage: int, dsp_lanes: int) -> None:
     options = {"tree_stage": tree_stage, "product_stage": product_stage, "dsp_lanes": dsp_lanes}
-    case = Case(unit="dybit4", rows=2, columns=3, lanes=8, acc_bits=12, **options)
+    case = Case(unit=unit, rows=2, columns=3, lanes=8, acc_bits=12, **options)
+    base, code_bits = parse_format(unit), base_digits(unit).code_bits
     rng = np.random.default_rng(8)
-    x = rng.integers(0, 16, (STEPS, case.rows, case.lanes))
-    w = rng.integers(0, 16, (STEPS, case.columns, case.lanes))
+    x = rng.integers(0, 1 << base.bits, (STEPS, case.rows, case.lanes))
+    w = rng.integers(0, 1 << base.bits, (STEPS, case.columns, case.lanes))
     flags = [STEP_FLAGS.const({"valid": 1, "first": int(step == 4)}).as_value().value for step in range(STEPS)]
     words = [
-        pack(np.concatenate([x[step].ravel(), w[step].ravel()]), 4) | flags[step] << (4 * (x[step].size + w[step].size))
+        pack(np.concatenate([x[step].ravel(), w[step].ravel()]), code_bits)
+        | flags[step] << (code_bits * (x[step].size + w[step].size))
         for step in range(STEPS)
     ]
-    expected = sum(NATIVE.decode(x[step]) @ NATIVE.decode(w[step]).T for step in range(4, STEPS))
+    expected = sum(base.decode(x[step]) @ base.decode(w[step]).T for step in range(4, STEPS))
     assert sums_of_steps(case, words) == wrapped(expected, case.acc_bits)
 
 
@@ -104,10 +102,10 @@ def test_a_rescaler_channel_rounds_once_and_encodes() -> None:
         ("zero", config.level_bits),
         ("low", config.level_bits),
         ("high", config.level_bits),
-        ("plane", 3),
+        ("plane", 2),
         ("dybit", 1),
         ("width", 4),
-        ("planes", 3),
+        ("planes", 2),
     ]
     values = {
         "acc": 1000,
@@ -136,7 +134,7 @@ def test_a_rescaler_channel_rounds_once_and_encodes() -> None:
         codes.append(ctx.get(unit.results))
 
     simulate(unit, bench)
-    assert NATIVE.decode(codes).tolist() == [8]  # 960 * 11 / 1024 - 1 = 9.3
+    assert DyBit(4).decode(codes).tolist() == [8]  # 960 * 11 / 1024 - 1 = 9.3
 
 
 def test_the_table_holds_every_yardstick_it_promises() -> None:

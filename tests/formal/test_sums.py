@@ -11,29 +11,39 @@ from prover import prove_bounded, prove_flushed, prove_induction
 SPANS = [(-16, 16), (-4, 16), (0, 16)]
 
 
-def config(**parameters: int) -> AcceleratorConfig:
+def config(**parameters: int | str) -> AcceleratorConfig:
     return AcceleratorConfig(**{"rows": 1, "columns": 1, "lanes": 2, "rescalers": 1, "acc_bits": 12, **parameters})
 
 
 @pytest.mark.parametrize(
-    ("lanes", "tree_stage", "product_stage"), [(2, 1, 0), (2, 1, 1), (4, 1, 0), (8, 2, 1), (8, 6, 0)]
+    ("base", "lanes", "tree_stage", "product_stage"),
+    [
+        *(("dybit4", *shape) for shape in [(2, 1, 0), (2, 1, 1), (4, 1, 0), (8, 2, 1), (8, 6, 0)]),
+        ("int4", 8, 2, 0),
+        ("dybit2", 16, 2, 0),
+    ],
 )
-def test_deferred_signs_give_the_signed_sum(lanes: int, tree_stage: int, product_stage: int) -> None:
-    machine = config(lanes=lanes, tree_stage=tree_stage, product_stage=product_stage)
+def test_deferred_signs_give_the_signed_sum(base: str, lanes: int, tree_stage: int, product_stage: int) -> None:
+    machine = config(base=base, lanes=lanes, tree_stage=tree_stage, product_stage=product_stage)
     verdict = prove_flushed(dot_claim(machine), DotProduct.stages(machine))
     assert verdict.proven, verdict
 
 
-@pytest.mark.parametrize("planes", [(1, 1), (2, 1), (1, 3)])
-def test_digits_in_machine_order_give_the_product_of_the_full_operands(planes: tuple[int, int]) -> None:
-    claim, cycles = digits_claim(config(acc_bits=16), planes)
+@pytest.mark.parametrize(
+    ("base", "planes"),
+    [("dybit4", (1, 1)), ("dybit4", (2, 1)), ("dybit4", (1, 3)), ("int4", (2, 1)), ("dybit2", (3, 2))],
+)
+def test_digits_in_machine_order_give_the_product_of_the_full_operands(base: str, planes: tuple[int, int]) -> None:
+    claim, cycles = digits_claim(config(base=base, acc_bits=16), planes)
     verdict = prove_bounded(claim, cycles)
     assert verdict.proven, verdict
 
 
-@pytest.mark.parametrize("span", SPANS)
-def test_a_certified_sum_is_the_true_one_after_any_steps(span: tuple[int, int]) -> None:
-    verdict = prove_induction(accumulator_claim(config(), span))
+@pytest.mark.parametrize(
+    ("base", "span"), [*(("dybit4", span) for span in SPANS), ("int4", (0, 7)), ("dybit2", (-1, 1))]
+)
+def test_a_certified_sum_is_the_true_one_after_any_steps(base: str, span: tuple[int, int]) -> None:
+    verdict = prove_induction(accumulator_claim(config(base=base), span))
     assert verdict.proven, verdict
 
 

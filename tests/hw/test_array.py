@@ -9,12 +9,10 @@ import pytest
 from amaranth_bench import pack, signed, simulate, unpack
 from narrows.hw.array import MacArray
 from narrows.hw.dot import DotProduct
-from narrows.hw.operand import OPERAND, operand_bits
+from narrows.hw.operand import operand_bits, operand_layout
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.cycles import array_latency
-from narrows.hw.spec.digits import NATIVE
 
-OPERANDS = np.array([operand_bits(code) for code in range(16)])
 CONFIGS = [
     AcceleratorConfig(rows=1, columns=1, lanes=2, rescalers=1, acc_bits=12, tree_stage=1),
     AcceleratorConfig(rows=2, columns=2, lanes=8, rescalers=2, acc_bits=12, tree_stage=1),
@@ -23,6 +21,9 @@ CONFIGS = [
     AcceleratorConfig(rows=3, columns=2, lanes=4, rescalers=1, acc_bits=16, tree_stage=1, product_stage=1, dsp_lanes=4),
     AcceleratorConfig(rows=2, columns=2, lanes=8, rescalers=1, acc_bits=16, product_stage=1),
     AcceleratorConfig(rows=4, columns=1, lanes=8, rescalers=1, acc_bits=16, dsp_lanes=3),
+    AcceleratorConfig(base="int4", rows=2, columns=2, lanes=8, rescalers=1, acc_bits=16, dsp_lanes=2),
+    AcceleratorConfig(base="dybit2", rows=2, columns=2, lanes=16, rescalers=1, acc_bits=12),
+    AcceleratorConfig(base="int3", rows=1, columns=2, lanes=8, rescalers=1, acc_bits=14),
 ]
 
 
@@ -50,24 +51,27 @@ def random_steps(rng: np.random.Generator, count: int) -> list[dict[str, int]]:
 @pytest.mark.parametrize(
     "config",
     CONFIGS,
-    ids=lambda c: f"{c.rows}x{c.columns}x{c.lanes}-P{c.acc_bits}-dsp{c.dsp_lanes}-reg{c.product_stage}",
+    ids=lambda c: f"{c.base}-{c.rows}x{c.columns}x{c.lanes}-P{c.acc_bits}-dsp{c.dsp_lanes}-reg{c.product_stage}",
 )
 def test_finished_sums_of_random_tiles_are_exact_modulo_the_width(config: AcceleratorConfig) -> None:
+    base, operand = config.digits.base, operand_layout(config.digits.base)
+    operands = np.array([operand_bits(base, code) for code in range(1 << base.bits)])
+    low, high = (1 << base.bits) - 1, (1 << base.magnitude_bits) - 1
     dut: Any = MacArray(config)
     assert dut.latency == array_latency(config)
     rng = np.random.default_rng(config.acc_bits + config.lanes)
     steps = random_steps(rng, 120)
-    x = rng.integers(0, 16, (len(steps), config.rows, config.lanes))
-    w = rng.integers(0, 16, (len(steps), config.columns, config.lanes))
+    x = rng.integers(0, 1 << base.bits, (len(steps), config.rows, config.lanes))
+    w = rng.integers(0, 1 << base.bits, (len(steps), config.columns, config.lanes))
     heavy = rng.random(len(steps)) < 0.3  # sums that pass the accumulator's range
-    x[heavy], w[heavy] = 7, rng.choice([7, 15])
+    x[heavy], w[heavy] = high, rng.choice([high, low])
     got = {}
 
     async def bench(ctx: Any) -> None:
         for cycle in range(len(steps) + dut.latency):
             if cycle < len(steps):
-                ctx.set(dut.x.as_value(), pack(OPERANDS[x[cycle]], OPERAND.size))
-                ctx.set(dut.w.as_value(), pack(OPERANDS[w[cycle]], OPERAND.size))
+                ctx.set(dut.x.as_value(), pack(operands[x[cycle]], operand.size))
+                ctx.set(dut.w.as_value(), pack(operands[w[cycle]], operand.size))
                 for name, value in steps[cycle].items():
                     ctx.set(dut.flags[name], value)
             else:
@@ -83,8 +87,8 @@ def test_finished_sums_of_random_tiles_are_exact_modulo_the_width(config: Accele
     for cycle, flags in enumerate(steps):
         if not flags["valid"]:
             continue
-        start = 0 if flags["first"] else sums << 3 if flags["shift"] else sums
-        sums = start + NATIVE.decode(x[cycle]) @ NATIVE.decode(w[cycle]).T
+        start = 0 if flags["first"] else sums << config.digits.shift if flags["shift"] else sums
+        sums = start + base.decode(x[cycle]) @ base.decode(w[cycle]).T
         if flags["last"]:
             expected[cycle + dut.latency] = ((sums + half) % (2 * half) - half).ravel().tolist()
     assert got == expected

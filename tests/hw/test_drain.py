@@ -10,7 +10,6 @@ from amaranth_bench import pack, simulate, unpack
 from narrows.hw.drain import Drain
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.cycles import DRAIN_LATENCY
-from narrows.hw.spec.digits import to_planes
 from narrows.hw.spec.formats import DyBit
 from narrows.hw.spec.isa import COMPUTE, encode_param
 from narrows.hw.spec.semantics import rescale
@@ -73,7 +72,7 @@ def test_tiles_drain_at_their_pace(config: AcceleratorConfig, planes: int) -> No
     for tile, (acc, count) in enumerate(zip(sums, counts, strict=True)):
         at = slice(tile % tiles * config.columns, (tile % tiles + 1) * config.columns)
         levels = rescale(acc, bias[at], multiplicand[at], shift[at], zero=-2, fmt=fmt, low=-2, high=fmt.top)
-        codes = to_planes(levels, planes)
+        codes = config.digits.to_planes(levels, planes)
         for row in range(count):
             for first in range(0, config.columns, config.rescalers):
                 expected += [codes[plane, row, first : first + config.rescalers].tolist() for plane in range(planes)]

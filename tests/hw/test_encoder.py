@@ -9,22 +9,22 @@ import pytest
 from amaranth_bench import simulate
 from narrows.hw.encoder import Encoder, dybit_widths
 from narrows.hw.spec.config import AcceleratorConfig
-from narrows.hw.spec.digits import NATIVE, digit_span, to_planes
+from narrows.hw.spec.digits import Digits
 from narrows.hw.spec.formats import DyBit
 
 EVERY = 3000
 """More half units than that are sampled, with all neighbourhoods of ties."""
 
 
-def roundings(planes: int) -> list[tuple[int, np.ndarray]]:
+def roundings(digits: Digits, planes: int) -> list[tuple[int, np.ndarray]]:
     """(magnitude width or 0 for integers, levels) of all roundings whose levels fit digit planes."""
-    fitting = digit_span(planes) if planes > 1 else NATIVE.top
+    fitting = digits.span(planes) if planes > 1 else digits.base.top
     found: list[tuple[int, np.ndarray]] = []
     for width in range(1, 8):
         levels = DyBit(width + 1).levels
-        if levels[-1] <= fitting:
+        if levels[-1] <= fitting and digits.count(levels) <= planes:
             found.append((width, levels))
-    top = digit_span(planes) if planes > 1 else 4
+    top = digits.span(planes)
     return [*found, (0, np.arange(-top, top + 1))]
 
 
@@ -39,10 +39,23 @@ def halves(levels: np.ndarray) -> np.ndarray:
     return np.unique(np.clip(near, every[0], every[-1]))
 
 
-@pytest.mark.parametrize(("most_planes", "planes"), [(1, 1), (3, 1), (3, 2), (3, 3), (2, 2), (4, 4), (5, 5), (5, 1)])
-def test_codes_are_the_digits_of_the_nearest_level(most_planes: int, planes: int) -> None:
-    dut: Any = Encoder(AcceleratorConfig(planes=most_planes))
-    cases = [(width, plane, levels, halves(levels)) for width, levels in roundings(planes) for plane in range(planes)]
+@pytest.mark.parametrize(
+    ("base", "most_planes", "planes"),
+    [
+        *(("dybit4", *pair) for pair in [(1, 1), (3, 1), (3, 2), (3, 3), (2, 2), (4, 4), (5, 5), (5, 1)]),
+        *(("int4", *pair) for pair in [(3, 1), (3, 2), (3, 3)]),
+        *(("dybit3", *pair) for pair in [(4, 1), (4, 4)]),
+        *(("int3", *pair) for pair in [(1, 1), (4, 3)]),
+        *(("dybit2", *pair) for pair in [(1, 1), (8, 1), (8, 5), (8, 8)]),
+    ],
+)
+def test_codes_are_the_digits_of_the_nearest_level(base: str, most_planes: int, planes: int) -> None:
+    config = AcceleratorConfig(base=base, planes=most_planes)
+    dut: Any = Encoder(config)
+    digits = config.digits
+    cases = [
+        (width, plane, levels, halves(levels)) for width, levels in roundings(digits, planes) for plane in range(planes)
+    ]
     got: list[list[int]] = []
 
     async def bench(ctx: Any) -> None:
@@ -60,10 +73,10 @@ def test_codes_are_the_digits_of_the_nearest_level(most_planes: int, planes: int
             got.append(results)
 
     simulate(dut, bench)
-    assert len(got) >= planes * 4
+    assert len(got) >= planes * 2
     for (width, plane, levels, values), results in zip(cases, got, strict=True):
         nearest = levels[np.searchsorted(levels[1:] + levels[:-1], values, side="right")]
-        assert results == to_planes(nearest, planes)[plane].tolist(), f"width {width}, plane {plane}"
+        assert results == digits.to_planes(nearest, planes)[plane].tolist(), f"width {width}, plane {plane}"
 
 
 @pytest.mark.parametrize(("planes", "widths"), [(1, 3), (2, 3), (3, 5), (4, 6), (5, 8)])

@@ -4,29 +4,35 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from amaranth.sim import Simulator
 from narrows.hw.hard_multiplier import HardMultiplier
-from narrows.hw.operand import MAGNITUDE, operand_bits
-from narrows.hw.spec.digits import NATIVE
+from narrows.hw.operand import magnitude_layout, operand_bits
+from narrows.hw.spec.config import AcceleratorConfig
+from narrows.hw.spec.formats import Format
 
 
-def magnitude(code: int) -> Any:
-    return MAGNITUDE.from_bits(operand_bits(code) & ((1 << MAGNITUDE.size) - 1))
+def magnitude(base: Format, code: int) -> Any:
+    layout = magnitude_layout(base)
+    return layout.from_bits(operand_bits(base, code) & ((1 << layout.size) - 1))
 
 
-def test_every_triple_of_codes_gives_both_products() -> None:
-    dut: Any = HardMultiplier()
-    levels = NATIVE.magnitudes
+@pytest.mark.parametrize("name", ["dybit4", "int4", "dybit2"])
+def test_every_triple_of_codes_gives_both_products(name: str) -> None:
+    config = AcceleratorConfig(base=name)
+    base = config.digits.base
+    dut: Any = HardMultiplier(config)
+    levels = base.magnitudes
     codes = range(len(levels))
     seen = {}
 
     async def bench(ctx: Any) -> None:
         for w in codes:
-            ctx.set(dut.w, magnitude(w))
+            ctx.set(dut.w, magnitude(base, w))
             for a in codes:
-                ctx.set(dut.x[0], magnitude(a))
+                ctx.set(dut.x[0], magnitude(base, a))
                 for b in codes:
-                    ctx.set(dut.x[1], magnitude(b))
+                    ctx.set(dut.x[1], magnitude(base, b))
                     await ctx.delay(1e-9)
                     seen[a, b, w] = ctx.get(dut.products[0]), ctx.get(dut.products[1])
 

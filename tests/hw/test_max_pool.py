@@ -10,8 +10,9 @@ from amaranth_bench import pack, simulate, unpack
 from narrows.hw.max_pool import MaxPool
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.cycles import MAX_POOL_LATENCY
-from narrows.hw.spec.digits import NATIVE, digit_span, to_planes
+from narrows.hw.spec.digits import base_digits
 
+D4 = base_digits("dybit4")
 LANES = 4
 
 
@@ -19,7 +20,7 @@ LANES = 4
 def test_winners_leave_plane_by_plane(most_planes: int, planes: int) -> None:
     dut: Any = MaxPool(AcceleratorConfig(rows=1, columns=2, lanes=LANES, rescalers=2, planes=most_planes))
     rng = np.random.default_rng(planes)
-    levels = NATIVE.levels if planes == 1 else np.arange(-digit_span(planes), digit_span(planes) + 1)
+    levels = D4.base.levels if planes == 1 else np.arange(-D4.span(planes), D4.span(planes) + 1)
     schedule: list[tuple[int, int, int, int]] = []  # word, valid position, first, last; word -1: idle
     expected: dict[int, tuple[list[int], bool]] = {}  # by cycle: codes, and whether they end the word
     for _ in range(60):
@@ -30,7 +31,7 @@ def test_winners_leave_plane_by_plane(most_planes: int, planes: int) -> None:
             window = levels[np.searchsorted(levels, window)]
         inside = rng.random(positions) < 0.7
         inside[rng.integers(positions)] = True
-        codes = to_planes(window, planes)
+        codes = D4.to_planes(window, planes)
         for position in range(positions):
             for plane in reversed(range(planes)):
                 first = position == 0 and plane == planes - 1
@@ -39,7 +40,7 @@ def test_winners_leave_plane_by_plane(most_planes: int, planes: int) -> None:
         winner = window[inside].max(axis=0)
         for plane in range(planes):
             cycle = len(schedule) - 1 + MAX_POOL_LATENCY + plane
-            expected[cycle] = to_planes(winner, planes)[plane].tolist(), plane == planes - 1
+            expected[cycle] = D4.to_planes(winner, planes)[plane].tolist(), plane == planes - 1
         schedule += [(-1, 0, 0, 0)] * int(rng.choice([0, 0, 1, 3]))
     got = {}
 

@@ -1,33 +1,36 @@
-"""Multiplier: every product of two magnitude codes."""
+"""Multiplier: every product of two magnitude codes, in every base."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from amaranth.sim import Simulator
-from narrows.hw.multiplier import PRODUCT_BITS, Multiplier
+from narrows.hw.multiplier import Multiplier
 from narrows.hw.operand import operand_bits
-from narrows.hw.spec.digits import NATIVE
+from narrows.hw.spec.config import AcceleratorConfig
 
 
-def test_every_pair_of_codes_gives_the_product_of_its_levels() -> None:
-    dut: Any = Multiplier()
+@pytest.mark.parametrize(
+    ("base", "product_bits"), [("dybit4", 9), ("int4", 6), ("dybit3", 5), ("int3", 4), ("dybit2", 1), ("int2", 1)]
+)
+def test_every_pair_of_codes_gives_the_product_of_its_levels(base: str, product_bits: int) -> None:
+    config = AcceleratorConfig(base=base)
+    assert config.product_bits == product_bits
+    dut: Any = Multiplier(config)
+    fmt = config.digits.base
+    levels = fmt.magnitudes
     seen = {}
 
     async def bench(ctx: Any) -> None:
-        for a in range(len(NATIVE.magnitudes)):
-            for b in range(len(NATIVE.magnitudes)):
-                ctx.set(dut.a.as_value(), operand_bits(a))
-                ctx.set(dut.b.as_value(), operand_bits(b))
+        for a in range(len(levels)):
+            for b in range(len(levels)):
+                ctx.set(dut.a.as_value(), operand_bits(fmt, a))
+                ctx.set(dut.b.as_value(), operand_bits(fmt, b))
                 await ctx.delay(1e-9)
                 seen[a, b] = ctx.get(dut.product)
 
     simulator = Simulator(dut)
     simulator.add_testbench(bench)
     simulator.run()
-    levels = NATIVE.magnitudes
     assert seen == {(a, b): levels[a] * levels[b] for a in range(len(levels)) for b in range(len(levels))}
-
-
-def test_the_width_holds_the_largest_product() -> None:
-    assert (NATIVE.top**2).bit_length() == PRODUCT_BITS

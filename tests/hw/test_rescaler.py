@@ -13,7 +13,6 @@ from amaranth_bench import simulate
 from narrows.hw.encoder import Encoder
 from narrows.hw.rescaler import Rescaler
 from narrows.hw.spec.config import AcceleratorConfig
-from narrows.hw.spec.digits import format_planes, to_planes
 from narrows.hw.spec.formats import DyBit, Int
 from narrows.hw.spec.semantics import rescale
 
@@ -101,7 +100,7 @@ def test_rescaled_and_encoded_sums_are_those_of_the_golden_semantics(k: int, acc
     formats = (DyBit(2), DyBit(3), DyBit(4), DyBit(6), DyBit(8), Int(4), Int(8), DyBit(5, signed=False))
     cases = []
     for fmt in formats:
-        needed = format_planes(fmt)
+        needed = config.digits.of_format(fmt)
         if needed <= planes:
             low, zero, high = np.sort(rng.choice(fmt.levels, 3, replace=False)).tolist()
             cases += [(fmt, needed, fmt.bottom, 0, fmt.top), (fmt, needed, low, zero, high)]
@@ -138,7 +137,7 @@ def test_rescaled_and_encoded_sums_are_those_of_the_golden_semantics(k: int, acc
                 for a, b, m, s in zip(*values.values(), strict=True)
             ]
         )
-        codes = to_planes(levels, needed)
+        codes = config.digits.to_planes(levels, needed)
         for plane in range(needed):
             assert got[place] == codes[plane].tolist(), (fmt.name, low, zero, high, plane)
             place += 1

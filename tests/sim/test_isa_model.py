@@ -168,12 +168,12 @@ def run_both(rng, assembler, literal_machine):
     codes = rng.integers(0, 16, (config.act_words, config.lanes)).astype(np.uint8)
     machine = IsaMachine(config)
     assembler.load(machine)
-    machine.write_words(Region.ACTIVATIONS, 0, pack_codes(codes))
+    machine.write_words(Region.ACTIVATIONS, 0, pack_codes(codes, 4))
     machine.run()
     literal = literal_machine(assembler, codes)
     literal.run()
     assert (machine.fault, machine.done) == (Fault.NONE, True)
-    got = unpack_codes(machine.read_words(Region.ACTIVATIONS, 0, config.act_words), config.lanes)
+    got = unpack_codes(machine.read_words(Region.ACTIVATIONS, 0, config.act_words), config.lanes, 4)
     np.testing.assert_array_equal(got, literal.codes)
     checksums = machine.read_words(Region.CHECKSUMS, 0, len(literal.checksums))[:, 0]
     assert checksums.tolist() == literal.checksums
@@ -226,7 +226,7 @@ def one_sum(assembler, config, **fields):
 def run_one(program, code):
     machine = IsaMachine(program.config)
     program.load(machine)
-    machine.write_words(Region.ACTIVATIONS, 0, pack_codes(np.full((1, program.config.lanes), code)))
+    machine.write_words(Region.ACTIVATIONS, 0, pack_codes(np.full((1, program.config.lanes), code), 4))
     machine.run()
     return machine
 
@@ -234,7 +234,7 @@ def run_one(program, code):
 def test_sums_wrap_at_the_accumulator_width(assembler):
     config = AcceleratorConfig(rows=1, columns=2, lanes=8, rescalers=2, acc_bits=12)
     machine = run_one(one_sum(assembler, config), code=7)  # 8 * 16 * 16 = 2048 wraps to -2048
-    word = unpack_codes(machine.read_words(Region.ACTIVATIONS, 100, 1), config.lanes)[0]
+    word = unpack_codes(machine.read_words(Region.ACTIVATIONS, 100, 1), config.lanes, 4)[0]
     assert word.tolist() == [15, 15, 0, 0, 0, 0, 0, 0]
 
 
@@ -243,10 +243,10 @@ def test_only_the_granule_of_the_word_changes(assembler):
     program = one_sum(assembler, config, out_granule=2)
     machine = IsaMachine(config)
     program.load(machine)
-    machine.write_words(Region.ACTIVATIONS, 100, pack_codes(np.full((1, 8), 5)))
-    machine.write_words(Region.ACTIVATIONS, 0, pack_codes(np.full((1, 8), 1)))
+    machine.write_words(Region.ACTIVATIONS, 100, pack_codes(np.full((1, 8), 5), 4))
+    machine.write_words(Region.ACTIVATIONS, 0, pack_codes(np.full((1, 8), 1), 4))
     machine.run()
-    word = unpack_codes(machine.read_words(Region.ACTIVATIONS, 100, 1), config.lanes)[0]
+    word = unpack_codes(machine.read_words(Region.ACTIVATIONS, 100, 1), config.lanes, 4)[0]
     assert word.tolist() == [5, 5, 5, 5, 7, 7, 5, 5]
 
 

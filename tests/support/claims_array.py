@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from amaranth.hdl import Mux, Signal, Value, signed
-from claims_codec import level_of
+from claims_codec import DIGIT_SHIFTS, level_of
 from narrows.hw.array import MacArray
 from narrows.hw.dot import DotProduct
 from narrows.hw.operand import recode
-from narrows.hw.spec.config import CODE_BITS, AcceleratorConfig
+from narrows.hw.spec.config import AcceleratorConfig
 from prover import Claim, internals
 
 __all__ = ["accumulator_claim", "digits_claim", "dot_claim"]
@@ -41,15 +41,18 @@ def dot_claim(config: AcceleratorConfig, *, by_nodes: bool = True) -> Claim:
         solver far less time; otherwise only that the result is the sum of all.
     """
     how = ", node by node" if by_nodes else ""
-    claim = Claim(f"dot product of {config.lanes} lanes, registers every {config.tree_stage} tree levels{how}")
+    claim = Claim(
+        f"dot product of {config.lanes} lanes of {config.base}, registers every {config.tree_stage} tree levels{how}"
+    )
     m = claim.module
+    base = config.digits.base
     dut = DotProduct(config)
     m.submodules.dut, inside = internals(dut)
     products = []
     for lane in range(config.lanes):
-        x, w = claim.free(f"x{lane}", CODE_BITS), claim.free(f"w{lane}", CODE_BITS)
-        m.d.comb += [Value.cast(dut.x[lane]).eq(recode(x)), Value.cast(dut.w[lane]).eq(recode(w))]
-        products.append(level_of(x) * level_of(w))
+        x, w = claim.free(f"x{lane}", base.bits), claim.free(f"w{lane}", base.bits)
+        m.d.comb += [Value.cast(dut.x[lane]).eq(recode(base, x)), Value.cast(dut.w[lane]).eq(recode(base, w))]
+        products.append(level_of(x, config.base) * level_of(w, config.base))
     result = claim.show("result", _true(dut.total, dut.negative))
     if not by_nodes:
         claim.claim(result == claim.show("expected", claim.delayed(_balanced(products), dut.stages(config))))
@@ -77,11 +80,11 @@ class _Array:
         self.delay = DotProduct.stages(config)
         for lane in range(config.lanes):
             m.d.comb += [
-                Value.cast(self.dut.x[0][lane]).eq(recode(x[lane])),
-                Value.cast(self.dut.w[0][lane]).eq(recode(w[lane])),
+                Value.cast(self.dut.x[0][lane]).eq(recode(config.digits.base, x[lane])),
+                Value.cast(self.dut.w[0][lane]).eq(recode(config.digits.base, w[lane])),
             ]
-        self.x = [level_of(claim.delayed(code, self.delay)) for code in x]
-        self.w = [level_of(claim.delayed(code, self.delay)) for code in w]
+        self.x = [level_of(claim.delayed(code, self.delay), config.base) for code in x]
+        self.w = [level_of(claim.delayed(code, self.delay), config.base) for code in w]
         self.sum = claim.show("sum", self.dut.sums[0][0].as_signed())
         self.products = [a * b for a, b in zip(self.x, self.w, strict=True)]
         claim.claim(_true(inside["dot0_0.total"], inside["dot0_0.negative"]) == _balanced(self.products))
@@ -105,21 +108,21 @@ def accumulator_claim(config: AcceleratorConfig, span: tuple[int, int], *, spare
     excess = f", {spare} too many" * (spare > 0)
     claim = Claim(f"certified sums of activations in {low}..{high} in {config.acc_bits} bits{excess}")
     m = claim.module
-    x = [claim.free(f"x{lane}", CODE_BITS) for lane in range(config.lanes)]
-    w = [claim.free(f"w{lane}", CODE_BITS) for lane in range(config.lanes)]
+    x = [claim.free(f"x{lane}", config.code_bits) for lane in range(config.lanes)]
+    w = [claim.free(f"w{lane}", config.code_bits) for lane in range(config.lanes)]
     array = _Array(claim, config, x, w)
     flags = {name: claim.free(name, 1) for name in ("valid", "first", "shift", "last")}
     m.d.comb += [array.dut.flags[name].eq(flag) for name, flag in flags.items()]
     for code in x:
-        claim.assume((level_of(code) >= low) & (level_of(code) <= high))
+        claim.assume((level_of(code, config.base) >= low) & (level_of(code, config.base) <= high))
     valid, first, shift, last = (claim.delayed(flag, array.delay) for flag in flags.values())
 
     wide = config.acc_bits + _SPARE_BITS
 
     def weighed(name: str, terms: Sequence[Value]) -> tuple[Signal, Value]:
-        """Sum of all steps' terms, eight times what was before at a shift; and what it becomes."""
+        """Sum of all steps' terms, what was before times the radix at a shift; and what it becomes."""
         register = Signal(signed(wide), name=name)
-        after = Mux(first, 0, Mux(shift, register << 3, register)) + _balanced(terms)
+        after = Mux(first, 0, Mux(shift, register << DIGIT_SHIFTS[config.base], register)) + _balanced(terms)
         m.d.sync += register.eq(Mux(valid, after, register))
         return claim.show(f"{name}_so_far", register), after
 
@@ -158,7 +161,7 @@ def digits_claim(config: AcceleratorConfig, planes: tuple[int, int]) -> tuple[Cl
     Parameters
     ----------
     planes : (int, int)
-        Digits of the weights and of the activations; one digit is any native level.
+        Digits of the weights and of the activations; one digit is any level of the base.
 
     Returns
     -------
@@ -166,18 +169,20 @@ def digits_claim(config: AcceleratorConfig, planes: tuple[int, int]) -> tuple[Cl
     cycles : int
         Cycle in which it says something.
     """
-    claim = Claim(f"dot product of {planes[0]} by {planes[1]} digits in {config.acc_bits} bits")
+    claim = Claim(f"dot product of {planes[0]} by {planes[1]} digits of {config.base} in {config.acc_bits} bits")
     m = claim.module
+    radix_log2 = DIGIT_SHIFTS[config.base]
     pairs = sorted(((i, j) for i in range(planes[0]) for j in range(planes[1])), key=lambda pair: (-sum(pair), pair[0]))
     codes = {
-        (side, lane): [claim.free(f"{side}{lane}_{digit}", CODE_BITS, constant=True) for digit in range(count)]
+        (side, lane): [claim.free(f"{side}{lane}_{digit}", config.code_bits, constant=True) for digit in range(count)]
         for side, count in zip("wx", planes, strict=True)
         for lane in range(config.lanes)
     }
     for digits in codes.values():
         for code in digits if len(digits) > 1 else ():
-            claim.assume((level_of(code) >= -4) & (level_of(code) <= 4))
-    fed = {(side, lane): Signal(CODE_BITS, name=f"fed_{side}{lane}") for side, lane in codes}
+            level = level_of(code, config.base)
+            claim.assume((level >= -(1 << radix_log2 >> 1)) & (level <= 1 << radix_log2 >> 1))
+    fed = {(side, lane): Signal(config.code_bits, name=f"fed_{side}{lane}") for side, lane in codes}
     array = _Array(claim, config, *([fed[side, lane] for lane in range(config.lanes)] for side in "xw"))
     step = Signal(range(len(pairs) + array.delay + 2))
     m.d.sync += step.eq(step + 1)
@@ -194,13 +199,15 @@ def digits_claim(config: AcceleratorConfig, planes: tuple[int, int]) -> tuple[Cl
                 ]
 
     def operand(digits: Sequence[Value]) -> Value:
-        return _balanced([level_of(code) << (3 * place) for place, code in enumerate(digits)])
+        return _balanced([level_of(code, config.base) << (radix_log2 * place) for place, code in enumerate(digits)])
 
     valid, shift = (claim.delayed(array.dut.flags[name], array.delay) for name in ("valid", "shift"))
     full = [operand(codes["w", lane]) * operand(codes["x", lane]) for lane in range(config.lanes)]
     so_far = [Signal(signed(len(product) + 1), name=f"so_far{lane}") for lane, product in enumerate(full)]
     for register, product in zip(so_far, array.products, strict=True):
-        m.d.sync += register.eq(Mux(valid, Mux(shift, register << 3, register) + product, register))
+        m.d.sync += register.eq(
+            Mux(valid, Mux(shift, register << DIGIT_SHIFTS[config.base], register) + product, register)
+        )
     claim.claim(array.sum == _balanced(so_far)[: config.acc_bits].as_signed())
     end = len(pairs) + array.delay
     for lane, (register, product) in enumerate(zip(so_far, full, strict=True)):

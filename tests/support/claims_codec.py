@@ -8,14 +8,14 @@ from amaranth.hdl import Array, Const, Mux, Value, signed
 from narrows.hw.encoder import Encoder
 from narrows.hw.hard_multiplier import HardMultiplier
 from narrows.hw.multiplier import Multiplier
-from narrows.hw.operand import OPERAND, code_of, operand_bits, recode
+from narrows.hw.operand import code_of, operand_bits, operand_layout, recode
 from narrows.hw.rescaler import Rescaler
-from narrows.hw.spec.config import CODE_BITS, AcceleratorConfig
-from narrows.hw.spec.digits import NATIVE
+from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.formats import DyBit, Format
 from prover import Claim
 
 __all__ = [
+    "DIGIT_SHIFTS",
     "encoder_claim",
     "level_of",
     "nearest_of",
@@ -25,16 +25,27 @@ __all__ = [
     "shared_products_claim",
 ]
 
-_LEVELS = (0, 1, 2, 3, 4, 6, 8, 16, 0, -1, -2, -3, -4, -6, -8, -16)
-"""Level of each code, as `docs/machine.md` lists them."""
+_LEVELS = {
+    "dybit4": (0, 1, 2, 3, 4, 6, 8, 16, 0, -1, -2, -3, -4, -6, -8, -16),
+    "int4": (0, 1, 2, 3, 4, 5, 6, 7, 0, -1, -2, -3, -4, -5, -6, -7),
+    "dybit2": (0, 1, 0, -1),
+}
+"""Level of each code of a base, as `docs/numerics.md` lists them."""
 
-_SPANS = {1: 4, 2: 35, 3: 287, 4: 2303, 5: 18431}
-"""Largest integer that so many radix-8 digits hold when all stay within -4..4."""
+DIGIT_SHIFTS = {"dybit4": 3, "int4": 3, "dybit2": 1}
+"""Bits by which the digits of a base differ in weight."""
+
+_SPANS = {
+    "dybit4": {1: 4, 2: 35, 3: 287, 4: 2303, 5: 18431},
+    "int4": {1: 7, 2: 59, 3: 479},
+    "dybit2": {1: 1, 2: 2, 3: 5, 4: 11, 5: 23, 6: 47, 7: 95, 8: 191},
+}
+"""Largest integer that so many digits hold when all but the first stay within half the radix."""
 
 
-def level_of(code: Value) -> Value:
-    """Level that a native code stands for."""
-    return Value.cast(Array(Const(level, signed(6)) for level in _LEVELS)[code])
+def level_of(code: Value, base: str = "dybit4") -> Value:
+    """Level that a code of a base stands for."""
+    return Value.cast(Array(Const(level, signed(6)) for level in _LEVELS[base])[code])
 
 
 def nearest_of(levels: list[int], half_units: Value) -> Value:
@@ -46,54 +57,59 @@ def nearest_of(levels: list[int], half_units: Value) -> Value:
     return nearest
 
 
-def operand_claim() -> Claim:
+def operand_claim(config: AcceleratorConfig) -> Claim:
     """A code recoded keeps the code and gets the predecoded bits that `operand_bits` documents."""
-    claim = Claim("recoded operands are those documented, and hold their code")
-    code = claim.free("code", CODE_BITS)
-    operand = claim.show("operand", recode(code))
-    claim.claim(operand == Array(Const(operand_bits(c), OPERAND.size) for c in range(1 << CODE_BITS))[code])
-    claim.claim(code_of(OPERAND(operand)) == code)
+    base, layout = config.digits.base, operand_layout(config.digits.base)
+    claim = Claim(f"recoded operands of {base} are those documented, and hold their code")
+    code = claim.free("code", base.bits)
+    operand = claim.show("operand", recode(base, code))
+    claim.claim(operand == Array(Const(operand_bits(base, c), layout.size) for c in range(1 << base.bits))[code])
+    claim.claim(code_of(layout(operand)) == code)
     return claim
 
 
-def product_claim() -> Claim:
+def product_claim(config: AcceleratorConfig) -> Claim:
     """The multiplier of recoded codes is that of the levels."""
-    claim = Claim("product of every pair of codes")
+    base, layout = config.digits.base, operand_layout(config.digits.base)
+    claim = Claim(f"product of every pair of codes of {base}")
     m = claim.module
-    m.submodules.dut = dut = Multiplier()
-    codes = [claim.free(name, CODE_BITS) for name in ("a", "b")]
+    m.submodules.dut = dut = Multiplier(config)
+    codes = [claim.free(name, base.bits) for name in ("a", "b")]
     for port, code in zip((dut.a, dut.b), codes, strict=True):
-        m.d.comb += Value.cast(port).eq(Value.cast(OPERAND(recode(code)).magnitude))
+        m.d.comb += Value.cast(port).eq(Value.cast(layout(recode(base, code)).magnitude))
     product = claim.show("product", dut.product)
-    claim.claim(product == abs(level_of(codes[0]) * level_of(codes[1])))
+    claim.claim(product == abs(level_of(codes[0], config.base) * level_of(codes[1], config.base)))
     return claim
 
 
-def shared_products_claim() -> Claim:
+def shared_products_claim(config: AcceleratorConfig) -> Claim:
     """Two products made in one hard multiplier are those of the levels."""
-    claim = Claim("products of every three codes in a hard multiplier")
+    base, layout = config.digits.base, operand_layout(config.digits.base)
+    claim = Claim(f"products of every three codes of {base} in a hard multiplier")
     m = claim.module
-    m.submodules.dut = dut = HardMultiplier()
-    x, w = [claim.free(name, CODE_BITS) for name in ("x0", "x1")], claim.free("w", CODE_BITS)
+    m.submodules.dut = dut = HardMultiplier(config)
+    x, w = [claim.free(name, base.bits) for name in ("x0", "x1")], claim.free("w", base.bits)
     for port, code in zip((dut.x[0], dut.x[1], dut.w), (*x, w), strict=True):
-        m.d.comb += Value.cast(port).eq(Value.cast(OPERAND(recode(code)).magnitude))
+        m.d.comb += Value.cast(port).eq(Value.cast(layout(recode(base, code)).magnitude))
     for place, code in enumerate(x):
-        claim.claim(dut.products[place] == abs(level_of(code) * level_of(w)))
+        claim.claim(dut.products[place] == abs(level_of(code, config.base) * level_of(w, config.base)))
     return claim
 
 
-def rounding_formats(planes: int) -> list[Format | None]:
+def rounding_formats(planes: int, base: str = "dybit4") -> list[Format | None]:
     """DyBit formats whose levels ``planes`` planes hold, one of each magnitude width, and None for integers."""
-    limit = NATIVE.top if planes == 1 else _SPANS[planes]
+    limit = max(_LEVELS[base]) if planes == 1 else _SPANS[base][planes]
     formats = [*(DyBit(bits) for bits in range(2, 9)), DyBit(8, signed=False)]
-    return [*(fmt for fmt in formats if fmt.top <= limit), None]
+    fitting = (fmt for fmt in formats if fmt.top <= limit)
+    return [*(fmt for fmt in fitting if planes > 1 or {*fmt.levels.tolist()} <= {*_LEVELS[base]}), None]
 
 
 def encoder_claim(config: AcceleratorConfig, planes: int, fmt: Format | None) -> Claim:
     """All planes of what the encoder writes are digits of the nearest level of a format; of all integers if None."""
-    claim = Claim(f"encoder of a core of {config.planes} planes: {fmt or 'integers'} in {planes}")
+    claim = Claim(f"encoder of a core of {config.planes} planes of {config.base}: {fmt or 'integers'} in {planes}")
     m = claim.module
-    low, high = (fmt.bottom, fmt.top) if fmt else (-_SPANS[planes], _SPANS[planes])
+    low, high = (fmt.bottom, fmt.top) if fmt else (-_SPANS[config.base][planes], _SPANS[config.base][planes])
+    radix_log2 = DIGIT_SHIFTS[config.base]
     width = fmt.magnitude_bits if fmt else 0
     half_units = claim.free("half_units", Rescaler.half_units_shape(config))
     claim.assume((half_units >= 2 * low) & (half_units <= 2 * high))
@@ -110,10 +126,10 @@ def encoder_claim(config: AcceleratorConfig, planes: int, fmt: Format | None) ->
             encoder.width.eq(width),
         ]
         code = claim.show(f"code{plane}", encoder.code)
-        digit = level_of(code)
-        if planes > 1:
-            claim.claim((digit >= -4) & (digit <= 4))
-        claim.claim(code != 1 << (CODE_BITS - 1))
-        total = total + (digit << (3 * plane))
+        digit = level_of(code, config.base)
+        if plane < planes - 1:
+            claim.claim((digit >= -(1 << radix_log2 >> 1)) & (digit <= 1 << radix_log2 >> 1))
+        claim.claim(code != 1 << (len(code) - 1))
+        total = total + (digit << (radix_log2 * plane))
     claim.claim(claim.show("level", total) == claim.show("nearest", nearest))
     return claim

@@ -20,7 +20,7 @@ import numpy as np
 from narrows.hw.spec.certificate import final_sum_bounds, signed_bits
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.cycles import RUN_OVERHEAD, CycleCount, count_cycles
-from narrows.hw.spec.digits import format_planes
+from narrows.hw.spec.digits import Digits
 from narrows.hw.spec.formats import DyBit, Format, Int
 from narrows.hw.spec.isa import BLOCK, decode_instruction
 from narrows.hw.spec.registers import Region, region_address
@@ -88,9 +88,9 @@ class Measured:
     counts: tuple[CycleCount, ...]
 
 
-def pair_passes(weights: Format, activations: Format) -> int:
-    """Passes of the native multiplier over the operands: weight digits times activation digits."""
-    return format_planes(weights) * format_planes(activations)
+def pair_passes(weights: Format, activations: Format, digits: Digits) -> int:
+    """Passes of the base multiplier over the operands: weight digits times activation digits."""
+    return digits.of_format(weights) * digits.of_format(activations)
 
 
 class PairBench:

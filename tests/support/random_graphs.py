@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from narrows.hw.spec.certificate import final_sum_bounds, signed_bits
 from narrows.hw.spec.config import AcceleratorConfig
-from narrows.hw.spec.digits import format_planes
 from narrows.hw.spec.formats import DyBit, Format, Int
 from narrows.sw.quantised import InputSpec, MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
 from numpy.typing import NDArray
@@ -34,6 +33,9 @@ CONFIGS = {
     "more lanes": dataclasses.replace(_ROOMY, rows=5, columns=2, lanes=16, rescalers=2),
     "odd columns": dataclasses.replace(_ROOMY, rows=4, columns=6, lanes=4, rescalers=2, planes=5),
     "single": dataclasses.replace(_ROOMY, rows=1, columns=1, lanes=2, rescalers=1),
+    "int4": dataclasses.replace(_ROOMY, base="int4", rows=3, columns=4, lanes=8, rescalers=2),
+    "int3": dataclasses.replace(_ROOMY, base="int3", planes=0, rows=2, columns=2, lanes=8, rescalers=1),
+    "ternary": dataclasses.replace(_ROOMY, base="dybit2", planes=0, rows=4, columns=4, lanes=16, rescalers=2),
 }
 SAME = {"kernel": (3, 3), "pads": (1, 1, 1, 1)}
 NATIVE_LEVELS = tuple(DyBit(4).levels.tolist())
@@ -52,6 +54,7 @@ def _any_config(rng: np.random.Generator) -> AcceleratorConfig:
     lanes = max(2, rescalers << int(rng.integers(0, 3)))
     return dataclasses.replace(
         _ROOMY,
+        base=str(rng.choice(["dybit4", "dybit4", "dybit4", "int4", "dybit3", "int3", "dybit2"])),
         rows=int(rng.integers(1, 7)),
         columns=rescalers * int(rng.integers(1, 4)),
         lanes=lanes,
@@ -80,7 +83,7 @@ class GraphBuilder:
     def tensor(self, shape, fmt: Format | None = None) -> str:
         """A tensor of a random zero level; of a random format and clamp unless the format is given."""
         given = fmt is not None
-        while fmt is None or (format_planes(fmt) > self.config.planes and self.tensors):
+        while fmt is None or (self.config.digits.of_format(fmt) > self.config.planes and self.tensors):
             formats = (DyBit(4), Int(4), DyBit(2), Int(8), Int(4, False), DyBit(4, False), DyBit(8))
             fmt = formats[self.rng.choice(7, p=[0.5, 0.2, 0.1, 0.1, 0.04, 0.04, 0.02])]
         low, zero, high = np.sort(self.rng.choice(fmt.levels, 3, replace=False)).tolist()

@@ -29,16 +29,17 @@ def test_a_swap_of_neighbours_shows(words, data):
     assert (checksum(swapped) == checksum(words)) == (words[index] == words[index + 1])
 
 
+@pytest.mark.parametrize("code_bits", [2, 3, 4])
 @pytest.mark.parametrize("codes", [1, 2, 4, 8, 16, 64])
 @given(seed=st.integers(0, 2**32 - 1))
-def test_folding_codes_equals_folding_words(codes, seed):
-    values = np.random.default_rng(seed).integers(0, 16, (5, codes)).astype(np.uint8)
-    words = [sum(int(code) << (4 * place) for place, code in enumerate(row)) for row in values]
+def test_folding_codes_equals_folding_words(codes, code_bits, seed):
+    values = np.random.default_rng(seed).integers(0, 1 << code_bits, (5, codes)).astype(np.uint8)
+    words = [sum(int(code) << (code_bits * place) for place, code in enumerate(row)) for row in values]
     expected = []
     for word in words:
         folded = 0
         while word:
             folded, word = folded ^ (word & 0xFFFF), word >> 16
         expected.append(folded)
-    assert fold(words, 4 * codes).tolist() == expected
-    assert fold_codes(values).tolist() == expected
+    assert fold(words, code_bits * codes).tolist() == expected
+    assert fold_codes(values, code_bits).tolist() == expected

@@ -27,7 +27,7 @@ from narrows.hw.spec.config import PRESETS, AcceleratorConfig, ConfigError, load
         ),
         ({"rescalers": 3}, "rescalers must be 1, 2, 4 or 8, not 3"),
         ({"bias_bits": 7}, "bias_bits must be 8 to 32, or 0 for acc_bits, not 7"),
-        ({"planes": 6}, "planes must be 1 to 5, not 6"),
+        ({"planes": 6}, "planes must be 1 to 5, or 0, not 6"),
         ({"act_words": 100}, "act_words must be a power of two from 64 to 65536, not 100"),
         ({"weight_words": 8}, "weight_words must be 16 to 65536, not 8"),
         ({"param_words": 3}, "param_words must be 4 to 65536, not 3"),
@@ -77,6 +77,7 @@ def test_one_row_needs_one_bank():
 def test_the_digest_depends_on_every_parameter():
     base = AcceleratorConfig()
     others = {
+        "base": "int4",
         "rows": 2,
         "columns": 8,
         "lanes": 8,
@@ -105,7 +106,7 @@ def test_the_digest_depends_on_every_parameter():
 def test_dictionaries_round_trip():
     config = PRESETS["demo"]
     assert AcceleratorConfig.from_dict(config.to_dict()) == config
-    with pytest.raises(ConfigError, match="unknown parameter 'row': the parameters are rows, columns, lanes"):
+    with pytest.raises(ConfigError, match="unknown parameter 'row': the parameters are base, rows, columns, lanes"):
         AcceleratorConfig.from_dict({"row": 1})
 
 

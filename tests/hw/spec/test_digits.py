@@ -1,11 +1,59 @@
-"""Digit planes: every operand as radix-8 digits that are native codes."""
+"""Digits: every operand as a row of codes of the base format."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from narrows.hw.spec.digits import MAX_PLANES, NATIVE, digit_count, digit_span, format_planes, from_planes, to_planes
+from narrows.hw.spec.digits import Digits, base_digits
 from narrows.hw.spec.formats import DyBit, Int, parse_format
+
+D4 = base_digits("dybit4")
+BASES = ("dybit4", "int4", "dybit3", "int3", "dybit2", "int2")
+
+
+@pytest.mark.parametrize(
+    ("base", "code_bits", "shift", "reach", "most"),
+    [
+        ("dybit4", 4, 3, 4, 5),
+        ("int4", 4, 3, 7, 5),
+        ("dybit3", 4, 2, 2, 8),
+        ("int3", 4, 2, 3, 8),
+        ("dybit2", 2, 1, 1, 15),
+        ("int2", 2, 1, 1, 15),
+    ],
+)
+def test_radix_and_reach_of_each_base(base, code_bits, shift, reach, most):
+    digits = base_digits(base)
+    assert (digits.code_bits, digits.shift, digits.reach, digits.most) == (code_bits, shift, reach, most)
+
+
+@pytest.mark.parametrize("name", ["udybit4", "uint3", "dybit5", "int8"])
+def test_a_base_is_signed_and_narrow(name):
+    with pytest.raises(ValueError, match="a base format is signed and has 2 to 4 bits"):
+        Digits(parse_format(name))
+
+
+@pytest.mark.parametrize(
+    ("base", "name", "planes"),
+    [
+        ("int4", "int4", 1),
+        ("int4", "uint4", 2),
+        ("int4", "dybit4", 2),
+        ("int4", "int8", 3),
+        ("int4", "dybit8", 5),
+        ("dybit2", "int2", 1),
+        ("dybit2", "dybit2", 1),
+        ("dybit2", "uint2", 3),
+        ("dybit2", "int4", 4),
+        ("dybit2", "dybit4", 5),
+        ("dybit2", "int8", 8),
+        ("dybit2", "dybit8", 13),
+        ("dybit3", "int8", 4),
+        ("int3", "int8", 4),
+    ],
+)
+def test_planes_in_other_bases(base, name, planes):
+    assert base_digits(base).of_format(parse_format(name)) == planes
 
 
 @pytest.mark.parametrize(
@@ -37,31 +85,40 @@ from narrows.hw.spec.formats import DyBit, Int, parse_format
     ],
 )
 def test_planes_of_each_format(name, planes):
-    assert format_planes(parse_format(name)) == planes
+    assert D4.of_format(parse_format(name)) == planes
 
 
-@pytest.mark.parametrize("planes", range(2, MAX_PLANES + 1))
-def test_the_span_is_the_last_level_whose_digits_are_all_within_4(planes):
-    def top_digit(level):
-        return (level + (8 ** (planes - 1) >> 1)) >> (3 * (planes - 1))
+@pytest.mark.parametrize("base", BASES)
+def test_the_span_is_the_last_level_whose_top_digit_is_within_reach(base):
+    digits = base_digits(base)
+    for planes in range(2, digits.most + 1):
+        radix = 1 << digits.shift
+        weight = radix ** (planes - 1)
+        span = digits.span(planes)
+        assert (span + weight // 2) // weight == digits.reach
+        assert (span + 1 + weight // 2) // weight == digits.reach + 1
 
-    span = digit_span(planes)
-    assert top_digit(span) == 4
-    assert top_digit(span + 1) == 5
+
+def test_spans_of_dybit4():
+    assert [D4.span(planes) for planes in range(1, 6)] == [4, 35, 287, 2303, 18431]
 
 
-@given(st.integers(1, MAX_PLANES), st.data())
-def test_planes_give_the_level_back(planes, data):
+@given(st.sampled_from(BASES), st.data())
+def test_planes_give_the_level_back(base, data):
+    digits = base_digits(base)
+    planes = data.draw(st.integers(1, digits.most))
     if planes == 1:
-        level = data.draw(st.sampled_from(NATIVE.levels.tolist()))
+        level = data.draw(st.sampled_from(digits.base.levels.tolist()))
     else:
-        span = digit_span(planes)
+        span = digits.span(planes)
         level = data.draw(st.integers(-span, span))
-    codes = to_planes([level], planes)
+    codes = digits.to_planes([level], planes)
     assert (codes.shape, codes.dtype) == ((planes, 1), np.uint8)
-    assert from_planes(codes).tolist() == [level]
+    assert digits.from_planes(codes).tolist() == [level]
     if planes > 1:
-        assert np.abs(NATIVE.decode(codes)).max() <= 4
+        got = np.abs(digits.base.decode(codes))
+        assert got[-1] <= digits.reach
+        assert got[:-1].max() <= 1 << digits.shift >> 1
 
 
 @pytest.mark.parametrize(
@@ -79,47 +136,61 @@ def test_planes_give_the_level_back(planes, data):
     ],
 )
 def test_digits_of_some_levels(level, planes, digits):
-    assert NATIVE.decode(to_planes(level, planes)).tolist() == digits
+    assert D4.base.decode(D4.to_planes(level, planes)).tolist() == digits
 
 
 @given(st.integers(-287, 287), st.integers(-287, 287))
 def test_digits_compare_like_their_levels_from_the_most_significant(first, second):
     def digits(level):
-        return NATIVE.decode(to_planes(level, 3))[::-1].tolist()
+        return D4.base.decode(D4.to_planes(level, 3))[::-1].tolist()
 
     assert (digits(first) < digits(second)) == (first < second)
 
 
 def test_shapes_are_kept():
     levels = np.arange(-12, 12).reshape(2, 3, 4)
-    codes = to_planes(levels, 2)
+    codes = D4.to_planes(levels, 2)
     assert codes.shape == (2, 2, 3, 4)
-    np.testing.assert_array_equal(from_planes(codes), levels)
+    np.testing.assert_array_equal(D4.from_planes(codes), levels)
 
 
-@pytest.mark.parametrize("planes", range(2, MAX_PLANES + 1))
-def test_a_level_beyond_the_span_is_refused(planes):
-    level = digit_span(planes) + 1
-    for value in (level, -level):
-        with pytest.raises(ValueError, match=f"level {level} does not fit {planes} digits"):
-            to_planes([value], planes)
+@pytest.mark.parametrize("base", BASES)
+def test_a_level_beyond_the_span_is_refused(base):
+    digits = base_digits(base)
+    for planes in range(2, digits.most + 1):
+        level = digits.span(planes) + 1
+        for value in (level, -level):
+            with pytest.raises(ValueError, match=f"level {level} does not fit {planes} digits of {base}"):
+                digits.to_planes([value], planes)
 
 
-def test_a_level_that_is_not_native_does_not_fit_one_plane():
+def test_a_level_that_is_not_of_the_base_does_not_fit_one_plane():
     with pytest.raises(ValueError, match="5 is not a level of dybit4"):
-        to_planes([5], 1)
+        D4.to_planes([5], 1)
 
 
 def test_the_fewest_planes_are_counted():
-    assert digit_count([16, -8, 6]) == 1
-    assert digit_count([5]) == 2
-    assert digit_count([digit_span(2)]) == 2
-    assert digit_count([digit_span(2) + 1]) == 3
-    assert digit_count([]) == 1
-    with pytest.raises(ValueError, match=r"level \d+ needs more than 5 digits"):
-        digit_count([digit_span(5) + 1])
+    assert D4.count([16, -8, 6]) == 1
+    assert D4.count([5]) == 2
+    assert D4.count([D4.span(2)]) == 2
+    assert D4.count([D4.span(2) + 1]) == 3
+    assert D4.count([]) == 1
+    with pytest.raises(ValueError, match=r"level \d+ needs more than 15 digits"):
+        D4.count([D4.span(15) + 1])
 
 
-def test_every_format_fits_its_planes():
-    for fmt in (DyBit(8), DyBit(8, signed=False), Int(8), Int(8, signed=False), DyBit(4, signed=False)):
-        np.testing.assert_array_equal(from_planes(to_planes(fmt.levels, format_planes(fmt))), fmt.levels)
+@pytest.mark.parametrize("base", BASES)
+def test_every_format_fits_its_planes(base):
+    digits = base_digits(base)
+    for fmt in (
+        DyBit(8),
+        DyBit(8, signed=False),
+        Int(8),
+        Int(8, signed=False),
+        DyBit(4, signed=False),
+        DyBit(4),
+        Int(4),
+    ):
+        np.testing.assert_array_equal(
+            digits.from_planes(digits.to_planes(fmt.levels, digits.of_format(fmt))), fmt.levels
+        )

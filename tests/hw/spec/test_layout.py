@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from narrows.hw.spec.digits import NATIVE, digit_span, to_planes
+from narrows.hw.spec.digits import base_digits
 from narrows.hw.spec.layout import TensorLayout
+
+D4 = base_digits("dybit4")
 
 
 @st.composite
@@ -57,20 +59,20 @@ def test_packing_gives_the_levels_back(layout, seed):
     rng = np.random.default_rng(seed)
     shape = (layout.channels, layout.height, layout.width)
     if layout.planes == 1:
-        levels = rng.choice(NATIVE.levels, shape)
+        levels = rng.choice(D4.base.levels, shape)
     else:
-        levels = rng.integers(-digit_span(layout.planes), digit_span(layout.planes) + 1, shape)
-    codes = layout.pack(levels)
+        levels = rng.integers(-D4.span(layout.planes), D4.span(layout.planes) + 1, shape)
+    codes = layout.pack(levels, D4)
     assert codes.shape == (*layout.addresses().shape, layout.lanes)
-    np.testing.assert_array_equal(layout.unpack(codes), levels)
+    np.testing.assert_array_equal(layout.unpack(codes, D4), levels)
     c, y, x = (int(rng.integers(0, size)) for size in shape)
     word = codes[c // layout.lanes, :, y, x, c % layout.lanes]
-    np.testing.assert_array_equal(word, to_planes(levels[c, y, x], layout.planes))
+    np.testing.assert_array_equal(word, D4.to_planes(levels[c, y, x], layout.planes))
 
 
 def test_lanes_beyond_the_channels_are_zero():
     layout = TensorLayout(channels=3, height=1, width=1, lanes=4, planes=1)
-    assert layout.pack(np.full((3, 1, 1), -4)).reshape(-1).tolist() == [12, 12, 12, 0]
+    assert layout.pack(np.full((3, 1, 1), -4), D4).reshape(-1).tolist() == [12, 12, 12, 0]
 
 
 def test_offsets_beyond_the_tensor_are_those_of_padding():
@@ -96,4 +98,4 @@ def test_fields_round_trip():
 def test_a_tensor_that_does_not_fit_its_planes_is_refused():
     layout = TensorLayout(channels=1, height=1, width=1, lanes=4, planes=1)
     with pytest.raises(ValueError, match="5 is not a level of dybit4"):
-        layout.pack([[[5]]])
+        layout.pack([[[5]]], D4)

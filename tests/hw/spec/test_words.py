@@ -6,18 +6,19 @@ from hypothesis import strategies as st
 from narrows.hw.spec.words import pack_codes, unpack_codes
 
 
-@given(st.lists(st.integers(0, 15), min_size=1, max_size=70))
-def test_codes_lie_from_the_low_bits_and_come_back(codes):
-    beats = pack_codes(codes)
+@given(st.integers(2, 4), st.data())
+def test_codes_lie_from_the_low_bits_and_come_back(code_bits, data):
+    codes = data.draw(st.lists(st.integers(0, (1 << code_bits) - 1), min_size=1, max_size=70))
+    beats = pack_codes(codes, code_bits)
     assert beats.dtype == np.uint32
     word = sum(int(beat) << (32 * number) for number, beat in enumerate(beats))
-    assert word == sum(code << (4 * place) for place, code in enumerate(codes))
-    assert len(beats) == -(-len(codes) // 8)
-    assert unpack_codes(beats, len(codes)).tolist() == codes
+    assert word == sum(code << (code_bits * place) for place, code in enumerate(codes))
+    assert len(beats) == -(-len(codes) * code_bits // 32)
+    assert unpack_codes(beats, len(codes), code_bits).tolist() == codes
 
 
 def test_leading_axes_are_kept():
     codes = np.random.default_rng(0).integers(0, 16, (3, 2, 12))
-    beats = pack_codes(codes)
+    beats = pack_codes(codes, 4)
     assert beats.shape == (3, 2, 2)
-    np.testing.assert_array_equal(unpack_codes(beats, 12), codes)
+    np.testing.assert_array_equal(unpack_codes(beats, 12, 4), codes)

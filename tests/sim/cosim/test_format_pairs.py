@@ -7,7 +7,6 @@ import dataclasses
 import numpy as np
 import pytest
 from narrows.hw.spec.config import AcceleratorConfig
-from narrows.hw.spec.digits import from_planes
 from narrows.hw.spec.formats import parse_format
 from narrows.hw.spec.words import pack_codes, unpack_codes
 from narrows.sw.compile import compile_graph
@@ -75,7 +74,7 @@ def test_every_output_is_the_golden_models_and_one_row_of_each_sample_tells_the_
 
 @pytest.mark.parametrize("pair", PASSES, ids=" x ".join)
 def test_a_pass_takes_the_steps_of_dybit4_and_no_cycle_lies_between_passes(bench, runs, pair) -> None:
-    assert pair_passes(*map(parse_format, pair)) == PASSES[pair]
+    assert pair_passes(*map(parse_format, pair), CONFIG.digits) == PASSES[pair]
     assert bench.pass_steps == 7 * 16
     reference = runs["dybit4", "dybit4"][0][1].counts[0]
     assert reference.busy == bench.pass_steps and reference.stall_drain == 0
@@ -110,12 +109,12 @@ def test_a_weight_that_is_wrong_by_its_smallest_step_changes_every_exact_output_
     int8 = parse_format("int8")
     batch = bench.make_batch(int8, int8, output=int8, samples=3, rng=rng)
     words = batch.program.weights.copy()
-    codes = unpack_codes(words[:7], CONFIG.columns * CONFIG.lanes)  # the first tile's words of the lowest digit
+    codes = unpack_codes(words[:7], CONFIG.columns * CONFIG.lanes, 4)  # the first tile's words of the lowest digit
     codes = codes.reshape(7, CONFIG.columns, CONFIG.lanes)
-    before = from_planes(codes[3, 2, 1][np.newaxis])
+    before = CONFIG.digits.from_planes(codes[3, 2, 1][np.newaxis])
     codes[3, 2, 1] ^= 1  # channel 2, lane 1 of group 3
-    assert abs(int(from_planes(codes[3, 2, 1][np.newaxis]) - before)) in (1, 2)
-    words[:7] = pack_codes(codes.reshape(7, -1))
+    assert abs(int(CONFIG.digits.from_planes(codes[3, 2, 1][np.newaxis]) - before)) in (1, 2)
+    words[:7] = pack_codes(codes.reshape(7, -1), 4)
     wrong = dataclasses.replace(batch, program=dataclasses.replace(batch.program, weights=words))
     differs = bench.run([wrong])[0].outputs != batch.golden
     assert not np.delete(differs, 2, axis=1).any()

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from narrows.hw.spec.config import AcceleratorConfig
-from narrows.hw.spec.digits import NATIVE, to_planes
 from narrows.hw.spec.formats import DyBit
 from narrows.hw.spec.isa import BLOCK, TAP, Mode, Opcode, decode_instruction, decode_param
 from narrows.hw.spec.words import unpack_codes
@@ -28,19 +27,24 @@ class LiteralMachine:
         config = program.config
         self.config = config
         self.program = program
-        self.act = np.random.default_rng(seed).integers(0, 16, (config.act_words, config.lanes))
+        self.digits = config.digits
+        self.act = np.random.default_rng(seed).integers(
+            0, 1 << config.digits.base.bits, (config.act_words, config.lanes)
+        )
         self.blocks = [BLOCK.decode(row.tolist()) for row in program.blocks]
         self.taps = [TAP.decode(row.tolist()) for row in program.taps]
-        self.weights = NATIVE.decode(unpack_codes(program.weights, config.columns * config.lanes))
+        self.weights = self.digits.base.decode(
+            unpack_codes(program.weights, config.columns * config.lanes, config.code_bits)
+        )
         self.params = [sum(int(beat) << 32 * i for i, beat in enumerate(row)) for row in program.params]
 
     def write(self, name: str, levels: NDArray[np.int64]) -> None:
         layout = self.program.layouts[name]
-        self.act[layout.addresses() % self.config.act_words] = layout.pack(levels)
+        self.act[layout.addresses() % self.config.act_words] = layout.pack(levels, self.digits)
 
     def read(self, name: str) -> NDArray[np.int64]:
         layout = self.program.layouts[name]
-        return layout.unpack(self.act[layout.addresses() % self.config.act_words])
+        return layout.unpack(self.act[layout.addresses() % self.config.act_words], self.digits)
 
     def step(self, index: int) -> None:
         opcode, f = decode_instruction(self.program.instructions[index].tolist())
@@ -92,7 +96,7 @@ class LiteralMachine:
                 assert not (place == 0 and block["shift"])
                 assert min(block["groups"], block["tap_count"]) >= 1
                 if block["shift"]:
-                    acc <<= 3
+                    acc <<= self.digits.shift
                 for g in range(block["groups"]):
                     for t in range(block["tap_count"]):
                         tap = self.taps[block["first_tap"] + t]
@@ -109,7 +113,7 @@ class LiteralMachine:
                                     self._read.add(where)
                             else:
                                 codes = np.full(lanes, block["pad_code"])
-                            acc[r] += w @ NATIVE.decode(codes)
+                            acc[r] += w @ self.digits.base.decode(codes)
                 acc = (acc + (1 << bits - 1)) % (1 << bits) - (1 << bits - 1)
             for r, pixel in enumerate(pixels):
                 self._drain(f, cg, pixel, acc[r])
@@ -139,7 +143,7 @@ class LiteralMachine:
                 distance = np.abs(2 * allowed - h)
                 ys.append(int(allowed[distance == distance.min()].max()))
             q = f["out_granule"] + cg * config.tile_granules + j
-            for d, codes in enumerate(to_planes(ys, f["planes"])):
+            for d, codes in enumerate(self.digits.to_planes(ys, f["planes"])):
                 where = f["out_base"] + self._pixel(f, pixel) + d * f["out_plane_pitch"]
                 where += q // config.granules * f["out_group_pitch"]
                 self._store(where, codes, q % config.granules * config.rescalers)
@@ -156,7 +160,8 @@ class LiteralMachine:
                     where = [(base + tap["offset"]) % self.config.act_words for tap in reversed(taps)]
                     self._read.update(where)
                     words.append(self.act[where])
-                    levels.append(np.tensordot(8 ** np.arange(len(where)), NATIVE.decode(words[-1]), axes=1))
+                    places = 1 << self.digits.shift * np.arange(len(where))
+                    levels.append(np.tensordot(places, self.digits.base.decode(words[-1]), axes=1))
             winner = np.argmax(levels, axis=0)
             for d in range(f["planes"]):
                 codes = np.array(words)[winner, d, np.arange(self.config.lanes)]

@@ -124,8 +124,9 @@ def test_depthwise_tiles_read_only_their_own_channel_groups(name, builder, check
     config = CONFIGS[name]
     build = builder(config, 7)
     channels = 4 * np.lcm(config.columns, config.lanes)
-    source = build.tensor((int(channels), 3, 3), DyBit(4))
-    last = build.mac([build.segment(source, None, **SAME, levels=NATIVE_LEVELS)], (3, 3))
+    base = config.digits.base
+    source = build.tensor((int(channels), 3, 3), base)
+    last = build.mac([build.segment(source, None, **SAME, levels=base.levels)], (3, 3))
     program = compile_graph(build.graph([last]), config)
     check(program, 7)
     (block,) = blocks_of(program, 0)

@@ -43,7 +43,7 @@ def mac_layers(quantised):
 def check_widths(graph, config):
     for layer in graph.layers:
         output = graph.tensors[layer.output]
-        assert output.planes <= config.planes
+        assert config.digits.count(output.levels) <= config.planes
         assert {output.zero, output.low, output.high} <= set(output.format.levels.tolist())
         if not isinstance(layer, MacLayer):
             continue
@@ -126,13 +126,14 @@ def test_edge_weights_take_the_format_asked_for(digits_graph):
 
 
 def test_averages_have_no_gain_error(digits_graph):
-    quantised = quantise(digits_graph, DATA.calib_x, QuantSettings(), AcceleratorConfig())
+    config = AcceleratorConfig()
+    quantised = quantise(digits_graph, DATA.calib_x, QuantSettings(), config)
     layer = next(layer for layer in mac_layers(quantised) if layer.name.endswith("GlobalAveragePool"))
     (segment,) = layer.segments
     source, output = quantised.tensors[segment.source], quantised.tensors[layer.output]
     gain = segment.weights[:, 0, 0, 0] * layer.multiplicand / 2.0**layer.shift * output.scale / source.scale
     np.testing.assert_allclose(gain, 1 / 16, rtol=1e-12)
-    assert segment.weight_planes == 1
+    assert config.digits.count(segment.weights) == 1
 
 
 GRAPHS = {
