@@ -108,7 +108,7 @@ class IsaTransport(Transport):
             Register.BUSY: machine.counts.busy,
             Register.STALL_DRAIN: machine.counts.stall_drain,
             Register.STALL_WALK: machine.counts.stall_walk,
-        }[_REGISTERS[offset]]
+        }.get(_REGISTERS[offset], 0)
 
     def _write_register(self, offset: int, value: int) -> None:
         machine, register = self.machine, _REGISTERS[offset]
