@@ -37,8 +37,8 @@ class Sequencer(wiring.Component):
     ``instruction_address`` addresses 32-bit words in a memory that answers in one cycle. ``log_enable`` stores
     ``checksum`` for instruction ``log_index`` when it has finished.
 
-    With a backing store an instruction with ``index`` whose fields are legal (``transfer_legal`` for LOAD and STORE) waits,
-    ``waiting`` high, until ``ready`` is high, and goes on with ``accept``; a fault of the `MemorySystem` ends the run.
+    With a backing store a legal instruction (LOAD and STORE: ``transfer_legal``) waits, ``waiting`` high, until
+    ``ready`` is high, and goes on with ``accept``; a fault of the `MemorySystem` ends the run.
 
     Parameters
     ----------

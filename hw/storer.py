@@ -22,9 +22,9 @@ _FIFO_BEATS = 16
 class Storer(wiring.Component):
     """Executes ``job`` while ``run`` is high; ``finished`` rises when the bus has acknowledged its last write.
 
-    Asks for the word ``word`` while ``read`` is high; where ``ready`` is high too, ``read_data`` is that word in the next
-    cycle. ``outside``, ``bus_error`` and ``settled`` as `Loader` has them; when ``run`` falls before its time, a burst
-    that has begun is ended with beats that write nothing.
+    Asks for the word ``word`` while ``read`` is high; where ``ready`` is high too, ``read_data`` is that word in the
+    next cycle. ``outside``, ``bus_error`` and ``settled`` as `Loader` has them; when ``run`` falls before its time, a
+    burst that has begun is ended with beats that write nothing.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class Storer(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Words into beats, beats into a FIFO, the FIFO into bursts."""
         m = Module()
-        config, job, bus = self._config, self.job, self.bus
+        config, job = self._config, self.job
         m.submodules.walker = walker = BurstWalker(config)
         beat_layout = data.StructLayout({"data": config.bus_bits, "strobe": config.bus_bytes})
         m.submodules.beats = beats = fifo.SyncFIFOBuffered(width=beat_layout.size, depth=_FIFO_BEATS)

@@ -27,16 +27,13 @@ def job_layout(config: AcceleratorConfig) -> data.StructLayout:
 class TransferQueue(wiring.Component):
     """Takes what comes in through ``jobs``; hands it on one at a time.
 
-    ``run`` is high from the cycle after the job's tokens were taken until ``finished`` is high, when its tokens are given;
-    ``job`` holds it, also afterwards. ``cancel`` empties the queue and ends a run without tokens. A job arrives
-    `LATENCY` cycles after it was taken in, or when the one before is finished.
+    ``run`` is high from the cycle after the job's tokens were taken until ``finished`` is high, when its tokens are
+    given; ``job`` holds it, also afterwards. ``cancel`` empties the queue and ends a run without tokens.
 
     Parameters
     ----------
     config : AcceleratorConfig
     """
-
-    LATENCY = 3
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self._layout = job_layout(config)
