@@ -9,8 +9,22 @@ from amaranth.lib.wiring import In, Out
 from .scratchpad import Scratchpad
 from .spec.config import AcceleratorConfig
 from .spec.registers import REGION_BITS, Region, region_beats
+from .spec.transfer import pieces_per_word
 
 __all__ = ["ActivationMemory"]
+
+
+def _transfer_ports(config: AcceleratorConfig) -> dict[str, wiring.Member]:
+    return {
+        "load_write": In(1),
+        "load_word": In(config.act_address_bits),
+        "load_piece": In(range(max(pieces_per_word(config, Region.ACTIVATIONS), 2))),
+        "load_data": In(config.bus_bits),
+        "load_ready": Out(1),
+        "store_word": In(config.act_address_bits),
+        "store_ready": Out(1),
+        "store_data": Out(config.act_word_bits),
+    }
 
 
 class ActivationMemory(wiring.Component):
@@ -19,6 +33,10 @@ class ActivationMemory(wiring.Component):
     ``words[r]`` is the word of ``(address + r) % act_words``, `READ_CYCLES` cycles after ``address``. A write stores
     the granules chosen by ``write_enable`` at the clock edge. The host's port has the same timing and serves only while
     ``host`` is high; then the core's own ports are ignored.
+
+    With a backing store, loader and storer (ports as theirs) use each bank's write port in the cycles in which no
+    granule is written there: the loader first. ``load_ready`` and ``store_ready`` say that a piece or a request is
+    served.
 
     Parameters
     ----------
@@ -42,6 +60,7 @@ class ActivationMemory(wiring.Component):
                 "host_write_data": In(32),
                 "host_read_offset": In(REGION_BITS - 2),
                 "host_read_data": Out(32),
+                **(_transfer_ports(config) if config.has_backing else {}),
             }
         )
 
@@ -73,9 +92,15 @@ class ActivationMemory(wiring.Component):
             ]
 
         first_bank = address[:banks_log2]
-        bank_words = []
+        bank_words, memories = [], []
         for bank in range(banks):
-            memory = Scratchpad(depth=config.act_words // banks, width=width, granule=width // config.granules)
+            memory = Scratchpad(
+                depth=config.act_words // banks,
+                width=width,
+                granule=width // config.granules,
+                read_back=config.has_backing,
+            )
+            memories.append(memory)
             m.submodules[f"bank{bank}"] = memory
             bank_address = Signal(config.act_address_bits - banks_log2, name=f"bank{bank}_address")
             m.d.sync += bank_address.eq((address >> banks_log2) + (bank < first_bank))
@@ -87,6 +112,8 @@ class ActivationMemory(wiring.Component):
             with m.If(write_address[:banks_log2] == bank):
                 m.d.comb += memory.write_enable.eq(write_enable)
             bank_words.append(memory.read_data)
+        if config.has_backing:
+            self._transfers(m, memories, write_address, write_enable)
 
         rotation = [first_bank]
         for stage in range(2):
@@ -108,3 +135,37 @@ class ActivationMemory(wiring.Component):
         pieces = [Cat(self.words[0])[32 * beat : 32 * (beat + 1)] for beat in range(beats)]
         m.d.comb += self.host_read_data.eq(Array(pieces)[beat_delays[-1]] if beats > 1 else pieces[0])
         return m
+
+    def _transfers(self, m: Module, memories: list[Scratchpad], write_address: Signal, write_enable: Signal) -> None:
+        """Give loader and storer the banks that nobody writes."""
+        config = self._config
+        banks_log2, granules = config.banks_log2, config.granules
+        bus_bits, width = config.bus_bits, config.act_word_bits
+        written = write_enable.any()
+        load_enable = Signal(granules)
+        if pieces_per_word(config, Region.ACTIVATIONS) > 1:
+            granule_bits = width // granules
+            for granule in range(granules):
+                m.d.comb += load_enable[granule].eq(self.load_piece == granule * granule_bits // bus_bits)
+        else:
+            m.d.comb += load_enable.eq(-1)
+        data = self.load_data.replicate(-(-width // bus_bits))
+        load_bank, store_bank = self.load_word[:banks_log2], self.store_word[:banks_log2]
+        m.d.comb += [
+            self.load_ready.eq(~written | (load_bank != write_address[:banks_log2])),
+            self.store_ready.eq(
+                (~written | (store_bank != write_address[:banks_log2])) & (~self.load_write | (store_bank != load_bank))
+            ),
+        ]
+        for bank, memory in enumerate(memories):
+            with m.If(self.load_write & self.load_ready & (load_bank == bank)):
+                m.d.comb += [
+                    memory.write_address.eq(self.load_word >> banks_log2),
+                    memory.write_data.eq(data),
+                    memory.write_enable.eq(load_enable),
+                ]
+            with m.Elif(self.store_ready & (store_bank == bank)):
+                m.d.comb += memory.write_address.eq(self.store_word >> banks_log2)
+        chosen = Signal(max(1, banks_log2))
+        m.d.sync += chosen.eq(store_bank)
+        m.d.comb += self.store_data.eq(Array(memory.read_back for memory in memories)[chosen])

@@ -7,9 +7,11 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
 from .activation_memory import ActivationMemory
+from .axi4 import read_ports, write_ports
 from .axi_lite import AXI_LITE_PORTS, AxiLitePort
 from .compute import ComputeUnit
 from .host_registers import HostRegisters
+from .memory_system import MemorySystem
 from .program_memory import ProgramMemory
 from .scratchpad import Scratchpad
 from .sequencer import Sequencer
@@ -18,12 +20,12 @@ from .spec.registers import Region
 
 __all__ = ["Core"]
 
-_PREFIX = "s_axil_"
+_PREFIX, _BUS_PREFIX = "s_axil_", "m_axi_"
 
 
 class Core(wiring.Component):
     """A complete accelerator core with an AXI4-Lite slave port ``s_axil_*`` and ``irq``, high while a run is done or
-    faulted.
+    faulted; with a backing store also an AXI4 master port ``m_axi_*``.
 
     Parameters
     ----------
@@ -32,7 +34,11 @@ class Core(wiring.Component):
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self._config = config
-        super().__init__({**{_PREFIX + name: member for name, member in AXI_LITE_PORTS.items()}, "irq": Out(1)})
+        ports = {_PREFIX + name: member for name, member in AXI_LITE_PORTS.items()}
+        if config.has_backing:
+            self._bus = {**read_ports(config), **write_ports(config)}
+            ports |= {_BUS_PREFIX + name: member for name, member in self._bus.items()}
+        super().__init__({**ports, "irq": Out(1)})
 
     def elaborate(self, platform: object) -> Module:
         """Connect host port, memories, sequencer and compute unit."""
@@ -135,4 +141,60 @@ class Core(wiring.Component):
             registers.stall_walk.eq(compute.stall_walk),
             self.irq.eq(sequencer.done | sequencer.faulted),
         ]
+        if config.has_backing:
+            self._add_memory_system(m, host, registers, sequencer, compute, activations, program_memories)
         return m
+
+    def _add_memory_system(
+        self,
+        m: Module,
+        host: AxiLitePort,
+        registers: HostRegisters,
+        sequencer: Sequencer,
+        compute: ComputeUnit,
+        activations: ActivationMemory,
+        program_memories: dict[Region, ProgramMemory],
+    ) -> None:
+        """Connect loader and storer; a run is over for the host when they are at rest, too."""
+        m.submodules.memory_system = memory = MemorySystem(self._config)
+        for name, member in self._bus.items():
+            outer, inner = getattr(self, _BUS_PREFIX + name), getattr(memory.bus, name)
+            m.d.comb += outer.eq(inner) if member.flow is Out else inner.eq(outer)
+        for region, write in ((Region.WEIGHTS, memory.write_weight), (Region.PARAMS, memory.write_param)):
+            m.d.comb += [
+                program_memories[region].load_write.eq(write),
+                program_memories[region].load_word.eq(memory.load_word),
+                program_memories[region].load_piece.eq(memory.load_piece),
+                program_memories[region].load_data.eq(memory.load_data),
+            ]
+        m.d.comb += [
+            activations.load_write.eq(memory.write_act),
+            activations.load_word.eq(memory.load_word),
+            activations.load_piece.eq(memory.load_piece),
+            activations.load_data.eq(memory.load_data),
+            memory.act_ready.eq(activations.load_ready),
+            activations.store_word.eq(memory.store_word),
+            memory.store_ready.eq(activations.store_ready),
+            memory.store_data.eq(activations.store_data),
+            memory.active.eq(sequencer.busy),
+            memory.clear.eq(~sequencer.busy),
+            memory.fields.eq(sequencer.fields),
+            memory.index.eq(sequencer.log_index),
+            memory.waiting.eq(sequencer.waiting),
+            memory.accept.eq(sequencer.accept),
+            memory.compute_done.eq(sequencer.log_enable),
+            memory.done_fields.eq(sequencer.fields),
+            memory.base.eq(registers.window_base),
+            memory.limit.eq(registers.window_limit),
+            sequencer.transfer_legal.eq(memory.legal),
+            sequencer.ready.eq(memory.ready),
+            sequencer.memory_fault.eq(memory.fault),
+            sequencer.memory_fault_index.eq(memory.fault_index),
+            sequencer.start.eq(registers.start & memory.idle),
+            registers.stall_load.eq(memory.stall_load),
+            registers.stall_store.eq(memory.stall_store),
+            registers.stall_token.eq(memory.stall_token),
+            registers.busy.eq(sequencer.busy | ~memory.idle),
+            host.busy.eq(sequencer.busy | ~memory.idle | (registers.start & ~sequencer.faulted)),
+            self.irq.eq((sequencer.done | sequencer.faulted) & memory.idle),
+        ]

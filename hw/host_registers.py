@@ -7,13 +7,23 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from .spec.config import AcceleratorConfig
-from .spec.registers import MAGIC, REGION_BITS, VERSION, Control, Fault, Register
+from .spec.registers import MAGIC, REGION_BITS, VERSION, Control, Fault, Register, core_registers
+from .spec.transfer import PAGE
 
 __all__ = ["HostRegisters"]
 
 
+_BACKING_PORTS = {
+    "stall_load": In(1),
+    "stall_store": In(1),
+    "stall_token": In(1),
+    "window_base": Out(32),
+    "window_limit": Out(32),
+}
+
+
 class HostRegisters(wiring.Component):
-    """Registers of `spec.registers.Register`. A write acts in the cycle in which ``write`` is high; ``read_data``
+    """Registers of `spec.registers.core_registers`. A write acts in the cycle in which ``write`` is high; ``read_data``
     follows ``read_offset`` (in words) combinationally; offsets without a register read as 0. Counters clear with
     ``start``.
 
@@ -44,6 +54,7 @@ class HostRegisters(wiring.Component):
                 "step": In(1),
                 "stall_drain": In(1),
                 "stall_walk": In(1),
+                **(_BACKING_PORTS if config.has_backing else {}),
             }
         )
 
@@ -64,12 +75,25 @@ class HostRegisters(wiring.Component):
                     self.clear.eq((self.write_data & Control.CLEAR).any()),
                 ]
 
+        events = {
+            Register.BUSY: self.step,
+            Register.STALL_DRAIN: self.stall_drain,
+            Register.STALL_WALK: self.stall_walk,
+        }
+        windows = {}
+        if self._config.has_backing:
+            events |= {
+                Register.STALL_LOAD: self.stall_load,
+                Register.STALL_STORE: self.stall_store,
+                Register.STALL_TOKEN: self.stall_token,
+            }
+            windows = {Register.WINDOW_BASE: self.window_base, Register.WINDOW_LIMIT: self.window_limit}
+        for register, window in windows.items():
+            with m.If(self.write & (self.write_offset == register.offset // 4)):
+                m.d.sync += window.eq(self.write_data & -PAGE)
+
         counters = {}
-        for register, event in (
-            (Register.BUSY, self.step),
-            (Register.STALL_DRAIN, self.stall_drain),
-            (Register.STALL_WALK, self.stall_walk),
-        ):
+        for register, event in events.items():
             counters[register] = counter = Signal(32, name=f"count_{register.name.lower()}")
             with m.If(self.start):
                 m.d.sync += counter.eq(0)
@@ -87,9 +111,10 @@ class HostRegisters(wiring.Component):
             Register.WATCHDOG: self.watchdog,
             Register.CYCLES: self.cycles,
             **counters,
+            **windows,
         }
         with m.Switch(self.read_offset):
-            for register in Register:
+            for register in core_registers(self._config):
                 with m.Case(register.offset // 4):
                     m.d.comb += self.read_data.eq(values[register])
         return m

@@ -8,16 +8,19 @@ from amaranth.lib.wiring import In, Out
 
 from .scratchpad import Scratchpad
 from .spec.config import AcceleratorConfig
+from .spec.isa import Opcode
 from .spec.registers import REGION_BITS, Region, region_beats, region_depth, region_word_bits
+from .spec.transfer import MEMORIES, pieces_per_word
 
 __all__ = ["ProgramMemory"]
 
 
 class ProgramMemory(wiring.Component):
-    """Memory of one region, write-only to the host.
+    """Memory of one region, write-only to the host; with a backing store, the loader writes weights and parameters.
 
     A host write stores one beat in the cycle after ``host_write`` is high. ``read_data`` shows the word of
-    ``read_address`` one cycle later.
+    ``read_address`` one cycle later. ``load_write`` stores ``load_data`` as piece ``load_piece`` of word ``load_word``
+    (`Loader`); then the host's port is ignored.
 
     Parameters
     ----------
@@ -31,7 +34,16 @@ class ProgramMemory(wiring.Component):
     def __init__(self, config: AcceleratorConfig, region: Region) -> None:
         self._beats = region_beats(config, region)
         self._depth = region_depth(config, region)
+        self._pieces = pieces_per_word(config, region)
+        self._loads = config.has_backing and region in MEMORIES[Opcode.LOAD]
+        self._bus_bits = config.bus_bits
         width = region_word_bits(config, region)
+        load_ports = {
+            "load_write": In(1),
+            "load_word": In(16),
+            "load_piece": In(range(max(self._pieces, 2))),
+            "load_data": In(config.bus_bits),
+        }
         super().__init__(
             {
                 "host_write": In(1),
@@ -39,6 +51,7 @@ class ProgramMemory(wiring.Component):
                 "host_data": In(32),
                 "read_address": In(max(1, (self._depth - 1).bit_length())),
                 "read_data": Out(width),
+                **(load_ports if self._loads else {}),
             }
         )
 
@@ -57,4 +70,15 @@ class ProgramMemory(wiring.Component):
         ]
         for index in range(self._beats):
             m.d.comb += memory.write_enable[index].eq(self.host_write & (beat == index))
+        if self._loads:
+            in_piece = self._bus_bits // 32
+            with m.If(self.load_write):
+                m.d.comb += memory.write_address.eq(self.load_word)
+                for index in range(self._beats):
+                    m.d.comb += [
+                        memory.write_enable[index].eq(
+                            (self.load_piece == index // in_piece) if self._pieces > 1 else 1
+                        ),
+                        memory.write_data.word_select(index, 32).eq(self.load_data.word_select(index % in_piece, 32)),
+                    ]
         return m

@@ -24,14 +24,17 @@ class Scratchpad(wiring.Component):
         Bits of a word.
     granule : int
         Bits behind one write enable; divides ``width``.
+    read_back : bool
+        Give the write port a way to read: ``read_back`` shows the word of ``write_address`` one cycle after a cycle in
+        which nothing was written. Two ports in all, as block RAMs have them.
     """
 
     READ_CYCLES = 1
 
-    def __init__(self, *, depth: int, width: int, granule: int) -> None:
+    def __init__(self, *, depth: int, width: int, granule: int, read_back: bool = False) -> None:
         if width % granule:
             raise ValueError(f"granule must divide the width of {width} bits, not {granule!r}")
-        self._depth, self._width, self._granule = depth, width, granule
+        self._depth, self._width, self._granule, self._read_back = depth, width, granule, read_back
         address_bits = max(1, (depth - 1).bit_length())
         super().__init__(
             {
@@ -40,6 +43,7 @@ class Scratchpad(wiring.Component):
                 "write_address": In(address_bits),
                 "write_data": In(width),
                 "write_enable": In(width // granule),
+                **({"read_back": Out(width)} if read_back else {}),
             }
         )
 
@@ -57,4 +61,11 @@ class Scratchpad(wiring.Component):
             write.data.eq(self.write_data),
             write.en.eq(self.write_enable),
         ]
+        if self._read_back:
+            back = words.read_port(domain="sync")
+            m.d.comb += [
+                back.en.eq(~self.write_enable.any()),
+                back.addr.eq(self.write_address),
+                self.read_back.eq(back.data),
+            ]
         return m

@@ -15,6 +15,17 @@ from .spec.registers import Fault
 __all__ = ["Sequencer"]
 
 
+def _backing_ports(index_bits: int) -> dict[str, wiring.Member]:
+    return {
+        "waiting": Out(1),
+        "transfer_legal": In(1),
+        "ready": In(1),
+        "accept": Out(1),
+        "memory_fault": In(Fault),
+        "memory_fault_index": In(index_bits),
+    }
+
+
 class Sequencer(wiring.Component):
     """Runs a program from instruction 0.
 
@@ -25,6 +36,9 @@ class Sequencer(wiring.Component):
 
     ``instruction_address`` addresses 32-bit words in a memory that answers in one cycle. ``log_enable`` stores
     ``checksum`` for instruction ``log_index`` when it has finished.
+
+    With a backing store a legal instruction (LOAD and STORE: ``transfer_legal``) waits, ``waiting`` high, until
+    ``ready`` is high, and goes on with ``accept``; a fault of the `MemorySystem` ends the run.
 
     Parameters
     ----------
@@ -56,6 +70,7 @@ class Sequencer(wiring.Component):
                 "unit_illegal": In(1),
                 "log_enable": Out(1),
                 "log_index": Out(self._index_bits),
+                **(_backing_ports(self._index_bits) if config.has_backing else {}),
             }
         )
 
@@ -91,19 +106,28 @@ class Sequencer(wiring.Component):
             | (fields.channel_period == 0)
         )
 
+        has_backing = config.has_backing
+        is_end = fields.opcode == Opcode.END
+        is_transfer = (fields.opcode == Opcode.LOAD) | (fields.opcode == Opcode.STORE)
         halt_fault = Signal(Fault)
+        halt_index = Signal(self._index_bits) if has_backing else index
         halt = Signal()
         host_faulted = Signal()  # in the cycle of the start
         m.d.sync += host_faulted.eq(self.host_fault)
+        if has_backing:
+            m.d.comb += halt_index.eq(index)
         with m.If(self.host_fault | host_faulted):
             m.d.comb += [halt.eq(1), halt_fault.eq(Fault.HOST_ACCESS)]
+        if has_backing:
+            with m.Elif(self.memory_fault != Fault.NONE):
+                m.d.comb += [halt.eq(1), halt_fault.eq(self.memory_fault), halt_index.eq(self.memory_fault_index)]
         with m.Elif(self.unit_illegal):
             m.d.comb += [halt.eq(1), halt_fault.eq(Fault.ILLEGAL_INSTRUCTION)]
         with m.Elif((self.watchdog != 0) & (self.cycles >= self.watchdog)):
             m.d.comb += [halt.eq(1), halt_fault.eq(Fault.WATCHDOG)]
 
-        def stop(fault: Fault | Signal) -> None:
-            m.d.sync += [self.faulted.eq(1), self.fault.eq(fault), self.fault_index.eq(index)]
+        def stop(fault: Fault | Signal, at: Signal = index) -> None:
+            m.d.sync += [self.faulted.eq(1), self.fault.eq(fault), self.fault_index.eq(at)]
             m.next = "IDLE"
 
         with m.If(self.busy):
@@ -122,7 +146,7 @@ class Sequencer(wiring.Component):
                 with m.If(~self.config_matches):
                     stop(Fault.CONFIG_MISMATCH)
                 with m.If(halt):
-                    stop(halt_fault)
+                    stop(halt_fault, halt_index)
             with m.State("FETCH"):
                 m.d.comb += self.busy.eq(1)
                 m.d.sync += word.eq(word + 1)
@@ -132,22 +156,39 @@ class Sequencer(wiring.Component):
                     m.d.sync += word.eq(0)
                     m.next = "DECODE"
                 with m.If(halt):
-                    stop(halt_fault)
+                    stop(halt_fault, halt_index)
             with m.State("DECODE"):
                 m.d.comb += self.busy.eq(1)
                 m.next = "RUN"
-                with m.If(has_tokens):
+                with m.If(has_tokens & is_end if has_backing else has_tokens):
                     stop(Fault.ILLEGAL_INSTRUCTION)
-                with m.Elif(fields.opcode == Opcode.END):
+                if has_backing:
+                    with m.Elif(is_transfer & self.transfer_legal):
+                        m.d.comb += [self.waiting.eq(1), self.accept.eq(self.ready & ~halt)]
+                        m.next = "DECODE"
+                        with m.If(self.ready):
+                            m.d.sync += index.eq(index + 1)
+                            m.next = "FETCH"
+                with m.Elif(is_end):
                     m.d.sync += self.done.eq(1)
                     m.next = "IDLE"
+                    if has_backing:
+                        m.d.comb += self.waiting.eq(1)
+                        with m.If(~self.ready):
+                            m.d.sync += self.done.eq(0)
+                            m.next = "DECODE"
                 with m.Elif(illegal):
                     stop(Fault.ILLEGAL_INSTRUCTION)
                 with m.Elif(fields.cert_bits > config.acc_bits):
                     stop(Fault.CERTIFICATE)
+                if has_backing:
+                    with m.Else():
+                        m.d.comb += [self.waiting.eq(1), self.accept.eq(self.ready & ~halt)]
+                        with m.If(~self.ready):
+                            m.next = "DECODE"
                 with m.If(halt):
                     m.d.sync += self.done.eq(0)
-                    stop(halt_fault)
+                    stop(halt_fault, halt_index)
             with m.State("RUN"):
                 m.d.comb += [self.busy.eq(1), self.unit_run.eq(1)]
                 with m.If(self.unit_finished):
@@ -155,5 +196,5 @@ class Sequencer(wiring.Component):
                     m.d.sync += index.eq(index + 1)
                     m.next = "FETCH"
                 with m.If(halt):
-                    stop(halt_fault)
+                    stop(halt_fault, halt_index)
         return m

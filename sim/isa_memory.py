@@ -48,15 +48,13 @@ class ActivationMemory:
         """Row of the constant word that holds ``code`` in all lanes."""
         return self._words + code
 
-    def read_beats(self, first: int, count: int) -> NDArray[np.uint32]:
-        """Words ``first`` ... as the host sees them, of shape (count, beats)."""
-        return pack_codes(self.codes[first : first + count], self.code_bits)
+    def read_beats(self, address: NDArray[np.int64]) -> NDArray[np.uint32]:
+        """Words as the host sees them, of shape (n, beats)."""
+        return pack_codes(self.codes[address], self.code_bits)
 
-    def write_beats(self, first: int, beats: NDArray[np.uint32]) -> None:
-        """Host write of words from ``first`` on, of shape (n, beats)."""
-        codes = unpack_codes(beats, self.codes.shape[1], self.code_bits)
-        self.codes[first : first + len(codes)] = codes
-        self.levels[first : first + len(codes)] = self._code_levels[codes]
+    def write_beats(self, address: NDArray[np.int64], beats: NDArray[np.uint32]) -> None:
+        """Write words as the host sees them, of shape (n, beats)."""
+        self.write_words(address, unpack_codes(beats, self.codes.shape[1], self.code_bits))
 
     def write_granules(self, address: NDArray[np.int64], granule: NDArray[np.int64], codes: NDArray[np.uint8]) -> None:
         """Write granules one after the other.

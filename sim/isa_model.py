@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +13,9 @@ from ..hw.spec.config import AcceleratorConfig
 from ..hw.spec.cycles import FETCH_CYCLES, RUN_OVERHEAD, CycleCount, count_cycles
 from ..hw.spec.isa import INSTRUCTION_WORDS, IsaError, Mode, Opcode, decode_instruction
 from ..hw.spec.registers import Fault, Region, region_beats, region_depth
+from ..hw.spec.schedule import DeadlockError, Schedule
+from ..hw.spec.transfer_cycles import BusTiming, transfer_cycles
+from .isa_backing import BackingStore, chip_words
 from .isa_mac import MacPlan, plan_mac
 from .isa_max import MaxPlan, plan_max
 from .isa_memory import ActivationMemory
@@ -25,9 +32,13 @@ class IsaMachine:
     Parameters
     ----------
     config : AcceleratorConfig
+    bus : BusTiming, optional
+        Of the bus to the backing store, where there is one.
 
     Attributes
     ----------
+    backing : BackingStore or None
+        What is behind the core's bus.
     program_config : int
         What the host wrote to PROGRAM_CONFIG.
     watchdog : int
@@ -40,8 +51,10 @@ class IsaMachine:
         Of the last run to END (`hw/spec/cycles.py`).
     """
 
-    def __init__(self, config: AcceleratorConfig) -> None:
+    def __init__(self, config: AcceleratorConfig, *, bus: BusTiming | None = None) -> None:
         self.config = config
+        self.backing = BackingStore(config) if config.has_backing else None
+        self._bus = bus or BusTiming()
         self.program_config = 0
         self.watchdog = 0
         self.fault, self.fault_index, self.done = Fault.NONE, 0, False
@@ -51,23 +64,24 @@ class IsaMachine:
             region: np.zeros((region_depth(config, region), region_beats(config, region)), dtype=np.uint32)
             for region in (*_PROGRAM, Region.CHECKSUMS)
         }
-        self._plans: dict[int, tuple[MacPlan | MaxPlan, CycleCount]] = {}
+        self._plans: dict[tuple[int, bytes], tuple[MacPlan | MaxPlan, CycleCount]] = {}
+        self._loaded = b""
 
     def read_words(self, region: Region, first: int, count: int) -> NDArray[np.uint32]:
         """Words of a memory, of shape (count, region_beats)."""
         if region is Region.ACTIVATIONS:
-            return self._activations.read_beats(first, count)
+            return self._activations.read_beats(np.arange(first, first + count))
         return self._memories[region][first : first + count].copy()
 
     def write_words(self, region: Region, first: int, words: NDArray[np.uint32]) -> None:
         """Write words of a memory from word ``first`` on; ``words`` has shape (n, region_beats)."""
         if region is Region.ACTIVATIONS:
-            self._activations.write_beats(first, words)
+            self._activations.write_beats(np.arange(first, first + len(words)), words)
             return
         self._memories[region][first : first + len(words)] = words
         if region is Region.INSTRUCTIONS:
-            for index in range(first // INSTRUCTION_WORDS, (first + len(words) - 1) // INSTRUCTION_WORDS + 1):
-                self._plans.pop(index, None)
+            changed = range(first // INSTRUCTION_WORDS, (first + len(words) - 1) // INSTRUCTION_WORDS + 1)
+            self._plans = {key: plan for key, plan in self._plans.items() if key[0] not in changed}
         else:
             self._plans.clear()
 
@@ -89,10 +103,13 @@ class IsaMachine:
         if self.program_config != self.config.hash32:
             self.fault = Fault.CONFIG_MISMATCH
             return
+        schedule = Schedule(self._move)
         for index in range(self.config.instructions):
-            opcode, fault = self._step(index)
-            if opcode is Opcode.END:
-                self.counts += CycleCount(cycles=FETCH_CYCLES)
+            try:
+                opcode, fault = self._step(index, schedule)
+            except _TransferError as error:
+                self.fault, self.fault_index = error.fault, error.index
+                return
             if fault is Fault.NONE and self.watchdog and self.counts.cycles > self.watchdog:
                 fault = Fault.WATCHDOG
             if fault is not Fault.NONE:
@@ -103,19 +120,51 @@ class IsaMachine:
                 return
         raise MachineError("the program has no END")
 
-    def _step(self, index: int) -> tuple[Opcode, Fault]:
-        if index not in self._plans:
-            words = self._memories[Region.INSTRUCTIONS][index * INSTRUCTION_WORDS :][:INSTRUCTION_WORDS, 0]
-            try:
-                opcode, fields = decode_instruction(words.tolist())
-            except IsaError:
-                return Opcode.END, Fault.ILLEGAL_INSTRUCTION
-            fault = fault_of(self.config, opcode, fields)
-            if opcode is not Opcode.COMPUTE or fault is not Fault.NONE:
-                return opcode, fault
+    def _step(self, index: int, schedule: Schedule) -> tuple[Opcode, Fault]:
+        """Fetch and execute one instruction; ``counts`` are then those up to where the sequencer leaves it behind."""
+        words = self._memories[Region.INSTRUCTIONS][index * INSTRUCTION_WORDS :][:INSTRUCTION_WORDS, 0]
+        try:
+            opcode, fields = decode_instruction(words.tolist())
+        except IsaError:
+            return Opcode.END, Fault.ILLEGAL_INSTRUCTION
+        if (fault := fault_of(self.config, opcode, fields)) is not Fault.NONE:
+            return opcode, fault
+        decided = self.counts.cycles + FETCH_CYCLES - 1
+        counts = CycleCount()
+        try:
+            if opcode is Opcode.COMPUTE:
+                planned = self._plan(index, fields)
+                if planned is None:
+                    return opcode, Fault.ILLEGAL_INSTRUCTION
+                plan, counts = planned
+                self._memories[Region.CHECKSUMS][index] = plan.run(self._activations)
+                left = counts.cycles - FETCH_CYCLES
+                moment = schedule.compute(index, fields, left, decided) + left
+            elif opcode is Opcode.END:
+                moment = schedule.end(decided)
+            else:
+                cycles = transfer_cycles(self.config, opcode, fields, self._bus)
+                moment = schedule.transfer(opcode, index, fields, cycles, decided)
+        except DeadlockError as error:
+            if not self.watchdog:
+                raise MachineError(f"the run never ends: {error}") from error
+            return opcode, Fault.WATCHDOG
+        self.counts = replace(
+            self.counts + counts,
+            cycles=moment + 1,
+            stall_load=schedule.stall_load,
+            stall_store=schedule.stall_store,
+            stall_token=schedule.stall_token,
+        )
+        return opcode, Fault.NONE
+
+    def _plan(self, index: int, fields: Mapping[str, int]) -> tuple[MacPlan | MaxPlan, CycleCount] | None:
+        """Plan and cost of a COMPUTE; None if the core refuses one of its blocks."""
+        key = index, self._loaded
+        if key not in self._plans:
             blocks = fetch_blocks(fields, self._memories[Region.BLOCKS], self._memories[Region.TAPS])
             if any(not block.steps for block in blocks):
-                return opcode, Fault.ILLEGAL_INSTRUCTION
+                return None
             pad_address = self._activations.pad_address
             if fields["mode"] == Mode.MAX:
                 plan = plan_max(self.config, fields, blocks, pad_address)
@@ -128,8 +177,32 @@ class IsaMachine:
                     self._memories[Region.PARAMS],
                     pad_address,
                 )
-            self._plans[index] = plan, count_cycles(self.config, fields, [block.steps for block in blocks])
-        plan, counts = self._plans[index]
-        self._memories[Region.CHECKSUMS][index] = plan.run(self._activations)
-        self.counts += counts
-        return Opcode.COMPUTE, Fault.NONE
+            self._plans[key] = plan, count_cycles(self.config, fields, [block.steps for block in blocks])
+        return self._plans[key]
+
+    def _move(self, opcode: Opcode, index: int, fields: Mapping[str, int]) -> None:
+        """Execute a LOAD or STORE."""
+        backing = self.backing
+        assert backing is not None, "fault_of refuses transfers without a backing store"
+        if (fault := backing.fault_of(fields)) is not Fault.NONE:
+            raise _TransferError(fault, index)
+        words = chip_words(self.config, fields)
+        if opcode is Opcode.STORE:
+            backing.write(fields, self._activations.read_beats(words))
+        elif fields["memory"] == Region.ACTIVATIONS:
+            self._activations.write_beats(words, backing.read(fields))
+        else:
+            memory = self._memories[Region(fields["memory"])]
+            memory[words] = backing.read(fields)
+            # Plans hold what they read of these memories.
+            contents = hashlib.blake2b(self._memories[Region.WEIGHTS].tobytes())
+            contents.update(self._memories[Region.PARAMS].tobytes())
+            self._loaded = contents.digest()
+
+
+class _TransferError(Exception):
+    """A transfer that the core stops at."""
+
+    def __init__(self, fault: Fault, index: int) -> None:
+        super().__init__(fault.name)
+        self.fault, self.index = fault, index

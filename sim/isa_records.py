@@ -12,11 +12,12 @@ from ..hw.spec.config import AcceleratorConfig
 from ..hw.spec.formats import MAX_BITS
 from ..hw.spec.isa import BLOCK, TAP, Mode, Opcode
 from ..hw.spec.registers import Fault
+from ..hw.spec.schedule import TOKEN_FLAGS
+from ..hw.spec.transfer import is_legal
 
 __all__ = ["BlockTaps", "MachineError", "fault_of", "fetch_blocks"]
 
 _NOT_ZERO = ("out_height", "out_width", "block_count", "column_groups", "channel_period")
-_TOKENS = ("wait_prev", "wait_next", "post_prev", "post_next")
 
 
 class MachineError(RuntimeError):
@@ -69,8 +70,10 @@ def _writes_width(config: AcceleratorConfig, width: int) -> bool:
 
 def fault_of(config: AcceleratorConfig, opcode: Opcode, fields: Mapping[str, int]) -> Fault:
     """Why the core refuses an instruction, or `Fault.NONE`."""
-    if opcode in (Opcode.LOAD, Opcode.STORE) or any(fields[token] for token in _TOKENS):
+    if any(fields[token] for token in TOKEN_FLAGS) and (opcode is Opcode.END or not config.has_backing):
         return Fault.ILLEGAL_INSTRUCTION
+    if opcode in (Opcode.LOAD, Opcode.STORE):
+        return Fault.NONE if config.has_backing and is_legal(opcode, fields) else Fault.ILLEGAL_INSTRUCTION
     if opcode is Opcode.END:
         return Fault.NONE
     maximum = fields["mode"] == Mode.MAX

@@ -20,7 +20,9 @@ from ..hw.spec.registers import (
     region_depth,
     region_stride,
 )
+from ..hw.spec.transfer_cycles import BusTiming
 from ..sw.runtime.transport import Transport, TransportError
+from .isa_backing import STORE_BYTES
 from .isa_model import IsaMachine
 
 __all__ = ["IsaTransport"]
@@ -35,14 +37,16 @@ class IsaTransport(Transport):
     Parameters
     ----------
     config : AcceleratorConfig
+    bus : BusTiming, optional
+        Of the bus behind the core, where it has one.
 
     Attributes
     ----------
     machine : IsaMachine
     """
 
-    def __init__(self, config: AcceleratorConfig) -> None:
-        self.machine = IsaMachine(config)
+    def __init__(self, config: AcceleratorConfig, *, bus: BusTiming | None = None) -> None:
+        self.machine = IsaMachine(config, bus=bus)
 
     async def write(self, address: int, values: NDArray[np.uint32]) -> None:
         """Write words; raises as `Transport.write` does."""
@@ -63,6 +67,21 @@ class IsaTransport(Transport):
         first, padded = self._window(region, offset, count)
         start = offset // 4 - first * padded.shape[1]
         return padded.reshape(-1)[start : start + count].copy()
+
+    async def write_backing(self, address: int, values: NDArray[np.uint32]) -> None:
+        """Write the store behind the core's bus; raises as `Transport.write_backing` does."""
+        self._store(address, len(values))[:] = values
+
+    async def read_backing(self, address: int, count: int) -> NDArray[np.uint32]:
+        """Read the store behind the core's bus; raises as `Transport.write_backing` does."""
+        return self._store(address, count).copy()
+
+    def _store(self, address: int, count: int) -> NDArray[np.uint32]:
+        if self.machine.backing is None:
+            raise TransportError("the core has no backing store: generate it with backing = 'axi4'")
+        if address % 4 or address + 4 * count > STORE_BYTES:
+            raise TransportError(f"{count} words from byte 0x{address:x} are not in the backing store")
+        return self.machine.backing.words[address // 4 :][:count]
 
     async def wait(self, timeout_cycles: int) -> None:
         """Return at once: the run is over."""
@@ -108,6 +127,11 @@ class IsaTransport(Transport):
             Register.BUSY: machine.counts.busy,
             Register.STALL_DRAIN: machine.counts.stall_drain,
             Register.STALL_WALK: machine.counts.stall_walk,
+            Register.STALL_LOAD: machine.counts.stall_load,
+            Register.STALL_STORE: machine.counts.stall_store,
+            Register.STALL_TOKEN: machine.counts.stall_token,
+            Register.WINDOW_BASE: machine.backing.base if machine.backing else 0,
+            Register.WINDOW_LIMIT: machine.backing.limit if machine.backing else 0,
         }[_REGISTERS[offset]]
 
     def _write_register(self, offset: int, value: int) -> None:
@@ -118,6 +142,9 @@ class IsaTransport(Transport):
             machine.program_config = value
         elif register is Register.WATCHDOG:
             machine.watchdog = value
+        elif register is Register.WINDOW_BASE or register is Register.WINDOW_LIMIT:
+            if machine.backing is not None:
+                machine.backing.set_window(**{"base" if register is Register.WINDOW_BASE else "limit": value})
         else:
             if value & Control.CLEAR:
                 machine.clear()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from .quantised import InputSpec
 
@@ -16,9 +16,11 @@ __all__ = [
     "AveragePool",
     "Clamp",
     "Graph",
+    "Grid",
     "Layer",
     "Mac",
     "MaxPool",
+    "Quantise",
     "Shape",
     "Term",
     "Window",
@@ -48,12 +50,45 @@ class Window:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Grid:
+    """Values ``scale * (q - zero)`` of the integers q from ``low`` to ``high``: what a trained quantiser rounds to.
+
+    Rounding is to the nearest, ties to the even q. A ``bipolar`` grid has q = -1 and 1 only, by sign (1 for 0).
+    """
+
+    scale: float
+    zero: int
+    low: int
+    high: int
+    bipolar: bool = False
+
+    def integers(self, values: ArrayLike) -> NDArray[np.int64]:
+        """Integers q of real values, any shape."""
+        q = np.asarray(values, dtype=np.float64) / self.scale + self.zero
+        return np.where(q >= 0, 1, -1) if self.bipolar else np.rint(np.clip(q, self.low, self.high)).astype(np.int64)
+
+    def round(self, values: ArrayLike) -> NDArray[np.float64]:
+        """Real values after rounding, any shape."""
+        return (self.integers(values) - self.zero).astype(np.float64) * self.scale
+
+    def clipped(self, low: float, high: float) -> Grid | None:
+        """The part of the grid between two real values (infinite: unbounded); None if one lies between its values."""
+        ends = self.scale * (np.array((self.low, self.high)) - self.zero)
+        bounds = np.maximum(low, ends[0]), np.minimum(high, ends[1])
+        if not np.allclose(self.round(bounds), bounds, rtol=0, atol=1e-6 * self.scale):
+            return None
+        first, last = (int(q) for q in self.integers(bounds))
+        return replace(self, low=first, high=last)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Term:
     """One source of a `Mac` with its weights.
 
     ``weights`` are real, of shape (O, I, kH, kW), or (C, 1, kH, kW) when ``depthwise``. ``constant`` weights come from
     the graph's structure (identity, average, scaling): depthwise, the same in all taps of a channel; they are quantised
-    to integers of as many digits as their accuracy needs, not to the weight format.
+    to integers of as many digits as their accuracy needs, not to the weight format. Trained integers have a ``step`` of
+    shape (O,): the weights of channel o are whole multiples of ``step[o]``, and quantisation keeps them.
     """
 
     source: str
@@ -61,6 +96,7 @@ class Term:
     window: Window
     depthwise: bool = False
     constant: bool = False
+    step: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +163,21 @@ class Clamp:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Quantise:
+    """Rounding to a trained grid."""
+
+    name: str
+    source: str
+    grid: Grid
+    output: str
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Tensors read."""
+        return (self.source,)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Affine:
     """``scale * x + bias`` by channel; both of shape (C,)."""
 
@@ -158,7 +209,7 @@ class Add:
         return self.first, self.second
 
 
-Layer = Mac | MaxPool | AveragePool | Clamp | Affine | Add
+Layer = Mac | MaxPool | AveragePool | Clamp | Quantise | Affine | Add
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,7 +217,8 @@ class Graph:
     """Layers in execution order over named tensors.
 
     ``outputs`` are tensor names with the shape (without batch) the model gives them; ``notes`` say in one line each
-    what of the model is left to the host.
+    what of the model is left to the host. ``grids`` holds the trained grids of tensors whose `Quantise` layers are
+    gone: of the input, and of what layers write.
     """
 
     name: str
@@ -175,6 +227,7 @@ class Graph:
     layers: tuple[Layer, ...]
     outputs: tuple[tuple[str, tuple[int, ...]], ...]
     notes: tuple[str, ...] = ()
+    grids: dict[str, Grid] = field(default_factory=dict)
 
     def producers(self) -> dict[str, Layer]:
         """Layer that writes each tensor (none for the input)."""
@@ -202,4 +255,5 @@ def rebuild(graph: Graph, layers: list[Layer]) -> Graph:
             pending.extend((source, False) for source in reversed(layer.sources))
     names = {graph.input.tensor} | set(ordered)
     tensors = {name: shape for name, shape in graph.tensors.items() if name in names}
-    return replace(graph, layers=tuple(ordered.values()), tensors=tensors)
+    grids = {name: grid for name, grid in graph.grids.items() if name in names}
+    return replace(graph, layers=tuple(ordered.values()), tensors=tensors, grids=grids)

@@ -68,7 +68,9 @@ class AcceleratorConfig:
         Lanes of every dot product whose products are made in hard multipliers, 0 to ``lanes``; a hard multiplier serves
         two rows.
     backing : str
-        Backing store behind loader and storer: ``"none"`` (everything is resident).
+        Backing store behind loader and storer: ``"none"`` (everything is resident) or ``"axi4"``.
+    bus_bits : int
+        Data width of the AXI4 port: 32, 64 or 128 bits.
 
     Raises
     ------
@@ -95,6 +97,7 @@ class AcceleratorConfig:
     product_stage: int = 0
     dsp_lanes: int = 0
     backing: str = "none"
+    bus_bits: int = 64
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -141,7 +144,8 @@ class AcceleratorConfig:
         self._need("tree_stage", 1 <= self.tree_stage <= 6, "1 to 6")
         self._need("product_stage", self.product_stage in (0, 1), "0 or 1")
         self._need("dsp_lanes", 0 <= self.dsp_lanes <= self.lanes, f"0 to lanes ({self.lanes})")
-        self._need("backing", self.backing == "none", "'none': this version keeps weights and activations on the chip")
+        self._need("backing", self.backing in ("none", "axi4"), "'none' or 'axi4'")
+        self._need("bus_bits", self.bus_bits in (32, 64, 128), "32, 64 or 128")
 
     def _need(self, name: str, holds: bool, what: str) -> None:
         if not holds:
@@ -201,6 +205,16 @@ class AcceleratorConfig:
     def act_address_bits(self) -> int:
         """Width of an activation address; address arithmetic is modulo its range."""
         return (self.act_words - 1).bit_length()
+
+    @property
+    def has_backing(self) -> bool:
+        """Whether the core has a loader, a storer and a bus to a backing store."""
+        return self.backing != "none"
+
+    @property
+    def bus_bytes(self) -> int:
+        """Bytes of a beat on the bus."""
+        return self.bus_bits // 8
 
     @property
     def bias_width(self) -> int:

@@ -47,6 +47,9 @@ class CycleCount:
     busy: int = 0
     stall_drain: int = 0
     stall_walk: int = 0
+    stall_load: int = 0
+    stall_store: int = 0
+    stall_token: int = 0
 
     def __add__(self, other: CycleCount) -> CycleCount:
         return CycleCount(
@@ -54,6 +57,9 @@ class CycleCount:
             busy=self.busy + other.busy,
             stall_drain=self.stall_drain + other.stall_drain,
             stall_walk=self.stall_walk + other.stall_walk,
+            stall_load=self.stall_load + other.stall_load,
+            stall_store=self.stall_store + other.stall_store,
+            stall_token=self.stall_token + other.stall_token,
         )
 
 

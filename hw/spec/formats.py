@@ -10,10 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["MAX_BITS", "MIN_BITS", "DyBit", "Format", "Int", "parse_format"]
+__all__ = ["MAX_BITS", "MAX_INT_BITS", "MIN_BITS", "DyBit", "Format", "Int", "parse_format"]
 
 MIN_BITS = 2
 MAX_BITS = 8
+"""Widest DyBit code."""
+
+MAX_INT_BITS = 15
+"""Widest signed integer: five digits hold it. Such widths are for sums that leave the network unrounded."""
 
 
 def _dybit_magnitudes(width: int) -> tuple[int, ...]:
@@ -137,25 +141,29 @@ class Format:
         return self.name
 
 
-def _check_bits(bits: int) -> None:
+def _most_bits(kind: str, signed: bool) -> int:
+    return MAX_BITS if kind == "dybit" else MAX_INT_BITS - (not signed)
+
+
+def _check_bits(bits: int, most: int) -> None:
     if not isinstance(bits, int) or isinstance(bits, bool):
         raise TypeError(f"bits must be an int, not {bits!r}")
-    if not MIN_BITS <= bits <= MAX_BITS:
-        raise ValueError(f"bits must be {MIN_BITS} to {MAX_BITS}, not {bits!r}")
+    if not MIN_BITS <= bits <= most:
+        raise ValueError(f"bits must be {MIN_BITS} to {most}, not {bits!r}")
 
 
 @functools.cache
 def DyBit(bits: int, signed: bool = True) -> Format:  # noqa: N802 - reads as the name of a format
     """DyBit format of 2 to 8 bits: a run of leading ones is the exponent, the rest the mantissa."""
-    _check_bits(bits)
+    _check_bits(bits, _most_bits("dybit", signed))
     width = bits - 1 if signed else bits
     return Format(f"{'' if signed else 'u'}dybit{bits}", "dybit", bits, signed, _dybit_magnitudes(width))
 
 
 @functools.cache
 def Int(bits: int, signed: bool = True) -> Format:  # noqa: N802 - reads as the name of a format
-    """Integer format of 2 to 8 bits; signed ones are symmetric, ``+-(2**(bits - 1) - 1)``."""
-    _check_bits(bits)
+    """Integer format of 2 to 15 bits (unsigned 14); signed ones are symmetric, ``+-(2**(bits - 1) - 1)``."""
+    _check_bits(bits, _most_bits("int", signed))
     width = bits - 1 if signed else bits
     return Format(f"{'' if signed else 'u'}int{bits}", "int", bits, signed, tuple(range(1 << width)))
 
@@ -169,9 +177,13 @@ def parse_format(name: str) -> Format:
     Raises
     ------
     ValueError
-        If the name is not ``[u](dybit|int)N`` with ``N`` from 2 to 8.
+        If the name is not ``[u](dybit|int)N`` with ``N`` from 2 to 8, or to 15 for ``int``, 14 for ``uint``.
     """
-    match = re.fullmatch(r"(u?)(dybit|int)([2-8])", name)
-    if match is None:
-        raise ValueError(f"unknown number format {name!r}: use [u]dybitN or [u]intN with N from 2 to 8, such as dybit4")
-    return _KINDS[match[2]](int(match[3]), not match[1])
+    match = re.fullmatch(r"(u?)(dybit|int)([1-9]\d?)", name)
+    if match is not None:
+        kind, signed, bits = match[2], not match[1], int(match[3])
+        if MIN_BITS <= bits <= _most_bits(kind, signed):
+            return _KINDS[kind](bits, signed)
+    raise ValueError(
+        f"unknown number format {name!r}: use [u]dybitN (N from 2 to 8) or [u]intN (N from 2 to 14), such as dybit4"
+    )

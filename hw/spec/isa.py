@@ -27,6 +27,7 @@ __all__ = [
     "Mode",
     "Opcode",
     "Record",
+    "Unit",
     "decode_instruction",
     "encode_param",
     "decode_param",
@@ -50,6 +51,15 @@ class Opcode(enum.IntEnum):
     COMPUTE = 1
     LOAD = 2
     STORE = 3
+
+
+class Unit(enum.IntEnum):
+    """Who executes an instruction. Tokens pass round the ring loader, compute, storer: each unit has one before it and
+    one behind it."""
+
+    LOADER = 0
+    COMPUTE = 1
+    STORER = 2
 
 
 class Mode(enum.IntEnum):
@@ -138,8 +148,8 @@ class Record:
 
 _COMMON = (
     Field("opcode", 0, 0, 3, "Opcode"),
-    Field("wait_prev", 0, 3, 1, "take a token from the unit before (loader for compute) before starting"),
-    Field("wait_next", 0, 4, 1, "take a token from the unit behind (storer for compute) before starting"),
+    Field("wait_prev", 0, 3, 1, "take a token from the unit before (Unit) before starting"),
+    Field("wait_next", 0, 4, 1, "take a token from the unit behind before starting"),
     Field("post_prev", 0, 5, 1, "give the unit before a token when done"),
     Field("post_next", 0, 6, 1, "give the unit behind a token when done"),
 )
@@ -191,15 +201,18 @@ COMPUTE = Record(
     ),
 )
 
-_MEMORY = (
+_TRANSFER = (
     *_COMMON,
-    Field("memory", 0, 7, 3, "registers.Region of the on-chip memory"),
-    Field("address", 1, 0, 32, "first word of the on-chip memory"),
-    Field("external", 2, 0, 32, "first byte of the backing store"),
-    Field("count", 3, 0, 32, "words moved"),
+    Field("memory", 0, 7, 3, "registers.Region of the on-chip memory: WEIGHTS, PARAMS or ACTIVATIONS"),
+    Field("address", 1, 0, 16, "on-chip word that the first line begins with"),
+    Field("pitch", 1, 16, 16, "on-chip words from one line to the next"),
+    Field("external", 2, 0, 32, "byte of the window that the first line begins with"),
+    Field("count", 3, 0, 16, "words in a line, at least 1"),
+    Field("lines", 3, 16, 16, "lines, at least 1"),
+    Field("external_pitch", 4, 0, 32, "bytes from one line to the next, modulo 2**32"),
 )
-LOAD = Record("LOAD", INSTRUCTION_WORDS, _MEMORY)
-STORE = Record("STORE", INSTRUCTION_WORDS, _MEMORY)
+LOAD = Record("LOAD", INSTRUCTION_WORDS, _TRANSFER)
+STORE = Record("STORE", INSTRUCTION_WORDS, _TRANSFER)
 
 BLOCK = Record(
     "BLOCK",

@@ -18,6 +18,7 @@ __all__ = [
     "Region",
     "Register",
     "Status",
+    "core_registers",
     "region_address",
     "region_beats",
     "region_depth",
@@ -74,11 +75,19 @@ class Register(enum.Enum):
     BUSY = (0x24, Access.READ, "cycles in which the array or the max-pool unit was fed a step")
     STALL_DRAIN = (0x28, Access.READ, "cycles in which a tile's last step waited for the drain")
     STALL_WALK = (0x2C, Access.READ, "cycles in which a pixel group waited for the pixel walker")
+    STALL_LOAD = (0x30, Access.READ, "cycles in which the sequencer waited for the loader, which moved data")
+    STALL_STORE = (0x34, Access.READ, "cycles in which the sequencer waited for the storer, which moved data")
+    STALL_TOKEN = (0x38, Access.READ, "cycles in which the sequencer waited for a unit that itself waited for a token")
+    WINDOW_BASE = (0x3C, Access.WRITE, "address of the window on the bus, a multiple of 4096")
+    WINDOW_LIMIT = (0x40, Access.WRITE, "bytes of the window, a multiple of 4096")
 
     def __init__(self, offset: int, access: Access, doc: str) -> None:
         self.offset = offset
         self.access = access
         self.doc = doc
+
+
+_BACKING = Register.STALL_LOAD  # this one and those behind it belong to loader and storer
 
 
 class Control(enum.IntFlag):
@@ -105,6 +114,13 @@ class Fault(enum.IntEnum):
     CONFIG_MISMATCH = 3
     WATCHDOG = 4
     HOST_ACCESS = 5
+    WINDOW = 6
+    BUS = 7
+
+
+def core_registers(config: AcceleratorConfig) -> tuple[Register, ...]:
+    """Registers that a core has, in the order of their offsets; the others read as 0."""
+    return tuple(register for register in Register if config.has_backing or register.offset < _BACKING.offset)
 
 
 def region_word_bits(config: AcceleratorConfig, region: Region) -> int:

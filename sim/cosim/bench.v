@@ -5,7 +5,7 @@
 `timescale 1ns / 1ps
 
 module bench;
-    localparam WRITE = 1, READ = 2, WAIT = 3;               // player.py: Command
+    localparam WRITE = 1, READ = 2, WAIT = 3, STORE_WRITE = 4, STORE_READ = 5, STORE_SET = 6; // player.py: Command
     localparam S_RESET = 0, S_IDLE = 1, S_FETCH = 2, S_WRITE = 3, S_READ = 4, S_WAIT = 5, S_END = 6;
     localparam SETTLE = 8;                                  // cycles a start may take until irq falls
     localparam BUS_TIMEOUT = 100000;                        // cycles without a handshake that count as a dead bus
@@ -24,7 +24,40 @@ module bench;
     wire [1:0] bresp, rresp;
     wire [31:0] rdata;
 
+    // A core with a backing store finds memory.v there; the host reads and writes that at once, without a bus.
+    wire [31:0] violations;
+    reg [31:0] latency = 1, pace = 1, stall = 0;
+`ifdef NARROWS_BUS_BITS
+    localparam B = `NARROWS_BUS_BITS;
+    wire [31:0] m_araddr, m_awaddr;
+    wire [7:0] m_arlen, m_awlen;
+    wire [2:0] m_arsize, m_awsize;
+    wire [1:0] m_arburst, m_awburst, m_rresp, m_bresp;
+    wire m_arvalid, m_arready, m_rlast, m_rvalid, m_rready, m_awvalid, m_awready, m_wlast, m_wvalid, m_wready, m_bvalid, m_bready;
+    wire [B-1:0] m_rdata, m_wdata;
+    wire [B/8-1:0] m_wstrb;
+    narrows_memory #(.BUS_BITS(B)) memory (
+        .clk(clk), .rst(rst), .latency(latency), .pace(pace), .stall(stall[7:0]), .violations(violations),
+        .araddr(m_araddr), .arlen(m_arlen), .arsize(m_arsize), .arburst(m_arburst), .arvalid(m_arvalid), .arready(m_arready),
+        .rdata(m_rdata), .rresp(m_rresp), .rlast(m_rlast), .rvalid(m_rvalid), .rready(m_rready),
+        .awaddr(m_awaddr), .awlen(m_awlen), .awsize(m_awsize), .awburst(m_awburst), .awvalid(m_awvalid), .awready(m_awready),
+        .wdata(m_wdata), .wstrb(m_wstrb), .wlast(m_wlast), .wvalid(m_wvalid), .wready(m_wready),
+        .bresp(m_bresp), .bvalid(m_bvalid), .bready(m_bready)
+    );
+`else
+    assign violations = 0;
+`endif
+
     narrows_core core (
+`ifdef NARROWS_BUS_BITS
+        .m_axi_araddr(m_araddr), .m_axi_arlen(m_arlen), .m_axi_arsize(m_arsize), .m_axi_arburst(m_arburst),
+        .m_axi_arvalid(m_arvalid), .m_axi_arready(m_arready),
+        .m_axi_rdata(m_rdata), .m_axi_rresp(m_rresp), .m_axi_rlast(m_rlast), .m_axi_rvalid(m_rvalid), .m_axi_rready(m_rready),
+        .m_axi_awaddr(m_awaddr), .m_axi_awlen(m_awlen), .m_axi_awsize(m_awsize), .m_axi_awburst(m_awburst),
+        .m_axi_awvalid(m_awvalid), .m_axi_awready(m_awready),
+        .m_axi_wdata(m_wdata), .m_axi_wstrb(m_wstrb), .m_axi_wlast(m_wlast), .m_axi_wvalid(m_wvalid), .m_axi_wready(m_wready),
+        .m_axi_bresp(m_bresp), .m_axi_bvalid(m_bvalid), .m_axi_bready(m_bready),
+`endif
         .clk(clk), .rst(rst), .irq(irq),
         .s_axil_awaddr(awaddr), .s_axil_awvalid(awvalid), .s_axil_awready(awready),
         .s_axil_wdata(wdata), .s_axil_wstrb(4'b1111), .s_axil_wvalid(wvalid), .s_axil_wready(wready),
@@ -40,7 +73,7 @@ module bench;
     reg [31:0] errors = 0, error_address = 0, timed_out = 0, dead = 0;
     reg [24:0] retire_address = 0;
     reg [31:0] head, count, value;
-    integer commands, responses, got;
+    integer commands, responses, got, index;
 
     wire write_accepted = (!awvalid || awready) && (!wvalid || wready);
     wire handshake = (awvalid && awready) || (wvalid && wready) || (arvalid && arready) || bvalid || rvalid;
@@ -91,7 +124,23 @@ module bench;
                     case (head[31:28])
                         WRITE: state <= S_WRITE;
                         READ: state <= S_READ;
-                        default: state <= S_WAIT;
+                        WAIT: state <= S_WAIT;
+                        STORE_SET: begin
+                            got = $fread(value, commands);
+                            latency <= value;
+                            got = $fread(value, commands);
+                            pace <= value;
+                            got = $fread(value, commands);
+                            stall <= value;
+                        end
+                        default: for (index = 0; index < count; index = index + 1) begin
+`ifdef NARROWS_BUS_BITS
+                            if (head[31:28] == STORE_WRITE) begin
+                                got = $fread(value, commands);
+                                memory.words[head[27:0] / 4 + index] = value;
+                            end else $fwrite(responses, "%08h", memory.words[head[27:0] / 4 + index]);
+`endif
+                        end
                     endcase
                 end
             end
@@ -129,8 +178,8 @@ module bench;
             end
 
             S_END: begin
-                $fwrite(responses, "%08h%08h%08h%08h%08h%08h",
-                        cycles[63:32], cycles[31:0], errors, error_address, timed_out, dead);
+                $fwrite(responses, "%08h%08h%08h%08h%08h%08h%08h",
+                        cycles[63:32], cycles[31:0], errors, error_address, timed_out, dead, violations);
                 $fclose(responses);
                 $fclose(commands);
                 done <= !done;

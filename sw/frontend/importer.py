@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto
 
 from ..errors import UnsupportedOperator
-from ..graph import Layer
+from ..graph import Grid, Layer
 from ..quantised import InputSpec
 from .view import View, input_permutation
 
@@ -21,6 +21,8 @@ __all__ = ["Importer"]
 class Importer:
     """Constants, views of tensors and layers so far.
 
+    ``steps`` are those of constants that a quantiser made: arrays of the constant's shape, of which its elements are
+    whole multiples. ``grids`` are those of tensors that a quantiser wrote, which ``rounded`` finds by its source.
     ``input_order`` holds positions in the model's input as its first reader sees them; until it is set, that is the
     model's own order.
     """
@@ -30,6 +32,9 @@ class Importer:
         self.constants: dict[str, NDArray[Any]] = {
             tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer
         }
+        self.steps: dict[str, NDArray[np.float64]] = {}
+        self.grids: dict[str, Grid] = {}
+        self.rounded: dict[tuple[str, Grid], str] = {}
         self.tensors: dict[str, tuple[int, int, int]] = {}
         self.layers: list[Layer] = []
         self.notes: list[str] = []

@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 import onnx.checker
 import onnx.defs
+import onnx.helper
 import onnx.numpy_helper
 import onnx.shape_inference
 from onnx import ModelProto, TensorProto, ValueInfoProto
@@ -19,7 +20,12 @@ from onnxscript.rewriter.rules import common as rules
 
 from ..errors import ModelError, UnsupportedOperator
 
-__all__ = ["read_model"]
+__all__ = ["QONNX_OPERATORS", "read_model"]
+
+QONNX_OPERATORS = frozenset({"Quant", "BipolarQuant", "Trunc", "MultiThreshold"})
+"""Operators of the QONNX dialect (arXiv 2206.07527), which exporters file under domains of their own."""
+
+_QONNX_DOMAIN = "qonnx.custom_op.general"
 
 _RULES = RewriteRuleSet(
     [
@@ -63,9 +69,12 @@ def _parse(path: Path) -> ModelProto:
         model = onnx.load(path)
         if not model.graph.node and not model.graph.output:
             raise ModelError(f"cannot read {path}: it holds no ONNX graph; give a float model exported as .onnx")
+        _name_domain(model)
         _check_operators(model)
         # Inference first: the checker wants shapes of outputs, which some exporters leave out.
         model = onnx.shape_inference.infer_shapes(model)
+        for output in model.graph.output:
+            output.type.tensor_type.shape.SetInParent()  # behind quantisers of QONNX inference has none
         onnx.checker.check_model(model)
     except FileNotFoundError as error:
         raise ModelError(f"cannot read {error.filename or path}: no such file") from error
@@ -76,11 +85,20 @@ def _parse(path: Path) -> ModelProto:
     return model
 
 
+def _name_domain(model: ModelProto) -> None:
+    """Files quantisers of the QONNX dialect under one domain, and declares it, so that checker and optimizer pass."""
+    nodes = [node for node in model.graph.node if node.op_type in QONNX_OPERATORS]
+    for node in nodes:
+        node.domain = _QONNX_DOMAIN
+    if nodes and all(entry.domain != _QONNX_DOMAIN for entry in model.opset_import):
+        model.opset_import.append(onnx.helper.make_opsetid(_QONNX_DOMAIN, 1))
+
+
 def _check_operators(model: ModelProto) -> None:
     """Before the checker, whose own message about foreign operators names neither the node nor a way out."""
     for node in model.graph.node:
         domain = "" if node.domain == "ai.onnx" else node.domain
-        if not onnx.defs.has(node.op_type, domain=domain):
+        if node.op_type not in QONNX_OPERATORS and not onnx.defs.has(node.op_type, domain=domain):
             raise UnsupportedOperator(
                 f"operator {node.op_type} (node {node.name or node.output[0]!r}) is not standard ONNX: "
                 "export the float model, without quantisation or custom nodes"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -17,6 +18,7 @@ from ..errors import ModelError, UnsupportedOperator
 from ..graph import Graph, rebuild
 from .importer import Importer
 from .onnx_file import read_model
+from .op_quant import CONSTANT_QUANTISERS
 from .operators import ELEMENTWISE, HANDLERS, REARRANGEMENTS, REWRITES
 
 __all__ = ["load_model", "quiet_session"]
@@ -86,7 +88,8 @@ def _sense(importer: Importer, node: NodeProto) -> Iterator[None]:
 def _import(importer: Importer, node: NodeProto) -> None:
     inputs = [name for name in node.input if name]
     if all(name in importer.constants for name in inputs):
-        _fold(importer, node)
+        with _sense(importer, node):
+            _fold(importer, node)
         return
     missing = next((name for name in inputs if name not in importer.constants and name not in importer.views), None)
     if missing is not None:
@@ -109,7 +112,19 @@ def quiet_session() -> onnxruntime.SessionOptions:
 
 
 def _fold(importer: Importer, node: NodeProto) -> None:
-    """Evaluates a node of constants that the optimizer left alone (DequantizeLinear of weights, for one)."""
+    """Evaluates a node of constants that the optimizer left alone; steps of quantised ones go along."""
+    if (quantiser := CONSTANT_QUANTISERS.get(node.op_type)) is not None:
+        importer.constants[node.output[0]], importer.steps[node.output[0]] = quantiser(importer, node)
+        return
+    results = _evaluated(importer, node, importer.constants)
+    if node.op_type in REARRANGEMENTS and node.input[0] in importer.steps:
+        steps = {node.input[0]: importer.steps[node.input[0]]}
+        importer.steps |= _evaluated(importer, node, importer.constants | steps)
+    importer.constants |= results
+
+
+def _evaluated(importer: Importer, node: NodeProto, constants: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Outputs of a node of constants, by name."""
     names = dict.fromkeys(name for name in node.input if name)
     outputs = [name for name in node.output if name]
     graph = onnx.helper.make_graph(
@@ -117,7 +132,7 @@ def _fold(importer: Importer, node: NodeProto) -> None:
         "fold",
         [],
         [onnx.helper.make_empty_tensor_value_info(name) for name in outputs],
-        initializer=[onnx.numpy_helper.from_array(importer.constants[name], name) for name in names],
+        initializer=[onnx.numpy_helper.from_array(constants[name], name) for name in names],
     )
     versions = {"opset_imports": importer.model.opset_import, "ir_version": importer.model.ir_version}
     model = onnx.helper.make_model(graph, **versions)
@@ -125,7 +140,7 @@ def _fold(importer: Importer, node: NodeProto) -> None:
         results = onnxruntime.InferenceSession(model.SerializeToString(), quiet_session()).run(None, {})
     except Exception as error:
         raise importer.unsupported(node, "fold its constants before export") from error
-    importer.constants.update(zip(outputs, map(np.asarray, results), strict=True))
+    return dict(zip(outputs, map(np.asarray, results), strict=True))
 
 
 def _output(importer: Importer, name: str) -> tuple[str, tuple[int, ...]]:

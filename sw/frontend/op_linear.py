@@ -57,6 +57,15 @@ def _weights(importer: Importer, node: NodeProto) -> NDArray[np.float64]:
     return weights.astype(np.float64)
 
 
+def _step(importer: Importer, node: NodeProto, axis: int) -> NDArray[np.float64] | None:
+    """Step of each output channel, which lie along ``axis`` of the weights, if the weights have them."""
+    steps = importer.steps.get(node.input[1])
+    if steps is None:
+        return None
+    rows = np.moveaxis(steps, axis, 0).reshape(steps.shape[axis], -1)
+    return rows[:, 0] if (rows == rows[:, :1]).all() else None
+
+
 def conv(importer: Importer, node: NodeProto) -> None:
     """Handler of Conv: dense, depthwise, or grouped (made dense with zeros)."""
     weights = _weights(importer, node)
@@ -80,7 +89,7 @@ def conv(importer: Importer, node: NodeProto) -> None:
     _emit(
         importer,
         node,
-        Term(source=source, weights=weights, window=window, depthwise=depthwise),
+        Term(source=source, weights=weights, window=window, depthwise=depthwise, step=_step(importer, node, 0)),
         np.zeros(outputs) if bias is None else bias.astype(np.float64),
         (outputs, *window.output(height, width)),
     )
@@ -99,8 +108,14 @@ def _emit(
     importer.emit(node, Mac(name=name, terms=(term,), bias=bias, output=node.output[0]), shape, index)
 
 
-def _dense(importer: Importer, node: NodeProto, matrix: NDArray[np.float64], bias: NDArray[Any] | None) -> None:
-    """A layer ``x @ matrix + bias`` on a (1, K) view of any tensor."""
+def _dense(
+    importer: Importer,
+    node: NodeProto,
+    matrix: NDArray[np.float64],
+    step: NDArray[np.float64] | None,
+    bias: NDArray[Any] | None,
+) -> None:
+    """A layer ``x @ matrix + bias`` on a (1, K) view of any tensor; ``step`` as a `Term` has it."""
     view = importer.chw(importer.view(node))
     rows, outputs = matrix.shape
     if view.index.size != rows or view.shape[-1] != rows:
@@ -115,6 +130,7 @@ def _dense(importer: Importer, node: NodeProto, matrix: NDArray[np.float64], bia
         source=view.tensor,
         weights=weights.reshape(outputs, channels, height, width),
         window=Window(kernel=(height, width)),
+        step=step,
     )
     _emit(importer, node, term, full, (outputs, 1, 1), np.arange(outputs).reshape(*view.shape[:-1], outputs))
 
@@ -124,12 +140,14 @@ def gemm(importer: Importer, node: NodeProto) -> None:
     attributes = importer.attributes(node)
     if attributes.get("transA", 0):
         raise importer.unsupported(node, "its first operand must not be transposed")
-    matrix = _weights(importer, node)
-    matrix = (matrix.T if attributes.get("transB", 0) else matrix) * attributes.get("alpha", 1.0)
+    matrix, alpha = _weights(importer, node), attributes.get("alpha", 1.0)
+    step = _step(importer, node, 0 if attributes.get("transB", 0) else 1)
+    matrix = matrix.T if attributes.get("transB", 0) else matrix
     bias = importer.constant(node, 2)
     if len(node.input) > 2 and node.input[2] and bias is None:
         raise importer.unsupported(node, "its bias must be constant")
-    _dense(importer, node, matrix, None if bias is None else bias * attributes.get("beta", 1.0))
+    bias = None if bias is None else bias * attributes.get("beta", 1.0)
+    _dense(importer, node, alpha * matrix, None if step is None else abs(alpha) * step, bias)
 
 
 def matmul(importer: Importer, node: NodeProto) -> None:
@@ -137,4 +155,4 @@ def matmul(importer: Importer, node: NodeProto) -> None:
     matrix = _weights(importer, node)
     if matrix.ndim != 2:
         raise importer.unsupported(node, f"its matrix must have 2 axes, not {matrix.ndim}")
-    _dense(importer, node, matrix, None)
+    _dense(importer, node, matrix, _step(importer, node, 1), None)

@@ -10,6 +10,7 @@ from onnx import NodeProto
 from .op_elementwise import add, batch_normalization, clip, divide, multiply, relu, subtract
 from .op_linear import conv, gemm, matmul
 from .op_pool import average_pool, global_average_pool, global_max_pool, max_pool, reduce_mean
+from .op_quant import bipolar_quant, dequantize_linear, quant, quantize_linear
 from .op_shape import REARRANGEMENTS, rearrange, softmax
 
 if TYPE_CHECKING:
@@ -33,12 +34,18 @@ HANDLERS: dict[str, Callable[[Importer, NodeProto], None]] = {
     "GlobalAveragePool": global_average_pool,
     "GlobalMaxPool": global_max_pool,
     "ReduceMean": reduce_mean,
+    "Quant": quant,
+    "BipolarQuant": bipolar_quant,
+    "QuantizeLinear": quantize_linear,
+    "DequantizeLinear": dequantize_linear,
     "Softmax": softmax,
     "LogSoftmax": softmax,
 } | dict.fromkeys(REARRANGEMENTS, rearrange)
 """Handler of each operator."""
 
-ELEMENTWISE = frozenset({"Relu", "Clip", "Add", "Sub", "Mul", "Div"})
+ELEMENTWISE = frozenset(
+    {"Relu", "Clip", "Add", "Sub", "Mul", "Div", "Quant", "BipolarQuant", "QuantizeLinear", "DequantizeLinear"}
+)
 """Operators that keep the order of elements whatever it is."""
 
 REWRITES: dict[str, str] = {
@@ -65,10 +72,13 @@ REWRITES: dict[str, str] = {
     "ReduceSum": "use ReduceMean",
     "Sum": "use Add",
     "ArgMax": "leave it to the host",
-    "QuantizeLinear": "export the float model",
-    "DequantizeLinear": "export the float model",
-    "QLinearConv": "export the float model",
-    "ConvInteger": "export the float model",
+    "QLinearConv": "export with QuantizeLinear and DequantizeLinear (the QDQ format), or the float model",
+    "QLinearMatMul": "export with QuantizeLinear and DequantizeLinear (the QDQ format), or the float model",
+    "ConvInteger": "export with QuantizeLinear and DequantizeLinear (the QDQ format), or the float model",
+    "MatMulInteger": "export with QuantizeLinear and DequantizeLinear (the QDQ format), or the float model",
+    "DynamicQuantizeLinear": "quantise statically: scales must be constant",
+    "Trunc": "train with Quant instead",
+    "MultiThreshold": "export before the conversion to thresholds, with Quant nodes",
     "LSTM": "only feed-forward networks run",
     "GRU": "only feed-forward networks run",
 }

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from ..graph import Graph
 from .fold_affine import fold_affine_backward, fold_affine_forward, lower_affine
 from .fuse_clamps import clamp_before_pooling, fuse_clamps, lower_clamps
+from .fuse_quantisers import fuse_quantisers, quantise_input_first
 from .lower_averages import lower_averages
 from .merge_adds import merge_adds
 
@@ -14,6 +15,7 @@ __all__ = ["PASSES", "lower"]
 
 PASSES: tuple[Callable[[Graph], Graph], ...] = (
     lower_averages,
+    quantise_input_first,
     fold_affine_backward,  # before the sums, so that a bias behind a convolution does not hide it
     merge_adds,
     fold_affine_backward,  # again, for what stands behind a sum
@@ -21,6 +23,7 @@ PASSES: tuple[Callable[[Graph], Graph], ...] = (
     fold_affine_forward,
     lower_affine,
     fuse_clamps,
+    fuse_quantisers,
     lower_clamps,
 )
 """Each takes a graph and returns an equivalent one; after the last only `Mac` and `MaxPool` layers are left."""

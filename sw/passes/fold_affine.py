@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..graph import Affine, Graph, Layer, Mac, Term, Window, rebuild
 
@@ -13,9 +14,14 @@ __all__ = ["fold_affine_backward", "fold_affine_forward", "lower_affine"]
 
 def _after(layer: Affine, mac: Mac) -> Mac:
     """``mac`` with the affine map applied to its sums."""
-    by_output = layer.scale[:, np.newaxis, np.newaxis, np.newaxis]
-    terms = tuple(replace(term, weights=term.weights * by_output) for term in mac.terms)
+    terms = tuple(_scaled(term, layer.scale) for term in mac.terms)
     return replace(mac, terms=terms, bias=mac.bias * layer.scale + layer.bias, output=layer.output)
+
+
+def _scaled(term: Term, by_output: NDArray[np.float64]) -> Term:
+    """The term times one factor for each output channel."""
+    step = None if term.step is None else term.step * np.where(by_output == 0, 1.0, np.abs(by_output))
+    return replace(term, weights=term.weights * by_output[:, np.newaxis, np.newaxis, np.newaxis], step=step)
 
 
 def fold_affine_backward(graph: Graph) -> Graph:
@@ -43,11 +49,15 @@ def _before(layer: Affine, mac: Mac) -> Mac:
             shift = term.weights.sum(axis=(2, 3))
             if term.depthwise:
                 bias = bias + shift[:, 0] * layer.bias
-                weights = term.weights * layer.scale[:, np.newaxis, np.newaxis, np.newaxis]
-            else:
+                term = _scaled(term, layer.scale)
+            elif (layer.scale == layer.scale[0]).all():
+                bias = bias + shift @ layer.bias
+                term = _scaled(term, np.full(len(term.weights), layer.scale[0]))
+            else:  # trained integers cannot be kept: each input channel would need a step of its own
                 bias = bias + shift @ layer.bias
                 weights = term.weights * layer.scale[np.newaxis, :, np.newaxis, np.newaxis]
-            term = replace(term, source=layer.source, weights=weights)
+                term = replace(term, weights=weights, step=None)
+            term = replace(term, source=layer.source)
         terms.append(term)
     return replace(mac, terms=tuple(terms), bias=bias)
 

@@ -6,22 +6,22 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..graph import Clamp, Graph, Layer, Mac, MaxPool, rebuild
+from ..graph import Clamp, Graph, Layer, Mac, MaxPool, Quantise, rebuild
 from .merge_adds import identity
 
 __all__ = ["clamp_before_pooling", "fuse_clamps", "lower_clamps"]
 
 
 def clamp_before_pooling(graph: Graph) -> Graph:
-    """A `Clamp` that alone reads a `MaxPool` moves before it: both are monotonic, so the result is the same."""
+    """A `Clamp` or `Quantise` that alone reads a `MaxPool` moves before it: both are monotonic, the result is equal."""
     uses = graph.uses()
     done: dict[str, Layer] = {}
     tensors = dict(graph.tensors)
     for layer in graph.layers:
-        pool = done.get(layer.source) if isinstance(layer, Clamp) else None
-        if isinstance(layer, Clamp) and isinstance(pool, MaxPool) and uses[pool.output] == 1:
+        pool = done.get(layer.source) if isinstance(layer, Clamp | Quantise) else None
+        if isinstance(layer, Clamp | Quantise) and isinstance(pool, MaxPool) and uses[pool.output] == 1:
             del done[pool.output]
-            inner = f"{pool.output}/clamped"
+            inner = f"{pool.output}/{'clamped' if isinstance(layer, Clamp) else 'rounded'}"
             tensors[inner] = tensors[pool.source]
             done[inner] = replace(layer, source=pool.source, output=inner)
             layer = replace(pool, source=inner, output=layer.output)
@@ -44,10 +44,17 @@ def fuse_clamps(graph: Graph) -> Graph:
 
 
 def lower_clamps(graph: Graph) -> Graph:
-    """A `Clamp` whose input others read, too, becomes a `Mac` of its own: one identity tap, clamped."""
+    """A `Clamp` whose input others read, too, becomes a `Mac` of its own: one identity tap, clamped.
+
+    Of a trained grid that is left of it, the clamped values keep their places.
+    """
     layers: list[Layer] = []
+    grids = dict(graph.grids)
     for layer in graph.layers:
         if isinstance(layer, Clamp):
+            grid = grids[layer.source].clipped(layer.low, layer.high) if layer.source in grids else None
+            if grid is not None:
+                grids[layer.output] = grid
             channels = graph.tensors[layer.source][0]
             layer = Mac(
                 name=layer.name,
@@ -58,4 +65,4 @@ def lower_clamps(graph: Graph) -> Graph:
                 output=layer.output,
             )
         layers.append(layer)
-    return rebuild(graph, layers)
+    return rebuild(replace(graph, grids=grids), layers)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..graph import Graph, Mac, MaxPool, Term, Window
 
-__all__ = ["convolve", "evaluate", "max_pool", "model_input", "patches"]
+__all__ = ["convolve", "evaluate", "max_pool", "model_input", "patches", "rounded"]
 
 _BATCH = 32
 """Samples convolved at once: bounds the memory of unfolded patches."""
@@ -57,8 +57,14 @@ def max_pool(x: NDArray, window: Window, lowest: float) -> NDArray:
     return np.concatenate([patches(part, window, lowest).max(axis=(4, 5)) for part in _batches(x)])
 
 
+def rounded(graph: Graph, name: str, values: NDArray) -> NDArray[np.float32]:
+    """Values of a tensor on its trained grid, if it has one."""
+    grid = graph.grids.get(name)
+    return (values if grid is None else grid.round(values)).astype(np.float32)
+
+
 def evaluate(graph: Graph, x: NDArray) -> dict[str, NDArray[np.float32]]:
-    """Every tensor of a lowered graph, of shape (N, C, H, W), computed in float32.
+    """Every tensor of a lowered graph, of shape (N, C, H, W), computed in float32 and rounded to its trained grid.
 
     Parameters
     ----------
@@ -67,12 +73,13 @@ def evaluate(graph: Graph, x: NDArray) -> dict[str, NDArray[np.float32]]:
     x : array, shape (N, ...)
         Samples as the model takes them.
     """
-    tensors: dict[str, NDArray[np.float32]] = {graph.input.tensor: model_input(graph, x).astype(np.float32)}
+    name = graph.input.tensor
+    tensors: dict[str, NDArray[np.float32]] = {name: rounded(graph, name, model_input(graph, x))}
     for layer in graph.layers:
         if isinstance(layer, Mac):
             total = sum(convolve(tensors[t.source], t, t.weights.astype(np.float32)) for t in layer.terms)
             total = total + layer.bias.astype(np.float32)[:, np.newaxis, np.newaxis]
-            tensors[layer.output] = np.clip(total, layer.low, layer.high).astype(np.float32)
+            tensors[layer.output] = rounded(graph, layer.output, np.clip(total, layer.low, layer.high))
         elif isinstance(layer, MaxPool):
             tensors[layer.output] = max_pool(tensors[layer.source], layer.window, -np.inf)
         else:

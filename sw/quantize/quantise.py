@@ -18,10 +18,12 @@ from ..passes import lower
 from ..quantised import MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
 from . import evaluate
 from .grid import ScaleGrid
+from .kept import is_kept, keep
+from .outputs import kept_output, output_format
 from .problem import Problem, Source, problems
 from .search import Solution, solve
 from .settings import QuantSettings
-from .tensors import Choice, choose, choose_input, describe
+from .tensors import Choice, choose, choose_input, describe, on_grid
 
 __all__ = ["quantise"]
 
@@ -84,9 +86,12 @@ class _Quantiser:
         self.outputs = {name for name, _ in graph.outputs}
         x = evaluate.model_input(graph, samples)
         name = graph.input.tensor
-        tensor = describe(name, graph.tensors[name], choose_input(x), -np.inf, np.inf)
+        if (grid := graph.grids.get(name)) is not None:
+            tensor = on_grid(name, graph.tensors[name], grid, -np.inf, np.inf)
+        else:
+            tensor = describe(name, graph.tensors[name], choose_input(x), -np.inf, np.inf)
         levels = np.clip(tensor.format.quantise(x / tensor.scale + tensor.zero), tensor.low, tensor.high)
-        self.floats: dict[str, NDArray[np.float32]] = {name: x.astype(np.float32)}
+        self.floats: dict[str, NDArray[np.float32]] = {name: evaluate.rounded(graph, name, x)}
         self.sources = {name: Source(tensor, levels)}
         self.layers: list[MacLayer | MaxLayer] = []
 
@@ -146,6 +151,34 @@ class _Quantiser:
         sums = sums + layer.bias.astype(np.float32)[:, np.newaxis, np.newaxis]
         values = np.clip(sums, layer.low, layer.high)
         tensor, error = self._output(layer, values)
+        if is_kept(layer, self.graph):
+            tensors = {name: self.sources[name].tensor for name in layer.sources}
+            quantised = keep(layer, tensors, tensor, self.graph.grids.get(layer.output), self.config, sums)
+            acc = self._accumulate(quantised.segments)
+        else:
+            quantised, acc = self._learned(layer, sums, tensor, error)
+        levels = rescale(
+            acc,
+            quantised.bias,
+            quantised.multiplicand,
+            quantised.shift,
+            zero=tensor.zero,
+            fmt=tensor.format,
+            low=tensor.low,
+            high=tensor.high,
+        )
+        self.layers.append(quantised)
+        self.sources[layer.output] = Source(tensor, levels)
+        self.floats[layer.output] = evaluate.rounded(self.graph, layer.output, values)
+
+    def _accumulate(self, segments: tuple[Segment, ...]) -> NDArray[np.int64]:
+        parts = [accumulate(self.sources[s.source].levels, self.sources[s.source].tensor.zero, s) for s in segments]
+        return np.sum(parts, axis=0)
+
+    def _learned(
+        self, layer: Mac, sums: NDArray, tensor: QuantisedTensor, error: float
+    ) -> tuple[MacLayer, NDArray[np.int64]]:
+        """Weights on the levels that lose least, and biases that keep the means; and the integer sums."""
         grid = ScaleGrid.of(tensor.scale, self.config)
         edge = self.graph.input.tensor in layer.sources or layer.output in self.outputs
         fmt = self.settings.weight_format(edge=edge)
@@ -161,7 +194,7 @@ class _Quantiser:
         for problem, solution in solutions:
             choice[problem.channels] = solution.choice
 
-        acc = sum(accumulate(self.sources[s.source].levels, self.sources[s.source].tensor.zero, s) for s in segments)
+        acc = self._accumulate(segments)
         wanted = sums.mean(axis=(0, 2, 3), dtype=np.float64) / grid.scales[choice] - np.mean(acc, axis=(0, 2, 3))
         limit = 1 << (self.config.bias_width - 1)
         bias = np.clip(np.rint(wanted), -limit, limit - 1).astype(np.int64)
@@ -175,22 +208,17 @@ class _Quantiser:
             cert_bits=signed_bits(*bounds),
             output=layer.output,
         )
-        levels = rescale(
-            acc,
-            bias,
-            quantised.multiplicand,
-            quantised.shift,
-            zero=tensor.zero,
-            fmt=tensor.format,
-            low=tensor.low,
-            high=tensor.high,
-        )
-        self.layers.append(quantised)
-        self.sources[layer.output] = Source(tensor, levels)
-        self.floats[layer.output] = values.astype(np.float32)
+        return quantised, acc
 
     def _output(self, layer: Mac, values: NDArray) -> tuple[QuantisedTensor, float]:
         """The output tensor and the mean square error of rounding to it."""
+        shape = self.graph.tensors[layer.output]
+        if (grid := self.graph.grids.get(layer.output)) is not None:
+            return self._written(on_grid(layer.output, shape, grid, layer.low, layer.high)), grid.scale**2 / 12
+        if layer.output in self.outputs and is_kept(layer, self.graph):
+            tensors = {name: self.sources[name].tensor for name in layer.sources}
+            choice = kept_output(layer, tensors, values, self.config)
+            return describe(layer.output, shape, choice, layer.low, layer.high), choice.error
         readers = [reader for reader in self.graph.layers if layer.output in reader.sources]
         if layer.output not in self.outputs and readers and all(isinstance(reader, MaxPool) for reader in readers):
             values = np.concatenate(
@@ -199,23 +227,16 @@ class _Quantiser:
         choice = choose(values, self._format(layer))
         if len(layer.terms) == 1 and layer.terms[0].constant and np.ptp(layer.terms[0].weights) == 0:
             choice = self._exact_average(layer, choice)
-        tensor = describe(layer.output, self.graph.tensors[layer.output], choice, layer.low, layer.high)
+        tensor = describe(layer.output, shape, choice, layer.low, layer.high)
         return self._written(tensor), choice.error
 
     def _format(self, layer: Mac) -> Format:
         if layer.output in self.outputs:
-            return self._finest()
-        if layer.sources == (self.graph.input.tensor,) and layer.terms[0].constant and self._finest() == Int(8):
+            return output_format(self.config)
+        scaled_input = layer.sources == (self.graph.input.tensor,) and layer.terms[0].constant
+        if scaled_input and self.config.digits.of_format(Int(8)) <= self.config.planes:
             return Int(8)  # the input itself, scaled and shifted: as precise as an input
         return self.settings.act_format
-
-    def _finest(self) -> Format:
-        """The widest format whose digits the core writes."""
-        digits = self.config.digits
-        for bits in range(8, digits.code_bits, -1):
-            if digits.of_format(Int(bits)) <= self.config.planes:
-                return Int(bits)
-        return digits.base
 
     def _exact_average(self, layer: Mac, choice: Choice) -> Choice:
         """The nearest scale at which weights of 1 and a k-bit multiplicand give the average without a gain error."""

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ...hw.spec.digits import Digits
 from ...hw.spec.formats import MAX_BITS, Format, Int
+from ..errors import CapacityError
+from ..graph import Grid
 from ..quantised import QuantisedTensor
 
-__all__ = ["Choice", "choose", "choose_input", "describe", "exact_integers"]
+__all__ = ["Choice", "choose", "choose_input", "describe", "exact_integers", "on_grid"]
 
 _SAMPLES = 65536
 _GRID_POINTS = 160
@@ -118,3 +121,49 @@ def describe(name: str, shape: tuple[int, int, int], choice: Choice, low: float,
     return QuantisedTensor(
         name=name, shape=shape, format=fmt, scale=choice.scale, zero=choice.zero, low=clamp_low, high=clamp_high
     )
+
+
+def on_grid(
+    name: str, shape: tuple[int, int, int], grid: Grid, low: float, high: float, digits: Digits
+) -> QuantisedTensor:
+    """The tensor whose levels are the integers of a trained grid, all moved by the same number.
+
+    They are moved to where they need the fewest digits: 0..7 becomes -4..3, one digit.
+
+    Parameters
+    ----------
+    low, high : float
+        Clamp before rounding, in real values (infinite: the ends of the grid).
+    digits : Digits
+        Of the core.
+
+    Raises
+    ------
+    CapacityError
+        If the zero point lies so far from the integers that no format holds both.
+    """
+    if grid.bipolar:
+        return QuantisedTensor(name=name, shape=shape, format=Int(2), scale=grid.scale, zero=0, low=-1, high=1)
+    first, last = (int(q) for q in grid.integers((low, high)))
+    ends = min(first, grid.zero), max(last, grid.zero)
+    fitting: list[tuple[tuple[int, int, int], QuantisedTensor]] = []
+    for move in (0, -ends[0], -((ends[0] + ends[1] + 1) // 2)):
+        fmt = exact_integers(np.add(ends, move))
+        if fmt is not None:
+            tensor = QuantisedTensor(
+                name=name,
+                shape=shape,
+                format=fmt,
+                scale=grid.scale,
+                zero=grid.zero + move,
+                low=first + move,
+                high=last + move,
+            )
+            span = tensor.span
+            fitting.append(((digits.count(np.arange(span[0], span[1] + 1)), span[1] - span[0], abs(move)), tensor))
+    if not fitting:
+        raise CapacityError(
+            f"tensor {name!r} has codes from {first} to {last} and its zero point at {grid.zero}: no format of "
+            f"{MAX_BITS} bits holds both, train with a zero point among the codes"
+        )
+    return min(fitting, key=lambda entry: entry[0])[1]

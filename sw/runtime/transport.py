@@ -53,6 +53,20 @@ class Transport(abc.ABC):
             If it still is after ``timeout_cycles`` of its clock.
         """
 
+    async def write_backing(self, address: int, values: NDArray[np.uint32]) -> None:
+        """Write 32-bit words of the backing store from a byte of it on.
+
+        Raises
+        ------
+        TransportError
+            If there is none, or the host cannot reach it.
+        """
+        raise TransportError("this transport reaches no backing store: generate the core with backing = 'none'")
+
+    async def read_backing(self, address: int, count: int) -> NDArray[np.uint32]:
+        """Read ``count`` words of the backing store; raises as :meth:`write_backing` does."""
+        raise TransportError("this transport reaches no backing store: generate the core with backing = 'none'")
+
 
 def run_sync(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
     """Result of a coroutine over a transport that never suspends, such as the ISA model's.

@@ -3,4 +3,6 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))
+_BENCH = Path(__file__).parents[2] / "bench"
+
+sys.path[:0] = [str(_BENCH), str(_BENCH / "quantisation" / "zoo")]

@@ -7,7 +7,7 @@ from typing import Any
 from amaranth_bench import simulate
 from narrows.hw.host_registers import HostRegisters
 from narrows.hw.spec.config import PRESETS
-from narrows.hw.spec.registers import MAGIC, VERSION, Access, Control, Fault, Register, Status
+from narrows.hw.spec.registers import MAGIC, VERSION, Access, Control, Fault, Register, Status, core_registers
 
 CONFIG = PRESETS["tiny"]
 
@@ -43,7 +43,7 @@ def test_registers_answer_as_their_table_says() -> None:
         constants = {Register.MAGIC: MAGIC, Register.VERSION: VERSION, Register.CONFIG: CONFIG.hash32}
         for register in Register:
             assert bus.read(register) == constants.get(register, 0), register.name
-        for register in Register:
+        for register in core_registers(CONFIG):
             before = bus.read(register)
             await bus.write(register, 0xDEADBEE8)  # CONTROL bits clear
             kept = register.access is Access.WRITE and register is not Register.CONTROL

@@ -40,6 +40,8 @@ def test_registers_are_consecutive_words():
         "PROGRAM_CONFIG",
         "CONTROL",
         "WATCHDOG",
+        "WINDOW_BASE",
+        "WINDOW_LIMIT",
     }
 
 

@@ -93,11 +93,10 @@ def test_unsupported_operators_are_named_with_node_and_rewrite(case, onnx_model)
 
 
 def test_custom_domain_is_refused(onnx_model):
-    path = onnx_model(
-        [helper.make_node("Quant", ["x"], ["y"], name="q", domain="qonnx.custom_op.general")], (1, 3, 5, 6)
-    )
+    path = onnx_model([helper.make_node("FusedMatMul", ["x"], ["y"], name="q", domain="com.microsoft")], (1, 3, 5, 6))
     assert refusal(path) == (
-        "operator Quant (node 'q') is not standard ONNX: export the float model, without quantisation or custom nodes"
+        "operator FusedMatMul (node 'q') is not standard ONNX: export the float model, without quantisation or "
+        "custom nodes"
     )
 
 

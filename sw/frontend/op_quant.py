@@ -1,0 +1,158 @@
+"""Quantisers of trained models: QONNX's Quant and BipolarQuant, ONNX's QuantizeLinear and DequantizeLinear."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import NodeProto, TensorProto
+
+from ..errors import ModelError
+from ..graph import Grid, Quantise
+from .view import View
+
+if TYPE_CHECKING:
+    from .importer import Importer
+
+__all__ = ["CONSTANT_QUANTISERS", "bipolar_quant", "dequantize_linear", "quant", "quantize_linear"]
+
+_LARGEST_BITS = 8
+"""Widest activations: what digit planes and integer formats are made for."""
+
+_INTEGERS = {np.dtype(np.int8): (-128, 127), np.dtype(np.uint8): (0, 255)}
+
+
+def _emit(importer: Importer, node: NodeProto, grid: Grid) -> None:
+    """A `Quantise` of the first operand; the same grid on the same tensor is made once."""
+    view = importer.chw(importer.view(node))
+    key = view.tensor, grid
+    if key not in importer.rounded:
+        layer = Quantise(
+            name=importer.unique(importer.label(node)), source=view.tensor, grid=grid, output=node.output[0]
+        )
+        importer.emit(node, layer, importer.tensors[view.tensor], view.index)
+        importer.rounded[key] = layer.output
+        importer.grids[layer.output] = grid
+    importer.views[node.output[0]] = View(importer.rounded[key], view.index)
+
+
+def _parameter(importer: Importer, node: NodeProto, position: int, default: float | None = None) -> NDArray[Any]:
+    value = importer.constant(node, position)
+    if value is None:
+        if default is None or (position < len(node.input) and node.input[position]):
+            raise importer.unsupported(node, "scale, zero point and width must be constant")
+        value = np.array(default)
+    return value
+
+
+def _scalar(importer: Importer, node: NodeProto, position: int, what: str, default: float | None = None) -> float:
+    """A parameter that is the same for the whole tensor."""
+    value = _parameter(importer, node, position, default)
+    if value.size == 0 or (value != value.flat[0]).any():
+        raise importer.unsupported(node, f"its {what} differs by channel: train with one {what} for a tensor")
+    return float(value.flat[0])
+
+
+def _scale(importer: Importer, node: NodeProto) -> float:
+    scale = _scalar(importer, node, 1, "scale")
+    if scale <= 0:
+        raise ModelError(f"node {importer.label(node)!r} has a scale of {scale}: it must be positive, export it again")
+    return scale
+
+
+def _quant_range(importer: Importer, node: NodeProto) -> tuple[int, int]:
+    """Smallest and largest integer of a Quant."""
+    attributes = importer.attributes(node)
+    mode = attributes.get("rounding_mode", "ROUND").upper()
+    if mode not in ("ROUND", "HALF_EVEN"):
+        raise importer.unsupported(node, f"it rounds by {mode}: train with rounding_mode ROUND")
+    bits = _scalar(importer, node, 3, "bit width")
+    signed, narrow = attributes.get("signed", 1), attributes.get("narrow", 0)
+    if bits != int(bits) or not 1 + bool(signed) <= bits <= 32:
+        raise importer.unsupported(node, f"its bit width of {bits:g} is no width of integers: use 2 to 8 bits")
+    half = 1 << (int(bits) - 1)
+    return (-half + bool(narrow), half - 1) if signed else (0, 2 * half - 1 - bool(narrow))
+
+
+def quant(importer: Importer, node: NodeProto) -> None:
+    """Handler of QONNX's Quant on a tensor: scale, zero point and width must hold for all of it."""
+    low, high = _quant_range(importer, node)
+    zero = _scalar(importer, node, 2, "zero point")
+    if zero != int(zero):
+        raise importer.unsupported(node, f"its zero point of {zero:g} is no integer: train with one that is")
+    if high - low >= 1 << _LARGEST_BITS:
+        raise importer.unsupported(node, f"activations may have at most {_LARGEST_BITS} bits: train with fewer")
+    _emit(importer, node, Grid(scale=_scale(importer, node), zero=int(zero), low=low, high=high))
+
+
+def bipolar_quant(importer: Importer, node: NodeProto) -> None:
+    """Handler of QONNX's BipolarQuant on a tensor."""
+    _emit(importer, node, Grid(scale=_scale(importer, node), zero=0, low=-1, high=1, bipolar=True))
+
+
+def _linear_grid(importer: Importer, node: NodeProto) -> Grid:
+    scale, attributes = _scale(importer, node), importer.attributes(node)
+    zero = importer.constant(node, 2)
+    if zero is None:
+        wanted = attributes.get("output_dtype", TensorProto.UNDEFINED)
+        zero = np.zeros((), np.int8 if wanted == TensorProto.INT8 else np.uint8)
+    if zero.dtype not in _INTEGERS:
+        raise importer.unsupported(node, f"its codes are {zero.dtype}: use int8 or uint8")
+    low, high = _INTEGERS[zero.dtype]
+    return Grid(scale=scale, zero=int(_scalar(importer, node, 2, "zero point", 0)), low=low, high=high)
+
+
+def quantize_linear(importer: Importer, node: NodeProto) -> None:
+    """Handler of QuantizeLinear on a tensor: its codes stand for rounded values from here on."""
+    _emit(importer, node, _linear_grid(importer, node))
+
+
+def dequantize_linear(importer: Importer, node: NodeProto) -> None:
+    """Handler of DequantizeLinear behind the QuantizeLinear of the same scale and zero point: nothing is left to do."""
+    view = importer.chw(importer.view(node))
+    grid = importer.grids.get(view.tensor)
+    if grid is None:
+        raise importer.unsupported(node, "no QuantizeLinear wrote its operand: export the model with float inputs")
+    zero = _scalar(importer, node, 2, "zero point", 0)
+    if (grid.scale, grid.zero) != (_scale(importer, node), zero):
+        raise importer.unsupported(node, "its scale or zero point differs from its QuantizeLinear's: use the same")
+    importer.views[node.output[0]] = view
+
+
+def _dequantized_constant(importer: Importer, node: NodeProto) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    codes = _parameter(importer, node, 0)
+    axis = importer.attributes(node).get("axis", 1)
+    if importer.attributes(node).get("block_size", 0):
+        raise importer.unsupported(node, "its scales hold for blocks: use one scale for a channel or a tensor")
+
+    def spread(values: NDArray[Any]) -> NDArray[np.float64]:
+        by_axis = (
+            values.reshape([-1 if i == axis % codes.ndim else 1 for i in range(codes.ndim)]) if values.ndim else values
+        )
+        return np.broadcast_to(by_axis, codes.shape).astype(np.float64)
+
+    scale, zero = spread(_parameter(importer, node, 1)), spread(_parameter(importer, node, 2, 0.0))
+    return scale * (codes.astype(np.float64) - zero), scale
+
+
+def _quant_constant(importer: Importer, node: NodeProto) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    values = _parameter(importer, node, 0).astype(np.float64)
+    low, high = _quant_range(importer, node)
+    scale, zero = (np.broadcast_to(_parameter(importer, node, i), values.shape).astype(np.float64) for i in (1, 2))
+    codes = np.rint(np.clip(values / scale + zero, low, high))
+    return scale * (codes - zero), scale
+
+
+def _bipolar_constant(importer: Importer, node: NodeProto) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    values = _parameter(importer, node, 0).astype(np.float64)
+    scale = np.broadcast_to(_parameter(importer, node, 1), values.shape).astype(np.float64)
+    return np.where(values >= 0, scale, -scale), scale
+
+
+CONSTANT_QUANTISERS = {
+    "DequantizeLinear": _dequantized_constant,
+    "Quant": _quant_constant,
+    "BipolarQuant": _bipolar_constant,
+}
+"""Real values and their steps (of the same shape) that a node makes of a constant."""

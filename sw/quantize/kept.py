@@ -1,0 +1,272 @@
+"""Layers of trained integers: their levels as they are, on one scale of sums, and rescalers for trained grids."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...hw.spec.certificate import final_sum_bounds, signed_bits
+from ...hw.spec.config import AcceleratorConfig
+from ...hw.spec.digits import Digits
+from ..errors import CertificateError
+from ..graph import Graph, Grid, Mac, Term
+from ..quantised import MacLayer, QuantisedTensor, Segment
+from .thresholds import Line, Rescaling, fit_gain, fit_sign, fit_steps
+
+__all__ = ["is_kept", "keep"]
+
+_TOLERANCE = 0.03
+"""What sums of several terms may be off by, in output levels, where their scales have no small common multiple."""
+
+_USUAL_PLANES = 3
+"""Digits of multiplied weights that are not exceeded for accuracy's sake alone."""
+
+_FINER = (1, 2, 4, 8, 16)
+"""Factors by which weights may be multiplied."""
+
+
+def is_kept(layer: Mac, graph: Graph) -> bool:
+    """Whether a layer's weights are trained integers (or the graph's own, in between trained grids)."""
+    integers = all(term.constant or term.step is not None for term in layer.terms)
+    return integers and (layer.output in graph.grids or any(term.step is not None for term in layer.terms))
+
+
+@dataclass(frozen=True)
+class _Integers:
+    """A term in integers: levels, real value of a product of levels (O,), and the source."""
+
+    term: Term
+    levels: NDArray[np.int64]
+    unit: NDArray[np.float64]
+    tensor: QuantisedTensor
+
+    @staticmethod
+    def of(term: Term, tensor: QuantisedTensor) -> _Integers:
+        step = np.abs(term.weights[:, 0, 0, 0]) if term.constant else term.step
+        assert step is not None, "only kept layers come here"
+        safe = np.where(step == 0, 1.0, step)
+        levels = np.rint(term.weights / safe[:, np.newaxis, np.newaxis, np.newaxis]).astype(np.int64)
+        return _Integers(term, levels, safe * tensor.scale, tensor)
+
+    @functools.cached_property
+    def bounds(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Smallest and largest sums by channel."""
+        return final_sum_bounds([(self.levels, self.tensor.span)])
+
+    @property
+    def largest(self) -> int:
+        """Largest magnitude of a level."""
+        return int(np.abs(self.levels).max(initial=0))
+
+    def segment(self, factors: NDArray[np.int64]) -> Segment:
+        """The segment, its levels times a factor for each channel."""
+        window = self.term.window
+        return Segment(
+            source=self.term.source,
+            weights=self.levels * factors[:, np.newaxis, np.newaxis, np.newaxis],
+            depthwise=self.term.depthwise,
+            stride=window.stride,
+            pads=window.pads,
+            dilation=window.dilation,
+        )
+
+
+def keep(
+    layer: Mac,
+    sources: Mapping[str, QuantisedTensor],
+    output: QuantisedTensor,
+    grid: Grid | None,
+    config: AcceleratorConfig,
+    sums: NDArray,
+) -> MacLayer:
+    """The layer with its trained integers for weights, and the rescaler that comes nearest to the trained quantiser.
+
+    Parameters
+    ----------
+    layer : Mac
+        For which `is_kept` holds.
+    sources : mapping of QuantisedTensor
+    output : QuantisedTensor
+    grid : Grid or None
+        Of the output; None: the output is not a trained one.
+    config : AcceleratorConfig
+    sums : array of float, shape (N, O, H, W)
+        What the layer gives on calibration samples before its clamp: where no rescaler is right for all sums, it is
+        right for frequent ones.
+
+    Raises
+    ------
+    CertificateError
+        If the sums do not fit the accumulator.
+    """
+    terms = [_Integers.of(term, sources[term.source]) for term in layer.terms]
+    factors = _common_scale(layer, terms, output, config)
+    line = _line(layer, terms, factors, output, sums)
+
+    def fitted(finer: int) -> Rescaling:
+        sums = replace(line, every=finer)
+        if grid is None:
+            return fit_gain(sums, output.zero, config)
+        if grid.bipolar:
+            return fit_sign(sums, config)
+        odd = bool((grid.zero - output.zero) % 2)
+        return fit_steps(sums, output.zero, (output.low, output.high), config, ties_to_odd=odd)
+
+    chosen, rescaling = _finest(terms, factors, fitted, config, even=grid is not None and grid.bipolar)
+    segments = tuple(term.segment(factor) for term, factor in zip(terms, chosen, strict=True))
+    bounds = final_sum_bounds([(s.weights, sources[s.source].span) for s in segments])
+    _check(layer, bounds, config)
+    return MacLayer(
+        name=layer.name,
+        segments=segments,
+        bias=rescaling.bias,
+        multiplicand=rescaling.multiplicand,
+        shift=rescaling.shift,
+        cert_bits=signed_bits(*bounds),
+        output=output.name,
+    )
+
+
+def _check(layer: Mac, bounds: tuple[NDArray[np.int64], NDArray[np.int64]], config: AcceleratorConfig) -> None:
+    bits = signed_bits(*bounds)
+    if bits > config.acc_bits:
+        raise CertificateError(
+            f"layer {layer.name!r}: the sums of its trained integers need {bits} accumulator bits, the configuration "
+            f"has {config.acc_bits}: set acc_bits to {bits} or more, or quantise the float model"
+        )
+
+
+def _finest(
+    terms: list[_Integers],
+    factors: NDArray[np.int64],
+    fitted: Callable[[int], Rescaling],
+    config: AcceleratorConfig,
+    *,
+    even: bool,
+) -> tuple[NDArray[np.int64], Rescaling]:
+    """Factors (T, O) and rescalers by channel: weights times 1 (2 if ``even``), or more where that makes them better.
+
+    Larger weights let the bias place steps more finely. They may take one digit more only where no sum is wrong then.
+    """
+    first, *more = _FINER[1:] if even else _FINER
+    chosen, rescaling = factors * first, fitted(first)
+    planes = _planes(terms, chosen, config)
+    for finer in more:
+        if not rescaling.wrong.any():
+            break
+        needed = _planes(terms, factors * finer, config)
+        if needed is None or planes is None or any(n > p + 1 for n, p in zip(needed, planes, strict=True)):
+            break
+        better, take = rescaling.better(fitted(finer))
+        if needed == planes or not better.wrong.any():
+            chosen, rescaling = np.where(take, factors * finer, chosen), better
+    return chosen, rescaling
+
+
+def _planes(terms: list[_Integers], factors: NDArray[np.int64], config: AcceleratorConfig) -> list[int] | None:
+    """Digits of each term's weights times factors; None where they or their sums do not fit the machine."""
+    levels = [
+        t.levels * factor[:, np.newaxis, np.newaxis, np.newaxis] for t, factor in zip(terms, factors, strict=True)
+    ]
+    if any(np.abs(each).max(initial=0) > config.digits.span(config.digits.most) for each in levels):
+        return None
+    if signed_bits(*_bounds(terms, factors)) > config.acc_bits:
+        return None
+    return [config.digits.count(each) for each in levels]
+
+
+def _bounds(terms: list[_Integers], factors: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    low, high = (
+        sum(factor * term.bounds[side] for term, factor in zip(terms, factors, strict=True)) for side in (0, 1)
+    )
+    return np.asarray(low), np.asarray(high)
+
+
+def _line(
+    layer: Mac, terms: list[_Integers], factors: NDArray[np.int64], output: QuantisedTensor, sums: NDArray
+) -> Line:
+    """Output levels as a function of the sums of levels; biases and zero levels are part of the offset."""
+    units = np.array([term.unit for term in terms])
+    unit = _unit(units, factors)
+    zeros = sum(
+        term.tensor.zero * factor * term.levels.sum(axis=(1, 2, 3)) for term, factor in zip(terms, factors, strict=True)
+    )
+    low, high = _bounds(terms, factors)
+    offset = (layer.bias - unit * zeros) / output.scale + output.zero
+    mean, spread = sums.mean(axis=(0, 2, 3), dtype=np.float64), sums.std(axis=(0, 2, 3), dtype=np.float64)
+    safe = np.where(unit == 0, 1.0, unit)
+    return Line(unit / output.scale, offset, low, high, (mean - layer.bias) / safe + zeros, spread / safe)
+
+
+def _unit(units: NDArray[np.float64], factors: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Real value of a sum of 1 that suits all terms best, from units and factors of shape (..., T, O)."""
+    return (units * factors).sum(axis=-2) / np.maximum(np.square(factors).sum(axis=-2), 1)
+
+
+def _common_scale(
+    layer: Mac, terms: list[_Integers], output: QuantisedTensor, config: AcceleratorConfig
+) -> NDArray[np.int64]:
+    """Factors (T, O) of the terms' levels that bring their sums to one scale: 1 where there is one term."""
+    units = np.array([term.unit for term in terms])
+    used = np.array([term.levels.any(axis=(1, 2, 3)) for term in terms])
+    if len(terms) == 1:
+        return np.ones_like(units, dtype=np.int64)
+    reach = np.array([np.maximum(-term.bounds[0], term.bounds[1]) for term in terms])
+    factors = np.zeros_like(units, dtype=np.int64)
+    for channel in range(units.shape[1]):
+        own = used[:, channel]
+        if not own.any():
+            continue
+        found = None
+        for candidates, planes in _candidates(terms, units[own, channel], own, config.digits):
+            fits = _fitting(terms, candidates, own, channel, config)
+            candidates = candidates[fits]
+            if not len(candidates):
+                continue
+            unit = _unit(units[own, channel][np.newaxis, :, np.newaxis], candidates[:, :, np.newaxis])
+            off = np.abs(candidates * unit - units[own, channel]) * reach[own, channel]
+            off = off.max(axis=1) / output.scale
+            good = np.flatnonzero(off <= _TOLERANCE)
+            pick = int(good[0]) if good.size else int(off.argmin())
+            if found is None or off[pick] < found[0]:
+                found = float(off[pick]), candidates[pick]
+            if good.size or planes >= _USUAL_PLANES:
+                break
+        if found is None:
+            _check(layer, _bounds(terms, np.ones_like(factors)), config)
+            raise CertificateError(
+                f"layer {layer.name!r}: the scales of its operands have no common multiple that fits "
+                f"{config.acc_bits} accumulator bits: set acc_bits higher"
+            )
+        factors[own, channel] = found[1]
+    return factors
+
+
+def _candidates(
+    terms: list[_Integers], units: NDArray[np.float64], own: NDArray[np.bool_], digits: Digits
+) -> Iterator[tuple[NDArray[np.int64], int]]:
+    """Factors (J, T) in the order of their size, for more and more digits."""
+    largest = np.array([term.largest for term, use in zip(terms, own, strict=True) if use])
+    ratio = units / units.min()
+    for planes in range(1, digits.most + 1):
+        most = int(min(digits.span(planes) / (ratio * largest)))
+        if most < 1:
+            continue
+        yield np.rint(np.outer(np.arange(1, most + 1), ratio)).astype(np.int64), planes
+
+
+def _fitting(
+    terms: list[_Integers],
+    candidates: NDArray[np.int64],
+    own: NDArray[np.bool_],
+    channel: int,
+    config: AcceleratorConfig,
+) -> NDArray[np.bool_]:
+    """Which factors leave the sums within the accumulator."""
+    used = [term for term, use in zip(terms, own, strict=True) if use]
+    low, high = (candidates @ np.array([term.bounds[side][channel] for term in used]) for side in (0, 1))
+    return (low >= -(1 << (config.acc_bits - 1))) & (high < 1 << (config.acc_bits - 1))
