@@ -87,7 +87,7 @@ class _Quantiser:
         x = evaluate.model_input(graph, samples)
         name = graph.input.tensor
         if (grid := graph.grids.get(name)) is not None:
-            tensor = on_grid(name, graph.tensors[name], grid, -np.inf, np.inf)
+            tensor = on_grid(name, graph.tensors[name], grid, -np.inf, np.inf, config.digits)
         else:
             tensor = describe(name, graph.tensors[name], choose_input(x), -np.inf, np.inf)
         levels = np.clip(tensor.format.quantise(x / tensor.scale + tensor.zero), tensor.low, tensor.high)
@@ -214,7 +214,7 @@ class _Quantiser:
         """The output tensor and the mean square error of rounding to it."""
         shape = self.graph.tensors[layer.output]
         if (grid := self.graph.grids.get(layer.output)) is not None:
-            return self._written(on_grid(layer.output, shape, grid, layer.low, layer.high)), grid.scale**2 / 12
+            return self._written(on_grid(layer.output, shape, grid, layer.low, layer.high, self.config.digits)), grid.scale**2 / 12
         if layer.output in self.outputs and is_kept(layer, self.graph):
             tensors = {name: self.sources[name].tensor for name in layer.sources}
             choice = kept_output(layer, tensors, values, self.config)
