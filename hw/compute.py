@@ -23,8 +23,13 @@ __all__ = ["ComputeUnit"]
 
 
 class ComputeUnit(wiring.Component):
-    """Executes ``fields`` while ``run`` is high; ``finished`` rises when the last word has been written. A block that
-    cannot be executed raises ``illegal``.
+    """Executes one COMPUTE after the other, the front of each behind the steps of the one before.
+
+    ``run`` rises with new ``fields``; ``issued`` rises when their last step is out, then ``run`` may fall for a cycle
+    and rise with the next ones. Walker and first blocks get ready while the instruction before still drains, but no
+    step is issued before that has written its last word: ``retired`` then is high for a cycle, with its ``checksum``.
+    While ``enable`` is low everything that is under way is given up. A block that cannot be executed raises
+    ``illegal``, once everything before its instruction is retired.
 
     The memory ports have the latencies of `ProgramMemory` and `ActivationMemory`. ``step`` pulses for each step fed to
     the array or the max-pool unit, the stalls for each cycle lost to their cause.
@@ -41,9 +46,11 @@ class ComputeUnit(wiring.Component):
         self.drain = Drain(config)
         super().__init__(
             {
+                "enable": In(1),
                 "run": In(1),
                 "fields": In(record_layout(COMPUTE)),
-                "finished": Out(1),
+                "issued": Out(1),
+                "retired": Out(1),
                 "illegal": Out(1),
                 "checksum": Out(2 * CHECKSUM_BITS),
                 "step": Out(1),
@@ -66,7 +73,7 @@ class ComputeUnit(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Connect the units; know when the last tile is out."""
+        """Connect the units; know which instruction the front and the back are at."""
         m = Module()
         config, fields = self._config, self.fields
         m.submodules.walker = walker = PixelWalker(config)
@@ -76,8 +83,34 @@ class ComputeUnit(wiring.Component):
         m.submodules.drain = drain = self.drain
         m.submodules.max_pool = max_pool = MaxPool(config)
         m.submodules.writer = writer = OutputWriter(config)
-        is_max = Signal()
-        m.d.comb += is_max.eq(fields.mode == Mode.MAX)
+        # an instruction passes from its front, walker and stepper, to its back, which is whatever follows the array
+        back = Signal.like(fields)
+        released, back_run, back_issued, refused = Signal(), Signal(), Signal(), Signal()
+        release = Signal()
+        tiles_open = Signal(8)
+        opened = stepper.step.flags.valid & stepper.step.flags.last
+        m.d.comb += [
+            self.issued.eq(released & stepper.finished),
+            self.retired.eq(back_run & (back_issued | self.issued) & (tiles_open == 1) & writer.tile_done),
+            release.eq(self.run & ~released & (~back_run | self.retired)),
+            self.illegal.eq(released & refused),
+        ]
+        m.d.sync += refused.eq(self.run & (refused | stepper.illegal))
+        with m.If(release):
+            m.d.sync += back.eq(fields)
+        with m.If(~self.enable):
+            m.d.sync += [released.eq(0), back_run.eq(0), back_issued.eq(0), tiles_open.eq(0)]
+        with m.Else():
+            m.d.sync += [
+                released.eq(self.run & (released | release)),
+                back_run.eq(release | (back_run & ~self.retired)),
+                back_issued.eq((back_issued | self.issued) & ~self.retired),
+                tiles_open.eq(tiles_open + opened - writer.tile_done),
+            ]
+        back_unit_run = Signal()  # falls between two instructions
+        m.d.comb += back_unit_run.eq(back_run & ~self.retired)
+        is_max, back_is_max = Signal(), Signal()
+        m.d.comb += [is_max.eq(fields.mode == Mode.MAX), back_is_max.eq(back.mode == Mode.MAX)]
 
         connect(m, walker.groups, stepper.groups)
         drain_cycles = Signal.like(stepper.drain_cycles)
@@ -96,6 +129,7 @@ class ComputeUnit(wiring.Component):
             walker.rows.eq(rows),
             walker.wrap.eq(fields.wrap),
             stepper.run.eq(self.run),
+            stepper.go.eq(released | release),
             stepper.fields.eq(fields),
             stepper.drain_cycles.eq(drain_cycles),
             self.block_address.eq(stepper.block_address),
@@ -119,44 +153,35 @@ class ComputeUnit(wiring.Component):
             m.d.sync += count.eq(previous)
         m.d.comb += [
             array.flags.eq(operands.flags),
-            array.flags.valid.eq(operands.flags.valid & ~is_max),
-            drain.run.eq(self.run),
-            drain.fields.eq(fields),
+            array.flags.valid.eq(operands.flags.valid & ~back_is_max),
+            drain.run.eq(back_unit_run),
+            drain.fields.eq(back),
             drain.sums.eq(array.sums),
             drain.done.eq(array.done),
             drain.count.eq(count),
             self.param_address.eq(drain.param_address),
             drain.param_word.eq(self.param_word),
-            max_pool.run.eq(self.run),
-            max_pool.planes.eq(planes),
+            max_pool.run.eq(back_unit_run),
+            max_pool.planes.eq(back.planes),
             *(
                 max_pool.word.word_select(lane, config.code_bits).eq(code_of(operand))
                 for lane, operand in enumerate(operands.x[0])
             ),
             max_pool.word_valid.eq(operands.row0_valid),
             max_pool.flags.eq(operands.flags),
-            max_pool.flags.valid.eq(operands.flags.valid & is_max),
-            writer.run.eq(self.run),
-            writer.fields.eq(fields),
-            writer.whole_words.eq(is_max),
+            max_pool.flags.valid.eq(operands.flags.valid & back_is_max),
+            writer.run.eq(back_unit_run),
+            writer.fields.eq(back),
+            writer.whole_words.eq(back_is_max),
             writer.granule.eq(drain.granule),
             writer.word.eq(max_pool.result),
-            writer.flags.eq(Mux(is_max, max_pool.result_flags, drain.flags)),
+            writer.flags.eq(Mux(back_is_max, max_pool.result_flags, drain.flags)),
             self.act_write_address.eq(writer.address),
             self.act_write_data.eq(writer.data),
             self.act_write_enable.eq(writer.enable),
             self.checksum.eq(writer.checksum),
-            self.illegal.eq(stepper.illegal),
             self.step.eq(stepper.step.flags.valid),
             self.stall_drain.eq(stepper.stall_drain),
             self.stall_walk.eq(stepper.stall_walk),
         ]
-
-        tiles_open = Signal(8)
-        opened = stepper.step.flags.valid & stepper.step.flags.last
-        with m.If(~self.run):
-            m.d.sync += tiles_open.eq(0)
-        with m.Else():
-            m.d.sync += tiles_open.eq(tiles_open + opened - writer.tile_done)
-        m.d.comb += self.finished.eq(stepper.finished & (tiles_open == 0))
         return m

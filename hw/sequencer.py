@@ -1,4 +1,4 @@
-"""Sequencer: fetches instructions, checks them, runs them one after the other, stops on END or a fault."""
+"""Sequencer: fetches and checks instructions while the one before runs, stops on END or a fault."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ __all__ = ["Sequencer"]
 
 def _backing_ports(index_bits: int) -> dict[str, wiring.Member]:
     return {
+        "fetched": Out(record_layout(COMPUTE)),
         "waiting": Out(1),
         "transfer_legal": In(1),
         "ready": In(1),
@@ -31,14 +32,18 @@ class Sequencer(wiring.Component):
 
     ``start`` (a pulse while neither ``busy`` nor ``faulted``) begins a run; ``done`` rises at its END and falls with
     the next start. A fault clears ``busy``, holds ``fault`` and ``fault_index`` and ignores starts until ``clear``.
-    ``unit_run`` is high while the compute units work on ``fields``; they are finished when ``unit_finished`` is high;
-    ``unit_illegal`` stops the run. An instruction costs ``INSTRUCTION_WORDS + 4`` cycles beside its units' time.
 
-    ``instruction_address`` addresses 32-bit words in a memory that answers in one cycle. ``log_enable`` stores
-    ``checksum`` for instruction ``log_index`` when it has finished.
+    ``unit_run`` is high while the compute unit has steps of ``fields`` to issue; ``unit_issued`` says that the last one
+    is out. It falls for a cycle at least, then the next instruction follows, which was fetched meanwhile.
+    ``unit_retired`` pulses when an instruction has written all its words, and stores ``checksum`` for it
+    (``log_enable``, ``log_index``). END and faults of an instruction wait until all before it are retired.
+    ``unit_illegal`` stops the run.
 
-    With a backing store a legal instruction (LOAD and STORE: ``transfer_legal``) waits, ``waiting`` high, until
-    ``ready`` is high, and goes on with ``accept``; a fault of the `MemorySystem` ends the run.
+    ``instruction_address`` addresses 32-bit words in a memory that answers in one cycle.
+
+    With a backing store a legal instruction, ``fetched`` (LOAD and STORE: ``transfer_legal``), waits, ``waiting`` high,
+    until all before it are retired and ``ready`` is high, and goes on with ``accept``; a fault of the `MemorySystem`
+    ends the run.
 
     Parameters
     ----------
@@ -66,7 +71,8 @@ class Sequencer(wiring.Component):
                 "instruction_word": In(32),
                 "fields": Out(record_layout(COMPUTE)),
                 "unit_run": Out(1),
-                "unit_finished": In(1),
+                "unit_issued": In(1),
+                "unit_retired": In(1),
                 "unit_illegal": In(1),
                 "log_enable": Out(1),
                 "log_index": Out(self._index_bits),
@@ -75,17 +81,19 @@ class Sequencer(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """One state machine."""
+        """A state machine that fetches, and what the compute unit has in hand."""
         m = Module()
         config = self._config
-        index = Signal(self._index_bits)
+        index = Signal(self._index_bits)  # of the instruction being fetched
+        retired = Signal(self._index_bits)
+        open_instructions = Signal(2)
         word = Signal(range(INSTRUCTION_WORDS + 1))
         raw = Signal(data.ArrayLayout(32, INSTRUCTION_WORDS))
         fields = data.View(record_layout(COMPUTE), raw.as_value())
         m.d.comb += [
-            self.fields.eq(raw.as_value()),
             self.instruction_address.eq(index * INSTRUCTION_WORDS + word),
-            self.log_index.eq(index),
+            self.log_index.eq(retired),
+            self.log_enable.eq(self.unit_retired),
         ]
 
         is_max = fields.mode == Mode.MAX
@@ -108,14 +116,27 @@ class Sequencer(wiring.Component):
 
         has_backing = config.has_backing
         is_end = fields.opcode == Opcode.END
-        is_transfer = (fields.opcode == Opcode.LOAD) | (fields.opcode == Opcode.STORE)
+        tokens_refused = has_tokens & is_end if has_backing else has_tokens
+        legal, legal_end, idle, may_start, may_end = Signal(), Signal(), Signal(), Signal(), Signal()
+        m.d.comb += [
+            legal.eq(~tokens_refused & ~illegal & (fields.cert_bits <= config.acc_bits)),
+            legal_end.eq(is_end & ~tokens_refused),
+            idle.eq(open_instructions == 0),
+            may_start.eq(idle & self.ready if has_backing else ~self.unit_run),
+            may_end.eq(legal_end & self.ready if has_backing else legal_end),
+        ]
+        legal_transfer = Signal()
+        if has_backing:
+            is_transfer = (fields.opcode == Opcode.LOAD) | (fields.opcode == Opcode.STORE)
+            m.d.comb += [self.fetched.eq(fields), legal_transfer.eq(is_transfer & self.transfer_legal)]
+
         halt_fault = Signal(Fault)
-        halt_index = Signal(self._index_bits) if has_backing else index
+        halt_index = Signal(self._index_bits) if has_backing else retired
         halt = Signal()
         host_faulted = Signal()  # in the cycle of the start
         m.d.sync += host_faulted.eq(self.host_fault)
         if has_backing:
-            m.d.comb += halt_index.eq(index)
+            m.d.comb += halt_index.eq(retired)
         with m.If(self.host_fault | host_faulted):
             m.d.comb += [halt.eq(1), halt_fault.eq(Fault.HOST_ACCESS)]
         if has_backing:
@@ -126,15 +147,24 @@ class Sequencer(wiring.Component):
         with m.Elif((self.watchdog != 0) & (self.cycles >= self.watchdog)):
             m.d.comb += [halt.eq(1), halt_fault.eq(Fault.WATCHDOG)]
 
-        def stop(fault: Fault | Signal, at: Signal = index) -> None:
-            m.d.sync += [self.faulted.eq(1), self.fault.eq(fault), self.fault_index.eq(at)]
+        hand_over = Signal()
+        with m.If(hand_over):
+            m.d.sync += [self.fields.eq(fields), self.unit_run.eq(1)]
+        with m.Elif(self.unit_issued):
+            m.d.sync += self.unit_run.eq(0)
+        with m.If(self.unit_retired):
+            m.d.sync += retired.eq(retired + 1)
+        m.d.sync += open_instructions.eq(open_instructions + hand_over - self.unit_retired)
+
+        def stop(fault: Fault | Signal, at: Signal = retired) -> None:
+            m.d.sync += [self.faulted.eq(1), self.fault.eq(fault), self.fault_index.eq(at), self.unit_run.eq(0)]
             m.next = "IDLE"
 
         with m.If(self.busy):
             m.d.sync += self.cycles.eq(self.cycles + 1)
         with m.FSM():
             with m.State("IDLE"):
-                m.d.sync += [index.eq(0), word.eq(0)]
+                m.d.sync += [index.eq(0), retired.eq(0), open_instructions.eq(0), word.eq(0)]
                 with m.If(self.clear):
                     m.d.sync += [self.faulted.eq(0), self.fault.eq(Fault.NONE), self.fault_index.eq(0)]
                 with m.Elif(self.start & ~self.faulted):
@@ -159,42 +189,27 @@ class Sequencer(wiring.Component):
                     stop(halt_fault, halt_index)
             with m.State("DECODE"):
                 m.d.comb += self.busy.eq(1)
-                m.next = "RUN"
-                with m.If(has_tokens & is_end if has_backing else has_tokens):
-                    stop(Fault.ILLEGAL_INSTRUCTION)
-                if has_backing:
-                    with m.Elif(is_transfer & self.transfer_legal):
-                        m.d.comb += [self.waiting.eq(1), self.accept.eq(self.ready & ~halt)]
-                        m.next = "DECODE"
-                        with m.If(self.ready):
-                            m.d.sync += index.eq(index + 1)
-                            m.next = "FETCH"
-                with m.Elif(is_end):
-                    m.d.sync += self.done.eq(1)
-                    m.next = "IDLE"
-                    if has_backing:
-                        m.d.comb += self.waiting.eq(1)
-                        with m.If(~self.ready):
-                            m.d.sync += self.done.eq(0)
-                            m.next = "DECODE"
-                with m.Elif(illegal):
-                    stop(Fault.ILLEGAL_INSTRUCTION)
-                with m.Elif(fields.cert_bits > config.acc_bits):
-                    stop(Fault.CERTIFICATE)
-                if has_backing:
-                    with m.Else():
-                        m.d.comb += [self.waiting.eq(1), self.accept.eq(self.ready & ~halt)]
-                        with m.If(~self.ready):
-                            m.next = "DECODE"
-                with m.If(halt):
-                    m.d.sync += self.done.eq(0)
-                    stop(halt_fault, halt_index)
-            with m.State("RUN"):
-                m.d.comb += [self.busy.eq(1), self.unit_run.eq(1)]
-                with m.If(self.unit_finished):
-                    m.d.comb += self.log_enable.eq(1)
+                with m.If(may_start & legal):
+                    m.d.comb += hand_over.eq(1)
                     m.d.sync += index.eq(index + 1)
                     m.next = "FETCH"
+                if has_backing:
+                    m.d.comb += [
+                        self.waiting.eq(idle & (legal | legal_transfer | legal_end)),
+                        self.accept.eq(idle & (legal | legal_transfer) & self.ready & ~halt),
+                    ]
+                    with m.If(idle & self.ready & legal_transfer):
+                        m.d.sync += [index.eq(index + 1), retired.eq(retired + 1)]
+                        m.next = "FETCH"
+                with m.If(idle & may_end):
+                    m.d.sync += self.done.eq(1)
+                    m.next = "IDLE"
+                with m.Elif(idle & ~legal & ~legal_transfer & ~legal_end):
+                    with m.If(tokens_refused | illegal):
+                        stop(Fault.ILLEGAL_INSTRUCTION)
+                    with m.Else():
+                        stop(Fault.CERTIFICATE)
                 with m.If(halt):
+                    m.d.sync += self.done.eq(0)
                     stop(halt_fault, halt_index)
         return m

@@ -41,7 +41,8 @@ class Stepper(wiring.Component):
     """Emits the steps of one COMPUTE, without an idle cycle between blocks, tiles or pixel groups as long as nothing
     stalls.
 
-    Starts when ``run`` rises; ``fields`` must be stable while it is high. ``step`` is valid while ``step.flags.valid``
+    Starts when ``run`` rises; ``fields`` must be stable while it is high. No step comes before ``go`` is high; it then
+    stays so until ``run`` falls. ``step`` is valid while ``step.flags.valid``
     is high and cannot be refused. A tile's last step waits until ``drain_cycles`` have passed since the one before, so
     that the drain is never overrun. ``finished`` rises after the last step and stays until ``run`` falls. ``illegal``
     is high when a block without groups or taps has been read.
@@ -59,6 +60,7 @@ class Stepper(wiring.Component):
         super().__init__(
             {
                 "run": In(1),
+                "go": In(1),
                 "fields": In(record_layout(COMPUTE)),
                 "drain_cycles": In(_drain_bits(config)),
                 "groups": In(stream.Signature(pixel_group_layout(config))),
@@ -215,6 +217,8 @@ class Stepper(wiring.Component):
         tap = Signal.like(current.first_tap)
         fresh = Signal()
         drain_left = Signal(_drain_bits(config))
+        gone = Signal()
+        m.d.sync += gone.eq(self.run & self.go)
         last_tap, last_group, last_step, stall, emit = Signal(), Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
             last_tap.eq(taps_left == 0),
@@ -222,9 +226,9 @@ class Stepper(wiring.Component):
             last_step.eq(current.last & last_tap & last_group),
             stall.eq(last_step & (drain_left != 0)),
             emit.eq(running & ~stall),
-            job_taken.eq(job_valid & (~running | (emit & last_tap & last_group))),
+            job_taken.eq(job_valid & self.go & (~running | (emit & last_tap & last_group))),
             self.stall_drain.eq(running & stall),
-            self.stall_walk.eq(~running & ~in_group & started & ~all_issued),
+            self.stall_walk.eq(gone & ~running & ~in_group & started & ~all_issued),
         ]
         m.d.comb += [
             self.step.tap.eq(tap),

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..hw.spec.config import AcceleratorConfig
-from ..hw.spec.cycles import FETCH_CYCLES, RUN_OVERHEAD, CycleCount, count_cycles
+from ..hw.spec.cycles import ComputeTiming, CycleCount, RunClock
 from ..hw.spec.isa import INSTRUCTION_WORDS, IsaError, Mode, Opcode, decode_instruction
 from ..hw.spec.registers import Fault, Region, region_beats, region_depth
 from ..hw.spec.schedule import DeadlockError, Schedule
@@ -64,7 +64,7 @@ class IsaMachine:
             region: np.zeros((region_depth(config, region), region_beats(config, region)), dtype=np.uint32)
             for region in (*_PROGRAM, Region.CHECKSUMS)
         }
-        self._plans: dict[tuple[int, bytes], tuple[MacPlan | MaxPlan, CycleCount]] = {}
+        self._plans: dict[tuple[int, bytes], tuple[MacPlan | MaxPlan, ComputeTiming]] = {}
         self._loaded = b""
 
     def read_words(self, region: Region, first: int, count: int) -> NDArray[np.uint32]:
@@ -99,14 +99,14 @@ class IsaMachine:
         """
         if self.fault is not Fault.NONE:
             return
-        self.done, self.counts = False, CycleCount(cycles=RUN_OVERHEAD - FETCH_CYCLES)
+        self.done, self.counts = False, CycleCount()
         if self.program_config != self.config.hash32:
             self.fault = Fault.CONFIG_MISMATCH
             return
-        schedule = Schedule(self._move)
+        clock, schedule = RunClock(self.config), Schedule(self._move)
         for index in range(self.config.instructions):
             try:
-                opcode, fault = self._step(index, schedule)
+                opcode, fault = self._step(index, clock, schedule)
             except _TransferError as error:
                 self.fault, self.fault_index = error.fault, error.index
                 return
@@ -120,7 +120,7 @@ class IsaMachine:
                 return
         raise MachineError("the program has no END")
 
-    def _step(self, index: int, schedule: Schedule) -> tuple[Opcode, Fault]:
+    def _step(self, index: int, clock: RunClock, schedule: Schedule) -> tuple[Opcode, Fault]:
         """Fetch and execute one instruction; ``counts`` are then those up to where the sequencer leaves it behind."""
         words = self._memories[Region.INSTRUCTIONS][index * INSTRUCTION_WORDS :][:INSTRUCTION_WORDS, 0]
         try:
@@ -129,22 +129,23 @@ class IsaMachine:
             return Opcode.END, Fault.ILLEGAL_INSTRUCTION
         if (fault := fault_of(self.config, opcode, fields)) is not Fault.NONE:
             return opcode, fault
-        decided = self.counts.cycles + FETCH_CYCLES - 1
+        decided = clock.decided(opcode)
         counts = CycleCount()
         try:
             if opcode is Opcode.COMPUTE:
                 planned = self._plan(index, fields)
                 if planned is None:
                     return opcode, Fault.ILLEGAL_INSTRUCTION
-                plan, counts = planned
+                plan, timing = planned
                 self._memories[Region.CHECKSUMS][index] = plan.run(self._activations)
-                left = counts.cycles - FETCH_CYCLES
-                moment = schedule.compute(index, fields, left, decided) + left
+                counts = clock.compute(timing, schedule.compute(index, fields, timing.alone, decided))
+                moment = clock.written
             elif opcode is Opcode.END:
                 moment = schedule.end(decided)
             else:
                 cycles = transfer_cycles(self.config, opcode, fields, self._bus)
                 moment = schedule.transfer(opcode, index, fields, cycles, decided)
+                clock.hand_out(moment)
         except DeadlockError as error:
             if not self.watchdog:
                 raise MachineError(f"the run never ends: {error}") from error
@@ -158,7 +159,7 @@ class IsaMachine:
         )
         return opcode, Fault.NONE
 
-    def _plan(self, index: int, fields: Mapping[str, int]) -> tuple[MacPlan | MaxPlan, CycleCount] | None:
+    def _plan(self, index: int, fields: Mapping[str, int]) -> tuple[MacPlan | MaxPlan, ComputeTiming] | None:
         """Plan and cost of a COMPUTE; None if the core refuses one of its blocks."""
         key = index, self._loaded
         if key not in self._plans:
@@ -177,7 +178,7 @@ class IsaMachine:
                     self._memories[Region.PARAMS],
                     pad_address,
                 )
-            self._plans[key] = plan, count_cycles(self.config, fields, [block.steps for block in blocks])
+            self._plans[key] = plan, ComputeTiming(self.config, fields, [block.steps for block in blocks])
         return self._plans[key]
 
     def _move(self, opcode: Opcode, index: int, fields: Mapping[str, int]) -> None:

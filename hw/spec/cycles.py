@@ -1,4 +1,4 @@
-"""Cycle cost of an instruction: exact, as the core's counters report it, and a quick estimate for search."""
+"""Cycle cost of instructions: exact, as the core's counters report it, and a quick estimate for search."""
 
 from __future__ import annotations
 
@@ -7,31 +7,28 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
 from .config import AcceleratorConfig
-from .isa import INSTRUCTION_WORDS, Mode
+from .isa import INSTRUCTION_WORDS, Mode, Opcode
 
 __all__ = [
     "DRAIN_LATENCY",
     "FETCH_CYCLES",
     "MAX_POOL_LATENCY",
     "OPERAND_LATENCY",
-    "RUN_OVERHEAD",
     "WRITER_LATENCY",
+    "ComputeTiming",
     "CycleCount",
+    "RunClock",
     "array_latency",
     "compute_cycles",
-    "count_cycles",
 ]
 
 FETCH_CYCLES = INSTRUCTION_WORDS + 2
-"""Cycles from the first word fetched to the decision what to do with it; END takes no more."""
-
-RUN_OVERHEAD = 1 + FETCH_CYCLES
-"""Cycles of a run beside its COMPUTEs: the check of the configuration, and END."""
+"""Cycles from the first word fetched to the decision what to do with it."""
 
 OPERAND_LATENCY, DRAIN_LATENCY, MAX_POOL_LATENCY, WRITER_LATENCY = 6, 8, 2, 2
 """Pipeline lengths in cycles: step to operands, finished sums to granule, last operands to word, granule to memory."""
 
-_LONG_AGO = -(1 << 16)  # before anything that an instruction could still wait for
+_LONG_AGO = -(1 << 40)  # before anything that an instruction could still wait for
 
 
 def array_latency(config: AcceleratorConfig) -> int:
@@ -85,6 +82,7 @@ class _Jobs(NamedTuple):
     before: tuple[int, int]  # the last job but two: taken to run, issued its last step
     previous: tuple[int, int]
     begun: int  # the last job was taken to run
+    drained: int  # the last tile is out of the drain's way
 
 
 class _Groups(NamedTuple):
@@ -133,7 +131,7 @@ class _Stepper:
 
     def tile(self, jobs: _Jobs) -> tuple[_Jobs, _Cost]:
         """One tile; the cost counts from the last step of the one before to its own."""
-        fetched, arrived, before, previous, begun = jobs
+        fetched, arrived, before, previous, begun, drained = jobs
         end = 0
         for steps in self._block_steps:
             fetched = max(fetched + 1, arrived)
@@ -141,7 +139,7 @@ class _Stepper:
             before, previous = previous, (begun, end)
             begun = max(arrived + 1, end)
             end = begun + steps
-        stall = max(0, self._drain_cycles - end)
+        stall = max(0, drained - end)
         end += stall
         moved = _Jobs(
             fetched - end,
@@ -149,6 +147,7 @@ class _Stepper:
             (before[0] - end, before[1] - end),
             (previous[0] - end, previous[1] - end),
             begun - end,
+            self._drain_cycles,
         )
         return moved, _Cost(end, stall)
 
@@ -182,10 +181,8 @@ class _Stepper:
         return _repeat(line, state, times)
 
 
-def count_cycles(config: AcceleratorConfig, fields: Mapping[str, int], block_steps: Sequence[int]) -> CycleCount:
-    """Cycles of one COMPUTE, exactly as the core's counters count them.
-
-    A run takes the sum of its COMPUTEs and `RUN_OVERHEAD`.
+class ComputeTiming:
+    """Cycles of one COMPUTE, whenever it may begin.
 
     Parameters
     ----------
@@ -194,29 +191,100 @@ def count_cycles(config: AcceleratorConfig, fields: Mapping[str, int], block_ste
         Fields of the instruction (`isa.COMPUTE`) that the core executes without a fault.
     block_steps : sequence of int
         Words read by each block for one tile: ``groups * tap_count``.
-    """
-    height, width, rows, planes = (fields[name] for name in ("out_height", "out_width", "rows", "planes"))
-    tiles = fields["column_groups"]
-    is_max = fields["mode"] == Mode.MAX
-    per_pixel = planes * (1 if is_max else config.tile_granules)
-    stepper = _Stepper(rows * per_pixel, block_steps, tiles)
-    if fields["wrap"]:  # all pixels are one line
-        height, width = 1, height * width
 
-    # the first job finds nothing that it would have to wait for; moments count from the first cycle of the unit's run
-    start = _Jobs(-_LONG_AGO, 0, (0, 0), (0, 0), 0)
-    _, cost = stepper.lines(_Groups(start, 1 - _LONG_AGO, 0), width, rows, height)
-    last_step = _LONG_AGO + cost.elapsed
-    last_pixels = (width - 1) % rows + 1
-    behind = MAX_POOL_LATENCY if is_max else array_latency(config) + DRAIN_LATENCY
-    last_write = last_step + OPERAND_LATENCY + behind + last_pixels * per_pixel - 1 + WRITER_LATENCY
-    groups = height * -(-width // rows)
-    return CycleCount(
-        cycles=FETCH_CYCLES + last_write + 2,
-        busy=groups * tiles * sum(block_steps),
-        stall_drain=cost.stall_drain,
-        stall_walk=cost.stall_walk,
-    )
+    Attributes
+    ----------
+    busy : int
+        Steps issued.
+    tail : int
+        Cycles from the last step to the last word written.
+    """
+
+    def __init__(self, config: AcceleratorConfig, fields: Mapping[str, int], block_steps: Sequence[int]) -> None:
+        height, width, rows, planes = (fields[name] for name in ("out_height", "out_width", "rows", "planes"))
+        tiles = fields["column_groups"]
+        is_max = fields["mode"] == Mode.MAX
+        per_pixel = planes * (1 if is_max else config.tile_granules)
+        if fields["wrap"]:  # all pixels are one line
+            height, width = 1, height * width
+        self._lines = width, rows, height
+        self._stepper = _Stepper(rows * per_pixel, block_steps, tiles)
+        self._issues: dict[int, _Cost] = {}
+        self.busy = height * -(-width // rows) * tiles * sum(block_steps)
+        last_pixels = (width - 1) % rows + 1
+        behind = MAX_POOL_LATENCY if is_max else array_latency(config) + DRAIN_LATENCY
+        self.tail = OPERAND_LATENCY + behind + last_pixels * per_pixel - 1 + WRITER_LATENCY
+
+    @property
+    def alone(self) -> int:
+        """Cycles from being handed over to the last word written, when nothing else is under way."""
+        return 1 + self.issue(0).elapsed + self.tail
+
+    def issue(self, late: int) -> _Cost:
+        """From the cycle in which steps are allowed to the last step; the units begin ``late`` cycles after it."""
+        if late not in self._issues:
+            never = _LONG_AGO, _LONG_AGO
+            # that steps are not yet allowed looks like a job that runs until then, but is no tile
+            jobs = _Jobs(late, _LONG_AGO, never, never, _LONG_AGO, _LONG_AGO)
+            _, self._issues[late] = self._stepper.lines(_Groups(jobs, late + 1, _LONG_AGO), *self._lines)
+        return self._issues[late]
+
+
+class RunClock:
+    """Moments of a run, instruction by instruction, from the rules of the core's sequencer and compute unit.
+
+    An instruction is fetched as soon as the one before is handed out, and a COMPUTE handed over two cycles after the
+    last step of the one before at the earliest (with a backing store, after its last write). It issues steps when the
+    last word of the one before is written. Cycle 0 is the first of the run.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+
+    Attributes
+    ----------
+    written : int
+        Cycle in which the last COMPUTE wrote its last word.
+    """
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        self._early = not config.has_backing
+        self._fetched = FETCH_CYCLES
+        self._issued = 0
+        self.written = -1
+
+    def decided(self, opcode: Opcode) -> int:
+        """Cycle in which the next instruction is handed out if nothing else holds it up; that of an END is the last."""
+        early = self._early and opcode is Opcode.COMPUTE
+        return max(self._fetched, self._issued + 2 if early else self.written + 1)
+
+    def hand_out(self, moment: int) -> None:
+        """Let a LOAD or STORE be handed out."""
+        self._fetched = moment + FETCH_CYCLES
+
+    def compute(self, timing: ComputeTiming, handed: int | None = None) -> CycleCount:
+        """Let a COMPUTE be handed over in a cycle, the first possible if it is not given.
+
+        Returns
+        -------
+        CycleCount
+            The cycles are those from the last write of the COMPUTE before, or from the start, to its own.
+        """
+        handed = self.decided(Opcode.COMPUTE) if handed is None else handed
+        begun = handed + 1
+        allowed = max(begun, self.written)
+        elapsed, stall_drain, stall_walk = timing.issue(begun - allowed)
+        before = self.written
+        self._fetched = handed + FETCH_CYCLES
+        self._issued = allowed + elapsed
+        self.written = self._issued + timing.tail
+        return CycleCount(
+            cycles=self.written - before, busy=timing.busy, stall_drain=stall_drain, stall_walk=stall_walk
+        )
+
+    def end(self) -> CycleCount:
+        """Cycles from the last write to the end of the run."""
+        return CycleCount(cycles=self.decided(Opcode.END) - self.written)
 
 
 def compute_cycles(config: AcceleratorConfig, fields: Mapping[str, int], steps: int) -> CycleCount:

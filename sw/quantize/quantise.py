@@ -214,7 +214,8 @@ class _Quantiser:
         """The output tensor and the mean square error of rounding to it."""
         shape = self.graph.tensors[layer.output]
         if (grid := self.graph.grids.get(layer.output)) is not None:
-            return self._written(on_grid(layer.output, shape, grid, layer.low, layer.high, self.config.digits)), grid.scale**2 / 12
+            tensor = on_grid(layer.output, shape, grid, layer.low, layer.high, self.config.digits)
+            return self._written(tensor), grid.scale**2 / 12
         if layer.output in self.outputs and is_kept(layer, self.graph):
             tensors = {name: self.sources[name].tensor for name in layer.sources}
             choice = kept_output(layer, tensors, values, self.config)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...hw.spec.cycles import count_cycles
+from ...hw.spec.cycles import ComputeTiming, RunClock
 from ...hw.spec.isa import BLOCK, Opcode, decode_instruction
 from ..graph import Graph, Mac
 from ..program import Program
@@ -52,13 +52,15 @@ def layer_work(program: Program) -> list[LayerWork]:
     """Cycles and widths of each layer, in the order they run."""
     bits = {layer.name: layer.cert_bits for layer in program.graph.layers if isinstance(layer, MacLayer)}
     work: dict[str, LayerWork] = {}
+    clock = RunClock(program.config)
     for name, words in zip(program.layers, program.instructions, strict=True):
         opcode, fields = decode_instruction(words.tolist())
         if opcode is not Opcode.COMPUTE:
             continue
         first = fields["first_block"]
         blocks = [BLOCK.decode(row.tolist()) for row in program.blocks[first : first + fields["block_count"]]]
-        count = count_cycles(program.config, fields, [block["groups"] * block["tap_count"] for block in blocks])
+        timing = ComputeTiming(program.config, fields, [block["groups"] * block["tap_count"] for block in blocks])
+        count = clock.compute(timing)
         before = work.get(name, LayerWork(name=name, cycles=0, busy=0, cert_bits=bits.get(name, 0)))
         work[name] = LayerWork(
             name=name, cycles=before.cycles + count.cycles, busy=before.busy + count.busy, cert_bits=before.cert_bits

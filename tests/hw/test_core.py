@@ -9,7 +9,7 @@ import pytest
 from amaranth_bench import AxiHost, simulate
 from narrows.hw.core import Core
 from narrows.hw.spec.config import AcceleratorConfig
-from narrows.hw.spec.cycles import RUN_OVERHEAD, count_cycles
+from narrows.hw.spec.cycles import ComputeTiming, RunClock
 from narrows.hw.spec.isa import BLOCK, COMPUTE, INSTRUCTION_WORDS, TAP, Mode, Opcode, encode_param
 from narrows.hw.spec.registers import Control, Fault, Region, Register, Status, region_address
 
@@ -99,7 +99,9 @@ def with_host(body: Callable[[Any, Host], Awaitable[None]]) -> None:
 
 def test_a_program_runs_again_and_again_and_counts_its_cycles() -> None:
     async def body(ctx: Any, host: Host) -> None:
-        expected = RUN_OVERHEAD + count_cycles(CONFIG, COMPUTE.decode(COMPUTE.encode(GOOD)), [1]).cycles
+        clock = RunClock(CONFIG)
+        timing = ComputeTiming(CONFIG, COMPUTE.decode(COMPUTE.encode(GOOD)), [1])
+        expected = (clock.compute(timing) + clock.end()).cycles
         for word, result in ((0x32, 3), (0x23, 5), (0x0B, 13)):
             await host.put(Region.ACTIVATIONS, 0, [word])
             assert await host.run() == (Status.DONE, Fault.NONE, 0)

@@ -43,6 +43,7 @@ def tile_distance_claim(config: AcceleratorConfig) -> Claim:
     group = Value.cast(dut.groups.payload)
     m.d.comb += [
         dut.run.eq(run),
+        dut.go.eq(claim.free("go", 1)),
         dut.drain_cycles.eq(cycles),
         fields.eq(claim.free("fields", len(fields), constant=True)),
         block.eq(claim.free("block", len(block))),

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from narrows.hw.spec.certificate import final_sum_bounds, signed_bits
 from narrows.hw.spec.config import AcceleratorConfig
-from narrows.hw.spec.cycles import RUN_OVERHEAD, CycleCount, count_cycles
+from narrows.hw.spec.cycles import ComputeTiming, CycleCount, RunClock
 from narrows.hw.spec.digits import Digits
 from narrows.hw.spec.formats import DyBit, Format, Int
 from narrows.hw.spec.isa import BLOCK, decode_instruction
@@ -76,8 +76,9 @@ class Batch:
         """Counters of a run, as the cycle model has them."""
         _, fields = decode_instruction(self.program.instructions[0].tolist())
         blocks = [BLOCK.decode(row.tolist()) for row in self.program.blocks]
-        run = count_cycles(self.program.config, fields, [block["groups"] * block["tap_count"] for block in blocks])
-        return run + CycleCount(cycles=RUN_OVERHEAD)
+        steps = [block["groups"] * block["tap_count"] for block in blocks]
+        clock = RunClock(self.program.config)
+        return clock.compute(ComputeTiming(self.program.config, fields, steps)) + clock.end()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

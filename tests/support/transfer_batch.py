@@ -38,8 +38,8 @@ def run_transfers(
     Returns
     -------
     list of dict
-        For each seed ``differences`` (texts; empty when memories, store, checksums and status agree), and the counters of
-        ``core`` and ``model`` by name.
+        For each seed ``differences`` (texts; empty when memories, store, checksums and status agree), and the counters
+        of ``core`` and ``model`` by name.
     """
     result = simulate(
         to_verilog(config),
