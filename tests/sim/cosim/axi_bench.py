@@ -24,6 +24,7 @@ from narrows.hw.spec.registers import (
     Region,
     Register,
     Status,
+    core_registers,
     region_address,
     region_beats,
     region_depth,
@@ -93,7 +94,8 @@ async def traffic(top: Any) -> None:
 async def registers(host: Traffic) -> None:
     """Constants, read-only registers and those that keep what is written."""
     constants = {Register.MAGIC: MAGIC, Register.VERSION: VERSION, Register.CONFIG: host.config.hash32}
-    for register in host.rng.sample(list(Register), len(Register)):
+    present = core_registers(host.config)
+    for register in host.rng.sample(present, len(present)):
         if register is Register.CONTROL:
             continue
         before, value = await host.get(register.offset), host.rng.getrandbits(32)
