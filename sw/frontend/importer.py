@@ -23,6 +23,7 @@ class Importer:
 
     ``steps`` are those of constants that a quantiser made: arrays of the constant's shape, of which its elements are
     whole multiples. ``grids`` are those of tensors that a quantiser wrote, which ``rounded`` finds by its source.
+    ``left_to_host`` are values that the host computes.
     ``input_order`` holds positions in the model's input as its first reader sees them; until it is set, that is the
     model's own order.
     """
@@ -38,6 +39,7 @@ class Importer:
         self.tensors: dict[str, tuple[int, int, int]] = {}
         self.layers: list[Layer] = []
         self.notes: list[str] = []
+        self.left_to_host: set[str] = set()
         self.input_spec: InputSpec | None = None
         self.outputs = frozenset(value.name for value in model.graph.output)
         self._names: set[str] = set()

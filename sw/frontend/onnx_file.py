@@ -19,6 +19,7 @@ from onnxscript.rewriter import RewriteRuleSet, rewrite
 from onnxscript.rewriter.rules import common as rules
 
 from ..errors import ModelError, UnsupportedOperator
+from .tflite_model import tflite_to_onnx
 
 __all__ = ["QONNX_OPERATORS", "read_model"]
 
@@ -66,7 +67,7 @@ def read_model(path: Path) -> ModelProto:
 
 def _parse(path: Path) -> ModelProto:
     try:
-        model = onnx.load(path)
+        model = tflite_to_onnx(path) if path.suffix == ".tflite" else onnx.load(path)
         if not model.graph.node and not model.graph.output:
             raise ModelError(f"cannot read {path}: it holds no ONNX graph; give a float model exported as .onnx")
         _name_domain(model)

@@ -87,6 +87,8 @@ def _sense(importer: Importer, node: NodeProto) -> Iterator[None]:
 
 def _import(importer: Importer, node: NodeProto) -> None:
     inputs = [name for name in node.input if name]
+    if importer.left_to_host.issuperset(node.output):
+        return
     if all(name in importer.constants for name in inputs):
         with _sense(importer, node):
             _fold(importer, node)

@@ -14,7 +14,7 @@ from .view import View
 if TYPE_CHECKING:
     from .importer import Importer
 
-__all__ = ["REARRANGEMENTS", "rearrange", "softmax"]
+__all__ = ["REARRANGEMENTS", "leave_to_host", "rearrange"]
 
 Index = NDArray[np.int64]
 
@@ -84,10 +84,23 @@ def rearrange(importer: Importer, node: NodeProto) -> None:
     importer.views[node.output[0]] = View(view.tensor, index)
 
 
-def softmax(importer: Importer, node: NodeProto) -> None:
-    """Handler of Softmax and LogSoftmax: only as the last node, and left to the host."""
+_PASSED_ON = frozenset({"QuantizeLinear", "DequantizeLinear", "Quant", "Identity", "Cast"})
+"""Operators between one that is left to the host and an output that are left to it, too."""
+
+
+def leave_to_host(importer: Importer, node: NodeProto) -> None:
+    """Handler of operators that the host computes: only as the last node, quantisers behind it not counted."""
     output = node.output[0]
-    if any(output in other.input for other in importer.model.graph.node) or output not in importer.outputs:
+    chain, readers = [output], _readers(importer, output)
+    while len(readers) == 1 and readers[0].op_type in _PASSED_ON and chain[-1] not in importer.outputs:
+        chain.append(readers[0].output[0])
+        readers = _readers(importer, chain[-1])
+    if readers or chain[-1] not in importer.outputs:
         raise importer.unsupported(node, "only as the last node, where it is left to the host")
     importer.notes.append(f"{node.op_type} (node {importer.label(node)!r}) is left to the host: outputs are its inputs")
-    importer.views[output] = importer.view(node)
+    importer.left_to_host.update(chain)
+    importer.views[chain[-1]] = importer.view(node)
+
+
+def _readers(importer: Importer, name: str) -> list[NodeProto]:
+    return [node for node in importer.model.graph.node if name in node.input]

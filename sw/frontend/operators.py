@@ -11,36 +11,38 @@ from .op_elementwise import add, batch_normalization, clip, divide, multiply, re
 from .op_linear import conv, gemm, matmul
 from .op_pool import average_pool, global_average_pool, global_max_pool, max_pool, reduce_mean
 from .op_quant import bipolar_quant, dequantize_linear, quant, quantize_linear
-from .op_shape import REARRANGEMENTS, rearrange, softmax
+from .op_shape import REARRANGEMENTS, leave_to_host, rearrange
 
 if TYPE_CHECKING:
     from .importer import Importer
 
 __all__ = ["ELEMENTWISE", "HANDLERS", "REARRANGEMENTS", "REWRITES"]
 
-HANDLERS: dict[str, Callable[[Importer, NodeProto], None]] = {
-    "Conv": conv,
-    "Gemm": gemm,
-    "MatMul": matmul,
-    "Relu": relu,
-    "Clip": clip,
-    "Add": add,
-    "Sub": subtract,
-    "Mul": multiply,
-    "Div": divide,
-    "BatchNormalization": batch_normalization,
-    "MaxPool": max_pool,
-    "AveragePool": average_pool,
-    "GlobalAveragePool": global_average_pool,
-    "GlobalMaxPool": global_max_pool,
-    "ReduceMean": reduce_mean,
-    "Quant": quant,
-    "BipolarQuant": bipolar_quant,
-    "QuantizeLinear": quantize_linear,
-    "DequantizeLinear": dequantize_linear,
-    "Softmax": softmax,
-    "LogSoftmax": softmax,
-} | dict.fromkeys(REARRANGEMENTS, rearrange)
+HANDLERS: dict[str, Callable[[Importer, NodeProto], None]] = (
+    {
+        "Conv": conv,
+        "Gemm": gemm,
+        "MatMul": matmul,
+        "Relu": relu,
+        "Clip": clip,
+        "Add": add,
+        "Sub": subtract,
+        "Mul": multiply,
+        "Div": divide,
+        "BatchNormalization": batch_normalization,
+        "MaxPool": max_pool,
+        "AveragePool": average_pool,
+        "GlobalAveragePool": global_average_pool,
+        "GlobalMaxPool": global_max_pool,
+        "ReduceMean": reduce_mean,
+        "Quant": quant,
+        "BipolarQuant": bipolar_quant,
+        "QuantizeLinear": quantize_linear,
+        "DequantizeLinear": dequantize_linear,
+    }
+    | dict.fromkeys(REARRANGEMENTS, rearrange)
+    | dict.fromkeys(("Softmax", "LogSoftmax", "Sigmoid", "HardSigmoid", "Tanh", "ArgMax"), leave_to_host)
+)
 """Handler of each operator."""
 
 ELEMENTWISE = frozenset(
@@ -49,10 +51,7 @@ ELEMENTWISE = frozenset(
 """Operators that keep the order of elements whatever it is."""
 
 REWRITES: dict[str, str] = {
-    "Sigmoid": "use Relu or Clip, or leave a last Sigmoid to the host",
-    "HardSigmoid": "use Relu or Clip",
     "HardSwish": "use Relu or Clip(0, 6)",
-    "Tanh": "use Relu or Clip",
     "LeakyRelu": "use Relu",
     "PRelu": "use Relu",
     "Elu": "use Relu",
@@ -71,7 +70,6 @@ REWRITES: dict[str, str] = {
     "ReduceMax": "use GlobalMaxPool",
     "ReduceSum": "use ReduceMean",
     "Sum": "use Add",
-    "ArgMax": "leave it to the host",
     "QLinearConv": "export with QuantizeLinear and DequantizeLinear (the QDQ format), or the float model",
     "QLinearMatMul": "export with QuantizeLinear and DequantizeLinear (the QDQ format), or the float model",
     "ConvInteger": "export with QuantizeLinear and DequantizeLinear (the QDQ format), or the float model",

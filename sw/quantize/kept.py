@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ...hw.spec.certificate import final_sum_bounds, signed_bits
 from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.digits import Digits
+from ...hw.spec.formats import Int
 from ..errors import CertificateError
 from ..graph import Graph, Grid, Mac, Term
 from ..quantised import MacLayer, QuantisedTensor, Segment
@@ -22,8 +23,8 @@ __all__ = ["is_kept", "keep"]
 _TOLERANCE = 0.03
 """What sums of several terms may be off by, in output levels, where their scales have no small common multiple."""
 
-_USUAL_PLANES = 3
-"""Digits of multiplied weights that are not exceeded for accuracy's sake alone."""
+_USUAL = Int(8)
+"""Digits of multiplied weights: more than this format needs are not taken for accuracy's sake alone."""
 
 _FINER = (1, 2, 4, 8, 16)
 """Factors by which weights may be multiplied."""
@@ -234,7 +235,7 @@ def _common_scale(
             pick = int(good[0]) if good.size else int(off.argmin())
             if found is None or off[pick] < found[0]:
                 found = float(off[pick]), candidates[pick]
-            if good.size or planes >= _USUAL_PLANES:
+            if good.size or planes >= config.digits.of_format(_USUAL):
                 break
         if found is None:
             _check(layer, _bounds(terms, np.ones_like(factors)), config)

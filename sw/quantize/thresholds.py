@@ -137,7 +137,7 @@ def fit_steps(
     doubled = 2 * (level - zero) - 1
     for (multiplicand, shift), biases in _candidates(line, doubled, wanted, zero, config):
         first = -((-doubled << shift[:, np.newaxis]) // (2 * multiplicand[:, np.newaxis]))
-        for bias in biases or _biases(first, wanted, line):
+        for bias in biases or _biases(first, wanted, line, weight):
             bias = _clipped(bias, config)
             steps = np.clip(-((bias[:, np.newaxis] - first) // line.every), low, high + 1)
             away = np.abs(steps - wanted)
@@ -205,8 +205,10 @@ def _nearest(gain: NDArray[np.float64], config: AcceleratorConfig) -> list[tuple
     return found
 
 
-def _biases(first: NDArray, wanted: NDArray, line: Line) -> list[NDArray[np.int64]]:
-    """Biases (O,) that put all steps right, where there is such a one, or else the middle one.
+def _biases(
+    first: NDArray[np.int64], wanted: NDArray[np.int64], line: Line, weight: NDArray[np.float64]
+) -> list[NDArray[np.int64]]:
+    """Biases (O,) that put all steps right, where there is such a one, and ones for the step that weighs most.
 
     Steps that no sum reaches only have to stay out of reach.
     """
@@ -216,10 +218,8 @@ def _biases(first: NDArray, wanted: NDArray, line: Line) -> list[NDArray[np.int6
     nothing = np.iinfo(np.int64)
     least = np.where(wanted <= high, difference, nothing.min).max(axis=1)
     most = np.where(wanted > low, difference + line.every - 1, nothing.max).min(axis=1)
-    unbounded = (wanted <= low).all(axis=1) | (wanted > high).all(axis=1)
-    whole = np.where((wanted > high).all(axis=1), most, least)
-    whole = np.where(unbounded, whole, least // 2 + most // 2 + (least % 2 + most % 2) // 2)
-    ordered = np.sort(np.where(inside, difference, nothing.max), axis=1)
-    place = np.maximum(inside.sum(axis=1) - 1, 0)[:, np.newaxis] // 2
-    middle = np.where(inside.any(axis=1), np.take_along_axis(ordered, place, axis=1)[:, 0], whole)
-    return [whole, middle, middle + line.every // 2, middle + line.every - 1]
+    above, below = (wanted > high).all(axis=1), (wanted <= low).all(axis=1)
+    whole = np.where(above, most, np.where(below, least, least // 2 + most // 2 + (least % 2 + most % 2) // 2))
+    heaviest = np.where(inside, weight, -1.0).argmax(axis=1)[:, np.newaxis]
+    step = np.where(inside.any(axis=1), np.take_along_axis(difference, heaviest, axis=1)[:, 0], whole)
+    return [whole, step, step + line.every // 2, step + line.every - 1]

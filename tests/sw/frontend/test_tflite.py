@@ -1,0 +1,181 @@
+"""int8 TFLite models keep their integers: what comes out is what their arithmetic gives, to a code or two."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tflite
+from narrows.hw.spec.config import AcceleratorConfig
+from narrows.sim.golden import GoldenModel
+from narrows.sw.errors import ModelError, UnsupportedOperator
+from narrows.sw.frontend import load_model
+from narrows.sw.passes import lower
+from narrows.sw.quantize import QuantSettings, quantise
+from narrows.sw.quantize.evaluate import evaluate
+from narrows.sw.runtime import prepare_input, restore_output
+from tflite_builder import Op, Tensor, tflite_bytes
+
+SHARED = Path(os.environ.get("NARROWS_DATA", Path(__file__).parents[3].parent / "shared"))
+CONFIG = AcceleratorConfig(acc_bits=26, rescale_bits=16)
+RNG = np.random.default_rng(31)
+CONV = {"Padding": tflite.Padding.SAME, "StrideH": 1, "StrideW": 1, "DilationHFactor": 1, "DilationWFactor": 1}
+RELU = tflite.ActivationFunctionType.RELU
+
+
+def integers(*shape, dtype=np.int8, most=127):
+    return RNG.integers(-most, most + 1, shape).astype(dtype)
+
+
+def by_channel(count):
+    return RNG.uniform(0.002, 0.006, count).tolist(), [0] * count
+
+
+def small_model():
+    """Convolution, depthwise convolution, residual sum, maxima, dense layer, Softmax."""
+    scales, zeros = by_channel(4)
+    bias_scales = [0.05 * scale for scale in scales]
+    tensors = [
+        Tensor(name="image", shape=(1, 6, 5, 3), scale=[0.05], zero=[-7]),
+        Tensor(name="w", shape=(4, 3, 3, 3), data=integers(4, 3, 3, 3), scale=scales, zero=zeros),
+        Tensor(
+            name="b",
+            shape=(4,),
+            data=integers(4, dtype=np.int32, most=900),
+            scale=bias_scales,
+            zero=zeros,
+            kind=tflite.TensorType.INT32,
+        ),
+        Tensor(name="conv", shape=(1, 6, 5, 4), scale=[0.03071], zero=[-128]),
+        Tensor(name="dw", shape=(1, 3, 3, 4), data=integers(1, 3, 3, 4), scale=scales, zero=zeros, axis=3),
+        Tensor(name="depthwise", shape=(1, 6, 5, 4), scale=[0.04137], zero=[9]),
+        Tensor(name="sum", shape=(1, 6, 5, 4), scale=[0.06193], zero=[-20]),
+        Tensor(name="pooled", shape=(1, 3, 2, 4), scale=[0.06193], zero=[-20]),
+        Tensor(name="shape", shape=(2,), data=np.array([-1, 24], np.int32), kind=tflite.TensorType.INT32),
+        Tensor(name="flat", shape=(1, 24), scale=[0.06193], zero=[-20]),
+        Tensor(name="dense_w", shape=(5, 24), data=integers(5, 24), scale=[0.004], zero=[0]),
+        Tensor(name="scores", shape=(1, 5), scale=[0.05], zero=[3]),
+        Tensor(name="odds", shape=(1, 5), scale=[1 / 256], zero=[-128]),
+    ]
+    kinds = tflite.BuiltinOperator
+    pool = {"Padding": tflite.Padding.VALID, "StrideH": 2, "StrideW": 2, "FilterHeight": 2, "FilterWidth": 2}
+    ops = [
+        Op(
+            kind=kinds.CONV_2D,
+            inputs=(0, 1, 2),
+            output=3,
+            options=("Conv2DOptions", CONV | {"FusedActivationFunction": RELU}),
+        ),
+        Op(
+            kind=kinds.DEPTHWISE_CONV_2D,
+            inputs=(3, 4),
+            output=5,
+            options=("DepthwiseConv2DOptions", CONV | {"DepthMultiplier": 1}),
+        ),
+        Op(kind=kinds.ADD, inputs=(3, 5), output=6, options=("AddOptions", {})),
+        Op(kind=kinds.MAX_POOL_2D, inputs=(6,), output=7, options=("Pool2DOptions", pool)),
+        Op(kind=kinds.RESHAPE, inputs=(7, 8), output=9),
+        Op(kind=kinds.FULLY_CONNECTED, inputs=(9, 10, -1), output=11, options=("FullyConnectedOptions", {})),
+        Op(kind=kinds.SOFTMAX, inputs=(11,), output=12),
+    ]
+    return tensors, ops
+
+
+def reference(tensors, codes):
+    """Codes of every tensor, by the rule of the format: real sums of scaled codes, rounded once for each tensor."""
+    real = lambda index, q: tensors[index].scale[0] * (q - tensors[index].zero[0])  # noqa: E731
+
+    def rounded(index, values, low=-np.inf):
+        tensor = tensors[index]
+        q = np.rint(np.maximum(values, low) / tensor.scale[0] + tensor.zero[0])
+        return np.clip(q, -128, 127)
+
+    scale = np.array(tensors[1].scale)
+    padded = np.pad(real(0, codes), ((0, 0), (1, 1), (1, 1), (0, 0)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))
+    sums = np.einsum("nyxcij,oijc->nyxo", windows, tensors[1].data.astype(float)) * scale
+    conv = rounded(3, sums + tensors[2].data * np.array(tensors[2].scale), 0.0)
+    padded = np.pad(real(3, conv), ((0, 0), (1, 1), (1, 1), (0, 0)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))
+    depthwise = rounded(5, np.einsum("nyxcij,ijc->nyxc", windows, tensors[4].data[0].astype(float)) * scale)
+    total = rounded(6, real(3, conv) + real(5, depthwise))
+    pooled = total[:, :6, :4].reshape(-1, 3, 2, 2, 2, 4).max(axis=(2, 4))
+    flat = real(7, pooled.reshape(len(codes), -1))
+    return rounded(11, flat @ tensors[10].data.T.astype(float) * tensors[10].scale[0])
+
+
+def test_layers_of_a_small_model(tmp_path):
+    tensors, ops = small_model()
+    path = tmp_path / "small.tflite"
+    path.write_bytes(tflite_bytes(tensors, ops, [0], [12]))
+    graph = load_model(path)
+    assert graph.notes == ("Softmax (node 'odds') is left to the host: outputs are its inputs",)
+    assert (graph.input.shape, graph.input.permutation) == ((6, 5, 3), (2, 0, 1))
+    codes = integers(40, 6, 5, 3).astype(float)
+    x = 0.05 * (codes + 7)
+    expected = 0.05 * (reference(tensors, codes) - 3)
+    name = graph.outputs[0][0]
+    lowered = lower(graph)
+    assert np.abs(evaluate(lowered, x)[name][:, :, 0, 0] - expected).max() < 0.051
+    quantised = quantise(graph, x, QuantSettings(), CONFIG)
+    assert (quantised.tensors[name].format.name, quantised.tensors[name].zero) == ("uint8", 131)
+    scores = restore_output(quantised, name, GoldenModel(quantised, CONFIG).run(prepare_input(quantised, x))[name])
+    assert np.abs(scores - expected).max() < 0.101
+    assert (np.abs(scores - expected) < 0.01).mean() > 0.9
+
+
+def test_unknown_operators_are_named(tmp_path):
+    tensors, ops = small_model()
+    ops = [Op(kind=tflite.BuiltinOperator.HARD_SWISH, inputs=(0,), output=3)]
+    path = tmp_path / "swish.tflite"
+    path.write_bytes(tflite_bytes(tensors, ops, [0], [3]))
+    with pytest.raises(UnsupportedOperator) as caught:
+        load_model(path)
+    assert str(caught.value) == "operator HARD_SWISH (node 'conv') is not supported: use RELU or RELU6"
+
+
+def test_other_files_are_refused(tmp_path):
+    path = tmp_path / "none.tflite"
+    with pytest.raises(ModelError, match=r"^cannot read .*none\.tflite: No such file or directory$"):
+        load_model(path)
+    path.write_bytes(b"something else")
+    with pytest.raises(ModelError, match=r"holds no TFLite model; convert the model again$"):
+        load_model(path)
+
+
+@pytest.mark.parametrize("part", [0.01, 0.1, 0.5, 0.9])
+def test_truncated_files_are_refused(part, tmp_path):
+    path = tmp_path / "cut.tflite"
+    content = tflite_bytes(*small_model(), [0], [12])
+    path.write_bytes(content[: int(part * len(content))])
+    with pytest.raises(ModelError) as caught:
+        load_model(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "layers"), [("pretrainedResnet_quant", 14), ("kws_ref_model", 11), ("ad01_int8", 10), ("vww_96_int8", 29)]
+)
+def test_real_models_keep_all_their_integers(name, layers):
+    path = SHARED / "models" / f"{name}.tflite"
+    if not path.exists():
+        pytest.skip(f"{path} is absent")
+    graph = lower(load_model(path))
+    assert len(graph.layers) == layers
+    assert all(layer.output in graph.grids for layer in graph.layers)
+    terms = [term for layer in graph.layers for term in getattr(layer, "terms", ())]
+    assert all(term.constant or term.step is not None for term in terms)
+
+
+def test_keyword_spotting_keeps_its_accuracy():
+    path, data = SHARED / "models" / "kws_ref_model.tflite", SHARED / "data" / "kws_first500.npz"
+    if not path.exists():
+        pytest.skip(f"{path} is absent")
+    archive = np.load(data)
+    graph = load_model(path)
+    grid = lower(graph).grids[graph.input.tensor]
+    x = grid.scale * (archive["x_int8"].astype(float) - grid.zero)
+    quantised = quantise(graph, x[:16], QuantSettings(), CONFIG)
+    (name, _), *_ = quantised.outputs
+    scores = GoldenModel(quantised, CONFIG).run(prepare_input(quantised, x))[name].reshape(len(x), -1)
+    assert (scores.argmax(axis=1) == archive["y"]).mean() >= 0.895
