@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -18,6 +20,20 @@ def dybit_widths(config: AcceleratorConfig) -> int:
     while 1 << (2 * width) <= config.level_max:
         width += 1
     return width
+
+
+def _patterns(values: Sequence[int], width: int) -> list[str]:
+    """Patterns of ``width`` bits that tell increasing values apart, each by the few bits that decide from the top."""
+    if width == 0 or len(values) == 1:
+        return ["-" * width] * len(values)
+    half = 1 << (width - 1)
+    low, high = [value for value in values if value < half], [value - half for value in values if value >= half]
+    marks = "01" if low and high else "--"
+    return [
+        mark + pattern
+        for mark, part in zip(marks, (low, high), strict=True)
+        for pattern in (_patterns(part, width - 1) if part else [])
+    ]
 
 
 class Encoder(wiring.Component):
@@ -58,36 +74,33 @@ class Encoder(wiring.Component):
         magnitude = Signal(bits)
         m.d.comb += magnitude.eq(Mux(negative, ~self.half_units, self.half_units))
 
-        # half a step in half units is a step in units: 1 << step_log2, which the segment decides
-        step_log2 = Signal(range(bits))
+        # half a step in half units is a step in units: 1, or 2**(2*i - 1) in segment i
+        widths = dybit_widths(self._config)
+        reached = Signal(widths + 1)  # bit i: the value lies in segment i or beyond
         with m.If(self.dybit), m.Switch(self.width):
-            for width in range(1, dybit_widths(self._config) + 1):
+            for width in range(2, widths + 1):
                 with m.Case(width):
-                    for segment in range(1, width):
-                        with m.If(magnitude[width - 1 + segment :].any()):
-                            m.d.comb += step_log2.eq(2 * segment - 1)
+                    m.d.comb += reached[1:width].eq(Cat(magnitude[width - 1 + i :].any() for i in range(1, width)))
         step = Signal(bits)
-        m.d.comb += step.eq(Const(1) << step_log2)
+        keep = Signal(bits + 1)
+        m.d.comb += step[0].eq(~reached[1])
+        for segment in range(1, widths):
+            m.d.comb += step[2 * segment - 1].eq(reached[segment] & ~reached[segment + 1])
+        for place in range(1, bits + 1):
+            m.d.comb += keep[place].eq(~reached[(place + 2) // 2] if (place + 2) // 2 < widths else 1)
         rounded = Signal(bits + 1)
         level = Signal(bits - 1)
-        keep = Signal(bits + 1)
-        m.d.comb += [
-            rounded.eq(magnitude + step),
-            keep.eq(~((step << 1) - 1)),
-        ]
+        m.d.comb += rounded.eq(magnitude + step)
         negative_1 = Signal()
         plane_1 = Signal.like(self.plane)
         m.d.sync += [level.eq((rounded & keep) >> 1), negative_1.eq(negative), plane_1.eq(self.plane)]
 
         digit = Signal(digits.base.magnitude_bits)
         opposed = Signal()
-        with m.If(self.planes == 1):
-            with m.If(level <= digits.reach):
-                m.d.comb += digit.eq(level)
-            for code, value in enumerate(digits.base.magnitudes):
-                if value > digits.reach:
-                    with m.Elif(level == value):
-                        m.d.comb += digit.eq(code)
+        with m.If(self.planes == 1), m.Switch(level):
+            for code, pattern in enumerate(_patterns(digits.base.magnitudes, len(level))):
+                with m.Case(pattern):
+                    m.d.comb += digit.eq(code)
         with m.Else():
             padded = Cat(Const(0, 1), level, Const(0, digits.shift * planes))
             window = Signal(digits.shift + 1)

@@ -6,7 +6,8 @@ from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from .adder import AddSub, extend
+from .adder import extend
+from .masked_adder import MaskedAdder
 from .spec.config import AcceleratorConfig
 
 __all__ = ["Rescaler"]
@@ -80,9 +81,12 @@ class Rescaler(wiring.Component):
         product = extend(Mux(low_1[0], total, 0), width)
         finished = []
         for bit in range(1, config.rescale_bits):
-            addend = total if bit == config.rescale_bits - 1 else Mux(low_1[bit], total, 0)
-            m.submodules[f"partial{bit}"] = adder = AddSub(width)
-            m.d.comb += [adder.a.eq(extend(product[1:].as_signed(), width)), adder.b.eq(extend(addend, width))]
+            m.submodules[f"partial{bit}"] = adder = MaskedAdder(width)
+            m.d.comb += [
+                adder.a.eq(extend(product[1:].as_signed(), width)),
+                adder.b.eq(extend(total, width)),
+                adder.s.eq(1 if bit == config.rescale_bits - 1 else low_1[bit]),
+            ]
             finished.append(product[0])
             product = adder.y
         value = Signal(signed(config.value_bits))
@@ -96,8 +100,9 @@ class Rescaler(wiring.Component):
 
         result = Signal(signed(config.level_bits + 3))
         m.d.comb += result.eq(shifted + (self.zero << 1))
-        low, high = self.low << 1, self.high << 1
+        # half of the result decides: where it equals the clamp, both are right
+        below_low, above_high = (result >> 1) < self.low, (result >> 1) >= self.high
         m.d.sync += self.half_units.eq(
-            Mux(below | (~above & (result < low)), low, Mux(above | (result > high), high, result))
+            Mux(below | (~above & below_low), self.low << 1, Mux(above | above_high, self.high << 1, result))
         )
         return m

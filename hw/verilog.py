@@ -10,6 +10,7 @@ from amaranth.lib import wiring
 from .adder import ADDSUB_ECP5, ADDSUB_VERILOG
 from .core import Core
 from .hard_multiplier import HARD_MULTIPLIER_MAPS, HARD_MULTIPLIER_VERILOG
+from .masked_adder import MASKED_ADDER_ECP5, MASKED_ADDER_VERILOG
 from .netlist import NetlistPlatform
 from .spec.config import AcceleratorConfig
 
@@ -18,10 +19,14 @@ __all__ = ["LIBRARY", "TECHMAPS", "TOP", "convert", "to_verilog"]
 TOP = "narrows_core"
 """Name of the generated top module."""
 
-LIBRARY = {"narrows_addsub": ADDSUB_VERILOG, "narrows_mul": HARD_MULTIPLIER_VERILOG}
+LIBRARY = {
+    "narrows_addsub": ADDSUB_VERILOG,
+    "narrows_addmasked": MASKED_ADDER_VERILOG,
+    "narrows_mul": HARD_MULTIPLIER_VERILOG,
+}
 """Modules that components instantiate, by name."""
 
-TECHMAPS = {**HARD_MULTIPLIER_MAPS, "ecp5": ADDSUB_ECP5 + HARD_MULTIPLIER_MAPS["ecp5"]}
+TECHMAPS = {**HARD_MULTIPLIER_MAPS, "ecp5": ADDSUB_ECP5 + MASKED_ADDER_ECP5 + HARD_MULTIPLIER_MAPS["ecp5"]}
 """Yosys techmaps from these modules to what each FPGA family has for them, by target."""
 
 _BRACKETED = re.compile(r"\\(\S*\[\S*) ")

