@@ -9,10 +9,12 @@ import numpy as np
 
 from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.layout import TensorLayout
+from ..errors import CapacityError
 from ..program import Program
 from ..quantised import MacLayer, QuantisedGraph
-from .allocate import Lifetime, lifetimes, pack_tensors
+from .allocate import Lifetime, lifetimes, pack_tensors, sources
 from .assemble import Assembler
+from .bands import plan_activations
 from .certify import certify
 from .copies import copy_strided_sources
 from .layouts import PaceError, choose_layouts
@@ -21,6 +23,9 @@ from .streamed import compile_streamed
 from .tables import check_fits
 
 __all__ = ["compile_graph"]
+
+_PRICES = (0, 1, 4, 16, 1 << 20)
+"""Cycles that a word of activation memory is worth, tried in order until a model fits."""
 
 
 def compile_graph(graph: QuantisedGraph, config: AcceleratorConfig) -> Program:
@@ -48,7 +53,7 @@ def compile_graph(graph: QuantisedGraph, config: AcceleratorConfig) -> Program:
     _check_planes(graph, config)
     certificates = {layer.name: certify(layer, graph, config) for layer in graph.layers if isinstance(layer, MacLayer)}
     if config.has_backing:
-        return compile_streamed(graph, layouts, config, certificates)
+        return compile_streamed(graph, _bandable(graph, config, layouts), config, certificates)
     placed = _place_tensors(graph, config, layouts)
     assembler = Assembler(graph, config, placed)
     for layer in graph.layers:
@@ -70,6 +75,22 @@ def _paced(graph: QuantisedGraph, config: AcceleratorConfig) -> tuple[QuantisedG
             graph = copied
 
 
+def _bandable(
+    graph: QuantisedGraph, config: AcceleratorConfig, layouts: dict[str, TensorLayout]
+) -> dict[str, TensorLayout]:
+    """The given layouts, or ordinary ones where bands of lines would cut through others."""
+    packed = {name for name, layout in layouts.items() if layout.unfold is not None or layout.interleaved}
+    if not packed:
+        return layouts
+    try:
+        plan = plan_activations(graph, config, layouts)
+    except CapacityError:
+        return choose_layouts(graph, config, packed=False)
+    banded = [layer for layer in graph.layers if len(plan.layers[layer.name].bands) > 1]
+    cut = {*plan.external, *(name for layer in banded for name in (*sources(layer), layer.output))}
+    return choose_layouts(graph, config, packed=False) if packed & cut else layouts
+
+
 def _check_planes(graph: QuantisedGraph, config: AcceleratorConfig) -> None:
     for layer in graph.layers:
         tensor = graph.tensors[layer.output if isinstance(layer, MacLayer) else layer.source]
@@ -80,12 +101,14 @@ def _check_planes(graph: QuantisedGraph, config: AcceleratorConfig) -> None:
 def _place_tensors(
     graph: QuantisedGraph, config: AcceleratorConfig, layouts: dict[str, TensorLayout]
 ) -> dict[str, TensorLayout]:
-    """Layouts with bases: the given ones, or where they do not fit the smallest."""
+    """Layouts with bases: the given ones, or where they do not fit smaller ones."""
     lives = lifetimes(graph)
-    bases, used = pack_tensors({name: layout.size for name, layout in layouts.items()}, lives)
-    if used > config.act_words:
-        layouts = choose_layouts(graph, config, thrifty=True)
+    for price in _PRICES:
+        if price:
+            layouts = choose_layouts(graph, config, price=price)
         bases, used = pack_tensors({name: layout.size for name, layout in layouts.items()}, lives)
+        if used <= config.act_words:
+            break
     layer = _widest_layer(graph, layouts, lives)
     check_fits(config, "act_words", "words of activation memory", needed=used, layer=layer)
     return {name: replace(layout, base=bases[name]) for name, layout in layouts.items()}

@@ -16,6 +16,7 @@ from .emit import output_fields, signed_address, walk_fields
 from .geometry import BorderError, Window
 from .layouts import layer_walk
 from .params import param_words
+from .pooling import group_layer, group_layouts, group_output, pooled_source
 
 __all__ = ["LoweredLayer", "lower_layer"]
 
@@ -53,6 +54,7 @@ def lower_layer(
     CapacityError
         If a tap reaches too far beyond a border, or a parameter does not fit.
     """
+    pooled = pooled_source(layer, layouts) is not None
     try:
         lowered = _mac(layer, graph, layouts, config) if isinstance(layer, MacLayer) else _max(layer, graph, layouts)
     except BorderError as error:
@@ -63,6 +65,7 @@ def lower_layer(
         {
             **walk_fields(walk),
             **output_fields(graph.tensors[layer.output], layouts[layer.output]),
+            **(group_output(layouts[layer.output]) if pooled else {}),
             "opcode": Opcode.COMPUTE,
             "mode": Mode.MAC if isinstance(layer, MacLayer) else Mode.MAX,
             "block_count": len(lowered.blocks),
@@ -75,6 +78,8 @@ def lower_layer(
 def _mac(
     layer: MacLayer, graph: QuantisedGraph, layouts: Mapping[str, TensorLayout], config: AcceleratorConfig
 ) -> LoweredLayer:
+    if pooled_source(layer, layouts) is not None:
+        layer, layouts = group_layer(layer, config.lanes), group_layouts(layer, layouts)
     plan = plan_blocks(layer, graph, layouts, config)
     tiles, pitch, size = plan.words.shape
     repeats = bool((plan.words == plan.words[:1]).all())
