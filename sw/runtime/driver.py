@@ -197,8 +197,13 @@ class Driver:
             codes[first:end] = unpack_codes(words, layout.lanes, self._config.code_bits)
         return layout.unpack(codes[addresses], self._config.digits)
 
-    async def run_until(self, index: int) -> None:
+    async def run_until(self, index: int) -> CycleCount:
         """Run the last sample again up to and with instruction ``index``; :meth:`dump` then shows what it wrote.
+
+        Returns
+        -------
+        CycleCount
+            Counters of that run.
 
         Raises
         ------
@@ -216,7 +221,7 @@ class Driver:
         following = region_address(self._config, Region.INSTRUCTIONS, (index + 1) * INSTRUCTION_WORDS)
         await self._transport.write(following, np.array([Opcode.END], dtype=np.uint32))
         try:
-            await self._run()
+            return await self._run()
         finally:
             await self._transport.write(following, program.instructions[index + 1, :1])
 
