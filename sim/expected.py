@@ -12,7 +12,7 @@ from ..hw.spec.config import AcceleratorConfig
 from ..hw.spec.isa import Opcode, decode_instruction
 from ..hw.spec.semantics import max_pool
 from ..sw.program import Program
-from ..sw.quantised import MaxLayer
+from ..sw.quantised import MacLayer, MaxLayer
 from .isa_geometry import drained_order, pixel_groups
 from .isa_memory import fold_codes
 
@@ -20,12 +20,11 @@ __all__ = ["expected_checksums"]
 
 
 def expected_checksums(program: Program, tensors: Mapping[str, ArrayLike]) -> tuple[int | None, ...]:
-    """Checksum of each COMPUTE of a program for one sample.
+    """Checksum of each instruction before END of a program for one sample; 0 for a LOAD or STORE.
 
     Parameters
     ----------
     program : Program
-        Names every layer once.
     tensors : mapping of int arrays, shape (C, H, W)
         Levels of every tensor, from the golden model.
 
@@ -34,48 +33,54 @@ def expected_checksums(program: Program, tensors: Mapping[str, ArrayLike]) -> tu
     tuple of int or None
         Entry i belongs to ``program.layers[i]``. None: the instruction passes on lanes that nobody has written, so that
         its checksum depends on what the memory held before.
-
-    Raises
-    ------
-    ValueError
-        If a layer is split over several instructions.
     """
     layers = {layer.name: layer for layer in program.graph.layers}
-    lanes = program.config.lanes
-    # Levels of every lane that was written, channels beyond the last included.
+    config = program.config
     levels = np.asarray(tensors[program.graph.input.tensor])
-    stored = {program.graph.input.tensor: np.pad(levels, ((0, -len(levels) % lanes), (0, 0), (0, 0)))}
+    # Levels of every lane that was written, channels beyond the last included.
+    stored = {program.graph.input.tensor: np.pad(levels, ((0, -len(levels) % config.lanes), (0, 0), (0, 0)))}
+    for layer in program.graph.layers:
+        stored[layer.output] = _stored(layer, program, tensors, stored)
     expected: list[int | None] = []
-    seen: set[str] = set()
-    for index, name in enumerate(program.layers):
-        opcode, fields = decode_instruction(program.instructions[index].tolist())
+    for words, name, (line, group) in zip(program.instructions, program.layers, program.parts, strict=True):
+        opcode, fields = decode_instruction(words.tolist())
         if opcode is Opcode.END:
             break
-        if name in seen:
-            raise ValueError(f"layer {name} is split over several instructions: its checksums cannot be predicted")
-        seen.add(name)
-        layer = layers[name]
-        output = program.graph.tensors[layer.output]
-        if isinstance(layer, MaxLayer):
-            channels = fields["column_groups"] * lanes
-            levels = max_pool(
-                stored[layer.source][np.newaxis, :channels],
-                kernel=layer.kernel,
-                stride=layer.stride,
-                pads=layer.pads,
-                dilation=layer.dilation,
-            )[0]
-            stored[layer.output] = levels
-            expected.append(_checksum(program.config, levels, fields, lanes, 1) if len(levels) == channels else None)
+        if opcode is not Opcode.COMPUTE:
+            expected.append(0)
             continue
-        idle = int(np.clip(output.zero, output.low, output.high))
-        levels = np.full((fields["column_groups"] * program.config.columns, *output.shape[1:]), idle, dtype=np.int64)
-        levels[: output.shape[0]] = np.asarray(tensors[layer.output])
-        stored[layer.output] = levels
-        expected.append(
-            _checksum(program.config, levels, fields, program.config.rescalers, program.config.tile_granules)
-        )
+        layer = layers[name]
+        width, pieces = (config.rescalers, config.tile_granules) if isinstance(layer, MacLayer) else (config.lanes, 1)
+        first, count = group * width * pieces, fields["column_groups"] * width * pieces
+        levels = stored[layer.output][first:, line : line + fields["out_height"]]
+        if fields["out_width"] > levels.shape[2]:  # channel groups take the place of pixels
+            levels = levels.reshape(-1, count, 1)[: fields["out_width"]].transpose(1, 2, 0)
+        levels = levels[:count]
+        expected.append(_checksum(config, levels, fields, width, pieces) if len(levels) == count else None)
     return tuple(expected)
+
+
+def _stored(
+    layer: MacLayer | MaxLayer,
+    program: Program,
+    tensors: Mapping[str, ArrayLike],
+    stored: Mapping[str, NDArray[np.int64]],
+) -> NDArray[np.int64]:
+    """Levels of every lane that a layer writes and whose value does not depend on what the memory held before."""
+    config, output = program.config, program.graph.tensors[layer.output]
+    if isinstance(layer, MaxLayer):
+        channels = -(-output.shape[0] // config.lanes) * config.lanes
+        return max_pool(
+            stored[layer.source][np.newaxis, :channels],
+            kernel=layer.kernel,
+            stride=layer.stride,
+            pads=layer.pads,
+            dilation=layer.dilation,
+        )[0]
+    columns = -(-output.shape[0] // config.columns) * config.columns
+    levels = np.full((columns, *output.shape[1:]), int(np.clip(output.zero, output.low, output.high)), dtype=np.int64)
+    levels[: output.shape[0]] = np.asarray(tensors[layer.output])
+    return levels
 
 
 def _checksum(

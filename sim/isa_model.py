@@ -49,6 +49,8 @@ class IsaMachine:
         The last run reached END.
     counts : CycleCount
         Of the last run to END (`hw/spec/cycles.py`).
+    trace : list of CycleCount
+        The same at the moment at which each instruction was left behind: a COMPUTE written, a LOAD or STORE handed out.
     """
 
     def __init__(self, config: AcceleratorConfig, *, bus: BusTiming | None = None) -> None:
@@ -59,6 +61,7 @@ class IsaMachine:
         self.watchdog = 0
         self.fault, self.fault_index, self.done = Fault.NONE, 0, False
         self.counts = CycleCount()
+        self.trace: list[CycleCount] = []
         self._activations = ActivationMemory(config)
         self._memories = {
             region: np.zeros((region_depth(config, region), region_beats(config, region)), dtype=np.uint32)
@@ -99,7 +102,7 @@ class IsaMachine:
         """
         if self.fault is not Fault.NONE:
             return
-        self.done, self.counts = False, CycleCount()
+        self.done, self.counts, self.trace = False, CycleCount(), []
         if self.program_config != self.config.hash32:
             self.fault = Fault.CONFIG_MISMATCH
             return
@@ -115,6 +118,7 @@ class IsaMachine:
             if fault is not Fault.NONE:
                 self.fault, self.fault_index = fault, index
                 return
+            self.trace.append(self.counts)
             if opcode is Opcode.END:
                 self.done = True
                 return

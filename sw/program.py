@@ -9,7 +9,7 @@ import os
 import struct
 import tempfile
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,14 @@ from ..hw.spec.config import AcceleratorConfig
 from ..hw.spec.isa import BLOCK, INSTRUCTION_WORDS, TAP
 from ..hw.spec.layout import TensorLayout
 from ..hw.spec.registers import VERSION, Region, region_beats, region_depth
+from ..hw.spec.transfer import PAGE
 from .errors import ProgramError, ProgramMismatch
 from .graph_io import graph_from_parts, graph_to_parts
 from .quantised import QuantisedGraph
 
 __all__ = ["FILE_VERSION", "Program"]
 
-FILE_VERSION = 1
+FILE_VERSION = 2
 """Version of the file's layout."""
 
 _MAGIC = b"\x89NRW\r\n\x1a\n"  # the line ends and the high bit show a file that was sent as text
@@ -63,6 +64,16 @@ class Program:
         For every tensor of the graph, where it lies right after the instruction that wrote it.
     layers : tuple of str
         For each instruction the name of its layer; ``""`` for END.
+    parts : tuple of (int, int)
+        For each instruction the output line and the column group from which on a COMPUTE does its layer; empty: all do
+        theirs from (0, 0) on.
+    backing : array of uint32, shape (n,)
+        What the window on the backing store begins with: weights and parameters.
+    window_bytes : int
+        Size of the window, a multiple of 4096; 0 without a backing store.
+    external : dict of int
+        Byte of the window at which each tensor begins that does not lie in the activation memory; its layout then
+        counts words from there.
 
     Raises
     ------
@@ -79,6 +90,10 @@ class Program:
     weights: NDArray[np.uint32]
     layouts: dict[str, TensorLayout]
     layers: tuple[str, ...]
+    parts: tuple[tuple[int, int], ...] = ()
+    backing: NDArray[np.uint32] = field(default_factory=lambda: np.zeros(0, dtype=np.uint32))
+    window_bytes: int = 0
+    external: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         widths = {
@@ -100,6 +115,14 @@ class Program:
         if not len(self.instructions) or len(self.layers) != len(self.instructions):
             raise ProgramError(
                 f"{len(self.instructions)} instructions with {len(self.layers)} layer names: each instruction needs one"
+            )
+        if not self.parts:
+            object.__setattr__(self, "parts", ((0, 0),) * len(self.layers))
+        if len(self.parts) != len(self.layers):
+            raise ProgramError(f"{len(self.parts)} parts for {len(self.layers)} instructions: each needs one")
+        if self.window_bytes % PAGE or 4 * len(self.backing) > self.window_bytes:
+            raise ProgramError(
+                f"a window of {self.window_bytes} bytes does not hold the program's {4 * len(self.backing)}"
             )
         known = {"", *(layer.name for layer in self.graph.layers)}
         for layer in self.layers:
@@ -126,9 +149,13 @@ class Program:
             "graph": structure,
             "layouts": {name: layout.to_dict() for name, layout in self.layouts.items()},
             "layers": list(self.layers),
+            "parts": [list(part) for part in self.parts],
+            "window_bytes": self.window_bytes,
+            "external": self.external,
         }
         members = {"manifest.json": json.dumps(manifest, indent=1).encode()}
-        for name, array in ({name: getattr(self, name) for name in _TABLES} | arrays).items():
+        tables = {name: getattr(self, name) for name in (*_TABLES, "backing")}
+        for name, array in (tables | arrays).items():
             members[f"{name}.npy"] = _npy(array)
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w") as archive:
@@ -179,9 +206,12 @@ class Program:
         return cls(
             config=config,
             graph=graph_from_parts(manifest["graph"], arrays),
-            **{name: arrays[name] for name in _TABLES},
+            **{name: arrays[name] for name in (*_TABLES, "backing")},
             layouts={name: TensorLayout(**values) for name, values in manifest["layouts"].items()},
             layers=tuple(manifest["layers"]),
+            parts=tuple((int(line), int(group)) for line, group in manifest["parts"]),
+            window_bytes=manifest["window_bytes"],
+            external=manifest["external"],
         )
 
     def save(self, path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +17,9 @@ BASE_BITS_MAX = 4
 
 DIGITS_MAX = 15
 """Most digits of any format in any base: unsigned DyBit8 in ternary digits."""
+
+_FEWEST = 3
+"""Planes up to which `fewest_codes` looks for something better than digits."""
 
 
 class Digits:
@@ -135,6 +139,44 @@ class Digits:
         prefixes.append(np.zeros_like(magnitude))
         digits = np.stack([prefixes[i] - (prefixes[i + 1] << self._shift) for i in range(planes)])
         return self.base.encode(np.where(levels < 0, -digits, digits)).astype(np.uint8)
+
+    @functools.cache  # noqa: B019 - there are few bases, each made once
+    def code_sums(self, planes: int) -> NDArray[np.int64]:
+        """Levels, in order, that any base codes in ``planes`` neighbouring planes add up to (:meth:`fewest_codes`)."""
+        sums = np.zeros(1, dtype=np.int64)
+        for plane in range(planes):
+            sums = np.unique(sums[:, np.newaxis] + (self.base.levels << self._shift * plane))
+        return sums
+
+    def fewest_codes(self, levels: ArrayLike) -> NDArray[np.uint8]:
+        """Codes of shape (planes, ...) that, weighted as digits, add up to given levels; fewest planes not all zero.
+
+        Any level of the base may stand in any plane, not only a digit: with DyBit4, 23 is ``3 * 8 - 1`` and 40 is
+        ``4 * 8 + 8``, so that two planes hold every level up to 36 and many more. For weights only: what the core
+        writes itself are digits (:meth:`to_planes`).
+
+        Raises
+        ------
+        ValueError
+            If a level needs more digits than any format.
+        """
+        levels = np.asarray(levels, dtype=np.int64)
+        different = np.unique(levels)
+        digits = self.to_planes(levels, self.count(levels))
+        needed = int(digits.reshape(len(digits), -1).any(axis=1).sum())
+        for count in range(1, min(needed, _FEWEST + 1)):
+            choices = np.array(list(itertools.product(self.base.levels.tolist(), repeat=count)), dtype=np.int64)
+            for planes in itertools.combinations(range(len(digits)), count):
+                sums = choices @ (1 << (self._shift * np.array(planes, dtype=np.int64)))
+                order = np.lexsort((np.abs(choices).sum(axis=1), sums))
+                at = np.minimum(np.searchsorted(sums[order], different), len(order) - 1)
+                if (sums[order][at] == different).all():
+                    codes = np.zeros((planes[-1] + 1, *levels.shape), dtype=np.uint8)
+                    found = choices[order[at]][np.searchsorted(different, levels)]
+                    for place, plane in enumerate(planes):
+                        codes[plane] = self.base.encode(found[..., place])
+                    return codes
+        return digits
 
     def from_planes(self, codes: ArrayLike) -> NDArray[np.int64]:
         """Levels of base codes of shape (planes, ...); the inverse of :meth:`to_planes`."""

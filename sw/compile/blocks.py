@@ -13,6 +13,7 @@ from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.layout import TensorLayout
 from ..quantised import MacLayer, QuantisedGraph, Segment
 from .geometry import Tap, Window
+from .unfolding import unfolded_weights
 from .weights import channel_span, dense_words, diagonal_words, tile_count
 
 __all__ = ["BlockPlan", "LayerBlocks", "plan_blocks", "strip_step"]
@@ -69,10 +70,9 @@ def plan_blocks(
     used = 0
     for segment in layer.segments:
         layout = layouts[segment.source]
-        taps = Window.of(segment).taps(layout, graph.tensors[layer.output].shape[1:])
+        taps = Window.on(segment, layout).taps(layout, graph.tensors[layer.output].shape[1:])
         pads = digits.to_planes(graph.tensors[segment.source].zero, layout.planes)
-        weight_planes = digits.to_planes(segment.weights, digits.count(segment.weights))
-        for weight_digit, codes in enumerate(weight_planes):
+        for weight_digit, codes in enumerate(digits.fewest_codes(segment.weights)):
             if not codes.any():
                 continue
             words = _segment_words(segment, codes, layout, config, strip=step is not None)
@@ -107,6 +107,8 @@ def _segment_words(
     segment: Segment, codes: NDArray[np.uint8], layout: TensorLayout, config: AcceleratorConfig, *, strip: bool
 ) -> NDArray[np.uint8]:
     """Words of one weight digit, of shape (column groups, channel groups, taps, columns * lanes)."""
+    if layout.unfold is not None:
+        return dense_words(unfolded_weights(codes, layout.unfold), config)
     flat = codes.reshape(*codes.shape[:2], -1)
     if not segment.depthwise:
         return dense_words(flat, config)

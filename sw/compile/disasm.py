@@ -66,9 +66,13 @@ def _tensors(program: Program) -> Iterator[str]:
     for name, layout in program.layouts.items():
         shape = f"{layout.channels}x{layout.height}x{layout.width}"
         phases = f"{layout.phases[0]}x{layout.phases[1]}"
+        how = ["interleaved"] * layout.interleaved
+        if layout.unfold is not None:
+            how.append(f"unfolded {layout.unfold.kernel[0]}x{layout.unfold.kernel[1]}")
         yield (
             f"{name:<{width}}  {shape:<12} {program.graph.tensors[name].format.name:<8} {layout.planes:>6} {phases:>6} "
             f"{layout.line:>5} {layout.groups:>6}  {layout.base}..{layout.base + layout.size - 1}"
+            + "".join(f" {word}" for word in how)
         )
 
 

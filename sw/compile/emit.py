@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...hw.spec.isa import IsaError, Record
+from ...hw.spec.isa import INSTRUCTION_WORDS, RECORDS, IsaError, Opcode, Record
 from ...hw.spec.layout import TensorLayout
 from ..errors import CapacityError
 from ..quantised import QuantisedTensor
@@ -19,6 +19,7 @@ __all__ = [
     "Fields",
     "as_fields",
     "block_fields",
+    "encode_instructions",
     "encode_table",
     "output_fields",
     "signed_address",
@@ -105,6 +106,11 @@ def output_fields(tensor: QuantisedTensor, layout: TensorLayout) -> dict[str, in
     }
 
 
+def encode_instructions(table: Table[Fields]) -> NDArray[np.uint32]:
+    """Words of instructions, of shape (n, 16); raises as :func:`encode_table` does."""
+    return _encode([RECORDS[Opcode(dict(fields)["opcode"])] for fields in table.rows], table, INSTRUCTION_WORDS)
+
+
 def encode_table(record: Record, table: Table[Fields]) -> NDArray[np.uint32]:
     """Words of a table's records, of shape (n, record.words).
 
@@ -113,8 +119,12 @@ def encode_table(record: Record, table: Table[Fields]) -> NDArray[np.uint32]:
     CapacityError
         If a value does not fit its field.
     """
-    words = np.zeros((len(table), record.words), dtype=np.uint32)
-    for index, fields in enumerate(table.rows):
+    return _encode([record] * len(table), table, record.words)
+
+
+def _encode(records: Sequence[Record], table: Table[Fields], size: int) -> NDArray[np.uint32]:
+    words = np.zeros((len(table), size), dtype=np.uint32)
+    for index, (record, fields) in enumerate(zip(records, table.rows, strict=True)):
         try:
             words[index] = record.encode(dict(fields))
         except IsaError as error:

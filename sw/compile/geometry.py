@@ -48,12 +48,24 @@ class Window:
         kernel = reader.kernel if isinstance(reader, MaxLayer) else (reader.weights.shape[2], reader.weights.shape[3])
         return cls(kernel, reader.stride, (reader.pads[0], reader.pads[1]), reader.dilation)
 
+    @classmethod
+    def on(cls, reader: Segment | MaxLayer, layout: TensorLayout) -> Window:
+        """Window in the pixels that a layout stores: what is left of the kernel where those are windows themselves."""
+        window = cls.of(reader)
+        if layout.unfold is None:
+            return window
+        held = layout.unfold.kernel[0]
+        taps = -(-window.kernel[0] // held)
+        stride = 1 if taps == 1 else window.stride[0]
+        return cls((taps, 1), (stride, 1), (0, 0), (held * window.dilation[0], 1))
+
     def steps(self, layout: TensorLayout) -> tuple[int | None, int | None]:
         """Words from one output line, and from one output pixel, to the next; None where that is not constant."""
         phase_y, phase_x = layout.phases
         stride_y, stride_x = self.stride
         line = None if stride_y % phase_y else stride_y // phase_y * layout.line
-        return line, None if stride_x % phase_x else stride_x // phase_x
+        pixel = None if stride_x % phase_x else stride_x // phase_x
+        return tuple(None if step is None else step * layout.pixel_pitch for step in (line, pixel))
 
     def taps(self, layout: TensorLayout, out_size: tuple[int, int], *, plane: int = 0) -> tuple[Tap, ...]:
         """Taps in kernel order, each relative to the tensor's base.
@@ -140,8 +152,10 @@ def choose_walk(steps: Sequence[tuple[int | None, int | None]], out_size: tuple[
     if line is None or pixel is None:
         return None
     if pixel == 1 and (height == 1 or line == width):
+        rows = min(rows, height * width)
         return Walk(rows, 1, rows, 0, -(-height * width // rows))
     if pixel == 1:
+        rows = min(rows, width)
         in_line = -(-width // rows)
         return Walk(rows, 0, rows, line - (in_line - 1) * rows, height * in_line)
     return Walk(1, 0, pixel, line - (width - 1) * pixel, height * width)

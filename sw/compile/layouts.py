@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.cycles import compute_cycles
@@ -16,6 +16,8 @@ from ..quantised import MacLayer, MaxLayer, QuantisedGraph
 from .allocate import sources
 from .blocks import strip_step
 from .geometry import Walk, Window, choose_walk
+from .pooling import group_output, group_walk, pooled_source, pools_groups
+from .unfolding import unfolded_layouts
 from .weights import channel_span, tile_count
 
 __all__ = ["PaceError", "choose_layouts", "layer_walk"]
@@ -40,14 +42,16 @@ def layer_walk(
     layer: MacLayer | MaxLayer, graph: QuantisedGraph, layouts: Mapping[str, TensorLayout], config: AcceleratorConfig
 ) -> Walk | None:
     """Cheapest walk of a layer's pixel groups over its sources; None if their layouts disagree."""
+    if (pooled := pooled_source(layer, layouts)) is not None:
+        return group_walk(pooled, config)
     readers = (layer,) if isinstance(layer, MaxLayer) else layer.segments
-    steps = [Window.of(reader).steps(layouts[reader.source]) for reader in readers]
+    steps = [Window.on(reader, layouts[reader.source]).steps(layouts[reader.source]) for reader in readers]
     _, height, width = graph.tensors[layer.output].shape
     return choose_walk(steps, (height, width), 1 if isinstance(layer, MaxLayer) else config.rows)
 
 
 def choose_layouts(
-    graph: QuantisedGraph, config: AcceleratorConfig, *, thrifty: bool = False
+    graph: QuantisedGraph, config: AcceleratorConfig, *, price: int = 0, packed: bool = True
 ) -> dict[str, TensorLayout]:
     """Layout of every tensor, all with base 0.
 
@@ -58,15 +62,17 @@ def choose_layouts(
     ----------
     graph : QuantisedGraph
     config : AcceleratorConfig
-    thrifty : bool
-        Fewest words first, cycles second: for a model that otherwise does not fit.
+    price : int
+        Cycles that a word of memory is worth: more than 0 for a model that otherwise does not fit.
+    packed : bool
+        Whether tensors may be unfolded or interleaved; such ones cannot be cut into bands of lines.
 
     Raises
     ------
     PaceError
         If some layer's sources cannot be laid out so that it reads them all at one pace.
     """
-    chooser = _Chooser(graph, config, thrifty)
+    chooser = _Chooser(graph, config, price, packed)
     chooser.settle()
     for layer in graph.layers:
         if layer_walk(layer, graph, chooser.layouts, config) is None:
@@ -74,27 +80,25 @@ def choose_layouts(
     return chooser.layouts
 
 
-@dataclass(frozen=True)
-class _Work:
-    """What a layer costs whatever its sources' layouts: tiles of a pixel group, and steps of a tile."""
-
-    column_groups: int
-    steps: int
-    strip_steps: int  # where every tile reads its own channels only
-
-
 class _Chooser:
     """Layouts under improvement."""
 
-    def __init__(self, graph: QuantisedGraph, config: AcceleratorConfig, thrifty: bool) -> None:
+    def __init__(self, graph: QuantisedGraph, config: AcceleratorConfig, price: int, packed: bool) -> None:
         self._graph = graph
         self._config = config
-        self._thrifty = thrifty
+        self._price, self._packs = price, packed
         self._readers: dict[str, list[MacLayer | MaxLayer]] = {name: [] for name in graph.tensors}
         for layer in graph.layers:
             for name in sources(layer):
                 self._readers[name].append(layer)
-        self._work = {layer.name: _work(layer, graph, config) for layer in graph.layers}
+        self._digits = {
+            layer.name: [
+                int(config.digits.fewest_codes(segment.weights).any(axis=(1, 2, 3, 4)).sum())
+                for segment in layer.segments
+            ]
+            for layer in graph.layers
+            if isinstance(layer, MacLayer)
+        }
         self.layouts = _plain_layouts(graph, config)
         self._candidates = {name: self._candidates_of(name) for name in self.layouts}
 
@@ -118,7 +122,23 @@ class _Chooser:
                     if not rest and line > base.line:
                         lines.add(line)
             candidates += [replace(base, line=line) for line in sorted(lines)]
-        return candidates
+        return candidates + (self._packed(name) if self._packs else [])
+
+    def _packed(self, name: str) -> list[TensorLayout]:
+        """Layouts made for one reader: taps packed into lanes, or channel groups side by side."""
+        readers = self._readers[name]
+        if len(readers) != 1 or name in dict(self._graph.outputs):
+            return []
+        (layer,) = readers
+        if pools_groups(layer, self._graph, self._config) and name != self._graph.input.tensor:
+            return [replace(self.layouts[name], interleaved=True)]
+        if isinstance(layer, MaxLayer) or name != self._graph.input.tensor:
+            return []
+        segments = [segment for segment in layer.segments if segment.source == name]
+        if len(segments) > 1 or segments[0].depthwise:
+            return []
+        size = self._graph.tensors[layer.output].shape[1:]
+        return unfolded_layouts(segments[0], self._graph.tensors[name], size, self._config)
 
     def _paces(self, layer: MacLayer | MaxLayer) -> set[int]:
         """Words between lines that would suit a layer: its own line, or what one of its sources has anyway."""
@@ -135,25 +155,46 @@ class _Chooser:
         walk = layer_walk(layer, self._graph, self.layouts, self._config)
         if walk is None:
             return 1, 0
-        work = self._work[layer.name]
-        strip = isinstance(layer, MacLayer) and strip_step(layer, self.layouts, self._config) is not None
         output = self.layouts[layer.output]
         fields = {
             "out_height": output.height,
             "out_width": output.width,
             "rows": walk.rows,
             "wrap": walk.wrap,
-            "column_groups": work.column_groups,
+            "column_groups": self._tiles(layer),
             "planes": output.planes,
             "mode": Mode.MAC if isinstance(layer, MacLayer) else Mode.MAX,
         }
-        return 0, compute_cycles(self._config, fields, work.strip_steps if strip else work.steps).cycles
+        if (pooled := pooled_source(layer, self.layouts)) is not None:
+            fields |= {**group_output(output), "column_groups": tile_count(pooled.lanes, self._config)}
+        return 0, compute_cycles(self._config, fields, self._steps(layer)).cycles
+
+    def _tiles(self, layer: MacLayer | MaxLayer) -> int:
+        channels = self._graph.tensors[layer.output].shape[0]
+        return -(-channels // self._config.lanes) if isinstance(layer, MaxLayer) else tile_count(channels, self._config)
+
+    def _steps(self, layer: MacLayer | MaxLayer) -> int:
+        """Steps of a tile."""
+        if isinstance(layer, MaxLayer):
+            return math.prod(layer.kernel) * self.layouts[layer.source].planes
+        pooled = pooled_source(layer, self.layouts) is not None
+        strip = strip_step(layer, self.layouts, self._config) is not None
+        steps = 0
+        for segment, digits in zip(layer.segments, self._digits[layer.name], strict=True):
+            source = self.layouts[segment.source]
+            groups = -(-source.channels // self._config.lanes)
+            if pooled:
+                groups = 1
+            elif strip:
+                groups = min(groups, channel_span(self._config) // self._config.lanes)
+            steps += digits * source.planes * math.prod(Window.on(segment, source).kernel) * groups
+        return steps
 
     def _score(self, layers: Iterable[MacLayer | MaxLayer], names: Iterable[str]) -> tuple[int, int, int]:
         costs = [self._cycles(layer) for layer in layers]
         stuck, cycles = sum(cost[0] for cost in costs), sum(cost[1] for cost in costs)
         words = sum(self.layouts[name].size for name in names)
-        return (stuck, words, cycles) if self._thrifty else (stuck, cycles, words)
+        return stuck, cycles + self._price * words, words
 
     def settle(self) -> None:
         """Improve the layouts layer by layer until nothing changes."""
@@ -205,23 +246,6 @@ def _plain_layouts(graph: QuantisedGraph, config: AcceleratorConfig) -> dict[str
         else:
             add(output.name, tile_count(output.shape[0], config) * config.columns, config.digits.count(output.levels))
     return layouts
-
-
-def _work(layer: MacLayer | MaxLayer, graph: QuantisedGraph, config: AcceleratorConfig) -> _Work:
-    channels = graph.tensors[layer.output].shape[0]
-    if isinstance(layer, MaxLayer):
-        steps = math.prod(layer.kernel) * config.digits.count(graph.tensors[layer.source].levels)
-        return _Work(-(-channels // config.lanes), steps, steps)
-    steps = strip_steps = 0
-    for segment in layer.segments:
-        source = graph.tensors[segment.source]
-        weight_planes = config.digits.to_planes(segment.weights, config.digits.count(segment.weights))
-        pairs = sum(bool(codes.any()) for codes in weight_planes) * config.digits.count(source.levels)
-        passes = pairs * math.prod(segment.weights.shape[2:])
-        groups = -(-source.shape[0] // config.lanes)
-        steps += passes * groups
-        strip_steps += passes * min(groups, channel_span(config) // config.lanes)
-    return _Work(tile_count(channels, config), steps, strip_steps)
 
 
 def _windows(layer: MacLayer | MaxLayer, name: str) -> list[Window]:

@@ -196,6 +196,8 @@ class _Quantiser:
 
         acc = self._accumulate(segments)
         wanted = sums.mean(axis=(0, 2, 3), dtype=np.float64) / grid.scales[choice] - np.mean(acc, axis=(0, 2, 3))
+        if _is_average(layer):
+            wanted[:] = wanted.mean()  # channels treated alike can take each other's places in the array
         limit = 1 << (self.config.bias_width - 1)
         bias = np.clip(np.rint(wanted), -limit, limit - 1).astype(np.int64)
         bounds = final_sum_bounds([(s.weights, self.sources[s.source].tensor.span) for s in segments])
@@ -226,7 +228,7 @@ class _Quantiser:
                 [evaluate.max_pool(values, r.window, -np.inf).ravel() for r in readers if isinstance(r, MaxPool)]
             )
         choice = choose(values, self._format(layer))
-        if len(layer.terms) == 1 and layer.terms[0].constant and np.ptp(layer.terms[0].weights) == 0:
+        if _is_average(layer):
             choice = self._exact_average(layer, choice)
         tensor = describe(layer.output, shape, choice, layer.low, layer.high)
         return self._written(tensor), choice.error
@@ -273,3 +275,8 @@ class _Quantiser:
             )
             for term, levels in zip(layer.terms, weights, strict=True)
         )
+
+
+def _is_average(layer: Mac) -> bool:
+    """Whether a layer only weighs all values of each channel alike."""
+    return len(layer.terms) == 1 and layer.terms[0].constant and np.ptp(layer.terms[0].weights) == 0

@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike, NDArray
 from ...hw.spec.config import PRESETS, AcceleratorConfig
 from ...hw.spec.cycles import CycleCount, compute_cycles
 from ...hw.spec.isa import BLOCK, INSTRUCTION_WORDS, Opcode, decode_instruction
-from ...hw.spec.layout import TensorLayout
 from ...hw.spec.registers import (
     MAGIC,
     VERSION,
@@ -19,9 +18,12 @@ from ...hw.spec.registers import (
     Region,
     Register,
     Status,
+    core_registers,
     region_address,
     region_beats,
+    region_stride,
 )
+from ...hw.spec.transfer import line_bytes
 from ...hw.spec.words import pack_codes, unpack_codes
 from ..errors import InputError, ProgramError, ProgramMismatch
 from ..program import Program
@@ -31,6 +33,8 @@ from .windows import from_burst, runs, to_burst, window_span
 __all__ = ["Driver", "RunResult"]
 
 _WATCHDOG_FACTOR, _WATCHDOG_SLACK = 4, 10_000
+_WINDOW_BASE = 0
+_LINE_CYCLES = 1000  # of a line moved, beside a cycle for every byte
 _AFTER_RUN = (
     Register.STATUS,
     Register.FAULT_INDEX,
@@ -39,6 +43,9 @@ _AFTER_RUN = (
     Register.BUSY,
     Register.STALL_DRAIN,
     Register.STALL_WALK,
+    Register.STALL_LOAD,
+    Register.STALL_STORE,
+    Register.STALL_TOKEN,
 )
 
 _CURES = {
@@ -47,6 +54,8 @@ _CURES = {
     Fault.CONFIG_MISMATCH: "it was compiled for another configuration",
     Fault.WATCHDOG: "it ran far longer than its program should take",
     Fault.HOST_ACCESS: "the host touched a memory while the core was busy",
+    Fault.WINDOW: "it reaches beyond the window on the backing store: compile the model again",
+    Fault.BUS: "the backing store answered with an error: check the window's base and the memory behind it",
 }
 
 
@@ -59,8 +68,9 @@ class RunResult:
     outputs : dict of int64 arrays, shape (C, H, W)
         Levels of each output of the graph.
     checksums : tuple of int
-        One for each COMPUTE, in program order: entry i belongs to ``program.layers[i]``.
-    cycles, busy, stall_drain, stall_walk : int
+        One for each instruction before END, in program order: entry i belongs to ``program.layers[i]``; 0 for a LOAD or
+        STORE.
+    cycles, busy, stall_drain, stall_walk, stall_load, stall_store, stall_token : int
         Counters of the run (`registers.Register`).
     """
 
@@ -70,6 +80,9 @@ class RunResult:
     busy: int
     stall_drain: int
     stall_walk: int
+    stall_load: int
+    stall_store: int
+    stall_token: int
 
 
 class Driver:
@@ -86,6 +99,7 @@ class Driver:
         self._transport = transport
         self._config = config
         self._program: Program | None = None
+        self._computes: frozenset[int] = frozenset()
         self._end = 0
         self._limit = 0
         self._levels: NDArray[np.int64] | None = None
@@ -107,7 +121,7 @@ class Driver:
                 f"{_config_name(config.hash32)}: compile the model for the core's configuration"
             )
         await self._check_core()
-        self._end, self._limit = _end_and_cycles(program)
+        self._computes, self._end, self._limit = _survey(program)
         self._levels = None
         await self._write_register(Register.CONTROL, Control.CLEAR)
         for region, words in program.memories.items():
@@ -118,6 +132,12 @@ class Driver:
         await self._transport.write(
             region_address(config, Region.ACTIVATIONS), to_burst(config, Region.ACTIVATIONS, blank)
         )
+        if config.has_backing:
+            window = np.zeros(program.window_bytes // 4, dtype=np.uint32)
+            window[: len(program.backing)] = program.backing
+            await self._transport.write_backing(_WINDOW_BASE, window)
+            await self._write_register(Register.WINDOW_BASE, _WINDOW_BASE)
+            await self._write_register(Register.WINDOW_LIMIT, program.window_bytes)
         await self._write_register(Register.PROGRAM_CONFIG, program.config.hash32)
         await self._write_register(Register.WATCHDOG, self._limit)
         self._program = program
@@ -142,11 +162,12 @@ class Driver:
         program = self._loaded()
         await self._write_input(levels)
         counts = await self._run()
-        outputs = {name: await self.dump(program.layouts[name]) for name, _ in program.graph.outputs}
+        outputs = {name: await self.dump(name) for name, _ in program.graph.outputs}
         checksums: tuple[int, ...] = ()
         if self._end:
             address, count = window_span(self._config, Region.CHECKSUMS, 0, self._end)
-            checksums = tuple(int(value) for value in await self._transport.read(address, count))
+            entries = [int(value) for value in await self._transport.read(address, count)]
+            checksums = tuple(entry if index in self._computes else 0 for index, entry in enumerate(entries))
         return RunResult(
             outputs=outputs,
             checksums=checksums,
@@ -154,20 +175,35 @@ class Driver:
             busy=counts.busy,
             stall_drain=counts.stall_drain,
             stall_walk=counts.stall_walk,
+            stall_load=counts.stall_load,
+            stall_store=counts.stall_store,
+            stall_token=counts.stall_token,
         )
 
-    async def dump(self, layout: TensorLayout) -> NDArray[np.int64]:
-        """Levels of shape (C, H, W) that lie in activation memory where ``layout`` says."""
-        addresses = layout.addresses() % self._config.act_words
-        codes = np.zeros((self._config.act_words, layout.lanes), dtype=np.uint8)
+    async def dump(self, name: str) -> NDArray[np.int64]:
+        """Levels of shape (C, H, W) of a tensor of the program, wherever it lies."""
+        program = self._loaded()
+        layout = program.layouts[name]
+        addresses = self._addresses(name)
+        codes = np.zeros((int(addresses.max()) + 1, layout.lanes), dtype=np.uint8)
         for first, end in runs(addresses):
             address, count = window_span(self._config, Region.ACTIVATIONS, first, end - first)
-            words = from_burst(self._config, Region.ACTIVATIONS, await self._transport.read(address, count))
+            if name in program.external:
+                place = program.external[name] + first * region_stride(self._config, Region.ACTIVATIONS)
+                burst = await self._transport.read_backing(_WINDOW_BASE + place, count)
+            else:
+                burst = await self._transport.read(address, count)
+            words = from_burst(self._config, Region.ACTIVATIONS, burst)
             codes[first:end] = unpack_codes(words, layout.lanes, self._config.code_bits)
         return layout.unpack(codes[addresses], self._config.digits)
 
-    async def run_until(self, index: int) -> None:
+    async def run_until(self, index: int) -> CycleCount:
         """Run the last sample again up to and with instruction ``index``; :meth:`dump` then shows what it wrote.
+
+        Returns
+        -------
+        CycleCount
+            Counters of that run.
 
         Raises
         ------
@@ -185,7 +221,7 @@ class Driver:
         following = region_address(self._config, Region.INSTRUCTIONS, (index + 1) * INSTRUCTION_WORDS)
         await self._transport.write(following, np.array([Opcode.END], dtype=np.uint32))
         try:
-            await self._run()
+            return await self._run()
         finally:
             await self._transport.write(following, program.instructions[index + 1, :1])
 
@@ -220,23 +256,34 @@ class Driver:
                 f"the input must be integer levels of shape {tensor.shape}, not {levels.dtype} of shape {levels.shape}"
             )
         layout = program.layouts[tensor.name]
-        addresses = layout.addresses() % self._config.act_words
+        addresses = self._addresses(tensor.name)
         try:
             packed = layout.pack(levels, self._config.digits)
         except ValueError as error:
             raise InputError(f"the input does not fit {tensor.format}: {error}") from error
-        codes = np.zeros((self._config.act_words, layout.lanes), dtype=np.uint8)
+        codes = np.zeros((int(addresses.max()) + 1, layout.lanes), dtype=np.uint8)
         codes[addresses] = packed
         for first, end in runs(addresses):
             burst = to_burst(self._config, Region.ACTIVATIONS, pack_codes(codes[first:end], self._config.code_bits))
-            await self._transport.write(region_address(self._config, Region.ACTIVATIONS, first), burst)
+            if tensor.name in program.external:
+                place = program.external[tensor.name] + first * region_stride(self._config, Region.ACTIVATIONS)
+                await self._transport.write_backing(_WINDOW_BASE + place, burst)
+            else:
+                await self._transport.write(region_address(self._config, Region.ACTIVATIONS, first), burst)
         self._levels = levels.astype(np.int64)
+
+    def _addresses(self, name: str) -> NDArray[np.int64]:
+        """Word of every pixel of a tensor, in the memory where it lies."""
+        program = self._loaded()
+        addresses = program.layouts[name].addresses()
+        return addresses if name in program.external else addresses % self._config.act_words
 
     async def _run(self) -> CycleCount:
         await self._write_register(Register.CONTROL, Control.START)
         await self._transport.wait(self._limit + _WATCHDOG_SLACK)
-        words = await self._transport.read(_AFTER_RUN[0].offset, len(_AFTER_RUN))
-        values = {register: int(word) for register, word in zip(_AFTER_RUN, words, strict=True)}
+        registers = [register for register in _AFTER_RUN if register in core_registers(self._config)]
+        words = await self._transport.read(registers[0].offset, len(registers))
+        values = {register: int(word) for register, word in zip(registers, words, strict=True)}
         status = values[Register.STATUS]
         if status & Status.FAULT:
             await self._write_register(Register.CONTROL, Control.CLEAR)
@@ -248,6 +295,9 @@ class Driver:
             busy=values[Register.BUSY],
             stall_drain=values[Register.STALL_DRAIN],
             stall_walk=values[Register.STALL_WALK],
+            stall_load=values.get(Register.STALL_LOAD, 0),
+            stall_store=values.get(Register.STALL_STORE, 0),
+            stall_token=values.get(Register.STALL_TOKEN, 0),
         )
 
     def _fault(self, code: int, index: int) -> ProgramError:
@@ -270,16 +320,20 @@ def _config_name(hash32: int) -> str:
     return f"configuration {hash32:08x}"
 
 
-def _end_and_cycles(program: Program) -> tuple[int, int]:
-    """Index of the first END, and the watchdog's limit: several times what the program should take."""
-    total = CycleCount()
+def _survey(program: Program) -> tuple[frozenset[int], int, int]:
+    """Indices of the COMPUTEs and of the first END, and the watchdog's limit: several times what the program takes."""
+    total, moved = CycleCount(), 0
+    computes = []
     for index, words in enumerate(program.instructions):
         opcode, fields = decode_instruction(words.tolist())
         if opcode is Opcode.END:
-            return index, _WATCHDOG_FACTOR * total.cycles + _WATCHDOG_SLACK
+            return frozenset(computes), index, _WATCHDOG_FACTOR * (total.cycles + moved) + _WATCHDOG_SLACK
         if opcode is Opcode.COMPUTE:
+            computes.append(index)
             blocks = program.blocks[fields["first_block"] :][: fields["block_count"]]
             records = [BLOCK.decode(block.tolist()) for block in blocks]
             steps = sum(record["groups"] * record["tap_count"] for record in records)
             total += compute_cycles(program.config, fields, steps)
+        else:
+            moved += fields["lines"] * (_LINE_CYCLES + line_bytes(program.config, fields))
     raise ProgramError("the program has no END: compile the model again")

@@ -26,7 +26,7 @@ class SampleRecord:
     dumps : dict of int64 arrays, shape (D, C, H, W)
         Levels of every tensor that a layer writes, for the first D samples.
     checksums : array of uint32, shape (N, instructions without END)
-    cycles, busy, stall_drain, stall_walk : arrays of int64, shape (N,)
+    cycles, busy, stall_drain, stall_walk, stall_load, stall_store, stall_token : arrays of int64, shape (N,)
         Counters of each run.
     """
 
@@ -37,6 +37,9 @@ class SampleRecord:
     busy: NDArray[np.int64]
     stall_drain: NDArray[np.int64]
     stall_walk: NDArray[np.int64]
+    stall_load: NDArray[np.int64]
+    stall_store: NDArray[np.int64]
+    stall_token: NDArray[np.int64]
 
 
 async def run_samples(
@@ -77,7 +80,7 @@ async def run_samples(
         if number < dump_layers:
             for name, index in last.items():
                 await driver.run_until(index)
-                dumps[name].append(await driver.dump(program.layouts[name]))
+                dumps[name].append(await driver.dump(name))
         if progress is not None:
             progress(number + 1, len(samples))
     return SampleRecord(
@@ -88,6 +91,9 @@ async def run_samples(
         busy=np.array([result.busy for result in results]),
         stall_drain=np.array([result.stall_drain for result in results]),
         stall_walk=np.array([result.stall_walk for result in results]),
+        stall_load=np.array([result.stall_load for result in results]),
+        stall_store=np.array([result.stall_store for result in results]),
+        stall_token=np.array([result.stall_token for result in results]),
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from narrows.hw.spec.config import AcceleratorConfig
+from narrows.hw.spec.transfer_cycles import BusTiming
 from narrows.hw.verilog import to_verilog
 from narrows.sim.cosim.job import Job, Progress
 from narrows.sim.cosim.session import simulate
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 __all__ = ["check_programs", "compare_all"]
 
 _COUNTERS = ("cycles", "busy", "stall_drain", "stall_walk")
+_STALLS = ("stall_load", "stall_store", "stall_token")
 
 
 def check_programs(
@@ -29,9 +31,13 @@ def check_programs(
     *,
     verilog: str | None = None,
     simulator: str = "verilator",
+    bus: Mapping[str, int] | None = None,
     progress: Progress | None = None,
 ) -> list[dict[str, Any]]:
     """Run programs, each with its samples (N, C, H, W), on one simulated core.
+
+    ``bus`` are latency, pace and stall of the backing store (`CosimTransport.set_bus`), where there is one. Then only
+    the steps have to agree to the cycle; what the cycle model says of the others is under ``model``.
 
     Returns
     -------
@@ -49,7 +55,7 @@ def check_programs(
         verilog or to_verilog(config),
         f"{__name__}:compare_all",
         arrays=arrays,
-        values={"count": len(programs)},
+        values={"count": len(programs), "bus": dict(bus or {})},
         files=save,
         simulator=simulator,
         progress=progress,
@@ -60,17 +66,22 @@ def check_programs(
 async def compare_all(transport: Transport, job: Job, progress: Progress) -> tuple[dict[str, Any], dict[str, Any]]:
     """The job inside the simulator."""
     reports = []
-    count = job.values["count"]
+    count, bus = job.values["count"], job.values["bus"]
+    if bus:
+        await transport.set_bus(**bus)  # type: ignore[attr-defined]
     for number in range(count):
         program = Program.load(job.folder / f"{number}.nrw")
-        reports.append(await _compare(transport, program, job.arrays[f"{number}"]))
+        timing = BusTiming(latency=bus.get("latency", 1), pace=bus.get("pace", 1))
+        reports.append(await _compare(transport, program, job.arrays[f"{number}"], timing))
         progress(number + 1, count)
     return {}, {"programs": reports}
 
 
-async def _compare(transport: Transport, program: Program, levels: NDArray[np.int64]) -> dict[str, Any]:
+async def _compare(
+    transport: Transport, program: Program, levels: NDArray[np.int64], timing: BusTiming
+) -> dict[str, Any]:
     core = await run_samples(transport, program, levels, dump_layers=len(levels))
-    model = await run_samples(IsaTransport(program.config), program, levels)
+    model = await run_samples(IsaTransport(program.config, bus=timing), program, levels)
     golden = GoldenModel(program.graph, program.config).run(levels)
     differences = []
     for kind, tensors in (("", core.dumps), (" as output", core.outputs), (" on the ISA model", model.outputs)):
@@ -84,9 +95,13 @@ async def _compare(transport: Transport, program: Program, levels: NDArray[np.in
                 )
     if not np.array_equal(core.checksums, model.checksums):
         differences.append(f"checksums {core.checksums.tolist()}, the ISA model has {model.checksums.tolist()}")
-    for name in _COUNTERS:
+    for name in ("busy",) if program.config.has_backing else _COUNTERS:
         if not np.array_equal(getattr(core, name), getattr(model, name)):
             differences.append(
                 f"{name} {getattr(core, name).tolist()}, the cycle model has {getattr(model, name).tolist()}"
             )
-    return {"differences": differences} | {name: getattr(core, name).tolist() for name in _COUNTERS}
+    counters = {name: getattr(core, name).tolist() for name in (*_COUNTERS, *_STALLS)}
+    return {
+        "differences": differences,
+        "model": {name: getattr(model, name).tolist() for name in counters},
+    } | counters

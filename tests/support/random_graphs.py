@@ -142,6 +142,16 @@ class GraphBuilder:
         )
         return output
 
+    def average(self, source: str) -> str:
+        """The same sum over all pixels of every channel, every channel rescaled alike."""
+        channels, height, width = self.tensors[source].shape
+        output = self.mac([self.segment(source, None, kernel=(height, width), levels=[1])], (1, 1))
+        last = self.layers[-1]
+        assert isinstance(last, MacLayer)
+        alike = {name: getattr(last, name)[:1].repeat(channels) for name in ("bias", "multiplicand", "shift")}
+        self.layers[-1] = dataclasses.replace(last, **alike)
+        return output
+
     def max(self, source: str, size, **geometry) -> str:
         """A max-pool."""
         base = self.tensors[source]
@@ -212,7 +222,13 @@ def random_layer(build, source):
     geometry = random_geometry(rng, size)
     out = size_out(size, **geometry)
     outputs, levels = int(rng.integers(1, 14)), random_levels_of_weights(rng)
-    match rng.choice(["dense", "depthwise", "max", "residual", "branch"]):
+    match rng.choice(
+        ["dense", "depthwise", "max", "residual", "branch", "average"], p=[0.2, 0.2, 0.2, 0.15, 0.15, 0.1]
+    ):
+        case "average":
+            lanes = build.config.lanes * int(rng.integers(1, 4))
+            inner = build.mac([build.segment(source, lanes, **geometry, levels=levels)], out)
+            return build.average(inner)
         case "max":
             geometry["dilation"] = (1, 1)
             sides = zip(geometry["pads"], geometry["kernel"] * 2, strict=True)

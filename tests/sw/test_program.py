@@ -112,7 +112,7 @@ def test_a_newer_file_version_is_refused(tiny_program):
     data = bytearray(tiny_program.to_bytes())
     data[8] = 9
     with pytest.raises(
-        ProgramMismatch, match=r"^x.nrw has version 9 of the file format, this is version 1: update narrows or "
+        ProgramMismatch, match=r"^x.nrw has version 9 of the file format, this is version 2: update narrows or "
     ):
         Program.from_bytes(bytes(data), "x.nrw")
 

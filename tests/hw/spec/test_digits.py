@@ -194,3 +194,25 @@ def test_every_format_fits_its_planes(base):
         np.testing.assert_array_equal(
             digits.from_planes(digits.to_planes(fmt.levels, digits.of_format(fmt))), fmt.levels
         )
+
+
+@pytest.mark.parametrize("base", BASES)
+@pytest.mark.parametrize("levels", [[13, 20, 40, -23], [0], [64, -128, 8], [100, 0, -77], list(range(-36, 37))])
+def test_codes_of_weights_add_up_to_them_in_no_more_planes_than_their_digits(base, levels):
+    digits = base_digits(base)
+    codes = digits.fewest_codes(np.reshape(levels, (-1, 1)))
+    np.testing.assert_array_equal(digits.from_planes(codes)[:, 0], levels)
+    ordinary = digits.to_planes(levels, digits.count(levels))
+    assert sum(plane.any() for plane in codes) <= sum(plane.any() for plane in ordinary)
+
+
+def test_two_codes_hold_what_takes_three_digits():
+    assert D4.count([13, 40]) == 3
+    assert D4.fewest_codes([13, 40]).shape == (2, 2)
+    assert set(range(-36, 37)) <= set(D4.code_sums(2).tolist())
+    assert 37 not in D4.code_sums(2) and 144 in D4.code_sums(2)
+
+
+def test_a_plane_that_all_weights_can_do_without_stays_zero():
+    codes = D4.fewest_codes([8, 32, -64])
+    assert not codes[0].any() and codes[1].all() and len(codes) == 2

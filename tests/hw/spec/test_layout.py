@@ -1,11 +1,13 @@
 """TensorLayout: addresses by the formula of docs/machine.md, packing and its inverse."""
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from narrows.hw.spec.digits import base_digits
-from narrows.hw.spec.layout import TensorLayout
+from narrows.hw.spec.layout import TensorLayout, Unfold
 
 D4 = base_digits("dybit4")
 
@@ -99,3 +101,25 @@ def test_a_tensor_that_does_not_fit_its_planes_is_refused():
     layout = TensorLayout(channels=1, height=1, width=1, lanes=4, planes=1)
     with pytest.raises(ValueError, match="5 is not a level of dybit4"):
         layout.pack([[[5]]], D4)
+
+
+def test_interleaved_channel_groups_lie_side_by_side():
+    layout = TensorLayout(channels=7, height=2, width=3, lanes=4, planes=2, base=5, interleaved=True, phases=(1, 2))
+    addresses = layout.addresses()
+    assert (layout.group_pitch, layout.pixel_pitch, layout.size) == (1, 2, 2 * 2 * 2 * 2 * 2)
+    np.testing.assert_array_equal(addresses[1], addresses[0] + 1)
+    assert addresses[0, 0, 0].tolist() == [5, 5 + 2 * 4, 5 + 2]
+    assert len(np.unique(addresses)) == addresses.size and addresses.max() < 5 + layout.size
+
+
+def test_an_unfolded_tensor_stores_windows_and_what_lies_around_it():
+    levels = np.arange(1, 2 * 3 * 4 + 1).reshape(2, 3, 4) % 5
+    unfold = Unfold(channels=2, height=3, width=4, kernel=(2, 3), stride=(1, 2), pad=(1, 1), dilation=(2, 1), fill=-3)
+    layout = TensorLayout(channels=12, height=3, width=2, lanes=8, planes=1, unfold=unfold)
+    stored = layout.unpack(layout.pack(levels, D4), D4)
+    for k, y, x in np.ndindex(12, 3, 2):
+        ky, kx, c = k // 6, k // 2 % 3, k % 2
+        line, column = y + 2 * ky - 1, 2 * x + kx - 1
+        inside = 0 <= line < 3 and 0 <= column < 4
+        assert stored[k, y, x] == (levels[c, line, column] if inside else -3), (k, y, x)
+    assert TensorLayout(**json.loads(json.dumps(layout.to_dict()))) == layout

@@ -217,7 +217,7 @@ async def run_on_isa_model(program: Program, levels: NDArray[np.int64]) -> dict[
     for index, layer in enumerate(program.graph.layers):
         if layer.output not in values:
             await driver.run_until(index)
-            values[layer.output] = await driver.dump(program.layouts[layer.output])
+            values[layer.output] = await driver.dump(layer.output)
     return values
 
 

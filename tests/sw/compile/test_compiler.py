@@ -60,7 +60,8 @@ def test_strided_layers_work_on_full_pixel_groups(stride, phases, builder, check
     build.mac([build.segment(source, 4, kernel=stride, stride=stride, levels=NATIVE_LEVELS)], out)
     program = compile_graph(build.graph(["t1"]), SQUARE)
     check(program, 1)
-    assert fields_of(program, 0)["rows"] == 4
+    fields = fields_of(program, 0)
+    assert fields["rows"] == (4 if fields["wrap"] else min(4, out[1]))
     assert program.layouts[source].phases == phases
 
 
@@ -256,7 +257,7 @@ def test_a_memory_that_no_configuration_has_is_said_so(builder):
 
 def test_borders_wider_than_the_machine_counts_are_refused(builder):
     build = builder(SQUARE, 18)
-    source = build.tensor((1, 40, 1))
+    source = build.tensor((SQUARE.lanes, 40, 1))
     wide = build.segment(source, 1, kernel=(33, 1), pads=(16, 0, 16, 0), levels=[1])
     with pytest.raises(CapacityError, match="layer 'l0': a kernel tap lies outside its tensor for 16 border pixels"):
         compile_graph(build.graph([build.mac([wide], (40, 1))]), SQUARE)

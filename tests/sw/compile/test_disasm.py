@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from narrows.hw.spec.formats import Int
 from narrows.hw.spec.isa import BLOCK, COMPUTE
 from narrows.sw.compile import compile_graph
 from narrows.sw.compile.disasm import disassemble
@@ -12,7 +13,7 @@ from narrows.sw.compile.disasm import disassemble
 def listing(builder, config):
     """Listing of a convolution, a max-pool and another convolution."""
     build = builder(config, 1)
-    source = build.tensor((3, 6, 6))
+    source = build.tensor((config.lanes, 6, 6))
     window = {"kernel": (3, 3), "pads": (1, 1, 1, 1)}
     first = build.mac([build.segment(source, 4, **window, levels=[1, 2])], (6, 6))
     pooled = build.max(first, (3, 3), kernel=(2, 2), stride=(2, 2), pads=(0, 0, 0, 0))
@@ -41,6 +42,17 @@ def test_every_field_is_listed_with_its_value(builder, small_config):
 def test_taps_show_offset_and_borders(builder, small_config):
     _, text = listing(builder, small_config)
     assert "-7[top 1 left 1] -6[top 1] -5[top 1 right 1] -1[left 1] +0 +1[right 1]" in text
+
+
+def test_tensors_that_are_stored_in_another_order_say_so(builder, small_config):
+    build = builder(small_config, 1)
+    source = build.tensor((1, 5, 5), Int(8))
+    window = {"kernel": (3, 3), "pads": (1, 1, 1, 1)}
+    inner = build.mac([build.segment(source, 2 * small_config.lanes, **window, levels=[1, 2])], (5, 5))
+    build.average(inner)
+    text = disassemble(compile_graph(build.graph(["t2"]), small_config))
+    assert re.search(rf"^{source} .* unfolded \d+x3$", text, flags=re.MULTILINE)
+    assert re.search(rf"^{inner} .* interleaved$", text, flags=re.MULTILINE)
 
 
 def test_memory_use_is_listed(builder, small_config):

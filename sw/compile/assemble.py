@@ -1,0 +1,114 @@
+"""Assembler: a program under construction, its tables, and what each instruction belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...hw.spec.config import AcceleratorConfig
+from ...hw.spec.isa import BLOCK, TAP, Opcode
+from ...hw.spec.layout import TensorLayout
+from ...hw.spec.registers import Region, region_beats
+from ..program import Program
+from ..quantised import QuantisedGraph
+from .emit import Fields, as_fields, block_fields, encode_instructions, encode_table, tap_fields
+from .lower import LoweredLayer
+from .tables import Table
+
+__all__ = ["Assembler"]
+
+
+class Assembler:
+    """Tables that grow instruction by instruction.
+
+    Parameters
+    ----------
+    graph : QuantisedGraph
+    config : AcceleratorConfig
+    layouts : mapping of TensorLayout
+        Of all tensors of the graph.
+    """
+
+    def __init__(self, graph: QuantisedGraph, config: AcceleratorConfig, layouts: Mapping[str, TensorLayout]) -> None:
+        self._graph = graph
+        self._config = config
+        self._layouts = dict(layouts)
+        self._instructions: Table[Fields] = Table("instructions", "instructions")
+        self._blocks: Table[Fields] = Table("blocks", "blocks")
+        self._taps: Table[Fields] = Table("taps", "taps")
+        self._params: Table[tuple[int, ...]] = Table("parameter words", "param_words")
+        self._weights: Table[bytes] = Table("weight words", "weight_words")
+        self._layers: list[str] = []
+        self._parts: list[tuple[int, int]] = []
+
+    def add_resident(self, layer: str, lowered: LoweredLayer) -> None:
+        """Add a COMPUTE whose weights and parameters stay on the chip."""
+        places = {}
+        if lowered.weights:
+            places = {
+                "weight_base": self._weights.place(lowered.weights),
+                "param_base": self._params.place(lowered.params),
+            }
+        self.add_compute(layer, lowered, places)
+
+    def add_compute(
+        self, layer: str, lowered: LoweredLayer, values: Mapping[str, int], *, part: tuple[int, int] = (0, 0)
+    ) -> None:
+        """Add a COMPUTE with more field values, which does a layer from output line and column group ``part`` on."""
+        rows = []
+        for block in lowered.blocks:
+            rows.append(block_fields(block, first_tap=self._taps.place([tap_fields(tap) for tap in block.taps])))
+        self._add(layer, {**lowered.fields, "first_block": self._blocks.place(rows), **values}, part)
+
+    def add_transfer(self, layer: str, values: Mapping[str, int]) -> None:
+        """Add a LOAD or STORE for a layer."""
+        self._add(layer, values, (0, 0))
+
+    def _add(self, layer: str, values: Mapping[str, int], part: tuple[int, int]) -> None:
+        self._instructions.append([as_fields(values)])
+        self._layers.append(layer)
+        self._parts.append(part)
+        self._mark(layer)
+
+    def _mark(self, layer: str) -> None:
+        for table in self._tables:
+            table.mark(layer)
+
+    @property
+    def _tables(self) -> tuple[Table[Any], ...]:
+        return self._instructions, self._blocks, self._taps, self._params, self._weights
+
+    def finish(
+        self,
+        *,
+        backing: NDArray[np.uint32] | None = None,
+        window_bytes: int = 0,
+        external: Mapping[str, int] | None = None,
+    ) -> Program:
+        """The program, once everything fits; arguments as `Program` has them."""
+        self._instructions.append([as_fields({"opcode": Opcode.END})])
+        self._mark(self._layers[-1] if self._layers else "")
+        self._layers.append("")
+        self._parts.append((0, 0))
+        for table in self._tables:
+            table.check(self._config)
+        params = np.array(self._params.rows, dtype=np.uint32).reshape(-1, region_beats(self._config, Region.PARAMS))
+        weights = np.frombuffer(b"".join(self._weights.rows), dtype=np.uint32)
+        return Program(
+            config=self._config,
+            graph=self._graph,
+            instructions=encode_instructions(self._instructions),
+            blocks=encode_table(BLOCK, self._blocks),
+            taps=encode_table(TAP, self._taps),
+            params=params,
+            weights=weights.reshape(-1, region_beats(self._config, Region.WEIGHTS)).copy(),
+            layouts=self._layouts,
+            layers=tuple(self._layers),
+            parts=tuple(self._parts),
+            backing=np.zeros(0, dtype=np.uint32) if backing is None else backing,
+            window_bytes=window_bytes,
+            external=dict(external or {}),
+        )

@@ -1,0 +1,297 @@
+"""Programs for cores with a backing store: weights stream in, and so do tensors that do not fit."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...hw.spec.config import AcceleratorConfig
+from ...hw.spec.cycles import compute_cycles
+from ...hw.spec.isa import Opcode, Unit
+from ...hw.spec.layout import TensorLayout
+from ...hw.spec.registers import Region, region_beats, region_depth, region_stride
+from ...hw.spec.schedule import TOKEN_FLAGS, Schedule
+from ...hw.spec.transfer import PAGE
+from ..program import Program
+from ..quantised import MacLayer, MaxLayer, QuantisedGraph
+from .assemble import Assembler
+from .bands import ActivationPlan, LayerBands, plan_activations
+from .lower import LoweredLayer
+from .prefetch import prefetch
+from .rings import Ring
+from .tables import check_fits
+from .tiles import ChannelRange, TileView, lower_tile
+from .tokens import Range, Work, assign_tokens
+from .weights import channel_span, tile_count
+
+__all__ = ["compile_streamed"]
+
+_STORE = "backing store"
+_ALIGNMENT = 64
+
+
+@dataclass(frozen=True)
+class _Step:
+    """An instruction before its tokens are known; a COMPUTE has a lowered layer."""
+
+    layer: str
+    work: Work
+    values: Mapping[str, int]
+    lowered: LoweredLayer | None = None
+    part: tuple[int, int] = (0, 0)
+
+
+@dataclass
+class _Image:
+    """What the window begins with: rows of memories, each run once."""
+
+    config: AcceleratorConfig
+    chunks: list[bytes] = field(default_factory=list)
+    places: dict[bytes, int] = field(default_factory=dict)
+    size: int = 0
+
+    def place(self, region: Region, rows: NDArray[np.uint32]) -> tuple[bytes, int]:
+        """Key of some rows, of shape (n, region_beats), and the byte at which they begin."""
+        padded = np.zeros((len(rows), region_stride(self.config, region) // 4), dtype=np.uint32)
+        padded[:, : rows.shape[1]] = rows
+        content = padded.astype("<u4").tobytes()
+        key = hashlib.blake2b(content + bytes([region])).digest()
+        if key not in self.places:
+            self.places[key] = self.size
+            content += bytes(-len(content) % _ALIGNMENT)
+            self.chunks.append(content)
+            self.size += len(content)
+        return key, self.places[key]
+
+    def words(self) -> NDArray[np.uint32]:
+        """The whole image."""
+        return np.frombuffer(b"".join(self.chunks), dtype="<u4").astype(np.uint32)
+
+
+def compile_streamed(
+    graph: QuantisedGraph,
+    layouts: Mapping[str, TensorLayout],
+    config: AcceleratorConfig,
+    certificates: Mapping[str, int],
+) -> Program:
+    """Program whose weights and parameters lie in the backing store, with as many tensors as do not fit on the chip.
+
+    Layers are cut into bands of lines where a tensor around them lies outside, and into ranges of output channels where
+    their weights take more than half the memory, so that the next range can be loaded meanwhile.
+
+    Parameters
+    ----------
+    graph : QuantisedGraph
+    layouts : mapping of TensorLayout
+        Of every tensor, with base 0.
+    config : AcceleratorConfig
+        With a backing store.
+    certificates : mapping of int
+        Accumulator bits by layer.
+
+    Raises
+    ------
+    CapacityError
+        If a memory, a count or a field is too small for any tiling.
+    """
+    plan = plan_activations(graph, config, layouts)
+    streamer = _Streamer(graph, config, plan, certificates)
+    steps = prefetch(list(streamer.steps()))
+    tokens = assign_tokens([step.work for step in steps])
+    _check_progress(config, steps, tokens)
+    assembler = Assembler(graph, config, plan.layouts)
+    for step, flags in zip(steps, tokens, strict=True):
+        values = {**step.values, **flags}
+        if step.lowered is None:
+            assembler.add_transfer(step.layer, values)
+        else:
+            assembler.add_compute(step.layer, step.lowered, values, part=step.part)
+    return assembler.finish(
+        backing=streamer.image.words(), window_bytes=streamer.window_bytes, external=streamer.external
+    )
+
+
+class _Streamer:
+    """Steps of a program in the order of its layers, before anything is moved."""
+
+    def __init__(
+        self,
+        graph: QuantisedGraph,
+        config: AcceleratorConfig,
+        plan: ActivationPlan,
+        certificates: Mapping[str, int],
+    ) -> None:
+        self._graph, self._config, self._plan, self._certificates = graph, config, plan, certificates
+        self._rings = {region: Ring(region_depth(config, region)) for region in (Region.WEIGHTS, Region.PARAMS)}
+        self.image = _Image(config)
+        self.external: dict[str, int] = {}
+        self.window_bytes = 0
+        stride = region_stride(config, Region.ACTIVATIONS)
+        end = 0
+        for name in plan.external:  # behind the image, whose size is known only when all layers are lowered
+            self.external[name] = end
+            end += -(-plan.layouts[name].size * stride // _ALIGNMENT) * _ALIGNMENT
+        self._external_size = end
+
+    def steps(self) -> Iterator[_Step]:
+        """Every layer's steps."""
+        lowered = {layer.name: self._lower(layer) for layer in self._graph.layers}
+        start = -(-self.image.size // PAGE) * PAGE
+        self.external = {name: start + offset for name, offset in self.external.items()}
+        self.window_bytes = -(-(start + self._external_size) // PAGE) * PAGE
+        for layer in self._graph.layers:
+            yield from self._layer_steps(layer, lowered[layer.name])
+
+    def _lower(self, layer: MacLayer | MaxLayer) -> list[list[tuple[ChannelRange, LoweredLayer]]]:
+        """Tiles of a layer: channel ranges within bands; their weights go into the image."""
+        bands = self._plan.layers[layer.name]
+        tiles = []
+        for number in range(len(bands.bands)):
+            ranges = self._ranges(layer, bands, number)
+            tiles.append([(channels, self._tile(layer, bands, number, channels)) for channels in ranges])
+            for _, lowered in tiles[-1]:
+                for region, rows in self._rows(lowered).items():
+                    self.image.place(region, rows)
+        return tiles
+
+    def _tile(self, layer: MacLayer | MaxLayer, bands: LayerBands, number: int, channels: ChannelRange) -> LoweredLayer:
+        return lower_tile(
+            layer,
+            self._graph,
+            self._config,
+            band=bands.bands[number],
+            view=TileView.of(layer, self._plan.layouts, bands, number),
+            channels=channels,
+            cert_bits=self._certificates.get(layer.name, 0),
+        )
+
+    def _ranges(self, layer: MacLayer | MaxLayer, bands: LayerBands, number: int) -> list[ChannelRange]:
+        """Output channels of a band in ranges whose weights and parameters fit."""
+        config = self._config
+        channels = self._graph.tensors[layer.output].shape[0]
+        whole = ChannelRange(0, channels)
+        if isinstance(layer, MaxLayer):
+            return [whole]
+        groups = tile_count(channels, config)
+        lowered = self._tile(layer, bands, number, whole)
+        unit = 1
+        if any(segment.depthwise for segment in layer.segments):
+            unit = min(groups, channel_span(config) // config.columns)
+        most = groups
+        needs = {
+            "weight_words": (len(lowered.weights), lowered.fields["weight_pitch"]),
+            "param_words": (len(lowered.params), config.tile_granules),
+        }
+        for parameter, (words, pitch) in needs.items():
+            half = getattr(config, parameter) // 2
+            if pitch and words > half:
+                most = min(most, max(1, half // pitch))
+            what = f"{parameter} for {unit} column groups"
+            check_fits(config, parameter, what, needed=pitch * unit or words, layer=layer.name)
+        parts = -(-groups // max(unit, most // unit * unit))
+        step = -(-groups // (parts * unit)) * unit * config.columns
+        return [ChannelRange(first, min(channels, first + step)) for first in range(0, channels, step)]
+
+    def _rows(self, lowered: LoweredLayer) -> dict[Region, NDArray[np.uint32]]:
+        """Weight and parameter words of a tile."""
+        if not lowered.weights:
+            return {}
+        weights = np.frombuffer(b"".join(lowered.weights), dtype="<u4")
+        return {
+            Region.WEIGHTS: weights.reshape(-1, region_beats(self._config, Region.WEIGHTS)).astype(np.uint32),
+            Region.PARAMS: np.array(lowered.params, dtype=np.uint32),
+        }
+
+    def _layer_steps(
+        self, layer: MacLayer | MaxLayer, tiles: Sequence[Sequence[tuple[ChannelRange, LoweredLayer]]]
+    ) -> Iterator[_Step]:
+        bands = self._plan.layers[layer.name]
+        for number, (band, parts) in enumerate(zip(bands.bands, tiles, strict=True)):
+            view = TileView.of(layer, self._plan.layouts, bands, number)
+            for name, lines in band.reads.items():
+                if name in self.external:
+                    yield self._move(Opcode.LOAD, layer.name, name, view.reads[name], lines)
+            for channels, lowered in parts:
+                values, reads = {}, []
+                for region, rows in self._rows(lowered).items():
+                    key, start = self.image.place(region, rows)
+                    first, missing = self._rings[region].place(key, len(rows))
+                    values["weight_base" if region is Region.WEIGHTS else "param_base"] = first
+                    reads.append(Range(region, first, first + len(rows)))
+                    if missing:
+                        yield self._fill(layer.name, region, first, start, len(rows))
+                reads += [_words(layout) for layout in view.reads.values()]
+                work = Work(unit=Unit.COMPUTE, reads=tuple(reads), writes=(_words(view.write),))
+                part = band.first, channels.first // self._config.columns
+                yield _Step(layer.name, work, values, lowered, part)
+            if layer.output in self.external:
+                yield self._move(Opcode.STORE, layer.name, layer.output, view.write, (band.first, band.end))
+
+    def _fill(self, layer: str, region: Region, first: int, start: int, count: int) -> _Step:
+        """LOAD of weights or parameters."""
+        size = count * region_stride(self._config, region)
+        work = Work(
+            unit=Unit.LOADER,
+            reads=(Range(_STORE, start, start + size),),
+            writes=(Range(region, first, first + count),),
+        )
+        values = {
+            "opcode": Opcode.LOAD,
+            "memory": region,
+            "address": first,
+            "external": start,
+            "count": count,
+            "lines": 1,
+        }
+        return _Step(layer, work, values)
+
+    def _move(self, opcode: Opcode, layer: str, name: str, view: TensorLayout, lines: tuple[int, int]) -> _Step:
+        """LOAD or STORE of some lines of all planes and phases of a tensor."""
+        whole = self._plan.layouts[name]
+        stride = region_stride(self._config, Region.ACTIVATIONS)
+        start = self.external[name]
+        outside = (Range(_STORE, start, start + whole.size * stride),)
+        inside = (_words(view),)
+        values = {
+            "opcode": opcode,
+            "memory": Region.ACTIVATIONS,
+            "address": view.base,
+            "pitch": view.phase_pitch,
+            "external": start + lines[0] // whole.phases[0] * whole.line * stride,
+            "external_pitch": whole.phase_pitch * stride,
+            "count": view.phase_pitch,
+            "lines": view.size // view.phase_pitch,
+        }
+        if view.phase_pitch == whole.phase_pitch:
+            values |= {"pitch": 0, "external_pitch": 0, "count": view.size, "lines": 1}
+        if opcode is Opcode.LOAD:
+            return _Step(layer, Work(unit=Unit.LOADER, reads=outside, writes=inside), values)
+        return _Step(layer, Work(unit=Unit.STORER, reads=inside, writes=outside), values)
+
+
+def _words(layout: TensorLayout) -> Range:
+    return Range(Region.ACTIVATIONS, layout.base, layout.base + layout.size)
+
+
+def _check_progress(config: AcceleratorConfig, steps: Sequence[_Step], tokens: Sequence[Mapping[str, int]]) -> None:
+    """Play the units' tokens through, with rough durations.
+
+    Raises
+    ------
+    DeadlockError
+        If some instruction could never begin; no model should bring that about.
+    """
+    schedule, moment = Schedule(), 0
+    for index, (step, flags) in enumerate(zip(steps, tokens, strict=True)):
+        fields = dict.fromkeys(TOKEN_FLAGS, 0) | {**step.values, **flags}
+        if step.lowered is None:
+            cycles = fields["count"] * fields["lines"]
+            moment = schedule.transfer(Opcode(fields["opcode"]), index, fields, cycles, moment)
+        else:
+            cycles = compute_cycles(config, step.lowered.fields, step.lowered.steps).cycles
+            moment = schedule.compute(index, fields, cycles, moment) + cycles
+    schedule.end(moment)

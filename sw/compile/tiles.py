@@ -1,0 +1,114 @@
+"""Tiles: a part of a layer as a layer of its own, between parts of its tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from ...hw.spec.config import AcceleratorConfig
+from ...hw.spec.layout import TensorLayout
+from ..quantised import MacLayer, MaxLayer, QuantisedGraph, Segment
+from .bands import Band, LayerBands
+from .lower import LoweredLayer, lower_layer
+
+__all__ = ["ChannelRange", "TileView", "lower_tile"]
+
+
+@dataclass(frozen=True)
+class ChannelRange:
+    """Output channels, the end excluded; the first is that of a column group."""
+
+    first: int
+    end: int
+
+
+@dataclass(frozen=True)
+class TileView:
+    """On-chip layouts of the tensors around one band of a layer: a buffer for what lies outside, the tensor itself."""
+
+    reads: dict[str, TensorLayout]
+    write: TensorLayout
+
+    @classmethod
+    def of(
+        cls,
+        layer: MacLayer | MaxLayer,
+        layouts: Mapping[str, TensorLayout],
+        bands: LayerBands,
+        number: int,
+    ) -> TileView:
+        """View of a band; buffers are taken by turns."""
+        band = bands.bands[number]
+
+        def view(name: str, lines: int) -> TensorLayout:
+            if name not in bands.buffers:
+                return layouts[name]
+            buffers = bands.buffers[name]
+            return replace(layouts[name], height=lines, base=buffers[number % len(buffers)])
+
+        reads = {name: view(name, end - first) for name, (first, end) in band.reads.items()}
+        return cls(reads, view(layer.output, band.end - band.first))
+
+
+def lower_tile(
+    layer: MacLayer | MaxLayer,
+    graph: QuantisedGraph,
+    config: AcceleratorConfig,
+    *,
+    band: Band,
+    view: TileView,
+    channels: ChannelRange,
+    cert_bits: int,
+) -> LoweredLayer:
+    """Lower the part of a layer that makes some lines of some channels.
+
+    Padding of the part is the layer's less what the part leaves out above it; where a buffer begins or ends within the
+    tensor, no tap reaches beyond the buffer.
+    """
+    output = graph.tensors[layer.output]
+    count = channels.end - channels.first
+    tensors, layouts = dict(graph.tensors), dict(view.reads)
+    for name, layout in view.reads.items():
+        tensor = tensors[name]
+        tensors[name] = replace(tensor, shape=(tensor.shape[0], layout.height, tensor.shape[2]))
+    tensors[layer.output] = replace(output, shape=(count, band.end - band.first, output.shape[2]))
+    layouts[layer.output] = replace(view.write, channels=count)
+
+    def pads(reader: MaxLayer | Segment) -> tuple[int, int, int, int]:
+        top, left, bottom, right = reader.pads
+        return top - band.first * reader.stride[0] + band.reads[reader.source][0], left, bottom, right
+
+    if isinstance(layer, MaxLayer):
+        part: MacLayer | MaxLayer = replace(layer, pads=pads(layer))
+    else:
+        segments = []
+        for segment in layer.segments:
+            weights = segment.weights[channels.first : channels.end]
+            source = segment.source
+            if segment.depthwise and count < output.shape[0]:
+                # it reads its own channels: those of a tensor that begins with them
+                whole = layouts[source]
+                source = f"{source} from {channels.first}"
+                base = whole.base + channels.first // config.lanes * whole.group_pitch
+                layouts[source] = replace(whole, base=base, channels=count)
+                tensor = tensors[segment.source]
+                tensors[source] = replace(tensor, name=source, shape=(count, *tensor.shape[1:]))
+            segments.append(replace(segment, source=source, weights=weights, pads=pads(segment)))
+        chosen = slice(channels.first, channels.end)
+        part = replace(
+            layer,
+            segments=tuple(segments),
+            bias=layer.bias[chosen],
+            multiplicand=layer.multiplicand[chosen],
+            shift=layer.shift[chosen],
+        )
+    lowered = lower_layer(part, replace(graph, tensors=tensors), layouts, config, cert_bits=cert_bits)
+    first_line = 0 if view.write.height == band.end - band.first else band.first
+    lowered.fields.update(
+        out_height=band.end - band.first,
+        out_base=view.write.base
+        + int(view.write.spatial(first_line, 0))
+        + channels.first // config.lanes * view.write.group_pitch,
+        out_granule=channels.first % config.lanes // config.rescalers,
+    )
+    return lowered
