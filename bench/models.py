@@ -77,7 +77,7 @@ class Samples:
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A model on a configuration; ``weights`` and ``acts`` are formats for float models (empty: the model has its own)."""
+    """A model on a configuration; ``weights`` and ``acts`` are formats for float models, empty for the model's own."""
 
     model: str
     file: str

@@ -15,6 +15,7 @@ __all__ = [
     "Affine",
     "AveragePool",
     "Clamp",
+    "Concat",
     "Graph",
     "Grid",
     "Layer",
@@ -25,6 +26,7 @@ __all__ = [
     "Term",
     "Window",
     "rebuild",
+    "scaled",
 ]
 
 Shape = tuple[int, int, int]
@@ -209,7 +211,27 @@ class Add:
         return self.first, self.second
 
 
-Layer = Mac | MaxPool | AveragePool | Clamp | Quantise | Affine | Add
+@dataclass(frozen=True, kw_only=True)
+class Concat:
+    """Channels of several tensors of one height and width, one behind the other."""
+
+    name: str
+    parts: tuple[str, ...]
+    output: str
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Tensors read."""
+        return self.parts
+
+
+def scaled(source: str, gains: NDArray[np.float64]) -> Term:
+    """A term that passes a tensor on, each channel times its gain."""
+    weights = np.asarray(gains, dtype=np.float64)[:, np.newaxis, np.newaxis, np.newaxis]
+    return Term(source=source, weights=weights, window=Window(kernel=(1, 1)), depthwise=True, constant=True)
+
+
+Layer = Mac | MaxPool | AveragePool | Clamp | Quantise | Affine | Add | Concat
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,7 +240,8 @@ class Graph:
 
     ``outputs`` are tensor names with the shape (without batch) the model gives them; ``notes`` say in one line each
     what of the model is left to the host. ``grids`` holds the trained grids of tensors whose `Quantise` layers are
-    gone: of the input, and of what layers write.
+    gone: of the input, and of what layers write. ``orders`` holds, for outputs whose elements are not those of their
+    tensor in its own order, the flat position of each in the tensor.
     """
 
     name: str
@@ -228,6 +251,7 @@ class Graph:
     outputs: tuple[tuple[str, tuple[int, ...]], ...]
     notes: tuple[str, ...] = ()
     grids: dict[str, Grid] = field(default_factory=dict)
+    orders: dict[str, NDArray[np.int64]] = field(default_factory=dict)
 
     def producers(self) -> dict[str, Layer]:
         """Layer that writes each tensor (none for the input)."""

@@ -24,7 +24,8 @@ def graph_to_parts(graph: QuantisedGraph) -> tuple[dict[str, Any], dict[str, NDA
     -------
     structure : dict
     arrays : dict of signed integer arrays, each of the narrowest type that holds it
-        Bias, multiplicand, shift ``layer<n>.<field>`` and weights ``layer<n>.segment<m>.weights``.
+        Bias, multiplicand, shift ``layer<n>.<field>``, weights ``layer<n>.segment<m>.weights`` and orders of outputs
+        ``output<n>.order``.
     """
     arrays: dict[str, NDArray[np.signedinteger]] = {}
     layers: list[dict[str, Any]] = []
@@ -39,6 +40,9 @@ def graph_to_parts(graph: QuantisedGraph) -> tuple[dict[str, Any], dict[str, NDA
             segments.append(_plain(segment, without=("weights",)))
         arrays |= {f"{key}.{name}": _narrowed(getattr(layer, name)) for name in _MAC_ARRAYS}
         layers.append({"kind": "mac", **_plain(layer, without=("segments", *_MAC_ARRAYS)), "segments": segments})
+    for number, (name, _) in enumerate(graph.outputs):
+        if name in graph.orders:
+            arrays[f"output{number}.order"] = _narrowed(graph.orders[name])
     structure = {
         "name": graph.name,
         "tensors": [
@@ -79,12 +83,21 @@ def graph_from_parts(structure: Mapping[str, Any], arrays: Mapping[str, NDArray[
             layers.append(MacLayer(**values, segments=segments))
         else:
             raise ValueError(f"unknown layer kind {kind!r}")
+    outputs = tuple((name, tuple(shape)) for name, shape in structure["outputs"])
+    orders = {}
+    for number, (name, shape) in enumerate(outputs):
+        if (key := f"output{number}.order") in arrays:
+            orders[name] = _widened(arrays[key])
+            size = np.prod({tensor.name: tensor.shape for tensor in tensors}[name])
+            if orders[name].shape != (np.prod(shape),) or (orders[name] < 0).any() or (orders[name] >= size).any():
+                raise ValueError(f"the order of output {name!r} does not fit it")
     return QuantisedGraph(
         name=structure["name"],
         tensors={tensor.name: tensor for tensor in tensors},
         input=InputSpec(**_tuples(structure["input"])),
         layers=tuple(layers),
-        outputs=tuple((name, tuple(shape)) for name, shape in structure["outputs"]),
+        outputs=outputs,
+        orders=orders,
     )
 
 

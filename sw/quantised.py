@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,7 +104,8 @@ class InputSpec:
 class QuantisedGraph:
     """Layers in execution order over named tensors.
 
-    ``outputs`` are tensor names with the shape (without batch) the model gives them, in the model's order.
+    ``outputs`` are tensor names with the shape (without batch) the model gives them, in the model's order. ``orders``
+    holds, for outputs that are no tensor in its own order, the flat position of each of their elements in the tensor.
     """
 
     name: str
@@ -112,3 +113,4 @@ class QuantisedGraph:
     input: InputSpec
     layers: tuple[MacLayer | MaxLayer, ...]
     outputs: tuple[tuple[str, tuple[int, ...]], ...]
+    orders: dict[str, NDArray[np.int64]] = field(default_factory=dict)

@@ -13,6 +13,7 @@ from onnx import NodeProto
 from ..errors import UnsupportedOperator
 from ..graph import Grid, Layer
 from ..quantised import InputSpec
+from .phases import Phases, phases_of
 from .view import View, input_permutation
 
 __all__ = ["Importer"]
@@ -23,7 +24,7 @@ class Importer:
 
     ``steps`` are those of constants that a quantiser made: arrays of the constant's shape, of which its elements are
     whole multiples. ``grids`` are those of tensors that a quantiser wrote, which ``rounded`` finds by its source.
-    ``left_to_host`` are values that the host computes.
+    ``orders`` are those of outputs' elements in their tensors. ``left_to_host`` are values that the host computes.
     ``input_order`` holds positions in the model's input as its first reader sees them; until it is set, that is the
     model's own order.
     """
@@ -39,6 +40,7 @@ class Importer:
         self.tensors: dict[str, tuple[int, int, int]] = {}
         self.layers: list[Layer] = []
         self.notes: list[str] = []
+        self.orders: dict[str, NDArray[np.int64]] = {}
         self.left_to_host: set[str] = set()
         self.input_spec: InputSpec | None = None
         self.outputs = frozenset(value.name for value in model.graph.output)
@@ -101,12 +103,23 @@ class Importer:
         """Tensor and (C, H, W) of an operand that must be a plain image of 4 axes."""
         view = self.chw(self.view(node, position))
         if not view.is_chw() or view.shape != (1, *self.tensors[view.tensor]):
-            raise self.unsupported(
-                node,
-                f"its input of shape {view.shape} is not (batch, channels, height, width): "
-                "transpose the model's input only, or export it with channels first",
-            )
+            raise self.unsupported(node, self._no_image(view))
         return view.tensor, self.tensors[view.tensor]
+
+    def phases(self, node: NodeProto, position: int = 0) -> Phases:
+        """How an operand, an image of 4 axes, lies in its tensor: whole, in some of its channels, or enlarged."""
+        view = self.chw(self.view(node, position))
+        found = phases_of(view, self.tensors[view.tensor])
+        if found is None:
+            raise self.unsupported(node, self._no_image(view))
+        return found
+
+    @staticmethod
+    def _no_image(view: View) -> str:
+        return (
+            f"its input of shape {view.shape} is not (batch, channels, height, width): "
+            "transpose the model's input only, or export it with channels first"
+        )
 
     def unique(self, name: str) -> str:
         """The name, with a number behind it if a layer already has it."""

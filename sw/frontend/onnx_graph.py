@@ -53,6 +53,7 @@ def load_model(path: Path) -> Graph:
         layers=tuple(importer.layers),
         outputs=tuple(outputs),
         notes=tuple(importer.notes),
+        orders=_out_of_order(importer),
     )
     return rebuild(graph, importer.layers)
 
@@ -67,6 +68,8 @@ def _input_order(importer: Importer) -> NDArray[np.int64]:
         if node.op_type in REARRANGEMENTS:
             with _sense(importer, node):
                 seen[node.output[0]] = REARRANGEMENTS[node.op_type](importer, node, seen[source])
+            if seen[node.output[0]].size != importer.input_order.size:
+                return seen[source]
         elif node.op_type in ELEMENTWISE:
             seen[node.output[0]] = seen[source]
         else:
@@ -99,7 +102,7 @@ def _import(importer: Importer, node: NodeProto) -> None:
     handler = HANDLERS.get(node.op_type)
     if handler is None:
         raise importer.unsupported(node, REWRITES.get(node.op_type, ""))
-    if node.op_type != "Dropout" and sum(map(bool, node.output)) > 1:
+    if node.op_type not in ("Dropout", "Split") and sum(map(bool, node.output)) > 1:
         raise importer.unsupported(node, "only its first output can be used")
     with _sense(importer, node):
         handler(importer, node)
@@ -146,11 +149,25 @@ def _evaluated(importer: Importer, node: NodeProto, constants: Mapping[str, NDAr
 
 
 def _output(importer: Importer, name: str) -> tuple[str, tuple[int, ...]]:
+    """Tensor and shape of an output; elements in an order of their own are put in order on the host."""
     if name in importer.constants:
         raise ModelError(f"output {name!r} does not depend on the input: remove it")
     view = importer.chw(importer.views[name])
-    if view.tensor == importer.input or not view.is_chw() or view.shape[0] != 1:
+    if view.tensor == importer.input or view.shape[0] != 1:
         raise UnsupportedOperator(
-            f"output {name!r} is only a rearrangement of a tensor: leave the last Transpose or Reshape to the host"
+            f"output {name!r} is only a rearrangement of the input, or has no batch axis of 1: leave it to the host"
         )
+    order = view.index.ravel()
+    if view.tensor in importer.orders and not np.array_equal(importer.orders[view.tensor], order):
+        raise UnsupportedOperator(f"output {name!r} shows the elements of another output in another order: remove one")
+    importer.orders[view.tensor] = order
     return view.tensor, view.shape[1:]
+
+
+def _out_of_order(importer: Importer) -> dict[str, NDArray[np.int64]]:
+    """Orders of outputs that are not simply their tensor's."""
+    return {
+        name: order
+        for name, order in importer.orders.items()
+        if not np.array_equal(order, np.arange(int(np.prod(importer.tensors[name]))))
+    }

@@ -9,13 +9,25 @@ from numpy.typing import NDArray
 from onnx import NodeProto
 
 from ..errors import ModelError
-from ..graph import Add, Affine, Clamp
+from ..graph import Add, Affine, Clamp, Concat, Mac, scaled
+from .alignment import in_same_phases
 from .view import View
 
 if TYPE_CHECKING:
     from .importer import Importer
 
-__all__ = ["add", "batch_normalization", "clip", "divide", "multiply", "relu", "subtract"]
+__all__ = [
+    "add",
+    "batch_normalization",
+    "clip",
+    "concat",
+    "divide",
+    "leaky_relu",
+    "multiply",
+    "prelu",
+    "relu",
+    "subtract",
+]
 
 
 def _clamp(importer: Importer, node: NodeProto, low: float, high: float) -> None:
@@ -44,26 +56,30 @@ def clip(importer: Importer, node: NodeProto) -> None:
     _clamp(importer, node, *bounds)
 
 
+def _by_channel(importer: Importer, node: NodeProto, view: View, constant: NDArray[Any] | float) -> NDArray[np.float64]:
+    """What a constant is in each channel of a view's tensor; 0 in channels that the view does not show."""
+    try:
+        full = np.broadcast_to(np.asarray(constant, dtype=np.float64), view.shape)
+    except ValueError as error:
+        raise importer.unsupported(node, f"its constant does not broadcast to {view.shape}") from error
+    shape = importer.tensors[view.tensor]
+    channel = view.index // (shape[1] * shape[2])
+    by_channel = np.zeros(shape[0])
+    by_channel[channel.ravel()] = full.ravel()
+    if (by_channel[channel] != full).any():
+        raise importer.unsupported(node, "its constant differs from pixel to pixel: use one value a channel")
+    return by_channel
+
+
 def _affine(
     importer: Importer, node: NodeProto, view: View, scale: NDArray[Any] | float, bias: NDArray[Any] | float
 ) -> None:
     """A layer ``scale * x + bias``; the constants broadcast to the view, the same in all pixels of a channel."""
     view = importer.chw(view)
     shape = importer.tensors[view.tensor]
-    by_channel = []
-    for constant in (scale, bias):
-        try:
-            full = np.broadcast_to(np.asarray(constant, dtype=np.float64), view.shape)
-        except ValueError as error:
-            raise importer.unsupported(node, f"its constant does not broadcast to {view.shape}") from error
-        flat = np.empty(full.size)
-        flat[view.index.ravel()] = full.ravel()
-        pixels = flat.reshape(shape[0], -1)
-        if (pixels != pixels[:, :1]).any():
-            raise importer.unsupported(node, "its constant differs from pixel to pixel: use one value a channel")
-        by_channel.append(pixels[:, 0])
+    scales, biases = (_by_channel(importer, node, view, constant) for constant in (scale, bias))
     name = importer.unique(importer.label(node))
-    layer = Affine(name=name, source=view.tensor, scale=by_channel[0], bias=by_channel[1], output=node.output[0])
+    layer = Affine(name=name, source=view.tensor, scale=scales, bias=biases, output=node.output[0])
     importer.emit(node, layer, shape, view.index)
 
 
@@ -78,15 +94,58 @@ def _operands(importer: Importer, node: NodeProto) -> tuple[View, NDArray[Any], 
 
 def _sum(importer: Importer, node: NodeProto, sign: int) -> None:
     first, second = (importer.chw(importer.view(node, position)) for position in (0, 1))
+    if first.shape != second.shape:
+        raise importer.unsupported(
+            node, f"its operands have shapes {first.shape} and {second.shape}: both must be equal"
+        )
     shape = importer.tensors[first.tensor]
     if shape != importer.tensors[second.tensor] or not np.array_equal(first.index, second.index):
-        raise importer.unsupported(
-            node,
-            f"its operands have shapes {first.shape} and {second.shape}, or different axis orders: both must be equal",
-        )
+        first, second = in_same_phases(importer, node, (first, second))
+        shape = importer.tensors[first.tensor]
     name = importer.unique(importer.label(node))
     layer = Add(name=name, first=first.tensor, second=second.tensor, output=node.output[0], sign=sign)
     importer.emit(node, layer, shape, first.index)
+
+
+def leaky_relu(importer: Importer, node: NodeProto) -> None:
+    """Handler of LeakyRelu: ``alpha * x + (1 - alpha) * max(x, 0)``."""
+    _leaky(importer, node, importer.attributes(node).get("alpha", 0.01))
+
+
+def prelu(importer: Importer, node: NodeProto) -> None:
+    """Handler of PRelu: as LeakyRelu, with a slope for each channel."""
+    slope = importer.constant(node, 1)
+    if slope is None:
+        raise importer.unsupported(node, "its slope must be constant")
+    _leaky(importer, node, slope)
+
+
+def _leaky(importer: Importer, node: NodeProto, slope: NDArray[Any] | float) -> None:
+    view = importer.chw(importer.view(node))
+    shape, name = importer.tensors[view.tensor], importer.unique(importer.label(node))
+    alpha = _by_channel(importer, node, view, slope)
+    positive = f"{node.output[0]}/positive"
+    importer.layers.append(Clamp(name=f"{name}/positive", source=view.tensor, low=0.0, high=np.inf, output=positive))
+    importer.tensors[positive] = shape
+    terms = tuple(scaled(source, gain) for source, gain in ((view.tensor, alpha), (positive, 1.0 - alpha)))
+    layer = Mac(name=name, terms=terms, bias=np.zeros(shape[0]), output=node.output[0])
+    importer.emit(node, layer, shape, view.index)
+
+
+def concat(importer: Importer, node: NodeProto) -> None:
+    """Handler of Concat: the tensors' channels one behind the other, in whatever axis order the values are."""
+    views = [importer.chw(importer.view(node, position)) for position in range(len(node.input))]
+    if len({importer.tensors[view.tensor][1:] for view in views}) > 1:
+        views = list(in_same_phases(importer, node, tuple(views)))
+    shapes = [importer.tensors[view.tensor] for view in views]
+    starts = np.cumsum([0, *(int(np.prod(shape)) for shape in shapes)])
+    index = np.concatenate(
+        [view.index + start for view, start in zip(views, starts, strict=False)],
+        axis=importer.attributes(node)["axis"],
+    )
+    sources = tuple(view.tensor for view in views)
+    layer = Concat(name=importer.unique(importer.label(node)), parts=sources, output=node.output[0])
+    importer.emit(node, layer, (sum(shape[0] for shape in shapes), *shapes[0][1:]), index)
 
 
 def add(importer: Importer, node: NodeProto) -> None:

@@ -1,7 +1,9 @@
-"""Conv, Gemm and MatMul with constant weights; a Gemm over a flattened image is a convolution as large as the image."""
+"""Conv, ConvTranspose, Gemm and MatMul with constant weights; a Gemm is a convolution as large as its image."""
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,11 +12,13 @@ from onnx import NodeProto
 
 from ..errors import ModelError
 from ..graph import Mac, Term, Window
+from .phases import Enlarged, Phases, interleaved, over_phases
+from .view import View
 
 if TYPE_CHECKING:
     from .importer import Importer
 
-__all__ = ["conv", "gemm", "matmul", "window_of"]
+__all__ = ["conv", "conv_transpose", "gemm", "matmul", "window_of"]
 
 
 def window_of(importer: Importer, node: NodeProto, kernel: tuple[int, ...], size: tuple[int, int]) -> Window:
@@ -69,7 +73,8 @@ def _step(importer: Importer, node: NodeProto, axis: int) -> NDArray[np.float64]
 def conv(importer: Importer, node: NodeProto) -> None:
     """Handler of Conv: dense, depthwise, or grouped (made dense with zeros)."""
     weights = _weights(importer, node)
-    source, (channels, height, width) = importer.image(node)
+    image = importer.phases(node)
+    channels, height, width = image.shape
     groups = importer.attributes(node).get("group", 1)
     outputs, inputs = weights.shape[:2]
     if inputs * groups != channels or outputs % groups:
@@ -78,21 +83,115 @@ def conv(importer: Importer, node: NodeProto) -> None:
             f"but its input has {channels} channels: export it again"
         )
     window = window_of(importer, node, weights.shape[2:], (height, width))
-    depthwise = groups == channels == outputs and channels > 1
+    depthwise = groups == channels == outputs and channels > 1 and image.is_plain()
     if groups > 1 and not depthwise:
-        dense = np.zeros((outputs, channels, *weights.shape[2:]))
-        for group in range(groups):
-            rows = slice(group * outputs // groups, (group + 1) * outputs // groups)
-            dense[rows, group * inputs : (group + 1) * inputs] = weights[rows]
-        weights = dense
+        weights = _ungrouped(weights, groups)
     bias = importer.constant(node, 2)
-    _emit(
+    _convolve(
         importer,
         node,
-        Term(source=source, weights=weights, window=window, depthwise=depthwise, step=_step(importer, node, 0)),
+        image,
+        Term(
+            source=importer.view(node).tensor,
+            weights=weights,
+            window=window,
+            depthwise=depthwise,
+            step=_step(importer, node, 0),
+        ),
         np.zeros(outputs) if bias is None else bias.astype(np.float64),
-        (outputs, *window.output(height, width)),
     )
+
+
+def _ungrouped(weights: NDArray[np.float64], groups: int) -> NDArray[np.float64]:
+    """Weights (O, I / groups, kH, kW) as dense ones (O, I, kH, kW), zeros between groups."""
+    outputs, inputs = weights.shape[:2]
+    dense = np.zeros((outputs, inputs * groups, *weights.shape[2:]))
+    for group in range(groups):
+        rows = slice(group * outputs // groups, (group + 1) * outputs // groups)
+        dense[rows, group * inputs : (group + 1) * inputs] = weights[rows]
+    return dense
+
+
+def _convolve(importer: Importer, node: NodeProto, image: Phases, term: Term, bias: NDArray[np.float64]) -> View:
+    """Adds a convolution over an image, which may lie in phases; so does its output then."""
+    outputs = len(term.weights)
+    height, width = term.window.output(*image.shape[1:])
+    if image.is_plain():
+        return _emit(importer, node, term, bias, (outputs, height, width))
+    weights, window, ways = over_phases(term.weights, term.window, image)
+    repeats = ways[0] * ways[1]
+    step = None if term.step is None else np.repeat(term.step, repeats)
+    shape = (outputs * repeats, *window.output(*image.source[1:]))
+    index = interleaved(np.arange(math.prod(shape)).reshape(1, *shape), ways)[:, :, :height, :width]
+    term = replace(term, weights=weights, window=window, step=step)
+    return _emit(importer, node, term, np.repeat(bias, repeats), shape, index)
+
+
+def conv_transpose(importer: Importer, node: NodeProto) -> None:
+    """Handler of ConvTranspose: a convolution with one output channel for each phase of the enlarged image.
+
+    Output line ``u = stride * i - pad + dilation * j`` takes tap j of input line i; so in phase v = u modulo stride it
+    is a convolution of stride 1 whose tap j reads line ``(v + pad - dilation * j) / stride`` from its own.
+    """
+    weights = _weights(importer, node)
+    image = importer.phases(node)
+    attributes = importer.attributes(node)
+    groups = attributes.get("group", 1)
+    if weights.shape[0] != image.shape[0] or weights.shape[0] % groups:
+        raise ModelError(
+            f"node {importer.label(node)!r} has weights of shape {weights.shape} in {groups} groups, "
+            f"but its input has {image.shape[0]} channels: export it again"
+        )
+    step = _step(importer, node, 1)
+    # (I, O / groups, kH, kW) to dense (O, I, kH, kW)
+    parts = np.split(weights, groups)
+    weights = _ungrouped(np.concatenate([part.transpose(1, 0, 2, 3) for part in parts]), groups)
+    axes = _enlarged(importer, node, weights.shape[2:], image.shape[1:])
+    ways = axes[0].stride, axes[1].stride
+    inner = np.zeros((len(weights), *ways, image.shape[0], axes[0].size, axes[1].size))
+    for v, j, line in axes[0].taps:
+        for h, i, column in axes[1].taps:
+            inner[:, v, h, :, line, column] = weights[:, :, j, i]
+    repeats = ways[0] * ways[1]
+    bias = importer.constant(node, 2)
+    bias = np.zeros(len(weights)) if bias is None else bias.astype(np.float64)
+    window = Window(
+        kernel=(axes[0].size, axes[1].size),
+        pads=(axes[0].before, axes[1].before, axes[0].behind, axes[1].behind),
+    )
+    term = Term(
+        source=importer.view(node).tensor,
+        weights=inner.reshape(-1, *inner.shape[3:]),
+        window=window,
+        step=None if step is None else np.repeat(np.tile(step, groups), repeats),
+    )
+    view = _convolve(importer, node, image, term, np.repeat(bias, repeats))
+    index = interleaved(view.index, ways)[:, :, : axes[0].outputs, : axes[1].outputs]
+    importer.views[node.output[0]] = View(view.tensor, index)
+
+
+def _enlarged(
+    importer: Importer, node: NodeProto, kernel: tuple[int, ...], size: tuple[int, int]
+) -> tuple[Enlarged, Enlarged]:
+    """Geometry of a ConvTranspose from its attributes."""
+    attributes = importer.attributes(node)
+    if len(kernel) != 2:
+        raise importer.unsupported(node, f"its kernel has {len(kernel)} axes: only 2-dimensional ones run")
+    if "output_shape" in attributes:
+        raise importer.unsupported(node, "output_shape leaves its padding open: give pads and output_padding")
+    strides, dilations = attributes.get("strides", (1, 1)), attributes.get("dilations", (1, 1))
+    extra, mode = attributes.get("output_padding", (0, 0)), attributes.get("auto_pad", "NOTSET")
+    axes = []
+    for axis in (0, 1):
+        begin, end = (attributes.get("pads", (0, 0, 0, 0))[axis + 2 * side] for side in (0, 1))
+        if mode in ("SAME_UPPER", "SAME_LOWER"):
+            total = max(0, dilations[axis] * (kernel[axis] - 1) + 1 + extra[axis] - strides[axis])
+            begin, end = (total // 2, total - total // 2)[:: 1 if mode == "SAME_UPPER" else -1]
+        elif mode == "VALID":
+            begin = end = 0
+        geometry = {"kernel": kernel[axis], "stride": strides[axis], "dilation": dilations[axis]}
+        axes.append(Enlarged.of(size[axis], **geometry, pads=(begin, end), extra=extra[axis]))
+    return axes[0], axes[1]
 
 
 def _emit(
@@ -102,10 +201,11 @@ def _emit(
     bias: NDArray[np.float64],
     shape: tuple[int, int, int],
     index: NDArray[np.int64] | None = None,
-) -> None:
+) -> View:
     weights = node.input[1]
     name = importer.unique(weights.removesuffix(".weight") if weights.endswith(".weight") else importer.label(node))
     importer.emit(node, Mac(name=name, terms=(term,), bias=bias, output=node.output[0]), shape, index)
+    return importer.views[node.output[0]]
 
 
 def _dense(
@@ -123,8 +223,8 @@ def _dense(
             node, f"it needs one row of {rows} values, its input has shape {view.shape}: flatten it first"
         )
     channels, height, width = importer.tensors[view.tensor]
-    weights = np.zeros((outputs, rows))
-    weights[:, view.index.ravel()] = matrix.T
+    weights = np.zeros((outputs, channels * height * width))
+    np.add.at(weights.T, view.index.ravel(), matrix)  # an element may stand in several places
     full = np.broadcast_to(0.0 if bias is None else bias, (*view.shape[:-1], outputs)).astype(np.float64).ravel()
     term = Term(
         source=view.tensor,

@@ -1,18 +1,20 @@
-"""Pooling operators: maxima and averages over windows or over the whole image."""
+"""Operators with a window and no weights: maxima, averages, and padding, which is an average of one pixel."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 from onnx import NodeProto
 
-from ..graph import AveragePool, MaxPool, Window
+from ..graph import AveragePool, MaxPool, Shape, Window
 from .op_linear import window_of
+from .view import View
 
 if TYPE_CHECKING:
     from .importer import Importer
 
-__all__ = ["average_pool", "global_average_pool", "global_max_pool", "max_pool", "reduce_mean"]
+__all__ = ["average_pool", "global_average_pool", "global_max_pool", "max_pool", "pad", "reduce_mean"]
 
 
 def _window(importer: Importer, node: NodeProto, size: tuple[int, int]) -> Window:
@@ -73,6 +75,42 @@ def global_max_pool(importer: Importer, node: NodeProto) -> None:
         output=node.output[0],
     )
     importer.emit(node, layer, (channels, 1, 1))
+
+
+def pad(importer: Importer, node: NodeProto) -> None:
+    """Handler of a Pad with zeros that could not join the window behind it, in any order of four axes."""
+    attributes, amounts = importer.attributes(node), importer.constant(node, 1)
+    if attributes.get("mode", "constant") != "constant":
+        raise importer.unsupported(node, "only padding with zeros has a layer: use mode=constant")
+    value = importer.constant(node, 2)
+    if (attributes.get("value", 0.0) if value is None else np.any(value)) or (amounts is None and len(node.input) > 1):
+        raise importer.unsupported(node, "it must pad with 0, by constant amounts")
+    view = importer.chw(importer.view(node))
+    shape = importer.tensors[view.tensor]
+    order = next((perm for perm in ((0, 1, 2, 3), (0, 3, 1, 2)) if _is_image(view, shape, perm)), None)
+    if order is None:
+        raise importer.unsupported(node, f"its input of shape {view.shape} is no image: pad the image, or on the host")
+    given = np.array(attributes.get("pads") if amounts is None else amounts).reshape(-1).astype(int)
+    axes = importer.constant(node, 3)
+    sides = np.zeros((2, 4), dtype=int)
+    sides[:, range(4) if axes is None else axes.ravel() % 4] = given.reshape(2, -1)
+    batch, channels, *(lines, columns) = sides.T[list(order)]
+    if batch.any() or channels.any() or sides.min() < 0:
+        raise importer.unsupported(node, "only height and width can be padded, and nothing cropped")
+    window = Window(kernel=(1, 1), pads=(int(lines[0]), int(columns[0]), int(lines[1]), int(columns[1])))
+    layer = AveragePool(
+        name=importer.unique(importer.label(node)), source=view.tensor, window=window, output=node.output[0]
+    )
+    size = (shape[0], *window.output(*shape[1:]))
+    index = np.arange(int(np.prod(size))).reshape(1, *size).transpose(np.argsort(order))
+    importer.emit(node, layer, size, index)
+
+
+def _is_image(view: View, shape: Shape, order: tuple[int, ...]) -> bool:
+    """Whether a value with its axes in ``order`` is the whole tensor."""
+    return len(view.shape) == 4 and np.array_equal(
+        view.index.transpose(order), np.arange(int(np.prod(shape))).reshape(1, *shape)
+    )
 
 
 def reduce_mean(importer: Importer, node: NodeProto) -> None:

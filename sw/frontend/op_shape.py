@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto
 
+from .phases import interleaved
 from .view import View
 
 if TYPE_CHECKING:
     from .importer import Importer
 
-__all__ = ["REARRANGEMENTS", "leave_to_host", "rearrange"]
+__all__ = ["REARRANGEMENTS", "leave_to_host", "rearrange", "resize", "split"]
 
 Index = NDArray[np.int64]
 
@@ -62,6 +63,83 @@ def _transpose(importer: Importer, node: NodeProto, index: Index) -> Index:
     return index.transpose(importer.attributes(node).get("perm"))
 
 
+def _depth_to_space(importer: Importer, node: NodeProto, index: Index) -> Index:
+    size = importer.attributes(node)["blocksize"]
+    _, channels, height, width = index.shape
+    if importer.attributes(node).get("mode", "DCR") == "DCR":
+        split = index.reshape(size, size, channels // size**2, height, width).transpose(2, 0, 1, 3, 4)
+        index = split.reshape(1, channels, height, width)
+    return interleaved(index, (size, size))
+
+
+def _slice(importer: Importer, node: NodeProto, index: Index) -> Index:
+    operands = [importer.constant(node, position) for position in range(1, len(node.input))]
+    if any(operand is None for operand in operands) or len(operands) < 2:
+        raise importer.unsupported(node, "its starts, ends, axes and steps must be constant operands")
+    starts, ends, *rest = ([int(value) for value in np.ravel(operand)] for operand in operands if operand is not None)
+    axes = rest[0] if rest else range(len(starts))
+    steps = rest[1] if len(rest) > 1 else [1] * len(starts)
+    cut = [slice(None)] * index.ndim
+    for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
+        cut[axis] = slice(start, None if step < 0 and end < -index.shape[axis] else end, step)
+    return index[tuple(cut)]
+
+
+def resize(importer: Importer, node: NodeProto) -> None:
+    """Handler of Resize and Upsample to the nearest pixel: every pixel of the view is one of the tensor's."""
+    attributes = importer.attributes(node)
+    if attributes.get("mode", "nearest") != "nearest":
+        raise importer.unsupported(node, 'only mode="nearest" moves data without computing: use it, or a ConvTranspose')
+    view = importer.chw(importer.view(node))
+    scales, sizes = (_factors(importer, node, view.shape, kind) for kind in ("scales", "sizes"))
+    if scales is None and sizes is None:
+        raise importer.unsupported(node, "its scales or sizes must be constant")
+    index = view.index
+    for axis, length in enumerate(view.shape):
+        if sizes is not None:
+            target, scale = int(sizes[axis]), sizes[axis] / length
+        else:
+            assert scales is not None
+            target, scale = int(np.floor(length * scales[axis])), scales[axis]
+        index = np.take(index, _nearest(importer, node, length, target, scale), axis=axis)
+    importer.views[node.output[0]] = View(view.tensor, index)
+
+
+def _factors(importer: Importer, node: NodeProto, shape: tuple[int, ...], kind: str) -> NDArray[np.float64] | None:
+    """Constant operand ``scales`` or ``sizes``, one entry for each axis."""
+    position = {"Upsample": {"scales": 1}, "Resize": {"scales": 2, "sizes": 3}}[node.op_type].get(kind)
+    operand = None if position is None else importer.constant(node, position)
+    if operand is None or not operand.size:
+        return None
+    factors = np.array(shape, dtype=np.float64) if kind == "sizes" else np.ones(len(shape))
+    axes = importer.attributes(node).get("axes", range(len(shape)))
+    factors[list(axes)] = operand.ravel()
+    return factors
+
+
+def _nearest(importer: Importer, node: NodeProto, length: int, target: int, scale: float) -> Index:
+    """Index of the pixel that each of ``target`` pixels is taken from."""
+    place, attributes = np.arange(target, dtype=np.float64), importer.attributes(node)
+    default = "asymmetric" if node.op_type == "Upsample" else "half_pixel"
+    mode = attributes.get("coordinate_transformation_mode", default)
+    if mode == "asymmetric":
+        place = place / scale
+    elif mode in ("half_pixel", "pytorch_half_pixel"):
+        place = (place + 0.5) / scale - 0.5 if target > 1 or mode == "half_pixel" else place * 0
+    elif mode == "align_corners":
+        place = place * (length - 1) / max(1, target - 1)
+    else:
+        raise importer.unsupported(node, f"its coordinates are {mode}: use asymmetric or half_pixel")
+    rounding = attributes.get("nearest_mode", "floor" if node.op_type == "Upsample" else "round_prefer_floor")
+    rounded = {
+        "floor": np.floor(place),
+        "ceil": np.ceil(place),
+        "round_prefer_floor": np.ceil(place - 0.5),
+        "round_prefer_ceil": np.floor(place + 0.5),
+    }[rounding]
+    return np.clip(rounded, 0, length - 1).astype(np.int64)
+
+
 REARRANGEMENTS: dict[str, Callable[[Importer, NodeProto, Index], Index]] = {
     "Identity": _identity,
     "Dropout": _identity,
@@ -71,6 +149,8 @@ REARRANGEMENTS: dict[str, Callable[[Importer, NodeProto, Index], Index]] = {
     "Squeeze": _squeeze,
     "Unsqueeze": _unsqueeze,
     "Transpose": _transpose,
+    "DepthToSpace": _depth_to_space,
+    "Slice": _slice,
 }
 """What each operator does to a view's index array."""
 
@@ -86,6 +166,20 @@ def rearrange(importer: Importer, node: NodeProto) -> None:
 
 _PASSED_ON = frozenset({"QuantizeLinear", "DequantizeLinear", "Quant", "Identity", "Cast"})
 """Operators between one that is left to the host and an output that are left to it, too."""
+
+
+def split(importer: Importer, node: NodeProto) -> None:
+    """Handler of Split: every output is a view of a part."""
+    view, attributes = importer.view(node), importer.attributes(node)
+    axis, sizes = attributes.get("axis", 0), importer.constant(node, 1)
+    if sizes is None and len(node.input) > 1 and node.input[1]:
+        raise importer.unsupported(node, "its sizes must be constant")
+    given = attributes.get("split") if sizes is None else sizes.ravel().tolist()
+    length = view.shape[axis]
+    share = -(-length // len(node.output))
+    ends = np.cumsum(given) if given is not None else np.minimum(share * np.arange(1, len(node.output) + 1), length)
+    for name, part in zip(node.output, np.split(view.index, ends[:-1], axis=axis), strict=True):
+        importer.views[name] = View(view.tensor, part)
 
 
 def leave_to_host(importer: Importer, node: NodeProto) -> None:

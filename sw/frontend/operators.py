@@ -7,11 +7,22 @@ from typing import TYPE_CHECKING
 
 from onnx import NodeProto
 
-from .op_elementwise import add, batch_normalization, clip, divide, multiply, relu, subtract
-from .op_linear import conv, gemm, matmul
-from .op_pool import average_pool, global_average_pool, global_max_pool, max_pool, reduce_mean
+from .op_elementwise import (
+    add,
+    batch_normalization,
+    clip,
+    concat,
+    divide,
+    leaky_relu,
+    multiply,
+    prelu,
+    relu,
+    subtract,
+)
+from .op_linear import conv, conv_transpose, gemm, matmul
+from .op_pool import average_pool, global_average_pool, global_max_pool, max_pool, pad, reduce_mean
 from .op_quant import bipolar_quant, dequantize_linear, quant, quantize_linear
-from .op_shape import REARRANGEMENTS, leave_to_host, rearrange
+from .op_shape import REARRANGEMENTS, leave_to_host, rearrange, resize, split
 
 if TYPE_CHECKING:
     from .importer import Importer
@@ -21,10 +32,15 @@ __all__ = ["ELEMENTWISE", "HANDLERS", "REARRANGEMENTS", "REWRITES"]
 HANDLERS: dict[str, Callable[[Importer, NodeProto], None]] = (
     {
         "Conv": conv,
+        "ConvTranspose": conv_transpose,
         "Gemm": gemm,
         "MatMul": matmul,
         "Relu": relu,
         "Clip": clip,
+        "LeakyRelu": leaky_relu,
+        "PRelu": prelu,
+        "Concat": concat,
+        "Pad": pad,
         "Add": add,
         "Sub": subtract,
         "Mul": multiply,
@@ -35,6 +51,9 @@ HANDLERS: dict[str, Callable[[Importer, NodeProto], None]] = (
         "GlobalAveragePool": global_average_pool,
         "GlobalMaxPool": global_max_pool,
         "ReduceMean": reduce_mean,
+        "Resize": resize,
+        "Upsample": resize,
+        "Split": split,
         "Quant": quant,
         "BipolarQuant": bipolar_quant,
         "QuantizeLinear": quantize_linear,
@@ -52,17 +71,8 @@ ELEMENTWISE = frozenset(
 
 REWRITES: dict[str, str] = {
     "HardSwish": "use Relu or Clip(0, 6)",
-    "LeakyRelu": "use Relu",
-    "PRelu": "use Relu",
     "Elu": "use Relu",
     "Gelu": "use Relu",
-    "Pad": "set the pads of the Conv behind it",
-    "Concat": "replace it by an Add of two Convs",
-    "Split": "use a Conv for each part",
-    "Slice": "use a Conv with a stride, or crop on the host",
-    "ConvTranspose": "use Conv",
-    "Resize": "resize on the host",
-    "Upsample": "resize on the host",
     "InstanceNormalization": "use BatchNormalization",
     "LayerNormalization": "use BatchNormalization",
     "GroupNormalization": "use BatchNormalization",

@@ -10,6 +10,7 @@ from .fuse_clamps import clamp_before_pooling, fuse_clamps, lower_clamps
 from .fuse_quantisers import fuse_quantisers, quantise_input_first
 from .lower_averages import lower_averages
 from .merge_adds import merge_adds
+from .split_concats import lower_concats, split_concats
 
 __all__ = ["PASSES", "lower"]
 
@@ -21,6 +22,9 @@ PASSES: tuple[Callable[[Graph], Graph], ...] = (
     fold_affine_backward,  # again, for what stands behind a sum
     clamp_before_pooling,
     fold_affine_forward,
+    split_concats,
+    lower_concats,
+    fold_affine_backward,  # once more, for what stands behind copies
     lower_affine,
     fuse_clamps,
     fuse_quantisers,

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..graph import Affine, Graph, Layer, Mac, Term, Window, rebuild
+from ..graph import Affine, Graph, Layer, Mac, Term, rebuild, scaled
 
 __all__ = ["fold_affine_backward", "fold_affine_forward", "lower_affine"]
 
@@ -95,13 +95,8 @@ def lower_affine(graph: Graph) -> Graph:
     layers: list[Layer] = []
     for layer in graph.layers:
         if isinstance(layer, Affine):
-            term = Term(
-                source=layer.source,
-                weights=layer.scale[:, np.newaxis, np.newaxis, np.newaxis],
-                window=Window(kernel=(1, 1)),
-                depthwise=True,
-                constant=True,
+            layer = Mac(
+                name=layer.name, terms=(scaled(layer.source, layer.scale),), bias=layer.bias, output=layer.output
             )
-            layer = Mac(name=layer.name, terms=(term,), bias=layer.bias, output=layer.output)
         layers.append(layer)
     return rebuild(graph, layers)

@@ -6,15 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..graph import Add, Graph, Layer, Mac, Term, Window, rebuild
+from ..graph import Add, Graph, Layer, Mac, Term, rebuild, scaled
 
 __all__ = ["identity", "merge_adds"]
 
 
 def identity(source: str, channels: int, gain: float = 1.0) -> Term:
     """A term that passes a tensor on, times ``gain``."""
-    weights = np.full((channels, 1, 1, 1), gain)
-    return Term(source=source, weights=weights, window=Window(kernel=(1, 1)), depthwise=True, constant=True)
+    return scaled(source, np.full(channels, gain))
 
 
 def merge_adds(graph: Graph) -> Graph:

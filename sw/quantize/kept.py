@@ -31,7 +31,9 @@ _FINER = (1, 2, 4, 8, 16)
 
 
 def is_kept(layer: Mac, graph: Graph) -> bool:
-    """Whether a layer's weights are trained integers (or the graph's own, in between trained grids)."""
+    """Whether a layer's weights are trained integers (or the graph's own), in a graph with trained grids."""
+    if not graph.grids:
+        return False
     integers = all(term.constant or term.step is not None for term in layer.terms)
     return integers and (layer.output in graph.grids or any(term.step is not None for term in layer.terms))
 

@@ -113,6 +113,7 @@ class _Quantiser:
             input=self.graph.input,
             layers=tuple(self.layers),
             outputs=self.graph.outputs,
+            orders=self.graph.orders,
         )
 
     def _written(self, tensor: QuantisedTensor) -> QuantisedTensor:

@@ -63,7 +63,11 @@ def restore_output(graph: QuantisedGraph, name: str, levels: ArrayLike) -> NDArr
     """
     shape, tensor = dict(graph.outputs)[name], graph.tensors[name]
     values = tensor.scale * (np.asarray(levels, dtype=np.float64) - tensor.zero)
-    return values.reshape(shape if values.ndim == len(tensor.shape) else (len(values), *shape))
+    many = values.ndim > len(tensor.shape)
+    values = values.reshape(len(values) if many else 1, -1)
+    if (order := graph.orders.get(name)) is not None:
+        values = values[:, order]
+    return values.reshape((len(values), *shape) if many else shape)
 
 
 def _shown(shape: tuple[int, ...]) -> str:

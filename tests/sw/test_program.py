@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from narrows.hw.spec.registers import Region
 from narrows.sw.errors import ProgramError, ProgramMismatch
+from narrows.sw.graph_io import graph_from_parts, graph_to_parts
 from narrows.sw.program import Program
 from narrows.sw.quantised import MacLayer
 
@@ -50,6 +51,17 @@ def test_a_saved_program_loads_equal(tiny_program, tmp_path):
     np.testing.assert_array_equal(segment.weights, expected_segment.weights)
     assert (segment.source, segment.stride, segment.pads) == ("image", (1, 1), (1, 1, 1, 1))
     assert layer.cert_bits == expected_layer.cert_bits
+
+
+def test_orders_of_outputs_are_kept_and_checked(tiny_program):
+    graph = tiny_program.graph
+    (name, shape), *_ = graph.outputs
+    order = np.arange(np.prod(shape))[::-1]
+    structure, arrays = graph_to_parts(dataclasses.replace(graph, orders={name: order}))
+    np.testing.assert_array_equal(graph_from_parts(structure, arrays).orders[name], order)
+    for wrong in (order + 1, order[1:], order - 1):
+        with pytest.raises(ValueError, match=r"^the order of output .* does not fit it$"):
+            graph_from_parts(structure, arrays | {"output0.order": wrong})
 
 
 def test_the_same_program_gives_the_same_bytes(tiny_program, tmp_path):

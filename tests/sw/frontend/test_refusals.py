@@ -75,6 +75,48 @@ UNSUPPORTED = {
         "operator MatMul (node 'the_MatMul') is not supported: it needs one row of 6 values, its "
         "input has shape (1, 3, 5, 6): flatten it first",
     ),
+    "leftover of an enlarged image": (
+        [
+            node("Resize", "x", "", "f", output="u"),
+            node("MaxPool", "u", kernel_shape=[2, 2]),
+        ],
+        "operator MaxPool (node 'the_MaxPool') is not supported: its input of shape (1, 3, 10, 12) is not "
+        "(batch, channels, height, width): transpose the model's input only, or export it with channels first",
+    ),
+    "smooth enlargement": (
+        [node("Resize", "x", "", "f", mode="linear")],
+        "operator Resize (node 'the_Resize') is not supported: only mode=\"nearest\" moves data without computing: "
+        "use it, or a ConvTranspose",
+    ),
+    "padding with a value": (
+        [node("Conv", "x", "w", output="c"), node("Pad", "c", "p", "one")],
+        "operator Pad (node 'the_Pad') is not supported: it must pad with 0, by constant amounts",
+    ),
+    "padding channels": (
+        [node("Conv", "x", "w", output="c"), node("Pad", "c", "q")],
+        "operator Pad (node 'the_Pad') is not supported: only height and width can be padded, and nothing cropped",
+    ),
+    "computed slope": (
+        [node("PRelu", "x", "x")],
+        "operator PRelu (node 'the_PRelu') is not supported: its slope must be constant",
+    ),
+    "open output shape": (
+        [node("ConvTranspose", "x", "up", output_shape=[9, 9])],
+        "operator ConvTranspose (node 'the_ConvTranspose') is not supported: output_shape leaves its padding open: "
+        "give pads and output_padding",
+    ),
+    "sum of different orders": (
+        [
+            node("Transpose", "x", perm=[0, 2, 3, 1], output="n"),
+            node("Conv", "x", "w", pads=[1, 1, 1, 1], output="c"),
+            node("Transpose", "c", perm=[0, 3, 1, 2], output="d"),
+            node("Reshape", "d", "s4", output="e"),
+            node("Reshape", "x", "s3", output="z"),
+            node("Add", "e", "z"),
+        ],
+        "operator Add (node 'the_Add') is not supported: its operands have shapes (1, 5, 6, 4) and (1, 5, 6, 3): both "
+        "must be equal",
+    ),
     "partial windows": (
         [node("MaxPool", "x", kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1)],
         "operator MaxPool (node 'the_MaxPool') is not supported: ceil_mode=1 adds a partial window here: "
@@ -86,7 +128,18 @@ UNSUPPORTED = {
 @pytest.mark.parametrize("case", UNSUPPORTED)
 def test_unsupported_operators_are_named_with_node_and_rewrite(case, onnx_model):
     nodes, message = UNSUPPORTED[case]
-    constants = {"w": W, "pixels": np.arange(30, dtype=np.float32).reshape(5, 6), "m": np.ones((6, 2), np.float32)}
+    constants = {
+        "f": np.array([1, 1, 2, 2], np.float32),
+        "p": np.array([0, 0, 1, 1, 0, 0, 1, 1]),
+        "q": np.array([0, 1, 0, 0, 0, 0, 0, 0]),
+        "one": np.float32(1.0),
+        "up": np.ones((3, 2, 2, 2), np.float32),
+        "s4": np.array([1, 5, 6, 4]),
+        "s3": np.array([1, 5, 6, 3]),
+        "w": W,
+        "pixels": np.arange(30, dtype=np.float32).reshape(5, 6),
+        "m": np.ones((6, 2), np.float32),
+    }
     used = {name for n in nodes for name in n.input}
     path = onnx_model(nodes, (1, 3, 5, 6), {k: v for k, v in constants.items() if k in used})
     assert refusal(path) == message

@@ -58,7 +58,8 @@ def signal_to_noise(graph, quantised, config, x):
     """In dB, of the first output, float against golden model."""
     name = quantised.outputs[0][0]
     result = restore_output(quantised, name, GoldenModel(quantised, config).run(prepare_input(quantised, x))[name])
-    expected = evaluate(lower(graph), x)[name].reshape(result.shape)
+    expected = evaluate(lower(graph), x)[name].reshape(len(x), -1)
+    expected = expected[:, graph.orders.get(name, np.arange(expected.shape[1]))].reshape(result.shape)
     return 10 * np.log10(expected.var() / np.square(expected - result).mean())
 
 
@@ -173,6 +174,19 @@ GRAPHS = {
         [node("AveragePool", "x", kernel_shape=[3, 3], pads=[1, 1, 1, 1], count_include_pad=1)],
         (1, 3, 6, 6),
         {},
+    ),
+    "enlarged": (
+        [
+            node("Conv", "x", "w", "b", pads=[1, 1, 1, 1], output="c"),
+            node("Relu", "c", output="r"),
+            node("MaxPool", "r", output="p", kernel_shape=[2, 2], strides=[2, 2]),
+            node("ConvTranspose", "p", "t", strides=[2, 2], output="u"),
+            node("LeakyRelu", "u", alpha=0.25, output="l"),
+            node("Concat", "l", "r", axis=1, output="j"),
+            node("Conv", "j", "k", pads=[1, 1, 1, 1]),
+        ],
+        (1, 2, 6, 6),
+        {"w": normal(4, 2, 3, 3), "b": normal(4), "t": normal(4, 3, 2, 2), "k": normal(2, 7, 3, 3)},
     ),
     "two_outputs": ([node("Conv", "x", "w", output="c"), node("Relu", "c")], (1, 2, 6, 6), {"w": normal(3, 2, 3, 3)}),
 }

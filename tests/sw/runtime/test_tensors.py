@@ -1,5 +1,7 @@
 """Model input becomes levels, levels become model output."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from narrows.sw.errors import InputError
@@ -59,3 +61,12 @@ def test_outputs_have_the_shape_of_the_model(graph):
     values = restore_output(graph, "pooled", levels)
     np.testing.assert_array_equal(values, 0.5 * (np.arange(72).reshape(2, 36) + 3))
     np.testing.assert_array_equal(restore_output(graph, "pooled", levels[0]), values[0])
+
+
+def test_outputs_come_in_the_order_of_the_model(graph):
+    order = np.arange(36).reshape(6, 6).T.ravel()[:12]
+    graph = dataclasses.replace(graph, outputs=(("pooled", (3, 4)),), orders={"pooled": order})
+    levels = np.arange(72).reshape(2, 6, 2, 3)
+    values = restore_output(graph, "pooled", levels)
+    np.testing.assert_array_equal(values, 0.5 * (levels.reshape(2, 36)[:, order].reshape(2, 3, 4) + 3))
+    np.testing.assert_array_equal(restore_output(graph, "pooled", levels[1]), values[1])
