@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import dataclass
 
 __all__ = ["Ring"]
 
 
-class Ring:
-    """Neighbouring words for one thing after the other, round and round.
+@dataclass
+class _Held:
+    first: int
+    end: int
+    used: int
 
-    What was placed stays until something else needs its words, so a thing that comes back may still be there.
+
+class Ring:
+    """Neighbouring words for one thing after the other; a new one takes the place of those used longest ago.
+
+    What was placed stays until something else needs its words, so a thing that comes back may still be there. What was
+    used last stays as long as both fit, so that a thing can be filled in while the one before it is in use.
 
     Parameters
     ----------
@@ -20,8 +29,8 @@ class Ring:
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._next = 0
-        self._held: dict[Hashable, tuple[int, int]] = {}
+        self._clock = 0
+        self._held: dict[Hashable, _Held] = {}
 
     def place(self, key: Hashable, words: int) -> tuple[int, bool]:
         """First word of a thing of so many words, and whether it has to be loaded.
@@ -33,11 +42,20 @@ class Ring:
         """
         if words > self._size:
             raise ValueError(f"{words} words do not fit a memory of {self._size}")
+        self._clock += 1
         if key in self._held:
-            return self._held[key][0], False
-        first = self._next if self._next + words <= self._size else 0
+            self._held[key].used = self._clock
+            return self._held[key].first, False
+        places = {0, self._size - words}
+        places |= {held.end for held in self._held.values() if held.end + words <= self._size}
+        places |= {held.first - words for held in self._held.values() if held.first >= words}
+        first = min(places, key=lambda first: self._cost(first, first + words))
         end = first + words
-        self._held = {other: at for other, at in self._held.items() if at[0] >= end or at[1] <= first}
-        self._held[key] = first, end
-        self._next = end
+        self._held = {other: at for other, at in self._held.items() if at.first >= end or at.end <= first}
+        self._held[key] = _Held(first, end, self._clock)
         return first, True
+
+    def _cost(self, first: int, end: int) -> tuple[int, int, int]:
+        """How recently what lies there was used, then how little room is left in one piece."""
+        used = max((held.used for held in self._held.values() if held.first < end and held.end > first), default=0)
+        return used, -max(first, self._size - end), first
