@@ -7,7 +7,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out, connect
 
 from .array import MacArray
-from .drain import Drain
+from .drain import Drain, table_ports
 from .max_pool import MaxPool
 from .operand import code_of
 from .operands import OperandFetch
@@ -64,6 +64,7 @@ class ComputeUnit(wiring.Component):
                 "weight_word": In(config.weight_word_bits),
                 "param_address": Out(self.drain.param_address.shape()),
                 "param_word": In(config.param_word_bits),
+                **(table_ports(config) if config.tables else {}),
                 "act_address": Out(config.act_address_bits),
                 "act_words": In(data.ArrayLayout(config.act_word_bits, config.rows)),
                 "act_write_address": Out(config.act_address_bits),
@@ -161,6 +162,11 @@ class ComputeUnit(wiring.Component):
             drain.count.eq(count),
             self.param_address.eq(drain.param_address),
             drain.param_word.eq(self.param_word),
+            *(
+                [self.table_addresses.eq(drain.table_addresses), drain.table_entries.eq(self.table_entries)]
+                if config.tables
+                else []
+            ),
             max_pool.run.eq(back_unit_run),
             max_pool.planes.eq(back.planes),
             *(

@@ -84,6 +84,17 @@ class Core(wiring.Component):
             compute.weight_word.eq(program_memories[Region.WEIGHTS].read_data),
         ]
 
+        table_write = host_writes(Region.TABLES)
+        for index in range(config.rescalers if config.tables else 0):
+            m.submodules[f"table{index}"] = copy = ProgramMemory(config, Region.TABLES)
+            m.d.comb += [
+                copy.host_write.eq(table_write),
+                copy.host_offset.eq(host.write_offset),
+                copy.host_data.eq(host.write_data),
+                copy.read_address.eq(compute.table_addresses[index]),
+                compute.table_entries[index].eq(copy.read_data),
+            ]
+
         m.d.comb += [
             activations.host.eq(~sequencer.busy),
             activations.host_write.eq(host_writes(Region.ACTIVATIONS)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import data, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Member, Out
 
 from .encoder import Encoder
 from .program_memory import ProgramMemory
@@ -12,8 +12,9 @@ from .records import record_layout
 from .rescaler import Rescaler
 from .spec.config import AcceleratorConfig
 from .spec.isa import COMPUTE
+from .spec.registers import Region, region_depth
 
-__all__ = ["Drain", "write_flags_layout"]
+__all__ = ["Drain", "table_ports", "write_flags_layout"]
 
 
 def write_flags_layout() -> data.StructLayout:
@@ -26,6 +27,15 @@ def write_flags_layout() -> data.StructLayout:
             "tile": 1,  # the last write of its tile
         }
     )
+
+
+def table_ports(config: AcceleratorConfig) -> dict[str, Member]:
+    """Ports through which each rescaler looks levels up: entries come in the cycle after their addresses."""
+    address_bits = (region_depth(config, Region.TABLES) - 1).bit_length()
+    return {
+        "table_addresses": Out(data.ArrayLayout(address_bits, config.rescalers)),
+        "table_entries": In(data.ArrayLayout(config.level_bits, config.rescalers)),
+    }
 
 
 class Drain(wiring.Component):
@@ -55,6 +65,7 @@ class Drain(wiring.Component):
                 "param_word": In(config.param_word_bits),
                 "granule": Out(config.rescalers * config.code_bits),
                 "flags": Out(write_flags_layout()),
+                **(table_ports(config) if config.tables else {}),
             }
         )
 
@@ -127,6 +138,9 @@ class Drain(wiring.Component):
             flags = delayed
         m.d.comb += self.flags.eq(flags)
 
+        table, look_up = Signal(4), Signal()
+        if config.tables:
+            m.d.sync += [table.eq(fields.table - 1), look_up.eq(fields.table != 0)]
         for index in range(config.rescalers):
             m.submodules[f"rescaler{index}"] = rescaler = Rescaler(config)
             m.submodules[f"encoder{index}"] = encoder = Encoder(config)
@@ -144,4 +158,10 @@ class Drain(wiring.Component):
                 encoder.planes.eq(fields.planes),
                 self.granule.word_select(index, config.code_bits).eq(encoder.code),
             ]
+            if config.tables:
+                m.d.comb += [
+                    self.table_addresses[index].eq(Cat(encoder.index, table)),
+                    encoder.look_up.eq(look_up),
+                    encoder.entry.eq(self.table_entries[index]),
+                ]
         return m

@@ -40,6 +40,9 @@ class Encoder(wiring.Component):
     """Nearest level of a value in half units, ties toward +infinity, as the base code of digit plane ``plane``.
 
     ``half_units`` must already lie between twice the lowest and twice the highest wanted level. Fully pipelined:
+    With tables, ``index`` is the rounded integer, sign above 7 bits of magnitude, in the cycle of ``half_units``, and
+    ``entry``, sign above magnitude, replaces the level one cycle later while ``look_up`` is high.
+
     `LATENCY` cycles from ``half_units`` and ``plane`` to ``code``; ``dybit``, ``width`` and ``planes`` must be stable.
 
     The DyBit levels between ``2**(w-2+i)`` and ``2**(w-1+i)`` are ``2**(2*i-1)`` apart (``1 <= i < w``; below them the
@@ -54,6 +57,7 @@ class Encoder(wiring.Component):
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self._config = config
+        table_ports = {"index": Out(8), "look_up": In(1), "entry": In(config.level_bits)}
         super().__init__(
             {
                 "half_units": In(Rescaler.half_units_shape(config)),
@@ -62,6 +66,7 @@ class Encoder(wiring.Component):
                 "width": In(4),
                 "planes": In(range(config.planes + 1)),
                 "code": Out(config.digits.base.bits),
+                **(table_ports if config.tables else {}),
             }
         )
 
@@ -93,7 +98,18 @@ class Encoder(wiring.Component):
         m.d.comb += rounded.eq(magnitude + step)
         negative_1 = Signal()
         plane_1 = Signal.like(self.plane)
-        m.d.sync += [level.eq((rounded & keep) >> 1), negative_1.eq(negative), plane_1.eq(self.plane)]
+        nearest = Signal.like(level)
+        m.d.comb += nearest.eq((rounded & keep) >> 1)
+        rounded_level, rounded_negative = Signal.like(level), Signal()
+        m.d.sync += [rounded_level.eq(nearest), rounded_negative.eq(negative), plane_1.eq(self.plane)]
+        if self._config.tables:
+            m.d.comb += [
+                self.index.eq(Cat(nearest[:7].as_unsigned(), Const(0, max(0, 7 - len(nearest))), negative)),
+                level.eq(Mux(self.look_up, self.entry[:-1], rounded_level)),
+                negative_1.eq(Mux(self.look_up, self.entry[-1], rounded_negative)),
+            ]
+        else:
+            m.d.comb += [level.eq(rounded_level), negative_1.eq(rounded_negative)]
 
         digit = Signal(digits.base.magnitude_bits)
         opposed = Signal()

@@ -107,6 +107,7 @@ class Sequencer(wiring.Component):
             | (fields.planes == 0)
             | (fields.planes > config.planes)
             | (~is_max & fields.dybit & ((fields.width == 0) | (fields.width > dybit_widths(config))))
+            | (~is_max & ((fields.table > config.tables) | (fields.dybit & (fields.table != 0))))
             | (fields.out_height == 0)
             | (fields.out_width == 0)
             | (fields.block_count == 0)

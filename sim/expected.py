@@ -11,6 +11,7 @@ from ..hw.spec.checksum import checksum
 from ..hw.spec.config import AcceleratorConfig
 from ..hw.spec.isa import Opcode, decode_instruction
 from ..hw.spec.semantics import max_pool
+from ..hw.spec.tables import look_up
 from ..sw.program import Program
 from ..sw.quantised import MacLayer, MaxLayer
 from .isa_geometry import drained_order, pixel_groups
@@ -78,7 +79,11 @@ def _stored(
             dilation=layer.dilation,
         )[0]
     columns = -(-output.shape[0] // config.columns) * config.columns
-    levels = np.full((columns, *output.shape[1:]), int(np.clip(output.zero, output.low, output.high)), dtype=np.int64)
+    rounded = layer.table or output
+    idle = np.clip(rounded.zero, rounded.low, rounded.high)
+    if layer.table:
+        idle = look_up(layer.table.levels, idle)
+    levels = np.full((columns, *output.shape[1:]), int(idle), dtype=np.int64)
     levels[: output.shape[0]] = np.asarray(tensors[layer.output])
     return levels
 

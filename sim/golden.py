@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..hw.spec.config import AcceleratorConfig
+from ..hw.spec.formats import Int
 from ..hw.spec.semantics import accumulate, max_pool, rescale
+from ..hw.spec.tables import look_up
 from ..sw.quantised import MacLayer, MaxLayer, QuantisedGraph
 
 __all__ = ["GoldenModel", "WidthError"]
@@ -106,16 +108,19 @@ class GoldenModel:
         low, high = low + layer.bias, high + layer.bias
         _check(layer, "sum with bias", low, high, self._config.sum_bits)
         _check(layer, "product", low * layer.multiplicand, high * layer.multiplicand, self._config.value_bits)
+        rounded = layer.table or output
         result = rescale(
             sums,
             layer.bias,
             layer.multiplicand,
             layer.shift,
-            zero=output.zero,
-            fmt=output.format,
-            low=output.low,
-            high=output.high,
+            zero=rounded.zero,
+            fmt=Int(8) if layer.table else output.format,
+            low=rounded.low,
+            high=rounded.high,
         )
+        if layer.table:
+            result = look_up(layer.table.levels, result)
         low, high = result.min(axis=axes, initial=0), result.max(axis=axes, initial=0)
         _check(layer, "result", low, high, self._config.level_bits)
         return result

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from ..hw.spec.checksum import checksum
 from ..hw.spec.config import AcceleratorConfig
-from ..hw.spec.digits import Digits
 from ..hw.spec.formats import DyBit
 from ..hw.spec.isa import decode_param
+from ..hw.spec.tables import TABLE_ENTRIES, TABLE_TOP, decode_table, look_up
 from ..hw.spec.words import unpack_codes
 from .isa_geometry import Pixels, drained_order, walk_pixels
 from .isa_memory import ActivationMemory, fold_codes
@@ -94,6 +94,7 @@ def plan_mac(
     blocks: Sequence[BlockTaps],
     weights: NDArray[np.uint32],
     params: NDArray[np.uint32],
+    tables: NDArray[np.uint32],
     pad_address: Callable[[int], int],
 ) -> MacPlan:
     """Plan of a MAC instruction.
@@ -104,7 +105,7 @@ def plan_mac(
     fields : mapping
         Fields of the instruction (`isa.COMPUTE`).
     blocks : sequence of BlockTaps
-    weights, params : arrays of uint32, shape (n, beats)
+    weights, params, tables : arrays of uint32, shape (n, beats)
         The memories.
     pad_address : callable
         Row of the activation memory that holds a code in all lanes.
@@ -126,7 +127,7 @@ def plan_mac(
         for offset in dict.fromkeys(channel.tolist())
     )
     entries = _params(config, fields, params)
-    first_half, codes = _drain_codes(fields, config.digits)
+    first_half, codes = _drain_codes(config, fields, tables)
     order = drained_order(pixels.group, pixels.row, len(column_groups))
     address, granule = _targets(config, fields, pixels)
     return MacPlan(
@@ -220,7 +221,9 @@ def _params(config: AcceleratorConfig, fields: Mapping[str, int], params: NDArra
     return np.array(entries, dtype=np.int64)
 
 
-def _drain_codes(fields: Mapping[str, int], digits: Digits) -> tuple[int, NDArray[np.uint8]]:
+def _drain_codes(
+    config: AcceleratorConfig, fields: Mapping[str, int], tables: NDArray[np.uint32]
+) -> tuple[int, NDArray[np.uint8]]:
     """Codes (values of h, planes) written for ``h = first, first + 1, ...``; beyond both ends they stay the same."""
     low, high = fields["clamp_low"], fields["clamp_high"]
     if fields["dybit"]:
@@ -230,8 +233,14 @@ def _drain_codes(fields: Mapping[str, int], digits: Digits) -> tuple[int, NDArra
     else:
         halves = np.arange(2 * min(low, high), 2 * max(low, high) + 1)
         nearest = (halves + 1) >> 1
+    written = np.clip(nearest, low, high)
+    if fields["table"]:
+        if np.abs(written).max() > TABLE_TOP:
+            raise MachineError(f"integers from {low} to {high} are looked up, a table ends at {TABLE_TOP}")
+        words = tables[(fields["table"] - 1) * TABLE_ENTRIES :][:TABLE_ENTRIES]
+        written = look_up(decode_table(words, config.level_bits), written)
     try:
-        planes = digits.to_planes(np.clip(nearest, low, high), fields["planes"])
+        planes = config.digits.to_planes(written, fields["planes"])
     except ValueError as error:
         raise MachineError(f"{error}: the output has {fields['planes']} planes") from error
     return int(halves[0]), np.ascontiguousarray(planes.T)

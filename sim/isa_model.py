@@ -23,7 +23,7 @@ from .isa_records import MachineError, fault_of, fetch_blocks
 
 __all__ = ["IsaMachine"]
 
-_PROGRAM = (Region.INSTRUCTIONS, Region.BLOCKS, Region.TAPS, Region.PARAMS, Region.WEIGHTS)
+_PROGRAM = (Region.INSTRUCTIONS, Region.BLOCKS, Region.TAPS, Region.PARAMS, Region.WEIGHTS, Region.TABLES)
 
 
 class IsaMachine:
@@ -180,6 +180,7 @@ class IsaMachine:
                     blocks,
                     self._memories[Region.WEIGHTS],
                     self._memories[Region.PARAMS],
+                    self._memories[Region.TABLES],
                     pad_address,
                 )
             self._plans[key] = plan, ComputeTiming(self.config, fields, [block.steps for block in blocks])

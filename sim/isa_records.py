@@ -82,6 +82,7 @@ def fault_of(config: AcceleratorConfig, opcode: Opcode, fields: Mapping[str, int
         and 1 <= fields["rows"] <= (1 if maximum else config.rows)
         and 1 <= fields["planes"] <= config.planes
         and (maximum or not fields["dybit"] or _writes_width(config, fields["width"]))
+        and (maximum or fields["table"] <= (0 if fields["dybit"] else config.tables))
     )
     if not legal:
         return Fault.ILLEGAL_INSTRUCTION

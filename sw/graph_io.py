@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..hw.spec.formats import parse_format
-from .quantised import InputSpec, MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
+from .quantised import InputSpec, LevelTable, MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
 
 __all__ = ["graph_from_parts", "graph_to_parts"]
 
@@ -24,7 +24,8 @@ def graph_to_parts(graph: QuantisedGraph) -> tuple[dict[str, Any], dict[str, NDA
     -------
     structure : dict
     arrays : dict of signed integer arrays, each of the narrowest type that holds it
-        Bias, multiplicand, shift ``layer<n>.<field>``, weights ``layer<n>.segment<m>.weights`` and orders of outputs
+        Bias, multiplicand, shift ``layer<n>.<field>``, weights ``layer<n>.segment<m>.weights``, levels
+        ``layer<n>.table`` and orders of outputs
         ``output<n>.order``.
     """
     arrays: dict[str, NDArray[np.signedinteger]] = {}
@@ -39,7 +40,11 @@ def graph_to_parts(graph: QuantisedGraph) -> tuple[dict[str, Any], dict[str, NDA
             arrays[f"{key}.segment{number}.weights"] = _narrowed(segment.weights)
             segments.append(_plain(segment, without=("weights",)))
         arrays |= {f"{key}.{name}": _narrowed(getattr(layer, name)) for name in _MAC_ARRAYS}
-        layers.append({"kind": "mac", **_plain(layer, without=("segments", *_MAC_ARRAYS)), "segments": segments})
+        plain = _plain(layer, without=("segments", "table", *_MAC_ARRAYS))
+        if layer.table is not None:
+            arrays[f"{key}.table"] = _narrowed(layer.table.levels)
+            plain["table"] = _plain(layer.table, without=("levels",))
+        layers.append({"kind": "mac", **plain, "segments": segments})
     for number, (name, _) in enumerate(graph.outputs):
         if name in graph.orders:
             arrays[f"output{number}.order"] = _narrowed(graph.orders[name])
@@ -80,6 +85,8 @@ def graph_from_parts(structure: Mapping[str, Any], arrays: Mapping[str, NDArray[
                 for number, segment in enumerate(values.pop("segments"))
             )
             values |= {name: _widened(arrays[f"{key}.{name}"]) for name in _MAC_ARRAYS}
+            if "table" in values:
+                values["table"] = LevelTable(**values["table"], levels=_widened(arrays[f"{key}.table"]))
             layers.append(MacLayer(**values, segments=segments))
         else:
             raise ValueError(f"unknown layer kind {kind!r}")

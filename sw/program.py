@@ -27,7 +27,7 @@ from .quantised import QuantisedGraph
 
 __all__ = ["FILE_VERSION", "Program"]
 
-FILE_VERSION = 2
+FILE_VERSION = 3
 """Version of the file's layout."""
 
 _MAGIC = b"\x89NRW\r\n\x1a\n"  # the line ends and the high bit show a file that was sent as text
@@ -40,6 +40,7 @@ _TABLES = {
     "taps": Region.TAPS,
     "params": Region.PARAMS,
     "weights": Region.WEIGHTS,
+    "tables": Region.TABLES,
 }
 
 
@@ -59,6 +60,8 @@ class Program:
     taps : array of uint32, shape (n, 1)
     params : array of uint32, shape (n, region_beats(config, Region.PARAMS))
     weights : array of uint32, shape (n, region_beats(config, Region.WEIGHTS))
+    tables : array of uint32, shape (n, 1)
+        256 entries a table (`spec.tables`).
         One row is one word of the memory, low beat first.
     layouts : dict of TensorLayout
         For every tensor of the graph, where it lies right after the instruction that wrote it.
@@ -90,6 +93,7 @@ class Program:
     weights: NDArray[np.uint32]
     layouts: dict[str, TensorLayout]
     layers: tuple[str, ...]
+    tables: NDArray[np.uint32] = field(default_factory=lambda: np.zeros((0, 1), dtype=np.uint32))
     parts: tuple[tuple[int, int], ...] = ()
     backing: NDArray[np.uint32] = field(default_factory=lambda: np.zeros(0, dtype=np.uint32))
     window_bytes: int = 0
@@ -102,6 +106,7 @@ class Program:
             "taps": TAP.words,
             "params": region_beats(self.config, Region.PARAMS),
             "weights": region_beats(self.config, Region.WEIGHTS),
+            "tables": region_beats(self.config, Region.TABLES),
         }
         for name, region in _TABLES.items():
             table = np.asarray(getattr(self, name))

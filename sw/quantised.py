@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..hw.spec.formats import Format
 
-__all__ = ["InputSpec", "MacLayer", "MaxLayer", "QuantisedGraph", "QuantisedTensor", "Segment"]
+__all__ = ["InputSpec", "LevelTable", "MacLayer", "MaxLayer", "QuantisedGraph", "QuantisedTensor", "Segment"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,10 +58,24 @@ class Segment:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LevelTable:
+    """A function of integers: ``levels`` of -127 to 127, shape (255,), are those of the output's format.
+
+    ``zero``, ``low`` and ``high`` take the place of the output's for the integer that is looked up, within -127..127.
+    """
+
+    zero: int
+    low: int
+    high: int
+    levels: NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
 class MacLayer:
     """``y = nearest((sum over segments + bias) * multiplicand / 2**shift + Z)`` clamped, per output channel.
 
     ``bias`` (it already holds ``-sum of Z*w`` of every segment), ``multiplicand`` and ``shift`` have shape (O,).
+    With a ``table``, y is an integer with the table's Z and clamp, and what it holds for y is the output.
     ``cert_bits`` is the accumulator width that the certificate of its weights and sources asks for.
     """
 
@@ -72,6 +86,7 @@ class MacLayer:
     shift: NDArray[np.int64]
     cert_bits: int
     output: str
+    table: LevelTable | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

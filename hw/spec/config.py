@@ -14,6 +14,7 @@ from typing import Any
 
 from .digits import Digits, base_digits
 from .formats import Int
+from .tables import TABLE_TOP
 
 __all__ = ["PRESETS", "AcceleratorConfig", "ConfigError", "load_config"]
 
@@ -58,6 +59,8 @@ class AcceleratorConfig:
         Weight memory in words of ``columns * lanes`` codes, up to 65,536.
     param_words : int
         Parameter memory in words of ``rescalers`` channels.
+    tables : int
+        Tables of 256 levels that results may be looked up in (functions such as Sigmoid or HardSwish), 0 to 15.
     taps, blocks, instructions : int
         Capacity of the tap, block and instruction memories, in entries.
     tree_stage : int
@@ -90,6 +93,7 @@ class AcceleratorConfig:
     act_words: int = 4096
     weight_words: int = 2048
     param_words: int = 256
+    tables: int = 0
     taps: int = 256
     blocks: int = 128
     instructions: int = 64
@@ -138,6 +142,9 @@ class AcceleratorConfig:
         )
         self._need("weight_words", 16 <= self.weight_words <= 65536, "16 to 65536")
         self._need("param_words", 4 <= self.param_words <= 65536, "4 to 65536")
+        self._need("tables", 0 <= self.tables <= 15, "0 to 15")
+        if self.tables and self.level_max < TABLE_TOP:
+            raise ConfigError(f"tables are for integers to {TABLE_TOP}, which needs more planes than {self.planes}")
         self._need("taps", 16 <= self.taps <= 1024, "16 to 1024")
         self._need("blocks", 8 <= self.blocks <= 1024, "8 to 1024")
         self._need("instructions", 4 <= self.instructions <= 1024, "4 to 1024")

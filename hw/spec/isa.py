@@ -196,6 +196,7 @@ COMPUTE = Record(
         Field("out_plane_pitch", 11, 0, 16, "output words from one digit plane to the next"),
         Field("out_group_pitch", 11, 16, 16, "output words from one channel group of `lanes` channels to the next"),
         Field("zero", 12, 0, 16, "zero level Z of the output", True),
+        Field("table", 12, 16, 4, "1 to config.tables: results, as integers, are looked up there; 0: they are not"),
         Field("clamp_low", 13, 0, 16, "lowest output level", True),
         Field("clamp_high", 13, 16, 16, "highest output level", True),
     ),

@@ -6,6 +6,7 @@ import enum
 
 from .config import AcceleratorConfig
 from .isa import BLOCK, INSTRUCTION_WORDS, TAP
+from .tables import TABLE_ENTRIES
 
 __all__ = [
     "ADDRESS_BITS",
@@ -29,7 +30,7 @@ __all__ = [
 REGION_BITS = 22
 """A byte address is a region above this many bits of offset."""
 
-ADDRESS_BITS = REGION_BITS + 3
+ADDRESS_BITS = REGION_BITS + 4
 """Width of a host byte address; all accesses are aligned 32-bit words."""
 
 MAGIC = 0x6E727773
@@ -41,7 +42,7 @@ VERSION = 1
 
 class Region(enum.IntEnum):
     """What the upper address bits select. All memories take host accesses only while the core is idle; the program's
-    (instructions, blocks, taps, parameters, weights) are write-only and read as 0."""
+    (instructions, blocks, taps, parameters, weights, tables) are write-only and read as 0."""
 
     REGISTERS = 0
     INSTRUCTIONS = 1
@@ -51,6 +52,7 @@ class Region(enum.IntEnum):
     WEIGHTS = 5
     ACTIVATIONS = 6
     CHECKSUMS = 7
+    TABLES = 8
 
 
 class Access(enum.Enum):
@@ -134,6 +136,7 @@ def region_word_bits(config: AcceleratorConfig, region: Region) -> int:
         Region.WEIGHTS: config.weight_word_bits,
         Region.ACTIVATIONS: config.act_word_bits,
         Region.CHECKSUMS: 32,
+        Region.TABLES: config.level_bits,
     }[region]
 
 
@@ -148,6 +151,7 @@ def region_depth(config: AcceleratorConfig, region: Region) -> int:
         Region.WEIGHTS: config.weight_words,
         Region.ACTIVATIONS: config.act_words,
         Region.CHECKSUMS: config.instructions,
+        Region.TABLES: config.tables * TABLE_ENTRIES,
     }[region]
 
 

@@ -17,7 +17,7 @@ module bench;
     reg rst = 1;
     always #5 clk = !clk;
 
-    reg [24:0] awaddr = 0, araddr = 0;
+    reg [25:0] awaddr = 0, araddr = 0;
     reg [31:0] wdata = 0;
     reg awvalid = 0, wvalid = 0, arvalid = 0;
     wire awready, wready, arready, bvalid, rvalid, irq;
@@ -71,7 +71,7 @@ module bench;
     reg [63:0] cycles = 0;
     reg [31:0] left = 0, pending = 0, idle = 0, waited = 0;
     reg [31:0] errors = 0, error_address = 0, timed_out = 0, dead = 0;
-    reg [24:0] retire_address = 0;
+    reg [25:0] retire_address = 0;
     reg [31:0] head, count, value;
     integer commands, responses, got, index;
 
@@ -118,9 +118,9 @@ module bench;
                     pending <= 0;
                     idle <= 0;
                     waited <= 0;
-                    retire_address <= head[24:0];
-                    awaddr <= head[24:0] - 4;
-                    araddr <= head[24:0] - 4;
+                    retire_address <= head[25:0];
+                    awaddr <= head[25:0] - 4;
+                    araddr <= head[25:0] - 4;
                     case (head[31:28])
                         WRITE: state <= S_WRITE;
                         READ: state <= S_READ;

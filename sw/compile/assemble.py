@@ -41,6 +41,7 @@ class Assembler:
         self._taps: Table[Fields] = Table("taps", "taps")
         self._params: Table[tuple[int, ...]] = Table("parameter words", "param_words")
         self._weights: Table[bytes] = Table("weight words", "weight_words")
+        self._level_tables: Table[bytes] = Table("tables of levels", "tables")
         self._layers: list[str] = []
         self._parts: list[tuple[int, int]] = []
 
@@ -61,7 +62,8 @@ class Assembler:
         rows = []
         for block in lowered.blocks:
             rows.append(block_fields(block, first_tap=self._taps.place([tap_fields(tap) for tap in block.taps])))
-        self._add(layer, {**lowered.fields, "first_block": self._blocks.place(rows), **values}, part)
+        table = {"table": 1 + self._level_tables.place([lowered.table])} if lowered.table else {}
+        self._add(layer, {**lowered.fields, "first_block": self._blocks.place(rows), **table, **values}, part)
 
     def add_transfer(self, layer: str, values: Mapping[str, int]) -> None:
         """Add a LOAD or STORE for a layer."""
@@ -79,7 +81,7 @@ class Assembler:
 
     @property
     def _tables(self) -> tuple[Table[Any], ...]:
-        return self._instructions, self._blocks, self._taps, self._params, self._weights
+        return self._instructions, self._blocks, self._taps, self._params, self._weights, self._level_tables
 
     def finish(
         self,
@@ -105,6 +107,7 @@ class Assembler:
             taps=encode_table(TAP, self._taps),
             params=params,
             weights=weights.reshape(-1, region_beats(self._config, Region.WEIGHTS)).copy(),
+            tables=np.frombuffer(b"".join(self._level_tables.rows), dtype=np.uint32).reshape(-1, 1).copy(),
             layouts=self._layouts,
             layers=tuple(self._layers),
             parts=tuple(self._parts),

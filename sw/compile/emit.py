@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ...hw.spec.isa import INSTRUCTION_WORDS, RECORDS, IsaError, Opcode, Record
 from ...hw.spec.layout import TensorLayout
 from ..errors import CapacityError
-from ..quantised import QuantisedTensor
+from ..quantised import LevelTable, QuantisedTensor
 from .blocks import BlockPlan
 from .geometry import Tap, Walk
 from .tables import Table
@@ -23,6 +23,7 @@ __all__ = [
     "encode_table",
     "output_fields",
     "signed_address",
+    "table_fields",
     "tap_fields",
     "walk_fields",
 ]
@@ -104,6 +105,11 @@ def output_fields(tensor: QuantisedTensor, layout: TensorLayout) -> dict[str, in
         "clamp_low": tensor.low,
         "clamp_high": tensor.high,
     }
+
+
+def table_fields(table: LevelTable) -> dict[str, int]:
+    """Fields of a COMPUTE that say how its results become the integers that are looked up."""
+    return {"dybit": 0, "zero": table.zero, "clamp_low": table.low, "clamp_high": table.high}
 
 
 def encode_instructions(table: Table[Fields]) -> NDArray[np.uint32]:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.isa import Mode, Opcode
 from ...hw.spec.layout import TensorLayout
+from ...hw.spec.tables import encode_table
 from ...hw.spec.words import pack_codes
 from ..errors import CapacityError
 from ..quantised import MacLayer, MaxLayer, QuantisedGraph
 from .blocks import BlockPlan, plan_blocks
-from .emit import output_fields, signed_address, walk_fields
+from .emit import output_fields, signed_address, table_fields, walk_fields
 from .geometry import BorderError, Window
 from .layouts import layer_walk
 from .params import param_words
@@ -25,13 +26,15 @@ __all__ = ["LoweredLayer", "lower_layer"]
 class LoweredLayer:
     """A layer as fields of a COMPUTE without ``first_block``, ``weight_base`` and ``param_base``.
 
-    ``weights`` are its weight words as bytes, ``params`` its parameter words as 32-bit beats; a max-pool has none.
+    ``weights`` are its weight words as bytes, ``params`` its parameter words as 32-bit beats, ``table`` the words of
+    its table of levels; a max-pool has none.
     """
 
     fields: dict[str, int]
     blocks: tuple[BlockPlan, ...]
     weights: tuple[bytes, ...] = ()
     params: tuple[tuple[int, ...], ...] = ()
+    table: bytes = b""
 
     @property
     def steps(self) -> int:
@@ -65,6 +68,7 @@ def lower_layer(
         {
             **walk_fields(walk),
             **output_fields(graph.tensors[layer.output], layouts[layer.output]),
+            **(table_fields(layer.table) if isinstance(layer, MacLayer) and layer.table else {}),
             **(group_output(layouts[layer.output]) if pooled else {}),
             "opcode": Opcode.COMPUTE,
             "mode": Mode.MAC if isinstance(layer, MacLayer) else Mode.MAX,
@@ -94,6 +98,7 @@ def _mac(
         blocks=plan.blocks,
         weights=tuple(row.tobytes() for row in packed),
         params=tuple(param_words(layer, config)),
+        table=encode_table(layer.table.levels, config.level_bits).tobytes() if layer.table else b"",
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from narrows.hw.spec.certificate import final_sum_bounds, signed_bits
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.formats import DyBit, Format, Int
-from narrows.sw.quantised import InputSpec, MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
+from narrows.sw.quantised import InputSpec, LevelTable, MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
 from numpy.typing import NDArray
 
 __all__ = [
@@ -33,6 +33,7 @@ CONFIGS = {
     "more lanes": dataclasses.replace(_ROOMY, rows=5, columns=2, lanes=16, rescalers=2),
     "odd columns": dataclasses.replace(_ROOMY, rows=4, columns=6, lanes=4, rescalers=2, planes=5),
     "single": dataclasses.replace(_ROOMY, rows=1, columns=1, lanes=2, rescalers=1),
+    "tables": dataclasses.replace(_ROOMY, rows=2, columns=4, lanes=8, rescalers=4, tables=4, planes=5),
     "int4": dataclasses.replace(_ROOMY, base="int4", rows=3, columns=4, lanes=8, rescalers=2),
     "int3": dataclasses.replace(_ROOMY, base="int3", planes=0, rows=2, columns=2, lanes=8, rescalers=1),
     "ternary": dataclasses.replace(_ROOMY, base="dybit2", planes=0, rows=4, columns=4, lanes=16, rescalers=2),
@@ -138,9 +139,22 @@ class GraphBuilder:
                 shift=shift,
                 cert_bits=signed_bits(low, high),
                 output=output,
+                table=self.table(self.tensors[output]) if self.config.tables > self.tables else None,
             )
         )
         return output
+
+    @property
+    def tables(self) -> int:
+        """Layers with a table."""
+        return sum(isinstance(layer, MacLayer) and layer.table is not None for layer in self.layers)
+
+    def table(self, output: QuantisedTensor) -> LevelTable | None:
+        """A random function of integers to the levels of a tensor, or none."""
+        if self.rng.random() < 0.4:
+            return None
+        low, zero, high = np.sort(self.rng.integers(-127, 128, 3)).tolist()
+        return LevelTable(zero=zero, low=low, high=high, levels=self.rng.choice(output.levels, 255))
 
     def average(self, source: str) -> str:
         """The same sum over all pixels of every channel, every channel rescaled alike."""

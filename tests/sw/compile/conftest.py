@@ -141,12 +141,19 @@ class LiteralMachine:
                 h = (v >> (s - 1) if s else 2 * v) + 2 * f["zero"]
                 allowed = levels[(levels >= f["clamp_low"]) & (levels <= f["clamp_high"])]
                 distance = np.abs(2 * allowed - h)
-                ys.append(int(allowed[distance == distance.min()].max()))
+                y = int(allowed[distance == distance.min()].max())
+                ys.append(self._looked_up(f["table"], y) if f["table"] else y)
             q = f["out_granule"] + cg * config.tile_granules + j
             for d, codes in enumerate(self.digits.to_planes(ys, f["planes"])):
                 where = f["out_base"] + self._pixel(f, pixel) + d * f["out_plane_pitch"]
                 where += q // config.granules * f["out_group_pitch"]
                 self._store(where, codes, q % config.granules * config.rescalers)
+
+    def _looked_up(self, table: int, y: int) -> int:
+        assert -127 <= y <= 127
+        word = int(self.program.tables[256 * (table - 1) + (128 * (y < 0) | abs(y)), 0])
+        sign = 1 << self.config.level_bits - 1
+        return -(word - sign) if word & sign else word
 
     def _max(self, f, blocks, pixel, origin: int) -> None:
         (block,) = blocks
@@ -193,7 +200,11 @@ def reference(graph: QuantisedGraph, levels: NDArray[np.int64]) -> dict[str, NDA
                 acc += np.einsum("iyxab,oiab->oyx", windows, segment.weights)
         bias, multiplicand, shift = (v[:, None, None] for v in (layer.bias, layer.multiplicand, layer.shift))
         scaled = (acc + bias) * multiplicand / 2.0**shift
-        values[layer.output] = np.clip(tensor.format.quantise(scaled + tensor.zero), tensor.low, tensor.high)
+        if (table := layer.table) is not None:
+            integers = np.clip(np.floor(scaled + table.zero + 0.5), table.low, table.high).astype(np.int64)
+            values[layer.output] = table.levels[integers + 127]
+        else:
+            values[layer.output] = np.clip(tensor.format.quantise(scaled + tensor.zero), tensor.low, tensor.high)
     return values
 
 
