@@ -481,6 +481,28 @@ def test_computes_what_onnxruntime_computes(case, onnx_model, run_onnx):
     np.testing.assert_allclose(values.reshape(3, *output_shape), run_onnx(path, x), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("opset", range(11, 22))
+def test_operator_sets(opset, onnx_model, run_onnx):
+    nodes = [
+        node("Conv", "x", "w", "b", pads=[1, 1, 1, 1], output="c"),
+        node("BatchNormalization", "c", "g", "h", "m", "v", output="n"),
+        node("Clip", "n", "lo", "hi", output="r"),
+        node("Pad", "r", "p", output="q"),
+        node("Conv", "q", "k", group=4, strides=[2, 2], output="d"),
+        node("Add", "d", "d", output="a"),
+        node("GlobalAveragePool", "a", output="e"),
+        node("Flatten", "e", output="f"),
+        node("Gemm", "f", "l", transB=1),
+    ]
+    constants = CONV | {"g": normal(4), "h": normal(4), "m": normal(4), "v": np.abs(normal(4)) + 0.1}
+    constants |= {"lo": np.float32(0), "hi": np.float32(6), "p": np.array([0, 0, 0, 0, 0, 0, 1, 1])}
+    path = onnx_model(nodes, (1, 3, 8, 8), constants | {"k": normal(4, 1, 3, 3), "l": normal(5, 4)}, opset=opset)
+    graph = lower(load_model(path))
+    x = np.random.default_rng(1).normal(size=(2, 3, 8, 8)).astype(np.float32)
+    values = evaluate(graph, x)[graph.outputs[0][0]].reshape(2, 5)
+    np.testing.assert_allclose(values, run_onnx(path, x), rtol=1e-4, atol=1e-4)
+
+
 def test_lowering_twice_changes_nothing(onnx_model):
     graph = lower(load_model(onnx_model(*CASES["residual_identity"])))
     assert lower(graph).layers == graph.layers
