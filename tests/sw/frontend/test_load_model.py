@@ -458,6 +458,24 @@ CASES = {
         (1, 6, 5, 3),
         CONV | {"p": np.array([0, 1, 2, 0, 0, 0, 1, 0])},
     ),
+    "lines": (
+        [
+            node("Conv", "x", "w", "b", strides=[2], pads=[1, 2], output="c"),
+            node("Relu", "c", output="r"),
+            node("MaxPool", "r", kernel_shape=[2], strides=[2], output="m"),
+            node("Conv", "m", "d", group=4, dilations=[2], output="e"),
+            node("AveragePool", "e", kernel_shape=[2], output="a"),
+            node("Flatten", "a", output="f"),
+            node("MatMul", "f", "v"),
+        ],
+        (1, 3, 30),
+        {"w": normal(4, 3, 5), "b": normal(4), "d": normal(4, 1, 2), "v": normal(16, 3)},
+    ),
+    "mean_of_a_line": (
+        [node("Conv", "x", "w", output="c"), node("GlobalAveragePool", "c")],
+        (1, 3, 30),
+        {"w": normal(4, 3, 5)},
+    ),
     "transposed_output": (
         [node("Conv", "x", "w", output="c"), node("Transpose", "c", perm=[0, 2, 3, 1])],
         (1, 3, 5, 6),
