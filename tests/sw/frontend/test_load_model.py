@@ -445,6 +445,16 @@ CASES = {
         (1, 3, 5, 5),
         CONV | {"s": normal(4, 1, 1)},
     ),
+    "pad_first_nhwc": (
+        [
+            node("Pad", "x", "p", output="q"),
+            node("LeakyRelu", "q", output="l"),
+            node("Transpose", "l", perm=[0, 3, 1, 2], output="t"),
+            node("Conv", "t", "w", "b"),
+        ],
+        (1, 6, 5, 3),
+        CONV | {"p": np.array([0, 1, 2, 0, 0, 0, 1, 0])},
+    ),
     "pad_behind_relu_nhwc": (
         [
             node("Transpose", "x", perm=[0, 3, 1, 2], output="t"),
