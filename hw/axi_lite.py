@@ -6,6 +6,7 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from .host_bus import HOST_BUS, READ_CYCLES
 from .spec.registers import ADDRESS_BITS, REGION_BITS, Region
 
 __all__ = ["AXI_LITE_PORTS", "AxiLitePort"]
@@ -37,29 +38,13 @@ _OKAY, _SLVERR = 0b00, 0b10
 class AxiLitePort(wiring.Component):
     """One write and one read at a time; 32-bit beats only.
 
-    A write shows region, offset (in words) and data for one cycle with ``write`` high. A read shows its region and
-    offset, and takes ``read_data`` `READ_CYCLES` cycles later. Answered with SLVERR and not carried out: writes that do
+    Answered with SLVERR and not carried out: writes that do
     not strobe all four bytes, addresses that are not aligned, accesses to a memory while ``busy`` (``conflict`` is then
     high for a cycle), and reads of a memory that ``busy`` overtakes.
     """
 
-    READ_CYCLES = 3
-
     def __init__(self) -> None:
-        super().__init__(
-            {
-                **AXI_LITE_PORTS,
-                "busy": In(1),
-                "conflict": Out(1),
-                "write": Out(1),
-                "write_region": Out(Region),
-                "write_offset": Out(REGION_BITS - 2),
-                "write_data": Out(32),
-                "read_region": Out(Region),
-                "read_offset": Out(REGION_BITS - 2),
-                "read_data": In(32),
-            }
-        )
+        super().__init__({**AXI_LITE_PORTS, **HOST_BUS})
 
     def elaborate(self, platform: object) -> Module:
         """Two independent handshakes."""
@@ -87,7 +72,7 @@ class AxiLitePort(wiring.Component):
             with m.If(~aligned | write_conflict):
                 m.d.sync += self.bresp.eq(_SLVERR)
 
-        wait = Signal(range(self.READ_CYCLES + 1))
+        wait = Signal(range(READ_CYCLES + 1))
         read_failed = Signal()
         read_conflict = self.busy & (self.araddr[REGION_BITS:] != Region.REGISTERS)
         reading = Signal()
@@ -97,7 +82,7 @@ class AxiLitePort(wiring.Component):
         with m.If(self.arvalid & self.arready):
             m.d.sync += [
                 reading.eq(1),
-                wait.eq(self.READ_CYCLES),
+                wait.eq(READ_CYCLES),
                 self.read_region.eq(self.araddr[REGION_BITS:]),
                 self.read_offset.eq(self.araddr[2:REGION_BITS]),
                 read_failed.eq(read_conflict | self.araddr[:2].any()),

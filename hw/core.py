@@ -1,4 +1,4 @@
-"""Core: the accelerator behind an AXI4-Lite port; it wires and decides nothing."""
+"""Core: the accelerator behind a port for the host; it wires and decides nothing."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from amaranth.lib.wiring import Out
 
 from .activation_memory import ActivationMemory
 from .axi4 import read_ports, write_ports
-from .axi_lite import AXI_LITE_PORTS, AxiLitePort
 from .compute import ComputeUnit
+from .host_port import PREFIXES, host_port
 from .host_registers import HostRegisters
 from .memory_system import MemorySystem
 from .program_memory import ProgramMemory
@@ -20,12 +20,13 @@ from .spec.registers import Region
 
 __all__ = ["Core"]
 
-_PREFIX, _BUS_PREFIX = "s_axil_", "m_axi_"
+_BUS_PREFIX = "m_axi_"
 
 
 class Core(wiring.Component):
-    """A complete accelerator core with an AXI4-Lite slave port ``s_axil_*`` and ``irq``, high while a run is done or
-    faulted; with a backing store also an AXI4 master port ``m_axi_*``.
+    """A complete accelerator core with a port for the host (AXI4-Lite slave ``s_axil_*``, Wishbone slave ``s_wb_*`` or
+    UART ``uart_*``) and ``irq``, high while a run is done or faulted; with a backing store also an AXI4 master port
+    ``m_axi_*``.
 
     Parameters
     ----------
@@ -34,7 +35,9 @@ class Core(wiring.Component):
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self._config = config
-        ports = {_PREFIX + name: member for name, member in AXI_LITE_PORTS.items()}
+        self._host, self._pins = host_port(config)
+        self._prefix = PREFIXES[config.host]
+        ports = {self._prefix + name: member for name, member in self._pins.items()}
         if config.has_backing:
             self._bus = {**read_ports(config), **write_ports(config)}
             ports |= {_BUS_PREFIX + name: member for name, member in self._bus.items()}
@@ -44,15 +47,15 @@ class Core(wiring.Component):
         """Connect host port, memories, sequencer and compute unit."""
         m = Module()
         config = self._config
-        m.submodules.host = host = AxiLitePort()
+        m.submodules.host = host = self._host
         m.submodules.registers = registers = HostRegisters(config)
         m.submodules.sequencer = sequencer = Sequencer(config)
         m.submodules.compute = compute = ComputeUnit(config)
         m.submodules.activations = activations = ActivationMemory(config)
         m.submodules.checksums = checksums = Scratchpad(depth=config.instructions, width=32, granule=32)
 
-        for name, member in AXI_LITE_PORTS.items():
-            outer, inner = getattr(self, _PREFIX + name), getattr(host, name)
+        for name, member in self._pins.items():
+            outer, inner = getattr(self, self._prefix + name), getattr(host, name)
             m.d.comb += outer.eq(inner) if member.flow is Out else inner.eq(outer)
 
         def host_writes(region: Region) -> Signal:
@@ -161,7 +164,7 @@ class Core(wiring.Component):
     def _add_memory_system(
         self,
         m: Module,
-        host: AxiLitePort,
+        host: wiring.Component,
         registers: HostRegisters,
         sequencer: Sequencer,
         compute: ComputeUnit,

@@ -23,6 +23,13 @@ class ConfigError(ValueError):
     """A configuration that cannot be built; the message names the parameter and says what it may be."""
 
 
+_PORT_PARAMETERS = ("host", "uart_divisor")
+
+
+def _sha256(values: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
 def _is_power_of_two(value: int) -> bool:
     return value > 0 and value & (value - 1) == 0
 
@@ -74,6 +81,11 @@ class AcceleratorConfig:
         Backing store behind loader and storer: ``"none"`` (everything is resident) or ``"axi4"``.
     bus_bits : int
         Data width of the AXI4 port: 32, 64 or 128 bits.
+    host : str
+        Port for the host: ``"axi"`` (AXI4-Lite), ``"wishbone"`` or ``"uart"`` (`docs/host_link.md`). Programs do not
+        depend on it: it is not part of `digest`.
+    uart_divisor : int
+        Clock cycles of a bit on the UART, 4 to 65,535; not part of `digest` either.
 
     Raises
     ------
@@ -102,11 +114,13 @@ class AcceleratorConfig:
     dsp_lanes: int = 0
     backing: str = "none"
     bus_bits: int = 64
+    host: str = "axi"
+    uart_divisor: int = 217
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            kind = str if field.name in ("base", "backing") else int
+            kind = str if field.name in ("base", "backing", "host") else int
             if not isinstance(value, kind) or isinstance(value, bool):
                 raise ConfigError(f"{field.name} must be {'a string' if kind is str else 'an integer'}, not {value!r}")
         try:
@@ -153,6 +167,8 @@ class AcceleratorConfig:
         self._need("dsp_lanes", 0 <= self.dsp_lanes <= self.lanes, f"0 to lanes ({self.lanes})")
         self._need("backing", self.backing in ("none", "axi4"), "'none' or 'axi4'")
         self._need("bus_bits", self.bus_bits in (32, 64, 128), "32, 64 or 128")
+        self._need("host", self.host in ("axi", "wishbone", "uart"), "'axi', 'wishbone' or 'uart'")
+        self._need("uart_divisor", 4 <= self.uart_divisor <= 65535, "4 to 65535")
 
     def _need(self, name: str, holds: bool, what: str) -> None:
         if not holds:
@@ -289,13 +305,20 @@ class AcceleratorConfig:
 
     @functools.cached_property
     def digest(self) -> str:
-        """SHA-256 of the parameters, in hexadecimal: equal for equal machines, whatever they are called."""
-        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
+        """SHA-256 of the parameters, in hexadecimal: equal for machines that run the same programs alike, whatever they
+        are called and whichever port the host has."""
+        machine = {name: value for name, value in self.to_dict().items() if name not in _PORT_PARAMETERS}
+        return _sha256(machine)
 
     @property
     def hash32(self) -> int:
         """First 32 bits of `digest`: what the hardware compares."""
         return int(self.digest[:8], 16)
+
+    @property
+    def build32(self) -> int:
+        """First 32 bits of the SHA-256 of all parameters, those of the host's port included."""
+        return int(_sha256(self.to_dict())[:8], 16)
 
 
 PRESETS: dict[str, AcceleratorConfig] = {

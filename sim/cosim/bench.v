@@ -1,11 +1,12 @@
 // Bench around a core: clock, reset, and an AXI4-Lite host that plays a file of commands without Python in the cycle loop.
+// Before a core with a Wishbone port stands the master of wishbone.v.
 //
 // A toggle of `start` plays commands.bin of the working folder; a toggle of `done` says that responses.hex is written.
 // player.py describes both files. Reads and writes are pipelined; one kind waits for the other to finish.
 `timescale 1ns / 1ps
 
 module bench;
-    localparam WRITE = 1, READ = 2, WAIT = 3, STORE_WRITE = 4, STORE_READ = 5, STORE_SET = 6; // player.py: Command
+    localparam WRITE = 1, READ = 2, WAIT = 3, STORE_WRITE = 4, STORE_READ = 5, STORE_SET = 6, HOST_SET = 7; // player.py: Command
     localparam S_RESET = 0, S_IDLE = 1, S_FETCH = 2, S_WRITE = 3, S_READ = 4, S_WAIT = 5, S_END = 6;
     localparam SETTLE = 8;                                  // cycles a start may take until irq falls
     localparam BUS_TIMEOUT = 100000;                        // cycles without a handshake that count as a dead bus
@@ -21,11 +22,20 @@ module bench;
     reg [31:0] wdata = 0;
     reg awvalid = 0, wvalid = 0, arvalid = 0;
     wire awready, wready, arready, bvalid, rvalid, irq;
+
+    // With stalls, what the host has ready waits before it is offered, and answers wait before they are taken.
+    reg [31:0] host_stall = 0;
+    reg [31:0] noise = 32'h2545f491;
+    reg aw_open = 1, w_open = 1, ar_open = 1, bready = 1, rready = 1;
+    wire aw_try = awvalid && aw_open, w_try = wvalid && w_open, ar_try = arvalid && ar_open;
+    wire aw_done = aw_try && awready, w_done = w_try && wready, ar_done = ar_try && arready;
+    wire b_done = bvalid && bready, r_done = rvalid && rready;
     wire [1:0] bresp, rresp;
     wire [31:0] rdata;
 
     // A core with a backing store finds memory.v there; the host reads and writes that at once, without a bus.
-    wire [31:0] violations;
+    wire [31:0] violations, bus_violations, host_violations;
+    assign violations = bus_violations + host_violations;
     reg [31:0] latency = 1, pace = 1, stall = 0;
 `ifdef NARROWS_BUS_BITS
     localparam B = `NARROWS_BUS_BITS;
@@ -37,7 +47,7 @@ module bench;
     wire [B-1:0] m_rdata, m_wdata;
     wire [B/8-1:0] m_wstrb;
     narrows_memory #(.BUS_BITS(B)) memory (
-        .clk(clk), .rst(rst), .latency(latency), .pace(pace), .stall(stall[7:0]), .violations(violations),
+        .clk(clk), .rst(rst), .latency(latency), .pace(pace), .stall(stall[7:0]), .violations(bus_violations),
         .araddr(m_araddr), .arlen(m_arlen), .arsize(m_arsize), .arburst(m_arburst), .arvalid(m_arvalid), .arready(m_arready),
         .rdata(m_rdata), .rresp(m_rresp), .rlast(m_rlast), .rvalid(m_rvalid), .rready(m_rready),
         .awaddr(m_awaddr), .awlen(m_awlen), .awsize(m_awsize), .awburst(m_awburst), .awvalid(m_awvalid), .awready(m_awready),
@@ -45,7 +55,36 @@ module bench;
         .bresp(m_bresp), .bvalid(m_bvalid), .bready(m_bready)
     );
 `else
-    assign violations = 0;
+    assign bus_violations = 0;
+`endif
+
+`ifdef NARROWS_WISHBONE
+    wire wb_cyc, wb_stb, wb_we, wb_ack, wb_err;
+    wire [22:0] wb_adr;
+    wire [3:0] wb_sel;
+    wire [31:0] wb_dat_w, wb_dat_r;
+    narrows_wishbone_master master (
+        .clk(clk), .rst(rst), .stall(host_stall[7:0]), .violations(host_violations),
+        .awaddr(awaddr), .awvalid(aw_try), .awready(awready), .wdata(wdata), .wvalid(w_try), .wready(wready),
+        .bresp(bresp), .bvalid(bvalid), .bready(bready), .araddr(araddr), .arvalid(ar_try), .arready(arready),
+        .rdata(rdata), .rresp(rresp), .rvalid(rvalid), .rready(rready),
+        .cyc(wb_cyc), .stb(wb_stb), .we(wb_we), .adr(wb_adr), .sel(wb_sel), .dat_w(wb_dat_w), .dat_r(wb_dat_r),
+        .ack(wb_ack), .err(wb_err)
+    );
+`else
+    // What must not change while an answer waits.
+    reg b_held = 0, r_held = 0;
+    reg [1:0] b_was = 0;
+    reg [33:0] r_was = 0;
+    reg [31:0] broken = 0;
+    assign host_violations = broken;
+    always @(posedge clk) begin
+        b_held <= bvalid && !bready && !rst;
+        r_held <= rvalid && !rready && !rst;
+        b_was <= bresp;
+        r_was <= {rdata, rresp};
+        if ((b_held && (!bvalid || bresp != b_was)) || (r_held && (!rvalid || {rdata, rresp} != r_was))) broken <= broken + 1;
+    end
 `endif
 
     narrows_core core (
@@ -59,11 +98,16 @@ module bench;
         .m_axi_bresp(m_bresp), .m_axi_bvalid(m_bvalid), .m_axi_bready(m_bready),
 `endif
         .clk(clk), .rst(rst), .irq(irq),
-        .s_axil_awaddr(awaddr), .s_axil_awvalid(awvalid), .s_axil_awready(awready),
-        .s_axil_wdata(wdata), .s_axil_wstrb(4'b1111), .s_axil_wvalid(wvalid), .s_axil_wready(wready),
-        .s_axil_bresp(bresp), .s_axil_bvalid(bvalid), .s_axil_bready(1'b1),
-        .s_axil_araddr(araddr), .s_axil_arvalid(arvalid), .s_axil_arready(arready),
-        .s_axil_rdata(rdata), .s_axil_rresp(rresp), .s_axil_rvalid(rvalid), .s_axil_rready(1'b1)
+`ifdef NARROWS_WISHBONE
+        .s_wb_cyc(wb_cyc), .s_wb_stb(wb_stb), .s_wb_we(wb_we), .s_wb_adr(wb_adr), .s_wb_sel(wb_sel),
+        .s_wb_dat_w(wb_dat_w), .s_wb_dat_r(wb_dat_r), .s_wb_ack(wb_ack), .s_wb_err(wb_err)
+`else
+        .s_axil_awaddr(awaddr), .s_axil_awvalid(aw_try), .s_axil_awready(awready),
+        .s_axil_wdata(wdata), .s_axil_wstrb(4'b1111), .s_axil_wvalid(w_try), .s_axil_wready(wready),
+        .s_axil_bresp(bresp), .s_axil_bvalid(bvalid), .s_axil_bready(bready),
+        .s_axil_araddr(araddr), .s_axil_arvalid(ar_try), .s_axil_arready(arready),
+        .s_axil_rdata(rdata), .s_axil_rresp(rresp), .s_axil_rvalid(rvalid), .s_axil_rready(rready)
+`endif
     );
 
     reg [2:0] state = S_RESET;
@@ -75,19 +119,25 @@ module bench;
     reg [31:0] head, count, value;
     integer commands, responses, got, index;
 
-    wire write_accepted = (!awvalid || awready) && (!wvalid || wready);
-    wire handshake = (awvalid && awready) || (wvalid && wready) || (arvalid && arready) || bvalid || rvalid;
+    wire write_accepted = (!awvalid || aw_done) && (!wvalid || w_done);
+    wire handshake = aw_done || w_done || ar_done || b_done || r_done;
 
     always @(posedge clk) begin
         cycles <= cycles + 1;
-        if (awready) awvalid <= 0;
-        if (wready) wvalid <= 0;
-        if (arready) arvalid <= 0;
+        noise <= {noise[30:0], noise[31] ^ noise[21] ^ noise[1] ^ noise[0]} ^ (noise << 7);
+        if (!aw_try || awready) aw_open <= noise[7:0] >= host_stall;
+        if (!w_try || wready) w_open <= noise[12:5] >= host_stall;
+        if (!ar_try || arready) ar_open <= noise[17:10] >= host_stall;
+        bready <= noise[22:15] >= host_stall;
+        rready <= noise[27:20] >= host_stall;
+        if (aw_done) awvalid <= 0;
+        if (w_done) wvalid <= 0;
+        if (ar_done) arvalid <= 0;
 
-        if (rvalid) $fwrite(responses, "%08h", rdata);
-        if (bvalid || rvalid) begin
+        if (r_done) $fwrite(responses, "%08h", rdata);
+        if (b_done || r_done) begin
             retire_address <= retire_address + 4;
-            if (bvalid ? bresp != 0 : rresp != 0) begin
+            if (b_done ? bresp != 0 : rresp != 0) begin
                 errors <= errors + 1;
                 if (errors == 0) error_address <= {7'b0, retire_address};
             end
@@ -133,6 +183,10 @@ module bench;
                             got = $fread(value, commands);
                             stall <= value;
                         end
+                        HOST_SET: begin
+                            got = $fread(value, commands);
+                            host_stall <= value;
+                        end
                         default: for (index = 0; index < count; index = index + 1) begin
 `ifdef NARROWS_BUS_BITS
                             if (head[31:28] == STORE_WRITE) begin
@@ -146,7 +200,7 @@ module bench;
             end
 
             S_WRITE: begin
-                pending <= pending + (left != 0 && write_accepted) - bvalid;
+                pending <= pending + (left != 0 && write_accepted) - b_done;
                 if (left != 0 && write_accepted) begin
                     got = $fread(value, commands);
                     wdata <= value;
@@ -155,17 +209,17 @@ module bench;
                     wvalid <= 1;
                     left <= left - 1;
                 end
-                if (left == 0 && pending == bvalid) state <= S_FETCH;
+                if (left == 0 && pending == b_done) state <= S_FETCH;
             end
 
             S_READ: begin
-                pending <= pending + (left != 0 && (!arvalid || arready)) - rvalid;
-                if (left != 0 && (!arvalid || arready)) begin
+                pending <= pending + (left != 0 && (!arvalid || ar_done)) - r_done;
+                if (left != 0 && (!arvalid || ar_done)) begin
                     araddr <= araddr + 4;
                     arvalid <= 1;
                     left <= left - 1;
                 end
-                if (left == 0 && pending == rvalid) state <= S_FETCH;
+                if (left == 0 && pending == r_done) state <= S_FETCH;
             end
 
             S_WAIT: begin

@@ -31,6 +31,7 @@ class Command(enum.IntEnum):
     STORE_WRITE = 4  # the backing store, at once
     STORE_READ = 5
     STORE_SET = 6  # latency, pace and stalls of the backing store
+    HOST_SET = 7  # stalls of the host
 
 
 class _Trailer(NamedTuple):
@@ -104,6 +105,10 @@ class CosimTransport(Transport):
         """
         self._gathered.append(np.array([Command.STORE_SET << 28, 3, latency, pace, stall], dtype=np.uint32))
 
+    async def set_host(self, *, stall: int) -> None:
+        """Put off ``stall`` of 256 tries of any handshake of the host by a cycle, at random."""
+        self._gathered.append(np.array([Command.HOST_SET << 28, 1, stall], dtype=np.uint32))
+
     async def wait(self, timeout_cycles: int) -> None:
         """Until the interrupt is high, at most ``timeout_cycles`` clock cycles."""
         self._gathered.append(np.array([Command.WAIT << 28, timeout_cycles], dtype=np.uint32))
@@ -123,7 +128,7 @@ class CosimTransport(Transport):
         if trailer.timed_out:
             raise TransportError(f"no interrupt from the core by cycle {self._cycles}: a run exceeds its time limit")
         if trailer.violations:
-            raise TransportError(f"the core broke the rules of AXI4 in {trailer.violations} cycles")
+            raise TransportError(f"the core broke the rules of its buses in {trailer.violations} cycles")
         if trailer.errors:
             raise TransportError(
                 f"the core refused {trailer.errors} accesses, the first at address {trailer.error_address:#x}"

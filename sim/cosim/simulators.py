@@ -27,6 +27,7 @@ __all__ = ["SIMULATORS", "CoreSimulator", "cache_folder", "make_simulator"]
 _TOP = "bench"
 _TIMESCALE = ("1ns", "1ps")
 _POLL_SECONDS = 0.05
+_WISHBONE_PORT = "input s_wb_stb;"
 _BUS_PORT = re.compile(r"input \[(\d+):0\] m_axi_rdata")
 
 
@@ -166,13 +167,16 @@ SIMULATORS: dict[str, CoreSimulator] = {core.name: core for core in (_VerilatorC
 
 
 def _bench(verilog: str) -> str:
-    """Verilog of the bench for a core, with a memory where the core has a port for one."""
+    """Verilog of the bench for a core: a master of its port, a memory where it has a port for one."""
     folder = Path(__file__).parent
-    bench = (folder / "bench.v").read_text(encoding="utf-8")
-    port = _BUS_PORT.search(verilog)
-    if port is None:
-        return bench
-    return f"`define NARROWS_BUS_BITS {int(port[1]) + 1}\n" + (folder / "memory.v").read_text(encoding="utf-8") + bench
+    defines, names = [], ["bench.v"]
+    if (port := _BUS_PORT.search(verilog)) is not None:
+        defines.append(f"`define NARROWS_BUS_BITS {int(port[1]) + 1}\n")
+        names.insert(0, "memory.v")
+    if _WISHBONE_PORT in verilog:
+        defines.append("`define NARROWS_WISHBONE\n")
+        names.insert(0, "wishbone.v")
+    return "".join(defines) + "".join((folder / name).read_text(encoding="utf-8") for name in names)
 
 
 def make_simulator(

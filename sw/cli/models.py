@@ -28,7 +28,7 @@ __all__ = ["compile_model", "disasm", "run_model"]
 
 
 def compile_model(
-    model: Annotated[Path, typer.Argument(metavar="MODEL.onnx", help="Float ONNX model.")],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="ONNX (.onnx) or TFLite (.tflite) model.")],
     calib: Calibration,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="M.nrw", help="Where the program goes.")],
     preset: Preset = None,
@@ -55,7 +55,10 @@ def compile_model(
     ] = None,
     json: JsonFile = None,
 ) -> None:
-    """Quantise a float ONNX model and compile it to a program for one configuration of the core.
+    """Quantise a model and compile it to a program for one configuration of the core.
+
+    A float model gets the formats of --weights and --acts. Models that come quantised (QONNX, ONNX with QuantizeLinear,
+    int8 TFLite) keep their own integers.
 
     Every layer's sums are certified to fit the accumulator, for every input; a model whose sums do not fit is refused.
 

@@ -100,19 +100,24 @@ class Importer:
         return sample[0], sample[1], int(np.prod(sample[2:]))
 
     def image(self, node: NodeProto, position: int = 0) -> tuple[str, tuple[int, int, int]]:
-        """Tensor and (C, H, W) of an operand that must be a plain image of 4 axes."""
-        view = self.chw(self.view(node, position))
+        """Tensor and (C, H, W) of an operand that must be a plain image of 4 axes, or a line of 3."""
+        view = self._on_four_axes(self.chw(self.view(node, position)))
         if not view.is_chw() or view.shape != (1, *self.tensors[view.tensor]):
             raise self.unsupported(node, self._no_image(view))
         return view.tensor, self.tensors[view.tensor]
 
     def phases(self, node: NodeProto, position: int = 0) -> Phases:
-        """How an operand, an image of 4 axes, lies in its tensor: whole, in some of its channels, or enlarged."""
-        view = self.chw(self.view(node, position))
+        """How an operand, an image or a line, lies in its tensor: whole, in some of its channels, or enlarged."""
+        view = self._on_four_axes(self.chw(self.view(node, position)))
         found = phases_of(view, self.tensors[view.tensor])
         if found is None:
             raise self.unsupported(node, self._no_image(view))
         return found
+
+    @staticmethod
+    def _on_four_axes(view: View) -> View:
+        """The view; a line (batch, channels, length) is an image of width 1."""
+        return View(view.tensor, view.index[..., np.newaxis]) if len(view.shape) == 3 else view
 
     @staticmethod
     def _no_image(view: View) -> str:

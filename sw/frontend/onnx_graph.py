@@ -61,19 +61,23 @@ def load_model(path: Path) -> Graph:
 def _input_order(importer: Importer) -> NDArray[np.int64]:
     """Positions in the model's input as the first node sees them that is neither rearrangement nor elementwise."""
     seen = {importer.input: importer.input_order}
+    padded: set[str] = set()
     for node in importer.model.graph.node:
         source = next((name for name in node.input if name in seen), None)
         if source is None:
             continue
-        if node.op_type in REARRANGEMENTS:
+        output = node.output[0]
+        if node.op_type in REARRANGEMENTS and (source not in padded or node.op_type == "Transpose"):
             with _sense(importer, node):
-                seen[node.output[0]] = REARRANGEMENTS[node.op_type](importer, node, seen[source])
-            if seen[node.output[0]].size != importer.input_order.size:
+                seen[output] = REARRANGEMENTS[node.op_type](importer, node, seen[source])
+            if seen[output].size != importer.input_order.size:
                 return seen[source]
         elif node.op_type in ELEMENTWISE:
-            seen[node.output[0]] = seen[source]
+            seen[output] = seen[source]
         else:
             return seen[source]
+        if node.op_type == "Pad" or source in padded:
+            padded.add(output)
     return importer.input_order
 
 

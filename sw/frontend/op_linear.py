@@ -22,13 +22,14 @@ __all__ = ["conv", "conv_transpose", "gemm", "matmul", "window_of"]
 
 
 def window_of(importer: Importer, node: NodeProto, kernel: tuple[int, ...], size: tuple[int, int]) -> Window:
-    """Geometry from the attributes of a Conv or pool; ``size`` is the input's height and width."""
+    """Geometry from the attributes of a Conv or pool of one or two axes; ``size`` is the input's height and width."""
     attributes = importer.attributes(node)
-    if len(kernel) != 2:
-        raise importer.unsupported(node, f"its kernel has {len(kernel)} axes: only 2-dimensional ones run")
-    stride = tuple(attributes.get("strides", (1, 1)))
-    dilation = tuple(attributes.get("dilations", (1, 1)))
-    pads = tuple(attributes.get("pads", (0, 0, 0, 0)))
+    if len(kernel) not in (1, 2):
+        raise importer.unsupported(node, f"its kernel has {len(kernel)} axes: only 1- and 2-dimensional ones run")
+    stride, dilation = (tuple(attributes.get(name, (1,) * len(kernel))) for name in ("strides", "dilations"))
+    pads = tuple(attributes.get("pads", (0, 0) * len(kernel)))
+    if len(kernel) == 1:
+        kernel, stride, dilation, pads = (*kernel, 1), (*stride, 1), (*dilation, 1), (pads[0], 0, pads[1], 0)
     mode = attributes.get("auto_pad", "NOTSET")
     if mode in ("SAME_UPPER", "SAME_LOWER"):
         total = [
@@ -73,6 +74,7 @@ def _step(importer: Importer, node: NodeProto, axis: int) -> NDArray[np.float64]
 def conv(importer: Importer, node: NodeProto) -> None:
     """Handler of Conv: dense, depthwise, or grouped (made dense with zeros)."""
     weights = _weights(importer, node)
+    line = weights.ndim == 3
     image = importer.phases(node)
     channels, height, width = image.shape
     groups = importer.attributes(node).get("group", 1)
@@ -83,11 +85,12 @@ def conv(importer: Importer, node: NodeProto) -> None:
             f"but its input has {channels} channels: export it again"
         )
     window = window_of(importer, node, weights.shape[2:], (height, width))
+    weights = weights.reshape(*weights.shape[:2], *window.kernel)
     depthwise = groups == channels == outputs and channels > 1 and image.is_plain()
     if groups > 1 and not depthwise:
         weights = _ungrouped(weights, groups)
     bias = importer.constant(node, 2)
-    _convolve(
+    view = _convolve(
         importer,
         node,
         image,
@@ -100,6 +103,8 @@ def conv(importer: Importer, node: NodeProto) -> None:
         ),
         np.zeros(outputs) if bias is None else bias.astype(np.float64),
     )
+    if line:
+        importer.views[node.output[0]] = View(view.tensor, view.index[..., 0])
 
 
 def _ungrouped(weights: NDArray[np.float64], groups: int) -> NDArray[np.float64]:

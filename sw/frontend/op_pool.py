@@ -34,6 +34,13 @@ def _window(importer: Importer, node: NodeProto, size: tuple[int, int]) -> Windo
     return window_of(importer, node, tuple(attributes["kernel_shape"]), size)
 
 
+def _emit(importer: Importer, node: NodeProto, layer: MaxPool | AveragePool, shape: Shape) -> None:
+    """Adds the layer; its output has as many axes as its input."""
+    axes = len(importer.view(node).shape)
+    index = np.arange(int(np.prod(shape))).reshape((1, *shape)[:axes])
+    importer.emit(node, layer, shape, index)
+
+
 def max_pool(importer: Importer, node: NodeProto) -> None:
     """Handler of MaxPool."""
     source, (channels, height, width) = importer.image(node)
@@ -42,7 +49,7 @@ def max_pool(importer: Importer, node: NodeProto) -> None:
     if any(pad >= r for pad, r in zip(window.pads, reach * 2, strict=True)):
         raise importer.unsupported(node, "its padding is as large as its kernel, some windows are empty: pad less")
     layer = MaxPool(name=importer.unique(importer.label(node)), source=source, window=window, output=node.output[0])
-    importer.emit(node, layer, (channels, *window.output(height, width)))
+    _emit(importer, node, layer, (channels, *window.output(height, width)))
 
 
 def average_pool(importer: Importer, node: NodeProto) -> None:
@@ -54,7 +61,7 @@ def average_pool(importer: Importer, node: NodeProto) -> None:
             node, "padding left out of the average needs divisors by pixel: set count_include_pad=1 or pad none"
         )
     layer = AveragePool(name=importer.unique(importer.label(node)), source=source, window=window, output=node.output[0])
-    importer.emit(node, layer, (channels, *window.output(height, width)))
+    _emit(importer, node, layer, (channels, *window.output(height, width)))
 
 
 def global_average_pool(importer: Importer, node: NodeProto) -> None:
@@ -62,7 +69,7 @@ def global_average_pool(importer: Importer, node: NodeProto) -> None:
     source, (channels, height, width) = importer.image(node)
     name, window = importer.unique(importer.label(node)), Window(kernel=(height, width))
     layer = AveragePool(name=name, source=source, window=window, output=node.output[0])
-    importer.emit(node, layer, (channels, 1, 1))
+    _emit(importer, node, layer, (channels, 1, 1))
 
 
 def global_max_pool(importer: Importer, node: NodeProto) -> None:
@@ -74,7 +81,7 @@ def global_max_pool(importer: Importer, node: NodeProto) -> None:
         window=Window(kernel=(height, width)),
         output=node.output[0],
     )
-    importer.emit(node, layer, (channels, 1, 1))
+    _emit(importer, node, layer, (channels, 1, 1))
 
 
 def pad(importer: Importer, node: NodeProto) -> None:

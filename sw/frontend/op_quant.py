@@ -109,11 +109,17 @@ def quantize_linear(importer: Importer, node: NodeProto) -> None:
 
 
 def dequantize_linear(importer: Importer, node: NodeProto) -> None:
-    """Handler of DequantizeLinear behind the QuantizeLinear of the same scale and zero point: nothing is left to do."""
+    """Handler of DequantizeLinear behind the QuantizeLinear of the same scale and zero point: nothing is left to do.
+
+    On an input of integers it rounds the real values that they stand for: samples are those.
+    """
     view = importer.chw(importer.view(node))
     grid = importer.grids.get(view.tensor)
+    if grid is None and view.tensor == importer.input:
+        _emit(importer, node, _linear_grid(importer, node))
+        return
     if grid is None:
-        raise importer.unsupported(node, "no QuantizeLinear wrote its operand: export the model with float inputs")
+        raise importer.unsupported(node, "no QuantizeLinear wrote its operand: put one before it")
     zero = _scalar(importer, node, 2, "zero point", 0)
     if (grid.scale, grid.zero) != (_scale(importer, node), zero):
         raise importer.unsupported(node, "its scale or zero point differs from its QuantizeLinear's: use the same")

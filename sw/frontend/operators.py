@@ -65,9 +65,10 @@ HANDLERS: dict[str, Callable[[Importer, NodeProto], None]] = (
 """Handler of each operator."""
 
 ELEMENTWISE = frozenset(
-    {"Relu", "Clip", "Add", "Sub", "Mul", "Div", "Quant", "BipolarQuant", "QuantizeLinear", "DequantizeLinear"}
+    {"Relu", "Clip", "LeakyRelu", "PRelu", "Add", "Sub", "Mul", "Div"}
+    | {"Quant", "BipolarQuant", "QuantizeLinear", "DequantizeLinear", "Pad"}
 )
-"""Operators that keep the order of elements whatever it is."""
+"""Operators that keep the order of elements whatever it is, Pad but for what it adds."""
 
 REWRITES: dict[str, str] = {
     "HardSwish": "use Relu or Clip(0, 6)",

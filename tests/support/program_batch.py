@@ -32,12 +32,14 @@ def check_programs(
     verilog: str | None = None,
     simulator: str = "verilator",
     bus: Mapping[str, int] | None = None,
+    host: Mapping[str, int] | None = None,
     progress: Progress | None = None,
 ) -> list[dict[str, Any]]:
     """Run programs, each with its samples (N, C, H, W), on one simulated core.
 
     ``bus`` are latency, pace and stall of the backing store (`CosimTransport.set_bus`), where there is one. Then only
-    the steps have to agree to the cycle; what the cycle model says of the others is under ``model``.
+    the steps have to agree to the cycle; what the cycle model says of the others is under ``model``. ``host`` are the
+    stalls of the host (`CosimTransport.set_host`).
 
     Returns
     -------
@@ -55,7 +57,7 @@ def check_programs(
         verilog or to_verilog(config),
         f"{__name__}:compare_all",
         arrays=arrays,
-        values={"count": len(programs), "bus": dict(bus or {})},
+        values={"count": len(programs), "bus": dict(bus or {}), "host": dict(host or {})},
         files=save,
         simulator=simulator,
         progress=progress,
@@ -69,6 +71,8 @@ async def compare_all(transport: Transport, job: Job, progress: Progress) -> tup
     count, bus = job.values["count"], job.values["bus"]
     if bus:
         await transport.set_bus(**bus)  # type: ignore[attr-defined]
+    if job.values["host"]:
+        await transport.set_host(**job.values["host"])  # type: ignore[attr-defined]
     for number in range(count):
         program = Program.load(job.folder / f"{number}.nrw")
         timing = BusTiming(latency=bus.get("latency", 1), pace=bus.get("pace", 1))

@@ -445,6 +445,16 @@ CASES = {
         (1, 3, 5, 5),
         CONV | {"s": normal(4, 1, 1)},
     ),
+    "pad_first_nhwc": (
+        [
+            node("Pad", "x", "p", output="q"),
+            node("LeakyRelu", "q", output="l"),
+            node("Transpose", "l", perm=[0, 3, 1, 2], output="t"),
+            node("Conv", "t", "w", "b"),
+        ],
+        (1, 6, 5, 3),
+        CONV | {"p": np.array([0, 1, 2, 0, 0, 0, 1, 0])},
+    ),
     "pad_behind_relu_nhwc": (
         [
             node("Transpose", "x", perm=[0, 3, 1, 2], output="t"),
@@ -457,6 +467,24 @@ CASES = {
         ],
         (1, 6, 5, 3),
         CONV | {"p": np.array([0, 1, 2, 0, 0, 0, 1, 0])},
+    ),
+    "lines": (
+        [
+            node("Conv", "x", "w", "b", strides=[2], pads=[1, 2], output="c"),
+            node("Relu", "c", output="r"),
+            node("MaxPool", "r", kernel_shape=[2], strides=[2], output="m"),
+            node("Conv", "m", "d", group=4, dilations=[2], output="e"),
+            node("AveragePool", "e", kernel_shape=[2], output="a"),
+            node("Flatten", "a", output="f"),
+            node("MatMul", "f", "v"),
+        ],
+        (1, 3, 30),
+        {"w": normal(4, 3, 5), "b": normal(4), "d": normal(4, 1, 2), "v": normal(16, 3)},
+    ),
+    "mean_of_a_line": (
+        [node("Conv", "x", "w", output="c"), node("GlobalAveragePool", "c")],
+        (1, 3, 30),
+        {"w": normal(4, 3, 5)},
     ),
     "transposed_output": (
         [node("Conv", "x", "w", output="c"), node("Transpose", "c", perm=[0, 2, 3, 1])],
@@ -479,6 +507,28 @@ def test_computes_what_onnxruntime_computes(case, onnx_model, run_onnx):
     if name in graph.orders:
         values = values[:, graph.orders[name]]
     np.testing.assert_allclose(values.reshape(3, *output_shape), run_onnx(path, x), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("opset", range(11, 22))
+def test_operator_sets(opset, onnx_model, run_onnx):
+    nodes = [
+        node("Conv", "x", "w", "b", pads=[1, 1, 1, 1], output="c"),
+        node("BatchNormalization", "c", "g", "h", "m", "v", output="n"),
+        node("Clip", "n", "lo", "hi", output="r"),
+        node("Pad", "r", "p", output="q"),
+        node("Conv", "q", "k", group=4, strides=[2, 2], output="d"),
+        node("Add", "d", "d", output="a"),
+        node("GlobalAveragePool", "a", output="e"),
+        node("Flatten", "e", output="f"),
+        node("Gemm", "f", "l", transB=1),
+    ]
+    constants = CONV | {"g": normal(4), "h": normal(4), "m": normal(4), "v": np.abs(normal(4)) + 0.1}
+    constants |= {"lo": np.float32(0), "hi": np.float32(6), "p": np.array([0, 0, 0, 0, 0, 0, 1, 1])}
+    path = onnx_model(nodes, (1, 3, 8, 8), constants | {"k": normal(4, 1, 3, 3), "l": normal(5, 4)}, opset=opset)
+    graph = lower(load_model(path))
+    x = np.random.default_rng(1).normal(size=(2, 3, 8, 8)).astype(np.float32)
+    values = evaluate(graph, x)[graph.outputs[0][0]].reshape(2, 5)
+    np.testing.assert_allclose(values, run_onnx(path, x), rtol=1e-4, atol=1e-4)
 
 
 def test_lowering_twice_changes_nothing(onnx_model):

@@ -252,15 +252,40 @@ def test_tfc_answers_like_its_float_evaluation(name, bits):
     assert (scores.argmax(axis=1) == expected.argmax(axis=1)).mean() >= 0.998
 
 
-def test_keyword_spotting_gives_the_reference_predictions():
+@pytest.fixture(scope="module")
+def keywords():
+    """The keyword-spotting model, its samples and reference predictions."""
     path, data = SHARED / "models" / "kws_w3a3_hls4mlfinn.onnx", SHARED / "data" / "kws_finn_w3a3_1000.npz"
     if not path.exists():
         pytest.skip(f"{path} is absent")
     archive = np.load(data)
-    x = archive["x_int8"] * float(archive["scale"])
-    graph = quantise(load_model(path), x[:100], QuantSettings(), CONFIG)
+    return load_model(path), archive["x_int8"] * float(archive["scale"]), archive["ref_pred"]
+
+
+def test_keyword_spotting_gives_the_reference_predictions(keywords):
+    model, x, predictions = keywords
+    graph = quantise(model, x[:100], QuantSettings(), CONFIG)
     scores = run_kept(graph, x).reshape(len(x), -1)
     # Two samples have two equal sums on top; there the reference's order of float32 sums decided.
     best = scores == scores.max(axis=1, keepdims=True)
-    assert best[np.arange(len(x)), archive["ref_pred"]].all()
+    assert best[np.arange(len(x)), predictions].all()
     assert np.flatnonzero(best.sum(axis=1) > 1).tolist() == [515, 886]
+
+
+def test_keyword_spotting_computes_every_integer_of_the_trained_model(keywords):
+    model, x, _ = keywords
+    graph = quantise(model, x[:100], QuantSettings(), CONFIG)
+    levels = GoldenModel(graph, CONFIG).run(prepare_input(graph, x))
+    lowered = lower(model)
+    values = lowered.grids[lowered.input.tensor].round(x.reshape(len(x), -1))
+    for layer in lowered.layers:
+        (term,) = layer.terms
+        values = values @ term.weights.reshape(len(term.weights), -1).T + layer.bias
+        tensor = graph.tensors[layer.output]
+        if (grid := lowered.grids.get(layer.output)) is not None:
+            integers = grid.integers(np.maximum(values, layer.low))
+            np.testing.assert_array_equal(levels[layer.output][:, :, 0, 0] - tensor.zero, integers - grid.zero)
+            values = grid.round(np.maximum(values, layer.low))
+        else:
+            scores = levels[layer.output][:, :, 0, 0] * tensor.scale
+            np.testing.assert_allclose(scores, values, rtol=1e-9, atol=1e-9)

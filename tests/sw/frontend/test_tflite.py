@@ -124,6 +124,62 @@ def test_layers_of_a_small_model(tmp_path):
     assert (np.abs(scores - expected) < 0.01).mean() > 0.9
 
 
+def branched_model():
+    """Two branches put together, one of them padded and leaky, then averages."""
+    kinds = tflite.BuiltinOperator
+    image = {"scale": [0.0517], "zero": [-11]}
+    tensors = [
+        Tensor(name="image", shape=(1, 4, 4, 2), **image),
+        Tensor(name="amounts", shape=(4, 2), data=np.array([[0, 0], [1, 0], [0, 1], [0, 0]], np.int32), kind=2),
+        Tensor(name="padded", shape=(1, 5, 5, 2), **image),
+        Tensor(name="w", shape=(3, 2, 2, 2), data=integers(3, 2, 2, 2), scale=[0.0041], zero=[0]),
+        Tensor(name="conv", shape=(1, 4, 4, 3), scale=[0.0613], zero=[5]),
+        Tensor(name="leaky", shape=(1, 4, 4, 3), scale=[0.0613], zero=[5]),
+        Tensor(name="relu6", shape=(1, 4, 4, 2), scale=[0.0233], zero=[-128]),
+        Tensor(name="both", shape=(1, 4, 4, 5), scale=[0.0613], zero=[5]),
+        Tensor(name="axes", shape=(2,), data=np.array([1, 2], np.int32), kind=2),
+        Tensor(name="mean", shape=(1, 5), scale=[0.0311], zero=[-3]),
+    ]
+    conv = CONV | {"Padding": tflite.Padding.VALID}
+    ops = [
+        Op(kind=kinds.PAD, inputs=(0, 1), output=2),
+        Op(kind=kinds.CONV_2D, inputs=(2, 3), output=4, options=("Conv2DOptions", conv)),
+        Op(kind=kinds.LEAKY_RELU, inputs=(4,), output=5, options=("LeakyReluOptions", {"Alpha": 0.3})),
+        Op(kind=kinds.RELU6, inputs=(0,), output=6),
+        Op(kind=kinds.CONCATENATION, inputs=(5, 6), output=7, options=("ConcatenationOptions", {"Axis": 3})),
+        Op(kind=kinds.MEAN, inputs=(7, 8), output=9, options=("ReducerOptions", {"KeepDims": False})),
+    ]
+    return tensors, ops
+
+
+def test_branches_paddings_and_means(tmp_path):
+    tensors, ops = branched_model()
+    path = tmp_path / "branched.tflite"
+    path.write_bytes(tflite_bytes(tensors, ops, [0], [9]))
+    graph = load_model(path)
+    codes = integers(30, 4, 4, 2).astype(float)
+    x = 0.0517 * (codes + 11)
+
+    def rounded(index, values):
+        tensor = tensors[index]
+        codes = np.clip(np.rint(values / tensor.scale[0] + tensor.zero[0]), -128, 127)
+        return tensor.scale[0] * (codes - tensor.zero[0])
+
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0), (1, 0), (0, 1), (0, 0))), (2, 2), axis=(1, 2))
+    conv = rounded(4, np.einsum("nyxcij,oijc->nyxo", windows, tensors[3].data.astype(float)) * 0.0041)
+    leaky = rounded(5, np.where(conv < 0, 0.3 * conv, conv))
+    both = rounded(7, np.concatenate([leaky, rounded(6, np.clip(x, 0, 6))], axis=3))
+    expected = rounded(9, both.mean(axis=(1, 2)))
+    name = graph.outputs[0][0]
+    values = evaluate(lower(graph), x)[name][:, :, 0, 0]
+    np.testing.assert_allclose(values, expected, atol=0.0312)
+    assert (np.abs(values - expected) < 1e-3).mean() > 0.95
+    quantised = quantise(graph, x, QuantSettings(), CONFIG)
+    scores = restore_output(quantised, name, GoldenModel(quantised, CONFIG).run(prepare_input(quantised, x))[name])
+    assert np.abs(scores - expected).max() < 0.0623
+    assert (np.abs(scores - expected) < 1e-3).mean() > 0.8
+
+
 def test_unknown_operators_are_named(tmp_path):
     tensors, ops = small_model()
     ops = [Op(kind=tflite.BuiltinOperator.HARD_SWISH, inputs=(0,), output=3)]

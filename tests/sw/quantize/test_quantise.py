@@ -1,7 +1,9 @@
 """Quantised graphs respect every width of the configuration and stay close to the float graph."""
 
 import dataclasses
+import os
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from narrows.sw.quantize.evaluate import evaluate
 from narrows.sw.runtime.tensors import prepare_input, restore_output
 from onnx import helper
 
+SHARED = Path(os.environ.get("NARROWS_DATA", Path(__file__).parents[3].parent / "shared"))
 RNG = np.random.default_rng(8)
 DATA = digits()
 
@@ -287,3 +290,27 @@ def test_graph_is_left_as_it_was(digits_graph):
     before = dataclasses.replace(digits_graph)
     quantise(digits_graph, DATA.calib_x[:16], QuantSettings(), AcceleratorConfig())
     assert digits_graph == before
+
+
+REAL = {
+    "resnet8_float": ("cifar10_test_first5000.npz", 400, 0.865),
+    "dscnn_float": ("kws_first500.npz", 500, 0.895),
+}
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_real_models_keep_their_accuracy_in_eight_bits(name):
+    data, count, least = REAL[name]
+    path = SHARED / "models" / f"{name}.onnx"
+    if not path.exists():
+        pytest.skip(f"{path} is absent")
+    archive = np.load(SHARED / "data" / data)
+    if name == "dscnn_float":
+        x = (archive["x_int8"].astype(float) - 83) * 0.5847029089927673
+    else:
+        x = archive["x"].astype(float)
+    config = AcceleratorConfig(acc_bits=24, rescale_bits=8)
+    quantised = quantise(load_model(path), x[-64:], QuantSettings(weights="int8", acts="int8"), config)
+    output = quantised.outputs[0][0]
+    scores = GoldenModel(quantised, config).run(prepare_input(quantised, x[:count]))[output].reshape(count, -1)
+    assert np.mean(scores.argmax(axis=1) == archive["y"].ravel()[:count]) >= least

@@ -1,0 +1,93 @@
+"""Campaign: random programs through a host port under random stalls and back-pressure, against golden and ISA model.
+
+    python bench/port_programs.py --port wishbone --programs 1000 --json wishbone.json
+
+Programs are graphs of `tests/support/random_graphs.py`, compiled for its configuration ``--config`` with the port in
+question. Batches of them run on one simulator, each batch with stalls drawn anew: up to 7 of 8 tries of every handshake
+are put off; on the UART, noise breaks frames instead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from narrows.hw.spec.config import AcceleratorConfig
+from narrows.hw.verilog import to_verilog
+from narrows.sw.compile import compile_graph
+from narrows.sw.errors import CapacityError, CertificateError
+from narrows.sw.program import Program
+from numpy.typing import NDArray
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
+
+from program_batch import check_programs
+from random_graphs import CONFIGS, GraphBuilder, random_chain, random_levels
+
+_BATCH = 50
+_MOST_STALL = 224
+
+
+def main() -> int:
+    """Run the campaign; 1 if a program differs."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--port", choices=["axi", "wishbone", "uart"], required=True)
+    parser.add_argument("--programs", type=int, default=1000, help="how many (default 1000)")
+    parser.add_argument("--config", default="square", choices=list(CONFIGS), help="shape of the core")
+    parser.add_argument("--layers", type=int, default=3, help="layers of a graph (default 3)")
+    parser.add_argument("--seed", type=int, default=0, help="of the first graph, and of the stalls (default 0)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write what happened")
+    options = parser.parse_args()
+    config = dataclasses.replace(
+        CONFIGS[options.config], host=options.port, uart_divisor=4, act_words=4096, weight_words=4096
+    )
+    verilog, rng = to_verilog(config), np.random.default_rng(options.seed)
+    seeds = iter(range(options.seed, 1 << 31))
+    started, total = time.perf_counter(), {"programs": 0, "refused": 0, "instructions": 0, "cycles": 0}
+    different: dict[int, Any] = {}
+    while total["programs"] < options.programs:
+        batch: dict[int, tuple[Program, NDArray[np.int64]]] = {}
+        while len(batch) < min(_BATCH, options.programs - total["programs"]):
+            seed = next(seeds)
+            try:
+                batch[seed] = _program(config, seed, options.layers)
+            except (CapacityError, CertificateError):
+                total["refused"] += 1
+        stall = int(rng.integers(0, _MOST_STALL + 1))
+        reports = check_programs(config, list(batch.values()), verilog=verilog, host={"stall": stall})
+        different |= {
+            seed: report["differences"] for seed, report in zip(batch, reports, strict=True) if report["differences"]
+        }
+        total["programs"] += len(batch)
+        total["instructions"] += sum(len(program.instructions) - 1 for program, _ in batch.values())
+        total["cycles"] += sum(sum(report["cycles"]) for report in reports)
+        _say(
+            f"{options.port}: {total['programs']} programs ({total['refused']} do not fit), {total['instructions']} "
+            f"instructions, {len(different)} differ, last stall {stall}/256, {time.perf_counter() - started:.0f} s"
+        )
+    for seed, differences in different.items():
+        _say(f"  seed {seed}: {differences[0]}")
+    if options.json:
+        report = {"port": options.port, "parameters": config.to_dict(), **total, "different": different}
+        report["seconds"] = round(time.perf_counter() - started, 1)
+        options.json.write_text(json.dumps(report, indent=1), encoding="utf-8")
+    return min(1, len(different))
+
+
+def _program(config: AcceleratorConfig, seed: int, layers: int) -> tuple[Program, NDArray[np.int64]]:
+    program = compile_graph(random_chain(GraphBuilder(config, np.random.default_rng(seed)), layers), config)
+    return program, random_levels(program.graph, np.random.default_rng(seed))[np.newaxis]
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201 - a script's result
+
+
+if __name__ == "__main__":
+    sys.exit(main())
