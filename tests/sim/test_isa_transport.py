@@ -88,7 +88,7 @@ def test_a_burst_may_start_and_end_within_a_word(transport):
     ("address", "count", "message"),
     [
         (2, 1, "address 0x2 is not an aligned word of a region"),
-        (8 << 22, 1, "address 0x2000000 is not an aligned word of a region"),
+        (9 << 22, 1, "address 0x2400000 is not an aligned word of a region"),
         (Register.WINDOW_LIMIT.offset, 2, "2 words from address 0x40 reach beyond REGISTERS"),
         (region_address(CONFIG, Region.TAPS, 255), 2, "2 words from address 0xc003fc reach beyond TAPS"),
     ],
