@@ -11,7 +11,7 @@ from typer.exceptions import TyperException
 from ...hw.spec.config import ConfigError
 from ...hw.spec.isa import IsaError
 from ..errors import NarrowsError
-from . import demo, hardware, models, verify
+from . import demo, hardware, models, reports, verify
 
 __all__ = ["app", "main", "run"]
 
@@ -46,6 +46,8 @@ app.command("verify")(verify.verify)
 app.command("verilog")(hardware.verilog)
 app.command("synth")(hardware.synth)
 app.command("disasm")(models.disasm)
+app.command("report")(reports.report)
+app.command("trace")(reports.trace)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -179,22 +179,15 @@ def disasm(
 
 def _summary(program: Any) -> dict[str, Any]:
     from ..quantised import MacLayer
+    from ..report.summary import memory_use
 
-    machine = program.config
-    words = max(layout.base + layout.size for layout in program.layouts.values())
-    rows = {
-        "instructions": (len(program.instructions), machine.instructions),
-        "blocks": (len(program.blocks), machine.blocks),
-        "taps": (len(program.taps), machine.taps),
-        "parameter words": (len(program.params), machine.param_words),
-        "weight words": (len(program.weights), machine.weight_words),
-        "activation words": (words, machine.act_words),
-    }
     layers = [layer for layer in program.graph.layers if isinstance(layer, MacLayer)]
     return {
         "layers": [layer.name for layer in program.graph.layers],
         "cert_bits": max((layer.cert_bits for layer in layers), default=0),
-        "memories": {name: {"used": used, "available": available} for name, (used, available) in rows.items()},
+        "memories": {
+            name: {"used": used, "available": available} for name, (used, available) in memory_use(program).items()
+        },
     }
 
 

@@ -1,4 +1,4 @@
-"""demo_page: the demo's results as one HTML file that needs nothing beside it."""
+"""Pages of the demo and the report: one HTML file each that needs nothing beside it."""
 
 from __future__ import annotations
 
@@ -6,16 +6,31 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["demo_page"]
+__all__ = ["demo_page", "report_page"]
 
 
 def demo_page(results: Mapping[str, Any], figures: Mapping[str, str]) -> str:
     """HTML of the demo's results (the content of report.json) and figures (SVG by name)."""
-    from jinja2 import Environment, StrictUndefined
+    return _page("demo.html.j2", results, figures)
+
+
+def report_page(results: Mapping[str, Any], figures: Mapping[str, str]) -> str:
+    """HTML of what `summary.summarise` gives, and figures (SVG by name)."""
+    return _page("report.html.j2", results, figures)
+
+
+def _page(template: str, results: Mapping[str, Any], figures: Mapping[str, str]) -> str:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["percent"] = lambda value: f"{100 * value:.1f} %"
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent, encoding="utf-8"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["percent"] = lambda value: f"{100 * value:.1f}\u00a0%"
     environment.filters["thousands"] = lambda value: f"{value:,.0f}"
-    template = environment.from_string((Path(__file__).parent / "demo.html.j2").read_text(encoding="utf-8"))
-    return template.render(results=results, figures={name: Markup(svg) for name, svg in figures.items()})
+    drawn = {name: Markup(svg) for name, svg in figures.items()}
+    return environment.get_template(template).render(results=results, figures=drawn)

@@ -1,28 +1,48 @@
-"""What a model asks of a core and what a program makes of it: multiplications, cycles, widths of each layer."""
+"""What a model asks of a core and what a program makes of it: multiplications, cycles, bytes, widths of each layer."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ...hw.spec.cycles import ComputeTiming, RunClock
-from ...hw.spec.isa import BLOCK, Opcode, decode_instruction
+from ...hw.spec.config import AcceleratorConfig
+from ...hw.spec.cycles import CycleCount
+from ...hw.spec.isa import Opcode
 from ..graph import Graph, Mac
 from ..program import Program
-from ..quantised import MacLayer
+from ..quantised import MacLayer, MaxLayer, QuantisedGraph, Segment
+from .timeline import Timeline, timeline
 
-__all__ = ["LayerWork", "layer_work", "useful_macs", "utilisation"]
+__all__ = ["LayerWork", "layer_macs", "layer_work", "step_bytes", "useful_macs", "utilisation"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class LayerWork:
-    """One layer of a program: cycles, cycles in which the array is fed, accumulator bits certified (max-pool: 0)."""
+    """One layer of a program.
+
+    ``macs`` are its multiplications with trained weights; ``cycles`` those up to its last write from the last write of
+    the layer before, ``busy`` those in which the array is fed, ``stall_...`` those in which something waits, as the
+    core's counters have them (`registers.Register`). ``cert_bits`` are the accumulator bits certified (max-pool: 0).
+    ``weight_bytes`` and ``written_bytes`` are its weights and its output as codes, ``loaded`` and ``stored`` bytes
+    are those on the bus to a backing store.
+    """
 
     name: str
     cycles: int
     busy: int
     cert_bits: int
+    macs: int = 0
+    stall_drain: int = 0
+    stall_walk: int = 0
+    stall_load: int = 0
+    stall_store: int = 0
+    stall_token: int = 0
+    weight_bytes: int = 0
+    written_bytes: int = 0
+    loaded: int = 0
+    stored: int = 0
 
 
 def useful_macs(graph: Graph) -> int:
@@ -43,26 +63,66 @@ def useful_macs(graph: Graph) -> int:
     return total
 
 
+def layer_macs(graph: QuantisedGraph) -> dict[str, int]:
+    """Multiplications with trained weights of each layer of a quantised graph.
+
+    A depthwise segment whose taps are all the same is the graph's structure (identity, average, scaling) and not
+    counted, as in :func:`useful_macs`.
+    """
+    macs = {}
+    for layer in graph.layers:
+        _, height, width = graph.tensors[layer.output].shape
+        trained = [] if isinstance(layer, MaxLayer) else [s for s in layer.segments if not _is_structure(s)]
+        macs[layer.name] = height * width * sum(segment.weights.size for segment in trained)
+    return macs
+
+
+def _is_structure(segment: Segment) -> bool:
+    taps = segment.weights.reshape(len(segment.weights), -1)
+    return segment.depthwise and bool((taps == taps[:, :1]).all())
+
+
 def utilisation(macs: int, cycles: float, units: int) -> float:
     """Share of multiply-accumulate slots that do useful work."""
     return macs / (units * cycles)
 
 
-def layer_work(program: Program) -> list[LayerWork]:
-    """Cycles and widths of each layer, in the order they run."""
-    bits = {layer.name: layer.cert_bits for layer in program.graph.layers if isinstance(layer, MacLayer)}
-    work: dict[str, LayerWork] = {}
-    clock = RunClock(program.config)
-    for name, words in zip(program.layers, program.instructions, strict=True):
-        opcode, fields = decode_instruction(words.tolist())
-        if opcode is not Opcode.COMPUTE:
-            continue
-        first = fields["first_block"]
-        blocks = [BLOCK.decode(row.tolist()) for row in program.blocks[first : first + fields["block_count"]]]
-        timing = ComputeTiming(program.config, fields, [block["groups"] * block["tap_count"] for block in blocks])
-        count = clock.compute(timing)
-        before = work.get(name, LayerWork(name=name, cycles=0, busy=0, cert_bits=bits.get(name, 0)))
-        work[name] = LayerWork(
-            name=name, cycles=before.cycles + count.cycles, busy=before.busy + count.busy, cert_bits=before.cert_bits
+def step_bytes(config: AcceleratorConfig) -> float:
+    """Bytes that the on-chip memories give the array in a cycle: a word for each row, and one of weights."""
+    return (config.rows + config.columns) * config.lanes * config.code_bits / 8
+
+
+def layer_work(program: Program, run: Timeline | None = None) -> list[LayerWork]:
+    """Work of each layer in the order they run; ``run`` is the program's timeline (default: on an ideal bus)."""
+    run = run or timeline(program)
+    counts: dict[str, CycleCount] = {}
+    moved: dict[Opcode, Counter[str]] = {Opcode.LOAD: Counter(), Opcode.STORE: Counter()}
+    for step in run.steps:
+        if step.opcode is Opcode.COMPUTE:
+            counts[step.layer] = counts.get(step.layer, CycleCount()) + step.counts
+        else:
+            moved[step.opcode][step.layer] += step.moved
+    macs = layer_macs(program.graph)
+    work = []
+    for layer in program.graph.layers:
+        count, tensor, layout = counts[layer.name], program.graph.tensors[layer.output], program.layouts[layer.output]
+        found = LayerWork(
+            name=layer.name,
+            cycles=count.cycles,
+            busy=count.busy,
+            cert_bits=0,
+            macs=macs[layer.name],
+            stall_drain=count.stall_drain,
+            stall_walk=count.stall_walk,
+            stall_load=count.stall_load,
+            stall_store=count.stall_store,
+            stall_token=count.stall_token,
+            written_bytes=-(-int(np.prod(tensor.shape)) * layout.planes * program.config.code_bits // 8),
+            loaded=moved[Opcode.LOAD][layer.name],
+            stored=moved[Opcode.STORE][layer.name],
         )
-    return list(work.values())
+        if isinstance(layer, MacLayer):
+            digits = sum(s.weights.size * program.config.digits.count(np.unique(s.weights)) for s in layer.segments)
+            found = replace(found, cert_bits=layer.cert_bits, weight_bytes=-(-digits * program.config.code_bits // 8))
+        work.append(found)
+    return work

@@ -121,6 +121,24 @@ def test_disasm_prints_or_writes_the_listing(example: Path, tmp_path: Path, caps
     assert (tmp_path / "listing.txt").read_text() == shown
 
 
+def test_report_leaves_a_page_and_its_numbers(example: Path, tmp_path: Path) -> None:
+    page, numbers = tmp_path / "report.html", tmp_path / "report.json"
+    assert run(["report", str(example / "model.nrw"), "-o", str(page), "--mhz", "25", "--json", str(numbers)]) == 0
+    report = json.loads(numbers.read_text())
+    assert page.read_text().count("<svg") == 5
+    assert [row["name"] for row in report["layers"]] == [
+        layer.name for layer in Program.load(example / "model.nrw").graph.layers
+    ]
+    assert report["samples_per_second"] == 25e6 / report["cycles"]
+
+
+def test_trace_is_what_perfetto_reads(example: Path, tmp_path: Path) -> None:
+    assert run(["trace", str(example / "model.nrw"), "-o", str(tmp_path / "trace.json")]) == 0
+    events = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
+    assert {event["ph"] for event in events} == {"M", "X"}
+    assert all({"pid", "tid", "ts", "dur", "name"} <= set(event) for event in events if event["ph"] == "X")
+
+
 def test_demo_on_the_model_of_the_machine(tmp_path: Path) -> None:
     assert run(["demo", "--out", str(tmp_path / "demo"), "--images", "20", "--engine", "isa", "--no-synthesis"]) == 0
     report = json.loads((tmp_path / "demo" / "report.json").read_text())
@@ -137,7 +155,9 @@ def test_demo_on_the_model_of_the_machine(tmp_path: Path) -> None:
     assert (tmp_path / "demo" / "core.v").stat().st_size > 10_000
 
 
-@pytest.mark.parametrize("command", ["demo", "compile", "run", "verify", "verilog", "synth", "disasm"])
+@pytest.mark.parametrize(
+    "command", ["demo", "compile", "run", "verify", "verilog", "synth", "disasm", "report", "trace"]
+)
 def test_help_shows_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([command, "--help"]) == 0
     assert f"narrows {command}" in capsys.readouterr().out

@@ -8,13 +8,9 @@ import numpy as np
 import pytest
 from narrows.hw.spec.config import PRESETS
 from narrows.sim.isa_transport import IsaTransport
-from narrows.sw.compile import compile_graph
-from narrows.sw.examples import digits, digits_model
-from narrows.sw.frontend import load_model
+from narrows.sw.examples import digits
 from narrows.sw.graph import Graph
-from narrows.sw.passes import lower
 from narrows.sw.program import Program
-from narrows.sw.quantize import QuantSettings, quantise
 from narrows.sw.report import figures
 from narrows.sw.report.work import LayerWork, layer_work, useful_macs, utilisation
 from narrows.sw.runtime import prepare_input, run_sync
@@ -25,17 +21,6 @@ LAYERS = [
     LayerWork(name="conv", cycles=120, busy=100, cert_bits=14),
     LayerWork(name="pool", cycles=30, busy=20, cert_bits=0),
 ]
-
-
-@pytest.fixture(scope="module")
-def graph() -> Graph:
-    with digits_model() as path:
-        return lower(load_model(path))
-
-
-@pytest.fixture(scope="module")
-def program(graph: Graph) -> Program:
-    return compile_graph(quantise(graph, digits().calib_x[:64], QuantSettings(), CONFIG), CONFIG)
 
 
 def test_useful_multiplications_are_those_with_trained_weights(graph: Graph) -> None:

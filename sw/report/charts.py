@@ -1,0 +1,166 @@
+"""Figures of a run: its roofline, and what lies where in the memories while it lasts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ...hw.spec.config import AcceleratorConfig
+from ...hw.spec.isa import Opcode
+from ...hw.spec.registers import Region
+from ...hw.spec.transfer_cycles import BusTiming
+from ..compile.allocate import lifetimes
+from ..program import Program
+from .canvas import ALERT, GRID, INK, MUTED, PALETTE, figure, svg
+from .timeline import Timeline
+from .work import LayerWork, step_bytes
+
+__all__ = ["Stay", "memory_map", "roofline", "stays"]
+
+
+def roofline(layers: Sequence[LayerWork], config: AcceleratorConfig, bus: BusTiming) -> str:
+    """Useful multiplications a cycle against those for each byte that the array reads (and that the bus moves).
+
+    A layer below the level line has idle lanes, rows or columns, or takes several digits; one below the slope waits.
+    """
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    trained = [layer for layer in layers if layer.macs]
+    panels = [
+        (
+            "bytes that the on-chip memories give the array",
+            step_bytes(config),
+            [_fetched(layer, config) for layer in trained],
+        )
+    ]
+    if config.has_backing:
+        moved = [float(layer.loaded + layer.stored) for layer in trained]
+        panels.append(("bytes on the bus to the backing store", config.bus_bytes / bus.pace, moved))
+    with figure(7.0, 3.4 * len(panels), len(panels)) as (_, axes, text):
+        for panel, (title, slope, moved) in zip(axes, panels, strict=True):
+            shown = [(layer, size) for layer, size in zip(trained, moved, strict=True) if size]
+            intensities = [layer.macs / size for layer, size in shown]
+            ridge = config.macs / slope
+            low, high = min([*intensities, ridge]) / 2, max([*intensities, ridge]) * 2
+            panel.plot([low, ridge, high], [low * slope, config.macs, config.macs], color=ALERT, linewidth=1.5)
+            for number, ((layer, _), intensity) in enumerate(zip(shown, intensities, strict=True)):
+                done = layer.macs / layer.cycles
+                panel.plot(intensity, done, "o", color=PALETTE[number % len(PALETTE)], markersize=7, label=layer.name)
+            panel.set_xscale("log")
+            panel.set_yscale("log")
+            for axis in (panel.xaxis, panel.yaxis):
+                axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+                axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+                axis.set_minor_locator(NullLocator())
+            panel.grid(visible=True, axis="both", which="major", color=GRID)
+            panel.set_xlabel(f"useful multiplications for each of the {title}")
+            panel.set_ylabel("useful multiplications a cycle")
+            panel.annotate(
+                f"{config.macs} units, {slope:g} bytes a cycle",
+                (high, config.macs),
+                xytext=(0, 4),
+                textcoords="offset points",
+                ha="right",
+                color=ALERT,
+                fontsize=9,
+            )
+            panel.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return svg(text)
+
+
+def _fetched(layer: LayerWork, config: AcceleratorConfig) -> float:
+    return layer.busy * step_bytes(config)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stay:
+    """Words ``first`` to before ``end`` of a memory hold ``name`` from cycle ``begin`` to before ``done``."""
+
+    memory: Region
+    name: str
+    first: int
+    end: int
+    begin: int
+    done: int
+
+
+def stays(program: Program, run: Timeline) -> list[Stay]:
+    """What lies in activation and weight memory, and for how long.
+
+    Tensors lie where their layouts say from the first write of the layer that makes them to the last read. What a LOAD
+    brings in stays until its layer is done or something else is loaded there. Weights that stay for the whole run are
+    not listed.
+    """
+    return [*_tensors(program, run), *_loads(program, run)]
+
+
+def _tensors(program: Program, run: Timeline) -> Iterator[Stay]:
+    begins: dict[str, int] = {}
+    ends: dict[str, int] = {}
+    for step in run.steps:
+        if step.opcode is Opcode.COMPUTE:
+            begins.setdefault(step.layer, step.begin)
+            ends[step.layer] = step.end
+    names = [layer.name for layer in program.graph.layers]
+    for name, life in lifetimes(program.graph).items():
+        layout = program.layouts[name]
+        if name in program.external:
+            continue
+        yield Stay(
+            memory=Region.ACTIVATIONS,
+            name=name,
+            first=layout.base,
+            end=layout.base + layout.size,
+            begin=0 if life.first < 0 else begins[names[life.first]],
+            done=run.cycles if life.last >= len(names) else ends[names[max(life.last, 0)]],
+        )
+
+
+def _loads(program: Program, run: Timeline) -> Iterator[Stay]:
+    """In the order they begin, backwards, so that what a later LOAD overwrites is known."""
+    done = {step.layer: step.end for step in run.steps if step.opcode is Opcode.COMPUTE}
+    later: list[Stay] = []
+    loads = [step for step in run.steps if step.opcode is Opcode.LOAD and step.fields["memory"] != Region.PARAMS]
+    for step in sorted(loads, key=lambda step: -step.begin):
+        memory = Region(step.fields["memory"])
+        for line in range(step.fields["lines"]):
+            first = step.fields["address"] + line * step.fields["pitch"]
+            if memory is Region.ACTIVATIONS:
+                first %= program.config.act_words
+            end = first + step.fields["count"]
+            over = [o.begin for o in later if o.memory is memory and o.first < end and first < o.end]
+            last = min([max(done.get(step.layer, step.end), step.end), *(o for o in over if o > step.begin)])
+            later.append(Stay(memory=memory, name=step.layer, first=first, end=end, begin=step.begin, done=last))
+    return reversed(later)
+
+
+def memory_map(program: Program, run: Timeline) -> str:
+    """Words of activation memory, and of weight memory where weights are loaded, against cycles."""
+    found = stays(program, run)
+    memories = [region for region in (Region.ACTIVATIONS, Region.WEIGHTS) if any(s.memory is region for s in found)]
+    depths = {Region.ACTIVATIONS: program.config.act_words, Region.WEIGHTS: program.config.weight_words}
+    names = list(dict.fromkeys(stay.name for stay in found))
+    with figure(7.0, 2.8 * len(memories) + 0.2, len(memories)) as (_, axes, text):
+        for panel, region in zip(axes, memories, strict=True):
+            for stay in found:
+                if stay.memory is region:
+                    color = PALETTE[names.index(stay.name) % len(PALETTE)]
+                    width, height = stay.done - stay.begin, stay.end - stay.first
+                    panel.broken_barh(
+                        [(stay.begin, width)], (stay.first, height), facecolor=color, alpha=0.45, edgecolor=color
+                    )
+                    if width > run.cycles / 16 and height > depths[region] / 24:
+                        panel.annotate(
+                            stay.name,
+                            (stay.begin + width / 2, stay.first + height / 2),
+                            ha="center",
+                            va="center",
+                            fontsize=8,
+                            color=INK,
+                            annotation_clip=True,
+                        )
+            panel.set_xlim(0, run.cycles)
+            panel.set_ylim(0, min(depths[region], max(stay.end for stay in found if stay.memory is region)))
+            panel.set_ylabel(f"{region.name.lower()}, words", color=MUTED)
+        axes[-1].set_xlabel("clock cycles since the start of a run")
+    return svg(text)
