@@ -99,6 +99,8 @@ def test_the_digest_depends_on_every_parameter():
         "product_stage": 1,
         "backing": "axi4",
         "bus_bits": 32,
+        "host": "wishbone",
+        "uart_divisor": 100,
         "dsp_lanes": 4,
     }
     assert set(others) == {field.name for field in dataclasses.fields(AcceleratorConfig)}
