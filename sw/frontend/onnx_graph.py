@@ -21,7 +21,7 @@ from .onnx_file import read_model
 from .op_quant import CONSTANT_QUANTISERS
 from .operators import ELEMENTWISE, HANDLERS, REARRANGEMENTS, REWRITES
 
-__all__ = ["load_model", "quiet_session"]
+__all__ = ["finish_graph", "import_nodes", "load_model", "quiet_session"]
 
 
 def load_model(path: Path) -> Graph:
@@ -40,14 +40,32 @@ def load_model(path: Path) -> Graph:
         If a node cannot run on the accelerator; the message names it and, where there is one, a rewrite.
     """
     importer = Importer(read_model(Path(path)))
-    importer.input_order = _input_order(importer)
+    for _, refusal in import_nodes(importer):
+        if refusal is not None:
+            raise refusal
+    return finish_graph(importer, Path(path).stem)
+
+
+def import_nodes(importer: Importer) -> Iterator[tuple[NodeProto, ModelError | None]]:
+    """Import a model node by node; each comes with the error if it cannot run, whose outputs then have no views yet."""
+    with contextlib.suppress(ModelError):  # the node that causes it is going to say so
+        importer.input_order = _input_order(importer)
     for node in importer.model.graph.node:
-        _import(importer, node)
+        refusal = None
+        try:
+            _import(importer, node)
+        except ModelError as error:
+            refusal = error
+        yield node, refusal
+
+
+def finish_graph(importer: Importer, name: str) -> Graph:
+    """Typed graph of a model whose nodes are imported; raises as :func:`load_model` does."""
     outputs = [_output(importer, value.name) for value in importer.model.graph.output]
     if importer.input_spec is None:
         raise ModelError("no layer reads the model's input: export the whole model")
     graph = Graph(
-        name=Path(path).stem,
+        name=name,
         tensors=importer.tensors,
         input=importer.input_spec,
         layers=tuple(importer.layers),
