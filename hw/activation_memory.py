@@ -27,12 +27,22 @@ def _transfer_ports(config: AcceleratorConfig) -> dict[str, wiring.Member]:
     }
 
 
+def _pair_ports(config: AcceleratorConfig) -> dict[str, wiring.Member]:
+    return {
+        "pair_address": In(config.act_address_bits),
+        "pair_data": In(config.act_word_bits),
+        "pair_enable": In(config.granules),
+    }
+
+
 class ActivationMemory(wiring.Component):
     """Activation words in ``config.banks`` banks: address A lies in bank ``A % banks``, at word ``A // banks``.
 
     ``words[r]`` is the word of ``(address + r) % act_words``, `READ_CYCLES` cycles after ``address``. A write stores
     the granules chosen by ``write_enable`` at the clock edge. The host's port has the same timing and serves only while
     ``host`` is high; then the core's own ports are ignored.
+
+    With two ``drain_rows`` there is a second write port, ``pair_*``; the two never name one bank in one cycle.
 
     With a backing store, loader and storer (ports as theirs) use each bank's write port in the cycles in which no
     granule is written there: the loader first. ``load_ready`` and ``store_ready`` say that a piece or a request is
@@ -60,6 +70,7 @@ class ActivationMemory(wiring.Component):
                 "host_write_data": In(32),
                 "host_read_offset": In(REGION_BITS - 2),
                 "host_read_data": Out(32),
+                **(_pair_ports(config) if config.drain_rows == 2 else {}),
                 **(_transfer_ports(config) if config.has_backing else {}),
             }
         )
@@ -111,6 +122,13 @@ class ActivationMemory(wiring.Component):
             ]
             with m.If(write_address[:banks_log2] == bank):
                 m.d.comb += memory.write_enable.eq(write_enable)
+            if config.drain_rows == 2:
+                with m.If(~self.host & self.pair_enable.any() & (self.pair_address[:banks_log2] == bank)):
+                    m.d.comb += [
+                        memory.write_address.eq(self.pair_address >> banks_log2),
+                        memory.write_data.eq(self.pair_data),
+                        memory.write_enable.eq(self.pair_enable),
+                    ]
             bank_words.append(memory.read_data)
         if config.has_backing:
             self._transfers(m, memories, write_address, write_enable)

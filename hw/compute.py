@@ -22,6 +22,14 @@ from .writer import OutputWriter
 __all__ = ["ComputeUnit"]
 
 
+def _pair_ports(config: AcceleratorConfig) -> dict[str, wiring.Member]:
+    return {
+        "act_pair_address": Out(config.act_address_bits),
+        "act_pair_data": Out(config.act_word_bits),
+        "act_pair_enable": Out(config.granules),
+    }
+
+
 class ComputeUnit(wiring.Component):
     """Executes one COMPUTE after the other, the front of each behind the steps of the one before.
 
@@ -70,6 +78,7 @@ class ComputeUnit(wiring.Component):
                 "act_write_address": Out(config.act_address_bits),
                 "act_write_data": Out(config.act_word_bits),
                 "act_write_enable": Out(config.granules),
+                **(_pair_ports(config) if config.drain_rows == 2 else {}),
             }
         )
 
@@ -118,7 +127,8 @@ class ComputeUnit(wiring.Component):
         rows = fields.rows[: config.rows.bit_length()]
         planes = fields.planes[: config.planes.bit_length()]
         # sums of shifts: a product here would cost a hard multiplier
-        granules = sum((Mux(planes[bit], rows, 0) << bit) for bit in range(len(planes)))
+        drains = (rows + config.drain_rows - 1) >> (config.drain_rows - 1)
+        granules = sum((Mux(planes[bit], drains, 0) << bit) for bit in range(len(planes)))
         tile_cycles = sum(
             granules << bit for bit in range(config.tile_granules.bit_length()) if config.tile_granules >> bit & 1
         )
@@ -190,4 +200,10 @@ class ComputeUnit(wiring.Component):
             self.stall_drain.eq(stepper.stall_drain),
             self.stall_walk.eq(stepper.stall_walk),
         ]
+        if config.drain_rows == 2:
+            m.d.comb += [
+                self.act_pair_address.eq(writer.pair_address),
+                self.act_pair_data.eq(writer.pair_data),
+                self.act_pair_enable.eq(writer.pair_enable),
+            ]
         return m

@@ -88,7 +88,7 @@ class Core(wiring.Component):
         ]
 
         table_write = host_writes(Region.TABLES)
-        for index in range(config.rescalers if config.tables else 0):
+        for index in range(config.drain_rows * config.rescalers if config.tables else 0):
             m.submodules[f"table{index}"] = copy = ProgramMemory(config, Region.TABLES)
             m.d.comb += [
                 copy.host_write.eq(table_write),
@@ -110,6 +110,12 @@ class Core(wiring.Component):
             activations.write_data.eq(compute.act_write_data),
             activations.write_enable.eq(compute.act_write_enable),
         ]
+        if config.drain_rows == 2:
+            m.d.comb += [
+                activations.pair_address.eq(compute.act_pair_address),
+                activations.pair_data.eq(compute.act_pair_data),
+                activations.pair_enable.eq(compute.act_pair_enable),
+            ]
 
         m.d.comb += [
             host.busy.eq(sequencer.busy | (registers.start & ~sequencer.faulted)),  # a start takes a cycle to act

@@ -22,6 +22,7 @@ def write_flags_layout() -> data.StructLayout:
     return data.StructLayout(
         {
             "valid": 1,
+            "pair": 1,  # the next row's word is written beside it
             "pixel_planes": 1,  # the last plane of its granule
             "row": 1,  # the last write of its pixel
             "tile": 1,  # the last write of its tile
@@ -33,17 +34,18 @@ def table_ports(config: AcceleratorConfig) -> dict[str, Member]:
     """Ports through which each rescaler looks levels up: entries come in the cycle after their addresses."""
     address_bits = (region_depth(config, Region.TABLES) - 1).bit_length()
     return {
-        "table_addresses": Out(data.ArrayLayout(address_bits, config.rescalers)),
-        "table_entries": In(data.ArrayLayout(config.level_bits, config.rescalers)),
+        "table_addresses": Out(data.ArrayLayout(address_bits, config.drain_rows * config.rescalers)),
+        "table_entries": In(data.ArrayLayout(config.level_bits, config.drain_rows * config.rescalers)),
     }
 
 
 class Drain(wiring.Component):
-    """Rescales and encodes the sums of a tile: one granule of one digit plane a cycle.
+    """Rescales and encodes the sums of a tile: one granule of one digit plane of ``drain_rows`` rows a cycle.
 
     ``sums`` are captured in the cycle in which ``done`` is high, with ``count``, the pixels to drain. A tile then takes
-    ``count * tile_granules * planes`` cycles; ``done`` must not come again before its last one. ``granule`` is valid
-    while ``flags.valid`` is high; the first comes `LATENCY` cycles after ``done``. Starts over when ``run`` falls.
+    ``ceil(count / drain_rows) * tile_granules * planes`` cycles; ``done`` must not come again before its last one.
+    ``granule`` is valid while ``flags.valid`` is high, its upper half, the next row's, while ``flags.pair`` is, too;
+    the first comes `LATENCY` cycles after ``done``. Starts over when ``run`` falls.
 
     Parameters
     ----------
@@ -63,7 +65,7 @@ class Drain(wiring.Component):
                 "count": In(config.rows.bit_length()),
                 "param_address": Out(max(1, (config.param_words - 1).bit_length())),
                 "param_word": In(config.param_word_bits),
-                "granule": Out(config.rescalers * config.code_bits),
+                "granule": Out(config.drain_rows * config.rescalers * config.code_bits),
                 "flags": Out(write_flags_layout()),
                 **(table_ports(config) if config.tables else {}),
             }
@@ -73,7 +75,9 @@ class Drain(wiring.Component):
         """Sequence the granules of a tile, then rescale and encode them."""
         m = Module()
         config, fields = self._config, self.fields
-        granule_bits = config.rescalers * config.acc_bits
+        side_by_side = config.drain_rows
+        rescalers = side_by_side * config.rescalers
+        granule_bits = rescalers * config.acc_bits
 
         shadow = Signal(config.rows * config.columns * config.acc_bits)
         busy = Signal()
@@ -88,7 +92,7 @@ class Drain(wiring.Component):
         m.d.comb += [
             plane_end.eq(plane == fields.planes - 1),
             row_end.eq(plane_end & (granule_index == config.tile_granules - 1)),
-            tile_end.eq(row_end & (rows_left == 0)),
+            tile_end.eq(row_end & (rows_left < side_by_side)),
             self.param_address.eq(tile_params + granule_index),
         ]
         with m.If(~self.run):
@@ -101,7 +105,7 @@ class Drain(wiring.Component):
                 with m.If(plane_end):
                     m.d.sync += [plane.eq(0), granule_index.eq(granule_index + 1), shadow.eq(shadow >> granule_bits)]
                 with m.If(row_end):
-                    m.d.sync += [granule_index.eq(0), rows_left.eq(rows_left - 1)]
+                    m.d.sync += [granule_index.eq(0), rows_left.eq(rows_left - side_by_side)]
                 with m.If(tile_end):
                     m.d.sync += [
                         busy.eq(0),
@@ -124,6 +128,7 @@ class Drain(wiring.Component):
         flags = Signal(write_flags_layout())
         m.d.comb += [
             flags.valid.eq(busy),
+            flags.pair.eq((rows_left != 0) if side_by_side == 2 else 0),
             flags.pixel_planes.eq(plane_end),
             flags.row.eq(row_end),
             flags.tile.eq(tile_end),
@@ -141,10 +146,10 @@ class Drain(wiring.Component):
         table, look_up = Signal(4), Signal()
         if config.tables:
             m.d.sync += [table.eq(fields.table - 1), look_up.eq(fields.table != 0)]
-        for index in range(config.rescalers):
+        for index in range(rescalers):
             m.submodules[f"rescaler{index}"] = rescaler = Rescaler(config)
             m.submodules[f"encoder{index}"] = encoder = Encoder(config)
-            param = self.param_word[index * config.param_bits : (index + 1) * config.param_bits]
+            param = self.param_word.word_select(index % config.rescalers, config.param_bits)
             m.d.comb += [
                 rescaler.acc.eq(accs[index * config.acc_bits : (index + 1) * config.acc_bits]),
                 Cat(rescaler.bias, rescaler.multiplicand_low, rescaler.shift).eq(param),

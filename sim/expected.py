@@ -14,7 +14,7 @@ from ..hw.spec.semantics import max_pool
 from ..hw.spec.tables import look_up
 from ..sw.program import Program
 from ..sw.quantised import MacLayer, MaxLayer
-from .isa_geometry import drained_order, pixel_groups
+from .isa_geometry import drained_order, drained_pairs, pixel_groups
 from .isa_memory import fold_codes
 
 __all__ = ["expected_checksums"]
@@ -98,5 +98,6 @@ def _checksum(
     )
     group, row = pixel_groups(height, columns, fields["rows"], fields["wrap"])
     order = drained_order(group, row, codes.shape[1])
+    pairs = drained_pairs(group, row, codes.shape[1], pieces * fields["planes"], config)
     ordered = codes.transpose(4, 1, 2, 0, 3).reshape(-1, pieces * fields["planes"] * width)[order]
-    return checksum(fold_codes(ordered.reshape(-1, width), config.code_bits))
+    return checksum(fold_codes(ordered.reshape(-1, width)[pairs], config.code_bits))

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..hw.spec.config import AcceleratorConfig
 from ..hw.spec.isa import BORDER_MAX
 
-__all__ = ["Pixels", "drained_order", "pixel_groups", "walk_pixels"]
+__all__ = ["Pixels", "drained_order", "drained_pairs", "pixel_groups", "walk_pixels"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,3 +81,25 @@ def drained_order(group: NDArray[np.int64], row: NDArray[np.int64], column_group
     pixels = len(group)
     column_group = np.tile(np.arange(column_groups), pixels)
     return np.lexsort((np.repeat(row, column_groups), column_group, np.repeat(group, column_groups)))
+
+
+def drained_pairs(
+    group: NDArray[np.int64],
+    row: NDArray[np.int64],
+    column_groups: int,
+    writes: int,
+    config: AcceleratorConfig,
+) -> NDArray[np.int64]:
+    """Order in which the writes of rows that drain side by side leave, ``writes`` of every row of a tile.
+
+    Returns
+    -------
+    array of int64, shape (pixels * column_groups * writes,)
+        Indices into the writes in the order of :func:`drained_order`.
+    """
+    order = drained_order(group, row, column_groups)
+    rows = row[order // column_groups]
+    tile = np.cumsum(rows == 0)
+    keys = (rows % config.drain_rows, rows // config.drain_rows, tile)
+    rank, pair, tile = (np.repeat(key, writes) for key in keys)
+    return np.lexsort((rank, np.tile(np.arange(writes), len(order)), pair, tile))

@@ -14,7 +14,7 @@ from ..hw.spec.formats import DyBit
 from ..hw.spec.isa import decode_param
 from ..hw.spec.tables import TABLE_ENTRIES, TABLE_TOP, decode_table, look_up
 from ..hw.spec.words import unpack_codes
-from .isa_geometry import Pixels, drained_order, walk_pixels
+from .isa_geometry import Pixels, drained_order, drained_pairs, walk_pixels
 from .isa_memory import ActivationMemory, fold_codes
 from .isa_records import BlockTaps, MachineError
 
@@ -53,6 +53,7 @@ class MacPlan:
     first_half: int
     codes: NDArray[np.uint8]
     order: NDArray[np.int64]
+    pairs: NDArray[np.int64]
     address: NDArray[np.int64]
     granule: NDArray[np.int64]
 
@@ -64,7 +65,7 @@ class MacPlan:
         halves = np.clip(value >> np.maximum(self.shift - 1, 0), -(1 << 60), 1 << 60) << (self.shift == 0)
         index = np.clip(halves + (2 * self.zero - self.first_half), 0, len(self.codes) - 1)
         tiles = index.reshape(-1, self.columns)[self.order].reshape(len(self.order), -1, self.rescalers)
-        written = self.codes[tiles].swapaxes(2, 3).reshape(-1, self.rescalers)
+        written = self.codes[tiles].swapaxes(2, 3).reshape(-1, self.rescalers)[self.pairs]
         memory.write_granules(self.address, self.granule, written)
         return checksum(fold_codes(written, memory.code_bits))
 
@@ -130,6 +131,9 @@ def plan_mac(
     first_half, codes = _drain_codes(config, fields, tables)
     order = drained_order(pixels.group, pixels.row, len(column_groups))
     address, granule = _targets(config, fields, pixels)
+    if config.drain_rows == 2:
+        _check_pairs(config, pixels)
+    pairs = drained_pairs(pixels.group, pixels.row, len(column_groups), fields["planes"] * config.tile_granules, config)
     return MacPlan(
         acc_bits=config.acc_bits,
         digit_shift=config.digits.shift,
@@ -143,8 +147,9 @@ def plan_mac(
         first_half=first_half,
         codes=codes,
         order=order,
-        address=address[order].reshape(-1),
-        granule=granule[order].reshape(-1),
+        pairs=pairs,
+        address=address[order].reshape(-1)[pairs],
+        granule=granule[order].reshape(-1)[pairs],
     )
 
 
@@ -219,6 +224,14 @@ def _params(config: AcceleratorConfig, fields: Mapping[str, int], params: NDArra
                 )
             )
     return np.array(entries, dtype=np.int64)
+
+
+def _check_pairs(config: AcceleratorConfig, pixels: Pixels) -> None:
+    """See that rows that drain side by side are written to different banks."""
+    second = np.flatnonzero(pixels.row % 2)
+    same = (pixels.write[second] - pixels.write[second - 1]) % config.banks == 0
+    if same.any():
+        raise MachineError(f"output pixels {second[same][0] - 1} and {second[same][0]} are drained at once to one bank")
 
 
 def _drain_codes(

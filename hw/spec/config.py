@@ -55,6 +55,9 @@ class AcceleratorConfig:
         Width k of the rescaler's multiplicand, 2 to 16, or 32.
     rescalers : int
         Rescalers R side by side: channels drained each cycle; 1, 2, 4 or 8.
+    drain_rows : int
+        Rows that have rescalers of their own and drain side by side: 1, or 2 where ``columns`` equals ``rescalers`` and
+        there is no backing store.
     bias_bits : int
         Width B of a bias; 0 means ``acc_bits``.
     planes : int
@@ -100,6 +103,7 @@ class AcceleratorConfig:
     acc_bits: int = 16
     rescale_bits: int = 4
     rescalers: int = 4
+    drain_rows: int = 1
     bias_bits: int = 0
     planes: int = 0
     act_words: int = 4096
@@ -140,6 +144,12 @@ class AcceleratorConfig:
             "lanes",
             2 <= self.lanes <= 64 and _is_power_of_two(self.lanes) and self.lanes % self.rescalers == 0,
             f"a power of two from 2 to 64 and a multiple of rescalers ({self.rescalers})",
+        )
+        pairs = self.rows >= 2 and self.columns == self.rescalers and self.backing == "none"
+        self._need(
+            "drain_rows",
+            self.drain_rows == 1 or (self.drain_rows == 2 and pairs),
+            "1, or 2 for at least 2 rows, as many rescalers as columns and no backing store",
         )
         self._need("acc_bits", 12 <= self.acc_bits <= 32, "12 to 32")
         self._need("rescale_bits", 2 <= self.rescale_bits <= 16 or self.rescale_bits == 32, "2 to 16, or 32")

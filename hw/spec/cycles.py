@@ -208,12 +208,12 @@ class ComputeTiming:
         if fields["wrap"]:  # all pixels are one line
             height, width = 1, height * width
         self._lines = width, rows, height
-        self._stepper = _Stepper(rows * per_pixel, block_steps, tiles)
+        self._stepper = _Stepper(-(-rows // config.drain_rows) * per_pixel, block_steps, tiles)
         self._issues: dict[int, _Cost] = {}
         self.busy = height * -(-width // rows) * tiles * sum(block_steps)
-        last_pixels = (width - 1) % rows + 1
+        last_rows = -(-((width - 1) % rows + 1) // config.drain_rows)
         behind = MAX_POOL_LATENCY if is_max else array_latency(config) + DRAIN_LATENCY
-        self.tail = OPERAND_LATENCY + behind + last_pixels * per_pixel - 1 + WRITER_LATENCY
+        self.tail = OPERAND_LATENCY + behind + last_rows * per_pixel - 1 + WRITER_LATENCY
 
     @property
     def alone(self) -> int:
@@ -304,6 +304,8 @@ def compute_cycles(config: AcceleratorConfig, fields: Mapping[str, int], steps: 
     rows = max(fields["rows"], 1)  # a core refuses 0; the host still has to set its watchdog
     groups = -(-height * width // rows) if fields["wrap"] else height * -(-width // rows)
     tiles = groups * fields["column_groups"]
-    drain = rows * fields["planes"] * (config.tile_granules if fields["mode"] == Mode.MAC else 1)
+    drain = (
+        -(-rows // config.drain_rows) * fields["planes"] * (config.tile_granules if fields["mode"] == Mode.MAC else 1)
+    )
     stall = tiles * max(0, drain - steps)
     return CycleCount(cycles=tiles * steps + stall + drain + FETCH_CYCLES, busy=tiles * steps, stall_drain=stall)

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+
 from ...hw.spec.isa import BORDER_MAX
 from ...hw.spec.layout import TensorLayout
 from ..errors import CapacityError
 from ..quantised import MaxLayer, Segment
 
-__all__ = ["BorderError", "Tap", "Walk", "Window", "choose_walk"]
+__all__ = ["BorderError", "Tap", "Walk", "Window", "choose_walk", "pixel_steps"]
 
 
 class BorderError(CapacityError):
@@ -159,3 +161,9 @@ def choose_walk(steps: Sequence[tuple[int | None, int | None]], out_size: tuple[
         in_line = -(-width // rows)
         return Walk(rows, 0, rows, line - (in_line - 1) * rows, height * in_line)
     return Walk(1, 0, pixel, line - (width - 1) * pixel, height * width)
+
+
+def pixel_steps(layout: TensorLayout) -> set[int]:
+    """Words from a pixel to the next in line order, wherever there is one."""
+    y, x = np.indices((min(layout.height, 3), layout.width)).reshape(2, -1)
+    return set(np.diff(layout.spatial(y, x)).tolist())

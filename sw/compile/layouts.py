@@ -15,7 +15,7 @@ from ..errors import CapacityError
 from ..quantised import MacLayer, MaxLayer, QuantisedGraph
 from .allocate import sources
 from .blocks import strip_step
-from .geometry import Walk, Window, choose_walk
+from .geometry import Walk, Window, choose_walk, pixel_steps
 from .pooling import group_output, group_walk, pooled_source, pools_groups
 from .unfolding import unfolded_layouts
 from .weights import channel_span, tile_count
@@ -121,8 +121,24 @@ class _Chooser:
                     line, rest = divmod(pace * pair[0], window.stride[0])
                     if not rest and line > base.line:
                         lines.add(line)
-            candidates += [replace(base, line=line) for line in sorted(lines)]
+            for line in sorted(lines):
+                candidates += self._writable(name, replace(base, line=line))
         return candidates + (self._packed(name) if self._packs else [])
+
+    def _writable(self, name: str, layout: TensorLayout) -> list[TensorLayout]:
+        """A layout in which the core can write neighbouring pixels at once, a few words larger if it must; or none."""
+        banks = self._config.banks
+        if self._config.drain_rows == 1 or name == self._graph.input.tensor:
+            return [layout]
+        for more in range(banks):
+            wider = (
+                replace(layout, groups=layout.groups + more)
+                if layout.interleaved
+                else replace(layout, line=layout.line + more)
+            )
+            if all(step % banks for step in pixel_steps(wider)):
+                return [wider]
+        return []
 
     def _packed(self, name: str) -> list[TensorLayout]:
         """Layouts made for one reader: taps packed into lanes, or channel groups side by side."""
@@ -131,7 +147,10 @@ class _Chooser:
             return []
         (layer,) = readers
         if pools_groups(layer, self._graph, self._config) and name != self._graph.input.tensor:
-            return [replace(self.layouts[name], interleaved=True)]
+            outputs = self.layouts[layer.output].group_pitch
+            if self._config.drain_rows > 1 and not outputs % self._config.banks:
+                return []
+            return self._writable(name, replace(self.layouts[name], interleaved=True))
         if isinstance(layer, MaxLayer) or name != self._graph.input.tensor:
             return []
         segments = [segment for segment in layer.segments if segment.source == name]

@@ -26,3 +26,10 @@ def test_tiles_end_no_closer_than_the_drain_needs() -> None:
 def test_a_tile_never_meets_a_drain_that_is_busy(columns: int) -> None:
     verdict = prove_induction(drain_claim(AcceleratorConfig(rows=4, columns=columns, lanes=4, rescalers=2, planes=3)))
     assert verdict.proven, verdict
+
+
+@pytest.mark.parametrize("rows", [4, 5])
+def test_nor_does_it_where_two_rows_drain_side_by_side(rows: int) -> None:
+    config = AcceleratorConfig(rows=rows, columns=2, lanes=4, rescalers=2, drain_rows=2, planes=3)
+    verdict = prove_induction(drain_claim(config))
+    assert verdict.proven, verdict

@@ -20,11 +20,13 @@ CONFIGS = [
     AcceleratorConfig(
         rows=3, columns=8, lanes=8, rescalers=8, acc_bits=20, rescale_bits=8, bias_bits=16, param_words=16
     ),
+    AcceleratorConfig(rows=4, columns=2, lanes=4, rescalers=2, drain_rows=2, acc_bits=14),
+    AcceleratorConfig(rows=5, columns=4, lanes=4, rescalers=4, drain_rows=2, acc_bits=18),
 ]
 
 
 @pytest.mark.parametrize("planes", [1, 3])
-@pytest.mark.parametrize("config", CONFIGS, ids=lambda c: f"{c.rows}x{c.columns}-R{c.rescalers}")
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda c: f"{c.rows}x{c.columns}-R{c.drain_rows}x{c.rescalers}")
 def test_tiles_drain_at_their_pace(config: AcceleratorConfig, planes: int) -> None:
     dut: Any = Drain(config)
     rng = np.random.default_rng(config.acc_bits + planes)
@@ -73,9 +75,11 @@ def test_tiles_drain_at_their_pace(config: AcceleratorConfig, planes: int) -> No
         at = slice(tile % tiles * config.columns, (tile % tiles + 1) * config.columns)
         levels = rescale(acc, bias[at], multiplicand[at], shift[at], zero=-2, fmt=fmt, low=-2, high=fmt.top)
         codes = config.digits.to_planes(levels, planes)
-        for row in range(count):
+        for row in range(0, count, config.drain_rows):
+            rows = slice(row, min(count, row + config.drain_rows))
             for first in range(0, config.columns, config.rescalers):
-                expected += [codes[plane, row, first : first + config.rescalers].tolist() for plane in range(planes)]
+                at = slice(first, first + config.rescalers)
+                expected += [codes[plane, rows, at].reshape(-1).tolist() for plane in range(planes)]
     got, arrival = [], []
 
     async def bench(ctx: Any) -> None:
@@ -85,7 +89,8 @@ def test_tiles_drain_at_their_pace(config: AcceleratorConfig, planes: int) -> No
             ctx.set(dut.param_word, memory.get(address, 0))
             arrival.append(ctx.get(dut.flags.valid))
             if arrival[-1]:
-                got.append(unpack(ctx.get(dut.granule), 4, config.rescalers))
+                codes = unpack(ctx.get(dut.granule), 4, config.drain_rows * config.rescalers)
+                got.append(codes[: config.rescalers * (1 + ctx.get(dut.flags.pair))])
 
         ctx.set(dut.fields.as_value(), pack(COMPUTE.encode(fields), 32))
         ctx.set(dut.run, 1)
@@ -98,7 +103,7 @@ def test_tiles_drain_at_their_pace(config: AcceleratorConfig, planes: int) -> No
             await cycle()
             ctx.set(dut.done, 0)
             ctx.set(dut.sums.as_value(), 0)
-            for _ in range(config.rows * config.tile_granules * planes - 1):
+            for _ in range(-(-config.rows // config.drain_rows) * config.tile_granules * planes - 1):
                 await cycle()
         for _ in range(dut.LATENCY):
             await cycle()

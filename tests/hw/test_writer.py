@@ -126,6 +126,56 @@ def test_every_write_goes_where_the_contract_says(config: AcceleratorConfig, who
     simulate(dut, bench)
 
 
+def test_two_rows_leave_side_by_side() -> None:
+    config = AcceleratorConfig(rows=5, columns=4, lanes=8, rescalers=4, drain_rows=2, act_words=256)
+    dut: Any = OutputWriter(config)
+    rng = np.random.default_rng(5)
+    bits = 4 * config.rescalers
+    mask = (1 << bits) - 1
+
+    def port(ctx: Any, name: str) -> tuple[int, ...] | None:
+        return tuple(ctx.get(getattr(dut, name + part)) for part in ("address", "enable", "data"))
+
+    async def bench(ctx: Any) -> None:
+        for _ in range(12):
+            fields = random_fields(rng, config)
+            ctx.set(dut.run, 0)
+            ctx.set(dut.fields.as_value(), pack(COMPUTE.encode(fields), 32))
+            await ctx.tick()
+            ctx.set(dut.run, 1)
+            await ctx.tick()
+            single = iter(writes(fields, config, False))
+            queue, words = [], []
+            for count in (len(group) for group in pixel_groups(fields) for _ in range(fields["column_groups"])):
+                tile = [[next(single) for _ in range(fields["planes"])] for _ in range(count)]
+                for first in range(0, count, 2):
+                    queue += zip(tile[first], (tile[first + 1 :] or [[None] * fields["planes"]])[0], strict=True)
+            expected, got = [], []
+            for one, two in queue:
+                flags = (two or one)[2]
+                word = pack(rng.integers(0, 16, 2 * config.rescalers), 4)
+                ctx.set(dut.flags.pair, int(two is not None))
+                for name, value in flags.items():
+                    ctx.set(dut.flags[name], value)
+                ctx.set(dut.granule, word)
+                parts = [(one, word & mask), (two, word >> bits)]
+                words += [part for place, part in parts if place]
+                expected.append(
+                    [place and (place[0], 1 << place[1], part * (1 + (1 << bits))) for place, part in parts]
+                )
+                await ctx.tick()
+                got.append([port(ctx, ""), port(ctx, "pair_")])
+            ctx.set(dut.flags.valid, 0)
+            for _ in range(dut.LATENCY - 1):
+                await ctx.tick()
+                got.append([port(ctx, ""), port(ctx, "pair_")])
+            seen = [[port if port[1] else None for port in ports] for ports in got if ports[0][1]]
+            assert seen == expected, fields
+            assert ctx.get(dut.checksum) == checksum(fold(np.array(words, dtype=object), bits)), fields
+
+    simulate(dut, bench)
+
+
 def test_a_write_leaves_after_the_latency() -> None:
     config = CONFIGS[0]
     dut: Any = OutputWriter(config)

@@ -64,7 +64,7 @@ def tile_distance_claim(config: AcceleratorConfig) -> Claim:
 
 
 def drain_claim(config: AcceleratorConfig) -> Claim:
-    """Tiles ``count * tile_granules * planes`` cycles apart never meet a drain that is busy with the one before."""
+    """Tiles apart by as many cycles as the drain needs never meet one that is busy with the tile before."""
     claim = Claim(f"drain of {config.rows} rows of {config.tile_granules} granules is never overrun")
     m = claim.module
     dut = Drain(config)
@@ -80,9 +80,11 @@ def drain_claim(config: AcceleratorConfig) -> Claim:
     ]
     planes = dut.fields.planes
     claim.assume((planes >= 1) & (planes <= config.planes) & (count >= 1) & (count <= config.rows))
-    cycles = planes * config.tile_granules
+    cycles, late = planes * config.tile_granules, config.drain_rows - 1
     left = Signal(range(config.rows * config.tile_granules * config.planes + 2), name="left")
-    m.d.sync += left.eq(Mux(~run, 0, Mux(done, count * cycles, Mux(left == 0, 0, left - 1))))
+    m.d.sync += left.eq(
+        Mux(~run, 0, Mux(done, ((count + config.drain_rows - 1) >> late) * cycles, Mux(left == 0, 0, left - 1)))
+    )
     claim.show("left", left)
     # what the stepper promises: a tile comes at the earliest in the cycle in which the one before is written last
     claim.assume(~done | (left <= 1))
@@ -92,6 +94,6 @@ def drain_claim(config: AcceleratorConfig) -> Claim:
     claim.claim((busy == (left != 0)) & (~busy | inside["started"]))
     claim.claim(~busy | ((plane < planes) & (granule < config.tile_granules) & (rows_left < config.rows)))
     written = granule * planes + plane
-    claim.claim(~busy | (left + written == (rows_left + 1) * cycles))
+    claim.claim(~busy | (left + written == ((rows_left >> late) + 1) * cycles))
     claim.claim(~busy | (inside["tile_end"] == (left == 1)))
     return claim

@@ -32,6 +32,7 @@ CONFIGS = {
     "more columns": dataclasses.replace(_ROOMY, rows=2, columns=8, lanes=4, rescalers=2),
     "more lanes": dataclasses.replace(_ROOMY, rows=5, columns=2, lanes=16, rescalers=2),
     "odd columns": dataclasses.replace(_ROOMY, rows=4, columns=6, lanes=4, rescalers=2, planes=5),
+    "two rows drained": dataclasses.replace(_ROOMY, rows=7, columns=4, lanes=4, rescalers=4, drain_rows=2),
     "single": dataclasses.replace(_ROOMY, rows=1, columns=1, lanes=2, rescalers=1),
     "tables": dataclasses.replace(_ROOMY, rows=2, columns=4, lanes=8, rescalers=4, tables=4, planes=5),
     "int4": dataclasses.replace(_ROOMY, base="int4", rows=3, columns=4, lanes=8, rescalers=2),
