@@ -26,6 +26,9 @@ _TOLERANCE = 0.03
 _USUAL = Int(8)
 """Digits of multiplied weights: more than this format needs are not taken for accuracy's sake alone."""
 
+_ALMOST = 4
+"""Wrong sums of a channel up to which one digit more is tried: it is meant to make the layer exact."""
+
 _FINER = (1, 2, 4, 8, 16)
 """Factors by which weights may be multiplied."""
 
@@ -163,6 +166,8 @@ def _finest(
             break
         needed = _planes(terms, factors * finer, config)
         if needed is None or planes is None or any(n > p + 1 for n, p in zip(needed, planes, strict=True)):
+            break
+        if needed != planes and rescaling.wrong.max() > _ALMOST:
             break
         better, take = rescaling.better(fitted(finer))
         if needed == planes or not better.wrong.any():
