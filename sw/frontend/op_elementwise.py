@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import NodeProto
+from onnx import NodeProto, helper
 
 from ..errors import ModelError
 from ..graph import Add, Affine, Clamp, Concat, Mac, scaled
@@ -18,12 +18,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "add",
+    "add_all",
     "batch_normalization",
+    "bound",
     "clip",
     "concat",
     "divide",
+    "hard_sigmoid",
     "leaky_relu",
     "multiply",
+    "negate",
     "prelu",
     "relu",
     "subtract",
@@ -31,7 +35,8 @@ __all__ = [
 
 
 def _clamp(importer: Importer, node: NodeProto, low: float, high: float) -> None:
-    view = importer.chw(importer.view(node))
+    position = 1 if node.input[0] in importer.constants else 0
+    view = importer.chw(importer.view(node, position))
     name = importer.unique(importer.label(node))
     layer = Clamp(name=name, source=view.tensor, low=low, high=high, output=node.output[0])
     importer.emit(node, layer, importer.tensors[view.tensor], view.index)
@@ -105,6 +110,39 @@ def _sum(importer: Importer, node: NodeProto, sign: int) -> None:
     name = importer.unique(importer.label(node))
     layer = Add(name=name, first=first.tensor, second=second.tensor, output=node.output[0], sign=sign)
     importer.emit(node, layer, shape, first.index)
+
+
+def add_all(importer: Importer, node: NodeProto) -> None:
+    """Handler of Sum: additions one after the other."""
+    total, name = node.input[0], importer.label(node)
+    for number, operand in enumerate(node.input[1:], start=1):
+        output = node.output[0] if number == len(node.input) - 1 else f"{node.output[0]}/{number}"
+        add(importer, helper.make_node("Add", [total, operand], [output], name=name))
+        total = output
+    if len(node.input) == 1:
+        importer.views[node.output[0]] = importer.view(node)
+
+
+def negate(importer: Importer, node: NodeProto) -> None:
+    """Handler of Neg."""
+    _affine(importer, node, importer.view(node), -1.0, 0.0)
+
+
+def bound(importer: Importer, node: NodeProto) -> None:
+    """Handler of Max and Min with one constant bound."""
+    operands = _operands(importer, node) if len(node.input) == 2 else None
+    if operands is None or operands[1].size == 0 or (operands[1] != operands[1].flat[0]).any():
+        raise importer.unsupported(node, "one of two operands must be a constant, the same for all elements")
+    limit = float(operands[1].flat[0])
+    _clamp(importer, node, *((limit, np.inf) if node.op_type == "Max" else (-np.inf, limit)))
+
+
+def hard_sigmoid(importer: Importer, node: NodeProto) -> None:
+    """Handler of HardSigmoid: ``clip(alpha * x + beta, 0, 1)``."""
+    attributes, line = importer.attributes(node), f"{node.output[0]}/line"
+    inner = helper.make_node("HardSigmoid", node.input, [line], name=f"{importer.label(node)}/line")
+    _affine(importer, inner, importer.view(node), attributes.get("alpha", 0.2), attributes.get("beta", 0.5))
+    _clamp(importer, helper.make_node("HardSigmoid", [line], node.output, name=importer.label(node)), 0.0, 1.0)
 
 
 def leaky_relu(importer: Importer, node: NodeProto) -> None:

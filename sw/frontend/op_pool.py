@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from onnx import NodeProto
 
-from ..graph import AveragePool, MaxPool, Shape, Window
+from ..graph import Affine, AveragePool, MaxPool, Shape, Window
 from .op_linear import window_of
 from .view import View
 
 if TYPE_CHECKING:
     from .importer import Importer
 
-__all__ = ["average_pool", "global_average_pool", "global_max_pool", "max_pool", "pad", "reduce_mean"]
+__all__ = ["average_pool", "global_average_pool", "global_max_pool", "max_pool", "pad", "reduce"]
 
 
 def _window(importer: Importer, node: NodeProto, size: tuple[int, int]) -> Window:
@@ -120,8 +120,8 @@ def _is_image(view: View, shape: Shape, order: tuple[int, ...]) -> bool:
     )
 
 
-def reduce_mean(importer: Importer, node: NodeProto) -> None:
-    """Handler of ReduceMean over height and width, in whatever axis order the value is."""
+def reduce(importer: Importer, node: NodeProto) -> None:
+    """Handler of ReduceMean, ReduceMax and ReduceSum over height and width, in whatever axis order the value is."""
     attributes = importer.attributes(node)
     operand = importer.constant(node, 1)
     view = importer.chw(importer.view(node))
@@ -130,13 +130,17 @@ def reduce_mean(importer: Importer, node: NodeProto) -> None:
     channels, height, width = importer.tensors[view.tensor]
     index = view.pixels_of_channels(axes, height * width)
     if index is None:
-        raise importer.unsupported(node, "it must average over height and width: use GlobalAveragePool")
+        raise importer.unsupported(node, "it must reduce height and width: use GlobalAveragePool or GlobalMaxPool")
     if attributes.get("keepdims", 1):
         index = index.reshape([1 if axis in axes else size for axis, size in enumerate(view.shape)])
-    layer = AveragePool(
-        name=importer.unique(importer.label(node)),
-        source=view.tensor,
-        window=Window(kernel=(height, width)),
-        output=node.output[0],
-    )
+    name, window, output = importer.unique(importer.label(node)), Window(kernel=(height, width)), node.output[0]
+    if node.op_type == "ReduceSum":
+        mean = f"{output}/mean"
+        importer.layers.append(AveragePool(name=f"{name}/mean", source=view.tensor, window=window, output=mean))
+        importer.tensors[mean] = (channels, 1, 1)
+        scale = np.full(channels, float(height * width))
+        layer = Affine(name=name, source=mean, scale=scale, bias=np.zeros(channels), output=output)
+    else:
+        kind = MaxPool if node.op_type == "ReduceMax" else AveragePool
+        layer = kind(name=name, source=view.tensor, window=window, output=output)
     importer.emit(node, layer, (channels, 1, 1), index)

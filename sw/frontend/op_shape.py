@@ -72,6 +72,13 @@ def _depth_to_space(importer: Importer, node: NodeProto, index: Index) -> Index:
     return interleaved(index, (size, size))
 
 
+def _gather(importer: Importer, node: NodeProto, index: Index) -> Index:
+    chosen = importer.constant(node, 1)
+    if chosen is None:
+        raise importer.unsupported(node, "its indices must be constant")
+    return np.take(index, chosen.astype(np.int64), axis=importer.attributes(node).get("axis", 0))
+
+
 def _slice(importer: Importer, node: NodeProto, index: Index) -> Index:
     operands = [importer.constant(node, position) for position in range(1, len(node.input))]
     if any(operand is None for operand in operands) or len(operands) < 2:
@@ -151,6 +158,7 @@ REARRANGEMENTS: dict[str, Callable[[Importer, NodeProto, Index], Index]] = {
     "Transpose": _transpose,
     "DepthToSpace": _depth_to_space,
     "Slice": _slice,
+    "Gather": _gather,
 }
 """What each operator does to a view's index array."""
 

@@ -9,18 +9,22 @@ from onnx import NodeProto
 
 from .op_elementwise import (
     add,
+    add_all,
     batch_normalization,
+    bound,
     clip,
     concat,
     divide,
+    hard_sigmoid,
     leaky_relu,
     multiply,
+    negate,
     prelu,
     relu,
     subtract,
 )
 from .op_linear import conv, conv_transpose, gemm, matmul
-from .op_pool import average_pool, global_average_pool, global_max_pool, max_pool, pad, reduce_mean
+from .op_pool import average_pool, global_average_pool, global_max_pool, max_pool, pad, reduce
 from .op_quant import bipolar_quant, dequantize_linear, quant, quantize_linear
 from .op_shape import REARRANGEMENTS, leave_to_host, rearrange, resize, split
 
@@ -42,6 +46,11 @@ HANDLERS: dict[str, Callable[[Importer, NodeProto], None]] = (
         "Concat": concat,
         "Pad": pad,
         "Add": add,
+        "Sum": add_all,
+        "Neg": negate,
+        "Max": bound,
+        "Min": bound,
+        "HardSigmoid": hard_sigmoid,
         "Sub": subtract,
         "Mul": multiply,
         "Div": divide,
@@ -50,7 +59,9 @@ HANDLERS: dict[str, Callable[[Importer, NodeProto], None]] = (
         "AveragePool": average_pool,
         "GlobalAveragePool": global_average_pool,
         "GlobalMaxPool": global_max_pool,
-        "ReduceMean": reduce_mean,
+        "ReduceMean": reduce,
+        "ReduceMax": reduce,
+        "ReduceSum": reduce,
         "Resize": resize,
         "Upsample": resize,
         "Split": split,
@@ -60,7 +71,7 @@ HANDLERS: dict[str, Callable[[Importer, NodeProto], None]] = (
         "DequantizeLinear": dequantize_linear,
     }
     | dict.fromkeys(REARRANGEMENTS, rearrange)
-    | dict.fromkeys(("Softmax", "LogSoftmax", "Sigmoid", "HardSigmoid", "Tanh", "ArgMax"), leave_to_host)
+    | dict.fromkeys(("Softmax", "LogSoftmax", "Sigmoid", "Tanh", "ArgMax"), leave_to_host)
 )
 """Handler of each operator."""
 
@@ -71,16 +82,13 @@ ELEMENTWISE = frozenset(
 """Operators that keep the order of elements whatever it is, Pad but for what it adds."""
 
 REWRITES: dict[str, str] = {
-    "HardSwish": "use Relu or Clip(0, 6)",
+    "HardSwish": "use Relu or Clip(0, 6), or HardSigmoid",
     "Elu": "use Relu",
     "Gelu": "use Relu",
     "InstanceNormalization": "use BatchNormalization",
     "LayerNormalization": "use BatchNormalization",
     "GroupNormalization": "use BatchNormalization",
     "LRN": "use BatchNormalization",
-    "ReduceMax": "use GlobalMaxPool",
-    "ReduceSum": "use ReduceMean",
-    "Sum": "use Add",
     "QLinearConv": "export with QuantizeLinear and DequantizeLinear (the QDQ format), or the float model",
     "QLinearMatMul": "export with QuantizeLinear and DequantizeLinear (the QDQ format), or the float model",
     "ConvInteger": "export with QuantizeLinear and DequantizeLinear (the QDQ format), or the float model",

@@ -486,6 +486,47 @@ CASES = {
         (1, 3, 30),
         {"w": normal(4, 3, 5)},
     ),
+    "sum_of_three": (
+        [
+            node("Conv", "x", "w", output="c"),
+            node("Relu", "c", output="r"),
+            node("Neg", "r", output="n"),
+            node("Conv", "x", "v", output="d"),
+            node("Sum", "n", "d", "c"),
+        ],
+        (1, 3, 5, 5),
+        {"w": CONV["w"], "v": normal(4, 3, 3, 3)},
+    ),
+    "bounds": (
+        [node("Conv", "x", "w", output="c"), node("Max", "lo", "c", output="m"), node("Min", "m", "hi")],
+        (1, 3, 5, 5),
+        {"w": CONV["w"], "lo": np.float32(-0.5), "hi": np.array([1.5], np.float32)},
+    ),
+    "hard_sigmoid": (
+        [node("Conv", "x", "w", output="c"), node("HardSigmoid", "c", alpha=0.3, beta=0.6)],
+        (1, 3, 5, 5),
+        {"w": CONV["w"]},
+    ),
+    "largest_and_total": (
+        [
+            node("Conv", "x", "w", output="c"),
+            node("ReduceMax", "c", axes=[2, 3], keepdims=0, output="m"),
+            node("ReduceSum", "c", "axes", keepdims=0, output="s"),
+            node("Concat", "m", "s", axis=1, output="j"),
+            node("MatMul", "j", "v"),
+        ],
+        (1, 3, 5, 5),
+        {"w": CONV["w"], "axes": np.array([2, 3]), "v": normal(8, 3)},
+    ),
+    "chosen_channels": (
+        [
+            node("Conv", "x", "w", output="c"),
+            node("Gather", "c", "i", axis=1, output="g"),
+            node("Conv", "g", "v"),
+        ],
+        (1, 3, 5, 5),
+        {"w": CONV["w"], "i": np.array([3, 0, 0]), "v": normal(2, 3, 2, 2)},
+    ),
     "transposed_output": (
         [node("Conv", "x", "w", output="c"), node("Transpose", "c", perm=[0, 2, 3, 1])],
         (1, 3, 5, 6),

@@ -29,7 +29,7 @@ def refusal(path, kind: type[ModelError] = UnsupportedOperator):
 UNSUPPORTED = {
     "foreign operator": (
         [node("Conv", "x", "w", output="c"), node("HardSwish", "c")],
-        "operator HardSwish (node 'the_HardSwish') is not supported: use Relu or Clip(0, 6)",
+        "operator HardSwish (node 'the_HardSwish') is not supported: use Relu or Clip(0, 6), or HardSigmoid",
     ),
     "no rewrite known": ([node("Erf", "x")], "operator Erf (node 'the_Erf') is not supported"),
     "softmax inside": (
@@ -57,8 +57,8 @@ UNSUPPORTED = {
     ),
     "average of lines": (
         [node("ReduceMean", "x", axes=[2], keepdims=1)],
-        "operator ReduceMean (node 'the_ReduceMean') is not supported: it must average over height and "
-        "width: use GlobalAveragePool",
+        "operator ReduceMean (node 'the_ReduceMean') is not supported: it must reduce height and "
+        "width: use GlobalAveragePool or GlobalMaxPool",
     ),
     "transposed image": (
         [
