@@ -1,0 +1,138 @@
+"""How busy the array is: useful multiplications, cycles, what they are lost to, and the bound, layer by layer.
+
+    python bench/utilisation.py --models ../shared/models --data ../shared/data --json utilisation.json
+    python bench/utilisation.py --only dscnn --config 16x4x4:4x2
+
+Utilisation is the multiplications with trained weights over multiply-accumulate units times cycles, weights on chip,
+from the start of a run to its end; digits of wide operands, identities and averages are no useful work. Formats are
+W4A4 (DyBit) with 8-bit inputs. A configuration is ROWSxCOLUMNSxLANES:RESCALERS, with xDRAIN_ROWS behind it if that is
+2. Cycles are those of the cycle model, which the simulated core matches exactly; `sw/report/bounds.py` says what the
+bound is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from narrows.hw.spec.config import AcceleratorConfig
+from narrows.sw.compile import compile_graph
+from narrows.sw.frontend import load_model
+from narrows.sw.graph import Graph, Mac
+from narrows.sw.passes import lower
+from narrows.sw.quantize import QuantSettings, quantise
+from narrows.sw.report.bounds import layer_bounds
+from narrows.sw.report.timeline import timeline
+from narrows.sw.report.work import layer_work, useful_macs, utilisation
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+_SHARED = Path(os.environ.get("NARROWS_DATA", Path(__file__).resolve().parents[1].parent / "shared"))
+_ROOM = {"act_words": 32768, "weight_words": 16384, "param_words": 2048, "taps": 1024, "blocks": 512}
+_CALIBRATION = 64
+MODELS = {"resnet8": "resnet8_float.onnx", "dscnn": "dscnn_float.onnx"}
+CONFIGS = ("4x4x16:4", "16x4x4:4", "16x4x4:4x2")
+
+
+def parse_config(text: str) -> AcceleratorConfig:
+    """Configuration of a text such as ``16x4x4:4x2``, with memories that hold both models."""
+    shape, _, drain = text.partition(":")
+    rows, columns, lanes = map(int, shape.split("x"))
+    rescalers, _, drain_rows = drain.partition("x")
+    return AcceleratorConfig(
+        rows=rows,
+        columns=columns,
+        lanes=lanes,
+        rescalers=int(rescalers),
+        drain_rows=int(drain_rows or 1),
+        acc_bits=20,
+        **_ROOM,
+    )
+
+
+def measure(graph: Graph, samples: NDArray, config: AcceleratorConfig) -> dict[str, Any]:
+    """Cycles and bounds of a model on a configuration."""
+    program = compile_graph(quantise(graph, samples, QuantSettings(), config), config)
+    layers = []
+    for work, bound in zip(layer_work(program), layer_bounds(program), strict=True):
+        lost = work.cycles - work.busy - work.stall_drain - work.stall_walk
+        layers.append(
+            {
+                "layer": work.name,
+                "macs": work.macs,
+                "cycles": work.cycles,
+                "busy": work.busy,
+                "stall_drain": work.stall_drain,
+                "stall_walk": work.stall_walk,
+                "fill_and_drain": lost,
+                "bound": bound.cycles,
+                "of_bound": bound.cycles / work.cycles,
+                "utilisation": utilisation(work.macs, work.cycles, config.macs),
+            }
+        )
+    cycles = timeline(program).cycles
+    macs = useful_macs(graph)
+    return {"cycles": cycles, "macs": macs, "utilisation": utilisation(macs, cycles, config.macs), "layers": layers}
+
+
+def float_weights(graph: Graph) -> Graph:
+    """The graph without the steps of weights that came quantised, so that they take the format asked for."""
+    layers = [
+        replace(layer, terms=tuple(replace(term, step=None) for term in layer.terms))
+        if isinstance(layer, Mac)
+        else layer
+        for layer in graph.layers
+    ]
+    return replace(graph, layers=tuple(layers), grids={})
+
+
+def calibration(name: str, data: Path) -> NDArray:
+    """Samples as the model takes them."""
+    if name == "resnet8":
+        with np.load(data / "cifar10_train_first20000.npz") as file:
+            return file["x"][:_CALIBRATION].astype(np.float32)
+    with np.load(data / "kws_first500.npz") as file:
+        return (file["x_int8"][:_CALIBRATION].astype(np.float32) - 83) * 0.5847029
+
+
+def main(
+    models: Annotated[Path, typer.Option(help="folder of the models")] = _SHARED / "models",
+    data: Annotated[Path, typer.Option(help="folder of their data")] = _SHARED / "data",
+    only: Annotated[list[str], typer.Option(help="model, may be repeated")] = list(MODELS),  # noqa: B006
+    config: Annotated[list[str], typer.Option(help="configuration, may be repeated")] = list(CONFIGS),  # noqa: B006
+    output: Annotated[Path | None, typer.Option("--json", help="file for the figures")] = None,
+) -> None:
+    """Print a table for each model and configuration."""
+    console, rows = Console(), []
+    for name in only:
+        graph = float_weights(lower(load_model(models / MODELS[name])))
+        for text in config:
+            row = {"model": name, "config": text, **measure(graph, calibration(name, data), parse_config(text))}
+            rows.append(row | {"parameters": asdict(parse_config(text))})
+            console.print(_table(row))
+    if output:
+        output.write_text(json.dumps(rows, indent=1), encoding="utf-8")
+
+
+def _table(row: dict[str, Any]) -> Table:
+    title = f"{row['model']} on {row['config']}: {row['cycles']:,} cycles, utilisation {row['utilisation']:.1%}"
+    table = Table(title=title)
+    for column in ("layer", "useful", "cycles", "busy", "drain", "walk", "other", "bound", "of bound", "utilisation"):
+        table.add_column(column, justify="left" if column == "layer" else "right")
+    for layer in row["layers"]:
+        numbers = [
+            layer[key] for key in ("macs", "cycles", "busy", "stall_drain", "stall_walk", "fill_and_drain", "bound")
+        ]
+        shares = [f"{layer[key]:.1%}" for key in ("of_bound", "utilisation")]
+        table.add_row(layer["layer"], *(f"{number:,}" for number in numbers), *shares)
+    return table
+
+
+if __name__ == "__main__":
+    typer.run(main)
