@@ -204,8 +204,11 @@ def _trial(problem: Problem, scale: NDArray[np.float64], fmt: Format, config: Ac
     weights = fmt.quantise(target / scale[:, np.newaxis])
     error = _error(weights, target, scale, problem.metric)
     error = error + (np.square(deviation) * problem.gain_cost).sum(axis=0) + np.square(scale) / 12
-    # A term that vanished is no approximation: such a scale is too coarse whatever it costs.
-    error = np.where(((constants == 0) & (problem.gains != 0)).any(axis=0), np.inf, error)
+    # A term that vanished is no approximation: such a scale is too coarse whatever it costs. Only beside one so much
+    # larger that no scale holds both it may vanish.
+    gains = np.abs(problem.gains)
+    reach = 0.0 if problem.target.shape[1] else gains.max(axis=0, initial=0.0) / (2 * config.digits.top(planes) + 1)
+    error = np.where(((constants == 0) & (gains > reach)).any(axis=0), np.inf, error)
     least, most = sum_bounds(weights, problem.spans)
     constant_least, constant_most = _constant_bounds(problem, constants)
     bias = _bias(problem, weights, constants, scale, channels)

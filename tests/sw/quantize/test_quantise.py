@@ -191,6 +191,16 @@ GRAPHS = {
         (1, 2, 6, 6),
         {"w": normal(4, 2, 3, 3), "b": normal(4), "t": normal(4, 3, 2, 2), "k": normal(2, 7, 3, 3)},
     ),
+    "leaky_by_a_hundredth": (
+        [node("Conv", "x", "w", output="c"), node("LeakyRelu", "c", alpha=0.01)],
+        (1, 2, 6, 6),
+        {"w": normal(3, 2, 3, 3)},
+    ),
+    "leaky_by_next_to_nothing": (
+        [node("Conv", "x", "w", output="c"), node("LeakyRelu", "c", alpha=1e-4)],
+        (1, 2, 6, 6),
+        {"w": normal(3, 2, 3, 3)},
+    ),
     "two_outputs": ([node("Conv", "x", "w", output="c"), node("Relu", "c")], (1, 2, 6, 6), {"w": normal(3, 2, 3, 3)}),
 }
 
