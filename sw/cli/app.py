@@ -11,7 +11,7 @@ from typer.exceptions import TyperException
 from ...hw.spec.config import ConfigError
 from ...hw.spec.isa import IsaError
 from ..errors import NarrowsError
-from . import demo, hardware, models, reports, verify
+from . import demo, doctor, hardware, models, reports, verify
 
 __all__ = ["app", "main", "run"]
 
@@ -40,6 +40,7 @@ shape (N,).
 """,
 )
 app.command("demo")(demo.demo)
+app.command("doctor")(doctor.doctor)
 app.command("compile")(models.compile_model)
 app.command("run")(models.run_model)
 app.command("verify")(verify.verify)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ...hw.spec.tables import TABLE_ENTRIES
 from ...hw.spec.transfer_cycles import BusTiming
 from ..program import Program
 from ..quantised import MacLayer, MaxLayer, QuantisedGraph
@@ -89,6 +90,7 @@ def memory_use(program: Program) -> dict[str, tuple[int, int]]:
     """Entries used and available of each memory of the core, by what a reader calls it."""
     config = program.config
     inside = [layout for name, layout in program.layouts.items() if name not in program.external]
+    tables = {"tables": (len(program.tables) // TABLE_ENTRIES, config.tables)} if config.tables else {}
     return {
         "instructions": (len(program.instructions), config.instructions),
         "blocks": (len(program.blocks), config.blocks),
@@ -96,6 +98,7 @@ def memory_use(program: Program) -> dict[str, tuple[int, int]]:
         "parameter words": (len(program.params), config.param_words),
         "weight words": (len(program.weights), config.weight_words),
         "activation words": (max((layout.base + layout.size for layout in inside), default=0), config.act_words),
+        **tables,
     }
 
 

@@ -132,6 +132,18 @@ def test_report_leaves_a_page_and_its_numbers(example: Path, tmp_path: Path) -> 
     assert report["samples_per_second"] == 25e6 / report["cycles"]
 
 
+def test_doctor_examines_a_model_and_fails_where_it_cannot_run(example: Path, tmp_path: Path) -> None:
+    report = tmp_path / "doctor.json"
+    assert run(["doctor", str(example / "model.onnx"), "--preset", "tiny", "--json", str(report)]) == 0
+    found = json.loads(report.read_text())
+    assert found["changes"] == [] and not found["refused"] and found["cycles"] > 0
+    assert {node["status"] for node in found["nodes"]} == {"array", "max-pool unit", "fused", "data movement"}
+    (tmp_path / "small.toml").write_text('preset = "tiny"\nact_words = 64\n')
+    arguments = ["--config", str(tmp_path / "small.toml"), "--json", str(report)]
+    assert run(["doctor", str(example / "model.onnx"), *arguments]) == 1
+    assert "words of activation memory" in json.loads(report.read_text())["changes"][0]
+
+
 def test_trace_is_what_perfetto_reads(example: Path, tmp_path: Path) -> None:
     assert run(["trace", str(example / "model.nrw"), "-o", str(tmp_path / "trace.json")]) == 0
     events = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]

@@ -1,0 +1,138 @@
+"""The doctor: every node of a file has a fate, costs are those of the compiler, and no refusal hides another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from narrows.hw.spec.config import PRESETS
+from narrows.sw.errors import ModelError
+from narrows.sw.examples import digits_model
+from narrows.sw.program import Program
+from narrows.sw.quantize import QuantSettings
+from narrows.sw.report.diagnose import Diagnosis, Status, diagnose
+from narrows.sw.report.work import layer_macs, layer_work
+from onnx import helper
+
+CONFIG = PRESETS["demo"]
+RNG = np.random.default_rng(3)
+
+
+def examine(path: Path) -> Diagnosis:
+    return diagnose(path, CONFIG, QuantSettings())
+
+
+def weights(*shape: int) -> np.ndarray:
+    return RNG.normal(size=shape).astype(np.float32)
+
+
+def conv(source: str, output: str, weight: str) -> onnx.NodeProto:
+    return helper.make_node("Conv", [source, weight], [output], name=output, pads=[1, 1, 1, 1])
+
+
+def test_costs_of_the_built_in_model_are_those_of_its_program(program: Program) -> None:
+    with digits_model() as path:
+        found = examine(path)
+        operators = [node.op_type for node in onnx.load(path).graph.node]
+    assert [node.operator for node in found.nodes] == operators
+    assert not found.refused
+    costed = [node for node in found.nodes if node.cycles]
+    real = layer_work(program)
+    assert [node.macs for node in costed] == list(layer_macs(program.graph).values())
+    assert len(costed) == len(real)
+    exact = [node.cycles == layer.cycles for node, layer in zip(costed, real, strict=True)]
+    assert sum(exact) >= 5, "inputs and skip connections have formats that only samples and weights tell"
+    assert abs(found.cycles / sum(layer.cycles for layer in real) - 1) < 0.05
+
+
+def test_what_is_fused_names_the_node_of_the_file_that_does_its_work() -> None:
+    with digits_model() as path:
+        found = {node.name: node for node in examine(path).nodes}
+    assert found["/stem/stem.1/BatchNormalization"].detail == "into /stem/stem.0/Conv"
+    assert found["/Relu"].detail == "into /stem/stem.0/Conv"
+    assert found["/Add"].status is Status.FUSED
+    assert found["/Flatten"].status is Status.MOVEMENT
+    assert found["/pool/MaxPool"].status is Status.MAX_POOL
+
+
+def test_every_refusal_is_found_and_the_rest_still_has_costs(onnx_model) -> None:
+    nodes = [
+        conv("x", "a", "w1"),
+        helper.make_node("LRN", ["a"], ["b"], name="norm", size=3),
+        conv("b", "c", "w2"),
+        helper.make_node("Hardmax", ["c"], ["d"], name="hard"),
+        conv("d", "e", "w2"),
+        helper.make_node("Relu", ["e"], ["f"], name="relu"),
+    ]
+    path = onnx_model(nodes, (1, 3, 8, 8), {"w1": weights(8, 3, 3, 3), "w2": weights(8, 8, 3, 3)})
+    found = examine(path)
+    by_name = {node.name: node for node in found.nodes}
+    assert [by_name[name].status for name in ("norm", "hard")] == [Status.REFUSED] * 2
+    assert by_name["norm"].detail == "not supported: use BatchNormalization"
+    assert [by_name[name].status for name in "ace"] == [Status.ARRAY] * 3
+    assert all(by_name[name].cycles > 0 and by_name[name].macs > 0 for name in "ace")
+    assert by_name["relu"].detail == "into e"
+    assert len(found.changes) == 2 and found.refused and found.cycles == 0
+
+
+def test_operators_of_other_sets_are_refused_one_by_one(onnx_model) -> None:
+    nodes = [
+        conv("x", "a", "w1"),
+        helper.make_node("Wiggle", ["a"], ["b"], name="wiggle", domain="my.ops"),
+        helper.make_node("Jiggle", ["b"], ["c"], name="jiggle", domain="my.ops"),
+        conv("c", "d", "w2"),
+    ]
+    path = onnx_model(nodes, (1, 3, 8, 8), {"w1": weights(8, 3, 3, 3), "w2": weights(8, 8, 3, 3)})
+    found = examine(path)
+    assert [node.status for node in found.nodes] == [Status.ARRAY, Status.REFUSED, Status.REFUSED, Status.ARRAY]
+    assert [change.split()[1] for change in found.changes] == ["Wiggle", "Jiggle"]
+
+
+def test_softmax_at_the_end_is_the_host_s(onnx_model) -> None:
+    nodes = [
+        helper.make_node("Flatten", ["x"], ["a"], name="flat"),
+        helper.make_node("Gemm", ["a", "w"], ["b"], name="dense"),
+        helper.make_node("Softmax", ["b"], ["c"], name="soft"),
+    ]
+    found = examine(onnx_model(nodes, (1, 3, 4, 4), {"w": weights(48, 10)}))
+    assert [node.status for node in found.nodes] == [Status.MOVEMENT, Status.ARRAY, Status.HOST]
+    assert not found.refused
+
+
+def test_shapes_computed_in_the_graph_are_constants(onnx_model) -> None:
+    nodes = [
+        conv("x", "a", "w"),
+        helper.make_node("Shape", ["a"], ["shape"], name="shape"),
+        helper.make_node("Gather", ["shape", "zero"], ["batch"], name="gather", axis=0),
+        helper.make_node("Concat", ["batch", "minus"], ["target"], name="concat", axis=0),
+        helper.make_node("Reshape", ["a", "target"], ["b"], name="reshape"),
+        helper.make_node("Gemm", ["b", "v"], ["c"], name="dense"),
+    ]
+    constants = {
+        "w": weights(4, 3, 3, 3),
+        "v": weights(64, 10),
+        "zero": np.array([0]),
+        "minus": np.array([-1]),
+    }
+    found = {node.name: node.status for node in examine(onnx_model(nodes, (1, 3, 4, 4), constants)).nodes}
+    assert [found[name] for name in ("shape", "gather", "concat")] == [Status.CONSTANT] * 3
+    assert (found["reshape"], found["dense"]) == (Status.MOVEMENT, Status.ARRAY)
+
+
+def test_a_model_that_does_not_fit_has_costs_and_says_what_to_raise(onnx_model) -> None:
+    path = onnx_model([conv("x", "a", "w")], (1, 64, 64, 64), {"w": weights(64, 64, 3, 3)})
+    found = examine(path)
+    assert found.nodes[0].cycles > 64 * 64 * 64 * 64 * 9 / CONFIG.macs
+    assert len(found.changes) == 1
+    assert "words of activation memory" in found.changes[0]
+    assert found.changes[0].endswith('keep tensors in a backing store (backing = "axi4")')
+
+
+def test_a_file_that_is_no_model_is_one_error(tmp_path: Path) -> None:
+    (tmp_path / "m.onnx").write_bytes(b"\x00\x01nonsense")
+    with pytest.raises(ModelError, match="cannot read"):
+        examine(tmp_path / "m.onnx")
+    with pytest.raises(ModelError, match="no such file"):
+        examine(tmp_path / "none.onnx")
