@@ -34,7 +34,7 @@ from rich.console import Console
 from rich.table import Table
 
 _SHARED = Path(os.environ.get("NARROWS_DATA", Path(__file__).resolve().parents[1].parent / "shared"))
-_ROOM = {"act_words": 32768, "weight_words": 16384, "param_words": 2048, "taps": 1024, "blocks": 512}
+_ROOMY = AcceleratorConfig(acc_bits=20, act_words=32768, weight_words=16384, param_words=2048, taps=1024, blocks=512)
 _CALIBRATION = 64
 MODELS = {"resnet8": "resnet8_float.onnx", "dscnn": "dscnn_float.onnx"}
 CONFIGS = ("4x4x16:4", "16x4x4:4", "16x4x4:4x2")
@@ -45,14 +45,13 @@ def parse_config(text: str) -> AcceleratorConfig:
     shape, _, drain = text.partition(":")
     rows, columns, lanes = map(int, shape.split("x"))
     rescalers, _, drain_rows = drain.partition("x")
-    return AcceleratorConfig(
+    return replace(
+        _ROOMY,
         rows=rows,
         columns=columns,
         lanes=lanes,
         rescalers=int(rescalers),
         drain_rows=int(drain_rows or 1),
-        acc_bits=20,
-        **_ROOM,
     )
 
 

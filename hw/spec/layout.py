@@ -73,6 +73,8 @@ class TensorLayout:
         Channel groups allocated; at least ``ceil(channels / lanes)``. 0 means just that.
     interleaved : bool
         The words of a pixel's channel groups lie side by side; otherwise those of neighbouring pixels do.
+    gap : int
+        Words left free behind each phase.
     unfold : Unfold, optional
         What is stored are windows of a tensor; ``channels``, ``height`` and ``width`` are those of the windows.
     """
@@ -87,6 +89,7 @@ class TensorLayout:
     line: int = 0
     groups: int = 0
     interleaved: bool = False
+    gap: int = 0
     unfold: Unfold | None = None
 
     def __post_init__(self) -> None:
@@ -106,7 +109,7 @@ class TensorLayout:
     @property
     def phase_pitch(self) -> int:
         """Words from one phase of one plane to the next."""
-        return -(-self.height // self.phases[0]) * self.line * self.pixel_pitch
+        return -(-self.height // self.phases[0]) * self.line * self.pixel_pitch + self.gap
 
     @property
     def plane_pitch(self) -> int:

@@ -67,7 +67,8 @@ class Window:
         stride_y, stride_x = self.stride
         line = None if stride_y % phase_y else stride_y // phase_y * layout.line
         pixel = None if stride_x % phase_x else stride_x // phase_x
-        return tuple(None if step is None else step * layout.pixel_pitch for step in (line, pixel))
+        pitch = layout.pixel_pitch
+        return line if line is None else line * pitch, pixel if pixel is None else pixel * pitch
 
     def taps(self, layout: TensorLayout, out_size: tuple[int, int], *, plane: int = 0) -> tuple[Tap, ...]:
         """Taps in kernel order, each relative to the tensor's base.

@@ -131,11 +131,7 @@ class _Chooser:
         if self._config.drain_rows == 1 or name == self._graph.input.tensor:
             return [layout]
         for more in range(banks):
-            wider = (
-                replace(layout, groups=layout.groups + more)
-                if layout.interleaved
-                else replace(layout, line=layout.line + more)
-            )
+            wider = replace(layout, groups=layout.groups + more) if layout.interleaved else replace(layout, gap=more)
             if all(step % banks for step in pixel_steps(wider)):
                 return [wider]
         return []

@@ -27,6 +27,7 @@ def layouts(draw):
         phases=phases,
         line=-(-width // phases[1]) + draw(st.integers(0, 2)),
         groups=-(-channels // lanes) + draw(st.integers(0, 1)),
+        gap=draw(st.integers(0, 3)),
     )
 
 
