@@ -124,7 +124,9 @@ def diagnose(path: Path, config: AcceleratorConfig, settings: QuantSettings) -> 
     nodes = []
     for node, fate in zip(original.graph.node, found, strict=True):
         report = _report(fate, imported, owners, costs, names)
-        shape = shapes.get(next(filter(None, node.output), ""))
+        output = next(filter(None, node.output), "")
+        view = importer.views.get(output)  # behind operators of other sets only that knows a shape
+        shape = shapes.get(output) or (None if view is None else view.shape)
         nodes.append(replace(report, operator=node.op_type, name=importer.label(node), shape=shape))
     return Diagnosis(
         nodes=tuple(nodes),

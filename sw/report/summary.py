@@ -9,6 +9,7 @@ from ...hw.spec.tables import TABLE_ENTRIES
 from ...hw.spec.transfer_cycles import BusTiming
 from ..program import Program
 from ..quantised import MacLayer, MaxLayer, QuantisedGraph
+from .bounds import layer_bounds
 from .timeline import Timeline
 from .work import LayerWork, utilisation
 
@@ -36,7 +37,8 @@ def summarise(
     config, graph = program.config, program.graph
     causes = _CAUSES["streamed" if config.has_backing else "resident"]
     macs = sum(layer.macs for layer in layers)
-    rows = [_row(layer, graph, config.macs, causes) for layer in layers]
+    bounds = {bound.name: bound.cycles for bound in layer_bounds(program)}
+    rows = [_row(layer, graph, config.macs, causes) | {"bound": bounds[layer.name]} for layer in layers]
     sums = {name: sum(getattr(layer, name) for layer in layers) for name in _SUMS}
     total = LayerWork(name="total", cert_bits=max(layer.cert_bits for layer in layers), **sums | {"cycles": run.cycles})
     return {
@@ -60,7 +62,7 @@ def summarise(
         "cert_bits": total.cert_bits,
         "causes": causes,
         "layers": rows,
-        "total": _shares(total, config.macs, causes),
+        "total": _shares(total, config.macs, causes) | {"bound": sum(bounds.values())},
         "weight_words": len(program.weights),
         "weight_depth": config.weight_words,
         "memories": [

@@ -52,6 +52,7 @@ def test_numbers_add_up(either: Program) -> None:
     assert summary["utilisation"] == summary["total"]["useful"] <= 1
     assert summary["total"]["cert_bits"] <= summary["acc_bits"]
     assert all(0 <= row["useful"] <= row["fed"] <= 1 for row in summary["layers"])
+    assert all(0 < row["bound"] <= row["cycles"] for row in summary["layers"])
 
 
 def test_the_network_is_one_box_a_layer_and_a_line_for_each_source(program: Program) -> None:
