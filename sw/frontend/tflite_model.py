@@ -72,7 +72,8 @@ class _Converter:
         return UnsupportedOperator(f"{text}: {hint}" if hint else text)
 
     def emit(self, kind: str, inputs: Sequence[str], name: str, **attributes: Any) -> str:
-        """Adds a node; gives its output's name, which is new."""
+        """Adds a node; gives its output's name, which is new (converters join whole chains of names by semicolons)."""
+        name = name.split(";")[0]
         output = f"{name}:{kind}{len(self.nodes)}"
         self.nodes.append(helper.make_node(kind, list(inputs), [output], name=name, **attributes))
         return output

@@ -97,13 +97,13 @@ def _errors(ordered: NDArray, sums: NDArray, offsets: NDArray, scales: NDArray) 
     return (np.square(ordered).sum() + (np.square(real) * counts - 2 * real * totals).sum(axis=1)) / ordered.size
 
 
-def exact_integers(values: NDArray) -> Format | None:
-    """Narrowest integer format that holds all values exactly at scale 1, if one does."""
+def exact_integers(values: NDArray, most: int = MAX_BITS) -> Format | None:
+    """Narrowest integer format of at most so many bits that holds all values exactly at scale 1, if one does."""
     values = np.asarray(values)
     if not np.array_equal(values, np.rint(values)):
         return None
     low, high = int(values.min()), int(values.max())
-    formats = (Int(bits, signed=low < 0) for bits in range(2, MAX_BITS + 1))
+    formats = (Int(bits, signed=low < 0) for bits in range(2, most + 1))
     return next((fmt for fmt in formats if fmt.bottom <= low and high <= fmt.top), None)
 
 
@@ -146,9 +146,9 @@ def on_grid(
         return QuantisedTensor(name=name, shape=shape, format=Int(2), scale=grid.scale, zero=0, low=-1, high=1)
     first, last = (int(q) for q in grid.integers((low, high)))
     ends = min(first, grid.zero), max(last, grid.zero)
-    fitting: list[tuple[tuple[int, int, int], QuantisedTensor]] = []
+    fitting: list[tuple[tuple[int, int, int, int], QuantisedTensor]] = []
     for move in (0, -ends[0], -((ends[0] + ends[1] + 1) // 2)):
-        fmt = exact_integers(np.add(ends, move))
+        fmt = exact_integers(np.add(ends, move), MAX_BITS + 1)  # one more: formats are symmetric, -128 is beyond int8
         if fmt is not None:
             tensor = QuantisedTensor(
                 name=name,
@@ -159,8 +159,9 @@ def on_grid(
                 low=first + move,
                 high=last + move,
             )
-            span = tensor.span
-            fitting.append(((digits.count(np.arange(span[0], span[1] + 1)), span[1] - span[0], abs(move)), tensor))
+            low_level, high_level = tensor.span
+            planes = digits.count(np.arange(low_level, high_level + 1))
+            fitting.append(((planes, max(fmt.bits, MAX_BITS), high_level - low_level, abs(move)), tensor))
     if not fitting:
         raise CapacityError(
             f"tensor {name!r} has codes from {first} to {last} and its zero point at {grid.zero}: no format of "

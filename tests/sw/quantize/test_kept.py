@@ -131,6 +131,14 @@ def test_grids_move_to_where_they_need_the_fewest_digits(grid, expected):
     assert tensor.scale == 0.1
 
 
+def test_narrow_bases_take_the_narrower_half():
+    grid = Grid(scale=0.1, zero=-128, low=-128, high=127)
+    for base, planes, zero in (("dybit4", 3, 0), ("int3", 4, -128), ("dybit2", 8, -128)):
+        digits = AcceleratorConfig(base=base).digits
+        tensor = on_grid("t", (1, 1, 1), grid, -np.inf, np.inf, digits)
+        assert (digits.count(tensor.levels), tensor.zero, tensor.high - tensor.low) == (planes, zero, 255)
+
+
 def test_a_clamp_before_rounding_narrows_the_levels():
     tensor = on_grid("t", (1, 1, 1), Grid(scale=0.5, zero=-128, low=-128, high=127), 0.0, 6.0, DIGITS)
     assert (tensor.zero, tensor.low, tensor.high) == (-6, -6, 6)
