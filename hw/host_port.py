@@ -8,6 +8,7 @@ from amaranth.lib import wiring
 
 from .axi_lite import AXI_LITE_PORTS, AxiLitePort
 from .spec.config import AcceleratorConfig
+from .uart_port import UART_PORTS, UartPort
 from .wishbone import WISHBONE_PORTS, WishbonePort
 
 __all__ = ["PREFIXES", "host_port"]
@@ -21,5 +22,7 @@ def host_port(config: AcceleratorConfig) -> tuple[wiring.Component, Mapping[str,
     match config.host:
         case "wishbone":
             return WishbonePort(), WISHBONE_PORTS
+        case "uart":
+            return UartPort(config), UART_PORTS
         case _:
             return AxiLitePort(), AXI_LITE_PORTS

@@ -37,8 +37,12 @@ def _without_brackets(match: re.Match[str]) -> str:
 
 
 def to_verilog(config: AcceleratorConfig) -> str:
-    """Verilog of the core of a configuration, top module `TOP`, ports ``clk``, ``rst`` and those of `Core`."""
-    return convert(Core(config), TOP)
+    """Verilog of the core of a configuration, top module `TOP`, ports ``clk``, ``rst`` and those of `Core`.
+
+    With a UART its first line is ``// uart_divisor = N``: pins do not tell how fast they are.
+    """
+    text = convert(Core(config), TOP)
+    return f"// uart_divisor = {config.uart_divisor}\n{text}" if config.host == "uart" else text
 
 
 def convert(component: wiring.Component, name: str) -> str:

@@ -60,7 +60,7 @@ module bench;
 
 `ifdef NARROWS_WISHBONE
     wire wb_cyc, wb_stb, wb_we, wb_ack, wb_err;
-    wire [22:0] wb_adr;
+    wire [23:0] wb_adr;
     wire [3:0] wb_sel;
     wire [31:0] wb_dat_w, wb_dat_r;
     narrows_wishbone_master master (

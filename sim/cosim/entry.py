@@ -13,6 +13,7 @@ from cocotb.triggers import Timer
 from ...sw.errors import NarrowsError
 from .job import Job, JobResult, resolve, write_progress
 from .player import CosimTransport
+from .serial_player import CosimSerialTransport
 
 __all__ = ["run_job"]
 
@@ -39,7 +40,7 @@ async def run_job(top: Any) -> None:
     folder = Path(os.environ["NARROWS_JOB"])
     job = Job.load(folder)
     function = resolve(job.entry)
-    transport = CosimTransport(top)
+    transport = CosimSerialTransport(top) if os.environ["NARROWS_LINE"] == "uart" else CosimTransport(top)
     await Timer(1, "ns")  # past the changes that initial values make
     started = time.perf_counter()
     try:

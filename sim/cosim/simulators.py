@@ -22,12 +22,13 @@ from cocotb_tools.runner import Icarus, Runner, Verilator
 from ...sw.errors import ToolMissing
 from .errors import SimulationError
 
-__all__ = ["SIMULATORS", "CoreSimulator", "cache_folder", "make_simulator"]
+__all__ = ["SIMULATORS", "CoreSimulator", "cache_folder", "has_uart", "make_simulator"]
 
 _TOP = "bench"
 _TIMESCALE = ("1ns", "1ps")
 _POLL_SECONDS = 0.05
 _WISHBONE_PORT = "input s_wb_stb;"
+_UART_SPEED = re.compile(r"^// uart_divisor = (\d+)$", re.MULTILINE)
 _BUS_PORT = re.compile(r"input \[(\d+):0\] m_axi_rdata")
 
 
@@ -36,6 +37,11 @@ def cache_folder() -> Path:
     if chosen := os.environ.get("NARROWS_CACHE"):
         return Path(chosen).absolute()
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "narrows"
+
+
+def has_uart(verilog: str) -> bool:
+    """Whether a core's host is at a UART, not at a bus."""
+    return _UART_SPEED.search(verilog) is not None
 
 
 class CoreSimulator(Protocol):
@@ -167,8 +173,10 @@ SIMULATORS: dict[str, CoreSimulator] = {core.name: core for core in (_VerilatorC
 
 
 def _bench(verilog: str) -> str:
-    """Verilog of the bench for a core: a master of its port, a memory where it has a port for one."""
+    """Verilog of the bench for a core: a host at its port, a memory where it has a port for one."""
     folder = Path(__file__).parent
+    if (speed := _UART_SPEED.search(verilog)) is not None:
+        return f"`define NARROWS_UART_DIVISOR {speed[1]}\n" + (folder / "bench_uart.v").read_text(encoding="utf-8")
     defines, names = [], ["bench.v"]
     if (port := _BUS_PORT.search(verilog)) is not None:
         defines.append(f"`define NARROWS_BUS_BITS {int(port[1]) + 1}\n")

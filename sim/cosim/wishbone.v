@@ -5,12 +5,12 @@
 
 module narrows_wishbone_master (
     input clk, input rst, input [7:0] stall, output reg [31:0] violations,
-    input [24:0] awaddr, input awvalid, output awready,
+    input [25:0] awaddr, input awvalid, output awready,
     input [31:0] wdata, input wvalid, output wready,
     output reg [1:0] bresp, output reg bvalid, input bready,
-    input [24:0] araddr, input arvalid, output arready,
+    input [25:0] araddr, input arvalid, output arready,
     output reg [31:0] rdata, output reg [1:0] rresp, output reg rvalid, input rready,
-    output reg cyc, output reg stb, output reg we, output reg [22:0] adr, output reg [3:0] sel, output reg [31:0] dat_w,
+    output reg cyc, output reg stb, output reg we, output reg [23:0] adr, output reg [3:0] sel, output reg [31:0] dat_w,
     input [31:0] dat_r, input ack, input err
 );
     reg [31:0] noise;
@@ -41,7 +41,7 @@ module narrows_wishbone_master (
             cyc <= 1;
             stb <= 1;
             we <= awready;
-            adr <= awready ? awaddr[24:2] : araddr[24:2];
+            adr <= awready ? awaddr[25:2] : araddr[25:2];
             sel <= 4'b1111;
             dat_w <= awready ? wdata : noise;   // what a read finds on the data lines means nothing
         end

@@ -32,14 +32,14 @@ def check_programs(
     verilog: str | None = None,
     simulator: str = "verilator",
     bus: Mapping[str, int] | None = None,
-    host: Mapping[str, int] | None = None,
+    host: Mapping[str, float] | None = None,
     progress: Progress | None = None,
 ) -> list[dict[str, Any]]:
     """Run programs, each with its samples (N, C, H, W), on one simulated core.
 
     ``bus`` are latency, pace and stall of the backing store (`CosimTransport.set_bus`), where there is one. Then only
     the steps have to agree to the cycle; what the cycle model says of the others is under ``model``. ``host`` are the
-    stalls of the host (`CosimTransport.set_host`).
+    stalls or the noise of the host (`set_host` of its transport).
 
     Returns
     -------

@@ -1,0 +1,81 @@
+"""The serial link: frames between a host and a core with a UART (`docs/host_link.md`)."""
+
+from __future__ import annotations
+
+import enum
+
+from .config import AcceleratorConfig
+from .registers import MAGIC, VERSION
+
+__all__ = [
+    "CRC_BYTES",
+    "GAP_BITS",
+    "HEADER_BYTES",
+    "LINK_VERSION",
+    "MAX_WORDS",
+    "REPLY_START",
+    "REQUEST_START",
+    "Command",
+    "Hello",
+    "LinkStatus",
+    "hello_words",
+]
+
+LINK_VERSION = 1
+"""Version of the frames and their meaning."""
+
+REQUEST_START, REPLY_START = 0xA5, 0x5A
+"""First byte of a frame to the core, and of one from it."""
+
+HEADER_BYTES = 7
+"""Of a request behind its first byte: sequence number, command, number of words, four of the address."""
+
+CRC_BYTES = 4
+"""CRC-32 (ISO-HDLC) over all of a frame between its first byte and itself, least significant byte first."""
+
+MAX_WORDS = 128
+"""Most words of one burst."""
+
+GAP_BITS = 16384
+"""Bit times of silence after which a core gives up the frame it is in; more than a USB adapter or an operating system
+leaves between two bytes of one write, at up to 3 MBaud."""
+
+
+class Command(enum.IntEnum):
+    """What a request asks for."""
+
+    HELLO = 1  # so many of the words of `Hello`; begins a session
+    READ = 2
+    WRITE = 3
+
+
+class LinkStatus(enum.IntEnum):
+    """How a request ended."""
+
+    OK = 0
+    REFUSED = 1  # at least one access was; the others were carried out
+    NO_SESSION = 2  # no HELLO since the reset
+    UNKNOWN = 3  # no such command
+
+
+class Hello(enum.IntEnum):
+    """Words that a HELLO reads, by index."""
+
+    MAGIC = 0
+    LINK = 1  # LINK_VERSION above 16 bits of MAX_WORDS
+    VERSION = 2
+    CONFIG = 3  # as Register.CONFIG
+    BUILD = 4  # AcceleratorConfig.build32
+    DIVISOR = 5  # clock cycles of a bit
+
+
+def hello_words(config: AcceleratorConfig) -> list[int]:
+    """The words of `Hello` of a core."""
+    return [
+        MAGIC,
+        LINK_VERSION << 16 | MAX_WORDS,
+        VERSION,
+        config.hash32,
+        config.build32,
+        config.uart_divisor,
+    ]

@@ -1,0 +1,157 @@
+// Bench around a core with a UART: clock, reset, and a host that plays a file of bytes and delays at the pin.
+//
+// A toggle of `start` plays commands.bin of the working folder; a toggle of `done` says that responses.hex is written.
+// serial_player.py describes both files. What the core sends is kept, as an operating system would, until it is asked for.
+`timescale 1ns / 1ps
+
+module bench;
+    localparam SEND = 1, RECEIVE = 2, IDLE = 3, RESET = 4, NOISE = 5; // serial_player.py: LineCommand
+    localparam S_RESET = 0, S_IDLE = 1, S_FETCH = 2, S_SEND = 3, S_RECEIVE = 4, S_WAIT = 5, S_END = 6;
+    localparam DIVISOR = `NARROWS_UART_DIVISOR;
+    localparam KEPT_LOG2 = 12;
+
+    reg start /* verilator public_flat_rw */ = 0;
+    reg done /* verilator public_flat_rd */ = 0;
+
+    reg clk = 0;
+    reg rst = 1;
+    always #5 clk = !clk;
+
+    // To the core: `noise` of 2**24 cycles see the line turned over.
+    reg [31:0] noise = 0;
+    reg [47:0] dice = 48'h2545f4914f6c;
+    reg line = 1;
+    wire rx = line ^ (dice[31:8] < noise[23:0]);
+    wire tx, irq;
+    narrows_core core (.clk(clk), .rst(rst), .irq(irq), .uart_rx(rx), .uart_tx(tx));
+
+    reg [2:0] state = S_RESET;
+    reg seen = 0;
+    reg [63:0] cycles = 0;
+    reg [31:0] head, count, value;
+    reg [63:0] left = 0;
+    reg [31:0] wait_bit = 0, quiet = 0;
+    reg [9:0] bits = 0;
+    reg [3:0] bits_left = 0;
+    integer commands, responses, got;
+
+    // From the core: sampled in the middle of each bit.
+    reg [7:0] kept [0:(1 << KEPT_LOG2) - 1];
+    reg [KEPT_LOG2:0] kept_in = 0, kept_out = 0;
+    reg tx_was = 1;
+    reg [31:0] sample_wait = 0;
+    reg [3:0] samples_left = 0;
+    reg [8:0] shift = 0;
+    reg [31:0] broken = 0;
+    wire sending = samples_left != 0;
+
+    always @(posedge clk) begin
+        cycles <= cycles + 1;
+        dice <= {dice[46:0], dice[47] ^ dice[46] ^ dice[20] ^ dice[19]};
+        tx_was <= tx;
+        if (!sending) begin
+            if (tx_was && !tx && !rst) begin
+                samples_left <= 10;
+                sample_wait <= DIVISOR / 2 - 1;
+            end
+        end else if (sample_wait != 0) sample_wait <= sample_wait - 1;
+        else begin
+            sample_wait <= DIVISOR - 1;
+            samples_left <= samples_left - 1;
+            shift <= {tx, shift[8:1]};
+            if (samples_left == 1) begin
+                if (tx) begin
+                    kept[kept_in[KEPT_LOG2-1:0]] <= shift[8:1];
+                    kept_in <= kept_in + 1;
+                end else broken <= broken + 1;
+            end
+        end
+
+        case (state)
+            S_RESET: if (cycles == 8) begin
+                rst <= 0;
+                state <= S_IDLE;
+            end
+
+            S_IDLE: if (start != seen) begin
+                seen <= start;
+                commands = $fopen("commands.bin", "rb");
+                responses = $fopen("responses.hex", "wb");
+                state <= S_FETCH;
+            end
+
+            S_FETCH: begin
+                got = $fread(head, commands);
+                if (got != 4) state <= S_END;
+                else begin
+                    got = $fread(count, commands);
+                    left <= count;
+                    quiet <= 0;
+                    bits_left <= 0;
+                    wait_bit <= 0;
+                    case (head)
+                        SEND: state <= S_SEND;
+                        RECEIVE: begin
+                            got = $fread(value, commands);  // bit times without a byte
+                            state <= S_RECEIVE;
+                        end
+                        RESET: begin
+                            rst <= 1;
+                            state <= S_WAIT;
+                        end
+                        NOISE: noise <= count;
+                        default: begin
+                            left <= {32'b0, count} * DIVISOR;
+                            state <= S_WAIT;
+                        end
+                    endcase
+                end
+            end
+
+            S_SEND: if (wait_bit != 0) wait_bit <= wait_bit - 1;
+            else if (bits_left != 0) begin
+                line <= bits[0];
+                bits <= {1'b1, bits[9:1]};
+                bits_left <= bits_left - 1;
+                wait_bit <= DIVISOR - 1;
+            end else if (left != 0) begin
+                got = $fread(value, commands);
+                line <= 0;
+                bits <= {2'b11, value[7:0]};
+                bits_left <= 9;
+                wait_bit <= DIVISOR - 1;
+                left <= left - 1;
+            end else state <= S_FETCH;
+
+            S_RECEIVE: begin
+                quiet <= sending || !tx ? 0 : quiet + 1;
+                if (left == 0 || quiet / DIVISOR >= value) state <= S_FETCH;
+                else if (kept_in != kept_out) begin
+                    $fwrite(responses, "%02h", kept[kept_out[KEPT_LOG2-1:0]]);
+                    kept_out <= kept_out + 1;
+                    left <= left - 1;
+                    quiet <= 0;
+                end
+            end
+
+            S_WAIT: begin
+                left <= left - 1;
+                if (left <= 1) begin
+                    rst <= 0;
+                    state <= S_FETCH;
+                end
+            end
+
+            S_END: begin
+                $fwrite(responses, "%08h%08h%08h", cycles[63:32], cycles[31:0], broken);
+                $fclose(responses);
+                $fclose(commands);
+                done <= !done;
+                state <= S_IDLE;
+            end
+
+            default: state <= S_IDLE;
+        endcase
+    end
+endmodule
+

@@ -1,0 +1,107 @@
+"""SerialLine: bytes to and from a core, whether over a serial port or to a simulated pin."""
+
+from __future__ import annotations
+
+import abc
+from typing import Any, Protocol
+
+from ..errors import ToolMissing
+from .transport import TransportError
+
+__all__ = ["PortLine", "SerialLine", "SerialPort", "open_port"]
+
+_ADAPTER_SECONDS = 0.1  # what an adapter and an operating system may add to a byte's way
+
+
+class SerialLine(abc.ABC):
+    """Bytes in both directions; times are in bits of the line, so that they mean the same at any speed."""
+
+    @abc.abstractmethod
+    async def write(self, data: bytes) -> None:
+        """Send bytes, one after the other without a pause.
+
+        Raises
+        ------
+        TransportError
+            If the line is gone.
+        """
+
+    @abc.abstractmethod
+    async def read(self, count: int, timeout_bits: int) -> bytes:
+        """``count`` bytes, or fewer if none came for ``timeout_bits`` bit times; raises as :meth:`write` does."""
+
+
+class SerialPort(Protocol):
+    """What `PortLine` needs of a pyserial port."""
+
+    baudrate: int
+    timeout: float | None
+
+    def write(self, data: bytes, /) -> int | None:
+        """Send bytes."""
+        ...
+
+    def read(self, size: int = 1, /) -> bytes:
+        """Up to ``size`` bytes, within ``timeout`` seconds."""
+        ...
+
+    def flush(self) -> None:
+        """Wait until everything is sent."""
+        ...
+
+
+class PortLine(SerialLine):
+    """A port of pyserial: a device, or anything else that ``serial.serial_for_url`` opens.
+
+    Parameters
+    ----------
+    port : SerialPort
+        Open, at the core's baud rate.
+    """
+
+    def __init__(self, port: SerialPort) -> None:
+        self._port = port
+
+    async def write(self, data: bytes) -> None:
+        """Send bytes and wait until they are on their way."""
+        try:
+            self._port.write(data)
+            self._port.flush()
+        except OSError as error:  # SerialException is one
+            raise TransportError(f"the serial port failed: {error}: check the cable and open it again") from error
+
+    async def read(self, count: int, timeout_bits: int) -> bytes:
+        """Read in pieces, since a port's own timeout is one for all bytes together."""
+        received = b""
+        seconds = timeout_bits / self._port.baudrate + _ADAPTER_SECONDS
+        try:
+            while len(received) < count:
+                self._port.timeout = seconds + 10 * (count - len(received)) / self._port.baudrate
+                piece = self._port.read(count - len(received))
+                if not piece:
+                    break
+                received += piece
+        except OSError as error:
+            raise TransportError(f"the serial port failed: {error}: check the cable and open it again") from error
+        return received
+
+
+def open_port(url: str, *, baud: int) -> PortLine:
+    """The line of a device or URL such as ``/dev/ttyUSB0``, ``COM3`` or ``socket://host:port``.
+
+    Raises
+    ------
+    ToolMissing
+        If pyserial is not installed.
+    TransportError
+        If the port cannot be opened.
+    """
+    try:
+        import serial
+    except ImportError as error:
+        raise ToolMissing("pyserial is not installed: pip install narrows[serial]") from error
+    try:
+        port: Any = serial.serial_for_url(url, baudrate=baud)
+    except (OSError, ValueError) as error:
+        raise TransportError(f"cannot open the serial port {url}: {error}") from error
+    return PortLine(port)

@@ -1,0 +1,179 @@
+"""SerialTransport: a core behind a serial line, whatever the line does to single bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...hw.spec.link import (
+    CRC_BYTES,
+    GAP_BITS,
+    HEADER_BYTES,
+    LINK_VERSION,
+    MAX_WORDS,
+    REPLY_START,
+    Command,
+    Hello,
+    LinkStatus,
+)
+from ...hw.spec.registers import MAGIC, Register, Status
+from .serial_frames import REPLY_HEAD_BYTES, Reply, encode_request, parse_reply, reply_bytes
+from .serial_line import SerialLine
+from .transport import Transport, TransportError
+
+__all__ = ["ATTEMPTS", "LinkInfo", "SerialTransport"]
+
+ATTEMPTS = 8
+"""How often a request is sent before the link counts as dead."""
+
+_BYTE_BITS = 10
+_PATIENCE_BITS = GAP_BITS + GAP_BITS // 4  # silence after which a core has given up whatever it heard
+_POLL_WORDS = (Register.CYCLES.offset - Register.STATUS.offset) // 4 + 1
+_POLL_BITS = _BYTE_BITS * (1 + HEADER_BYTES + CRC_BYTES + reply_bytes(_POLL_WORDS))
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinkInfo:
+    """What a core says of itself.
+
+    Parameters
+    ----------
+    config : int
+        First 32 bits of the digest of its configuration.
+    build : int
+        ``AcceleratorConfig.build32``.
+    version : int
+        Version of the contract.
+    max_words : int
+        Most words of a burst.
+    divisor : int
+        Its clock cycles to a bit.
+    """
+
+    config: int
+    build: int
+    version: int
+    max_words: int
+    divisor: int
+
+
+class SerialTransport(Transport):
+    """Bursts as requests, each repeated until it is answered; `open` makes one.
+
+    A request that the core carried out but whose answer was lost is repeated, too, and not carried out again.
+
+    Parameters
+    ----------
+    line : SerialLine
+    info : LinkInfo
+        What the core said.
+    sequence : int
+        Sequence number of the last request.
+    """
+
+    def __init__(self, line: SerialLine, info: LinkInfo, *, sequence: int) -> None:
+        self._line, self.info, self._sequence = line, info, sequence
+        self.repeated = 0
+        """Requests sent again so far."""
+
+    @classmethod
+    async def open(cls, line: SerialLine, *, sequence: int = 0) -> SerialTransport:
+        """Begin a session with a core.
+
+        Raises
+        ------
+        TransportError
+            If none answers, or one that speaks another version of the link.
+        """
+        unknown = LinkInfo(config=0, build=0, version=0, max_words=MAX_WORDS, divisor=1)
+        transport = cls(line, unknown, sequence=sequence)
+        reply = await transport._request(Command.HELLO, count=len(Hello))
+        words = [int(word) for word in reply.words]
+        if words[Hello.MAGIC] != MAGIC:
+            raise TransportError(f"no narrows core on the line: it says 0x{words[Hello.MAGIC]:08x}")
+        version, most = divmod(words[Hello.LINK], 1 << 16)
+        if version != LINK_VERSION:
+            raise TransportError(
+                f"the core speaks version {version} of the link, not {LINK_VERSION}: generate it again"
+            )
+        transport.info = LinkInfo(
+            config=words[Hello.CONFIG],
+            build=words[Hello.BUILD],
+            version=words[Hello.VERSION],
+            max_words=most,
+            divisor=words[Hello.DIVISOR],
+        )
+        return transport
+
+    async def write(self, address: int, values: NDArray[np.uint32]) -> None:
+        """Write words; raises as `Transport.write` does, and if the core does not answer or was reset."""
+        values = np.asarray(values, dtype=np.uint32)
+        for first in range(0, len(values), self.info.max_words):
+            words = values[first : first + self.info.max_words]
+            await self._request(Command.WRITE, address=address + 4 * first, words=words)
+
+    async def read(self, address: int, count: int) -> NDArray[np.uint32]:
+        """Read words; raises as :meth:`write` does."""
+        pieces = [np.empty(0, dtype=np.uint32)]
+        for first in range(0, count, self.info.max_words):
+            size = min(self.info.max_words, count - first)
+            pieces.append((await self._request(Command.READ, address=address + 4 * first, count=size)).words)
+        return np.concatenate(pieces)
+
+    async def wait(self, timeout_cycles: int) -> None:
+        """Poll STATUS; the line itself is the clock, since no poll takes fewer cycles than its bits."""
+        for _ in range(timeout_cycles // (_POLL_BITS * self.info.divisor) + 2):
+            status, cycles = (await self.read(Register.STATUS.offset, _POLL_WORDS))[[0, -1]].tolist()
+            if not status & Status.BUSY:
+                return
+            if cycles > timeout_cycles:
+                break
+        raise TransportError("the core is still busy: a run exceeds its time limit")
+
+    async def _request(
+        self, command: Command, *, address: int = 0, count: int = 0, words: NDArray[np.uint32] | None = None
+    ) -> Reply:
+        self._sequence = (self._sequence + 1) % 256
+        frame = encode_request(command, sequence=self._sequence, address=address, count=count, words=words)
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                self.repeated += 1
+                await self._settle()
+            await self._line.write(frame)
+            reply = await self._receive()
+            if reply is None:
+                continue
+            if reply.status is LinkStatus.NO_SESSION:
+                raise TransportError("the core was reset: open the link and load the program again")
+            if reply.status is LinkStatus.REFUSED:
+                size = count if words is None else len(words)
+                raise TransportError(f"the core refused an access within {size} words from address {address:#x}")
+            if reply.status is LinkStatus.OK and len(reply.words) == count:
+                return reply
+            raise TransportError(f"the core answered a {command.name} with {reply.status.name}: generate it again")
+        raise TransportError(
+            f"no core answers on the serial line after {ATTEMPTS} tries: check baud rate, wiring and power"
+        )
+
+    async def _receive(self) -> Reply | None:
+        """The reply to the request just sent, or None where it does not come whole."""
+        head = b""
+        while True:
+            head += await self._line.read(REPLY_HEAD_BYTES - len(head), _PATIENCE_BITS)
+            if len(head) < REPLY_HEAD_BYTES:
+                return None
+            if head[0] != REPLY_START:  # noise before the reply
+                head = head[1:]
+                continue
+            rest = reply_bytes(head[2]) - REPLY_HEAD_BYTES
+            reply = parse_reply(head + await self._line.read(rest, _PATIENCE_BITS))
+            if reply is not None and reply.sequence != self._sequence:  # an answer to an earlier attempt
+                head = b""
+                continue
+            return reply
+
+    async def _settle(self) -> None:
+        """Let whatever is on the line run out, so that both sides wait for a new frame."""
+        await self._line.read(2 * reply_bytes(MAX_WORDS), _PATIENCE_BITS)
