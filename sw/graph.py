@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .curves import Function, X
 from .quantised import InputSpec
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "AveragePool",
     "Clamp",
     "Concat",
+    "Curve",
     "Graph",
     "Grid",
     "Layer",
@@ -25,6 +27,7 @@ __all__ = [
     "Shape",
     "Term",
     "Window",
+    "elementwise",
     "rebuild",
     "scaled",
 ]
@@ -103,7 +106,10 @@ class Term:
 
 @dataclass(frozen=True, kw_only=True)
 class Mac:
-    """``clip(sum over terms + bias, low, high)``; ``bias`` has shape (O,)."""
+    """``clip(sum over terms + bias, low, high)``, or ``curve(sum over terms + bias)``; ``bias`` has shape (O,).
+
+    A curve that reads trained integers reads the values of ``grid``, to which the sums are rounded then.
+    """
 
     name: str
     terms: tuple[Term, ...]
@@ -111,11 +117,24 @@ class Mac:
     output: str
     low: float = -np.inf
     high: float = np.inf
+    curve: Function | None = None
+    grid: Grid | None = None
 
     @property
     def sources(self) -> tuple[str, ...]:
         """Tensors read."""
         return tuple(term.source for term in self.terms)
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether the output is the sum itself."""
+        return self.curve is None and bool(np.isinf([self.low, self.high]).all())
+
+    def activated(self, sums: NDArray) -> NDArray:
+        """Outputs of sums, any shape and float type."""
+        if self.curve is None:
+            return np.clip(sums, self.low, self.high)
+        return self.curve(sums if self.grid is None else self.grid.round(sums)).astype(sums.dtype)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,6 +175,21 @@ class Clamp:
     source: str
     low: float
     high: float
+    output: str
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Tensors read."""
+        return (self.source,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curve:
+    """``function(x)`` of every element."""
+
+    name: str
+    source: str
+    function: Function
     output: str
 
     @property
@@ -231,7 +265,22 @@ def scaled(source: str, gains: NDArray[np.float64]) -> Term:
     return Term(source=source, weights=weights, window=Window(kernel=(1, 1)), depthwise=True, constant=True)
 
 
-Layer = Mac | MaxPool | AveragePool | Clamp | Quantise | Affine | Add | Concat
+Layer = Mac | MaxPool | AveragePool | Clamp | Curve | Quantise | Affine | Add | Concat
+
+
+def elementwise(layer: Layer | None) -> Function | None:
+    """What a layer does to every element, if that is the same for all: of `Curve`, `Clamp`, `Affine`, `Quantise`."""
+    match layer:
+        case Curve():
+            return layer.function
+        case Clamp():
+            return Function("clip", (X, layer.low, layer.high))
+        case Affine() if np.ptp(layer.scale) == 0 and np.ptp(layer.bias) == 0:
+            return Function("add", (Function("mul", (X, float(layer.scale[0]))), float(layer.bias[0])))
+        case Quantise() if not layer.grid.bipolar:
+            grid = layer.grid
+            return Function("quantise", (X, grid.scale, float(grid.zero), float(grid.low), float(grid.high)))
+    return None
 
 
 @dataclass(frozen=True, kw_only=True)

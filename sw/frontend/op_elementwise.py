@@ -11,6 +11,7 @@ from onnx import NodeProto, helper
 from ..errors import ModelError
 from ..graph import Add, Affine, Clamp, Concat, Mac, scaled
 from .alignment import in_same_phases
+from .op_curve import product
 from .view import View
 
 if TYPE_CHECKING:
@@ -204,10 +205,11 @@ def subtract(importer: Importer, node: NodeProto) -> None:
 
 
 def multiply(importer: Importer, node: NodeProto) -> None:
-    """Handler of Mul by a constant."""
+    """Handler of Mul."""
     if (operands := _operands(importer, node)) is None:
-        raise importer.unsupported(node, "the product of two tensors has no layer: one operand must be constant")
-    _affine(importer, node, operands[0], operands[1], 0.0)
+        product(importer, node)
+    else:
+        _affine(importer, node, operands[0], operands[1], 0.0)
 
 
 def divide(importer: Importer, node: NodeProto) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from onnx import NodeProto
 
+from .op_curve import CURVES, curve, curve_unless_last, power
 from .op_elementwise import (
     add,
     add_all,
@@ -54,6 +55,7 @@ HANDLERS: dict[str, Callable[[Importer, NodeProto], None]] = (
         "Sub": subtract,
         "Mul": multiply,
         "Div": divide,
+        "Pow": power,
         "BatchNormalization": batch_normalization,
         "MaxPool": max_pool,
         "AveragePool": average_pool,
@@ -71,20 +73,19 @@ HANDLERS: dict[str, Callable[[Importer, NodeProto], None]] = (
         "DequantizeLinear": dequantize_linear,
     }
     | dict.fromkeys(REARRANGEMENTS, rearrange)
-    | dict.fromkeys(("Softmax", "LogSoftmax", "Sigmoid", "Tanh", "ArgMax"), leave_to_host)
+    | dict.fromkeys(CURVES, curve)
+    | dict.fromkeys(("Sigmoid", "Tanh"), curve_unless_last)
+    | dict.fromkeys(("Softmax", "LogSoftmax", "ArgMax"), leave_to_host)
 )
 """Handler of each operator."""
 
-ELEMENTWISE = frozenset(
-    {"Relu", "Clip", "LeakyRelu", "PRelu", "Add", "Sub", "Mul", "Div"}
+ELEMENTWISE = CURVES | frozenset(
+    {"Relu", "Clip", "LeakyRelu", "PRelu", "Add", "Sub", "Mul", "Div", "Pow"}
     | {"Quant", "BipolarQuant", "QuantizeLinear", "DequantizeLinear", "Pad"}
 )
 """Operators that keep the order of elements whatever it is, Pad but for what it adds."""
 
 REWRITES: dict[str, str] = {
-    "HardSwish": "use Relu or Clip(0, 6), or HardSigmoid",
-    "Elu": "use Relu",
-    "Gelu": "use Relu",
     "InstanceNormalization": "use BatchNormalization",
     "LayerNormalization": "use BatchNormalization",
     "GroupNormalization": "use BatchNormalization",

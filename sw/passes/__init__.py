@@ -7,6 +7,7 @@ from collections.abc import Callable
 from ..graph import Graph
 from .fold_affine import fold_affine_backward, fold_affine_forward, lower_affine
 from .fuse_clamps import clamp_before_pooling, fuse_clamps, lower_clamps
+from .fuse_curves import fuse_curves, join_curves, lower_curves
 from .fuse_quantisers import fuse_quantisers, quantise_input_first
 from .lower_averages import lower_averages
 from .merge_adds import merge_adds
@@ -21,12 +22,15 @@ PASSES: tuple[Callable[[Graph], Graph], ...] = (
     merge_adds,
     fold_affine_backward,  # again, for what stands behind a sum
     clamp_before_pooling,
+    join_curves,
     fold_affine_forward,
     split_concats,
     lower_concats,
     fold_affine_backward,  # once more, for what stands behind copies
     lower_affine,
     fuse_clamps,
+    fuse_curves,
+    lower_curves,
     fuse_quantisers,
     lower_clamps,
 )

@@ -25,20 +25,16 @@ def _scaled(term: Term, by_output: NDArray[np.float64]) -> Term:
 
 
 def fold_affine_backward(graph: Graph) -> Graph:
-    """An `Affine` that is the only reader of an unclamped `Mac` joins its weights and bias."""
+    """An `Affine` that is the only reader of a linear `Mac` joins its weights and bias."""
     uses = graph.uses()
     done: dict[str, Layer] = {}
     for layer in graph.layers:
         source = done.get(layer.source) if isinstance(layer, Affine) else None
-        if isinstance(layer, Affine) and isinstance(source, Mac) and uses[source.output] == 1 and not _clamped(source):
+        if isinstance(layer, Affine) and isinstance(source, Mac) and uses[source.output] == 1 and source.is_linear:
             del done[source.output]
             layer = _after(layer, source)
         done[layer.output] = layer
     return rebuild(graph, list(done.values()))
-
-
-def _clamped(mac: Mac) -> bool:
-    return bool(np.isfinite([mac.low, mac.high]).any())
 
 
 def _before(layer: Affine, mac: Mac) -> Mac:

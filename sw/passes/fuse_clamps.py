@@ -6,22 +6,23 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..graph import Clamp, Graph, Layer, Mac, MaxPool, Quantise, rebuild
+from ..graph import Clamp, Curve, Graph, Layer, Mac, MaxPool, Quantise, rebuild
 from .merge_adds import identity
 
 __all__ = ["clamp_before_pooling", "fuse_clamps", "lower_clamps"]
 
 
 def clamp_before_pooling(graph: Graph) -> Graph:
-    """A `Clamp` or `Quantise` that alone reads a `MaxPool` moves before it: both are monotonic, the result is equal."""
+    """A `Clamp`, `Quantise` or increasing `Curve` that alone reads a `MaxPool` moves before it: the result is equal."""
     uses = graph.uses()
     done: dict[str, Layer] = {}
     tensors = dict(graph.tensors)
     for layer in graph.layers:
-        pool = done.get(layer.source) if isinstance(layer, Clamp | Quantise) else None
-        if isinstance(layer, Clamp | Quantise) and isinstance(pool, MaxPool) and uses[pool.output] == 1:
+        moves = not isinstance(layer, Curve) or layer.function.is_increasing
+        pool = done.get(layer.source) if isinstance(layer, Clamp | Quantise | Curve) and moves else None
+        if isinstance(layer, Clamp | Quantise | Curve) and isinstance(pool, MaxPool) and uses[pool.output] == 1:
             del done[pool.output]
-            inner = f"{pool.output}/{'clamped' if isinstance(layer, Clamp) else 'rounded'}"
+            inner = f"{pool.output}/{type(layer).__name__.lower()}"
             tensors[inner] = tensors[pool.source]
             done[inner] = replace(layer, source=pool.source, output=inner)
             layer = replace(pool, source=inner, output=layer.output)
@@ -35,7 +36,7 @@ def fuse_clamps(graph: Graph) -> Graph:
     done: dict[str, Layer] = {}
     for layer in graph.layers:
         source = done.get(layer.source) if isinstance(layer, Clamp) else None
-        if isinstance(layer, Clamp) and isinstance(source, Mac) and uses[source.output] == 1:
+        if isinstance(layer, Clamp) and isinstance(source, Mac) and uses[source.output] == 1 and source.curve is None:
             del done[source.output]
             low, high = (float(np.clip(bound, layer.low, layer.high)) for bound in (source.low, source.high))
             layer = replace(source, low=low, high=high, output=layer.output)

@@ -19,7 +19,7 @@ def identity(source: str, channels: int, gain: float = 1.0) -> Term:
 def merge_adds(graph: Graph) -> Graph:
     """Every `Add` as a `Mac`.
 
-    An operand that is an unclamped `Mac` with no other reader gives its terms and bias; any other operand becomes an
+    An operand that is a linear `Mac` with no other reader gives its terms and bias; any other operand becomes an
     identity term. So ``conv(x) + x`` is one layer of two terms, and ``conv(x) + conv(y)`` as well.
     """
     uses = graph.uses()
@@ -38,7 +38,7 @@ def _merged(graph: Graph, layer: Add, done: dict[str, Layer], uses: dict[str, in
     names: list[str] = []
     for source, sign in ((layer.first, 1), (layer.second, layer.sign)):
         producer = done.get(source)
-        if isinstance(producer, Mac) and uses[source] == 1 and np.isinf([producer.low, producer.high]).all():
+        if isinstance(producer, Mac) and uses[source] == 1 and producer.is_linear:
             del done[source]
             terms += [replace(term, weights=sign * term.weights) for term in producer.terms]
             bias = bias + sign * producer.bias

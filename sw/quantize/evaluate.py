@@ -79,7 +79,7 @@ def evaluate(graph: Graph, x: NDArray) -> dict[str, NDArray[np.float32]]:
         if isinstance(layer, Mac):
             total = sum(convolve(tensors[t.source], t, t.weights.astype(np.float32)) for t in layer.terms)
             total = total + layer.bias.astype(np.float32)[:, np.newaxis, np.newaxis]
-            tensors[layer.output] = rounded(graph, layer.output, np.clip(total, layer.low, layer.high))
+            tensors[layer.output] = rounded(graph, layer.output, layer.activated(total))
         elif isinstance(layer, MaxPool):
             tensors[layer.output] = max_pool(tensors[layer.source], layer.window, -np.inf)
         else:

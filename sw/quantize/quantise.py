@@ -12,6 +12,8 @@ from ...hw.spec.certificate import final_sum_bounds, signed_bits
 from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.formats import Format, Int
 from ...hw.spec.semantics import accumulate, max_pool, rescale
+from ...hw.spec.tables import look_up
+from ..curves import Function
 from ..errors import CapacityError, InputError
 from ..graph import Graph, Mac, MaxPool
 from ..passes import lower
@@ -19,13 +21,17 @@ from ..quantised import MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Seg
 from . import evaluate
 from .grid import ScaleGrid
 from .kept import is_kept, keep
+from .lookup import choose_integers, integers_of_grid, level_table
 from .outputs import kept_output, output_format
 from .problem import Problem, Source, problems
 from .search import Solution, solve
 from .settings import QuantSettings
-from .tensors import Choice, choose, choose_input, describe, on_grid
+from .tensors import choose, choose_input, describe, on_grid
 
 __all__ = ["quantise"]
+
+_MOST_TABLES = 15
+"""Tables that a core can have."""
 
 Progress = Callable[[str, int, int], None]
 
@@ -59,10 +65,21 @@ def quantise(
     CertificateError
         If a layer's sums cannot fit the accumulator.
     CapacityError
-        If a tensor needs more digit planes than the core writes.
+        If a tensor needs more digit planes than the core writes, or a layer a table of levels and the core has none.
     """
     samples = _checked(graph, calibration)
-    return _Quantiser(lower(graph), samples, settings, config).run(progress or (lambda name, done, total: None))
+    lowered = lower(graph)
+    _check_tables(lowered, config)
+    return _Quantiser(lowered, samples, settings, config).run(progress or (lambda name, done, total: None))
+
+
+def _check_tables(graph: Graph, config: AcceleratorConfig) -> None:
+    curved = [layer for layer in graph.layers if isinstance(layer, Mac) and layer.curve is not None]
+    if curved and not config.tables:
+        raise CapacityError(
+            f"layer {curved[0].name!r} has an activation function that needs a table of levels, the core has none: "
+            f"set tables = {min(len(curved), _MOST_TABLES)} in the configuration"
+        )
 
 
 def _checked(graph: Graph, calibration: NDArray) -> NDArray:
@@ -150,27 +167,46 @@ class _Quantiser:
         for term in layer.terms:
             sums = sums + evaluate.convolve(self.floats[term.source], term, term.weights.astype(np.float32))
         sums = sums + layer.bias.astype(np.float32)[:, np.newaxis, np.newaxis]
-        values = np.clip(sums, layer.low, layer.high)
+        values = layer.activated(sums)
         tensor, error = self._output(layer, values)
+        grid = self.graph.grids.get(layer.output)
+        drained, table = tensor, None
+        if layer.curve is not None:
+            drained = self._looked_up(layer, layer.curve, sums)
+            table = level_table(layer.curve, drained, tensor, grid)
+            used = look_up(table.levels, np.arange(drained.low, drained.high + 1))
+            tensor = replace(tensor, low=int(used.min()), high=int(used.max()))
+            error, grid = drained.scale**2 / 12, layer.grid
         if is_kept(layer, self.graph):
             tensors = {name: self.sources[name].tensor for name in layer.sources}
-            quantised = keep(layer, tensors, tensor, self.graph.grids.get(layer.output), self.config, sums)
+            quantised = keep(layer, tensors, drained, grid, self.config, sums)
             acc = self._accumulate(quantised.segments)
         else:
-            quantised, acc = self._learned(layer, sums, tensor, error)
+            quantised, acc = self._learned(layer, sums, drained, error)
+        quantised = replace(quantised, table=table)
         levels = rescale(
             acc,
             quantised.bias,
             quantised.multiplicand,
             quantised.shift,
-            zero=tensor.zero,
-            fmt=tensor.format,
-            low=tensor.low,
-            high=tensor.high,
+            zero=drained.zero,
+            fmt=drained.format,
+            low=drained.low,
+            high=drained.high,
         )
+        if table is not None:
+            levels = look_up(table.levels, levels)
         self.layers.append(quantised)
         self.sources[layer.output] = Source(tensor, levels)
         self.floats[layer.output] = evaluate.rounded(self.graph, layer.output, values)
+
+    def _looked_up(self, layer: Mac, function: Function, sums: NDArray) -> QuantisedTensor:
+        """The integers that stand for a layer's sums in its table."""
+        shape = self.graph.tensors[layer.output]
+        if layer.grid is not None:
+            return integers_of_grid(layer.output, shape, function, layer.grid)
+        scales = self._exact_scales(layer) if _is_average(layer) else None
+        return choose_integers(layer.output, shape, function, sums, scales)
 
     def _accumulate(self, segments: tuple[Segment, ...]) -> NDArray[np.int64]:
         parts = [accumulate(self.sources[s.source].levels, self.sources[s.source].tensor.zero, s) for s in segments]
@@ -219,7 +255,7 @@ class _Quantiser:
         if (grid := self.graph.grids.get(layer.output)) is not None:
             tensor = on_grid(layer.output, shape, grid, layer.low, layer.high, self.config.digits)
             return self._written(tensor), grid.scale**2 / 12
-        if layer.output in self.outputs and is_kept(layer, self.graph):
+        if layer.output in self.outputs and layer.curve is None and is_kept(layer, self.graph):
             tensors = {name: self.sources[name].tensor for name in layer.sources}
             choice = kept_output(layer, tensors, values, self.config)
             return describe(layer.output, shape, choice, layer.low, layer.high), choice.error
@@ -229,8 +265,9 @@ class _Quantiser:
                 [evaluate.max_pool(values, r.window, -np.inf).ravel() for r in readers if isinstance(r, MaxPool)]
             )
         choice = choose(values, self._format(layer))
-        if _is_average(layer):
-            choice = self._exact_average(layer, choice)
+        if _is_average(layer) and layer.curve is None:
+            scales = self._exact_scales(layer)
+            choice = replace(choice, scale=float(scales[np.abs(np.log(scales / choice.scale)).argmin()]))
         tensor = describe(layer.output, shape, choice, layer.low, layer.high)
         return self._written(tensor), choice.error
 
@@ -242,12 +279,10 @@ class _Quantiser:
             return Int(8)  # the input itself, scaled and shifted: as precise as an input
         return self.settings.act_format
 
-    def _exact_average(self, layer: Mac, choice: Choice) -> Choice:
-        """The nearest scale at which weights of 1 and a k-bit multiplicand give the average without a gain error."""
+    def _exact_scales(self, layer: Mac) -> NDArray[np.float64]:
+        """Scales at which weights of 1 and a k-bit multiplicand give an average without a gain error."""
         gain = abs(float(layer.terms[0].weights.flat[0])) * self.sources[layer.terms[0].source].tensor.scale
-        grid = ScaleGrid.of(1.0, self.config)
-        scales = gain / grid.scales
-        return replace(choice, scale=float(scales[np.abs(np.log(scales / choice.scale)).argmin()]))
+        return gain / ScaleGrid.of(1.0, self.config).scales
 
     @staticmethod
     def _segments(layer: Mac, solutions: list[tuple[Problem, Solution]]) -> tuple[Segment, ...]:

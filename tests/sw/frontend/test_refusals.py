@@ -28,10 +28,10 @@ def refusal(path, kind: type[ModelError] = UnsupportedOperator):
 
 UNSUPPORTED = {
     "foreign operator": (
-        [node("Conv", "x", "w", output="c"), node("HardSwish", "c")],
-        "operator HardSwish (node 'the_HardSwish') is not supported: use Relu or Clip(0, 6), or HardSigmoid",
+        [node("Conv", "x", "w", output="c"), node("LRN", "c", size=3)],
+        "operator LRN (node 'the_LRN') is not supported: use BatchNormalization",
     ),
-    "no rewrite known": ([node("Erf", "x")], "operator Erf (node 'the_Erf') is not supported"),
+    "no rewrite known": ([node("Floor", "x")], "operator Floor (node 'the_Floor') is not supported"),
     "softmax inside": (
         [node("Softmax", "x", output="s"), node("Conv", "s", "w")],
         "operator Softmax (node 'Softmax_s') is not supported: only as the last node, where it is left to the host",
@@ -41,9 +41,13 @@ UNSUPPORTED = {
         "operator Conv (node 'the_Conv') is not supported: its weights must be constant",
     ),
     "product of tensors": (
-        [node("Conv", "x", "w", output="c"), node("Mul", "c", "c")],
+        [node("Conv", "x", "w", output="c"), node("Conv", "x", "w2", output="d"), node("Mul", "c", "d")],
         "operator Mul (node 'the_Mul') is not supported: the product of two tensors has no layer: "
-        "one operand must be constant",
+        "one must be constant, or both functions of one tensor",
+    ),
+    "root": (
+        [node("Conv", "x", "w", output="c"), node("Pow", "c", "half")],
+        "operator Pow (node 'the_Pow') is not supported: its exponent must be a whole number from 1 to 8",
     ),
     "average without padding": (
         [node("AveragePool", "x", kernel_shape=[3, 3], pads=[1, 1, 1, 1])],
@@ -133,10 +137,12 @@ def test_unsupported_operators_are_named_with_node_and_rewrite(case, onnx_model)
         "p": np.array([0, 0, 1, 1, 0, 0, 1, 1]),
         "q": np.array([0, 1, 0, 0, 0, 0, 0, 0]),
         "one": np.float32(1.0),
+        "half": np.float32(0.5),
         "up": np.ones((3, 2, 2, 2), np.float32),
         "s4": np.array([1, 5, 6, 4]),
         "s3": np.array([1, 5, 6, 3]),
         "w": W,
+        "w2": 2 * W,
         "pixels": np.arange(30, dtype=np.float32).reshape(5, 6),
         "m": np.ones((6, 2), np.float32),
     }

@@ -1,0 +1,98 @@
+"""Functions of one variable, as trees of named operators: what activation functions are made of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["OPERATORS", "X", "Function"]
+
+_erf = np.frompyfunc(math.erf, 1, 1)
+
+
+def _sigmoid(x: NDArray) -> NDArray:
+    return (np.tanh(x / 2) + 1) / 2
+
+
+def _elu(x: NDArray, alpha: float) -> NDArray:
+    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+
+
+def _quantise(x: NDArray, scale: float, zero: float, low: float, high: float) -> NDArray:
+    return (np.rint(np.clip(x / scale + zero, low, high)) - zero) * scale
+
+
+OPERATORS: Mapping[str, Callable[..., NDArray]] = {
+    "add": np.add,
+    "sub": np.subtract,
+    "mul": np.multiply,
+    "clip": np.clip,
+    "pow": np.power,
+    "abs": np.abs,
+    "exp": np.exp,
+    "erf": lambda x: np.asarray(_erf(x), dtype=np.float64),
+    "tanh": np.tanh,
+    "sigmoid": _sigmoid,
+    "softplus": lambda x: np.logaddexp(x, 0),
+    "softsign": lambda x: x / (1 + np.abs(x)),
+    "elu": _elu,
+    "quantise": _quantise,
+    "thresholdedrelu": lambda x, alpha: np.where(x > alpha, x, 0),
+}
+"""Operators by name; operands are arrays or numbers. Definitions are those of the ONNX operators of these names."""
+
+_INCREASING = frozenset({"tanh", "sigmoid", "erf", "exp", "softplus", "softsign"})
+
+
+@dataclass(frozen=True)
+class Function:
+    """An operator of `OPERATORS` applied to functions of one variable and to constants; operator ``x`` is the variable.
+
+    Two functions are equal if they are written alike.
+
+    Raises
+    ------
+    ValueError
+        If there is no such operator.
+    """
+
+    operator: str
+    operands: tuple[Function | float, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.operator != "x" and self.operator not in OPERATORS:
+            raise ValueError(f"unknown operator {self.operator!r}: the operators are {', '.join(OPERATORS)}")
+
+    def __call__(self, values: ArrayLike) -> NDArray[np.float64]:
+        """The function of each value, any shape."""
+        values = np.asarray(values, dtype=np.float64)
+        if self.operator == "x":
+            return values
+        operands = (each(values) if isinstance(each, Function) else each for each in self.operands)
+        with np.errstate(over="ignore"):  # as in every other implementation, what is too large is infinite
+            return OPERATORS[self.operator](*operands)
+
+    def of(self, inner: Function) -> Function:
+        """This function of another one's value."""
+        if self.operator == "x":
+            return inner
+        operands = (each.of(inner) if isinstance(each, Function) else each for each in self.operands)
+        return Function(self.operator, tuple(operands))
+
+    @property
+    def is_increasing(self) -> bool:
+        """Whether it certainly never falls, so that maxima may be taken before or after it."""
+        return self.operator in _INCREASING and self.operands == (X,)
+
+    def __str__(self) -> str:
+        if self.operator == "x":
+            return "x"
+        return f"{self.operator}({', '.join(str(each) for each in self.operands)})"
+
+
+X = Function("x")
+"""The variable itself."""

@@ -1,0 +1,125 @@
+"""Activation functions of single elements: operators of one tensor, and products of what derives from one tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from onnx import NodeProto
+
+from ..curves import Function, X
+from ..graph import Add, Curve, Layer, elementwise
+from .op_shape import is_last, leave_to_host
+
+if TYPE_CHECKING:
+    from .importer import Importer
+
+__all__ = ["CURVES", "curve", "curve_unless_last", "power", "product"]
+
+
+def _times(first: Function, second: Function | float) -> Function:
+    return Function("mul", (first, second))
+
+
+def _swish(alpha: float) -> Function:
+    return _times(X, Function("sigmoid", (_times(X, alpha),)))
+
+
+def _gelu(attributes: Mapping[str, Any]) -> Function:
+    if attributes.get("approximate", "none") == "tanh":
+        cube = _times(Function("pow", (X, 3.0)), 0.044715)
+        inner = Function("tanh", (_times(Function("add", (X, cube)), float(np.sqrt(2 / np.pi))),))
+    else:
+        inner = Function("erf", (_times(X, float(np.sqrt(0.5))),))
+    return _times(_times(X, 0.5), Function("add", (inner, 1.0)))
+
+
+def _selu(attributes: Mapping[str, Any]) -> Function:
+    alpha, gamma = attributes.get("alpha", 1.6732631921768188), attributes.get("gamma", 1.0507010221481323)
+    return _times(Function("elu", (X, alpha)), gamma)
+
+
+def _celu(attributes: Mapping[str, Any]) -> Function:
+    alpha = attributes.get("alpha", 1.0)
+    return _times(Function("elu", (_times(X, 1 / alpha), 1.0)), alpha)
+
+
+def _hard_swish() -> Function:
+    return _times(X, Function("clip", (Function("add", (_times(X, 1 / 6), 0.5)), 0.0, 1.0)))
+
+
+_FUNCTIONS: Mapping[str, Callable[[Mapping[str, Any]], Function]] = {
+    "Sigmoid": lambda attributes: Function("sigmoid", (X,)),
+    "Tanh": lambda attributes: Function("tanh", (X,)),
+    "HardSwish": lambda attributes: _hard_swish(),
+    "Swish": lambda attributes: _swish(attributes.get("alpha", 1.0)),
+    "Gelu": _gelu,
+    "Mish": lambda attributes: _times(X, Function("tanh", (Function("softplus", (X,)),))),
+    "Elu": lambda attributes: Function("elu", (X, attributes.get("alpha", 1.0))),
+    "Selu": _selu,
+    "Celu": _celu,
+    "Softplus": lambda attributes: Function("softplus", (X,)),
+    "Softsign": lambda attributes: Function("softsign", (X,)),
+    "ThresholdedRelu": lambda attributes: Function("thresholdedrelu", (X, attributes.get("alpha", 1.0))),
+    "Erf": lambda attributes: Function("erf", (X,)),
+    "Exp": lambda attributes: Function("exp", (X,)),
+    "Abs": lambda attributes: Function("abs", (X,)),
+}
+
+CURVES = frozenset(_FUNCTIONS)
+"""Operators that are a function of each element."""
+
+
+def curve(importer: Importer, node: NodeProto) -> None:
+    """Handler of all `CURVES`."""
+    _emit(importer, node, _FUNCTIONS[node.op_type](importer.attributes(node)))
+
+
+def curve_unless_last(importer: Importer, node: NodeProto) -> None:
+    """Handler of those `CURVES` that the host computes behind the last layer."""
+    (leave_to_host if is_last(importer, node) else curve)(importer, node)
+
+
+def power(importer: Importer, node: NodeProto) -> None:
+    """Handler of Pow by a whole number."""
+    exponent = importer.constant(node, 1)
+    if exponent is None or exponent.size != 1 or exponent.item() not in range(1, 9):
+        raise importer.unsupported(node, "its exponent must be a whole number from 1 to 8")
+    _emit(importer, node, Function("pow", (X, float(exponent.item()))))
+
+
+def _emit(importer: Importer, node: NodeProto, function: Function) -> None:
+    view = importer.chw(importer.view(node))
+    name = importer.unique(importer.label(node))
+    layer = Curve(name=name, source=view.tensor, function=function, output=node.output[0])
+    importer.emit(node, layer, importer.tensors[view.tensor], view.index)
+
+
+def product(importer: Importer, node: NodeProto) -> None:
+    """Handler of Mul of two tensors that both are functions of one: ``x * sigmoid(x)``, ``x * clip(x + 3, 0, 6)``."""
+    first, second = (importer.chw(importer.view(node, position)) for position in (0, 1))
+    layers: dict[str, Layer] = {layer.output: layer for layer in importer.layers}
+    own, other = (_origins(view.tensor, layers) for view in (first, second))
+    source = next((tensor for tensor in own if tensor in other), None)
+    if source is None or not np.array_equal(first.index, second.index):
+        raise importer.unsupported(
+            node, "the product of two tensors has no layer: one must be constant, or both functions of one tensor"
+        )
+    name = importer.unique(importer.label(node))
+    layer = Curve(name=name, source=source, function=_times(own[source], other[source]), output=node.output[0])
+    importer.emit(node, layer, importer.tensors[source], first.index)
+
+
+def _origins(tensor: str, layers: Mapping[str, Layer]) -> dict[str, Function]:
+    """Tensors of whose elements those of a tensor are functions, itself first, then the nearest."""
+    layer = layers.get(tensor)
+    found = {tensor: X}
+    if isinstance(layer, Add):
+        first, second = (_origins(source, layers) for source in (layer.first, layer.second))
+        operator = "add" if layer.sign > 0 else "sub"
+        return found | {name: Function(operator, (first[name], second[name])) for name in first if name in second}
+    function = elementwise(layer)
+    if layer is None or function is None:
+        return found
+    return found | {name: function.of(inner) for name, inner in _origins(layer.sources[0], layers).items()}
