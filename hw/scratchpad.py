@@ -50,7 +50,9 @@ class Scratchpad(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Wire the ports to one `amaranth.lib.memory.Memory`."""
         m = Module()
-        m.submodules.words = words = memory.Memory(shape=self._width, depth=self._depth, init=[])
+        # a block RAM with two ports of both kinds promises nothing for a word that is read and written at once
+        attributes = {"no_rw_check": 1} if self._read_back else {}
+        m.submodules.words = words = memory.Memory(shape=self._width, depth=self._depth, init=[], attrs=attributes)
         read = words.read_port(domain="sync")
         write = words.write_port(granularity=self._granule)
         m.d.comb += [
@@ -64,7 +66,7 @@ class Scratchpad(wiring.Component):
         if self._read_back:
             back = words.read_port(domain="sync")
             m.d.comb += [
-                back.en.eq(~self.write_enable.any()),
+                back.en.eq(1),
                 back.addr.eq(self.write_address),
                 self.read_back.eq(back.data),
             ]
