@@ -50,16 +50,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     flow = Flow(options.cache)
     # all Verilog first, so that sources edited during the run do not mix
-    designs = _each(cases, "Verilog", lambda case: case.title, Design.of)
-    pairs = [(design, target) for target in options.targets for design in designs if design is not None]
+    wanted = [(case, target) for target in options.targets for case in cases]
+    made = _each(wanted, "Verilog", lambda pair: f"{pair[1]} {pair[0].title}", lambda pair: Design.of(*pair))
+    designs = [design for design in made if design is not None]
     measured = _each(
-        pairs,
+        designs,
         "synthesis",
-        lambda pair: f"{pair[1]} {pair[0].case.title}",
-        lambda pair: measure(*pair, flow),
+        lambda design: f"{design.target} {design.case.title}",
+        lambda design: measure(design, flow),
         jobs=options.jobs,
     )
-    known = [(row, design) for row, (design, _) in zip(measured, pairs, strict=True) if row is not None]
+    known = [(row, design) for row, design in zip(measured, designs, strict=True) if row is not None]
     rows = _each(
         known,
         "known clocks" if options.quick else "placement",
@@ -68,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         jobs=options.jobs,
     )
     _report([placed or row for placed, (row, _) in zip(rows, known, strict=True)], options)
-    return int(None in designs or None in measured or None in rows)
+    return int(None in made or None in measured or None in rows)
 
 
 def _each(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from itertools import product
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from .adder import AddSub, extend
+from .adder import add, extend
 from .dot import DotProduct
 from .hard_multiplier import HardMultiplier
 from .operand import operand_layout
@@ -31,8 +31,9 @@ STEP_FLAGS = data.StructLayout(
 class MacArray(wiring.Component):
     """Output-stationary array: every step adds one dot product to each accumulator, modulo ``2**acc_bits``.
 
-    Row r, column c computes ``sum_l level(x[r][l]) * level(w[c][l])``. ``sums`` holds all finished sums while ``done``
-    is high, `latency` cycles after the operands of the step flagged ``last``; it changes in the next cycle. No stall.
+    Row r, column c computes ``sum_l level(x[r][l]) * level(w[c][l])``. ``sums`` holds all finished sums, each inverted
+    if its ``inverted`` is high, while ``done`` is high, `latency` cycles after the operands of the step flagged
+    ``last``; it changes in the next cycle. No stall.
 
     Parameters
     ----------
@@ -48,6 +49,7 @@ class MacArray(wiring.Component):
                 "w": In(data.ArrayLayout(word, config.columns)),
                 "flags": In(STEP_FLAGS),
                 "sums": Out(data.ArrayLayout(data.ArrayLayout(config.acc_bits, config.columns), config.rows)),
+                "inverted": Out(data.ArrayLayout(data.ArrayLayout(1, config.columns), config.rows)),
                 "done": Out(1),
             }
         )
@@ -61,7 +63,6 @@ class MacArray(wiring.Component):
         """Build the dot products, delay the flags alongside, accumulate."""
         m = Module()
         config = self._config
-        width = config.acc_bits
 
         flags = self.flags
         for stage in range(DotProduct.stages(config)):
@@ -75,19 +76,8 @@ class MacArray(wiring.Component):
             for column in range(config.columns):
                 dots[row, column] = DotProduct(config)
                 m.submodules[f"dot{row}_{column}"] = dot = dots[row, column]
-                sum_ = Signal(width, name=f"sum{row}_{column}")
-                start = Mux(flags.first, 0, Mux(flags.shift, sum_ << config.digits.shift, sum_))[:width]
-                m.submodules[f"adder{row}_{column}"] = adder = AddSub(width)
-                m.d.comb += [
-                    dot.x.eq(self.x[row]),
-                    dot.w.eq(self.w[column]),
-                    self.sums[row][column].eq(sum_),
-                    adder.a.eq(start),
-                    adder.b.eq(extend(dot.total, width)),
-                    adder.s.eq(dot.negative),
-                ]
-                with m.If(flags.valid):
-                    m.d.sync += sum_.eq(adder.y)
+                m.d.comb += [dot.x.eq(self.x[row]), dot.w.eq(self.w[column])]
+                self._accumulate(m, platform, flags, row, column, dot)
 
         # two rows share a hard multiplier, since they share their weights
         for column, lane, first in product(range(config.columns), range(config.dsp_lanes), range(0, config.rows, 2)):
@@ -99,3 +89,26 @@ class MacArray(wiring.Component):
                     dots[row, column].hard_products[lane].eq(hard.products[place]),
                 ]
         return m
+
+    def _accumulate(
+        self, m: Module, platform: object, flags: data.View, row: int, column: int, dot: DotProduct
+    ) -> None:
+        """Add a dot product to its sum."""
+        width, shift = self._config.acc_bits, self._config.digits.shift
+        name = f"{row}_{column}"
+        sum_, inverted = Signal(width, name=f"sum{name}"), Signal(name=f"inverted{name}")
+        addend = extend(dot.total, width)
+        m.d.comb += [self.sums[row][column].eq(sum_), self.inverted[row][column].eq(inverted)]
+        if self._config.fabric == "xilinx":
+            # a - b = ~(~a + b): what stands for a is inverted at need where it is chosen, b comes as it is
+            before = Mux(flags.shift, Cat(inverted.replicate(shift), sum_), sum_)[:width]
+            start = Mux(flags.first, 0, before)
+            opposed = dot.negative ^ (inverted & ~flags.first)
+            after = add(m, platform, f"after{name}", start, addend, flip_a=opposed)
+            with m.If(flags.valid):
+                m.d.sync += [sum_.eq(after), inverted.eq(dot.negative)]
+            return
+        start = Mux(flags.first, 0, Mux(flags.shift, sum_ << shift, sum_))[:width]
+        after = add(m, platform, f"after{name}", start, addend, flip_b=dot.inverted, carry=dot.negative)
+        with m.If(flags.valid):
+            m.d.sync += sum_.eq(after)

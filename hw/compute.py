@@ -168,6 +168,7 @@ class ComputeUnit(wiring.Component):
             drain.run.eq(back_unit_run),
             drain.fields.eq(back),
             drain.sums.eq(array.sums),
+            drain.inverted.eq(array.inverted),
             drain.done.eq(array.done),
             drain.count.eq(count),
             self.param_address.eq(drain.param_address),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Shape, Signal, Value, signed
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from .adder import AddSub, extend
+from .adder import add
 from .multiplier import Multiplier
 from .operand import operand_layout
 from .spec.config import AcceleratorConfig
@@ -14,13 +18,60 @@ from .spec.config import AcceleratorConfig
 __all__ = ["DotProduct"]
 
 
-class DotProduct(wiring.Component):
-    """Sum over lanes of ``level(x) * level(w)``, as a signed magnitude ``total`` and a sign to apply to it: a leaf
-    multiplies magnitudes; a node adds or subtracts by the XOR of its operands' signs and passes the first sign on.
+@dataclass(frozen=True)
+class _Node:
+    """A node of the tree: stands for ``-value if negative else value``, where ``value`` is ``total``, inverted if
+    ``inverted``."""
 
-    True value: ``-total if negative else total``, `latency` cycles after the operands. No stall, no back-pressure: one
-    dot product a cycle. The magnitudes of the first ``config.dsp_lanes`` products come from outside, on
-    ``hard_products``.
+    total: Value
+    inverted: Value
+    negative: Value
+    signed: Value  # if not, value has no sign bit and is not negative
+
+    def extended(self, width: int) -> Value:
+        """``total`` in ``width`` bits."""
+        sign = Mux(self.signed, self.total[-1], self.inverted)
+        return Cat(self.total, sign.replicate(width - len(self.total)))
+
+    def named(self, m: Module, name: str, *, registered: bool) -> _Node:
+        """The node on signals ``total<name>`` and so on, a cycle later if ``registered``."""
+        domain = m.d.sync if registered else m.d.comb
+        signals = {}
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            signals[field.name] = value if isinstance(value, Const) else Signal.like(value, name=field.name + name)
+            if not isinstance(value, Const):
+                domain += signals[field.name].eq(value)
+        return _Node(**signals)
+
+
+def _inversions(negatives: Sequence[Value]) -> list[Value]:
+    """How an adder wants nodes of these signs so that it need not invert them: every first one if the signs differ; the
+    root as its sign says."""
+    if len(negatives) == 1:
+        return list(negatives)
+    pairs = zip(negatives[::2], negatives[1::2], strict=True)
+    return [inversion for a, b in pairs for inversion in (a ^ b, Const(0))]
+
+
+class DotProduct(wiring.Component):
+    """Sum over lanes of ``level(x) * level(w)``, up to an inversion and a one that are left to who takes it.
+
+    True value: ``(inverted ? ~total : total) + negative``, `stages` cycles after the operands. No stall, no
+    back-pressure: one dot product a cycle. The magnitudes of the first ``config.dsp_lanes`` products come from outside,
+    on ``hard_products``.
+
+    A leaf multiplies magnitudes. A node factors out the sign of its first operand and adds or subtracts the second by
+    the XOR of both signs, in the form that suits the carry cells of ``config.fabric``:
+
+    - ``xilinx``: ``a + ~b + 1``.
+    - ``ecp5``: ``~(~a + b)``; what inverts the result is left to the cell that adds it next, which inverts both its
+      operands in place. No carry enters.
+    - ``ice40``: the same, but each cell gives its result in the form in which the next adds it, since an
+      inversion after the addition is free. Products come inverted.
+
+    The first level has no bit for a sign: a sum of two products is no less than 0, and a difference is in the range of
+    signed numbers as wide.
 
     Parameters
     ----------
@@ -29,11 +80,7 @@ class DotProduct(wiring.Component):
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self._config = config
-        self._lanes = config.lanes
-        self._stage = config.tree_stage
         self._levels = (config.lanes - 1).bit_length()
-        self._hard_lanes = config.dsp_lanes
-        self._product_stage = config.product_stage
         # Amaranth has no use for a port of no width
         hard_products = (
             {"hard_products": In(data.ArrayLayout(config.product_bits, config.dsp_lanes))} if config.dsp_lanes else {}
@@ -44,6 +91,7 @@ class DotProduct(wiring.Component):
                 "x": In(data.ArrayLayout(operand, config.lanes)),
                 "w": In(data.ArrayLayout(operand, config.lanes)),
                 "total": Out(self.total_shape(config)),
+                "inverted": Out(1),
                 "negative": Out(1),
                 **hard_products,
             }
@@ -63,35 +111,56 @@ class DotProduct(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Build the products and the tree."""
         m = Module()
-        product_bits = self._config.product_bits
-        nodes: list[tuple[Value, Value]] = []
-        for lane in range(self._lanes):
-            x, w = self.x[lane], self.w[lane]
-            if lane < self._hard_lanes:
-                product: Value = self.hard_products[lane]
-            else:
-                m.submodules[f"multiplier{lane}"] = multiplier = Multiplier(self._config)
-                m.d.comb += [multiplier.a.eq(x.magnitude), multiplier.b.eq(w.magnitude)]
-                product = multiplier.product
-            negative: Value = x.negative ^ w.negative
-            if self._product_stage:
-                made, made_negative = Signal(product_bits, name=f"product{lane}"), Signal(name=f"negative{lane}")
-                m.d.sync += [made.eq(product), made_negative.eq(negative)]
-                product, negative = made, made_negative
-            nodes.append((product, negative))
+        config = self._config
+        nodes = self._leaves(m)
         for level in range(self._levels):
-            width = product_bits + level + 2
-            registered = (level + 1) % self._stage == 0 and level + 1 < self._levels
-            domain = m.d.sync if registered else m.d.comb
-            parents: list[tuple[Value, Value]] = []
-            for index in range(0, len(nodes), 2):
-                (a, sign_a), (b, sign_b) = nodes[index], nodes[index + 1]
-                total = Signal(width, name=f"total{level}_{index // 2}")
-                sign = Signal(name=f"sign{level}_{index // 2}")
-                m.submodules[f"node{level}_{index // 2}"] = node = AddSub(width)
-                m.d.comb += [node.a.eq(extend(a, width)), node.b.eq(extend(b, width)), node.s.eq(sign_a ^ sign_b)]
-                domain += [total.eq(node.y), sign.eq(sign_a)]
-                parents.append((total.as_signed(), sign))
-            nodes = parents
-        m.d.comb += [self.total.eq(nodes[0][0]), self.negative.eq(nodes[0][1])]
+            registered = (level + 1) % config.tree_stage == 0 and level + 1 < self._levels
+            pairs = list(zip(nodes[::2], nodes[1::2], strict=True))
+            wanted = _inversions([a.negative for a, _ in pairs])
+            nodes = []
+            for index, ((a, b), inversion) in enumerate(zip(pairs, wanted, strict=True)):
+                node = self._sum(m, platform, f"{level}_{index}", a, b, inversion)
+                nodes.append(node.named(m, f"{level}_{index}", registered=registered))
+        [root] = nodes
+        m.d.comb += [
+            self.total.eq(root.extended(len(self.total))),
+            # the root came inverted as its sign says, or has yet to be
+            self.inverted.eq(0 if config.fabric == "ice40" else root.inverted ^ root.negative),
+            self.negative.eq(root.negative),
+        ]
         return m
+
+    def _leaves(self, m: Module) -> list[_Node]:
+        config = self._config
+        negatives = [x.negative ^ w.negative for x, w in zip(self.x, self.w, strict=True)]
+        wanted = _inversions(negatives) if config.fabric == "ice40" else [Const(0)] * config.lanes
+        leaves = []
+        for lane, (negative, inverted) in enumerate(zip(negatives, wanted, strict=True)):
+            if lane < config.dsp_lanes:
+                product: Value = self.hard_products[lane] ^ inverted.replicate(config.product_bits)
+            else:
+                m.submodules[f"multiplier{lane}"] = multiplier = Multiplier(config, first=lane % 2 == 0)
+                m.d.comb += [
+                    multiplier.x.eq(self.x[lane].magnitude),
+                    multiplier.w.eq(self.w[lane].magnitude),
+                    multiplier.inverted.eq(inverted),
+                ]
+                product = multiplier.product
+            leaf = _Node(product, inverted, negative, Const(0))
+            leaves.append(leaf.named(m, f"_product{lane}", registered=bool(config.product_stage)))
+        return leaves
+
+    def _sum(self, m: Module, platform: object, name: str, a: _Node, b: _Node, wanted: Value) -> _Node:
+        """Sum of two nodes, on the first level in a bit less than it takes with its sign."""
+        first = isinstance(a.signed, Const) and not a.signed.value
+        width = len(a.total) + 1 if first else max(len(a.total) + 1, self._config.product_bits + 3)
+        differs = a.negative ^ b.negative
+        flips: Mapping[str, Value]
+        if self._config.fabric == "xilinx":
+            inverted, flips = Const(0), {"flip_b": differs, "carry": differs}
+        elif self._config.fabric == "ecp5":
+            inverted, flips = differs, {"flip_a": a.inverted ^ differs, "flip_b": b.inverted}
+        else:
+            inverted, flips = wanted, {"flip_y": wanted ^ differs}
+        y = add(m, platform, f"sum{name}", a.extended(width), b.extended(width), **flips)
+        return _Node(y, inverted, a.negative, differs if first else Const(1))

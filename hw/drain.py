@@ -42,10 +42,11 @@ def table_ports(config: AcceleratorConfig) -> dict[str, Member]:
 class Drain(wiring.Component):
     """Rescales and encodes the sums of a tile: one granule of one digit plane of ``drain_rows`` rows a cycle.
 
-    ``sums`` are captured in the cycle in which ``done`` is high, with ``count``, the pixels to drain. A tile then takes
-    ``ceil(count / drain_rows) * tile_granules * planes`` cycles; ``done`` must not come again before its last one.
-    ``granule`` is valid while ``flags.valid`` is high, its upper half, the next row's, while ``flags.pair`` is, too;
-    the first comes `LATENCY` cycles after ``done``. Starts over when ``run`` falls.
+    ``sums``, inverted where ``inverted`` is high, are captured in the cycle in which ``done`` is high, with ``count``,
+    the pixels to drain. A tile then takes ``ceil(count / drain_rows) * tile_granules * planes`` cycles; ``done`` must
+    not come again before its last one. ``granule`` is valid while ``flags.valid`` is high, its upper half, the next
+    row's, while ``flags.pair`` is, too; the first comes `LATENCY` cycles after ``done``. Starts over when ``run``
+    falls.
 
     Parameters
     ----------
@@ -61,6 +62,7 @@ class Drain(wiring.Component):
                 "run": In(1),
                 "fields": In(record_layout(COMPUTE)),
                 "sums": In(data.ArrayLayout(data.ArrayLayout(config.acc_bits, config.columns), config.rows)),
+                "inverted": In(data.ArrayLayout(data.ArrayLayout(1, config.columns), config.rows)),
                 "done": In(1),
                 "count": In(config.rows.bit_length()),
                 "param_address": Out(max(1, (config.param_words - 1).bit_length())),
@@ -115,9 +117,14 @@ class Drain(wiring.Component):
                     with m.If(tiles_left == 0):
                         m.d.sync += [tiles_left.eq(fields.column_groups - 1), tile_params.eq(fields.param_base)]
             with m.If(self.done):
+                finished = [
+                    sum_ ^ inverted.replicate(config.acc_bits)
+                    for sums, inversions in zip(self.sums, self.inverted, strict=True)
+                    for sum_, inverted in zip(sums, inversions, strict=True)
+                ]
                 m.d.sync += [
                     busy.eq(1),
-                    shadow.eq(Cat(self.sums)),
+                    shadow.eq(Cat(finished)),
                     rows_left.eq(self.count - 1),
                     granule_index.eq(0),
                     plane.eq(0),

@@ -16,11 +16,8 @@ _PREDECODED: Mapping[Format, Mapping[str, tuple[int, ...]]] = MappingProxyType(
     {
         DyBit(4): MappingProxyType(
             {
-                "one": (1, 3),  # levels with a 1 in binary
-                "two": (2, 3, 6),
-                "four": (4, 6),
-                "high": (8, 16),  # high and huge tell 16 (both), 8, 4 or 6 (huge alone) and the rest apart
-                "huge": (4, 6, 16),
+                f"in_{'_'.join(map(str, levels))}": levels
+                for levels in ((1, 3), (2, 3, 6), (1, 4, 6), (4, 6, 8), (8, 16))
             }
         )
     }
@@ -33,7 +30,7 @@ def _predecoded(base: Format) -> Mapping[str, tuple[int, ...]]:
 
 
 def magnitude_layout(base: Format) -> data.StructLayout:
-    """Magnitude code, and the predecoded bits: every product bit is a small function of a few of them."""
+    """Magnitude code, and the predecoded bits, each named for the levels that set it."""
     return data.StructLayout({"code": base.magnitude_bits, **dict.fromkeys(_predecoded(base), 1)})
 
 
@@ -65,9 +62,6 @@ def code_of(operand: data.View) -> Value:
 
 def level_of(base: Format, magnitude: data.View) -> Value:
     """Level of a magnitude, in binary."""
-    if base in _PREDECODED:
-        eight, sixteen = magnitude.high & ~magnitude.huge, magnitude.high & magnitude.huge
-        return Cat(magnitude.one, magnitude.two, magnitude.four, eight, sixteen)
     return Cat(
         _one_of(base, magnitude.code, tuple(level for level in base.magnitudes if level >> bit & 1))
         for bit in range(base.top.bit_length())

@@ -7,9 +7,10 @@ import re
 from amaranth.back import verilog
 from amaranth.lib import wiring
 
-from .adder import ADDSUB_ECP5, ADDSUB_VERILOG
+from .adder import ADD_MAPS, ADD_VERILOG
 from .core import Core
 from .hard_multiplier import HARD_MULTIPLIER_MAPS, HARD_MULTIPLIER_VERILOG
+from .lut import LUT_MAPS, LUT_VERILOG
 from .masked_adder import MASKED_ADDER_ECP5, MASKED_ADDER_VERILOG
 from .netlist import NetlistPlatform
 from .spec.config import AcceleratorConfig
@@ -20,13 +21,18 @@ TOP = "narrows_core"
 """Name of the generated top module."""
 
 LIBRARY = {
-    "narrows_addsub": ADDSUB_VERILOG,
+    "narrows_add": ADD_VERILOG,
     "narrows_addmasked": MASKED_ADDER_VERILOG,
+    "narrows_lut": LUT_VERILOG,
     "narrows_mul": HARD_MULTIPLIER_VERILOG,
 }
 """Modules that components instantiate, by name."""
 
-TECHMAPS = {**HARD_MULTIPLIER_MAPS, "ecp5": ADDSUB_ECP5 + MASKED_ADDER_ECP5 + HARD_MULTIPLIER_MAPS["ecp5"]}
+TECHMAPS = {
+    "ecp5": ADD_MAPS["ecp5"] + LUT_MAPS["ecp5"] + MASKED_ADDER_ECP5 + HARD_MULTIPLIER_MAPS["ecp5"],
+    "ice40": ADD_MAPS["ice40"] + LUT_MAPS["ice40"] + HARD_MULTIPLIER_MAPS["ice40"],
+    "xilinx": ADD_MAPS["xilinx"] + HARD_MULTIPLIER_MAPS["xilinx"],
+}
 """Yosys techmaps from these modules to what each FPGA family has for them, by target."""
 
 _BRACKETED = re.compile(r"\\(\S*\[\S*) ")

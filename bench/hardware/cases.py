@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -122,10 +123,10 @@ class Case:
         """Rows x columns x lanes; empty for a rescaler."""
         return f"{self.rows}x{self.columns}x{self.lanes}" if self.macs else ""
 
-    def build(self) -> wiring.Component:
-        """The unit as hardware, with ports ``operands`` and ``results``."""
+    def build(self, fabric: str) -> wiring.Component:
+        """The unit as hardware in the form for an FPGA family, with ports ``operands`` and ``results``."""
         if self.unit == "core":
-            return CoreUnit(PRESETS[self.preset])
+            return CoreUnit(dataclasses.replace(PRESETS[self.preset], fabric=fabric))
         if self.unit == "rescaler":
             return RescalerChannel(AcceleratorConfig(acc_bits=self.acc_bits, rescale_bits=self.rescale_bits))
         if self.unit in BASES:
@@ -140,6 +141,7 @@ class Case:
                     tree_stage=self.tree_stage,
                     product_stage=self.product_stage,
                     dsp_lanes=self.dsp_lanes,
+                    fabric=fabric,
                 )
             )
         return IntegerArray(

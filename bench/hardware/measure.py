@@ -21,25 +21,26 @@ _TOP = "narrows_unit"
 
 @dataclass(frozen=True)
 class Design:
-    """A case as Verilog: alone, and in its harness."""
+    """A case as Verilog for a target: alone, and in its harness."""
 
     case: Case
+    target: str
     verilog: str
     harnessed: str
 
     @classmethod
-    def of(cls, case: Case) -> Design:
+    def of(cls, case: Case, target: str) -> Design:
         """Generate both."""
-        unit = case.build()
+        unit = case.build(target)
         verilog = convert(unit, _TOP)
         around = harness(_TOP, operands=len(unit.operands), results=len(unit.results))
-        return cls(case, verilog, verilog + around)
+        return cls(case, target, verilog, verilog + around)
 
-    def synthesis(self, target: str, *, harnessed: bool) -> Synthesis:
+    def synthesis(self, *, harnessed: bool) -> Synthesis:
         """How to synthesise the case."""
         return Synthesis(
             verilog=self.harnessed if harnessed else self.verilog,
-            target=target,
+            target=self.target,
             top=HARNESS_TOP if harnessed else _TOP,
             library=any(f"module {name} " in self.verilog for name in LIBRARY),
             dsp=self.case.dsp,
@@ -113,12 +114,12 @@ class Row:
         }
 
 
-def measure(design: Design, target: str, flow: Flow) -> Row:
+def measure(design: Design, flow: Flow) -> Row:
     """Synthesise a unit and count its cells."""
-    resources = flow.synthesise(design.synthesis(target, harnessed=False))
+    resources = flow.synthesise(design.synthesis(harnessed=False))
     return Row(
         case=design.case,
-        target=target,
+        target=design.target,
         lut=resources.lut_total + resources.lutram,
         carry=resources.carry,
         ff=resources.ff,
@@ -131,7 +132,7 @@ def place(row: Row, design: Design, flow: Flow, seeds: Sequence[int], *, cached_
     """The row with a clock for each seed; as it is where one has none (see :meth:`Flow.place`)."""
     if row.target not in DEVICES or not DEVICES[row.target].holds(row.lut, row.ff, row.dsp):
         return row
-    harnessed = design.synthesis(row.target, harnessed=True)
+    harnessed = design.synthesis(harnessed=True)
     clocks: dict[int, float] = {}
     for seed in seeds:
         mhz = flow.place(harnessed, seed=seed, cached_only=cached_only)

@@ -35,7 +35,7 @@ class ArrayUnit(wiring.Component):
     """The core's array with its edges: registers of codes, predecoding into operand registers, `MacArray`.
 
     ``operands``: activation codes (row, lane), weight codes (column, lane), `STEP_FLAGS`. ``results``: sums (row,
-    column) and ``done``, `latency` cycles later.
+    column), whether they are inverted, and ``done``, `latency` cycles later.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class ArrayUnit(wiring.Component):
         super().__init__(
             {
                 "operands": In(config.code_bits * sum(self._codes) + STEP_FLAGS.size),
-                "results": Out(config.rows * config.columns * config.acc_bits + 1),
+                "results": Out(config.rows * config.columns * (config.acc_bits + 1) + 1),
             }
         )
 
@@ -73,7 +73,10 @@ class ArrayUnit(wiring.Component):
                     m.d.comb += words[word][lane].eq(operand)
         step = Signal(STEP_FLAGS)
         m.d.sync += step.eq(flags)
-        m.d.comb += [array.flags.eq(step), self.results.eq(Cat(array.sums.as_value(), array.done))]
+        m.d.comb += [
+            array.flags.eq(step),
+            self.results.eq(Cat(array.sums.as_value(), array.inverted.as_value(), array.done)),
+        ]
         return m
 
 

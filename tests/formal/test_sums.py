@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from claims_array import accumulator_claim, digits_claim, dot_claim
 from narrows.hw.dot import DotProduct
-from narrows.hw.spec.config import AcceleratorConfig
+from narrows.hw.spec.config import FABRICS, AcceleratorConfig
 from prover import prove_bounded, prove_flushed, prove_induction
 
 SPANS = [(-16, 16), (-4, 16), (0, 16)]
@@ -16,34 +16,54 @@ def config(**parameters: int | str) -> AcceleratorConfig:
 
 
 @pytest.mark.parametrize(
-    ("base", "lanes", "tree_stage", "product_stage"),
+    ("base", "fabric", "lanes", "tree_stage", "product_stage"),
     [
-        *(("dybit4", *shape) for shape in [(2, 1, 0), (2, 1, 1), (4, 1, 0), (8, 2, 1), (8, 6, 0)]),
-        ("int4", 8, 2, 0),
-        ("dybit2", 16, 2, 0),
+        *(("dybit4", "ecp5", *shape) for shape in [(2, 1, 0), (2, 1, 1), (4, 1, 0), (8, 2, 1), (8, 6, 0)]),
+        *(("dybit4", fabric, *shape) for fabric in ("ice40", "xilinx") for shape in [(2, 1, 0), (8, 1, 1), (8, 6, 0)]),
+        *(("int4", fabric, 8, 2, 0) for fabric in FABRICS),
+        *(("dybit2", fabric, 16, 2, 0) for fabric in FABRICS),
     ],
 )
-def test_deferred_signs_give_the_signed_sum(base: str, lanes: int, tree_stage: int, product_stage: int) -> None:
-    machine = config(base=base, lanes=lanes, tree_stage=tree_stage, product_stage=product_stage)
+def test_deferred_signs_give_the_signed_sum(
+    base: str, fabric: str, lanes: int, tree_stage: int, product_stage: int
+) -> None:
+    machine = config(base=base, fabric=fabric, lanes=lanes, tree_stage=tree_stage, product_stage=product_stage)
     verdict = prove_flushed(dot_claim(machine), DotProduct.stages(machine))
     assert verdict.proven, verdict
 
 
 @pytest.mark.parametrize(
-    ("base", "planes"),
-    [("dybit4", (1, 1)), ("dybit4", (2, 1)), ("dybit4", (1, 3)), ("int4", (2, 1)), ("dybit2", (3, 2))],
+    ("base", "fabric", "planes"),
+    [
+        *(("dybit4", "ecp5", planes) for planes in [(1, 1), (2, 1), (1, 3)]),
+        ("int4", "ecp5", (2, 1)),
+        ("dybit2", "ecp5", (3, 2)),
+        ("dybit4", "ice40", (2, 1)),
+        ("dybit4", "xilinx", (1, 3)),
+        ("dybit2", "xilinx", (3, 2)),
+    ],
 )
-def test_digits_in_machine_order_give_the_product_of_the_full_operands(base: str, planes: tuple[int, int]) -> None:
-    claim, cycles = digits_claim(config(base=base, acc_bits=16), planes)
+def test_digits_in_machine_order_give_the_product_of_the_full_operands(
+    base: str, fabric: str, planes: tuple[int, int]
+) -> None:
+    claim, cycles = digits_claim(config(base=base, fabric=fabric, acc_bits=16), planes)
     verdict = prove_bounded(claim, cycles)
     assert verdict.proven, verdict
 
 
 @pytest.mark.parametrize(
-    ("base", "span"), [*(("dybit4", span) for span in SPANS), ("int4", (0, 7)), ("dybit2", (-1, 1))]
+    ("base", "fabric", "span"),
+    [
+        *(("dybit4", "ecp5", span) for span in SPANS),
+        ("int4", "ecp5", (0, 7)),
+        ("dybit2", "ecp5", (-1, 1)),
+        ("dybit4", "ice40", (-16, 16)),
+        ("dybit4", "xilinx", (-16, 16)),
+        ("dybit2", "xilinx", (-1, 1)),
+    ],
 )
-def test_a_certified_sum_is_the_true_one_after_any_steps(base: str, span: tuple[int, int]) -> None:
-    verdict = prove_induction(accumulator_claim(config(base=base), span))
+def test_a_certified_sum_is_the_true_one_after_any_steps(base: str, fabric: str, span: tuple[int, int]) -> None:
+    verdict = prove_induction(accumulator_claim(config(base=base, fabric=fabric), span))
     assert verdict.proven, verdict
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from amaranth_bench import pack, signed, simulate, unpack
 from narrows.hw.array import MacArray
 from narrows.hw.dot import DotProduct
 from narrows.hw.operand import operand_bits, operand_layout
-from narrows.hw.spec.config import AcceleratorConfig
+from narrows.hw.spec.config import FABRICS, AcceleratorConfig
 from narrows.hw.spec.cycles import array_latency
 
 CONFIGS = [
@@ -48,12 +49,14 @@ def random_steps(rng: np.random.Generator, count: int) -> list[dict[str, int]]:
     return steps
 
 
+@pytest.mark.parametrize("fabric", FABRICS)
 @pytest.mark.parametrize(
     "config",
     CONFIGS,
     ids=lambda c: f"{c.base}-{c.rows}x{c.columns}x{c.lanes}-P{c.acc_bits}-dsp{c.dsp_lanes}-reg{c.product_stage}",
 )
-def test_finished_sums_of_random_tiles_are_exact_modulo_the_width(config: AcceleratorConfig) -> None:
+def test_finished_sums_of_random_tiles_are_exact_modulo_the_width(config: AcceleratorConfig, fabric: str) -> None:
+    config = dataclasses.replace(config, fabric=fabric)
     base, operand = config.digits.base, operand_layout(config.digits.base)
     operands = np.array([operand_bits(base, code) for code in range(1 << base.bits)])
     low, high = (1 << base.bits) - 1, (1 << base.magnitude_bits) - 1
@@ -79,7 +82,9 @@ def test_finished_sums_of_random_tiles_are_exact_modulo_the_width(config: Accele
             await ctx.tick()
             if ctx.get(dut.done):
                 fields = unpack(ctx.get(dut.sums.as_value()), config.acc_bits, config.rows * config.columns)
-                got[cycle + 1] = [signed(field, config.acc_bits) for field in fields]
+                inverted = unpack(ctx.get(dut.inverted.as_value()), 1, config.rows * config.columns)
+                sums = [signed(field, config.acc_bits) for field in fields]
+                got[cycle + 1] = [~sum_ if flip else sum_ for sum_, flip in zip(sums, inverted, strict=True)]
 
     simulate(dut, bench)
     expected, half = {}, 1 << (config.acc_bits - 1)

@@ -9,13 +9,16 @@ import pytest
 from amaranth_bench import pack, simulate
 from narrows.hw.dot import DotProduct
 from narrows.hw.operand import operand_bits, operand_layout
-from narrows.hw.spec.config import AcceleratorConfig
+from narrows.hw.spec.config import FABRICS, AcceleratorConfig
 
 
-def config(base: str, lanes: int, tree_stage: int) -> AcceleratorConfig:
-    return AcceleratorConfig(base=base, rows=1, columns=1, lanes=lanes, rescalers=1, tree_stage=tree_stage)
+def config(base: str, lanes: int, tree_stage: int, fabric: str) -> AcceleratorConfig:
+    return AcceleratorConfig(
+        base=base, rows=1, columns=1, lanes=lanes, rescalers=1, tree_stage=tree_stage, fabric=fabric
+    )
 
 
+@pytest.mark.parametrize("fabric", FABRICS)
 @pytest.mark.parametrize(
     ("base", "lanes", "tree_stage", "stages"),
     [
@@ -33,8 +36,10 @@ def config(base: str, lanes: int, tree_stage: int) -> AcceleratorConfig:
         ("dybit2", 32, 2, 2),
     ],
 )
-def test_dot_products_of_random_codes_are_exact(base: str, lanes: int, tree_stage: int, stages: int) -> None:
-    machine = config(base, lanes, tree_stage)
+def test_dot_products_of_random_codes_are_exact(
+    base: str, lanes: int, tree_stage: int, stages: int, fabric: str
+) -> None:
+    machine = config(base, lanes, tree_stage, fabric)
     fmt, operand = machine.digits.base, operand_layout(machine.digits.base)
     operands = np.array([operand_bits(fmt, code) for code in range(1 << fmt.bits)])
     dut: Any = DotProduct(machine)
@@ -56,7 +61,7 @@ def test_dot_products_of_random_codes_are_exact(base: str, lanes: int, tree_stag
                 await ctx.delay(1e-9)
             if cycle >= stages:
                 total = ctx.get(dut.total)
-                got.append(-total if ctx.get(dut.negative) else total)
+                got.append((~total if ctx.get(dut.inverted) else total) + ctx.get(dut.negative))
             await ctx.tick()
 
     simulate(dut, bench)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from amaranth.hdl import Mux, Signal, Value, signed
 from claims_codec import DIGIT_SHIFTS, level_of
@@ -26,13 +26,25 @@ def _balanced(terms: Sequence[Value]) -> Value:
     return _balanced(terms[:half]) + _balanced(terms[half:])
 
 
-def _true(total: Value, negative: Value) -> Value:
-    """What a magnitude and its deferred sign stand for."""
-    return Mux(negative, -total.as_signed(), total.as_signed())
+def _result(total: Value, inverted: Value, negative: Value) -> Value:
+    """What the outputs of a dot product stand for."""
+    return Mux(inverted, ~total.as_signed(), total.as_signed()) + negative
+
+
+def _node(inside: Mapping[str, Value], name: str) -> Value:
+    """What a node stands for: the bits of its total, perhaps inverted, perhaps with a sign bit, of deferred sign.
+
+    Where a node is never inverted or always has a sign bit there is no signal that says so.
+    """
+    bits = inside[f"total{name}"]
+    if f"inverted{name}" in inside:
+        bits = bits ^ inside[f"inverted{name}"].replicate(len(bits))
+    magnitude = Mux(inside[f"signed{name}"], bits.as_signed(), bits) if f"signed{name}" in inside else bits.as_signed()
+    return Mux(inside[f"negative{name}"], -magnitude, magnitude)
 
 
 def dot_claim(config: AcceleratorConfig, *, by_nodes: bool = True) -> Claim:
-    """Deferred signs or not, the dot product is the signed sum of products of levels, pipelined one a cycle.
+    """Whatever is deferred or inverted, the dot product is the signed sum of products of levels, one a cycle.
 
     Parameters
     ----------
@@ -42,7 +54,8 @@ def dot_claim(config: AcceleratorConfig, *, by_nodes: bool = True) -> Claim:
     """
     how = ", node by node" if by_nodes else ""
     claim = Claim(
-        f"dot product of {config.lanes} lanes of {config.base}, registers every {config.tree_stage} tree levels{how}"
+        f"dot product of {config.lanes} lanes of {config.base} for {config.fabric}, "
+        f"registers every {config.tree_stage} tree levels{how}"
     )
     m = claim.module
     base = config.digits.base
@@ -53,7 +66,7 @@ def dot_claim(config: AcceleratorConfig, *, by_nodes: bool = True) -> Claim:
         x, w = claim.free(f"x{lane}", base.bits), claim.free(f"w{lane}", base.bits)
         m.d.comb += [Value.cast(dut.x[lane]).eq(recode(base, x)), Value.cast(dut.w[lane]).eq(recode(base, w))]
         products.append(level_of(x, config.base) * level_of(w, config.base))
-    result = claim.show("result", _true(dut.total, dut.negative))
+    result = claim.show("result", _result(dut.total, dut.inverted, dut.negative))
     if not by_nodes:
         claim.claim(result == claim.show("expected", claim.delayed(_balanced(products), dut.stages(config))))
         return claim
@@ -62,7 +75,7 @@ def dot_claim(config: AcceleratorConfig, *, by_nodes: bool = True) -> Claim:
         registered = int((level + 1) % config.tree_stage == 0 and len(nodes) > 2)
         delay += registered
         sums = [claim.delayed(nodes[index] + nodes[index + 1], registered) for index in range(0, len(nodes), 2)]
-        nodes = [_true(inside[f"total{level}_{index}"], inside[f"sign{level}_{index}"]) for index in range(len(sums))]
+        nodes = [_node(inside, f"{level}_{index}") for index in range(len(sums))]
         for node, expected in zip(nodes, sums, strict=True):
             claim.claim(node == expected)
     assert delay == dut.stages(config), "the registers of the tree are not those of DotProduct.stages"
@@ -85,9 +98,11 @@ class _Array:
             ]
         self.x = [level_of(claim.delayed(code, self.delay), config.base) for code in x]
         self.w = [level_of(claim.delayed(code, self.delay), config.base) for code in w]
-        self.sum = claim.show("sum", self.dut.sums[0][0].as_signed())
+        sum_ = self.dut.sums[0][0].as_signed()
+        self.sum = claim.show("sum", Mux(self.dut.inverted[0][0], ~sum_, sum_))
         self.products = [a * b for a, b in zip(self.x, self.w, strict=True)]
-        claim.claim(_true(inside["dot0_0.total"], inside["dot0_0.negative"]) == _balanced(self.products))
+        outputs = (inside[f"dot0_0.{name}"] for name in ("total", "inverted", "negative"))
+        claim.claim(_result(*outputs) == _balanced(self.products))
 
 
 def accumulator_claim(config: AcceleratorConfig, span: tuple[int, int], *, spare: int = 0) -> Claim:
@@ -106,7 +121,9 @@ def accumulator_claim(config: AcceleratorConfig, span: tuple[int, int], *, spare
     """
     low, high = span
     excess = f", {spare} too many" * (spare > 0)
-    claim = Claim(f"certified sums of activations in {low}..{high} in {config.acc_bits} bits{excess}")
+    claim = Claim(
+        f"certified sums of activations in {low}..{high} in {config.acc_bits} bits for {config.fabric}{excess}"
+    )
     m = claim.module
     x = [claim.free(f"x{lane}", config.code_bits) for lane in range(config.lanes)]
     w = [claim.free(f"w{lane}", config.code_bits) for lane in range(config.lanes)]

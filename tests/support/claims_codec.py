@@ -68,16 +68,18 @@ def operand_claim(config: AcceleratorConfig) -> Claim:
     return claim
 
 
-def product_claim(config: AcceleratorConfig) -> Claim:
+def product_claim(config: AcceleratorConfig, *, first: bool = True) -> Claim:
     """The multiplier of recoded codes is that of the levels."""
     base, layout = config.digits.base, operand_layout(config.digits.base)
-    claim = Claim(f"product of every pair of codes of {base}")
+    claim = Claim(f"product of every pair of codes of {base} for {config.fabric}")
     m = claim.module
-    m.submodules.dut = dut = Multiplier(config)
+    m.submodules.dut = dut = Multiplier(config, first=first)
     codes = [claim.free(name, base.bits) for name in ("a", "b")]
-    for port, code in zip((dut.a, dut.b), codes, strict=True):
+    for port, code in zip((dut.x, dut.w), codes, strict=True):
         m.d.comb += Value.cast(port).eq(Value.cast(layout(recode(base, code)).magnitude))
-    product = claim.show("product", dut.product)
+    inverted = claim.free("inverted", 1)
+    m.d.comb += dut.inverted.eq(inverted)
+    product = claim.show("product", dut.product ^ inverted.replicate(config.product_bits))
     claim.claim(product == abs(level_of(codes[0], config.base) * level_of(codes[1], config.base)))
     return claim
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from narrows.hw.spec.certificate import final_sum_bounds, signed_bits
-from narrows.hw.spec.config import AcceleratorConfig
+from narrows.hw.spec.config import FABRICS, AcceleratorConfig
 from narrows.hw.spec.formats import DyBit, Format, Int
 from narrows.sw.quantised import InputSpec, LevelTable, MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
 from numpy.typing import NDArray
@@ -68,6 +68,7 @@ def _any_config(rng: np.random.Generator) -> AcceleratorConfig:
         tree_stage=int(rng.integers(1, 7)),
         product_stage=int(rng.integers(2)),
         dsp_lanes=int(rng.choice([0, 0, lanes // 2, lanes])),
+        fabric=str(rng.choice(FABRICS)),
     )
 
 

@@ -81,7 +81,7 @@ def test_one_row_needs_one_bank():
     assert AcceleratorConfig(rows=1).banks == 1
 
 
-def test_the_digest_depends_on_every_parameter_but_those_of_the_hosts_port():
+def test_the_digest_depends_on_every_parameter_that_programs_depend_on():
     base = AcceleratorConfig()
     others = {
         "base": "int4",
@@ -107,9 +107,9 @@ def test_the_digest_depends_on_every_parameter_but_those_of_the_hosts_port():
         "bus_bits": 32,
         "dsp_lanes": 4,
     }
-    port = {"host": "wishbone", "uart_divisor": 100}
-    assert {*others, *port} == {field.name for field in dataclasses.fields(AcceleratorConfig)}
-    assert {dataclasses.replace(base, **{name: value}).digest for name, value in port.items()} == {base.digest}
+    beside = {"host": "wishbone", "uart_divisor": 100, "fabric": "ice40"}
+    assert {*others, *beside} == {field.name for field in dataclasses.fields(AcceleratorConfig)}
+    assert {dataclasses.replace(base, **{name: value}).digest for name, value in beside.items()} == {base.digest}
     digests = {base.digest} | {dataclasses.replace(base, **{name: value}).digest for name, value in others.items()}
     assert len(digests) == len(others) + 1
     assert AcceleratorConfig().digest == base.digest
