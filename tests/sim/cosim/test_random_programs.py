@@ -8,12 +8,16 @@ from narrows.hw.spec.config import AcceleratorConfig
 from narrows.sw.compile import compile_graph
 from narrows.sw.errors import CapacityError, CertificateError
 from program_batch import check_programs
-from random_graphs import GraphBuilder, random_chain, random_config, random_levels
+from random_graphs import CONFIGS, GraphBuilder, random_chain, random_config, random_levels
 
 PROGRAMS = 8
 
 
-@pytest.mark.parametrize("config", [random_config(3), random_config(14)], ids=["1x8x8", "5x2x2"])
+@pytest.mark.parametrize(
+    "config",
+    [random_config(3), random_config(14), CONFIGS["two rows drained"]],
+    ids=["1x8x8", "5x2x2", "two rows drained"],
+)
 def test_core_golden_model_and_isa_model_agree_to_the_bit_and_to_the_cycle(config: AcceleratorConfig) -> None:
     programs, seed = {}, 0
     while len(programs) < PROGRAMS:
