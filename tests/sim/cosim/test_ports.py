@@ -1,0 +1,154 @@
+"""Cores with a Wishbone port or a UART under the ordinary driver: stalls, noise, lost bytes, and who goes away."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from narrows.hw.spec.config import AcceleratorConfig
+from narrows.hw.spec.link import Command
+from narrows.hw.spec.registers import Control, Register
+from narrows.hw.verilog import to_verilog
+from narrows.sim.cosim.job import Job, Progress
+from narrows.sim.cosim.serial_player import CosimSerialTransport
+from narrows.sim.cosim.session import simulate
+from narrows.sim.golden import GoldenModel
+from narrows.sw.compile import compile_graph
+from narrows.sw.program import Program
+from narrows.sw.runtime import Driver, TransportError
+from narrows.sw.runtime.serial_frames import encode_request
+from narrows.sw.runtime.serial_line import SerialLine
+from narrows.sw.runtime.serial_transport import SerialTransport
+from numpy.typing import NDArray
+from program_batch import check_programs
+from random_graphs import GraphBuilder, random_chain, random_levels
+
+SHAPE = {
+    "rows": 1,
+    "columns": 1,
+    "lanes": 4,
+    "rescalers": 1,
+    "acc_bits": 32,
+    "rescale_bits": 4,
+    "act_words": 1024,
+    "weight_words": 4096,
+    "param_words": 128,
+    "blocks": 128,
+    "instructions": 32,
+}
+WISHBONE = AcceleratorConfig(host="wishbone", **SHAPE)
+UART = AcceleratorConfig(host="uart", uart_divisor=4, **SHAPE)
+
+
+def program_and_levels(config: AcceleratorConfig, seed: int) -> tuple[Program, NDArray[np.int64]]:
+    program = compile_graph(random_chain(GraphBuilder(config, np.random.default_rng(seed)), 2), config)
+    return program, random_levels(program.graph, np.random.default_rng(seed))[np.newaxis]
+
+
+@pytest.mark.parametrize("stall", [0, 150])
+def test_programs_over_wishbone_agree_with_both_models(stall: int) -> None:
+    programs = [program_and_levels(WISHBONE, seed) for seed in range(4)]
+    reports = check_programs(WISHBONE, programs, host={"stall": stall})
+    assert [report["differences"] for report in reports] == [[]] * len(programs)
+
+
+def uart_job(name: str, program: Program, levels: NDArray[np.int64], monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    return simulate(
+        to_verilog(UART),
+        f"test_ports:{name}",
+        arrays={"levels": levels},
+        files=lambda folder: program.save(folder / "program.nrw"),
+    )
+
+
+def outputs_of(program: Program, levels: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
+    golden = GoldenModel(program.graph, program.config).run(levels)
+    return {name: golden[name][0] for name, _ in program.graph.outputs}
+
+
+class LossyLine(SerialLine):
+    """A line that changes, drops and inserts bytes in both directions."""
+
+    def __init__(self, line: SerialLine, rng: np.random.Generator, share: float) -> None:
+        self._line, self._rng, self._share = line, rng, share
+
+    def _harm(self, data: bytes) -> bytes:
+        result = bytearray()
+        for byte in data:
+            kind = self._rng.integers(3) if self._rng.random() < self._share else None
+            result += (
+                bytes([byte ^ 1 << int(self._rng.integers(8))]) if kind == 0 else b"" if kind == 1 else bytes([byte])
+            )
+            result += self._rng.bytes(1) if kind == 2 else b""
+        return bytes(result)
+
+    async def write(self, data: bytes) -> None:
+        await self._line.write(self._harm(data))
+
+    async def read(self, count: int, timeout_bits: int) -> bytes:
+        return self._harm(await self._line.read(count, timeout_bits))
+
+
+async def lossy(transport: CosimSerialTransport, job: Job, progress: Progress) -> Any:
+    """A program over a line that harms one byte of 1,000, and turns the pin over one cycle of 200,000."""
+    program = Program.load(job.folder / "program.nrw")
+    await transport.line.set_noise(5e-6)
+    link = await SerialTransport.open(LossyLine(transport.line, np.random.default_rng(8), 1e-3))
+    driver = Driver(link, program.config)
+    await driver.load(program)
+    result = await driver.infer(job.arrays["levels"][0])
+    return result.outputs, {"repeated": link.repeated}
+
+
+def test_no_loss_on_the_line_reaches_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    program, levels = program_and_levels(UART, 1)
+    result = uart_job("lossy", program, levels, monkeypatch)
+    for name, expected in outputs_of(program, levels).items():
+        np.testing.assert_array_equal(result.arrays[name], expected)
+    assert result.values["repeated"] >= 3
+
+
+async def comes_and_goes(transport: CosimSerialTransport, job: Job, progress: Progress) -> Any:
+    """A host that leaves in mid-frame, another that takes over, and a core that is reset in mid-run."""
+    program, sample = Program.load(job.folder / "program.nrw"), job.arrays["levels"][0]
+    line = transport.line
+    first = await SerialTransport.open(line)
+    await Driver(first, program.config).load(program)
+    frame = encode_request(Command.WRITE, sequence=77, address=0x10, words=np.arange(90, dtype=np.uint32))
+    await line.write(frame[:200])
+
+    second = await SerialTransport.open(line, sequence=40)
+    driver = Driver(second, program.config)
+    await driver.load(program)
+    await driver.infer(sample)
+
+    await second.write(Register.CONTROL.offset, np.array([Control.START], dtype=np.uint32))
+    await line.reset()
+    noticed = ""
+    try:
+        await second.wait(1000)
+    except TransportError as error:
+        noticed = str(error)
+
+    third = await SerialTransport.open(line)
+    driver = Driver(third, program.config)
+    await driver.load(program)
+    return (await driver.infer(sample)).outputs, {"noticed": noticed, "taking over": second.repeated}
+
+
+def test_hosts_and_cores_that_go_away_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    program, levels = program_and_levels(UART, 2)
+    result = uart_job("comes_and_goes", program, levels, monkeypatch)
+    for name, expected in outputs_of(program, levels).items():
+        np.testing.assert_array_equal(result.arrays[name], expected)
+    assert result.values["noticed"] == "the core was reset: open the link and load the program again"
+    assert result.values["taking over"] == 1, "the frame the first host left costs the second one try"
+
+
+def test_programs_over_the_uart_agree_with_both_models() -> None:
+    programs = [program_and_levels(UART, seed) for seed in range(2)]
+    reports = check_programs(UART, programs)
+    assert [report["differences"] for report in reports] == [[]] * len(programs)
