@@ -288,11 +288,12 @@ _HANDLERS: dict[str, Callable[[_Converter, TfliteNode], str]] = {
     "SOFTMAX": _plain("Softmax"),
     "LOGISTIC": _plain("Sigmoid"),
     "TANH": _plain("Tanh"),
+    "HARD_SWISH": _plain("HardSwish"),
+    "ELU": _plain("Elu"),
 }
 """Converter of each operator: gives the real value of its output before its fused activation."""
 
 _REWRITES = {
-    "HARD_SWISH": "use RELU or RELU6",
     "TRANSPOSE_CONV": "use CONV_2D",
     "RESIZE_BILINEAR": "resize on the host",
     "RESIZE_NEAREST_NEIGHBOR": "resize on the host",

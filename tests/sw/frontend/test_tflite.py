@@ -182,12 +182,12 @@ def test_branches_paddings_and_means(tmp_path):
 
 def test_unknown_operators_are_named(tmp_path):
     tensors, ops = small_model()
-    ops = [Op(kind=tflite.BuiltinOperator.HARD_SWISH, inputs=(0,), output=3)]
-    path = tmp_path / "swish.tflite"
+    ops = [Op(kind=tflite.BuiltinOperator.RESIZE_BILINEAR, inputs=(0,), output=3)]
+    path = tmp_path / "resized.tflite"
     path.write_bytes(tflite_bytes(tensors, ops, [0], [3]))
     with pytest.raises(UnsupportedOperator) as caught:
         load_model(path)
-    assert str(caught.value) == "operator HARD_SWISH (node 'conv') is not supported: use RELU or RELU6"
+    assert str(caught.value) == "operator RESIZE_BILINEAR (node 'conv') is not supported: resize on the host"
 
 
 def test_other_files_are_refused(tmp_path):
