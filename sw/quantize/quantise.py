@@ -176,7 +176,8 @@ class _Quantiser:
             table = level_table(layer.curve, drained, tensor, grid)
             used = look_up(table.levels, np.arange(drained.low, drained.high + 1))
             tensor = replace(tensor, low=int(used.min()), high=int(used.max()))
-            error, grid = drained.scale**2 / 12, layer.grid
+            finest = max(drained.scale, self._step(layer)) if _is_average(layer) else drained.scale
+            error, grid = finest**2 / 12, layer.grid
         if is_kept(layer, self.graph):
             tensors = {name: self.sources[name].tensor for name in layer.sources}
             quantised = keep(layer, tensors, drained, grid, self.config, sums)
@@ -281,8 +282,11 @@ class _Quantiser:
 
     def _exact_scales(self, layer: Mac) -> NDArray[np.float64]:
         """Scales at which weights of 1 and a k-bit multiplicand give an average without a gain error."""
-        gain = abs(float(layer.terms[0].weights.flat[0])) * self.sources[layer.terms[0].source].tensor.scale
-        return gain / ScaleGrid.of(1.0, self.config).scales
+        return self._step(layer) / ScaleGrid.of(1.0, self.config).scales
+
+    def _step(self, layer: Mac) -> float:
+        """What one level of its source changes in an average."""
+        return abs(float(layer.terms[0].weights.flat[0])) * self.sources[layer.terms[0].source].tensor.scale
 
     @staticmethod
     def _segments(layer: Mac, solutions: list[tuple[Problem, Solution]]) -> tuple[Segment, ...]:
