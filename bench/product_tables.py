@@ -1,11 +1,11 @@
-"""Tables of four inputs that make the bits of a product of DyBit4 levels: found by a SAT solver, as `hw.multiplier` holds them.
+"""Tables of four inputs that make the bits of a product of DyBit4 levels, as `hw.multiplier` holds them.
 
     python bench/product_tables.py
     python bench/product_tables.py --predecoded 1,3 2,3,6 8,16 4,6,8
 
 A bit of the product of two 3-bit codes has six inputs, which takes four look-up tables of four. With bits predecoded
 once for each operand it is one table where it tells at most four classes of either operand apart, and two or three
-tables for bits 2 to 5. The solver picks the inputs of each table out of code and predecoded bits, and its contents.
+tables for bits 2 to 5. A SAT solver picks the inputs of each table out of code and predecoded bits, and its contents.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from itertools import product
 
 import z3
 from narrows.hw.spec.formats import DyBit
+from rich.console import Console
 
 _LEVELS = DyBit(4).magnitudes
 _POINTS = list(product(range(len(_LEVELS)), repeat=2))
@@ -90,10 +91,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="levels that set each predecoded bit (default: those of hw.operand)",
     )
     search = _Search(parser.parse_args(arguments).predecoded)
+    screen = Console(highlight=False, markup=False, soft_wrap=True)
     if search.solver.check() != z3.sat:
-        print("There are no such tables of these bits.")
+        screen.print("There are no such tables of these bits.")
         return 1
-    print("\n".join(search.lines(search.solver.model())))
+    screen.print("\n".join(search.lines(search.solver.model())))
     return 0
 
 

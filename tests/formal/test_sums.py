@@ -18,8 +18,8 @@ def config(**parameters: int | str) -> AcceleratorConfig:
 @pytest.mark.parametrize(
     ("base", "fabric", "lanes", "tree_stage", "product_stage"),
     [
-        *(("dybit4", "ecp5", *shape) for shape in [(2, 1, 0), (2, 1, 1), (4, 1, 0), (8, 2, 1), (8, 6, 0)]),
-        *(("dybit4", fabric, *shape) for fabric in ("ice40", "xilinx") for shape in [(2, 1, 0), (8, 1, 1), (8, 6, 0)]),
+        *(("dybit4", "ecp5", *shape) for shape in [(2, 1, 0), (2, 1, 1), (4, 1, 1), (4, 2, 0), (8, 6, 0)]),
+        *(("dybit4", fabric, *shape) for fabric in ("ice40", "xilinx") for shape in [(2, 1, 0), (4, 1, 1), (8, 6, 0)]),
         *(("int4", fabric, 8, 2, 0) for fabric in FABRICS),
         *(("dybit2", fabric, 16, 2, 0) for fabric in FABRICS),
     ],
