@@ -180,6 +180,27 @@ def test_branches_paddings_and_means(tmp_path):
     assert (np.abs(scores - expected) < 1e-3).mean() > 0.8
 
 
+def test_activation_functions_become_tables(tmp_path):
+    tensors = [
+        Tensor(name="image", shape=(1, 4, 4, 2), scale=[0.0517], zero=[-11]),
+        Tensor(name="swish", shape=(1, 4, 4, 2), scale=[0.0301], zero=[-110]),
+        Tensor(name="tanh", shape=(1, 4, 4, 2), scale=[1 / 128], zero=[0]),
+    ]
+    kinds = tflite.BuiltinOperator
+    ops = [Op(kind=kinds.HARD_SWISH, inputs=(0,), output=1), Op(kind=kinds.TANH, inputs=(1,), output=2)]
+    tensors.append(Tensor(name="pooled", shape=(1, 2, 2, 2), scale=[1 / 128], zero=[0]))
+    pool = {"Padding": tflite.Padding.VALID, "StrideH": 2, "StrideW": 2, "FilterHeight": 2, "FilterWidth": 2}
+    ops.append(Op(kind=kinds.MAX_POOL_2D, inputs=(2,), output=3, options=("Pool2DOptions", pool)))
+    path = tmp_path / "curves.tflite"
+    path.write_bytes(tflite_bytes(tensors, ops, [0], [3]))
+    graph = lower(load_model(path))
+    x = 0.0517 * (integers(20, 4, 4, 2).astype(float) + 11)
+    swish = 0.0301 * (np.clip(np.rint(x * np.clip(x / 6 + 0.5, 0, 1) / 0.0301 - 110), -128, 127) + 110)
+    tanh = np.clip(np.rint(128 * np.tanh(swish)), -128, 127) / 128
+    expected = tanh.reshape(-1, 2, 2, 2, 2, 2).max(axis=(2, 4)).transpose(0, 3, 1, 2)
+    np.testing.assert_allclose(evaluate(graph, x)[graph.outputs[0][0]], expected.reshape(-1, 2, 2, 2), atol=0.0079)
+
+
 def test_unknown_operators_are_named(tmp_path):
     tensors, ops = small_model()
     ops = [Op(kind=tflite.BuiltinOperator.RESIZE_BILINEAR, inputs=(0,), output=3)]
