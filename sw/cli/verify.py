@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -23,12 +24,17 @@ def verify(
         typer.Option("--engine", help="Only these engines (repeat the option); all of them without it."),
     ] = None,
     simulator: SimulatorOption = Simulator.VERILATOR,
+    waves: Annotated[
+        Path, typer.Option("--waves", metavar="FOLDER", help="Where the waveform of a first difference goes.")
+    ] = Path("build/verify"),
     json: JsonFile = None,
 ) -> None:
     """Compare the engines layer by layer, element by element; exit status 1 if anything differs.
 
     The reference is the golden model, integer arithmetic on whole layers. The instruction-set model and the simulated
-    Verilog run the program; after each layer its tensor is read back from their memory and compared.
+    Verilog run the program; after each layer its tensor is read back from their memory and compared. A difference is
+    followed to its first layer, tile, element and cycle; where the Verilog is at fault, a waveform cropped around the
+    wrong write is left in a folder, with views of it for GTKWave and Surfer.
 
     **Example**
 
@@ -36,6 +42,7 @@ def verify(
     """
     from ..program import Program
     from ..runtime import prepare_input
+    from .bisect import bisect
     from .comparison import compare_engines
 
     compiled = Program.load(program)
@@ -60,6 +67,14 @@ def verify(
         report_done(f"differs: {mismatch}")
     if len(comparison.mismatches) > _SHOWN:
         report_done(f"... and {len(comparison.mismatches) - _SHOWN} more")
+    if comparison.mismatches:
+        with progress_bar("looking for the first difference"):
+            culprit = bisect(compiled, comparison, levels, folder=waves, simulator=simulator)
+        if culprit is not None:
+            report_done(f"first: {culprit}")
+            for path in culprit.files:
+                report_done(f"waveform: {path}")
+            report["first"] = culprit.to_dict()
     write_json(json, report)
     if comparison.mismatches:
         raise typer.Exit(1)
