@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from ...hw.spec.isa import BLOCK, TAP, Mode, Opcode, decode_instruction
+from ...hw.spec.registers import Region
 from ..program import Program
 
 __all__ = ["disassemble"]
@@ -27,6 +28,7 @@ _GROUPS = {
     "rescale": ("dybit", "width", "zero", "clamp_low", "clamp_high"),
 }
 _IGNORED_BY_MAX = ("weights", "rescale")
+_MOVED = ("address", "pitch", "external", "external_pitch", "count", "lines")
 _TOKENS = ("wait_prev", "wait_next", "post_prev", "post_next")
 
 
@@ -46,7 +48,8 @@ def disassemble(program: Program) -> str:
 
 def _memory_use(program: Program) -> Iterator[str]:
     config = program.config
-    words = max((layout.base + layout.size for layout in program.layouts.values()), default=0)
+    inside = [layout for name, layout in program.layouts.items() if name not in program.external]
+    words = max((layout.base + layout.size for layout in inside), default=0)
     uses = {
         "instructions": (len(program.instructions), config.instructions),
         "blocks": (len(program.blocks), config.blocks),
@@ -71,9 +74,15 @@ def _tensors(program: Program) -> Iterator[str]:
             how.append(f"unfolded {layout.unfold.kernel[0]}x{layout.unfold.kernel[1]}")
         yield (
             f"{name:<{width}}  {shape:<12} {program.graph.tensors[name].format.name:<8} {layout.planes:>6} {phases:>6} "
-            f"{layout.line:>5} {layout.groups:>6}  {layout.base}..{layout.base + layout.size - 1}"
-            + "".join(f" {word}" for word in how)
+            f"{layout.line:>5} {layout.groups:>6}  {_place(program, name)}" + "".join(f" {word}" for word in how)
         )
+
+
+def _place(program: Program, name: str) -> str:
+    layout = program.layouts[name]
+    if name in program.external:
+        return f"{layout.size} from byte {program.external[name]} of the window"
+    return f"{layout.base}..{layout.base + layout.size - 1}"
 
 
 def _instruction(program: Program, index: int, words: list[int], shown: set[int]) -> Iterator[str]:
@@ -81,6 +90,8 @@ def _instruction(program: Program, index: int, words: list[int], shown: set[int]
     mode = f" {Mode(fields['mode']).name}" if opcode is Opcode.COMPUTE else ""
     tokens = "".join(f" {name}" for name in _TOKENS if fields[name])
     yield f"{index:>4}  {opcode.name}{mode}{tokens}  {program.layers[index]}".rstrip()
+    if opcode in (Opcode.LOAD, Opcode.STORE):
+        yield f"      {Region(fields['memory']).name.lower():<11} {_listed(fields, _MOVED)}"
     if opcode is not Opcode.COMPUTE:
         return
     for group, names in _GROUPS.items():

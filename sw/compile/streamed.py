@@ -263,7 +263,7 @@ class _Streamer:
             "pitch": view.phase_pitch,
             "external": start + lines[0] // whole.phases[0] * whole.line * stride,
             "external_pitch": whole.phase_pitch * stride,
-            "count": view.phase_pitch,
+            "count": view.phase_pitch - view.gap,
             "lines": view.size // view.phase_pitch,
         }
         if view.phase_pitch == whole.phase_pitch:

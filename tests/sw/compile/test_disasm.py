@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
-from narrows.hw.spec.formats import Int
+import numpy as np
+from narrows.hw.spec.formats import DyBit, Int
 from narrows.hw.spec.isa import BLOCK, COMPUTE
 from narrows.sw.compile import compile_graph
 from narrows.sw.compile.disasm import disassemble
+from random_graphs import CONFIGS, SAME, GraphBuilder
 
 
 def listing(builder, config):
@@ -59,3 +62,17 @@ def test_memory_use_is_listed(builder, small_config):
     program, text = listing(builder, small_config)
     used = f"{len(program.weights):>7}{small_config.weight_words:>7}"
     assert f"{'weight words':<18}{used}" in text
+
+
+def test_transfers_are_listed_with_their_tokens_and_fields():
+    config = dataclasses.replace(CONFIGS["square"], backing="axi4", act_words=64, instructions=256)
+    build = GraphBuilder(config, np.random.default_rng(0))
+    source = build.tensor((4, 12, 8), DyBit(4))
+    segments = [build.segment(source, 4, **SAME, levels=[1])]
+    program = compile_graph(build.graph([build.mac(segments, (12, 8), DyBit(4))]), config)
+    text = disassemble(program)
+    assert f"96 from byte {program.external['t0']} of the window" in text
+    assert re.search(
+        r"LOAD post_next  l0\n      params      address=0 pitch=0 external=\d+ external_pitch=0 count=2", text
+    )
+    assert re.search(r"STORE wait_prev.*  l0\n      activations address=\d+ pitch=\d+ external=\d+", text)
