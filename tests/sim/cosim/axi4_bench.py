@@ -57,7 +57,7 @@ class PinTransport(Transport):
         self.ram.write(address, np.asarray(values, dtype="<u4").tobytes())
 
     async def read_backing(self, address: int, count: int) -> NDArray[np.uint32]:
-        return np.frombuffer(self.ram.read(address, 4 * count), dtype="<u4").astype(np.uint32)
+        return np.frombuffer(bytes(self.ram.read(address, 4 * count)), dtype="<u4").astype(np.uint32)
 
     async def wait(self, timeout_cycles: int) -> None:
         await ClockCycles(self._top.clk, 10)

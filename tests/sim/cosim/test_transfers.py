@@ -63,7 +63,7 @@ async def faults(transport: Any, job: Job, progress: Progress) -> tuple[dict[str
     async def put(register: Register, value: int) -> None:
         await transport.write(register.offset, np.array([value], dtype=np.uint32))
 
-    async def run(*instructions: dict[str, int], base: int = 0) -> list[int]:
+    async def run(*instructions: dict[str, Any], base: int = 0) -> list[int]:
         rows = [LOAD.encode(fields) for fields in instructions] + [END.encode({})]
         words = np.array(rows, dtype=np.uint32).reshape(-1)
         await transport.write(region_address(config, Region.INSTRUCTIONS), words)
@@ -80,7 +80,7 @@ async def faults(transport: Any, job: Job, progress: Progress) -> tuple[dict[str
     await put(Register.WINDOW_LIMIT, 2 * PAGE)
     moved = {"memory": Region.ACTIVATIONS, "count": 100, "lines": 1}
     load, store = {"opcode": Opcode.LOAD, **moved}, {"opcode": Opcode.STORE, **moved, "external": PAGE}
-    cases: dict[str, tuple[list[dict[str, int]], int]] = {
+    cases: dict[str, tuple[list[dict[str, Any]], int]] = {
         "load beyond the window": ([load, store, load | {"external": 2 * PAGE - 396}], 0),
         "store beyond the window": ([load, store | {"external": 2 * PAGE}, load], 0),
         "second line beyond the window": ([load | {"lines": 3, "external_pitch": 2 * PAGE - 400 + 4}], 0),
