@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..graph import Graph, Mac, MaxPool, Term, Window
 
-__all__ = ["convolve", "evaluate", "max_pool", "model_input", "patches", "rounded"]
+__all__ = ["convolve", "evaluate", "max_pool", "model_input", "patches", "rounded", "sums"]
 
 _BATCH = 32
 """Samples convolved at once: bounds the memory of unfolded patches."""
@@ -63,6 +63,14 @@ def rounded(graph: Graph, name: str, values: NDArray) -> NDArray[np.float32]:
     return (values if grid is None else grid.round(values)).astype(np.float32)
 
 
+def sums(layer: Mac, tensors: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Sums of a layer's terms and its bias, of shape (N, O, oH, oW), from its sources' values."""
+    total = np.zeros((), np.float32)
+    for term in layer.terms:
+        total = total + convolve(tensors[term.source], term, term.weights.astype(np.float32))
+    return total + layer.bias.astype(np.float32)[:, np.newaxis, np.newaxis]
+
+
 def evaluate(graph: Graph, x: NDArray) -> dict[str, NDArray[np.float32]]:
     """Every tensor of a lowered graph, of shape (N, C, H, W), computed in float32 and rounded to its trained grid.
 
@@ -77,9 +85,7 @@ def evaluate(graph: Graph, x: NDArray) -> dict[str, NDArray[np.float32]]:
     tensors: dict[str, NDArray[np.float32]] = {name: rounded(graph, name, model_input(graph, x))}
     for layer in graph.layers:
         if isinstance(layer, Mac):
-            total = sum(convolve(tensors[t.source], t, t.weights.astype(np.float32)) for t in layer.terms)
-            total = total + layer.bias.astype(np.float32)[:, np.newaxis, np.newaxis]
-            tensors[layer.output] = rounded(graph, layer.output, layer.activated(total))
+            tensors[layer.output] = rounded(graph, layer.output, layer.activated(sums(layer, tensors)))
         elif isinstance(layer, MaxPool):
             tensors[layer.output] = max_pool(tensors[layer.source], layer.window, -np.inf)
         else:

@@ -26,12 +26,10 @@ from .outputs import kept_output, output_format
 from .problem import Problem, Source, problems
 from .search import Solution, solve
 from .settings import QuantSettings
+from .sharing import share_tables
 from .tensors import choose, choose_input, describe, on_grid
 
 __all__ = ["quantise"]
-
-_MOST_TABLES = 15
-"""Tables that a core can have."""
 
 Progress = Callable[[str, int, int], None]
 
@@ -65,21 +63,10 @@ def quantise(
     CertificateError
         If a layer's sums cannot fit the accumulator.
     CapacityError
-        If a tensor needs more digit planes than the core writes, or a layer a table of levels and the core has none.
+        If a tensor needs more digit planes than the core writes, or the layers more tables of levels than it has.
     """
     samples = _checked(graph, calibration)
-    lowered = lower(graph)
-    _check_tables(lowered, config)
-    return _Quantiser(lowered, samples, settings, config).run(progress or (lambda name, done, total: None))
-
-
-def _check_tables(graph: Graph, config: AcceleratorConfig) -> None:
-    curved = [layer for layer in graph.layers if isinstance(layer, Mac) and layer.curve is not None]
-    if curved and not config.tables:
-        raise CapacityError(
-            f"layer {curved[0].name!r} has an activation function that needs a table of levels, the core has none: "
-            f"set tables = {min(len(curved), _MOST_TABLES)} in the configuration"
-        )
+    return _Quantiser(lower(graph), samples, settings, config).run(progress or (lambda name, done, total: None))
 
 
 def _checked(graph: Graph, calibration: NDArray) -> NDArray:
@@ -101,6 +88,7 @@ class _Quantiser:
     def __init__(self, graph: Graph, samples: NDArray, settings: QuantSettings, config: AcceleratorConfig) -> None:
         self.graph, self.settings, self.config = graph, settings, config
         self.outputs = {name for name, _ in graph.outputs}
+        self.shared = share_tables(graph, samples, config.tables, self._format)
         x = evaluate.model_input(graph, samples)
         name = graph.input.tensor
         if (grid := graph.grids.get(name)) is not None:
@@ -163,10 +151,7 @@ class _Quantiser:
         )
 
     def _mac(self, layer: Mac) -> None:
-        sums = np.zeros((), np.float32)
-        for term in layer.terms:
-            sums = sums + evaluate.convolve(self.floats[term.source], term, term.weights.astype(np.float32))
-        sums = sums + layer.bias.astype(np.float32)[:, np.newaxis, np.newaxis]
+        sums = evaluate.sums(layer, self.floats)
         values = layer.activated(sums)
         tensor, error = self._output(layer, values)
         grid = self.graph.grids.get(layer.output)
@@ -206,6 +191,8 @@ class _Quantiser:
         shape = self.graph.tensors[layer.output]
         if layer.grid is not None:
             return integers_of_grid(layer.output, shape, function, layer.grid)
+        if (shared := self.shared.get(layer.name)) is not None:
+            return replace(shared.integers, name=layer.output, shape=shape)
         scales = self._exact_scales(layer) if _is_average(layer) else None
         return choose_integers(layer.output, shape, function, sums, scales)
 
@@ -260,6 +247,8 @@ class _Quantiser:
             tensors = {name: self.sources[name].tensor for name in layer.sources}
             choice = kept_output(layer, tensors, values, self.config)
             return describe(layer.output, shape, choice, layer.low, layer.high), choice.error
+        if (shared := self.shared.get(layer.name)) is not None:
+            return self._written(describe(layer.output, shape, shared.choice, -np.inf, np.inf)), shared.choice.error
         readers = [reader for reader in self.graph.layers if layer.output in reader.sources]
         if layer.output not in self.outputs and readers and all(isinstance(reader, MaxPool) for reader in readers):
             values = np.concatenate(

@@ -12,7 +12,6 @@ from narrows.sim.golden import GoldenModel
 from narrows.sim.isa_transport import IsaTransport
 from narrows.sw.compile import compile_graph
 from narrows.sw.curves import Function, X
-from narrows.sw.errors import CapacityError
 from narrows.sw.frontend import load_model
 from narrows.sw.graph import Grid
 from narrows.sw.passes import lower
@@ -201,14 +200,3 @@ def test_trained_integers_before_a_curve_are_those_that_are_looked_up(onnx_model
     levels = GoldenModel(quantised, config).run(prepare_input(quantised, x))
     wrong = evaluate(lower(graph), x)[name] / scale - (levels[name] - quantised.tensors[name].zero)
     assert np.abs(wrong).max() < 3.01 and (np.abs(wrong) < 0.01).mean() > 0.99
-
-
-def test_a_core_without_tables_is_refused_with_the_number_it_takes(small):
-    graph, x = small("Mish")
-    config = dataclasses.replace(CONFIG, tables=0)
-    with pytest.raises(
-        CapacityError,
-        match=r"^layer '\w+' has an activation function that needs a table of levels, the core has none: "
-        r"set tables = 1 in the configuration$",
-    ):
-        quantise(graph, x, QuantSettings(), config)

@@ -1,0 +1,126 @@
+"""Layers that share tables of levels, where a model has more curves than the core has tables."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...hw.spec.formats import Format
+from ..curves import Function
+from ..errors import CapacityError
+from ..graph import Graph, Mac
+from ..quantised import QuantisedTensor
+from . import evaluate
+from .lookup import choose_integers
+from .tensors import Choice, choose
+
+__all__ = ["SharedTable", "share_tables"]
+
+_IMAGES = 16
+_SAMPLES = 2048
+
+_MOST = 15
+"""Tables that a core can have."""
+
+
+@dataclass(frozen=True)
+class SharedTable:
+    """What layers with one table have in common: the integers that are looked up, and scale and zero level behind."""
+
+    integers: QuantisedTensor
+    choice: Choice
+
+
+@dataclass(frozen=True)
+class _Curved:
+    """A layer with the sums that some samples give."""
+
+    layer: Mac
+    function: Function
+    sums: NDArray[np.float64]
+
+    @property
+    def spread(self) -> float:
+        """How far its values lie apart, as a power of two."""
+        return float(np.log2(max(self.function(self.sums).std(), np.finfo(np.float32).tiny)))
+
+
+def share_tables(
+    graph: Graph, samples: NDArray, tables: int, format_of: Callable[[Mac], Format]
+) -> dict[str, SharedTable]:
+    """Tables by the names of layers that have to share one; any other curve has a table of its own.
+
+    Layers share one if they have the same function and format, and values of similar size: of all layers in the order
+    of their spread, neighbours that differ most get different ones.
+
+    Parameters
+    ----------
+    graph : Graph
+        Lowered.
+    samples : array, shape (N, ...)
+        As the model takes them.
+    tables : int
+        Of the core.
+    format_of : callable
+        Format of a layer's output.
+
+    Raises
+    ------
+    CapacityError
+        If there are more functions than tables, or no tables.
+    """
+    curved = [layer for layer in graph.layers if isinstance(layer, Mac) and layer.curve is not None]
+    if curved and not tables:
+        raise CapacityError(
+            f"layer {curved[0].name!r} has an activation function that needs a table of levels, the core has none: "
+            f"set tables = {min(len(curved), _MOST)} in the configuration"
+        )
+    if len(curved) <= tables:
+        return {}
+    free = [layer for layer in curved if layer.grid is None and layer.output not in graph.grids]
+    kinds: dict[Hashable, list[_Curved]] = {}
+    for each in _with_sums(graph, samples, free):
+        kinds.setdefault((each.function, format_of(each.layer)), []).append(each)
+    least = len(kinds) + len(curved) - len(free)
+    if least > tables:
+        cure = f"raise tables to {least}" if least <= _MOST else "use fewer functions"
+        raise CapacityError(
+            f"the model's activation functions need {least} tables of levels, the configuration has {tables}: {cure}"
+        )
+    gaps: list[tuple[float, Hashable, int]] = []
+    for key, members in kinds.items():
+        members.sort(key=lambda each: each.spread)
+        gaps += [(members[n].spread - members[n - 1].spread, key, n) for n in range(1, len(members))]
+    gaps.sort(key=lambda gap: -gap[0])
+    cuts = gaps[: tables - least]
+    shared: dict[str, SharedTable] = {}
+    for key, members in kinds.items():
+        edges = [0, *sorted(n for _, own, n in cuts if own == key), len(members)]
+        for first, end in itertools.pairwise(edges):
+            if end - first > 1:
+                shared |= _one_table(members[first:end], format_of)
+    return shared
+
+
+def _with_sums(graph: Graph, samples: NDArray, layers: list[Mac]) -> list[_Curved]:
+    tensors = evaluate.evaluate(graph, samples[:_IMAGES])
+    rng = np.random.default_rng(0)
+    found = []
+    for layer in layers:
+        assert layer.curve is not None
+        sums = evaluate.sums(layer, tensors).astype(np.float64).ravel()
+        found.append(_Curved(layer, layer.curve, rng.choice(sums, _SAMPLES)))
+    return found
+
+
+def _one_table(members: list[_Curved], format_of: Callable[[Mac], Format]) -> dict[str, SharedTable]:
+    layer, function = members[0].layer, members[0].function
+    sums = np.concatenate([each.sums for each in members])
+    table = SharedTable(
+        choose_integers(layer.output, (1, 1, 1), function, sums, None), choose(function(sums), format_of(layer))
+    )
+    return {each.layer.name: table for each in members}
