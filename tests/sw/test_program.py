@@ -78,6 +78,7 @@ def test_memories_are_one_row_a_word(tiny_program):
         Region.TAPS: (13, 1),
         Region.PARAMS: (4, 2),
         Region.WEIGHTS: (18, 2),
+        Region.TABLES: (0, 1),
     }
 
 
@@ -124,7 +125,7 @@ def test_a_newer_file_version_is_refused(tiny_program):
     data = bytearray(tiny_program.to_bytes())
     data[8] = 9
     with pytest.raises(
-        ProgramMismatch, match=r"^x.nrw has version 9 of the file format, this is version 2: update narrows or "
+        ProgramMismatch, match=r"^x.nrw has version 9 of the file format, this is version 3: update narrows or "
     ):
         Program.from_bytes(bytes(data), "x.nrw")
 
