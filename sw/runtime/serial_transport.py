@@ -80,7 +80,7 @@ class SerialTransport(Transport):
 
     @classmethod
     async def open(cls, line: SerialLine, *, sequence: int = 0) -> SerialTransport:
-        """Begin a session with a core.
+        """Begin a session with a core, once what an earlier host may have left on the line has run out.
 
         Raises
         ------
@@ -89,6 +89,7 @@ class SerialTransport(Transport):
         """
         unknown = LinkInfo(config=0, build=0, version=0, max_words=MAX_WORDS, divisor=1)
         transport = cls(line, unknown, sequence=sequence)
+        await transport._settle()
         reply = await transport._request(Command.HELLO, count=len(Hello))
         words = [int(word) for word in reply.words]
         if words[Hello.MAGIC] != MAGIC:

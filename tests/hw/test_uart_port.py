@@ -82,10 +82,10 @@ def test_words_written_are_the_words_read_even_off_the_exact_speed(scale: float)
 
     async def body(ctx: Any, port: Any, line: PinLine, memory: Memory) -> None:
         transport = await SerialTransport.open(line)
-        values = np.random.default_rng(3).integers(0, 1 << 32, 12, dtype=np.uint32)
+        values = np.random.default_rng(3).integers(0, 1 << 32, 4, dtype=np.uint32)
         await transport.write(address(Region.ACTIVATIONS, 7), values)
         assert memory.writes == [(Region.ACTIVATIONS, 7 + number, int(value)) for number, value in enumerate(values)]
-        np.testing.assert_array_equal(await transport.read(address(Region.ACTIVATIONS, 7), 12), values)
+        np.testing.assert_array_equal(await transport.read(address(Region.ACTIVATIONS, 7), 4), values)
         assert transport.repeated == 0
 
     with_port(body, scale=scale, config=config)
