@@ -17,13 +17,13 @@ def _faulty(kind: type[wiring.Component], fault: Callable[[Module, Any, Any], No
     """A component like ``kind`` whose ports reach a genuine one, but for what ``fault(m, outer, inner)`` overrides."""
 
     class Faulty(kind):
-        def __init__(self, *args: Any) -> None:
-            self._arguments = args
-            super().__init__(*args)
+        def __init__(self, *args: Any, **options: Any) -> None:
+            self._arguments, self._options = args, options
+            super().__init__(*args, **options)
 
         def elaborate(self, platform: object) -> Module:
             m = Module()
-            m.submodules.inner = inner = kind(*self._arguments)
+            m.submodules.inner = inner = kind(*self._arguments, **self._options)
             for name, member in self.signature.members.items():
                 outside, inside = getattr(self, name), getattr(inner, name)
                 m.d.comb += inside.eq(outside) if member.flow is In else outside.eq(inside)
@@ -35,7 +35,7 @@ def _faulty(kind: type[wiring.Component], fault: Callable[[Module, Any, Any], No
 
 def _product(m: Module, outer: Any, inner: Any) -> None:
     """3 times 2 gives 7."""
-    m.d.comb += outer.product.eq(inner.product ^ ((outer.a.code == 3) & (outer.b.code == 2)))
+    m.d.comb += outer.product.eq(inner.product ^ ((outer.x.code == 3) & (outer.w.code == 2)))
 
 
 def _shift(m: Module, outer: Any, inner: Any) -> None:
