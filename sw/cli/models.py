@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from ..errors import InputError
 from .options import (
     Calibration,
     ConfigFile,
@@ -23,6 +25,7 @@ from .options import (
     load_samples,
 )
 from .output import progress_bar, report_done, show_table, writable_folder, write_arrays, write_json, write_text
+from .proposals import proposed_config
 
 __all__ = ["compile_model", "disasm", "run_model"]
 
@@ -53,6 +56,14 @@ def compile_model(
     rescale_bits: Annotated[
         int | None, typer.Option(metavar="K", help="Multiplicand width instead of the configuration's.")
     ] = None,
+    target_fps: Annotated[
+        float | None,
+        typer.Option(min=0.001, metavar="N", help="Choose the smallest configuration that makes N samples a second."),
+    ] = None,
+    target: Annotated[
+        str, typer.Option(metavar="DEVICE", help="For --target-fps: ecp5-25k, ecp5-45k or ecp5-85k.")
+    ] = "ecp5-85k",
+    mhz: Annotated[float, typer.Option(min=0.001, metavar="F", help="For --target-fps: the clock.")] = 50.0,
     json: JsonFile = None,
 ) -> None:
     """Quantise a model and compile it to a program for one configuration of the core.
@@ -67,13 +78,23 @@ def compile_model(
         narrows compile model.onnx --calib calib.npz -o model.nrw
 
         narrows compile model.onnx --calib calib.npz --preset small --acc-bits 14 --weights int4 -o model.nrw
+
+        narrows compile model.onnx --calib calib.npz --target-fps 500 --target ecp5-45k -o model.nrw
     """
     from ..compile import compile_graph
     from ..frontend import load_model
     from ..quantize import QuantSettings, quantise
 
     writable_folder(output)
-    machine = chosen_config(preset, config, acc_bits=acc_bits, rescale_bits=rescale_bits)
+    if target_fps is None:
+        machine = chosen_config(preset, config, acc_bits=acc_bits, rescale_bits=rescale_bits)
+    elif preset or config:
+        raise InputError("--target-fps chooses the configuration: leave out --preset and --config")
+    else:
+        machine = proposed_config(model, target_fps, target, mhz, weights=weights, acts=acts)
+        machine = dataclasses.replace(
+            machine, acc_bits=acc_bits or machine.acc_bits, rescale_bits=rescale_bits or machine.rescale_bits
+        )
     settings = QuantSettings(weights=weights or machine.base, acts=acts or machine.base)
     samples, _ = load_samples(calib)
     with progress_bar("quantising") as progress:

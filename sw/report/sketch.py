@@ -146,7 +146,7 @@ def _mac_layer(
     return MacLayer(
         name=layer.name,
         segments=tuple(_segment(term, layer.terms, levels, rng) for term in layer.terms),
-        bias=np.zeros(channels, dtype=np.int64),
+        bias=rng.integers(-4096, 4096, channels),  # mostly different, or parameter words would be shared
         multiplicand=np.full(channels, 1 << (config.rescale_bits - 1), dtype=np.int64),
         shift=np.full(channels, min(4, config.shift_max), dtype=np.int64),
         cert_bits=_WIDE,

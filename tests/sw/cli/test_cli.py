@@ -11,6 +11,7 @@ from narrows.hw.spec.config import PRESETS
 from narrows.sw.cli import run
 from narrows.sw.examples import digits, digits_model
 from narrows.sw.program import Program
+from narrows.sw.report import propose
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +143,21 @@ def test_doctor_examines_a_model_and_fails_where_it_cannot_run(example: Path, tm
     arguments = ["--config", str(tmp_path / "small.toml"), "--json", str(report)]
     assert run(["doctor", str(example / "model.onnx"), *arguments]) == 1
     assert "words of activation memory" in json.loads(report.read_text())["changes"][0]
+
+
+def test_compile_chooses_a_configuration_for_a_frame_rate(
+    example: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(propose, "_SHAPES", [(2, 2, 4)])
+    assert compile_to(tmp_path / "m.nrw", example, "--target-fps", "3000", "--target", "ecp5-25k") == 0
+    config = Program.load(tmp_path / "m.nrw").config
+    assert config.macs == PRESETS["tiny"].macs and config.weight_words < PRESETS["tiny"].weight_words
+    assert "chosen: tiny" in capsys.readouterr().out
+    arguments = ["compile", example / "model.onnx", "--calib", example / "calib.npz", "-o", tmp_path / "n.nrw"]
+    message = complaint(capsys, *arguments, "--target-fps", "1e9")
+    assert "the fastest that fits makes" in message
+    message = complaint(capsys, *arguments, "--target-fps", "10", "--preset", "tiny")
+    assert message == "--target-fps chooses the configuration: leave out --preset and --config"
 
 
 def test_trace_is_what_perfetto_reads(example: Path, tmp_path: Path) -> None:
