@@ -11,6 +11,7 @@ Takes some minutes a family.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import subprocess
 import sys
@@ -122,7 +123,7 @@ def _netlist(target: str) -> str:
     )
     with tempfile.TemporaryDirectory(prefix="narrows-netlist-") as scratch:
         folder = Path(scratch)
-        (folder / "design.v").write_text(to_verilog(CONFIG), encoding="utf-8")
+        (folder / "design.v").write_text(to_verilog(dataclasses.replace(CONFIG, fabric=target)), encoding="utf-8")
         (folder / "techmap.v").write_text(TECHMAPS.get(target, ""), encoding="utf-8")
         (folder / "script.ys").write_text(script, encoding="utf-8")
         command = [sys.executable, "-c", _YOSYS, "-q", "-l", "yosys.log", "script.ys"]

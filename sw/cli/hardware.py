@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 from pathlib import Path
 from typing import Annotated
@@ -61,7 +62,7 @@ def synth(
 ) -> None:
     """Synthesise the core of a configuration with Yosys and count its resources, module by module.
 
-    The first run takes a minute longer: Yosys is compiled for this machine once.
+    The core takes the form that suits the family (`fabric`), whatever the configuration says of it. The first run takes a minute longer: Yosys is compiled for this machine once.
 
     **Example**
 
@@ -70,7 +71,7 @@ def synth(
     from ...hw.verilog import TECHMAPS, to_verilog
     from ..synthesis import synthesise
 
-    machine = chosen_config(preset, config, program)
+    machine = dataclasses.replace(chosen_config(preset, config, program), fabric=target.value)
     with progress_bar(f"synthesising for {target}"):
         report = synthesise(to_verilog(machine), target, techmap=TECHMAPS.get(target, ""))
     show_resources(report, _described(machine))
