@@ -62,7 +62,8 @@ def synth(
 ) -> None:
     """Synthesise the core of a configuration with Yosys and count its resources, module by module.
 
-    The core takes the form that suits the family (`fabric`), whatever the configuration says of it. The first run takes a minute longer: Yosys is compiled for this machine once.
+    The core takes the form that suits the family (`fabric`), whatever the configuration says of it. The first run takes
+    a minute longer: Yosys is compiled for this machine once.
 
     **Example**
 
