@@ -71,26 +71,23 @@ def share_tables(
     Raises
     ------
     CapacityError
-        If there are more functions than tables, or no tables.
+        If there are more functions than tables.
     """
     curved = [layer for layer in graph.layers if isinstance(layer, Mac) and layer.curve is not None]
-    if curved and not tables:
+    free = [layer for layer in curved if layer.grid is None and layer.output not in graph.grids]
+    least = len({(layer.curve, format_of(layer)) for layer in free}) + len(curved) - len(free)
+    if least > tables:
+        most = len(curved)
+        cure = f"set tables = {min(most, _MOST)} in the configuration" if least <= _MOST else "use fewer functions"
         raise CapacityError(
-            f"layer {curved[0].name!r} has an activation function that needs a table of levels, the core has none: "
-            f"set tables = {min(len(curved), _MOST)} in the configuration"
+            f"layer {curved[0].name!r} has an activation function that needs a table of levels; the model needs "
+            f"{least if least == most else f'{least} to {most}'} of them, the core has {tables}: {cure}"
         )
     if len(curved) <= tables:
         return {}
-    free = [layer for layer in curved if layer.grid is None and layer.output not in graph.grids]
     kinds: dict[Hashable, list[_Curved]] = {}
     for each in _with_sums(graph, samples, free):
         kinds.setdefault((each.function, format_of(each.layer)), []).append(each)
-    least = len(kinds) + len(curved) - len(free)
-    if least > tables:
-        cure = f"raise tables to {least}" if least <= _MOST else "use fewer functions"
-        raise CapacityError(
-            f"the model's activation functions need {least} tables of levels, the configuration has {tables}: {cure}"
-        )
     gaps: list[tuple[float, Hashable, int]] = []
     for key, members in kinds.items():
         members.sort(key=lambda each: each.spread)

@@ -71,20 +71,19 @@ def test_different_functions_have_different_tables(chain):
     assert quantised_with(2, graph, x)[0] == [0, 1, 0, 1]
 
 
-def test_more_functions_than_tables_are_refused(chain):
-    graph, x = chain(["Gelu", "Mish", "Gelu", "Tanh"])
+@pytest.mark.parametrize(
+    ("kinds", "tables", "needed", "best"),
+    [
+        (["Mish"], 0, "1", 1),
+        (["Mish", "Mish", "Mish"], 0, "1 to 3", 3),
+        (["Gelu", "Mish", "Gelu", "Tanh"], 2, "3 to 4", 4),
+    ],
+)
+def test_more_functions_than_tables_are_refused_with_the_number_it_takes(kinds, tables, needed, best, chain):
+    graph, x = chain(kinds)
     with pytest.raises(
         CapacityError,
-        match=r"^the model's activation functions need 3 tables of levels, the configuration has 2: raise tables to 3$",
+        match=r"^layer '\w+' has an activation function that needs a table of levels; the model needs "
+        rf"{needed} of them, the core has {tables}: set tables = {best} in the configuration$",
     ):
-        quantised_with(2, graph, x)
-
-
-def test_a_core_without_tables_is_refused_with_the_number_it_takes(chain):
-    graph, x = chain(["Mish", "Gelu"])
-    with pytest.raises(
-        CapacityError,
-        match=r"^layer '\w+' has an activation function that needs a table of levels, the core has none: "
-        r"set tables = 2 in the configuration$",
-    ):
-        quantised_with(0, graph, x)
+        quantised_with(tables, graph, x)
