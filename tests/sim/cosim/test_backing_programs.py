@@ -6,8 +6,11 @@ import dataclasses
 
 import numpy as np
 import pytest
+from narrows.hw.spec.isa import Opcode, decode_instruction
+from narrows.hw.spec.registers import Region
 from narrows.sw.compile import compile_graph
 from narrows.sw.errors import CapacityError, CertificateError
+from narrows.sw.program import Program
 from program_batch import check_programs
 from random_graphs import CONFIGS, GraphBuilder, random_chain, random_levels
 
@@ -37,12 +40,28 @@ def programs():
     [{"latency": 64, "pace": 1, "stall": 0}, {"latency": 20, "pace": 4, "stall": 0}, {"latency": 5, "stall": 150}],
     ids=["64 cycles away", "a quarter of the bandwidth", "stalling"],
 )
-def test_every_layer_is_exact_and_the_cycle_model_within_two_percent(programs, bus: dict[str, int]) -> None:
+def test_every_layer_is_exact_and_whoever_waits_longer_than_the_cycle_model_says_waits_for_transfers(
+    programs, bus: dict[str, int]
+) -> None:
     reports = dict(zip(programs, check_programs(CONFIG, list(programs.values()), bus=bus), strict=True))
     assert {seed: report["differences"] for seed, report in reports.items()} == {seed: [] for seed in programs}
     if not bus["stall"]:
         for seed, report in reports.items():
-            assert report["cycles"] == pytest.approx(report["model"]["cycles"], rel=0.02), seed
-            waits = [sum(report[f"stall_{cause}"]) for cause in ("load", "store", "token")]
-            model = [sum(report["model"][f"stall_{cause}"]) for cause in ("load", "store", "token")]
-            assert waits == pytest.approx(model, abs=0.02 * sum(report["cycles"])), seed
+            late = np.subtract(report["cycles"], report["model"]["cycles"])
+            # the model leaves out that a word moved may wait for a bank that COMPUTE writes just then
+            slack = 0.02 * np.array(report["model"]["cycles"]) + _activation_words_moved(programs[seed][0])
+            assert (np.abs(late) <= slack).all(), (seed, late)
+            waits, model = (
+                sum(np.array(counters[f"stall_{cause}"]) for cause in ("load", "store", "token"))
+                for counters in (report, report["model"])
+            )
+            np.testing.assert_array_equal(np.subtract(waits, model), late, err_msg=str(seed))
+
+
+def _activation_words_moved(program: Program) -> int:
+    moved = 0
+    for words in program.instructions:
+        opcode, fields = decode_instruction(words.tolist())
+        if opcode in (Opcode.LOAD, Opcode.STORE) and fields["memory"] == Region.ACTIVATIONS:
+            moved += fields["count"] * fields["lines"]
+    return moved
