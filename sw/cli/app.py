@@ -29,11 +29,13 @@ of the core that runs it; every engine (integer model, instruction-set model, si
 
 **With a model of your own:**
 
+    narrows doctor model.onnx
     narrows compile model.onnx --calib calib.npz --preset medium -o model.nrw
     narrows run model.nrw --input test.npz --engine rtl
     narrows verify model.nrw --input test.npz --limit 10
     narrows verilog --program model.nrw -o core.v
     narrows synth --program model.nrw --target ecp5
+    narrows report model.nrw -o report.html
 
 Sample files are numpy archives with samples `x` of shape (N, ...), as the model takes them, and perhaps labels `y` of
 shape (N,).

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from importlib import resources
+from pathlib import Path
 
 from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.isa import BLOCK, INSTRUCTION_WORDS, TAP
@@ -49,7 +49,7 @@ def estimate_cells(config: AcceleratorConfig) -> Cells:
     Units and rescalers count as in `docs/benchmarks.md`; the rest is linear through the synthesised cores that
     `cells.json` names. Accumulators of 16 bits and 4-bit rescalers are assumed.
     """
-    fit = json.loads((resources.files(__package__) / "cells.json").read_text(encoding="utf-8"))
+    fit = json.loads((Path(__file__).parent / "cells.json").read_text(encoding="utf-8"))
     terms = {
         "constant": 1,
         "unit": config.macs,

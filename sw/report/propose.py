@@ -11,7 +11,7 @@ from ..graph import Graph
 from ..program import Program
 from ..quantize import QuantSettings
 from .cells import DEVICES, Cells, estimate_cells
-from .sketch import estimate
+from .sketch import estimate, functions
 from .summary import memory_use
 from .timeline import timeline
 
@@ -97,7 +97,7 @@ def propose(
         if program is None or program.config.has_backing:
             continue
         needed = _sizes(program)
-        fitted = replace(config, **needed)
+        fitted = replace(config, **needed, tables=functions(graph)[1])
         cells, cycles = estimate_cells(fitted), timeline(program).cycles
         found.append(
             Proposal(

@@ -18,7 +18,7 @@ from ..quantize import QuantSettings
 from ..quantize.outputs import output_format
 from ..quantize.tensors import on_grid
 
-__all__ = ["Estimate", "alone", "estimate", "sketch"]
+__all__ = ["Estimate", "alone", "estimate", "functions", "sketch"]
 
 _WIDE = 32  # accumulators of made-up weights need more bits than trained ones; no cycle depends on it
 _MERGED = 24  # a constant beside other weights, such as a skip connection's, mostly takes two codes
@@ -52,6 +52,8 @@ def estimate(graph: Graph, config: AcceleratorConfig, settings: QuantSettings) -
     """
     wide = replace(config, acc_bits=_WIDE)
     problems: list[str] = []
+    least, most = functions(graph)
+    lacking = f"the model looks {least} functions up, the configuration has {config.tables} tables: set tables = {most}"
     candidates = (wide, replace(wide, **_ROOMY), replace(wide, **_ROOMY, drain_rows=1, backing="axi4"))
     for candidate in candidates:
         try:
@@ -64,8 +66,16 @@ def estimate(graph: Graph, config: AcceleratorConfig, settings: QuantSettings) -
                 if len(problems) == len(candidates) - 1
                 else ""
             )
-            return Estimate(program=program, problem=problems[0] + cure if problems else "")
+            return Estimate(
+                program=program, problem=problems[0] + cure if problems else lacking if least > config.tables else ""
+            )
     return Estimate(program=None, problem=problems[0])
+
+
+def functions(graph: Graph) -> tuple[int, int]:
+    """Tables that a lowered graph's curves need at least, and that they can use: one for each layer, up to 15."""
+    curves = [layer.curve for layer in graph.layers if isinstance(layer, Mac) and layer.curve is not None]
+    return len(set(curves)), min(len(curves), 15)
 
 
 def sketch(graph: Graph, config: AcceleratorConfig, settings: QuantSettings) -> QuantisedGraph:

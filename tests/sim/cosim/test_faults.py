@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.sw.cli.app import app
+from narrows.sw.cli.waveform import Waveform
 from narrows.sw.compile import compile_graph
 from narrows.sw.examples import digits, digits_model
 from narrows.sw.frontend import load_model
@@ -38,9 +39,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def verify(folder: Path) -> tuple[int, str, dict]:
     """Exit status, output and verdict of the command."""
-    names = [str(folder / name) for name in ("digits.nrw", "image.npz", "verdict.json")]
+    names = [str(folder / name) for name in ("digits.nrw", "image.npz", "verdict.json", "waves")]
     Path(names[2]).unlink(missing_ok=True)
-    command = ["verify", names[0], "--input", names[1], "--json", names[2]]
+    command = ["verify", names[0], "--input", names[1], "--json", names[2], "--waves", names[3]]
     result = CliRunner().invoke(app, command, catch_exceptions=False)
     return result.exit_code, result.output, json.loads(Path(names[2]).read_text(encoding="utf-8"))
 
@@ -62,7 +63,19 @@ def test_a_fault_is_found_and_its_layer_named(fault: str, folder: Path, monkeypa
     assert status == 1
     assert verdict["mismatches"] > 0
     assert {difference["engine"] for difference in verdict["differences"]} == {"rtl"}
-    layers = [layer.name for layer in Program.load(folder / "digits.nrw").graph.layers]
+    program = Program.load(folder / "digits.nrw")
+    layers = [layer.name for layer in program.graph.layers]
     first = verdict["differences"][0]
     assert first["layer"] in layers
     assert f"layer {first['layer']}" in " ".join(output.split())
+    culprit = verdict["first"]
+    assert (culprit["layer"], culprit["tensor"]) == (first["layer"], first["tensor"])
+    assert culprit["expected"] != culprit["found"]
+    assert culprit["cycles"][0] <= culprit["cycle"] <= culprit["cycles"][1]
+    assert f"cycle {culprit['cycle']}" in " ".join(output.split())
+    shown = Waveform(folder / "waves" / "first_difference.vcd")
+    names = ["bench.core.cycles", "bench.core.compute.act_write_enable"]
+    edges = [values for _, values in shown.edges("bench.core.clk", names)]
+    wrong = [values for values in edges if values["bench.core.cycles"] == culprit["cycle"]]
+    assert len(wrong) == 1 and wrong[0]["bench.core.compute.act_write_enable"]
+    assert 100 < len(edges) < 300
