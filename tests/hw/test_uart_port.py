@@ -100,10 +100,13 @@ def test_the_hello_says_what_the_core_is() -> None:
     with_port(body)
 
 
-def test_bursts_longer_than_the_buffer_are_cut() -> None:
+def test_bursts_longer_than_the_buffer_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("narrows.hw.serial_link.MAX_WORDS", 6)
+    monkeypatch.setattr(link, "MAX_WORDS", 6)
+
     async def body(ctx: Any, port: Any, line: PinLine, memory: Memory) -> None:
         transport = await SerialTransport.open(line)
-        values = np.arange(link.MAX_WORDS + 3, dtype=np.uint32)
+        values = np.arange(8, dtype=np.uint32)
         await transport.write(address(Region.WEIGHTS, 0), values)
         np.testing.assert_array_equal(await transport.read(address(Region.WEIGHTS, 0), len(values)), values)
 
