@@ -118,8 +118,9 @@ def load_samples(path: Path, limit: int | None = None) -> tuple[NDArray[Any], ND
         If the file cannot be read, or holds no samples, or not as many labels.
     """
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            if not hasattr(archive, "files"):
+        with path.open("rb") as file:
+            archive = np.load(file, allow_pickle=False)
+            if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise InputError(f"{path} is a single array: save it as an archive, numpy.savez(FILE, x=samples)")
             arrays = {name: archive[name] for name in archive.files}
     except OSError as error:

@@ -253,6 +253,14 @@ class TestMistakes:
         message = complaint(capsys, "run", example / "model.nrw", "--input", tmp_path / "s.npz")
         assert "is not a numpy archive" in message
 
+    def test_samples_that_are_a_single_array(
+        self, capsys: pytest.CaptureFixture[str], example: Path, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "x.npy"
+        np.save(path, np.zeros((2, 1, 8, 8)))
+        message = complaint(capsys, "run", example / "model.nrw", "--input", path)
+        assert "is a single array: save it as an archive" in message
+
     def test_objects_in_samples_are_not_unpickled(
         self,
         capsys: pytest.CaptureFixture[str],
