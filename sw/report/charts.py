@@ -11,7 +11,7 @@ from ...hw.spec.registers import Region
 from ...hw.spec.transfer_cycles import BusTiming
 from ..compile.allocate import lifetimes
 from ..program import Program
-from .canvas import ALERT, GRID, INK, MUTED, PALETTE, figure, svg
+from .canvas import ALERT, GRID, INK, MAIN, MUTED, PALETTE, figure, svg
 from .timeline import Timeline
 from .work import LayerWork, step_bytes
 
@@ -21,7 +21,8 @@ __all__ = ["Stay", "memory_map", "roofline", "stays"]
 def roofline(layers: Sequence[LayerWork], config: AcceleratorConfig, bus: BusTiming) -> str:
     """Useful multiplications a cycle against those for each byte that the array reads (and that the bus moves).
 
-    A layer below the level line has idle lanes, rows or columns, or takes several digits; one below the slope waits.
+    Layers are shown by their number, from 1. One below the level line has idle lanes, rows or columns, or takes several
+    digits; one below the slope waits.
     """
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
@@ -43,9 +44,17 @@ def roofline(layers: Sequence[LayerWork], config: AcceleratorConfig, bus: BusTim
             ridge = config.macs / slope
             low, high = min([*intensities, ridge]) / 2, max([*intensities, ridge]) * 2
             panel.plot([low, ridge, high], [low * slope, config.macs, config.macs], color=ALERT, linewidth=1.5)
-            for number, ((layer, _), intensity) in enumerate(zip(shown, intensities, strict=True)):
+            for (layer, _), intensity in zip(shown, intensities, strict=True):
                 done = layer.macs / layer.cycles
-                panel.plot(intensity, done, "o", color=PALETTE[number % len(PALETTE)], markersize=7, label=layer.name)
+                panel.plot(intensity, done, "o", color=MAIN, markersize=6, alpha=0.7)
+                panel.annotate(
+                    str(1 + layers.index(layer)),
+                    (intensity, done),
+                    xytext=(5, -9),
+                    textcoords="offset points",
+                    color=INK,
+                    fontsize=8,
+                )
             panel.set_xscale("log")
             panel.set_yscale("log")
             for axis in (panel.xaxis, panel.yaxis):
@@ -64,7 +73,6 @@ def roofline(layers: Sequence[LayerWork], config: AcceleratorConfig, bus: BusTim
                 color=ALERT,
                 fontsize=9,
             )
-            panel.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return svg(text)
 
 

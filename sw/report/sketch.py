@@ -153,10 +153,13 @@ def _mac_layer(
     channels = graph.tensors[layer.output][0]
     edge = graph.input.tensor in layer.sources or layer.output in {name for name, _ in graph.outputs}
     levels = settings.weight_format(edge=edge).levels
+    bias = rng.integers(-4096, 4096, channels)  # mostly different, or parameter words would be shared
+    if all(term.constant for term in layer.terms):
+        bias = np.zeros(channels, dtype=np.int64)  # averages treat all channels alike
     return MacLayer(
         name=layer.name,
         segments=tuple(_segment(term, layer.terms, levels, rng) for term in layer.terms),
-        bias=rng.integers(-4096, 4096, channels),  # mostly different, or parameter words would be shared
+        bias=bias,
         multiplicand=np.full(channels, 1 << (config.rescale_bits - 1), dtype=np.int64),
         shift=np.full(channels, min(4, config.shift_max), dtype=np.int64),
         cert_bits=_WIDE,
