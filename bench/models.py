@@ -1,6 +1,6 @@
 """Every model at hand, from its file to the simulated core: accuracy, cycles, utilisation, and whether engines agree.
 
-    python bench/models.py --models ../shared/models --data ../shared/data --json models.json
+    python bench/models.py --models MODELS --data DATA --json models.json
     python bench/models.py --only resnet8 --images 5000            # whole test sets
     python bench/models.py --only kws_w3a3 --rtl 1                 # the Verilog, too
 

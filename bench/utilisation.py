@@ -1,6 +1,6 @@
 """How busy the array is: useful multiplications, cycles, what they are lost to, and the bound, layer by layer.
 
-    python bench/utilisation.py --models ../shared/models --data ../shared/data --json utilisation.json
+    python bench/utilisation.py --models MODELS --data DATA --json utilisation.json
     python bench/utilisation.py --only dscnn --config 16x4x4:4x2
 
 Utilisation is the multiplications with trained weights over multiply-accumulate units times cycles, weights on chip,

@@ -191,8 +191,8 @@ CASES: tuple[Case, ...] = (
     *_arrays("int4-dot", (2, 2, 16), 16, tree_stage=2),
     *_arrays("int4-dot-reg", (2, 2, 16), 16, tree_stage=2),
     *_arrays("int4-dot-booth", (2, 2, 16), 16, tree_stage=2),
-    *(case for base in BASES[1:] for case in _arrays(base, (4, 4, 16), 16, tree_stage=2)),
-    *_arrays("dybit2", (4, 4, 32), 16, tree_stage=2),
+    *(case for base in BASES[1:] for case in _arrays(base, (2, 2, 16), 16, tree_stage=2)),
+    *_arrays("dybit2", (2, 2, 32), 16, tree_stage=2),
     *_arrays("int8-dot", (2, 2, 8), 20, tree_stage=2),
     *_arrays("int8-dot-reg", (2, 2, 16), 20, tree_stage=2),
     *_arrays("int8-dot-booth", (2, 2, 16), 20, tree_stage=2),
@@ -210,6 +210,7 @@ CASES: tuple[Case, ...] = (
 """The table: 256 multiply-accumulate units in the shape of a core, narrower accumulators, and the yardsticks."""
 
 LARGE_CASES: tuple[Case, ...] = (
+    *_arrays("dybit4", (8, 4, 16), 16, tree_stage=2),
     *_arrays("dybit4", (4, 16, 16), 16, tree_stage=2),
     *map(_core, ("tiny", "demo", "medium")),
 )
