@@ -1,6 +1,6 @@
 """Every model at hand, from its file to the simulated core: accuracy, cycles, utilisation, and whether engines agree.
 
-    python bench/models.py --models MODELS --data DATA --json models.json
+    python bench/models.py --models models --data data --json models.json
     python bench/models.py --only resnet8 --images 5000            # whole test sets
     python bench/models.py --only kws_w3a3 --rtl 1                 # the Verilog, too
 
@@ -40,7 +40,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-_SHARED = Path(os.environ.get("NARROWS_DATA", Path(__file__).resolve().parents[1].parent / "shared"))
+_SHARED = Path(os.environ.get("NARROWS_DATA", "."))
 _AT_ONCE = 250  # samples: all tensors of so many are in memory
 
 _ROOMY = AcceleratorConfig(

@@ -1,6 +1,6 @@
 """How busy the array is: useful multiplications, cycles, what they are lost to, and the bound, layer by layer.
 
-    python bench/utilisation.py --models MODELS --data DATA --json utilisation.json
+    python bench/utilisation.py --models models --data data --json utilisation.json
     python bench/utilisation.py --only dscnn --config 16x4x4:4x2
 
 Utilisation is the multiplications with trained weights over multiply-accumulate units times cycles, weights on chip,
@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-_SHARED = Path(os.environ.get("NARROWS_DATA", Path(__file__).resolve().parents[1].parent / "shared"))
+_SHARED = Path(os.environ.get("NARROWS_DATA", "."))
 _ROOMY = AcceleratorConfig(acc_bits=20, act_words=32768, weight_words=16384, param_words=2048, taps=1024, blocks=512)
 _CALIBRATION = 64
 MODELS = {"resnet8": "resnet8_float.onnx", "dscnn": "dscnn_float.onnx"}

@@ -2,8 +2,8 @@
 
     python bench/quantisation/post_training.py --images 5000 --json post_training.json --figure post_training.svg
 
-Every row is measured by the golden model on integer codes. Model and data are looked for in $NARROWS_DATA (by default
-`../shared` beside the checkout): `models/resnet8_float.onnx`, `data/cifar10_train_first20000.npz` (its first images
+Every row is measured by the golden model on integer codes. Model and data are looked for in $NARROWS_DATA (by default the
+current folder): `models/resnet8_float.onnx`, `data/cifar10_train_first20000.npz` (its first images
 calibrate) and `data/cifar10_test_first5000.npz`. Nothing is drawn at random.
 """
 
@@ -33,8 +33,6 @@ from rich.progress import track
 from rich.table import Table
 
 _AT_ONCE = 250  # images: all tensors of so many are in memory
-
-SHARED = Path(__file__).resolve().parents[2].parent / "shared"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +81,7 @@ def main(
     if table not in (*tables, "all"):
         raise typer.BadParameter(f"must be {', '.join(tables)} or all, not {table}")
     wanted = [row for name, rows in tables.items() if table in (name, "all") for row in rows]
-    folder = Path(os.environ.get("NARROWS_DATA", SHARED))
+    folder = Path(os.environ.get("NARROWS_DATA", "."))
     graph = load_model(folder / "models" / "resnet8_float.onnx")
     calib = np.load(folder / "data" / "cifar10_train_first20000.npz")["x"][:calibration].astype(np.float32)
     test = np.load(folder / "data" / "cifar10_test_first5000.npz")
