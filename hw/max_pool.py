@@ -80,10 +80,11 @@ class MaxPool(wiring.Component):
             with m.If((step_plane == 0) & self.word_valid):
                 m.d.sync += empty.eq(0)
             for lane in range(lanes):
-                kept = Array(best[i][lane] for i in range(planes))[step_plane]
+                code = Value.cast(word[lane])[:bits]
+                kept = Value.cast(Array(best[i][lane] for i in range(planes))[step_plane])[:bits]
                 undecided = top_plane | ~(greater[lane] | less[lane])
-                now_greater = Mux(undecided, _greater(word[lane][:bits], kept[:bits]), greater[lane])
-                now_less = Mux(undecided, _greater(kept[:bits], word[lane][:bits]), less[lane])
+                now_greater = Mux(undecided, _greater(code, kept), greater[lane])
+                now_less = Mux(undecided, _greater(kept, code), less[lane])
                 m.d.sync += [greater[lane].eq(now_greater), less[lane].eq(now_less)]
                 with m.If((step_plane == 0) & self.word_valid & (is_empty | now_greater)):
                     m.d.sync += best[0][lane].eq(word[lane])

@@ -74,7 +74,8 @@ def test_every_output_is_the_golden_models_and_one_row_of_each_sample_tells_the_
 
 @pytest.mark.parametrize("pair", PASSES, ids=" x ".join)
 def test_a_pass_takes_the_steps_of_dybit4_and_no_cycle_lies_between_passes(bench, runs, pair) -> None:
-    assert pair_passes(*map(parse_format, pair), CONFIG.digits) == PASSES[pair]
+    weights, activations = map(parse_format, pair)
+    assert pair_passes(weights, activations, CONFIG.digits) == PASSES[pair]
     assert bench.pass_steps == 7 * 16
     reference = runs["dybit4", "dybit4"][0][1].counts[0]
     assert reference.busy == bench.pass_steps and reference.stall_drain == 0
