@@ -135,7 +135,7 @@ def _driven(fragment: Fragment, prefix: str) -> Iterator[tuple[str, Signal]]:
         yield from _driven(child, f"{prefix}{name}.")
 
 
-def prove_flushed(claim: Claim, latency: int, *, timeout: float = 60) -> Verdict:
+def prove_flushed(claim: Claim, latency: int, *, timeout: float = 240) -> Verdict:
     """Prove a claim about a pipeline in every cycle from ``latency`` on, whatever went through it before.
 
     Raises
@@ -146,13 +146,13 @@ def prove_flushed(claim: Claim, latency: int, *, timeout: float = 60) -> Verdict
     return _verdict(claim, f"every cycle from {latency} on", timeout, [_Run(latency + 1)])
 
 
-def prove_bounded(claim: Claim, cycles: int, *, timeout: float = 60) -> Verdict:
+def prove_bounded(claim: Claim, cycles: int, *, timeout: float = 240) -> Verdict:
     """Prove a claim in the first ``cycles`` cycles after reset."""
     runs = [_Run(frames, reset=True, held=True) for frames in range(1, cycles + 1)]
     return _verdict(claim, f"{cycles} cycles from reset", timeout, runs)
 
 
-def prove_induction(claim: Claim, depth: int = 1, *, timeout: float = 60) -> Verdict:
+def prove_induction(claim: Claim, depth: int = 1, *, timeout: float = 240) -> Verdict:
     """Prove a claim in every cycle: in the first ``depth`` after reset, and in any after ``depth`` in which it held.
 
     A counterexample of the second kind may start in a state that cannot be reached: then invariants are missing.
