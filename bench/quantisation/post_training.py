@@ -3,7 +3,8 @@
     python bench/quantisation/post_training.py --images 5000 --json post_training.json --figure post_training.svg
 
 Every row is measured by the golden model on integer codes. Model and data are looked for in $NARROWS_DATA (by default
-here): `models/resnet8_float.onnx`, `data/cifar10_train_first20000.npz` (its first images calibrate) and `data/cifar10_test_first5000.npz`. Nothing is drawn at random.
+here): `models/resnet8_float.onnx`, `data/cifar10_train_first20000.npz` (its first images calibrate) and
+`data/cifar10_test_first5000.npz`. Nothing is drawn at random.
 """
 
 from __future__ import annotations
