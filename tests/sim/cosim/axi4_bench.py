@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
-import json
-import os
-import random
-from pathlib import Path
 from typing import Any
 
 import cocotb
 import numpy as np
-from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, RisingEdge
 from cocotbext.axi import AxiBus, AxiLiteBus, AxiLiteMaster, AxiRam, AxiResp
-from narrows.hw.spec.config import AcceleratorConfig
 from narrows.sim.isa_transport import IsaTransport
 from narrows.sw.runtime import Transport
 from numpy.typing import NDArray
+from pin_traffic import configured, finish, pause_channels, reset
 from random_transfers import random_program
 from transfer_batch import run_one
 
 _STORE_BYTES = 1 << 16
-
-
-def pauses(seed: int, share: float) -> Any:
-    rng = random.Random(seed)
-    return itertools.chain.from_iterable([rng.random() < share] * rng.randint(1, 4) for _ in itertools.count())
 
 
 class PinTransport(Transport):
@@ -36,13 +25,6 @@ class PinTransport(Transport):
         self._top = top
         self._master = AxiLiteMaster(AxiLiteBus.from_prefix(top, "s_axil"), top.clk, top.rst)
         self.ram = AxiRam(AxiBus.from_prefix(top, "m_axi"), top.clk, top.rst, size=_STORE_BYTES)
-
-    def pause_channels(self, share: float) -> None:
-        """Pause all five channels of the memory independently from now on."""
-        write, read = self.ram.write_if, self.ram.read_if
-        channels = (write.aw_channel, write.w_channel, write.b_channel, read.ar_channel, read.r_channel)
-        for seed, channel in enumerate(channels):
-            channel.set_pause_generator(pauses(seed, share))
 
     async def write(self, address: int, values: NDArray[np.uint32]) -> None:
         data = np.asarray(values, dtype="<u4").tobytes()
@@ -68,17 +50,12 @@ class PinTransport(Transport):
 @cocotb.test()
 async def transfers(top: Any) -> None:
     """Programs that pause more and more."""
-    cocotb.start_soon(Clock(top.clk, 10, "ns").start())
-    config = AcceleratorConfig.from_dict(json.loads(os.environ["NARROWS_CONFIG"]))
-    transport = PinTransport(top)
-    top.rst.value = 1
-    await ClockCycles(top.clk, 4)
-    top.rst.value = 0
-    await ClockCycles(top.clk, 4)
+    config, transport = configured(), PinTransport(top)
+    await reset(top)
     for seed, share in ((0, 0.0), (1, 0.3), (2, 0.6)):
-        transport.pause_channels(share)
+        pause_channels(transport.ram, share)
         program = random_program(config, seed)
         core, model = await run_one(transport, config, program), await run_one(IsaTransport(config), config, program)
         for name in ("activations", "window", "checksums", "status"):
             assert np.array_equal(core[name], model[name]), (seed, name)
-    Path(os.environ["NARROWS_RESULT"]).write_text(json.dumps({"programs": 3}), encoding="utf-8")
+    finish(programs=3)

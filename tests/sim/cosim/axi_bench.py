@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
-import json
-import os
 import random
-from pathlib import Path
 from typing import Any
 
 import cocotb
-from cocotb.clock import Clock
-from cocotb.triggers import ClockCycles, RisingEdge
+from cocotb.triggers import ClockCycles
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiResp
 from narrows.hw.spec.config import AcceleratorConfig
-from narrows.hw.spec.isa import COMPUTE, INSTRUCTION_WORDS, Opcode
+from narrows.hw.spec.isa import Opcode
 from narrows.hw.spec.registers import (
     MAGIC,
     VERSION,
@@ -29,30 +24,18 @@ from narrows.hw.spec.registers import (
     region_beats,
     region_depth,
 )
+from pin_traffic import configured, finish, long_run, pause_channels, reset
 
 OKAY, SLVERR = AxiResp.OKAY, AxiResp.SLVERR
-
-
-def pauses(seed: int, share: float) -> Any:
-    """Endless pauses, at random and in bursts."""
-    rng = random.Random(seed)
-    return itertools.chain.from_iterable([rng.random() < share] * rng.randint(1, 4) for _ in itertools.count())
 
 
 class Traffic:
     """A core with its bus model."""
 
-    def __init__(self, top: Any, config: AcceleratorConfig, seed: int) -> None:
-        self.top, self.config, self.rng = top, config, random.Random(seed)
+    def __init__(self, top: Any, config: AcceleratorConfig) -> None:
+        self.top, self.config, self.rng = top, config, random.Random(1)
         self.master = AxiLiteMaster(AxiLiteBus.from_prefix(top, "s_axil"), top.clk, top.rst)
         self.count = 0
-
-    def pause_channels(self, share: float) -> None:
-        """Pause all five channels independently from now on."""
-        write, read = self.master.write_if, self.master.read_if
-        channels = (write.aw_channel, write.w_channel, write.b_channel, read.ar_channel, read.r_channel)
-        for seed, channel in enumerate(channels):
-            channel.set_pause_generator(pauses(seed, share))
 
     async def write(self, address: int, value: int) -> AxiResp:
         self.count += 1
@@ -75,20 +58,15 @@ class Traffic:
 @cocotb.test()
 async def traffic(top: Any) -> None:
     """All scenarios one after the other."""
-    cocotb.start_soon(Clock(top.clk, 10, "ns").start())
-    config = AcceleratorConfig.from_dict(json.loads(os.environ["NARROWS_CONFIG"]))
-    host = Traffic(top, config, seed=int(os.environ["NARROWS_SEED"]))
-    top.rst.value = 1
-    await ClockCycles(top.clk, 4)
-    top.rst.value = 0
-    await RisingEdge(top.clk)
+    host = Traffic(top, configured())
+    await reset(top)
     for share in (0.0, 0.3, 0.7):
-        host.pause_channels(share)
+        pause_channels(host.master, share)
         await registers(host)
         await windows(host)
         await refusals(host)
         await conflicts(host)
-    Path(os.environ["NARROWS_RESULT"]).write_text(json.dumps({"transactions": host.count}), encoding="utf-8")
+    finish(transactions=host.count)
 
 
 async def registers(host: Traffic) -> None:
@@ -140,22 +118,8 @@ async def conflicts(host: Traffic) -> None:
     """While a run lasts the memories refuse, and the run ends in a fault."""
     config, rng = host.config, host.rng
     await host.put(Register.PROGRAM_CONFIG.offset, config.hash32)
-    fields = {
-        "opcode": Opcode.COMPUTE,
-        "rows": 1,
-        "planes": 1,
-        "out_height": 60,
-        "out_width": 60,
-        "block_count": 1,
-        "column_groups": 4,
-        "channel_period": 1,
-        "width": 1,
-    }
-    for index, record in enumerate((fields, {"opcode": Opcode.END})):
-        for number, word in enumerate(COMPUTE.encode(record)):
-            await host.put(region_address(config, Region.INSTRUCTIONS, index * INSTRUCTION_WORDS + number), word)
-    for beat, word in enumerate((0, 1 << 16, 1 << 12, 0)):
-        await host.put(region_address(config, Region.BLOCKS, 0, beat), word)
+    for address, word in long_run(config):
+        await host.put(address, word)
     for region in rng.sample([region for region in Region if region is not Region.REGISTERS], 4):
         await host.put(Register.CONTROL.offset, Control.START)
         assert await host.get(Register.STATUS.offset) == Status.BUSY

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
 import random
-from pathlib import Path
 from typing import Any
 
 import cocotb
-from cocotb.clock import Clock
-from cocotb.triggers import ClockCycles, RisingEdge
 from cocotbext.wishbone.driver import WBOp, WishboneMaster
 from narrows.hw.spec.config import AcceleratorConfig
-from narrows.hw.spec.isa import COMPUTE, INSTRUCTION_WORDS, Opcode
 from narrows.hw.spec.registers import (
     MAGIC,
     Control,
@@ -25,6 +19,7 @@ from narrows.hw.spec.registers import (
     region_beats,
     region_depth,
 )
+from pin_traffic import configured, finish, long_run, reset
 
 ACK, ERR = 1, 2
 _SIGNALS = {name: name for name in ("cyc", "stb", "we", "adr", "sel", "ack", "err")} | {
@@ -36,8 +31,8 @@ _SIGNALS = {name: name for name in ("cyc", "stb", "we", "adr", "sel", "ack", "er
 class Traffic:
     """A core with its bus model; an access is (byte address, value to write or None, byte selects)."""
 
-    def __init__(self, top: Any, config: AcceleratorConfig, seed: int) -> None:
-        self.config, self.rng, self.idle, self.count = config, random.Random(seed), 0.0, 0
+    def __init__(self, top: Any, config: AcceleratorConfig) -> None:
+        self.config, self.rng, self.idle, self.count = config, random.Random(1), 0.0, 0
         self.master = WishboneMaster(top, "s_wb", top.clk, timeout=100, signals_dict=_SIGNALS)
 
     async def block(self, accesses: list[tuple[int, int | None, int]]) -> list[tuple[int, int]]:
@@ -62,19 +57,14 @@ class Traffic:
 @cocotb.test()
 async def traffic(top: Any) -> None:
     """All scenarios one after the other."""
-    cocotb.start_soon(Clock(top.clk, 10, "ns").start())
-    config = AcceleratorConfig.from_dict(json.loads(os.environ["NARROWS_CONFIG"]))
-    host = Traffic(top, config, seed=int(os.environ["NARROWS_SEED"]))
-    top.rst.value = 1
-    await ClockCycles(top.clk, 4)
-    top.rst.value = 0
-    await RisingEdge(top.clk)
+    host = Traffic(top, configured())
+    await reset(top)
     for idle in (0.0, 0.7):
         host.idle = idle
         assert await host.read(Register.MAGIC.offset) == (ACK, MAGIC)
         await windows(host)
         await conflicts(host)
-    Path(os.environ["NARROWS_RESULT"]).write_text(json.dumps({"transactions": host.count}), encoding="utf-8")
+    finish(transactions=host.count)
 
 
 async def windows(host: Traffic) -> None:
@@ -109,23 +99,8 @@ async def conflicts(host: Traffic) -> None:
     """While a run lasts the memories refuse, and the run ends in a fault."""
     config, rng = host.config, host.rng
     await host.write(Register.PROGRAM_CONFIG.offset, config.hash32)
-    fields = {
-        "opcode": Opcode.COMPUTE,
-        "rows": 1,
-        "planes": 1,
-        "out_height": 60,
-        "out_width": 60,
-        "block_count": 1,
-        "column_groups": 4,
-        "channel_period": 1,
-        "width": 1,
-    }
-    for index, record in enumerate((fields, {"opcode": Opcode.END})):
-        first = region_address(config, Region.INSTRUCTIONS, index * INSTRUCTION_WORDS)
-        words = [(first + 4 * number, word, 0b1111) for number, word in enumerate(COMPUTE.encode(record))]
-        assert {end for end, _ in await host.block(words)} == {ACK}
-    for beat, word in enumerate((0, 1 << 16, 1 << 12, 0)):
-        assert await host.write(region_address(config, Region.BLOCKS, 0, beat), word) == ACK
+    program = [(address, word, 0b1111) for address, word in long_run(config)]
+    assert {end for end, _ in await host.block(program)} == {ACK}
     for region in rng.sample([Region.INSTRUCTIONS, Region.WEIGHTS, Region.ACTIVATIONS, Region.CHECKSUMS], 4):
         value = rng.getrandbits(32) if rng.random() < 0.5 else None
         accesses = [
