@@ -27,7 +27,8 @@ class EngineRun:
 
     ``outputs`` are levels of shape (N, C, H, W). ``tensors`` are those that layers wrote, for all samples (golden) or
     for the first ones that dumps were asked for. ``checksums`` are of shape (N, instructions); ``cycles`` and
-    ``busy``, of shape (N,), are counted by the machine. What an engine does not know is empty.
+    ``busy``, of shape (N,), are counted by the machine, and so are ``layer_cycles``, of shape (dumps, layers): cycles
+    of runs that end behind each layer. What an engine does not know is empty.
     """
 
     outputs: dict[str, NDArray[np.int64]]
@@ -35,6 +36,7 @@ class EngineRun:
     checksums: NDArray[np.uint32] = field(default_factory=lambda: np.zeros((0, 0), dtype=np.uint32))
     cycles: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     busy: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    layer_cycles: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
     sim_cycles: int = 0
     wall_seconds: float = 0.0
 
@@ -115,5 +117,6 @@ def _machine(record: SampleRecord, **simulation: Any) -> EngineRun:
         checksums=record.checksums,
         cycles=record.cycles,
         busy=record.busy,
+        layer_cycles=record.layer_cycles,
         **simulation,
     )

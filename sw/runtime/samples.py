@@ -25,6 +25,8 @@ class SampleRecord:
         Levels of each output of the graph.
     dumps : dict of int64 arrays, shape (D, C, H, W)
         Levels of every tensor that a layer writes, for the first D samples.
+    layer_cycles : array of int64, shape (D, layers)
+        Cycles of runs that end behind each layer, in the order of ``dumps``.
     checksums : array of uint32, shape (N, instructions without END)
     cycles, busy, stall_drain, stall_walk, stall_load, stall_store, stall_token : arrays of int64, shape (N,)
         Counters of each run.
@@ -32,6 +34,7 @@ class SampleRecord:
 
     outputs: dict[str, NDArray[np.int64]]
     dumps: dict[str, NDArray[np.int64]]
+    layer_cycles: NDArray[np.int64]
     checksums: NDArray[np.uint32]
     cycles: NDArray[np.int64]
     busy: NDArray[np.int64]
@@ -74,18 +77,21 @@ async def run_samples(
     await driver.load(program)
     last = _last_instruction(program)
     dumps: dict[str, list[NDArray[np.int64]]] = {name: [] for name in last}
-    results = []
+    results, layer_cycles = [], []
     for number, sample in enumerate(samples):
         results.append(await driver.infer(sample))
         if number < dump_layers:
+            ends = []
             for name, index in last.items():
-                await driver.run_until(index)
+                ends.append((await driver.run_until(index)).cycles)
                 dumps[name].append(await driver.dump(name))
+            layer_cycles.append(ends)
         if progress is not None:
             progress(number + 1, len(samples))
     return SampleRecord(
         outputs={name: np.array([result.outputs[name] for result in results]) for name, _ in program.graph.outputs},
         dumps={name: np.array(tensors) for name, tensors in dumps.items() if tensors},
+        layer_cycles=np.array(layer_cycles, dtype=np.int64).reshape(len(layer_cycles), len(last)),
         checksums=np.array([result.checksums for result in results], dtype=np.uint32),
         cycles=np.array([result.cycles for result in results]),
         busy=np.array([result.busy for result in results]),

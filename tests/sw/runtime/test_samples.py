@@ -34,3 +34,6 @@ def test_outputs_dumps_and_counters_of_every_sample() -> None:
     assert record.checksums.shape == (4, len(program.instructions) - 1)
     assert record.cycles.shape == (4,)
     assert (record.busy <= record.cycles).all()
+    assert record.layer_cycles.shape == (2, len(graph.layers))
+    assert (np.diff(record.layer_cycles, axis=1) > 0).all()
+    np.testing.assert_array_equal(record.layer_cycles[:, -1], record.cycles[:2])
