@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from narrows.hw.spec.config import AcceleratorConfig
+from narrows.hw.spec.config import HOSTS, AcceleratorConfig
 from narrows.hw.verilog import to_verilog
 from narrows.sw.compile import compile_graph
 from narrows.sw.errors import CapacityError, CertificateError
@@ -37,7 +37,7 @@ _MOST_STALL = 224
 def main() -> int:
     """Run the campaign; 1 if a program differs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--port", choices=["axi", "wishbone", "uart"], required=True)
+    parser.add_argument("--port", choices=HOSTS, required=True)
     parser.add_argument("--programs", type=int, default=1000, help="how many (default 1000)")
     parser.add_argument("--config", default="square", choices=list(CONFIGS), help="shape of the core")
     parser.add_argument("--layers", type=int, default=3, help="layers of a graph (default 3)")

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from amaranth.lib import wiring
 
 from .axi_lite import AXI_LITE_PORTS, AxiLitePort
+from .bare_port import BARE_PORTS, BarePort
 from .spec.config import AcceleratorConfig
 from .uart_port import UART_PORTS, UartPort
 from .wishbone import WISHBONE_PORTS, WishbonePort
 
 __all__ = ["PREFIXES", "host_port"]
 
-PREFIXES = {"axi": "s_axil_", "wishbone": "s_wb_", "uart": "uart_"}
+PREFIXES = {"axi": "s_axil_", "wishbone": "s_wb_", "uart": "uart_", "bare": "host_"}
 """What the names of a core's pins begin with, by ``AcceleratorConfig.host``."""
 
 
@@ -24,5 +25,7 @@ def host_port(config: AcceleratorConfig) -> tuple[wiring.Component, Mapping[str,
             return WishbonePort(), WISHBONE_PORTS
         case "uart":
             return UartPort(config), UART_PORTS
+        case "bare":
+            return BarePort(), BARE_PORTS
         case _:
             return AxiLitePort(), AXI_LITE_PORTS

@@ -16,11 +16,14 @@ from .digits import Digits, base_digits
 from .formats import Int
 from .tables import TABLE_TOP
 
-__all__ = ["FABRICS", "PRESETS", "AcceleratorConfig", "ConfigError", "load_config"]
+__all__ = ["FABRICS", "HOSTS", "PRESETS", "AcceleratorConfig", "ConfigError", "load_config"]
 
 
 FABRICS = ("ecp5", "ice40", "xilinx")
 """FPGA families that the array has a form for."""
+
+HOSTS = ("axi", "wishbone", "uart", "bare")
+"""Ports that a core may have for its host."""
 
 
 class ConfigError(ValueError):
@@ -92,8 +95,8 @@ class AcceleratorConfig:
     bus_bits : int
         Data width of the AXI4 port: 32, 64 or 128 bits.
     host : str
-        Port for the host: ``"axi"`` (AXI4-Lite), ``"wishbone"`` or ``"uart"`` (`docs/host_link.md`). Programs do not
-        depend on it: it is not part of `digest`.
+        Port for the host: ``"axi"`` (AXI4-Lite), ``"wishbone"``, ``"uart"`` or ``"bare"`` (`docs/host_link.md`).
+        Programs do not depend on it: it is not part of `digest`.
     uart_divisor : int
         Clock cycles of a bit on the UART, 4 to 65,535; not part of `digest` either.
 
@@ -186,7 +189,7 @@ class AcceleratorConfig:
         self._need("fabric", self.fabric in FABRICS, "'ecp5', 'ice40' or 'xilinx'")
         self._need("backing", self.backing in ("none", "axi4"), "'none' or 'axi4'")
         self._need("bus_bits", self.bus_bits in (32, 64, 128), "32, 64 or 128")
-        self._need("host", self.host in ("axi", "wishbone", "uart"), "'axi', 'wishbone' or 'uart'")
+        self._need("host", self.host in HOSTS, "'axi', 'wishbone', 'uart' or 'bare'")
         self._need("uart_divisor", 4 <= self.uart_divisor <= 65535, "4 to 65535")
 
     def _need(self, name: str, holds: bool, what: str) -> None:

@@ -1,5 +1,5 @@
 // Bench around a core: clock, reset, and an AXI4-Lite host that plays a file of commands without Python in the cycle loop.
-// Before a core with a Wishbone port stands the master of wishbone.v.
+// Before a core with another port stands the master of wishbone.v or bare.v.
 //
 // A toggle of `start` plays commands.bin of the working folder; a toggle of `done` says that responses.hex is written.
 // player.py describes both files. Reads and writes are pipelined; one kind waits for the other to finish.
@@ -58,7 +58,19 @@ module bench;
     assign bus_violations = 0;
 `endif
 
-`ifdef NARROWS_WISHBONE
+`ifdef NARROWS_BARE
+    wire host_valid, host_ready, host_we, host_done, host_refused;
+    wire [23:0] host_adr;
+    wire [31:0] host_dat_w, host_dat_r;
+    narrows_bare_master master (
+        .clk(clk), .rst(rst), .stall(host_stall[7:0]), .violations(host_violations),
+        .awaddr(awaddr), .awvalid(aw_try), .awready(awready), .wdata(wdata), .wvalid(w_try), .wready(wready),
+        .bresp(bresp), .bvalid(bvalid), .bready(bready), .araddr(araddr), .arvalid(ar_try), .arready(arready),
+        .rdata(rdata), .rresp(rresp), .rvalid(rvalid), .rready(rready),
+        .valid(host_valid), .ready(host_ready), .we(host_we), .adr(host_adr), .dat_w(host_dat_w),
+        .done(host_done), .refused(host_refused), .dat_r(host_dat_r)
+    );
+`elsif NARROWS_WISHBONE
     wire wb_cyc, wb_stb, wb_we, wb_ack, wb_err;
     wire [23:0] wb_adr;
     wire [3:0] wb_sel;
@@ -98,7 +110,10 @@ module bench;
         .m_axi_bresp(m_bresp), .m_axi_bvalid(m_bvalid), .m_axi_bready(m_bready),
 `endif
         .clk(clk), .rst(rst), .irq(irq),
-`ifdef NARROWS_WISHBONE
+`ifdef NARROWS_BARE
+        .host_valid(host_valid), .host_ready(host_ready), .host_we(host_we), .host_adr(host_adr), .host_dat_w(host_dat_w),
+        .host_done(host_done), .host_refused(host_refused), .host_dat_r(host_dat_r)
+`elsif NARROWS_WISHBONE
         .s_wb_cyc(wb_cyc), .s_wb_stb(wb_stb), .s_wb_we(wb_we), .s_wb_adr(wb_adr), .s_wb_sel(wb_sel),
         .s_wb_dat_w(wb_dat_w), .s_wb_dat_r(wb_dat_r), .s_wb_ack(wb_ack), .s_wb_err(wb_err)
 `else

@@ -27,7 +27,7 @@ __all__ = ["SIMULATORS", "CoreSimulator", "cache_folder", "has_uart", "make_simu
 _TOP = "bench"
 _TIMESCALE = ("1ns", "1ps")
 _POLL_SECONDS = 0.05
-_WISHBONE_PORT = "input s_wb_stb;"
+_MASTERS = {"input s_wb_stb;": ("NARROWS_WISHBONE", "wishbone.v"), "input host_valid;": ("NARROWS_BARE", "bare.v")}
 _UART_SPEED = re.compile(r"^// uart_divisor = (\d+)$", re.MULTILINE)
 _BUS_PORT = re.compile(r"input \[(\d+):0\] m_axi_rdata")
 
@@ -181,9 +181,10 @@ def _bench(verilog: str) -> str:
     if (port := _BUS_PORT.search(verilog)) is not None:
         defines.append(f"`define NARROWS_BUS_BITS {int(port[1]) + 1}\n")
         names.insert(0, "memory.v")
-    if _WISHBONE_PORT in verilog:
-        defines.append("`define NARROWS_WISHBONE\n")
-        names.insert(0, "wishbone.v")
+    for port, (define, name) in _MASTERS.items():
+        if port in verilog:
+            defines.append(f"`define {define}\n")
+            names.insert(0, name)
     return "".join(defines) + "".join((folder / name).read_text(encoding="utf-8") for name in names)
 
 

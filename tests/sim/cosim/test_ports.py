@@ -1,4 +1,4 @@
-"""Cores with a Wishbone port or a UART under the ordinary driver: stalls, noise, lost bytes, and who goes away."""
+"""Cores with a Wishbone port, the bare port or a UART under the ordinary driver: stalls, noise, lost bytes, and who goes away."""
 
 from __future__ import annotations
 
@@ -38,7 +38,6 @@ SHAPE = {
     "blocks": 128,
     "instructions": 32,
 }
-WISHBONE = AcceleratorConfig(host="wishbone", **SHAPE)
 UART = AcceleratorConfig(host="uart", uart_divisor=4, **SHAPE)
 
 
@@ -48,9 +47,11 @@ def program_and_levels(config: AcceleratorConfig, seed: int) -> tuple[Program, N
 
 
 @pytest.mark.parametrize("stall", [0, 150])
-def test_programs_over_wishbone_agree_with_both_models(stall: int) -> None:
-    programs = [program_and_levels(WISHBONE, seed) for seed in range(4)]
-    reports = check_programs(WISHBONE, programs, host={"stall": stall})
+@pytest.mark.parametrize("host", ["wishbone", "bare"])
+def test_programs_over_a_bus_agree_with_both_models(host: str, stall: int) -> None:
+    config = AcceleratorConfig(host=host, **SHAPE)
+    programs = [program_and_levels(config, seed) for seed in range(4)]
+    reports = check_programs(config, programs, host={"stall": stall})
     assert [report["differences"] for report in reports] == [[]] * len(programs)
 
 
