@@ -2,11 +2,14 @@
 
     python bench/models.py --models models --data data --json models.json
     python bench/models.py --only resnet8 --images 5000            # whole test sets
-    python bench/models.py --only kws_w3a3 --rtl 1                 # the Verilog, too
+    python bench/models.py --only kws_w3a3 --rtl 5                 # the Verilog, too
 
 Float models are quantised after training to the formats named; QONNX and TFLite models keep their own integers. The
-golden model answers the first --images test samples; of the first --compare ones every tensor is read back from the
-ISA model (and of the first --rtl ones from the Verilog under Verilator) and compared with the golden model's.
+golden model answers the first --images test samples. The first --compare ones run on the ISA model, too, and the first
+--rtl ones on the Verilog under Verilator: every layer's checksum is compared with the one that the golden model
+predicts. Of the first --dumps samples every tensor is read back and compared element by element, and the cycles up to
+each layer are compared with the cycle model's (off: the largest difference of a layer). The file of --json has the
+layers one by one.
 Utilisation is the share of multiply-accumulate slots that multiply a trained weight once; busy is the share of cycles
 in which the array is fed. A model whose file is not there is left out. Nothing of the models is part of this
 repository: they are the four of MLPerf Tiny (float ONNX and int8 TFLite), MNIST-8 of the ONNX model zoo, and the QONNX
@@ -20,13 +23,14 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.sim.golden import GoldenModel
-from narrows.sw.cli.comparison import compare_engines
+from narrows.sw.cli.comparison import compare_predicted
+from narrows.sw.cli.engines import EngineRun, run_engine
 from narrows.sw.cli.options import Engine
 from narrows.sw.cli.output import progress_bar
 from narrows.sw.compile import compile_graph
@@ -39,6 +43,7 @@ from narrows.sw.runtime import prepare_input
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
+from utilisation import layer_rows
 
 _SHARED = Path(os.environ.get("NARROWS_DATA", "."))
 _AT_ONCE = 250  # samples: all tensors of so many are in memory
@@ -89,7 +94,12 @@ class Case:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """What was measured of a case; ``agreement``: share of samples whose reference class has the largest score."""
+    """What was measured of a case.
+
+    ``agreement`` is the share of samples whose reference class has the largest score, ``compared`` and ``rtl`` are the
+    samples that ran on the ISA model and on the Verilog, ``seconds`` those that one of the latter took. Of the
+    ``layers``, ``cycles`` are those of the cycle model, ``off`` is how far the Verilog's count differs from it.
+    """
 
     model: str
     config: str
@@ -102,8 +112,12 @@ class Row:
     busy: float
     cert_bits: int
     compared: int
+    rtl: int
+    seconds: float | None
+    off: float | None
     mismatches: int
-    layers: int
+    differences: list[str]
+    layers: list[dict[str, Any]]
 
 
 def _images(data: Path) -> Samples:
@@ -180,16 +194,17 @@ def main(
     images: Annotated[int, typer.Option(help="Test samples for the golden model.", min=1)] = 500,
     compare: Annotated[int, typer.Option(help="Samples compared tensor by tensor on the ISA model.", min=1)] = 2,
     rtl: Annotated[int, typer.Option(help="Samples compared in co-simulation.", min=0)] = 0,
+    dumps: Annotated[int, typer.Option(help="Of these, samples whose every tensor is read back.", min=1)] = 2,
+    config: Annotated[str, typer.Option(help="Only cases of the configurations that contain this text.")] = "",
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the rows.")] = None,
 ) -> None:
     """Measure all cases and print them; exit status 1 if engines differ."""
     rows = []
     for case in CASES:
-        if (not only or case.model in only) and (models / case.file).exists():
-            rows.append(_measure(case, models, data, images, compare, rtl))
-            Console(stderr=True).print(
-                f"{case.file}, {case.config}: {rows[-1].mismatches} differences", highlight=False
-            )
+        if (not only or case.model in only) and config in case.config and (models / case.file).exists():
+            rows.append(_measure(case, models, data, images, compare, rtl, dumps))
+            said = f"{case.file}, {case.config}: {rows[-1].mismatches} differences {rows[-1].differences[:3] or ''}"
+            Console(stderr=True).print(said, highlight=False)
     if not rows:
         raise typer.BadParameter(f"no model of that name in {models}: give --models FOLDER")
     _show(rows)
@@ -199,7 +214,7 @@ def main(
         raise typer.Exit(1)
 
 
-def _measure(case: Case, models: Path, data: Path, images: int, compare: int, rtl: int) -> Row:
+def _measure(case: Case, models: Path, data: Path, images: int, compare: int, rtl: int, dumps: int) -> Row:
     config, samples = CONFIGS[case.config], case.samples(data)
     model = load_model(models / case.file)
     settings = QuantSettings(weights=case.weights, acts=case.acts) if case.weights else QuantSettings()
@@ -207,12 +222,16 @@ def _measure(case: Case, models: Path, data: Path, images: int, compare: int, rt
     program = compile_graph(graph, config)
     x = samples.x[:images]
     best = _best(program, x)
-    levels = prepare_input(program.graph, x[:compare])
-    runs = compare_engines(program, levels, [Engine.ISA], bar=progress_bar)
-    mismatches = len(runs.mismatches)
+    levels = prepare_input(program.graph, x[: max(compare, rtl)])
+    golden = _run(Engine.GOLDEN, program, levels, 0)
+    isa = _run(Engine.ISA, program, levels, dumps)
+    differences = compare_predicted(program, Engine.ISA, golden, isa, inputs=levels)
+    core = None
     if rtl:
-        mismatches += len(compare_engines(program, levels[:rtl], [Engine.ISA, Engine.RTL], bar=progress_bar).mismatches)
-    run = runs.runs[Engine.ISA]
+        core = _run(Engine.RTL, program, levels[:rtl], dumps)
+        first = replace(golden, tensors={name: tensor[:rtl] for name, tensor in golden.tensors.items()})
+        differences += compare_predicted(program, Engine.RTL, first, core, inputs=levels[:rtl])
+    layers = _layers(program, isa, core)
     return Row(
         model=case.file,
         config=case.config,
@@ -220,14 +239,33 @@ def _measure(case: Case, models: Path, data: Path, images: int, compare: int, rt
         images=len(x),
         accuracy=_share(best, samples.labels, first=True),
         agreement=_share(best, samples.predictions, first=False),
-        cycles=float(run.cycles.mean()),
-        utilisation=utilisation(useful_macs(lower(model)), float(run.cycles.mean()), config.macs),
-        busy=float((run.busy / run.cycles).mean()),
+        cycles=float(isa.cycles.mean()),
+        utilisation=utilisation(useful_macs(lower(model)), float(isa.cycles.mean()), config.macs),
+        busy=float((isa.busy / isa.cycles).mean()),
         cert_bits=max(getattr(layer, "cert_bits", 0) for layer in program.graph.layers),
         compared=len(levels),
-        mismatches=mismatches,
-        layers=len(program.graph.layers),
+        rtl=rtl,
+        seconds=None if core is None else core.wall_seconds * float(core.cycles.mean()) / core.sim_cycles,
+        off=None if core is None else max(layer["off"] for layer in layers),
+        mismatches=len(differences),
+        differences=[str(difference) for difference in differences],
+        layers=layers,
     )
+
+
+def _run(engine: Engine, program: Program, levels: NDArray[np.int64], dumps: int) -> EngineRun:
+    with progress_bar(f"running ({engine})") as progress:
+        return run_engine(engine, program, levels, progress=progress, dump_layers=dumps)
+
+
+def _layers(program: Program, isa: EngineRun, core: EngineRun | None) -> list[dict[str, Any]]:
+    """All layers, with how far the cycles of the Verilog are off the cycle model's."""
+    layers = layer_rows(program)
+    if core is not None:
+        model, counted = (np.diff(run.layer_cycles[: len(core.layer_cycles)], prepend=0) for run in (isa, core))
+        off = np.abs(counted / model - 1).max(axis=0)
+        layers = [layer | {"off": float(share)} for layer, share in zip(layers, off, strict=True)]
+    return layers
 
 
 def _best(program: Program, x: NDArray) -> NDArray[np.bool_]:
@@ -263,6 +301,10 @@ def _show(rows: list[Row]) -> None:
         "cycles",
         "utilisation",
         "busy",
+        "on ISA",
+        "in RTL",
+        "s each",
+        "off",
         "differ",
     )
     for title in titles:
@@ -278,9 +320,13 @@ def _show(rows: list[Row]) -> None:
             f"{row.cycles:,.0f}",
             f"{row.utilisation:.1%}",
             f"{row.busy:.1%}",
+            str(row.compared),
+            str(row.rtl),
+            "" if row.seconds is None else f"{row.seconds:.1f}",
+            "" if row.off is None else f"{row.off:.2%}",
             str(row.mismatches),
         )
-    Console(width=150).print(table)
+    Console(width=180).print(table)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from narrows.sw.compile import compile_graph
 from narrows.sw.frontend import load_model
 from narrows.sw.graph import Graph, Mac
 from narrows.sw.passes import lower
+from narrows.sw.program import Program
 from narrows.sw.quantize import QuantSettings, quantise
 from narrows.sw.report.bounds import layer_bounds
 from narrows.sw.report.timeline import timeline
@@ -58,6 +59,18 @@ def parse_config(text: str) -> AcceleratorConfig:
 def measure(graph: Graph, samples: NDArray, config: AcceleratorConfig) -> dict[str, Any]:
     """Cycles and bounds of a model on a configuration."""
     program = compile_graph(quantise(graph, samples, QuantSettings(), config), config)
+    cycles = timeline(program).cycles
+    macs = useful_macs(graph)
+    return {
+        "cycles": cycles,
+        "macs": macs,
+        "utilisation": utilisation(macs, cycles, config.macs),
+        "layers": layer_rows(program),
+    }
+
+
+def layer_rows(program: Program) -> list[dict[str, Any]]:
+    """Of every layer: useful multiplications, cycles of the cycle model and what they go to, bound, utilisation."""
     layers = []
     for work, bound in zip(layer_work(program), layer_bounds(program), strict=True):
         lost = work.cycles - work.busy - work.stall_drain - work.stall_walk
@@ -72,12 +85,10 @@ def measure(graph: Graph, samples: NDArray, config: AcceleratorConfig) -> dict[s
                 "fill_and_drain": lost,
                 "bound": bound.cycles,
                 "of_bound": bound.cycles / work.cycles,
-                "utilisation": utilisation(work.macs, work.cycles, config.macs),
+                "utilisation": utilisation(work.macs, work.cycles, program.config.macs),
             }
         )
-    cycles = timeline(program).cycles
-    macs = useful_macs(graph)
-    return {"cycles": cycles, "macs": macs, "utilisation": utilisation(macs, cycles, config.macs), "layers": layers}
+    return layers
 
 
 def float_weights(graph: Graph) -> Graph:
