@@ -45,7 +45,7 @@ from rich.console import Console
 from rich.table import Table
 from utilisation import layer_rows
 
-_SHARED = Path(os.environ.get("NARROWS_DATA", "."))
+SHARED = Path(os.environ.get("NARROWS_DATA", "."))
 _AT_ONCE = 250  # samples: all tensors of so many are in memory
 
 _ROOMY = AcceleratorConfig(
@@ -188,8 +188,8 @@ CASES = (
 
 
 def main(
-    models: Annotated[Path, typer.Option(help="Folder of the models.")] = _SHARED / "models",
-    data: Annotated[Path, typer.Option(help="Folder of the data.")] = _SHARED / "data",
+    models: Annotated[Path, typer.Option(help="Folder of the models.")] = SHARED / "models",
+    data: Annotated[Path, typer.Option(help="Folder of the data.")] = SHARED / "data",
     only: Annotated[list[str] | None, typer.Option(help="Only models of this name; repeat for more.")] = None,
     images: Annotated[int, typer.Option(help="Test samples for the golden model.", min=1)] = 500,
     compare: Annotated[int, typer.Option(help="Samples compared tensor by tensor on the ISA model.", min=1)] = 2,
