@@ -50,6 +50,10 @@ def compile_model(
             show_default="the core's base",
         ),
     ] = None,
+    formats: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.toml", help="Formats layer by layer, as `narrows search` writes them."),
+    ] = None,
     acc_bits: Annotated[
         int | None, typer.Option(metavar="P", help="Accumulator width instead of the configuration's.")
     ] = None,
@@ -84,6 +88,7 @@ def compile_model(
     from ..compile import compile_graph
     from ..frontend import load_model
     from ..quantize import QuantSettings, quantise
+    from ..quantize.settings_file import load_settings
 
     writable_folder(output)
     if target_fps is None:
@@ -95,7 +100,12 @@ def compile_model(
         machine = dataclasses.replace(
             machine, acc_bits=acc_bits or machine.acc_bits, rescale_bits=rescale_bits or machine.rescale_bits
         )
-    settings = QuantSettings(weights=weights or machine.base, acts=acts or machine.base)
+    if formats is None:
+        settings = QuantSettings(weights=weights or machine.base, acts=acts or machine.base)
+    elif weights or acts:
+        raise InputError("--formats says all formats: leave out --weights and --acts")
+    else:
+        settings = load_settings(formats)
     samples, _ = load_samples(calib)
     with progress_bar("quantising") as progress:
         graph = quantise(
@@ -120,6 +130,7 @@ def compile_model(
             "config": machine.to_dict(),
             "weights": settings.weights,
             "acts": settings.acts,
+            "layer_formats": {name: vars(own) for name, own in settings.layers.items()},
             **summary,
         },
     )

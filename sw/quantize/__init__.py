@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from .quantise import quantise
-from .settings import QuantSettings
+from .settings import LayerFormats, QuantSettings
 
-__all__ = ["QuantSettings", "quantise"]
+__all__ = ["LayerFormats", "QuantSettings", "quantise"]

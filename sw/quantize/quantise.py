@@ -59,7 +59,7 @@ def quantise(
     Raises
     ------
     InputError
-        If the calibration data do not fit the model.
+        If the calibration data do not fit the model, or the settings name a layer that it does not have.
     CertificateError
         If a layer's sums cannot fit the accumulator.
     CapacityError
@@ -87,6 +87,7 @@ class _Quantiser:
 
     def __init__(self, graph: Graph, samples: NDArray, settings: QuantSettings, config: AcceleratorConfig) -> None:
         self.graph, self.settings, self.config = graph, settings, config
+        settings.check_layers(layer.name for layer in graph.layers if isinstance(layer, Mac))
         self.outputs = {name for name, _ in graph.outputs}
         self.shared = share_tables(graph, samples, config.tables, self._format)
         x = evaluate.model_input(graph, samples)
@@ -206,7 +207,7 @@ class _Quantiser:
         """Weights on the levels that lose least, and biases that keep the means; and the integer sums."""
         grid = ScaleGrid.of(tensor.scale, self.config)
         edge = self.graph.input.tensor in layer.sources or layer.output in self.outputs
-        fmt = self.settings.weight_format(edge=edge)
+        fmt = self.settings.weight_format(layer.name, edge=edge)
         solutions = [
             (
                 problem,
@@ -267,7 +268,7 @@ class _Quantiser:
         scaled_input = layer.sources == (self.graph.input.tensor,) and layer.terms[0].constant
         if scaled_input and self.config.digits.of_format(Int(8)) <= self.config.planes:
             return Int(8)  # the input itself, scaled and shifted: as precise as an input
-        return self.settings.act_format
+        return self.settings.act_format(layer.name)
 
     def _exact_scales(self, layer: Mac) -> NDArray[np.float64]:
         """Scales at which weights of 1 and a k-bit multiplicand give an average without a gain error."""

@@ -1,13 +1,31 @@
-"""QuantSettings: the number formats that quantisation aims at."""
+"""QuantSettings: the number formats that quantisation aims at, and which of its means it uses."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
 
 from ...hw.spec.formats import Format, parse_format
 from ..errors import InputError
 
-__all__ = ["QuantSettings"]
+__all__ = ["LayerFormats", "QuantSettings"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerFormats:
+    """Formats of one layer instead of the network's: of its weights, and of the tensor that it writes.
+
+    Raises
+    ------
+    InputError
+        If a format is unknown, or that of the weights is unsigned.
+    """
+
+    weights: str | None = None
+    acts: str | None = None
+
+    def __post_init__(self) -> None:
+        _check(self, signed=("weights",), any_sign=("acts",))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +40,8 @@ class QuantSettings:
         Of tensors between layers. The network's input and outputs have integer formats of their own.
     edge_weights : str or None
         Of the weights of layers that read the network's input or write its outputs; None: the same as ``weights``.
+    layers : mapping of LayerFormats
+        By a layer's name in the lowered graph; go before the others.
 
     Raises
     ------
@@ -32,27 +52,45 @@ class QuantSettings:
     weights: str = "dybit4"
     acts: str = "dybit4"
     edge_weights: str | None = None
+    layers: Mapping[str, LayerFormats] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for field in ("weights", "edge_weights"):
-            if getattr(self, field) is not None and not self._format(field).signed:
-                raise InputError(f"{field} must be a signed format, not {getattr(self, field)}: drop the u")
-        self._format("acts")
+        _check(self, signed=("weights", "edge_weights"), any_sign=("acts",))
 
-    def _format(self, field: str) -> Format:
-        name = getattr(self, field)
-        if not isinstance(name, str):
-            raise TypeError(f"{field} must be the name of a format, not {name!r}")
-        try:
-            return parse_format(name)
-        except ValueError as error:
-            raise InputError(f"{field}: {error}") from error
+    def check_layers(self, names: Iterable[str]) -> None:
+        """Refuse formats of layers that a graph does not have.
 
-    @property
-    def act_format(self) -> Format:
-        """Format of tensors between layers."""
-        return self._format("acts")
+        Raises
+        ------
+        InputError
+        """
+        known = set(names)
+        if unknown := sorted(set(self.layers) - known):
+            raise InputError(f"formats for layer {unknown[0]!r}: the layers are {', '.join(sorted(known))}")
 
-    def weight_format(self, *, edge: bool) -> Format:
+    def act_format(self, layer: str) -> Format:
+        """Format of the tensor that a layer writes."""
+        own = self.layers.get(layer)
+        return parse_format(own.acts if own is not None and own.acts else self.acts)
+
+    def weight_format(self, layer: str, *, edge: bool) -> Format:
         """Format of the weights of a layer; ``edge`` if it reads the network's input or writes an output."""
-        return self._format("edge_weights" if edge and self.edge_weights is not None else "weights")
+        own = self.layers.get(layer)
+        common = self.edge_weights if edge and self.edge_weights is not None else self.weights
+        return parse_format(own.weights if own is not None and own.weights else common)
+
+
+def _check(settings: LayerFormats | QuantSettings, *, signed: tuple[str, ...], any_sign: tuple[str, ...]) -> None:
+    optional = {entry.name for entry in fields(settings) if entry.default is None}
+    for name in (*signed, *any_sign):
+        value = getattr(settings, name)
+        if value is None and name in optional:
+            continue
+        if not isinstance(value, str):
+            raise TypeError(f"{name} must be the name of a format, not {value!r}")
+        try:
+            fmt = parse_format(value)
+        except ValueError as error:
+            raise InputError(f"{name}: {error}") from error
+        if name in signed and not fmt.signed:
+            raise InputError(f"{name} must be a signed format, not {value}: drop the u")

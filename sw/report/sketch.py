@@ -92,7 +92,7 @@ def sketch(graph: Graph, config: AcceleratorConfig, settings: QuantSettings) -> 
             tensors[layer.output] = replace(tensors[layer.source], name=layer.output, shape=graph.tensors[layer.output])
             layers.append(_max_layer(layer))
         elif isinstance(layer, Mac):
-            fmt = output_format(config) if layer.output in outputs else settings.act_format
+            fmt = output_format(config) if layer.output in outputs else settings.act_format(layer.name)
             tensors[layer.output] = _tensor(graph, layer.output, fmt, config)
             layers.append(_mac_layer(layer, graph, config, settings, rng))
         else:
@@ -152,7 +152,7 @@ def _mac_layer(
 ) -> MacLayer:
     channels = graph.tensors[layer.output][0]
     edge = graph.input.tensor in layer.sources or layer.output in {name for name, _ in graph.outputs}
-    levels = settings.weight_format(edge=edge).levels
+    levels = settings.weight_format(layer.name, edge=edge).levels
     bias = rng.integers(-4096, 4096, channels)  # mostly different, or parameter words would be shared
     if all(term.constant for term in layer.terms):
         bias = np.zeros(channels, dtype=np.int64)  # averages treat all channels alike

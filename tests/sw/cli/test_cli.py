@@ -64,6 +64,23 @@ def test_compile_takes_a_configuration_file(example: Path, tmp_path: Path) -> No
     assert Program.load(tmp_path / "m.nrw").config.rows == 3
 
 
+def test_compile_takes_formats_layer_by_layer(
+    example: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    formats, report = tmp_path / "formats.toml", tmp_path / "report.json"
+    formats.write_text('weights = "int4"\n[layers."first.0"]\nweights = "int6"\nacts = "int8"\n')
+    options = ("--preset", "tiny", "--acc-bits", "24", "--formats", str(formats), "--json", str(report))
+    assert compile_to(tmp_path / "m.nrw", example, *options) == 0
+    assert json.loads(report.read_text())["layer_formats"] == {"first.0": {"weights": "int6", "acts": "int8"}}
+    layer = next(layer for layer in Program.load(tmp_path / "m.nrw").graph.layers if layer.name == "first.0")
+    assert np.abs(layer.segments[0].weights).max() > 7
+    message = complaint(
+        capsys, "compile", example / "model.onnx", "--calib", example / "calib.npz", "-o", tmp_path / "m.nrw", *options,
+        "--weights", "int4",
+    )  # fmt: skip
+    assert message == "--formats says all formats: leave out --weights and --acts"
+
+
 @pytest.mark.parametrize("engine", ["golden", "isa"])
 def test_run_gives_scores_and_accuracy(example: Path, tmp_path: Path, engine: str) -> None:
     report, scores = tmp_path / "run.json", tmp_path / "y.npz"

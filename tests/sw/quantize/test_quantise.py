@@ -15,7 +15,7 @@ from narrows.sw.examples import digits, digits_model
 from narrows.sw.frontend import load_model
 from narrows.sw.passes import lower
 from narrows.sw.quantised import MacLayer
-from narrows.sw.quantize import QuantSettings, quantise
+from narrows.sw.quantize import LayerFormats, QuantSettings, quantise
 from narrows.sw.quantize.evaluate import evaluate
 from narrows.sw.runtime.tensors import prepare_input, restore_output
 from onnx import helper
@@ -127,6 +127,20 @@ def test_edge_weights_take_the_format_asked_for(digits_graph):
     largest = {layer.name: np.abs(layer.segments[0].weights).max() for layer in mac_layers(quantised)}
     assert largest["stem.0"] > 16 and largest["classify"] > 16
     assert largest["first.0"] <= 16 and largest["second.0"] <= 16
+
+
+def test_layers_take_the_formats_asked_for(digits_graph):
+    layers = {"first.0": LayerFormats(weights="int6", acts="uint5"), "second.0": LayerFormats(acts="int8")}
+    quantised = quantise(digits_graph, DATA.calib_x, QuantSettings(layers=layers), AcceleratorConfig(acc_bits=24))
+    largest = {layer.name: np.abs(layer.segments[0].weights).max() for layer in mac_layers(quantised)}
+    assert largest["first.0"] > 16 and largest["second.0"] <= 16
+    formats = {layer.name: quantised.tensors[layer.output].format.name for layer in mac_layers(quantised)}
+    assert [formats[name] for name in ("stem.0", "first.0", "second.0")] == ["dybit4", "uint5", "int8"]
+
+
+def test_formats_of_a_layer_that_is_not_there(digits_graph):
+    with pytest.raises(InputError, match=r"^formats for layer 'third': the layers are .*first\.0"):
+        quantise(digits_graph, DATA.calib_x, QuantSettings(layers={"third": LayerFormats()}), AcceleratorConfig())
 
 
 def test_averages_have_no_gain_error(digits_graph):

@@ -2,7 +2,7 @@
 
 import pytest
 from narrows.sw.errors import InputError
-from narrows.sw.quantize import QuantSettings
+from narrows.sw.quantize import LayerFormats, QuantSettings
 
 
 def test_unknown_format():
@@ -22,6 +22,27 @@ def test_wrong_kind():
 
 
 def test_edge_layers_take_their_own_format_if_there_is_one():
-    assert QuantSettings().weight_format(edge=True).name == "dybit4"
+    assert QuantSettings().weight_format("a", edge=True).name == "dybit4"
     settings = QuantSettings(edge_weights="int8")
-    assert [settings.weight_format(edge=edge).name for edge in (False, True)] == ["dybit4", "int8"]
+    assert [settings.weight_format("a", edge=edge).name for edge in (False, True)] == ["dybit4", "int8"]
+
+
+def test_formats_of_a_layer_go_before_the_others():
+    layers = {"a": LayerFormats(weights="int6"), "b": LayerFormats(acts="uint5")}
+    settings = QuantSettings(edge_weights="int8", layers=layers)
+    assert [settings.weight_format(name, edge=True).name for name in "abc"] == ["int6", "int8", "int8"]
+    assert [settings.act_format(name).name for name in "abc"] == ["dybit4", "uint5", "dybit4"]
+
+
+def test_formats_of_a_layer_are_checked():
+    with pytest.raises(InputError, match=r"^weights must be a signed format, not uint4: drop the u$"):
+        LayerFormats(weights="uint4")
+    with pytest.raises(InputError, match=r"^acts: unknown number format 'int1': use "):
+        LayerFormats(acts="int1")
+
+
+def test_layers_that_a_graph_does_not_have():
+    settings = QuantSettings(layers={"c": LayerFormats(), "a": LayerFormats()})
+    settings.check_layers(["c", "a", "b"])
+    with pytest.raises(InputError, match=r"^formats for layer 'c': the layers are a, b$"):
+        settings.check_layers(["b", "a"])
