@@ -14,11 +14,19 @@ from ..synthesis import SynthesisReport
 from .options import ConfigFile, JsonFile, Preset, chosen_config
 from .output import progress_bar, report_done, show_table, writable_folder, write_json, write_text
 
-__all__ = ["Target", "show_resources", "synth", "verilog"]
+__all__ = ["Target", "Wrapper", "show_resources", "synth", "verilog"]
 
 OfProgram = Annotated[
     Path | None, typer.Option("--program", metavar="M.nrw", help="The configuration that a program needs.")
 ]
+
+
+class Wrapper(enum.StrEnum):
+    """Ports of a core for other people's designs."""
+
+    AXI = "axi"
+    WISHBONE = "wishbone"
+    BARE = "bare"
 
 
 class Target(enum.StrEnum):
@@ -34,23 +42,47 @@ def verilog(
     preset: Preset = None,
     config: ConfigFile = None,
     program: OfProgram = None,
+    wrapper: Annotated[
+        Wrapper | None,
+        typer.Option("--wrapper", help="With this port, and with all that a design around the core needs beside it."),
+    ] = None,
+    mhz: Annotated[
+        float, typer.Option("--mhz", min=0.001, metavar="F", help="Clock in the constraints that --wrapper writes.")
+    ] = 50.0,
     json: JsonFile = None,
 ) -> None:
-    """Write the core of a configuration as Verilog: module `narrows_core`, one clock, an AXI4-Lite port, an interrupt.
+    """Write the core of a configuration as Verilog: module `narrows_core`, one clock, a host's port, an interrupt.
+
+    With --wrapper the same folder also gets constraints (SDC, LPF), the register map, a C header and a bare-metal C
+    driver; with --program the program as C data, too.
 
     **Examples**
 
         narrows verilog --preset medium -o core.v
 
-        narrows verilog --program model.nrw -o core.v
+        narrows verilog --program model.nrw --wrapper wishbone --mhz 80 -o ip/core.v
     """
     from ...hw.verilog import to_verilog
 
     writable_folder(output)
-    machine = chosen_config(preset, config, program)
-    write_text(output, to_verilog(machine))
+    machine = chosen_config(preset, config, program, host=wrapper.value if wrapper else None)
+    text = to_verilog(machine)
+    beside = _beside(machine, text, output.stem, mhz, program) if wrapper else {}
+    for path, content in {output: text, **{output.parent / name: content for name, content in beside.items()}}.items():
+        write_text(path, content)
     report_done(f"{output}: {_described(machine)}")
-    write_json(json, {"verilog": str(output), "config": machine.to_dict(), "macs": machine.macs})
+    if beside:
+        report_done(f"beside it: {', '.join(beside)}")
+    report = {"verilog": str(output), "beside": [str(output.parent / name) for name in beside]}
+    write_json(json, {**report, "config": machine.to_dict(), "macs": machine.macs})
+
+
+def _beside(machine: AcceleratorConfig, verilog: str, name: str, mhz: float, program: Path | None) -> dict[str, str]:
+    from ..program import Program
+    from ..standalone import standalone_files
+
+    compiled = Program.load(program) if program else None
+    return standalone_files(machine, verilog, name=name, mhz=mhz, program=compiled)
 
 
 def synth(

@@ -83,7 +83,7 @@ JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="W
 
 
 def chosen_config(
-    preset: str | None, config: Path | None, program: Path | None = None, **overrides: int | None
+    preset: str | None, config: Path | None, program: Path | None = None, **overrides: int | str | None
 ) -> AcceleratorConfig:
     """Configuration by name, from a file, or of a program; ``overrides`` that are not None replace its parameters.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -30,7 +31,7 @@ from ..program import Program
 from .transport import Transport, TransportError
 from .windows import from_burst, runs, to_burst, window_span
 
-__all__ = ["Driver", "RunResult"]
+__all__ = ["Driver", "RunResult", "Survey", "survey"]
 
 _WATCHDOG_FACTOR, _WATCHDOG_SLACK = 4, 10_000
 _WINDOW_BASE = 0
@@ -121,7 +122,7 @@ class Driver:
                 f"{_config_name(config.hash32)}: compile the model for the core's configuration"
             )
         await self._check_core()
-        self._computes, self._end, self._limit = _survey(program)
+        self._computes, self._end, self._limit = survey(program)
         self._levels = None
         await self._write_register(Register.CONTROL, Control.CLEAR)
         for region, words in program.memories.items():
@@ -320,14 +321,22 @@ def _config_name(hash32: int) -> str:
     return f"configuration {hash32:08x}"
 
 
-def _survey(program: Program) -> tuple[frozenset[int], int, int]:
-    """Indices of the COMPUTEs and of the first END, and the watchdog's limit: several times what the program takes."""
+class Survey(NamedTuple):
+    """Indices of a program's COMPUTEs and of its first END, and the watchdog's limit: several times what it takes."""
+
+    computes: frozenset[int]
+    end: int
+    limit: int
+
+
+def survey(program: Program) -> Survey:
+    """Look a program through; ProgramError if it never ends."""
     total, moved = CycleCount(), 0
     computes = []
     for index, words in enumerate(program.instructions):
         opcode, fields = decode_instruction(words.tolist())
         if opcode is Opcode.END:
-            return frozenset(computes), index, _WATCHDOG_FACTOR * (total.cycles + moved) + _WATCHDOG_SLACK
+            return Survey(frozenset(computes), index, _WATCHDOG_FACTOR * (total.cycles + moved) + _WATCHDOG_SLACK)
         if opcode is Opcode.COMPUTE:
             computes.append(index)
             blocks = program.blocks[fields["first_block"] :][: fields["block_count"]]

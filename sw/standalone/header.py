@@ -1,0 +1,115 @@
+"""core_header: every number of a core that C code needs, as macros."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+
+from ...hw.spec.config import AcceleratorConfig
+from ...hw.spec.isa import BLOCK, COMPUTE, INSTRUCTION_WORDS, LOAD, TAP, Opcode
+from ...hw.spec.registers import (
+    ADDRESS_BITS,
+    MAGIC,
+    VERSION,
+    Control,
+    Fault,
+    Region,
+    Status,
+    core_registers,
+    region_address,
+    region_beats,
+    region_depth,
+    region_stride,
+)
+
+__all__ = ["core_header"]
+
+_FAULT_LSB, _FAULT_MASK = 8, 0xFF  # of STATUS
+_RECORDS = (COMPUTE, BLOCK, TAP)
+
+
+def core_header(config: AcceleratorConfig) -> str:
+    """``narrows_core.h`` of a configuration."""
+    lines = [
+        "/* A narrows core as its host sees it. Generated; do not edit.",
+        " *",
+        f" * {config.rows} x {config.columns} x {config.lanes} multiply-accumulate units on {config.base} codes. */",
+        "#ifndef NARROWS_CORE_H",
+        "#define NARROWS_CORE_H",
+        *_section("Identity", _identity(config)),
+        *_section(
+            "Registers: byte addresses", ((f"REG_{one.name}", one.offset, one.doc) for one in core_registers(config))
+        ),
+        *_section("CONTROL", ((f"CONTROL_{bit.name}", int(bit), "") for bit in Control)),
+        *_section("STATUS", _status()),
+        *_section("Why a run stopped", ((f"FAULT_{fault.name}", int(fault), "") for fault in Fault)),
+        *_section("Memories: windows of words, low beat first", _memories(config)),
+        *_section("Codes", _codes(config)),
+        *_section("Instructions: word, lowest bit and width of each field", _fields(config)),
+        "",
+        "#endif",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+_Macro = tuple[str, int | str, str]
+
+
+def _identity(config: AcceleratorConfig) -> Iterator[_Macro]:
+    yield "MAGIC", f"0x{MAGIC:08X}u", ""
+    yield "VERSION", f"{VERSION}u", "of this register map"
+    yield "CONFIG", f"0x{config.hash32:08X}u", "of the configuration; programs name the one they are for"
+    yield "ADDRESS_BITS", ADDRESS_BITS, "of a byte address"
+
+
+def _status() -> Iterator[_Macro]:
+    for bit in Status:
+        yield f"STATUS_{bit.name}", int(bit), ""
+    yield "STATUS_FAULT_LSB", _FAULT_LSB, "a NARROWS_FAULT_* from this bit on"
+    yield "STATUS_FAULT_MASK", f"0x{_FAULT_MASK:X}u", ""
+
+
+def _memories(config: AcceleratorConfig) -> Iterator[_Macro]:
+    for region in Region:
+        words = region_depth(config, region)
+        if region is Region.REGISTERS or not words:
+            continue
+        yield f"{region.name}_BASE", f"0x{region_address(config, region):07X}u", "byte address"
+        yield f"{region.name}_WORDS", f"{words}u", ""
+        yield f"{region.name}_BEATS", region_beats(config, region), "32-bit accesses for a word"
+        yield f"{region.name}_STRIDE", f"{region_stride(config, region)}u", "bytes from word to word"
+
+
+def _codes(config: AcceleratorConfig) -> Iterator[_Macro]:
+    base = config.digits.base
+    values = [
+        int(base.decode(code % (1 << base.bits))) for code in range(1 << config.code_bits)
+    ]  # a place may be wider
+    yield "LANES", f"{config.lanes}u", "codes of an activation word"
+    yield "CODE_BITS", f"{config.code_bits}u", "the first code in the low bits"
+    yield "CODE_VALUES", "{" + ", ".join(map(str, values)) + "}", "digit of each code"
+    yield "RADIX", 1 << config.digits.shift, "from a digit plane to the next"
+
+
+def _fields(config: AcceleratorConfig) -> Iterator[_Macro]:
+    yield "INSTRUCTION_WORDS", INSTRUCTION_WORDS, ""
+    for opcode in Opcode:
+        yield f"INSTRUCTION_OPCODE_{opcode.name}", int(opcode), ""
+    for record in (*_RECORDS, *((LOAD,) if config.has_backing else ())):
+        for field in record.fields:
+            place = f"{field.word}, {field.lsb}, {field.width}"
+            yield f"{record.name}_{field.name.upper()}", place, field.doc
+
+
+def _section(title: str, macros: Iterator[_Macro]) -> list[str]:
+    return ["", f"/* {title} */", *(line for macro in macros for line in _define(*macro))]
+
+
+def _define(name: str, value: int | str, doc: str) -> list[str]:
+    define = f"#define NARROWS_{name} {value}"
+    if not doc:
+        return [define]
+    if len(define) + len(doc) < 112:
+        return [f"{define} /* {doc} */"]
+    return [f"/* {line} */" for line in textwrap.wrap(doc, 112)] + [define]

@@ -1,0 +1,136 @@
+"""model_sources: a compiled program as C data for the driver."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from ...hw.spec.config import AcceleratorConfig
+from ...hw.spec.layout import TensorLayout
+from ...hw.spec.registers import Region, region_address, region_stride
+from ..errors import ProgramError
+from ..program import Program
+from ..quantised import QuantisedTensor
+from ..runtime.driver import survey
+
+__all__ = ["model_sources"]
+
+_GENERATED = "Generated; do not edit."
+
+
+def model_sources(program: Program) -> tuple[str, str]:
+    """``narrows_model.h`` and ``narrows_model.c`` of a program.
+
+    Raises
+    ------
+    ProgramError
+        If the program moves tensors to a backing store: the driver reaches the core alone.
+    """
+    if program.config.has_backing:
+        raise ProgramError(
+            "the C driver does not fill a backing store: compile the model for a configuration without one"
+        )
+    return _header(program), _source(program)
+
+
+def _header(program: Program) -> str:
+    graph = program.graph
+    shape, order = "x".join(map(str, graph.input.shape)), graph.input.permutation
+    lines = [
+        f"/* A compiled model. {_GENERATED}",
+        " *",
+        f" * A sample of the model is {shape}" + (f", its axes transposed to {order}" if order else "") + ". */",
+        "#ifndef NARROWS_MODEL_H",
+        "#define NARROWS_MODEL_H",
+        "",
+        '#include "narrows.h"',
+        "",
+        "extern const narrows_program narrows_model;",
+        f"extern const narrows_tensor narrows_input; /* {graph.input.tensor} */",
+        f"#define NARROWS_OUTPUTS {len(graph.outputs)}",
+        f"extern const narrows_tensor narrows_outputs[NARROWS_OUTPUTS]; /* {', '.join(dict(graph.outputs))} */",
+    ]
+    lines += [
+        f"#define NARROWS_OUTPUT_{number}_LEVELS {int(np.prod(graph.tensors[name].shape))}"
+        for number, (name, _) in enumerate(graph.outputs)
+    ]
+    lines += [f"#define NARROWS_INPUT_LEVELS {int(np.prod(graph.tensors[graph.input.tensor].shape))}", "", "#endif", ""]
+    return "\n".join(lines)
+
+
+def _source(program: Program) -> str:
+    graph, config = program.graph, program.config
+    tensor = graph.tensors[graph.input.tensor]
+    layout = program.layouts[tensor.name]
+    levels = tensor.levels
+    codes = config.digits.to_planes(levels, layout.planes).T
+    images = {region: words for region, words in program.memories.items() if len(words)}
+    parts = [
+        f"/* A compiled model. {_GENERATED} */",
+        '#include "narrows_model.h"',
+        *(_array("uint32_t", region.name.lower(), words, "0x{:08X}u") for region, words in images.items()),
+        "static const narrows_image images[] = {\n"
+        + "".join(_image(config, region, words.shape) for region, words in images.items())
+        + "};",
+        "const narrows_program narrows_model = {"
+        f"0x{config.hash32:08X}u, {survey(program).limit}u, {len(images)}u, images}};",
+        _array("int16_t", "input_levels", levels, "{}"),
+        _array("uint8_t", "input_codes", codes, "{}"),
+        "const narrows_tensor narrows_input = "
+        + _tensor(tensor, layout, ("input_levels", "input_codes", len(levels)))
+        + ";",
+        "const narrows_tensor narrows_outputs[NARROWS_OUTPUTS] = {\n    "
+        + ",\n    ".join(_tensor(graph.tensors[name], program.layouts[name], None) for name, _ in graph.outputs)
+        + "};",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _image(config: AcceleratorConfig, region: Region, shape: tuple[int, ...]) -> str:
+    words, beats = shape
+    where = f"0x{region_address(config, region):07X}u, {words}u, {beats}u, {region_stride(config, region)}u"
+    return f"    {{{where}, {region.name.lower()}}},\n"
+
+
+def _tensor(tensor: QuantisedTensor, layout: TensorLayout, table: tuple[str, str, int] | None) -> str:
+    """Initialiser of a ``narrows_tensor``."""
+    levels, codes, count = table or ("NULL", "NULL", 0)
+    window = layout.unfold
+    shape = (window.channels, window.height, window.width) if window else tensor.shape
+    pairs = [getattr(window, name) for name in ("kernel", "stride", "pad", "dilation")] if window else []
+    geometry = [_braced(pair) for pair in pairs or [(1, 1), (1, 1), (0, 0), (1, 1)]]
+    values = [
+        *shape,
+        layout.channels,
+        layout.height,
+        layout.width,
+        *geometry,
+        window.fill if window else 0,
+        layout.base,
+        layout.planes,
+        _braced(layout.phases),
+        layout.line,
+        layout.pixel_pitch,
+        layout.phase_pitch,
+        layout.plane_pitch,
+        layout.group_pitch,
+        count,
+        levels,
+        codes,
+        tensor.low,
+        tensor.high,
+        repr(float(tensor.scale)),
+        tensor.zero,
+    ]
+    return _braced(values)
+
+
+def _braced(values: Iterable[object]) -> str:
+    return "{" + ", ".join(map(str, values)) + "}"
+
+
+def _array(kind: str, name: str, values: np.ndarray, form: str) -> str:
+    flat = [form.format(int(value)) for value in values.reshape(-1)]
+    lines = [", ".join(flat[first : first + 8]) for first in range(0, len(flat), 8)]
+    return f"static const {kind} {name}[] = {{\n    " + ",\n    ".join(lines) + "};"

@@ -1,0 +1,206 @@
+/* Bare-metal driver of a narrows core; narrows.h says what each function does. */
+#include "narrows.h"
+
+#include "narrows_core.h"
+
+uint32_t narrows_mmio_read(void *context, uint32_t address)
+{
+    return *(volatile uint32_t *)((volatile char *)context + address);
+}
+
+void narrows_mmio_write(void *context, uint32_t address, uint32_t value)
+{
+    *(volatile uint32_t *)((volatile char *)context + address) = value;
+}
+
+static uint32_t get(const narrows_bus *bus, uint32_t address)
+{
+    return bus->read(bus->context, address);
+}
+
+static void put(const narrows_bus *bus, uint32_t address, uint32_t value)
+{
+    bus->write(bus->context, address, value);
+}
+
+int narrows_open(const narrows_bus *bus)
+{
+    if (get(bus, NARROWS_REG_MAGIC) != NARROWS_MAGIC)
+        return NARROWS_NO_CORE;
+    if (get(bus, NARROWS_REG_VERSION) != NARROWS_VERSION)
+        return NARROWS_OTHER_VERSION;
+    if (get(bus, NARROWS_REG_CONFIG) != NARROWS_CONFIG)
+        return NARROWS_OTHER_CONFIG;
+    return get(bus, NARROWS_REG_STATUS) & NARROWS_STATUS_BUSY ? NARROWS_RUNNING : NARROWS_OK;
+}
+
+int narrows_load(const narrows_bus *bus, const narrows_program *program)
+{
+    uint32_t number, word, beat;
+
+    if (program->config != get(bus, NARROWS_REG_CONFIG))
+        return NARROWS_OTHER_CONFIG;
+    if (get(bus, NARROWS_REG_STATUS) & NARROWS_STATUS_BUSY)
+        return NARROWS_RUNNING;
+    narrows_clear(bus);
+    for (number = 0; number < program->image_count; number++) {
+        const narrows_image *image = &program->images[number];
+        for (word = 0; word < image->words; word++)
+            for (beat = 0; beat < image->beats; beat++)
+                put(bus, image->address + word * image->stride + 4 * beat, image->data[word * image->beats + beat]);
+    }
+    /* What earlier programs left would show in the checksums of lanes that no layer writes. */
+    for (word = 0; word < NARROWS_ACTIVATIONS_WORDS; word++)
+        for (beat = 0; beat < NARROWS_ACTIVATIONS_BEATS; beat++)
+            put(bus, NARROWS_ACTIVATIONS_BASE + word * NARROWS_ACTIVATIONS_STRIDE + 4 * beat, 0);
+    put(bus, NARROWS_REG_PROGRAM_CONFIG, program->config);
+    put(bus, NARROWS_REG_WATCHDOG, program->watchdog);
+    return NARROWS_OK;
+}
+
+int16_t narrows_quantise(const narrows_tensor *tensor, double value)
+{
+    uint32_t low = 0, high = tensor->level_count ? tensor->level_count - 1 : 0;
+    double wanted = value / tensor->scale + tensor->zero;
+
+    if (tensor->level_count == 0)
+        return 0;
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if (2 * wanted >= tensor->levels[middle] + tensor->levels[middle + 1])
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (tensor->levels[low] < tensor->low)
+        return (int16_t)tensor->low;
+    return tensor->levels[low] > tensor->high ? (int16_t)tensor->high : tensor->levels[low];
+}
+
+/* Codes of a level, or NULL. */
+static const uint8_t *codes_of(const narrows_tensor *tensor, int32_t level)
+{
+    uint32_t low = 0, high = tensor->level_count;
+
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if (tensor->levels[middle] < level)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < tensor->level_count && tensor->levels[low] == level ? tensor->codes + low * tensor->planes : NULL;
+}
+
+/* Byte address of the word of a stored pixel, channel group and plane. */
+static uint32_t place(const narrows_tensor *tensor, uint32_t group, uint32_t plane, uint32_t y, uint32_t x)
+{
+    uint32_t phase = y % tensor->phases[0] * tensor->phases[1] + x % tensor->phases[1];
+    uint32_t pixel = y / tensor->phases[0] * tensor->line + x / tensor->phases[1];
+    uint32_t word = tensor->base + group * tensor->group_pitch + plane * tensor->plane_pitch +
+                    phase * tensor->phase_pitch + pixel * tensor->pixel_pitch;
+    return NARROWS_ACTIVATIONS_BASE + word % NARROWS_ACTIVATIONS_WORDS * NARROWS_ACTIVATIONS_STRIDE;
+}
+
+/* Position among the host's levels of a stored value, or -1 outside. */
+static int32_t source(const narrows_tensor *tensor, uint32_t channel, uint32_t y, uint32_t x)
+{
+    uint32_t c = channel % tensor->channels, tap = channel / tensor->channels;
+    uint32_t ky = tap / tensor->kernel[1], kx = tap % tensor->kernel[1];
+    /* Unsigned, so what lies before the first line or column is beyond the last one. */
+    uint32_t from_y = y * tensor->stride[0] + ky * tensor->dilation[0] - tensor->pad[0];
+    uint32_t from_x = x * tensor->stride[1] + kx * tensor->dilation[1] - tensor->pad[1];
+    if (from_y >= tensor->height || from_x >= tensor->width)
+        return -1;
+    return (int32_t)((c * tensor->height + from_y) * tensor->width + from_x);
+}
+
+int narrows_write_tensor(const narrows_bus *bus, const narrows_tensor *tensor, const int16_t *levels)
+{
+    uint32_t first, plane, y, x, lane, beat;
+
+    for (first = 0; first < tensor->stored_channels; first += NARROWS_LANES)
+        for (y = 0; y < tensor->stored_height; y++)
+            for (x = 0; x < tensor->stored_width; x++)
+                for (plane = 0; plane < tensor->planes; plane++) {
+                    uint32_t beats[NARROWS_ACTIVATIONS_BEATS] = {0};
+                    uint32_t address = place(tensor, first / NARROWS_LANES, plane, y, x);
+                    for (lane = 0; lane < NARROWS_LANES; lane++) {
+                        const uint8_t *codes;
+                        int32_t from, level = 0; /* lanes without a channel hold 0 */
+                        if (first + lane < tensor->stored_channels) {
+                            from = source(tensor, first + lane, y, x);
+                            level = from < 0 ? tensor->fill : levels[from];
+                        }
+                        codes = codes_of(tensor, level);
+                        if (codes == NULL)
+                            return NARROWS_BAD_LEVEL;
+                        beats[lane * NARROWS_CODE_BITS / 32] |= (uint32_t)codes[plane] << lane * NARROWS_CODE_BITS % 32;
+                    }
+                    for (beat = 0; beat < NARROWS_ACTIVATIONS_BEATS; beat++)
+                        put(bus, address + 4 * beat, beats[beat]);
+                }
+    return NARROWS_OK;
+}
+
+void narrows_read_tensor(const narrows_bus *bus, const narrows_tensor *tensor, int16_t *levels)
+{
+    static const int16_t values[] = NARROWS_CODE_VALUES;
+    uint32_t channel, plane, y, x;
+
+    for (channel = 0; channel < tensor->stored_channels; channel++)
+        for (y = 0; y < tensor->stored_height; y++)
+            for (x = 0; x < tensor->stored_width; x++) {
+                int32_t level = 0, weight = 1;
+                int32_t to = source(tensor, channel, y, x);
+                uint32_t bit = channel % NARROWS_LANES * NARROWS_CODE_BITS;
+                if (to < 0)
+                    continue;
+                for (plane = 0; plane < tensor->planes; plane++) {
+                    uint32_t address = place(tensor, channel / NARROWS_LANES, plane, y, x) + bit / 32 * 4;
+                    uint32_t code = get(bus, address) >> bit % 32 & ((1u << NARROWS_CODE_BITS) - 1);
+                    level += weight * values[code];
+                    weight *= NARROWS_RADIX;
+                }
+                levels[to] = (int16_t)level;
+            }
+}
+
+void narrows_start(const narrows_bus *bus)
+{
+    put(bus, NARROWS_REG_CONTROL, NARROWS_CONTROL_START);
+}
+
+int narrows_poll(const narrows_bus *bus)
+{
+    uint32_t status = get(bus, NARROWS_REG_STATUS);
+    if (status & NARROWS_STATUS_BUSY)
+        return NARROWS_RUNNING;
+    if (status & NARROWS_STATUS_FAULT)
+        return (int)(status >> NARROWS_STATUS_FAULT_LSB & NARROWS_STATUS_FAULT_MASK);
+    return status & NARROWS_STATUS_DONE ? NARROWS_OK : NARROWS_NOT_DONE;
+}
+
+int narrows_run(const narrows_bus *bus, uint32_t polls)
+{
+    int result = NARROWS_RUNNING;
+    narrows_start(bus);
+    while (polls-- && result == NARROWS_RUNNING)
+        result = narrows_poll(bus);
+    return result;
+}
+
+uint32_t narrows_fault_index(const narrows_bus *bus)
+{
+    return get(bus, NARROWS_REG_FAULT_INDEX);
+}
+
+void narrows_clear(const narrows_bus *bus)
+{
+    put(bus, NARROWS_REG_CONTROL, NARROWS_CONTROL_CLEAR);
+}
+
+uint32_t narrows_cycles(const narrows_bus *bus)
+{
+    return get(bus, NARROWS_REG_CYCLES);
+}

@@ -1,0 +1,95 @@
+/* Bare-metal driver of a narrows core: C99, no library, no allocation, no interrupts needed.
+ *
+ * narrows_core.h beside it, written for one configuration, holds every number that it knows of the core. */
+#ifndef NARROWS_H
+#define NARROWS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* How a function ended: 0, one of these, or the core's fault (NARROWS_FAULT_*, positive). */
+enum {
+    NARROWS_OK = 0,
+    NARROWS_NO_CORE = -1,       /* MAGIC reads something else: wrong address, no clock, in reset */
+    NARROWS_OTHER_VERSION = -2, /* the core has another version of the register map */
+    NARROWS_OTHER_CONFIG = -3,  /* core, program and this driver are not of the same configuration */
+    NARROWS_RUNNING = -4,       /* a run is not over yet */
+    NARROWS_NOT_DONE = -5,      /* nothing runs, and nothing was finished */
+    NARROWS_BAD_LEVEL = -6      /* a level that the tensor's format does not have */
+};
+
+/* How to reach the core: 32-bit accesses at byte addresses from 0 on. */
+typedef struct {
+    uint32_t (*read)(void *context, uint32_t address);
+    void (*write)(void *context, uint32_t address, uint32_t value);
+    void *context;
+} narrows_bus;
+
+/* A bus for a core in the processor's own memory map: context is the address of its first register. */
+uint32_t narrows_mmio_read(void *context, uint32_t address);
+void narrows_mmio_write(void *context, uint32_t address, uint32_t value);
+
+/* Contents of one memory: `words` rows of `beats` 32-bit words, `stride` bytes apart from byte `address` on. */
+typedef struct {
+    uint32_t address, words, beats, stride;
+    const uint32_t *data;
+} narrows_image;
+
+/* A compiled model. */
+typedef struct {
+    uint32_t config;   /* must equal the core's */
+    uint32_t watchdog; /* cycles after which a run is stopped */
+    uint32_t image_count;
+    const narrows_image *images;
+} narrows_program;
+
+/* Where a tensor lies in the activation memory. The host sees levels of `channels` x `height` x `width`; stored are
+ * windows of them (of one level where the kernel is 1 x 1), each value of a window as a channel of its own. */
+typedef struct {
+    uint32_t channels, height, width;
+    uint32_t stored_channels, stored_height, stored_width;
+    uint32_t kernel[2], stride[2], pad[2], dilation[2];
+    int32_t fill;
+    uint32_t base, planes, phases[2], line, pixel_pitch, phase_pitch, plane_pitch, group_pitch;
+    uint32_t level_count;  /* 0 for tensors that the host only reads */
+    const int16_t *levels; /* in order */
+    const uint8_t *codes;  /* `planes` for each level */
+    int32_t low, high;     /* clamp of narrows_quantise */
+    double scale;          /* a level stands for scale * (level - zero) */
+    int32_t zero;
+} narrows_tensor;
+
+/* Whether a core of this driver's configuration is there and idle. */
+int narrows_open(const narrows_bus *bus);
+
+/* Fill the core's memories and clear its activations; once for each program. */
+int narrows_load(const narrows_bus *bus, const narrows_program *program);
+
+/* Nearest level of a real number, ties upward. */
+int16_t narrows_quantise(const narrows_tensor *tensor, double value);
+
+/* Write or read a tensor, levels in the order channel, line, column. */
+int narrows_write_tensor(const narrows_bus *bus, const narrows_tensor *tensor, const int16_t *levels);
+void narrows_read_tensor(const narrows_bus *bus, const narrows_tensor *tensor, int16_t *levels);
+
+/* Start a run; how it stands (NARROWS_RUNNING until it is over; irq is high then); both, asking up to `polls` times. */
+void narrows_start(const narrows_bus *bus);
+int narrows_poll(const narrows_bus *bus);
+int narrows_run(const narrows_bus *bus, uint32_t polls);
+
+/* After a fault: instruction at which it arose; back to idle. */
+uint32_t narrows_fault_index(const narrows_bus *bus);
+void narrows_clear(const narrows_bus *bus);
+
+/* Clock cycles of the last run. */
+uint32_t narrows_cycles(const narrows_bus *bus);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,120 @@
+"""register_map: the document that a core's users need, in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ...hw.spec.config import AcceleratorConfig
+from ...hw.spec.isa import BLOCK, COMPUTE, END, LOAD, TAP, Opcode, Record
+from ...hw.spec.registers import (
+    ADDRESS_BITS,
+    MAGIC,
+    VERSION,
+    Access,
+    Control,
+    Fault,
+    Region,
+    Status,
+    core_registers,
+    region_address,
+    region_beats,
+    region_depth,
+    region_stride,
+)
+from .ports import Port
+
+__all__ = ["register_map"]
+
+_PORTS = {
+    "axi": "AXI4-Lite slave, 32-bit beats; an access that is refused is answered with SLVERR.",
+    "wishbone": "Wishbone B4 classic slave, 32-bit data, `adr` in words; an access that is refused ends with ERR.",
+    "uart": "Serial link, 8N1.",
+    "bare": "Requests by `host_valid` and `host_ready`, `host_adr` in words; each is answered by a cycle of "
+    "`host_done`, with `host_dat_r` behind a read and `host_refused` where it was refused.",
+}
+_READ_ONLY = (Region.CHECKSUMS,)
+_READABLE = (Region.REGISTERS, Region.ACTIVATIONS, Region.CHECKSUMS)
+
+
+def register_map(config: AcceleratorConfig, ports: Sequence[Port]) -> str:
+    """Ports, registers, memory windows and records of a core; what they mean when it runs is in the project's docs."""
+    parts = [
+        "# A narrows core",
+        f"{config.rows} x {config.columns} x {config.lanes} multiply-accumulate units on {config.base} codes, "
+        f"{config.acc_bits}-bit accumulators, {config.rescale_bits}-bit rescalers. Configuration "
+        f"`0x{config.hash32:08x}`. Generated; do not edit.",
+        "## Ports",
+        f"One clock `clk`; `rst` is synchronous and active high; `irq` is high while a run is done or faulted. "
+        f"{_PORTS[config.host]}",
+        _table(("port", "direction", "bits"), ((f"`{port.name}`", port.direction, port.width) for port in ports)),
+        "## Addresses",
+        f"Byte addresses of {ADDRESS_BITS} bits, aligned 32-bit accesses only. A word of a memory takes several "
+        "accesses, its low bits first; from one word to the next it is so many bytes. A memory takes accesses only "
+        "while the core is idle: any other one is refused and stops the run with fault HOST_ACCESS.",
+        _table(("from", "what", "words", "accesses a word", "bytes a word", "access"), _memories(config)),
+        "## Registers",
+        f"MAGIC reads `0x{MAGIC:08X}`, VERSION {VERSION}.",
+        _table(
+            ("address", "register", "access", "content"),
+            (
+                (f"`0x{one.offset:02X}`", one.name, "read, write" if one.access is Access.WRITE else "read", one.doc)
+                for one in core_registers(config)
+            ),
+        ),
+        _table(("CONTROL", "bit"), ((bit.name, int(bit)) for bit in Control)),
+        _table(("STATUS", "bit"), ((bit.name, int(bit)) for bit in Status)),
+        _table(("fault (STATUS, bits 15:8)", "value"), ((fault.name, int(fault)) for fault in Fault)),
+        "## A run",
+        "Write the program's memories, `PROGRAM_CONFIG` and `WATCHDOG` once. For each sample write its tensor into the "
+        "activations, write START to `CONTROL`, wait for `irq` or until `STATUS` is no longer BUSY, and read the "
+        "output tensor. After a fault write CLEAR.",
+        "## Records",
+        "What the compiler writes into instructions, blocks and taps. "
+        + "Opcodes: "
+        + ", ".join(f"{opcode.name} {int(opcode)}" for opcode in Opcode)
+        + ".",
+        *(
+            part
+            for record in (END, COMPUTE, *((LOAD,) if config.has_backing else ()), BLOCK, TAP)
+            for part in _record(record)
+        ),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _memories(config: AcceleratorConfig) -> Iterable[tuple[object, ...]]:
+    for region in Region:
+        words = region_depth(config, region)
+        if not words:
+            continue
+        access = "read" if region in _READ_ONLY else "read, write" if region in _READABLE else "write"
+        yield (
+            f"`0x{region_address(config, region):07X}`",
+            region.name,
+            words,
+            region_beats(config, region),
+            region_stride(config, region),
+            access,
+        )
+
+
+def _record(record: Record) -> Iterable[str]:
+    name = "LOAD and STORE" if record is LOAD else record.name
+    yield f"### {name}: {record.words} words"
+    yield _table(
+        ("word", "bits", "field", "content"),
+        (
+            (
+                field.word,
+                f"{field.lsb + field.width - 1}:{field.lsb}",
+                field.name,
+                field.doc + ", signed" * field.signed,
+            )
+            for field in record.fields
+        ),
+    )
+
+
+def _table(header: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
