@@ -7,6 +7,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from .scratchpad import Scratchpad
+from .single_port_memory import SinglePortMemory
 from .spec.config import AcceleratorConfig
 from .spec.registers import REGION_BITS, Region, region_beats
 from .spec.transfer import pieces_per_word
@@ -41,6 +42,9 @@ class ActivationMemory(wiring.Component):
     ``words[r]`` is the word of ``(address + r) % act_words``, `READ_CYCLES` cycles after ``address``. A write stores
     the granules chosen by ``write_enable`` at the clock edge. The host's port has the same timing and serves only while
     ``host`` is high; then the core's own ports are ignored.
+
+    With single-port memories a bank that is written is not read: ``words`` are undefined `READ_CYCLES` cycles after an
+    ``address`` whose banks are read, a cycle after it, while anything is written.
 
     With two ``drain_rows`` there is a second write port, ``pair_*``; the two never name one bank in one cycle.
 
@@ -105,23 +109,24 @@ class ActivationMemory(wiring.Component):
         first_bank = address[:banks_log2]
         bank_words, memories = [], []
         for bank in range(banks):
-            memory = Scratchpad(
-                depth=config.act_words // banks,
-                width=width,
-                granule=width // config.granules,
-                read_back=config.has_backing,
-            )
-            memories.append(memory)
-            m.submodules[f"bank{bank}"] = memory
             bank_address = Signal(config.act_address_bits - banks_log2, name=f"bank{bank}_address")
             m.d.sync += bank_address.eq((address >> banks_log2) + (bank < first_bank))
-            m.d.comb += [
-                memory.read_address.eq(bank_address),
-                memory.write_address.eq(write_address >> banks_log2),
-                memory.write_data.eq(write_data),
-            ]
+            chosen = Signal(config.granules, name=f"bank{bank}_enable")
             with m.If(write_address[:banks_log2] == bank):
-                m.d.comb += memory.write_enable.eq(write_enable)
+                m.d.comb += chosen.eq(write_enable)
+            shape = {"depth": config.act_words // banks, "width": width, "granule": width // config.granules}
+            if config.memories == "single":
+                memory = SinglePortMemory(**shape)
+                m.d.comb += memory.address.eq(Mux(chosen.any(), write_address >> banks_log2, bank_address))
+            else:
+                memory = Scratchpad(**shape, read_back=config.has_backing)
+                m.d.comb += [
+                    memory.read_address.eq(bank_address),
+                    memory.write_address.eq(write_address >> banks_log2),
+                ]
+            memories.append(memory)
+            m.submodules[f"bank{bank}"] = memory
+            m.d.comb += [memory.write_data.eq(write_data), memory.write_enable.eq(chosen)]
             if config.drain_rows == 2:
                 with m.If(~self.host & self.pair_enable.any() & (self.pair_address[:banks_log2] == bank)):
                     m.d.comb += [

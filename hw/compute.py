@@ -91,10 +91,9 @@ class ComputeUnit(wiring.Component):
         m.submodules.operands = operands = self.operands
         m.submodules.array = array = MacArray(config)
         m.submodules.drain = drain = self.drain
-        m.submodules.max_pool = max_pool = MaxPool(config)
         m.submodules.writer = writer = OutputWriter(config)
         # an instruction passes from its front, walker and stepper, to its back, which is whatever follows the array
-        back = Signal.like(fields)
+        back = Signal.like(fields) if config.prefetch else fields
         released, back_run, back_issued, refused = Signal(), Signal(), Signal(), Signal()
         release = Signal()
         tiles_open = Signal(8)
@@ -106,8 +105,9 @@ class ComputeUnit(wiring.Component):
             self.illegal.eq(released & refused),
         ]
         m.d.sync += refused.eq(self.run & (refused | stepper.illegal))
-        with m.If(release):
-            m.d.sync += back.eq(fields)
+        if config.prefetch:
+            with m.If(release):
+                m.d.sync += back.eq(fields)
         with m.If(~self.enable):
             m.d.sync += [released.eq(0), back_run.eq(0), back_issued.eq(0), tiles_open.eq(0)]
         with m.Else():
@@ -120,7 +120,8 @@ class ComputeUnit(wiring.Component):
         back_unit_run = Signal()  # falls between two instructions
         m.d.comb += back_unit_run.eq(back_run & ~self.retired)
         is_max, back_is_max = Signal(), Signal()
-        m.d.comb += [is_max.eq(fields.mode == Mode.MAX), back_is_max.eq(back.mode == Mode.MAX)]
+        if config.max_pool:
+            m.d.comb += [is_max.eq(fields.mode == Mode.MAX), back_is_max.eq(back.mode == Mode.MAX)]
 
         connect(m, walker.groups, stepper.groups)
         drain_cycles = Signal.like(stepper.drain_cycles)
@@ -178,21 +179,11 @@ class ComputeUnit(wiring.Component):
                 if config.tables
                 else []
             ),
-            max_pool.run.eq(back_unit_run),
-            max_pool.planes.eq(back.planes),
-            *(
-                max_pool.word.word_select(lane, config.code_bits).eq(code_of(operand))
-                for lane, operand in enumerate(operands.x[0])
-            ),
-            max_pool.word_valid.eq(operands.row0_valid),
-            max_pool.flags.eq(operands.flags),
-            max_pool.flags.valid.eq(operands.flags.valid & back_is_max),
             writer.run.eq(back_unit_run),
             writer.fields.eq(back),
             writer.whole_words.eq(back_is_max),
             writer.granule.eq(drain.granule),
-            writer.word.eq(max_pool.result),
-            writer.flags.eq(Mux(back_is_max, max_pool.result_flags, drain.flags)),
+            writer.flags.eq(drain.flags),
             self.act_write_address.eq(writer.address),
             self.act_write_data.eq(writer.data),
             self.act_write_enable.eq(writer.enable),
@@ -201,6 +192,24 @@ class ComputeUnit(wiring.Component):
             self.stall_drain.eq(stepper.stall_drain),
             self.stall_walk.eq(stepper.stall_walk),
         ]
+        if config.max_pool:
+            m.submodules.max_pool = max_pool = MaxPool(config)
+            m.d.comb += [
+                max_pool.run.eq(back_unit_run),
+                max_pool.planes.eq(back.planes),
+                *(
+                    max_pool.word.word_select(lane, config.code_bits).eq(code_of(operand))
+                    for lane, operand in enumerate(operands.x[0])
+                ),
+                max_pool.word_valid.eq(operands.row0_valid),
+                max_pool.flags.eq(operands.flags),
+                max_pool.flags.valid.eq(operands.flags.valid & back_is_max),
+                writer.word.eq(max_pool.result),
+            ]
+            with m.If(back_is_max):
+                m.d.comb += writer.flags.eq(max_pool.result_flags)
+        if config.memories == "single":
+            m.d.comb += stepper.hold.eq(drain.ahead)
         if config.drain_rows == 2:
             m.d.comb += [
                 self.act_pair_address.eq(writer.pair_address),

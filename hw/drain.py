@@ -11,6 +11,7 @@ from .program_memory import ProgramMemory
 from .records import record_layout
 from .rescaler import Rescaler
 from .spec.config import AcceleratorConfig
+from .spec.cycles import HOLD_LATENCY
 from .spec.isa import COMPUTE
 from .spec.registers import Region, region_depth
 
@@ -46,7 +47,8 @@ class Drain(wiring.Component):
     the pixels to drain. A tile then takes ``ceil(count / drain_rows) * tile_granules * planes`` cycles; ``done`` must
     not come again before its last one. ``granule`` is valid while ``flags.valid`` is high, its upper half, the next
     row's, while ``flags.pair`` is, too; the first comes `LATENCY` cycles after ``done``. Starts over when ``run``
-    falls.
+    falls. With single-port memories ``ahead`` is high in the cycle in which a step has to wait because it would read
+    when a granule is written.
 
     Parameters
     ----------
@@ -69,6 +71,7 @@ class Drain(wiring.Component):
                 "param_word": In(config.param_word_bits),
                 "granule": Out(config.drain_rows * config.rescalers * config.code_bits),
                 "flags": Out(write_flags_layout()),
+                **({"ahead": Out(1)} if config.memories == "single" else {}),
                 **(table_ports(config) if config.tables else {}),
             }
         )
@@ -148,6 +151,8 @@ class Drain(wiring.Component):
             delayed = Signal(write_flags_layout(), name=f"flags{stage}")
             m.d.sync += delayed.eq(flags)
             flags = delayed
+            if config.memories == "single" and stage + 1 == HOLD_LATENCY:
+                m.d.comb += self.ahead.eq(flags.valid)
         m.d.comb += self.flags.eq(flags)
 
         table, look_up = Signal(4), Signal()

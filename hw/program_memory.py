@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module
+from amaranth.hdl import Module, Mux
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from .scratchpad import Scratchpad
+from .single_port_memory import SinglePortMemory
 from .spec.config import AcceleratorConfig
 from .spec.isa import Opcode
 from .spec.registers import REGION_BITS, Region, region_beats, region_depth, region_word_bits
@@ -20,7 +21,7 @@ class ProgramMemory(wiring.Component):
 
     A host write stores one beat in the cycle after ``host_write`` is high. ``read_data`` shows the word of
     ``read_address`` one cycle later. ``load_write`` stores ``load_data`` as piece ``load_piece`` of word ``load_word``
-    (`Loader`); then the host's port is ignored.
+    (`Loader`); then the host's port is ignored. Weights with a single port are read in all other cycles.
 
     Parameters
     ----------
@@ -37,6 +38,7 @@ class ProgramMemory(wiring.Component):
         self._pieces = pieces_per_word(config, region)
         self._loads = config.has_backing and region in MEMORIES[Opcode.LOAD]
         self._bus_bits = config.bus_bits
+        self._single = region is Region.WEIGHTS and config.memories == "single"
         width = region_word_bits(config, region)
         load_ports = {
             "load_write": In(1),
@@ -59,13 +61,20 @@ class ProgramMemory(wiring.Component):
         """Decode beat and word of a host offset."""
         m = Module()
         beats_log2 = (self._beats - 1).bit_length()
-        # whole beats, so that each has its own enable; synthesis drops the bits that nothing reads
-        m.submodules.memory = memory = Scratchpad(depth=self._depth, width=self._beats * 32, granule=32)
         beat = self.host_offset[:beats_log2]
+        if self._single:
+            memory = SinglePortMemory(depth=self._depth, width=self._beats * 32, granule=32)
+            m.d.comb += memory.address.eq(Mux(self.host_write, self.host_offset >> beats_log2, self.read_address))
+        else:
+            # whole beats, so that each has its own enable; synthesis drops the bits that nothing reads
+            memory = Scratchpad(depth=self._depth, width=self._beats * 32, granule=32)
+            m.d.comb += [
+                memory.write_address.eq(self.host_offset >> beats_log2),
+                memory.read_address.eq(self.read_address),
+            ]
+        m.submodules.memory = memory
         m.d.comb += [
-            memory.write_address.eq(self.host_offset >> beats_log2),
             memory.write_data.eq(self.host_data.replicate(self._beats)),
-            memory.read_address.eq(self.read_address),
             self.read_data.eq(memory.read_data),
         ]
         for index in range(self._beats):

@@ -1,4 +1,4 @@
-"""Sequencer: fetches and checks instructions while the one before runs, stops on END or a fault."""
+"""Sequencer: fetches and checks instructions, perhaps while the one before runs, stops on END or a fault."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ class Sequencer(wiring.Component):
     the next start. A fault clears ``busy``, holds ``fault`` and ``fault_index`` and ignores starts until ``clear``.
 
     ``unit_run`` is high while the compute unit has steps of ``fields`` to issue; ``unit_issued`` says that the last one
-    is out. It falls for a cycle at least, then the next instruction follows, which was fetched meanwhile.
+    is out. It falls for a cycle at least, then the next instruction follows, which was fetched meanwhile; without
+    ``prefetch`` it is fetched once the one before is retired, so that ``fields`` need no register of their own.
     ``unit_retired`` pulses when an instruction has written all its words, and stores ``checksum`` for it
     (``log_enable``, ``log_index``). END and faults of an instruction wait until all before it are retired.
     ``unit_illegal`` stops the run.
@@ -103,7 +104,7 @@ class Sequencer(wiring.Component):
             (fields.opcode != Opcode.COMPUTE)
             | (fields.rows == 0)
             | (fields.rows > config.rows)
-            | (is_max & (fields.rows != 1))
+            | (is_max & (fields.rows != 1 if config.max_pool else 1))
             | (fields.planes == 0)
             | (fields.planes > config.planes)
             | (~is_max & fields.dybit & ((fields.width == 0) | (fields.width > dybit_widths(config))))
@@ -149,8 +150,12 @@ class Sequencer(wiring.Component):
             m.d.comb += [halt.eq(1), halt_fault.eq(Fault.WATCHDOG)]
 
         hand_over = Signal()
+        if not config.prefetch:
+            m.d.comb += self.fields.eq(fields)
         with m.If(hand_over):
-            m.d.sync += [self.fields.eq(fields), self.unit_run.eq(1)]
+            m.d.sync += self.unit_run.eq(1)
+            if config.prefetch:
+                m.d.sync += self.fields.eq(fields)
         with m.Elif(self.unit_issued):
             m.d.sync += self.unit_run.eq(0)
         with m.If(self.unit_retired):
@@ -193,7 +198,7 @@ class Sequencer(wiring.Component):
                 with m.If(may_start & legal):
                     m.d.comb += hand_over.eq(1)
                     m.d.sync += index.eq(index + 1)
-                    m.next = "FETCH"
+                    m.next = "FETCH" if config.prefetch else "WAIT"
                 if has_backing:
                     m.d.comb += [
                         self.waiting.eq(idle & (legal | legal_transfer | legal_end)),
@@ -213,4 +218,11 @@ class Sequencer(wiring.Component):
                 with m.If(halt):
                     m.d.sync += self.done.eq(0)
                     stop(halt_fault, halt_index)
+            if not config.prefetch:
+                with m.State("WAIT"):
+                    m.d.comb += self.busy.eq(1)
+                    with m.If(self.unit_retired):
+                        m.next = "FETCH"
+                    with m.If(halt):
+                        stop(halt_fault, halt_index)
         return m

@@ -47,6 +47,8 @@ class Stepper(wiring.Component):
     that the drain is never overrun. ``finished`` rises after the last step and stays until ``run`` falls. ``illegal``
     is high when a block without groups or taps has been read.
 
+    With single-port memories no step comes while ``hold`` is high.
+
     ``groups`` is the pixel walker's stream; a group is taken with the first step that belongs to it
     (``step.new_group``). Blocks come from a memory that answers in one cycle.
 
@@ -71,6 +73,7 @@ class Stepper(wiring.Component):
                 "illegal": Out(1),
                 "stall_drain": Out(1),
                 "stall_walk": Out(1),
+                **({"hold": In(1)} if config.memories == "single" else {}),
             }
         )
 
@@ -224,7 +227,7 @@ class Stepper(wiring.Component):
             last_tap.eq(taps_left == 0),
             last_group.eq(groups_left == 0),
             last_step.eq(current.last & last_tap & last_group),
-            stall.eq(last_step & (drain_left != 0)),
+            stall.eq((last_step & (drain_left != 0)) | (self.hold if config.memories == "single" else 0)),
             emit.eq(running & ~stall),
             job_taken.eq(job_valid & self.go & (~running | (emit & last_tap & last_group))),
             self.stall_drain.eq(running & stall),

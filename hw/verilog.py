@@ -13,6 +13,7 @@ from .hard_multiplier import HARD_MULTIPLIER_MAPS, HARD_MULTIPLIER_VERILOG
 from .lut import LUT_MAPS, LUT_VERILOG
 from .masked_adder import MASKED_ADDER_ECP5, MASKED_ADDER_VERILOG
 from .netlist import NetlistPlatform
+from .single_port_memory import SINGLE_PORT_ICE40, SINGLE_PORT_VERILOG
 from .spec.config import AcceleratorConfig
 
 __all__ = ["LIBRARY", "TECHMAPS", "TOP", "convert", "to_verilog"]
@@ -25,12 +26,13 @@ LIBRARY = {
     "narrows_addmasked": MASKED_ADDER_VERILOG,
     "narrows_lut": LUT_VERILOG,
     "narrows_mul": HARD_MULTIPLIER_VERILOG,
+    "narrows_ram": SINGLE_PORT_VERILOG,
 }
 """Modules that components instantiate, by name."""
 
 TECHMAPS = {
     "ecp5": ADD_MAPS["ecp5"] + LUT_MAPS["ecp5"] + MASKED_ADDER_ECP5 + HARD_MULTIPLIER_MAPS["ecp5"],
-    "ice40": ADD_MAPS["ice40"] + LUT_MAPS["ice40"] + HARD_MULTIPLIER_MAPS["ice40"],
+    "ice40": ADD_MAPS["ice40"] + LUT_MAPS["ice40"] + HARD_MULTIPLIER_MAPS["ice40"] + SINGLE_PORT_ICE40,
     "xilinx": ADD_MAPS["xilinx"] + HARD_MULTIPLIER_MAPS["xilinx"],
 }
 """Yosys techmaps from these modules to what each FPGA family has for them, by target."""

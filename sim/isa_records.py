@@ -78,7 +78,8 @@ def fault_of(config: AcceleratorConfig, opcode: Opcode, fields: Mapping[str, int
         return Fault.NONE
     maximum = fields["mode"] == Mode.MAX
     legal = (
-        all(fields[name] for name in _NOT_ZERO)
+        (config.max_pool or not maximum)
+        and all(fields[name] for name in _NOT_ZERO)
         and 1 <= fields["rows"] <= (1 if maximum else config.rows)
         and 1 <= fields["planes"] <= config.planes
         and (maximum or not fields["dybit"] or _writes_width(config, fields["width"]))

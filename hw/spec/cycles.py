@@ -12,6 +12,7 @@ from .isa import INSTRUCTION_WORDS, Mode, Opcode
 __all__ = [
     "DRAIN_LATENCY",
     "FETCH_CYCLES",
+    "HOLD_LATENCY",
     "MAX_POOL_LATENCY",
     "OPERAND_LATENCY",
     "WRITER_LATENCY",
@@ -27,6 +28,10 @@ FETCH_CYCLES = INSTRUCTION_WORDS + 2
 
 OPERAND_LATENCY, DRAIN_LATENCY, MAX_POOL_LATENCY, WRITER_LATENCY = 6, 8, 2, 2
 """Pipeline lengths in cycles: step to operands, finished sums to granule, last operands to word, granule to memory."""
+
+_READ_LATENCY = 3  # step to access of the activation memory
+HOLD_LATENCY = DRAIN_LATENCY - 1 + WRITER_LATENCY - _READ_LATENCY
+"""Cycles from the one in which the drain works on a granule to the step that would read while it is written."""
 
 _LONG_AGO = -(1 << 40)  # before anything that an instruction could still wait for
 
@@ -83,6 +88,7 @@ class _Jobs(NamedTuple):
     previous: tuple[int, int]
     begun: int  # the last job was taken to run
     drained: int  # the last tile is out of the drain's way
+    held: tuple[tuple[int, int], ...] = ()  # first and last cycles of stretches without steps, for the drain writes
 
 
 class _Groups(NamedTuple):
@@ -116,31 +122,62 @@ def _repeat(step: Callable[[_State], tuple[_State, _Cost]], state: _State, times
     return state, total
 
 
+def _issued(begun: int, steps: int, held: tuple[tuple[int, int], ...]) -> int:
+    """Cycle of the last of so many steps, one a cycle after ``begun`` but none in the stretches ``held``."""
+    for start, stop in held:
+        if stop > begun and start <= begun + steps:
+            steps -= max(0, start - 1 - begun)
+            begun = stop
+    return begun + steps
+
+
 class _Stepper:
     """Moments of one instruction's steps, from the rules of the core's stepper and pixel walker.
 
     A block is fetched in the cycle after the one before, or later, when that one moves on; its record becomes the
     waiting job when the job before is taken to run; a job is taken with the last step of the one before; then it issues
-    a step each cycle. A tile's last step waits until ``drain_cycles`` have passed since the last tile's.
+    a step each cycle. A tile's last step waits until ``drain_cycles`` have passed since the last tile's. With memories
+    of a single port no step is issued in the cycles that begin ``write_delay`` after a tile's last step, one for each
+    word the drain writes.
     """
 
-    def __init__(self, drain_cycles: int, block_steps: Sequence[int], tiles: int) -> None:
+    def __init__(
+        self,
+        drain_cycles: int,
+        block_steps: Sequence[int],
+        tiles: int,
+        *,
+        row_cycles: int = 0,
+        write_delay: int | None = None,
+    ) -> None:
         self._drain_cycles = drain_cycles
         self._block_steps = tuple(block_steps)
         self._tiles = tiles
+        self._row_cycles = row_cycles  # of the drain, for a pixel
+        self._write_delay = write_delay
 
-    def tile(self, jobs: _Jobs) -> tuple[_Jobs, _Cost]:
-        """One tile; the cost counts from the last step of the one before to its own."""
-        fetched, arrived, before, previous, begun, drained = jobs
-        end = 0
-        for steps in self._block_steps:
+    def tile(self, jobs: _Jobs, pixels: int) -> tuple[_Jobs, _Cost, int]:
+        """One tile, the cycle of its first step behind it; all count from the last step of the tile before."""
+        fetched, arrived, before, previous, begun, drained, held = jobs
+        end = stall = 0
+        first = None
+        last_block = len(self._block_steps) - 1
+        for number, steps in enumerate(self._block_steps):
             fetched = max(fetched + 1, arrived)
             arrived = max(fetched + 1, begun)
             before, previous = previous, (begun, end)
             begun = max(arrived + 1, end)
-            end = begun + steps
-        stall = max(0, drained - end)
-        end += stall
+            if first is None:
+                first = _issued(begun, 1, held)
+            end = _issued(begun, steps, held)
+            if number == last_block:
+                end = max(end, _issued(drained - 1, 1, held))
+                if self._block_steps == (1,):
+                    first = end
+            stall += end - begun - steps
+        if self._write_delay is not None:
+            writes = pixels * self._row_cycles
+            held = (*held, (end + self._write_delay, end + self._write_delay + writes - 1))
         moved = _Jobs(
             fetched - end,
             arrived - end,
@@ -148,8 +185,10 @@ class _Stepper:
             (previous[0] - end, previous[1] - end),
             begun - end,
             self._drain_cycles,
+            tuple((start - end, stop - end) for start, stop in held if stop > end),
         )
-        return moved, _Cost(end, stall)
+        assert first is not None, "a tile has a block"
+        return moved, _Cost(end, stall), first
 
     def group(self, state: _Groups, pixels: int) -> tuple[_Groups, _Cost]:
         """All tiles of one pixel group."""
@@ -159,10 +198,8 @@ class _Stepper:
         idle = entered - jobs.fetched
         for begun, end in (jobs.before, jobs.previous, (jobs.begun, 0)):
             idle -= max(0, min(end, entered) - max(begun, jobs.fetched))
-        first = max(max(max(entered + 1, jobs.arrived) + 1, jobs.begun) + 1, 0) + 1
-        jobs, cost = self.tile(jobs._replace(fetched=entered))
-        taken = cost.elapsed if self._block_steps == (1,) else first
-        jobs, rest = _repeat(self.tile, jobs, self._tiles - 1)
+        jobs, cost, taken = self.tile(jobs._replace(fetched=entered), pixels)
+        jobs, rest = _repeat(lambda jobs: self.tile(jobs, pixels)[:2], jobs, self._tiles - 1)
         total = cost.plus(rest).plus(_Cost(stall_walk=idle))
         return _Groups(jobs, offered - total.elapsed, taken - total.elapsed), total
 
@@ -208,11 +245,18 @@ class ComputeTiming:
         if fields["wrap"]:  # all pixels are one line
             height, width = 1, height * width
         self._lines = width, rows, height
-        self._stepper = _Stepper(-(-rows // config.drain_rows) * per_pixel, block_steps, tiles)
+        behind = MAX_POOL_LATENCY if is_max else array_latency(config) + DRAIN_LATENCY
+        single = config.memories == "single"
+        self._stepper = _Stepper(
+            -(-rows // config.drain_rows) * per_pixel,
+            block_steps,
+            tiles,
+            row_cycles=per_pixel,
+            write_delay=OPERAND_LATENCY + behind + WRITER_LATENCY - _READ_LATENCY if single else None,
+        )
         self._issues: dict[int, _Cost] = {}
         self.busy = height * -(-width // rows) * tiles * sum(block_steps)
         last_rows = -(-((width - 1) % rows + 1) // config.drain_rows)
-        behind = MAX_POOL_LATENCY if is_max else array_latency(config) + DRAIN_LATENCY
         self.tail = OPERAND_LATENCY + behind + last_rows * per_pixel - 1 + WRITER_LATENCY
 
     @property
@@ -234,7 +278,8 @@ class RunClock:
     """Moments of a run, instruction by instruction, from the rules of the core's sequencer and compute unit.
 
     An instruction is fetched as soon as the one before is handed out, and a COMPUTE handed over two cycles after the
-    last step of the one before at the earliest (with a backing store, after its last write). It issues steps when the
+    last step of the one before at the earliest (with a backing store, after its last write). Without ``prefetch`` it is
+    fetched after the last write of the one before. It issues steps when the
     last word of the one before is written. Cycle 0 is the first of the run.
 
     Parameters
@@ -249,6 +294,7 @@ class RunClock:
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self._early = not config.has_backing
+        self._prefetch = bool(config.prefetch)
         self._fetched = FETCH_CYCLES
         self._issued = 0
         self.written = -1
@@ -275,9 +321,9 @@ class RunClock:
         allowed = max(begun, self.written)
         elapsed, stall_drain, stall_walk = timing.issue(begun - allowed)
         before = self.written
-        self._fetched = handed + FETCH_CYCLES
         self._issued = allowed + elapsed
         self.written = self._issued + timing.tail
+        self._fetched = (handed if self._prefetch else self.written) + FETCH_CYCLES
         return CycleCount(
             cycles=self.written - before, busy=timing.busy, stall_drain=stall_drain, stall_walk=stall_walk
         )
@@ -307,5 +353,5 @@ def compute_cycles(config: AcceleratorConfig, fields: Mapping[str, int], steps: 
     drain = (
         -(-rows // config.drain_rows) * fields["planes"] * (config.tile_granules if fields["mode"] == Mode.MAC else 1)
     )
-    stall = tiles * max(0, drain - steps)
+    stall = tiles * (drain if config.memories == "single" else max(0, drain - steps))
     return CycleCount(cycles=tiles * steps + stall + drain + FETCH_CYCLES, busy=tiles * steps, stall_drain=stall)

@@ -75,7 +75,11 @@ class Register(enum.Enum):
     WATCHDOG = (0x1C, Access.WRITE, "cycles after which a run is stopped with Fault.WATCHDOG; 0: never")
     CYCLES = (0x20, Access.READ, "cycles from start to done of the last run")
     BUSY = (0x24, Access.READ, "cycles in which the array or the max-pool unit was fed a step")
-    STALL_DRAIN = (0x28, Access.READ, "cycles in which a tile's last step waited for the drain")
+    STALL_DRAIN = (
+        0x28,
+        Access.READ,
+        "cycles in which a step waited for the drain: a tile's last one, or with single ports any",
+    )
     STALL_WALK = (0x2C, Access.READ, "cycles in which a pixel group waited for the pixel walker")
     STALL_LOAD = (0x30, Access.READ, "cycles in which the sequencer waited for the loader, which moved data")
     STALL_STORE = (0x34, Access.READ, "cycles in which the sequencer waited for the storer, which moved data")

@@ -55,8 +55,10 @@ def lower_layer(
     Raises
     ------
     CapacityError
-        If a tap reaches too far beyond a border, or a parameter does not fit.
+        If a tap reaches too far beyond a border, a parameter does not fit, or the core has no unit for the layer.
     """
+    if isinstance(layer, MaxLayer) and not config.max_pool:
+        raise CapacityError(f"layer {layer.name!r} is a max-pool, for which the core needs max_pool = 1")
     pooled = pooled_source(layer, layouts) is not None
     try:
         lowered = _mac(layer, graph, layouts, config) if isinstance(layer, MacLayer) else _max(layer, graph, layouts)

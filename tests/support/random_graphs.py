@@ -34,6 +34,13 @@ CONFIGS = {
     "odd columns": dataclasses.replace(_ROOMY, rows=4, columns=6, lanes=4, rescalers=2, planes=5),
     "two rows drained": dataclasses.replace(_ROOMY, rows=7, columns=4, lanes=4, rescalers=4, drain_rows=2),
     "single": dataclasses.replace(_ROOMY, rows=1, columns=1, lanes=2, rescalers=1),
+    "fetched late": dataclasses.replace(_ROOMY, rows=3, columns=4, lanes=4, rescalers=2, prefetch=0),
+    "one port": dataclasses.replace(
+        _ROOMY, rows=2, columns=2, lanes=4, rescalers=1, prefetch=0, max_pool=0, memories="single"
+    ),
+    "one port, wide": dataclasses.replace(
+        _ROOMY, rows=3, columns=4, lanes=8, rescalers=2, max_pool=0, memories="single", tables=2
+    ),
     "tables": dataclasses.replace(_ROOMY, rows=2, columns=4, lanes=8, rescalers=4, tables=4, planes=5),
     "int4": dataclasses.replace(_ROOMY, base="int4", rows=3, columns=4, lanes=8, rescalers=2),
     "int3": dataclasses.replace(_ROOMY, base="int3", planes=0, rows=2, columns=2, lanes=8, rescalers=1),
@@ -245,7 +252,7 @@ def random_layer(build, source):
             lanes = build.config.lanes * int(rng.integers(1, 4))
             inner = build.mac([build.segment(source, lanes, **geometry, levels=levels)], out)
             return build.average(inner)
-        case "max":
+        case "max" if build.config.max_pool:
             geometry["dilation"] = (1, 1)
             sides = zip(geometry["pads"], geometry["kernel"] * 2, strict=True)
             geometry["pads"] = tuple(min(pad, kernel - 1) for pad, kernel in sides)

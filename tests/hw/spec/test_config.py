@@ -106,14 +106,39 @@ def test_the_digest_depends_on_every_parameter_that_programs_depend_on():
         "backing": "axi4",
         "bus_bits": 32,
         "dsp_lanes": 4,
+        "prefetch": 0,
+        "max_pool": 0,
     }
+    single = dataclasses.replace(base, max_pool=0, memories="single")
     beside = {"host": "wishbone", "uart_divisor": 100, "fabric": "ice40"}
-    assert {*others, *beside} == {field.name for field in dataclasses.fields(AcceleratorConfig)}
+    assert {*others, *beside, "memories"} == {field.name for field in dataclasses.fields(AcceleratorConfig)}
     assert {dataclasses.replace(base, **{name: value}).digest for name, value in beside.items()} == {base.digest}
     digests = {base.digest} | {dataclasses.replace(base, **{name: value}).digest for name, value in others.items()}
-    assert len(digests) == len(others) + 1
+    assert len(digests | {single.digest}) == len(others) + 2
     assert AcceleratorConfig().digest == base.digest
     assert base.hash32 == int(base.digest, 16) >> 224
+
+
+def test_a_single_port_rules_out_what_needs_two():
+    single = {"rows": 2, "columns": 2, "lanes": 4, "rescalers": 1, "max_pool": 0, "memories": "single"}
+    assert AcceleratorConfig(**single).memories == "single"
+    for change, message in (
+        (
+            {"max_pool": 1},
+            "memories must be 'dual' with a max-pool unit, two drain rows or a backing store, not 'single'",
+        ),
+        ({"backing": "axi4"}, "memories must be 'dual' with a max-pool unit"),
+        ({"lanes": 2}, "memories must be 'dual' unless words take whole 16 bits and granules whole 4, not 'single'"),
+        ({"weight_words": 20000}, "weight_words must be at most 16384, not 20000"),
+        ({"act_words": 65536}, "act_words must be at most 16384 a bank, not 65536"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            AcceleratorConfig(**single | change)
+
+
+def test_fetching_late_is_for_cores_without_a_backing_store():
+    with pytest.raises(ConfigError, match="prefetch must be 1, or 0 without a backing store, not 0"):
+        AcceleratorConfig(prefetch=0, backing="axi4")
 
 
 def test_dictionaries_round_trip():

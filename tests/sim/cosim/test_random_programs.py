@@ -15,8 +15,8 @@ PROGRAMS = 8
 
 @pytest.mark.parametrize(
     "config",
-    [random_config(3), random_config(14), CONFIGS["two rows drained"]],
-    ids=["1x8x8", "5x2x2", "two rows drained"],
+    [random_config(3), random_config(14), CONFIGS["two rows drained"], CONFIGS["one port"], CONFIGS["one port, wide"]],
+    ids=["1x8x8", "5x2x2", "two rows drained", "one port", "one port, wide"],
 )
 def test_core_golden_model_and_isa_model_agree_to_the_bit_and_to_the_cycle(config: AcceleratorConfig) -> None:
     programs, seed = {}, 0
