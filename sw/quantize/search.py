@@ -16,12 +16,12 @@ from .grid import ScaleGrid
 from .problem import Problem
 from .rounding import Bounds, descend, sum_bounds
 
-__all__ = ["Solution", "solve"]
+__all__ = ["CONSTANT_LEVEL", "Solution", "cheap_constants", "solve"]
 
 _REFINED = 4
 """Scales that are refined by coordinate descent, of those with the least error after rounding to nearest."""
 
-_CONSTANT_LEVEL = 128
+CONSTANT_LEVEL = 128
 """Constant weights have as many digits as such a level needs at most: their gain error is at most 1/(2 * level)."""
 
 _GAIN_TOLERANCE = 0.05
@@ -86,7 +86,7 @@ def solve(
     CertificateError
         If no scale fits.
     """
-    constant_planes = config.digits.count(_CONSTANT_LEVEL)
+    constant_planes = config.digits.count(CONSTANT_LEVEL)
     if problem.target.shape[1]:
         finest = np.abs(problem.target).max(axis=1) / (fmt.top * _CLIPPING)
         # Where weights are next to nothing beside the bias, the bias decides how fine the scale can be.
@@ -195,7 +195,7 @@ def _trial(problem: Problem, scale: NDArray[np.float64], fmt: Format, config: Ac
     if planes == 1:
         constants = config.digits.base.quantise(wanted)
     elif problem.target.shape[1]:
-        constants = _cheap(wanted, config.digits, planes)
+        constants = cheap_constants(wanted, config.digits, planes)
     else:
         span = config.digits.span(planes)
         constants = np.clip(np.rint(wanted), -span, span).astype(np.int64)
@@ -216,7 +216,7 @@ def _trial(problem: Problem, scale: NDArray[np.float64], fmt: Format, config: Ac
     return _Trial(weights, constants, target, error, low, high, np.abs(bias) < _bias_limit(config))
 
 
-def _cheap(wanted: NDArray[np.float64], digits: Digits, planes: int) -> NDArray[np.int64]:
+def cheap_constants(wanted: NDArray[np.float64], digits: Digits, planes: int) -> NDArray[np.int64]:
     """Constants next to learned weights: levels of two codes, which save a pass, where one is near enough."""
     levels = digits.code_sums(2)
     nearest = levels[np.searchsorted((levels[1:] + levels[:-1]) / 2, wanted, side="right")]

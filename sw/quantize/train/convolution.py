@@ -1,0 +1,34 @@
+"""Terms of layers and max-pools on tensors, with the padding that a window says."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ...graph import Term, Window
+
+__all__ = ["convolve", "max_pool"]
+
+
+def _padded(x: Tensor, window: Window, fill: float) -> Tensor:
+    top, left, bottom, right = window.pads
+    return functional.pad(x, (left, right, top, bottom), value=fill) if any(window.pads) else x
+
+
+def convolve(x: Tensor, weights: Tensor, term: Term) -> Tensor:
+    """Sums of products of a term's windows over ``x`` (N, C, H, W) with ``weights``, in the type of ``x``."""
+    window, weights = term.window, weights.to(x.dtype)
+    if term.depthwise and window.kernel == (1, 1) and window.stride == (1, 1) and not any(window.pads):
+        return x * weights.reshape(1, -1, 1, 1)
+    top, left, bottom, right = window.pads
+    even = (top, left) == (bottom, right)
+    padding = (top, left) if even else (0, 0)
+    groups = len(weights) if term.depthwise else 1
+    source = x if even else _padded(x, window, 0.0)
+    return functional.conv2d(source, weights, None, window.stride, padding, window.dilation, groups)
+
+
+def max_pool(x: Tensor, window: Window) -> Tensor:
+    """Maximum over windows of ``x`` (N, C, H, W); padding takes no part."""
+    return functional.max_pool2d(_padded(x, window, -torch.inf), window.kernel, window.stride, dilation=window.dilation)

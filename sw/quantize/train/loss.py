@@ -1,0 +1,30 @@
+"""What training minimises: labels and the float model's scores, and what exceeds an accumulator."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from .settings import TrainSettings
+
+__all__ = ["task_loss"]
+
+
+def task_loss(scores: Tensor, wanted: Tensor, labels: Tensor | None, settings: TrainSettings) -> Tensor:
+    """Loss of scores (N, K), given the float model's scores ``wanted`` and perhaps labels (N,).
+
+    With labels, the sum of cross entropy and distillation (arXiv 1503.02531: the divergence between both models'
+    softened classes, times the temperature squared), weighed by ``settings.distillation``. Without, the mean square
+    distance from ``wanted``, in its own variance.
+    """
+    if labels is None:
+        return functional.mse_loss(scores, wanted) / wanted.var().clamp(min=1e-12)
+    heat = settings.temperature
+    hard = functional.cross_entropy(scores, labels)
+    if not settings.distillation:
+        return hard
+    soft = functional.kl_div(
+        torch.log_softmax(scores / heat, 1), torch.log_softmax(wanted / heat, 1), reduction="batchmean", log_target=True
+    )
+    return torch.lerp(hard, soft * heat**2, settings.distillation)

@@ -1,0 +1,239 @@
+"""Multiply-accumulate layers in training: weights, biases and gains as the integers that the machine will use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ....hw.spec.config import AcceleratorConfig
+from ....hw.spec.formats import Format
+from ...graph import Mac
+from ...quantised import MacLayer, QuantisedTensor
+from ..search import CONSTANT_LEVEL, cheap_constants
+from .norms import Room, Spans, centred, fitted, norm, normalised, project
+from .rescaler import Gain, gains
+from .rounding import nearest, straight_through
+from .settings import TrainSettings
+from .tensor import Clamped
+
+__all__ = ["ConstantMac", "Operands", "TrainedMac"]
+
+_CONSTANT_SHARE = 0.75
+"""Constant weights (skip connections) may take so much of the accumulator at most."""
+
+_EDGE = 0.05
+"""Weights start so far inside the interval that is rounded to their first level, as a part of it."""
+
+
+@dataclass(frozen=True)
+class Operands:
+    """Integers of one forward pass, float64: levels of each term's weights, and biases of sums of *offsets*.
+
+    An offset is a level less its tensor's zero level. ``excess`` is what the penalty is made of.
+    """
+
+    weights: tuple[Tensor, ...]
+    bias: Tensor
+    gain: Gain
+    excess: Tensor
+
+
+class ConstantMac(nn.Module):
+    """A layer of constant weights alone (an average, a sum): it stays as post-training quantisation made it.
+
+    Parameters
+    ----------
+    start : MacLayer
+    sources : sequence of QuantisedTensor
+        Of each term, as ``start`` was made for.
+    """
+
+    def __init__(self, start: MacLayer, sources: Sequence[QuantisedTensor]) -> None:
+        super().__init__()
+        self._weights = tuple(torch.tensor(segment.weights).double() for segment in start.segments)
+        self._bias = torch.tensor(_bias_of_offsets(start, sources)).double()
+        self._multiplicand, self._shift = torch.tensor(start.multiplicand), torch.tensor(start.shift)
+
+    def operands(self, sources: Sequence[Clamped], drained: Clamped) -> Operands:
+        """The same in every pass."""
+        real = self._multiplicand.double() * torch.exp2(-self._shift.double())
+        gain = Gain(real, real * drained.scale, self._multiplicand, self._shift)
+        return Operands(self._weights, self._bias, gain, real.new_zeros(()))
+
+
+class TrainedMac(nn.Module):
+    """Parameters of a layer with learned weights.
+
+    Weights are learned in the levels that they start from, biases in levels of the output, scales in octaves: one
+    learning rate suits all layers.
+
+    Parameters
+    ----------
+    layer : Mac
+        Of the lowered float graph.
+    start : MacLayer
+        Its quantised form.
+    sources : sequence of QuantisedTensor
+        Of each term, as ``start`` was made for.
+    drained : QuantisedTensor
+        What sums are rounded to: the output, or the integers that are looked up.
+    fmt : Format
+        Of the learned weights.
+    config : AcceleratorConfig
+    settings : TrainSettings
+    """
+
+    def __init__(
+        self,
+        layer: Mac,
+        start: MacLayer,
+        sources: Sequence[QuantisedTensor],
+        drained: QuantisedTensor,
+        fmt: Format,
+        config: AcceleratorConfig,
+        settings: TrainSettings,
+    ) -> None:
+        super().__init__()
+        self.layer, self.fmt, self.config, self.settings = layer, fmt, config, settings
+        self._limit = (1 << ((settings.acc_bits or config.acc_bits) - 1)) - 1
+        self._scales, self._output_scale = [tensor.scale for tensor in sources], drained.scale
+        self._learned = [index for index, term in enumerate(layer.terms) if not term.constant]
+        self._sizes = [layer.terms[index].weights[0].size for index in self._learned]
+        self._groups = torch.repeat_interleave(torch.arange(len(self._sizes)), torch.tensor(self._sizes))
+        gain = torch.tensor(start.multiplicand).double() * torch.exp2(-torch.tensor(start.shift).double())
+        self._unit = gain * drained.scale
+        self.octaves = nn.Parameter(torch.zeros(len(layer.bias)))
+        self.bias = nn.Parameter((torch.tensor(_bias_of_offsets(start, sources)) * gain).float())
+        levels = self._flat([segment.weights for segment in start.segments])
+        per_unit = [scale / self._unit.numpy() for scale in self._scales]
+        real = self._flat(
+            [
+                term.weights * factor[:, np.newaxis, np.newaxis, np.newaxis]
+                for term, factor in zip(layer.terms, per_unit, strict=True)
+            ]
+        )
+        if settings.accumulator in ("a2q", "a2q+"):
+            self._start_with_norms(real, start, [tensor.span for tensor in sources])
+        else:
+            self.rows = nn.Parameter(_inside(levels, real, fmt).float())
+
+    def _start_with_norms(self, real: Tensor, start: MacLayer, spans: list[tuple[int, int]]) -> None:
+        constants = {
+            index: torch.tensor(start.segments[index].weights).double()
+            for index, term in enumerate(self.layer.terms)
+            if term.constant
+        }
+        of_columns, room = self._spans(spans), self._room(constants, spans)
+        if self.zero_centred:
+            real = centred(real, self._groups)
+        reach = norm(torch.eye(len(self._groups)).double(), of_columns, zero_centred=self.zero_centred)
+        projected = project(real, reach.clamp(min=1e-3), room.least.clamp(min=1.0))
+        length = norm(projected, of_columns, zero_centred=self.zero_centred).clamp(min=1e-3)
+        self.rows, self.length = nn.Parameter(projected.float()), nn.Parameter(torch.log2(length).float())
+
+    @property
+    def zero_centred(self) -> bool:
+        """Whether the weights of each term are (A2Q+); those of depthwise layers are not."""
+        depthwise = any(self.layer.terms[index].depthwise for index in self._learned)
+        return self.settings.accumulator == "a2q+" and not depthwise
+
+    def operands(self, sources: Sequence[Clamped], drained: Clamped) -> Operands:
+        """What the layer computes with, given its tensors as they are in this forward pass."""
+        unit = self._unit * torch.exp2(self.octaves.double())
+        gain = gains(unit, drained.scale, self.config, self.settings.rescaling)
+        spans = [source.span for source in sources]
+        constants = self._constants([float(source.scale.detach()) for source in sources], spans, gain)
+        ratios = torch.stack([self._unit / gain.unit * (sources[i].scale / self._scales[i]) for i in self._learned], 1)
+        levels, excess = self._levels(
+            self.rows.double() * ratios[:, self._groups], ratios[:, 0], self._spans(spans), self._room(constants, spans)
+        )
+        parts = torch.split(levels, self._sizes, dim=1)
+        learned = {
+            i: part.reshape(self.layer.terms[i].weights.shape) for i, part in zip(self._learned, parts, strict=True)
+        }
+        weights = tuple((constants | learned)[index] for index in range(len(self.layer.terms)))
+        reach = max(max(-low, high) for low, high in spans)
+        return Operands(weights, self._rounded_bias(weights, sources, gain), gain, (excess * gain.unit).sum() / reach)
+
+    def _levels(self, rows: Tensor, ratio: Tensor, spans: Spans, room: Room) -> tuple[Tensor, Tensor]:
+        nothing = torch.zeros(len(rows), dtype=rows.dtype)
+        match self.settings.accumulator:
+            case "free":
+                wanted = rows.clamp(self.fmt.bottom, self.fmt.top)
+                return straight_through(nearest(wanted.detach(), self.fmt), wanted), nothing
+            case "fitted":
+                return fitted(rows, spans, room, self.fmt), nothing
+        lengths = torch.exp2(self.length.double()) * ratio
+        return normalised(rows, lengths, self._groups, spans, room, self.fmt, zero_centred=self.zero_centred)
+
+    def _constants(self, scales: list[float], spans: list[tuple[int, int]], gain: Gain) -> dict[int, Tensor]:
+        """Levels of constant terms on this pass's scales; they have no gradient of their own."""
+        digits, constants = self.config.digits, {}
+        unit = gain.unit.detach().numpy()
+        for index, term in enumerate(self.layer.terms):
+            if term.constant:
+                wanted = term.weights[:, 0, 0, 0] * scales[index] / unit
+                levels = cheap_constants(wanted, digits, digits.count(CONSTANT_LEVEL))
+                most = int(
+                    _CONSTANT_SHARE * self._limit / (max(-spans[index][0], spans[index][1]) * term.weights[0].size)
+                )
+                shape = np.clip(levels, -most, most)[:, np.newaxis, np.newaxis, np.newaxis]
+                constants[index] = torch.tensor(np.broadcast_to(shape, term.weights.shape).copy()).double()
+        return constants
+
+    def _rounded_bias(self, weights: Sequence[Tensor], sources: Sequence[Clamped], gain: Gain) -> Tensor:
+        """Integers that still fit the bias's width when the program's bias takes in the zero levels."""
+        real = self.bias.double() * self._output_scale / gain.unit
+        zeros = _zero_sums([w.detach() for w in weights], [float(source.zero.detach()) for source in sources])
+        limit = 1 << (self.config.bias_width - 1)
+        rounded = torch.minimum(torch.maximum(torch.round(real.detach()), zeros - limit), zeros + limit - 1)
+        return straight_through(rounded, real)
+
+    def _spans(self, spans: Sequence[tuple[int, int]]) -> Spans:
+        low, high = (torch.tensor([float(spans[i][side]) for i in self._learned]).double() for side in (0, 1))
+        return Spans(low[self._groups], high[self._groups])
+
+    def _room(self, constants: dict[int, Tensor], spans: Sequence[tuple[int, int]]) -> Room:
+        channels = len(self.layer.bias)
+        high = torch.full((channels,), float(self._limit)).double()
+        low = high + 1
+        for index, levels in constants.items():
+            flat = levels.reshape(channels, -1)
+            ends = torch.tensor(spans[index]).double()
+            most, least = Spans(ends[0].expand(flat.shape[1]), ends[1].expand(flat.shape[1])).sides(flat)
+            high, low = high - most, low - least
+        return Room(high, low)
+
+    def _flat(self, weights: Sequence[NDArray]) -> Tensor:
+        parts = [torch.tensor(weights[index]).double().reshape(len(weights[index]), -1) for index in self._learned]
+        return torch.cat(parts, dim=1)
+
+
+def _bias_of_offsets(start: MacLayer, sources: Sequence[QuantisedTensor]) -> NDArray[np.int64]:
+    """A program's biases without the zero levels of the sources."""
+    sums = [
+        segment.weights.reshape(len(start.bias), -1).sum(1) * t.zero
+        for segment, t in zip(start.segments, sources, strict=True)
+    ]
+    return start.bias + np.sum(sums, axis=0)
+
+
+def _zero_sums(weights: Sequence[Tensor], zeros: Sequence[float]) -> Tensor:
+    """Sum over all terms of zero level times weights, by channel."""
+    return torch.stack([w.reshape(len(w), -1).sum(1) * zero for w, zero in zip(weights, zeros, strict=True)]).sum(0)
+
+
+def _inside(levels: Tensor, real: Tensor, fmt: Format) -> Tensor:
+    """Real weights, moved into the intervals that are rounded to given levels."""
+    table = torch.tensor(fmt.levels).double()
+    middles = (table[1:] + table[:-1]) / 2
+    index = torch.searchsorted(table, levels)
+    low = torch.cat([table[:1], middles])[index]
+    high = torch.cat([middles, table[-1:]])[index]
+    edge = _EDGE * (high - low)
+    return torch.minimum(torch.maximum(real, low + edge), high - edge)

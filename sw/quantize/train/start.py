@@ -1,0 +1,79 @@
+"""Where training starts: the post-training quantised graph, and what it does not say of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ....hw.spec.config import AcceleratorConfig
+from ...errors import CapacityError
+from ...graph import Graph, Mac
+from ...passes import lower
+from ...quantised import MacLayer, QuantisedGraph, QuantisedTensor
+from .. import evaluate
+from ..lookup import choose_integers
+from ..quantise import quantise
+from ..settings import QuantSettings
+from .network import Network
+from .settings import TrainSettings
+
+__all__ = ["network_of"]
+
+
+def network_of(
+    graph: Graph,
+    calibration: NDArray,
+    quantisation: QuantSettings,
+    config: AcceleratorConfig,
+    settings: TrainSettings,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Network:
+    """A network to train, quantised from a float graph with calibration samples.
+
+    Parameters
+    ----------
+    graph : Graph
+        As a frontend makes it.
+    calibration : array, shape (N, *input shape)
+    quantisation : QuantSettings
+    config : AcceleratorConfig
+    settings : TrainSettings
+    progress : callable, optional
+        As for `quantise`.
+
+    Raises
+    ------
+    NarrowsError
+        As from `quantise` and `Network`; `CapacityError` if activation functions would have to share a table.
+    """
+    lowered = lower(graph)
+    curved = sum(isinstance(layer, Mac) and layer.curve is not None for layer in lowered.layers)
+    if curved > config.tables:
+        raise CapacityError(
+            f"the model has {curved} activation functions and the core {config.tables} tables: trained functions need "
+            f"one each, set tables = {curved} in the configuration"
+        )
+    start = quantise(graph, calibration, quantisation, config, progress)
+    return Network(lowered, start, quantisation, config, settings, _looked_up(lowered, start, calibration))
+
+
+def _looked_up(graph: Graph, start: QuantisedGraph, calibration: NDArray) -> dict[str, QuantisedTensor]:
+    """The integers that tables are made for, by layer: a program keeps their levels, not their scale."""
+    found: dict[str, QuantisedTensor] = {}
+    tensors: dict[str, NDArray[np.float32]] = {}
+    for layer, started in zip(graph.layers, start.layers, strict=True):
+        if not isinstance(layer, Mac) or layer.curve is None or graph.grids:
+            continue
+        assert isinstance(started, MacLayer), "the start is made of the same graph"
+        tensors = tensors or evaluate.evaluate(graph, calibration)
+        shape, sums = graph.tensors[layer.output], evaluate.sums(layer, tensors)
+        scales = None
+        if all(term.constant for term in layer.terms):
+            term, segment = layer.terms[0], started.segments[0]
+            unit = term.weights.flat[0] * start.tensors[term.source].scale / segment.weights.flat[0]
+            scales = np.array([unit * 2.0 ** started.shift[0] / started.multiplicand[0]])
+        integers = choose_integers(layer.output, shape, layer.curve, sums, scales)
+        found[layer.name] = integers
+    return found

@@ -1,0 +1,191 @@
+"""A training run: optimiser, schedule, running average, checkpoints."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...errors import InputError
+from .float_network import FloatNetwork
+from .loss import task_loss
+from .network import Network
+from .samples import Samples
+from .settings import TrainSettings
+
+__all__ = ["Trainer", "score"]
+
+Progress = Callable[[int, int], None]
+
+_AT_ONCE = 250
+_FLOAT32_BITS = 25  # signed products that its mantissa holds: no need for wider arithmetic below
+_LAYOUT = torch.channels_last
+
+
+@torch.no_grad()
+def score(network: Network, samples: Samples) -> float:
+    """How good a network is, in exact integers: share of labels it gets, or without labels 0 less the loss."""
+    teacher = FloatNetwork(network.graph)
+    total = 0.0
+    exact = network.config.value_bits > _FLOAT32_BITS
+    for offsets, labels in samples.in_order(_AT_ONCE):
+        scores = network.scores(network.run(offsets.float(), exact=exact))
+        if labels is None:
+            wanted = teacher(_real(network, offsets)).flatten(1)
+            total -= float(task_loss(scores, wanted, None, network.settings)) * len(offsets)
+        else:
+            total += int((scores.argmax(1) == labels).sum())
+    return total / len(samples)
+
+
+def _real(network: Network, offsets: Tensor) -> Tensor:
+    return offsets.float() * network.start.tensors[network.graph.input.tensor].scale
+
+
+class Trainer:
+    """A run over a network: `train_epoch` by `train_epoch`, each from where a checkpoint may have left off.
+
+    Adam on weights, biases and scales; rates rise, then fall along a cosine. All draws come from torch's generator,
+    which is part of the checkpoint: a run that was stopped and resumed ends with the same integers.
+
+    Parameters
+    ----------
+    network : Network
+    samples : Samples
+    label : mapping
+        What else a checkpoint must agree with (the model, the data), as plain values.
+    """
+
+    def __init__(self, network: Network, samples: Samples, label: Mapping[str, Any] | None = None) -> None:
+        settings = network.settings
+        torch.manual_seed(settings.seed)
+        self.network, self.samples, self.settings = network, samples, settings
+        self.run = asdict(settings) | {"samples": len(samples)} | dict(label or {})
+        del self.run["patience"], self.run["compiled"]
+        self.epoch, self.best, self.since_best = 0, -math.inf, 0
+        self.teacher = FloatNetwork(network.graph)
+        self.average = copy.deepcopy(dict(network.named_parameters()))
+        self.kept = {name: value.detach().clone() for name, value in self.average.items()}
+        network.learn_shifts(settings.learn_shift)
+        self.optimizer = torch.optim.Adam(_groups(network, settings), betas=(0.9, 0.99), eps=1e-12)
+        per_epoch = max(1, len(samples) // settings.batch)
+        steps = max(1, settings.epochs * per_epoch)
+        rising = max(1, round(settings.warmup * steps))
+
+        def factor(step: int) -> float:
+            return min((step + 1) / rising, 0.5 + 0.5 * math.cos(math.pi * min(1.0, step / steps)))
+
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, factor)
+        self.steps = per_epoch
+
+    def train_epoch(self, progress: Progress | None = None) -> float:
+        """Mean loss over all samples once."""
+        settings, network = self.settings, self.network
+        if settings.learn_shift and self.epoch == settings.epochs // 2:
+            network.learn_shifts(False)  # so that weights settle on what they are multiplied by
+        kind = torch.bfloat16 if settings.precision == "bfloat16" else torch.float32
+        losses = []
+        for offsets, labels in self.samples.drawn(settings.batch, crop=settings.crop, mirror=settings.mirror):
+            inputs = offsets.to(kind).contiguous(memory_format=_LAYOUT)
+            wanted = self.teacher(_real(network, inputs).to(kind)).float().flatten(1)
+            done = network.run(inputs)
+            loss = task_loss(network.scores(done), wanted, labels, settings) + settings.penalty * done.excess
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+            self.schedule.step()
+            self._remember()
+            losses.append(loss.item())
+            if progress is not None:
+                progress(len(losses), self.steps)
+        self.epoch += 1
+        return sum(losses) / len(losses)
+
+    def _remember(self) -> None:
+        """Running averages; young ones forget faster. Zero levels are not averaged: they are levels in the end."""
+        done = int(self.schedule.last_epoch)
+        decay = min(self.settings.averaging, (1 + done) / (10 + done)) if self.settings.averaging else 0.0
+        with torch.no_grad():
+            for name, parameter in self.network.named_parameters():
+                self.average[name].lerp_(parameter, 1.0 if name.endswith("shift") else 1 - decay)
+
+    def averaged(self) -> Network:
+        """A copy of the network with the running averages as parameters."""
+        network = copy.deepcopy(self.network)
+        network.load_state_dict(self.average, strict=False)
+        return network
+
+    def judge(self, validation: Samples) -> float:
+        """Score of the averaged network; keeps it if it is the best so far."""
+        value = score(self.averaged(), validation)
+        if value > self.best:
+            self.best, self.since_best = value, 0
+            self.kept = {name: each.detach().clone() for name, each in self.average.items()}
+        else:
+            self.since_best += 1
+        return value
+
+    @property
+    def done(self) -> bool:
+        """Whether all epochs are over, or patience is."""
+        patience = self.settings.patience
+        return self.epoch >= self.settings.epochs or (patience > 0 and self.since_best >= patience)
+
+    def result(self) -> Network:
+        """The averaged network: the best one of all that were judged, if patience asked for judging, or the last."""
+        network = self.averaged()
+        if self.settings.patience and self.best > -math.inf:
+            network.load_state_dict(self.kept, strict=False)
+        return network
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint; a stop in the middle leaves the one before."""
+        partial = path.with_name(path.name + ".partial")
+        torch.save(
+            {
+                "run": self.run,
+                "progress": {"epoch": self.epoch, "best": self.best, "since_best": self.since_best},
+                "parameters": dict(self.network.named_parameters()),
+                "average": self.average,
+                "kept": self.kept,
+                "optimizer": self.optimizer.state_dict(),
+                "schedule": self.schedule.state_dict(),
+                "generator": torch.get_rng_state(),
+            },
+            partial,
+        )
+        partial.replace(path)
+
+    def load(self, path: Path) -> None:
+        """Go on where a checkpoint was written.
+
+        Raises
+        ------
+        InputError
+            If it is one of another run.
+        """
+        state = torch.load(path, weights_only=True)
+        if state["run"] != self.run:
+            changed = sorted(key for key in self.run | state["run"] if self.run.get(key) != state["run"].get(key))
+            raise InputError(f"{path} is of a run with other {', '.join(changed)}: resume with the same, or start anew")
+        self.epoch, self.best, self.since_best = (state["progress"][key] for key in ("epoch", "best", "since_best"))
+        self.network.load_state_dict(state["parameters"], strict=False)
+        self.network.learn_shifts(self.settings.learn_shift and self.epoch <= self.settings.epochs // 2)
+        self.average, self.kept = state["average"], state["kept"]
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        torch.set_rng_state(state["generator"])
+
+
+def _groups(network: Network, settings: TrainSettings) -> list[dict[str, Any]]:
+    weights, scales = [], []
+    for name, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            (weights if name.rsplit(".", 1)[-1] in ("rows", "bias") else scales).append(parameter)
+    return [{"params": weights, "lr": settings.rate}, {"params": scales, "lr": settings.scale_rate}]
