@@ -14,7 +14,7 @@ CONFIG = dataclasses.replace(PRESETS["tiny"], rescale_bits=4)
 
 @given(st.floats(2.0**-20, 3.9), st.sampled_from([2, 3, 4, 8, 16, 32]))
 def test_multiplicand_and_shift_are_the_nearest_of_so_many_bits(gain, bits):
-    (m,), (s,) = (part.tolist() for part in narrow(torch.tensor([gain]).double(), bits, 60))
+    (m,), (s,) = (part.tolist() for part in narrow(torch.tensor([gain], dtype=torch.float64), bits, 60))
     assert 1 << (bits - 1) <= m < 1 << bits
     exact = Fraction(m) / Fraction(2) ** s
     below, above = (Fraction(m + step) / Fraction(2) ** s for step in (-1, 1))
