@@ -11,7 +11,7 @@ from typer.exceptions import TyperException
 from ...hw.spec.config import ConfigError
 from ...hw.spec.isa import IsaError
 from ..errors import NarrowsError
-from . import demo, doctor, hardware, models, reports, verify
+from . import board, demo, doctor, hardware, models, reports, verify
 
 __all__ = ["app", "main", "run"]
 
@@ -51,6 +51,7 @@ app.command("synth")(hardware.synth)
 app.command("disasm")(models.disasm)
 app.command("report")(reports.report)
 app.command("trace")(reports.trace)
+app.add_typer(board.app, name="board")
 
 
 def run(arguments: Sequence[str]) -> int:

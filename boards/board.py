@@ -1,0 +1,89 @@
+"""Board: what is known of a board, and the core that goes on it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ..hw.spec.config import AcceleratorConfig
+from ..sw.errors import NarrowsError
+
+__all__ = ["FAMILIES", "Board", "BoardError"]
+
+FAMILIES = {"ice40": "ice40", "ecp5": "ecp5", "gowin": "ice40", "xilinx": "xilinx"}
+"""FPGA families of boards, and the form of the array (``AcceleratorConfig.fabric``) that suits each."""
+
+
+class BoardError(NarrowsError):
+    """A board that does not exist, or cannot do what is asked of it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Board:
+    """A board with one core on it, reached over a UART.
+
+    Parameters
+    ----------
+    name, title : str
+        What commands call it; what people do.
+    device : str
+        The FPGA with package and speed grade.
+    family : str
+        One of `FAMILIES`.
+    platform : callable
+        Makes the `amaranth_boards` platform with a resource ``("uart", 0)`` and perhaps LEDs ``("led", n)``.
+    input : str
+        Name of the platform's clock that feeds the clock generator.
+    clock_mhz : float
+        The core's clock.
+    baud : int
+        Bits a second on the UART.
+    config : AcceleratorConfig
+        The core; its port and the form of its array follow from the board.
+    memories, host_link : str
+        Where weights and activations lie; how a computer is connected. For people.
+    flash : tuple of str
+        Command that loads a bitstream, whose path comes behind it.
+    pll_pin : bool
+        iCE40: the clock comes in on the clock generator's own pin.
+    ties : tuple of (str, int)
+        Pins that need a constant level, by name of their resource.
+    vendor_only : bool
+        Only a vendor's tools can place it: a build is a plan for these.
+
+    Raises
+    ------
+    BoardError
+        If the UART's speed cannot be made of the clock.
+    """
+
+    name: str
+    title: str
+    device: str
+    family: str
+    platform: Callable[[], Any]
+    input: str
+    clock_mhz: float
+    config: AcceleratorConfig
+    memories: str
+    host_link: str
+    flash: tuple[str, ...]
+    baud: int = 1_000_000
+    pll_pin: bool = False
+    ties: tuple[tuple[str, int], ...] = ()
+    vendor_only: bool = False
+
+    def __post_init__(self) -> None:
+        divisor = round(self.clock_mhz * 1e6 / self.baud)
+        if abs(self.clock_mhz * 1e6 / divisor / self.baud - 1) > 0.015:
+            raise BoardError(f"{self.baud} baud cannot be made of {self.clock_mhz:g} MHz: choose another baud")
+        machine = dataclasses.replace(
+            self.config, host="uart", uart_divisor=divisor, fabric=FAMILIES[self.family], backing="none"
+        )
+        object.__setattr__(self, "config", machine)
+
+    def with_config(self, config: AcceleratorConfig) -> Board:
+        """The same board with another core on it."""
+        return dataclasses.replace(self, config=config)

@@ -1,0 +1,89 @@
+"""plan: all files of a board's build, and the commands that make its bitstream, before any tool runs."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from unittest import mock
+
+from ..hw.verilog import TECHMAPS, TOP, to_verilog
+from ..sw.synthesis import TARGETS
+from .board import Board
+from .top import BoardTop
+
+__all__ = ["NAME", "BoardPlan", "bitstream_name", "plan_board"]
+
+NAME = "narrows_board"
+"""Name of the top module and of the files of a build."""
+
+_SYNTHESIS = {"ecp5": "-nodsp", "ice40": "", "gowin": ""}
+_BITSTREAMS = {"ecp5": f"{NAME}.bit", "ice40": f"{NAME}.bin", "gowin": f"{NAME}.fs", "xilinx": f"{NAME}.bit"}
+
+
+def bitstream_name(board: Board) -> str:
+    """File that a board's build ends with."""
+    return _BITSTREAMS[board.family]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoardPlan:
+    """Files of a build by name, and commands in their order; the last of these writes ``bitstream``."""
+
+    files: dict[str, str | bytes]
+    commands: tuple[tuple[str, ...], ...]
+    bitstream: str
+
+    def extract(self, folder: Path) -> None:
+        """Write the files to a folder, which is made if need be."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in self.files.items():
+            (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+def plan_board(board: Board, *, seed: int = 1) -> BoardPlan:
+    """Plan of a board's build; no tool is needed for it.
+
+    Parameters
+    ----------
+    board : Board
+    seed : int
+        Of the placement.
+    """
+    platform = board.platform()
+    maps = TECHMAPS.get(board.family, "")
+    after_read = ""
+    if maps and not board.vendor_only:
+        platform.add_file("narrows_maps.vh", maps)
+        after_read = f"techmap -map narrows_maps.vh\ntechmap -map {TARGETS[board.family].multipliers}"
+    platform.add_file(f"{TOP}.sv", to_verilog(board.config))
+    options = {}
+    if not board.vendor_only:
+        options = {
+            "nextpnr_opts": f"--seed {seed} --freq {board.clock_mhz} --report {NAME}.report.json --timing-allow-fail",
+            "synth_opts": _SYNTHESIS[board.family],
+            "script_after_read": after_read,
+        }
+    # platforms ask for their programmer when they plan, but only flashing needs it
+    with mock.patch.dict(os.environ, {"OPENFPGALOADER": os.environ.get("OPENFPGALOADER", "openFPGALoader")}):
+        plan = platform.prepare(BoardTop(board), NAME, **options)
+    files = dict(plan.files)
+    commands = json.loads(files.get(f"build_{NAME}.json", '{"commands": []}'))["commands"]
+    return BoardPlan(
+        files=files,
+        commands=tuple(_command(command) for command in commands if command[0] != "dfu-suffix"),
+        bitstream=bitstream_name(board),
+    )
+
+
+def _command(command: list[str]) -> tuple[str, ...]:
+    """A command of the platform's plan. Gowin's parts are placed by nextpnr's common flow, which platforms do not know:
+    it takes family and constraints in options of its own."""
+    if command[0] != "nextpnr-gowin":
+        return tuple(command)
+    arguments = ["nextpnr-himbaechel-gowin", *command[1:]]
+    for option, key in (("--family", "family"), ("--cst", "cst")):
+        at = arguments.index(option)
+        arguments[at : at + 2] = ["--vopt", f"{key}={arguments[at + 1]}"]
+    return tuple(arguments)

@@ -1,0 +1,95 @@
+"""BoardTop: clock, reset, pins and LEDs around a core."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.build import Platform, ResourceError
+from amaranth.hdl import ClockDomain, ClockSignal, Const, Elaboratable, Instance, Module, ResetSignal, Signal
+from amaranth.lib import io
+
+from ..hw.verilog import TOP
+from .board import Board
+from .pll import Pll
+
+__all__ = ["BoardTop"]
+
+_RESET_CYCLES = 1 << 12  # block RAMs of an iCE40 read zeros for some microseconds after configuration
+
+
+class BoardTop(Elaboratable):
+    """A core, which stands for itself as an instance of `hw.verilog.TOP`, on a board's pins.
+
+    The reset lasts until the clock generator is locked and 4,096 cycles more. LED 0 is on out of reset, LED 1 while a
+    run is done or faulted; boards without LEDs have none.
+
+    Parameters
+    ----------
+    board : Board
+    """
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+
+    def elaborate(self, platform: Platform) -> Module:
+        """Clock, reset, pins."""
+        m = Module()
+        board = self._board
+        m.domains.sync = ClockDomain()
+        self._clock(m, platform)
+        uart = platform.request("uart", 0, dir={"rx": "-", "tx": "-"})
+        m.submodules.rx = rx = io.Buffer("i", uart.rx)
+        m.submodules.tx = tx = io.Buffer("o", uart.tx)
+        irq = Signal()
+        m.submodules.core = Instance(
+            TOP,
+            i_clk=ClockSignal(),
+            i_rst=ResetSignal(),
+            i_uart_rx=rx.i,
+            o_uart_tx=tx.o,
+            o_irq=irq,
+        )
+        for index, state in enumerate((~ResetSignal(), irq)):
+            try:
+                pin = platform.request("led", index, dir="-")
+            except ResourceError:
+                break
+            m.submodules[f"led{index}"] = led = io.Buffer("o", pin)
+            m.d.comb += led.o.eq(state)
+        for name, level in board.ties:
+            m.submodules[name] = tie = io.Buffer("o", platform.request(name, 0, dir="-"))
+            m.d.comb += tie.o.eq(level)
+        return m
+
+    def _clock(self, m: Module, platform: Any) -> None:
+        """The core's clock, and its reset: a counter that runs once the clock is steady."""
+        board = self._board
+        pin = platform.request(board.input, dir="-")
+        clock_mhz = platform.lookup(board.input).clock.frequency / 1e6
+        pll = Pll(
+            family=board.family,
+            input_mhz=clock_mhz,
+            mhz=board.clock_mhz,
+            pad=pin.io if board.pll_pin else None,
+            device=getattr(platform, "family", "") if board.family == "gowin" else "",
+        )
+        m.submodules.pll = pll
+        if not board.pll_pin:
+            m.submodules.clock = buffer = io.Buffer("i", pin)
+            m.d.comb += pll.clock.eq(buffer.i)
+        else:
+            m.d.comb += pll.clock.eq(Const(0))
+        platform.add_clock_constraint(pll.out, board.clock_mhz * 1e6)
+        m.domains.por = ClockDomain(reset_less=True, local=True)
+        m.d.comb += [ClockSignal().eq(pll.out), ClockSignal("por").eq(pll.out)]
+        count = Signal(range(_RESET_CYCLES))
+        steady = Signal(2)
+        reset = Signal(init=1)
+        m.d.por += steady.eq(steady << 1 | pll.locked)
+        with m.If(~steady[1]):
+            m.d.por += [count.eq(0), reset.eq(1)]
+        with m.Elif(count == _RESET_CYCLES - 1):
+            m.d.por += reset.eq(0)
+        with m.Else():
+            m.d.por += count.eq(count + 1)
+        m.d.comb += ResetSignal().eq(reset)

@@ -1,0 +1,33 @@
+"""ULX3S with an LFE5U-85F."""
+
+from __future__ import annotations
+
+from amaranth_boards.ulx3s import ULX3S_85F_Platform
+
+from ..hw.spec.config import AcceleratorConfig
+from .board import Board
+
+__all__ = ["BOARD"]
+
+BOARD = Board(
+    name="ulx3s",
+    title="Radiona ULX3S, 85F",
+    device="LFE5U-85F-6BG381C",
+    family="ecp5",
+    platform=ULX3S_85F_Platform,
+    input="clk25",
+    clock_mhz=90,
+    config=AcceleratorConfig(
+        rows=4,
+        columns=4,
+        lanes=16,
+        rescalers=4,
+        act_words=8192,
+        weight_words=2048,
+        param_words=256,
+        tree_stage=1,
+    ),
+    memories="block RAM: 64 KB of weights, 64 KB of activations",
+    host_link="USB: the FT231X beside it",
+    flash=("openFPGALoader", "-b", "ulx3s"),
+)

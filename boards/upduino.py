@@ -1,0 +1,43 @@
+"""UPduino v3: an iCE40UP5K."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.build import Attrs
+from amaranth_boards.resources import LEDResources, UARTResource
+from amaranth_boards.upduino_v3 import UpduinoV3Platform
+
+from .board import Board
+from .up5k import UP5K_CORE, UP5K_MEMORIES
+
+__all__ = ["BOARD"]
+
+
+class _Platform(UpduinoV3Platform):
+    default_clk = "clk12"  # its internal oscillator is too inexact for a UART: close the jumper OSC
+
+
+def _platform() -> Any:
+    platform = _Platform()
+    pins = UARTResource(0, rx="38", tx="28", attrs=Attrs(IO_STANDARD="SB_LVCMOS"))
+    leds = LEDResources(
+        pins="39 41", invert=True, attrs=Attrs(IO_STANDARD="SB_LVCMOS")
+    )  # of the three colours green and red
+    platform.add_resources([pins, *leds])
+    return platform
+
+
+BOARD = Board(
+    name="upduino",
+    title="tinyVision UPduino v3",
+    device="iCE40UP5K-SG48",
+    family="ice40",
+    platform=_platform,
+    input="clk12",
+    clock_mhz=24,
+    config=UP5K_CORE,
+    memories=UP5K_MEMORIES,
+    host_link="a serial adapter of 3.3 V on pins 38 (to the board) and 28; jumper OSC closed",
+    flash=("openFPGALoader", "-b", "upduino3"),
+)

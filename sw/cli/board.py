@@ -1,0 +1,176 @@
+"""Commands on boards: list, configuration, build, flash."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import subprocess
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import InputError, ToolMissing
+from .options import JsonFile
+from .output import progress_bar, report_done, show_table, write_json, write_text
+
+if TYPE_CHECKING:
+    from ...boards.board import Board
+    from ...boards.flow import BoardBuild
+
+__all__ = ["BoardName", "Folder", "app", "build", "chosen_board"]
+
+app = typer.Typer(no_args_is_help=True, help="Boards: list them, build their bitstreams, load these, talk to them.")
+
+BoardName = Annotated[str, typer.Argument(metavar="NAME", help="A board, as `narrows board list` names it.")]
+Folder = Annotated[
+    Path | None,
+    typer.Option("--folder", metavar="DIR", help="Where the build's files go; build/boards/NAME without it."),
+]
+Program = Annotated[
+    Path | None,
+    typer.Option("--program", metavar="M.nrw", help="Put the core on it that this program was compiled for."),
+]
+
+
+def chosen_board(name: str, program: Path | None = None, clock: float | None = None) -> Board:
+    """A board by name, perhaps with the core of a program and another clock in MHz.
+
+    Raises
+    ------
+    BoardError
+        If there is no such board, or no such clock on it.
+    """
+    from ...boards.catalogue import find_board
+    from ..program import Program as Compiled
+
+    board = find_board(name)
+    if clock is not None:
+        board = dataclasses.replace(board, clock_mhz=clock)
+    return board if program is None else board.with_config(Compiled.load(program).config)
+
+
+@app.command("list")
+def list_boards(json: JsonFile = None) -> None:
+    """List the boards, what is on them, and how they are reached."""
+    from ...boards.catalogue import BOARDS
+
+    rows = []
+    for name, board in BOARDS.items():
+        machine = board.config
+        shape = f"{machine.rows} x {machine.columns} x {machine.lanes} = {machine.macs}"
+        rows.append((name, board.device, shape, f"{board.clock_mhz:g}", board.memories, board.host_link))
+    show_table("boards", ("name", "FPGA", "multiply-accumulates", "MHz", "memories", "host link"), rows)
+    write_json(
+        json,
+        {
+            "boards": [
+                {
+                    "name": name,
+                    "title": board.title,
+                    "device": board.device,
+                    "clock_mhz": board.clock_mhz,
+                    "baud": board.baud,
+                    "config": board.config.to_dict(),
+                }
+                for name, board in BOARDS.items()
+            ]
+        },
+    )
+
+
+@app.command("config")
+def configuration(
+    name: BoardName,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE.toml", help="Where it goes.")],
+) -> None:
+    """Write the configuration of a board's core, for `narrows compile --config FILE.toml`.
+
+    **Example**
+
+        narrows board config ulx3s -o ulx3s.toml
+    """
+    values = chosen_board(name).config.to_dict()
+    lines = (f'{key} = "{value}"' if isinstance(value, str) else f"{key} = {value}" for key, value in values.items())
+    write_text(output, "\n".join(lines) + "\n")
+    report_done(f"{output}: the core of {name}")
+
+
+@app.command("build")
+def build(
+    name: BoardName,
+    program: Program = None,
+    clock: Annotated[float | None, typer.Option("--clock", metavar="MHZ", help="Another clock for the core.")] = None,
+    seed: Annotated[int, typer.Option("--seed", min=1, metavar="N", help="Of the placement.")] = 1,
+    folder: Folder = None,
+    json: JsonFile = None,
+) -> None:
+    """Synthesise, place and route a board's design and write its bitstream. Exit status 1 if the clock is not met.
+
+    All tools come as wheels (`pip install narrows[pnr]`). Boards that only a vendor's tools place get a plan for these.
+
+    **Example**
+
+        narrows board build icebreaker
+    """
+    from ...boards.flow import build_board
+    from ...boards.plan import plan_board
+
+    board = chosen_board(name, program, clock)
+    place = folder or Path("build") / "boards" / name
+    if board.vendor_only:
+        plan = plan_board(board, seed=seed)
+        plan.extract(place)
+        report_done(f"{place}: sources and build script for the vendor's tools; run build_narrows_board.sh there")
+        return
+    with progress_bar(f"building {name}") as step:
+        done = 0
+
+        def on_step(tool: str) -> None:
+            nonlocal done
+            step(done, 3)
+            done += 1
+
+        result = build_board(board, place, seed=seed, on_step=on_step)
+    _show(board, result)
+    write_json(json, {"board": name, "clock_mhz": board.clock_mhz, "config": board.config.to_dict(), **asdict(result)})
+    if not result.met:
+        reached = f"{result.placement.fmax_mhz:.1f} of {board.clock_mhz:g} MHz"
+        report_done(f"the clock is not met: {reached}; try another --seed, or --clock")
+        raise typer.Exit(1)
+
+
+def _show(board: Board, result: BoardBuild) -> None:
+    placed = result.placement
+    show_table(
+        f"{board.title}: {placed.fmax_mhz:.1f} MHz, wanted {board.clock_mhz:g}",
+        ("cells", "used", "of"),
+        [(kind, f"{used:,}", f"{placed.available[kind]:,}") for kind, used in placed.used.items()],
+    )
+    show_table(
+        "the flow",
+        ("program", "seconds", "MB"),
+        [(step.tool, f"{step.seconds:.0f}", f"{step.megabytes:,.0f}") for step in result.steps],
+    )
+    report_done(f"{result.bitstream}: {result.bitstream.stat().st_size:,} bytes")
+
+
+@app.command("flash")
+def flash(name: BoardName, folder: Folder = None) -> None:
+    """Load the bitstream of an earlier `narrows board build` onto a board that is connected.
+
+    Needs the board's own loader: openFPGALoader, for the OrangeCrab dfu-util.
+    """
+    from ...boards.plan import bitstream_name
+
+    board = chosen_board(name)
+    path = (folder or Path("build") / "boards" / name) / bitstream_name(board)
+    if not path.exists():
+        raise InputError(f"there is no {path}: build it first, narrows board build {name}")
+    if shutil.which(board.flash[0]) is None:
+        raise ToolMissing(f"{board.flash[0]} is missing: install it to load {path}")
+    status = subprocess.run([*board.flash, str(path)], check=False).returncode
+    if status:
+        raise ToolMissing(f"{board.flash[0]} could not load {path} (exit status {status}): is the board connected?")
+    report_done(f"{path} is on the board")

@@ -1,0 +1,81 @@
+"""placement: what nextpnr's report says of a placed design: clock, cells, and the modules on its critical path."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+__all__ = ["PathStep", "Placement", "read_report"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PathStep:
+    """A stretch of the critical path: nanoseconds in the cells and on the wires of one module."""
+
+    module: str
+    logic_ns: float
+    routing_ns: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """A placed and routed design.
+
+    Parameters
+    ----------
+    fmax_mhz : float
+        Highest clock of the slowest clock domain.
+    used, available : dict of int
+        Cells by nextpnr's name of their kind.
+    path : tuple of PathStep
+        Critical path within that domain, from its register to its register.
+    """
+
+    fmax_mhz: float
+    used: Mapping[str, int]
+    available: Mapping[str, int]
+    path: tuple[PathStep, ...]
+
+
+def read_report(path: Path) -> Placement:
+    """Contents of a file that nextpnr wrote with ``--report``."""
+    report = json.loads(path.read_text(encoding="utf-8"))
+    clock, timing = min(report["fmax"].items(), key=lambda item: item[1]["achieved"])
+    return Placement(
+        fmax_mhz=timing["achieved"],
+        used={kind: entry["used"] for kind, entry in report["utilization"].items() if entry["used"]},
+        available={kind: entry["available"] for kind, entry in report["utilization"].items() if entry["used"]},
+        path=_critical_path(report["critical_paths"], clock),
+    )
+
+
+def _critical_path(paths: list[dict[str, Any]], clock: str) -> tuple[PathStep, ...]:
+    for path in paths:
+        if path["from"] == path["to"] and path["from"].endswith(clock):
+            break
+    else:
+        return ()
+    steps: list[PathStep] = []
+    for part in path["path"]:
+        module = _module(part["from"]["cell"])
+        routing = part["type"] == "routing"
+        step = PathStep(
+            module=module, logic_ns=0.0 if routing else part["delay"], routing_ns=part["delay"] if routing else 0.0
+        )
+        if steps and steps[-1].module == module:
+            last = steps.pop()
+            step = PathStep(
+                module=module,
+                logic_ns=last.logic_ns + step.logic_ns,
+                routing_ns=last.routing_ns + step.routing_ns,
+            )
+        steps.append(step)
+    return tuple(steps)
+
+
+def _module(cell: str) -> str:
+    """Dotted name of the module that a cell's name begins with."""
+    return cell.rpartition(".")[0]
