@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Const, Module, Mux, Signal, Value
+from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from .axi4 import INCREMENT, OKAY, BurstWalker, read_ports
+from .job_words import JobWords, line_bytes
 from .spec.config import AcceleratorConfig
 from .spec.isa import Opcode
 from .spec.registers import Region, region_stride
 from .spec.transfer import MEMORIES, OUTSTANDING, pieces_per_word, words_per_beat
 from .transfer_queue import job_layout
 
-__all__ = ["Loader", "line_bytes"]
-
-
-def line_bytes(config: AcceleratorConfig, memory: Value, count: Value, opcode: Opcode) -> Value:
-    """``count`` times the bytes that a word of a memory takes in the window."""
-    strides = {region: region_stride(config, region).bit_length() - 1 for region in MEMORIES[opcode]}
-    total: Value = Const(0, 32)
-    for region, stride in strides.items():
-        total = Mux(memory == region, count << stride, total)
-    return total
+__all__ = ["Loader"]
 
 
 class Loader(wiring.Component):
@@ -104,77 +96,30 @@ class Loader(wiring.Component):
         with m.Elif(~self.run | consume):
             m.d.sync += beat_valid.eq(0)
 
-        regions = MEMORIES[Opcode.LOAD]
+        m.submodules.words = words = JobWords(config, Opcode.LOAD)
         writes = {
             Region.WEIGHTS: self.write_weight,
             Region.PARAMS: self.write_param,
             Region.ACTIVATIONS: self.write_act,
         }
-        line_word, words_left, lines_left = Signal(16), Signal(16), Signal(16)
-        line_low = Signal(max(1, config.bus_bytes.bit_length() - 1))  # where in a beat the line begins, in bytes
-        sub, first_sub = Signal(2), Signal(2)
-        last_sub, last_piece = Signal(), Signal()
-        line_start = Signal()
-        write, done = Signal(), Signal()
-        m.d.comb += [write.eq(self.run & beat_valid & ~done), self.data.eq(beat)]
-        for region in regions:
-            count, pieces = words_per_beat(config, region), pieces_per_word(config, region)
+        write, granted = Signal(), Signal()
+        m.d.comb += [write.eq(self.run & beat_valid & ~words.done), self.data.eq(beat)]
+        for region in MEMORIES[Opcode.LOAD]:
+            count, stride = words_per_beat(config, region), region_stride(config, region)
             with m.If(job.memory == region):
-                m.d.comb += [
-                    writes[region].eq(write),
-                    last_sub.eq(current_sub(sub, first_sub, line_start) == count - 1),
-                    last_piece.eq(self.piece == pieces - 1),
-                ]
+                m.d.comb += writes[region].eq(write)
                 if count > 1:
-                    stride = region_stride(config, region)
-                    m.d.comb += [
-                        first_sub.eq(line_low >> (stride.bit_length() - 1)),
-                        self.data.eq(
-                            beat.word_select(
-                                current_sub(sub, first_sub, line_start)[: count.bit_length() - 1], 8 * stride
-                            )
-                        ),
-                    ]
-        granted, word_done, line_done = Signal(), Signal(), Signal()
+                    place = words.place[: count.bit_length() - 1]
+                    m.d.comb += self.data.eq(beat.word_select(place, 8 * stride))
         m.d.comb += [
+            words.run.eq(begun),
+            words.job.eq(job),
+            words.step.eq(granted),
+            self.word.eq(words.word),
+            self.piece.eq(words.piece),
             granted.eq(write & (~self.write_act | self.act_ready)),
-            word_done.eq(granted & last_piece),
-            line_done.eq(word_done & (words_left == 1)),
-            consume.eq(granted & (last_sub | line_done)),
-            self.finished.eq(begun & done),
+            consume.eq(granted & (words.last_place | words.line_end)),
+            self.finished.eq(begun & words.done),
         ]
-        with m.If(granted):
-            m.d.sync += [self.piece.eq(self.piece + 1), sub.eq(current_sub(sub, first_sub, line_start) + 1)]
-            m.d.sync += line_start.eq(0)
-            with m.If(last_sub):
-                m.d.sync += sub.eq(0)
-        with m.If(word_done):
-            m.d.sync += [self.piece.eq(0), self.word.eq(self.word + 1), words_left.eq(words_left - 1)]
-        with m.If(line_done):
-            m.d.sync += [
-                line_word.eq(line_word + job.pitch),
-                self.word.eq(line_word + job.pitch),
-                words_left.eq(job.count),
-                lines_left.eq(lines_left - 1),
-                line_low.eq(line_low + job.external_pitch),
-                line_start.eq(1),
-                done.eq(lines_left == 1),
-            ]
-        with m.If(~begun):
-            m.d.sync += [
-                line_word.eq(job.address),
-                self.word.eq(job.address),
-                self.piece.eq(0),
-                words_left.eq(job.count),
-                lines_left.eq(job.lines),
-                line_low.eq(job.external),
-                line_start.eq(1),
-                done.eq(0),
-            ]
         m.d.comb += self.settled.eq((outstanding == 0) & ~walker.busy & ~beat_valid)
         return m
-
-
-def current_sub(sub: Signal, first: Signal, line_start: Signal) -> Value:
-    """Word of the beat that is next: a line's first beat may begin with words that do not belong to it."""
-    return Mux(line_start, first, sub)[: len(sub)]

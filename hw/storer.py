@@ -7,7 +7,7 @@ from amaranth.lib import data, fifo, wiring
 from amaranth.lib.wiring import In, Out
 
 from .axi4 import INCREMENT, OKAY, BurstWalker, write_ports
-from .loader import current_sub, line_bytes
+from .job_words import JobWords, line_bytes
 from .spec.config import AcceleratorConfig
 from .spec.isa import Opcode
 from .spec.registers import Region, region_stride
@@ -80,58 +80,29 @@ class Storer(wiring.Component):
         stride = region_stride(config, Region.ACTIVATIONS)
         per_beat = words_per_beat(config, Region.ACTIVATIONS)
         pieces = pieces_per_word(config, Region.ACTIVATIONS)
-        line_word, words_left, lines_left = Signal(16), Signal(16), Signal(16)
-        line_low = Signal(max(1, config.bus_bytes.bit_length() - 1))
-        sub, first_sub, line_start = Signal(2), Signal(2), Signal()
-        piece = Signal(range(max(pieces, 2)))
-        accepted, last_piece, last_word = Signal(), Signal(), Signal()
-        if per_beat > 1:
-            m.d.comb += first_sub.eq(line_low >> (stride.bit_length() - 1))
+        m.submodules.words = words = JobWords(config, Opcode.STORE)
+        accepted = Signal()
         m.d.comb += [
-            self.read.eq(self.run & begun & (lines_left != 0) & (beats.level < _FIFO_BEATS - 2)),
+            words.run.eq(begun),
+            words.job.eq(job),
+            words.step.eq(accepted),
+            self.word.eq(words.word),
+            self.read.eq(self.run & begun & ~words.done & (beats.level < _FIFO_BEATS - 2)),
             accepted.eq(self.read & self.ready),
-            last_piece.eq(piece == pieces - 1),
-            last_word.eq(last_piece & (words_left == 1)),
         ]
-        arrived, piece_1, sub_1, end_1 = Signal(), Signal.like(piece), Signal(2), Signal()
+        arrived, piece_1, place_1, end_1 = Signal(), Signal.like(words.piece), Signal(2), Signal()
         m.d.sync += [
             arrived.eq(accepted),
-            piece_1.eq(piece),
-            sub_1.eq(current_sub(sub, first_sub, line_start)),
-            end_1.eq(last_word),
+            piece_1.eq(words.piece),
+            place_1.eq(words.place),
+            end_1.eq(words.line_end),
         ]
-        with m.If(accepted):
-            m.d.sync += [piece.eq(piece + 1), sub.eq(current_sub(sub, first_sub, line_start) + 1), line_start.eq(0)]
-            with m.If(current_sub(sub, first_sub, line_start) == per_beat - 1):
-                m.d.sync += sub.eq(0)
-            with m.If(last_piece):
-                m.d.sync += [piece.eq(0), self.word.eq(self.word + 1), words_left.eq(words_left - 1)]
-            with m.If(last_word):
-                m.d.sync += [
-                    line_word.eq(line_word + job.pitch),
-                    self.word.eq(line_word + job.pitch),
-                    words_left.eq(job.count),
-                    lines_left.eq(lines_left - 1),
-                    line_low.eq(line_low + job.external_pitch),
-                    line_start.eq(1),
-                ]
-        with m.If(~begun):
-            m.d.sync += [
-                line_word.eq(job.address),
-                self.word.eq(job.address),
-                piece.eq(0),
-                words_left.eq(job.count),
-                lines_left.eq(job.lines),
-                line_low.eq(job.external),
-                line_start.eq(1),
-            ]
-
         gathered, strobe = Signal(config.bus_bits), Signal(config.bus_bytes)
         now, now_strobe = Signal.like(gathered), Signal.like(strobe)
         container = Signal(8 * stride)
         m.d.comb += [container.eq(self.read_data), now.eq(gathered), now_strobe.eq(strobe)]
         if per_beat > 1:
-            place = sub_1[: per_beat.bit_length() - 1]
+            place = place_1[: per_beat.bit_length() - 1]
             m.d.comb += [
                 now.word_select(place, 8 * stride).eq(container),
                 now_strobe.word_select(place, stride).eq(-1),
@@ -143,7 +114,7 @@ class Storer(wiring.Component):
             ]
         whole = Signal()
         m.d.comb += [
-            whole.eq(arrived & (end_1 | (sub_1 == per_beat - 1))),
+            whole.eq(arrived & (end_1 | (place_1 == per_beat - 1))),
             beats.w_en.eq(whole & self.run),
             beats.w_data.eq(Cat(now, now_strobe)),
         ]
