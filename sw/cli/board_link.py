@@ -1,0 +1,151 @@
+"""Commands that talk to a board over its serial port, real or simulated: board run, board simulate."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .board import BoardName, chosen_board
+from .options import InputFile, JsonFile, Limit, ProgramFile, load_samples
+from .output import progress_bar, report_done, show_table, writable_folder, write_arrays, write_json
+
+if TYPE_CHECKING:
+    from ...boards.board import Board
+    from ...sim.board import VirtualBoard
+
+__all__ = ["run_on_board", "simulate_board", "virtual_board"]
+
+_VIRTUAL_BAUD = 19200  # what a host should believe: its timeouts then suit the speed of the simulation
+_DIVISOR = 4
+
+
+def run_on_board(
+    name: BoardName,
+    program: ProgramFile,
+    port: Annotated[str, typer.Option("--port", metavar="PORT", help="Serial port: /dev/ttyUSB0, COM3, socket://...")],
+    samples: InputFile,
+    baud: Annotated[
+        int | None, typer.Option("--baud", min=300, metavar="N", help="Bits a second, where not the board's own.")
+    ] = None,
+    limit: Limit = None,
+    check: Annotated[bool, typer.Option("--check", help="Compare every output with the golden model.")] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="Y.npz", help="Write each output, by its name.")
+    ] = None,
+    json: JsonFile = None,
+) -> None:
+    """Run a program on a board: load it over the serial port, send samples, read the results.
+
+    The board holds the core that the program was compiled for; any other one refuses it. With --check, exit status 1 if
+    a level differs from the golden model's.
+
+    **Example**
+
+        narrows board run ulx3s model.nrw --port /dev/ttyUSB0 --input test.npz
+    """
+    from ..program import Program
+    from ..runtime import prepare_input, restore_output, run_sync
+    from ..runtime.samples import run_samples
+    from ..runtime.serial_line import open_port
+    from ..runtime.serial_transport import SerialTransport
+    from .engines import accuracy
+
+    if output is not None:
+        writable_folder(output)
+    board = chosen_board(name)
+    compiled = Program.load(program)
+    x, y = load_samples(samples, limit)
+    levels = prepare_input(compiled.graph, x)
+    link = run_sync(SerialTransport.open(open_port(port, baud=baud or board.baud)))
+    with progress_bar(f"running on {board.title}") as progress:
+        record = run_sync(run_samples(link, compiled, levels, progress=progress))
+    outputs = {key: restore_output(compiled.graph, key, tensor) for key, tensor in record.outputs.items()}
+    if output is not None:
+        write_arrays(output, outputs)
+    report: dict[str, Any] = {
+        "board": board.name,
+        "samples": len(levels),
+        "cycles_per_sample": float(record.cycles.mean()),
+        "milliseconds_per_sample": float(record.cycles.mean()) / board.clock_mhz / 1e3,
+        "requests_repeated": link.repeated,
+    }
+    if y is not None:
+        report["accuracy"] = accuracy(next(iter(outputs.values())), y)
+    if check:
+        from ...sim.golden import GoldenModel
+
+        golden = GoldenModel(compiled.graph, compiled.config).run(levels)
+        report["mismatches"] = sum(int((found != golden[key]).sum()) for key, found in record.outputs.items())
+    show_table(
+        f"{program} on {board.title}",
+        ("", board.name),
+        [(key.replace("_", " "), value) for key, value in report.items() if key != "board"],
+    )
+    write_json(json, report)
+    if report.get("mismatches"):
+        raise typer.Exit(1)
+
+
+def simulate_board(
+    name: BoardName,
+    program: Annotated[
+        Path | None, typer.Option("--program", metavar="M.nrw", help="With the core that this program needs.")
+    ] = None,
+    divisor: Annotated[
+        int, typer.Option("--divisor", min=4, max=65535, metavar="N", help="Clock cycles of a bit on the UART.")
+    ] = _DIVISOR,
+) -> None:
+    """Simulate a board at its pins, behind a pseudo-terminal: for `narrows board run` and any other serial program.
+
+    The board's own top with its core, clock, reset and pins runs under Verilator, some hundred thousand cycles a
+    second. A bit on its UART takes fewer cycles than on the board, so that transfers are simulated sooner. The command
+    prints the port and stays until Ctrl-C. Lines typed meanwhile act on the board: `reset` takes its power away for a
+    moment, `noise 1e-6` turns its receive line over in that share of all cycles, `drop 1e-3` loses that share of all
+    bytes.
+
+    **Example**
+
+        narrows board simulate ulx3s --program model.nrw
+    """
+    board = chosen_board(name, program)
+    with progress_bar(f"building {board.title}"):
+        virtual = virtual_board(board, divisor=divisor)
+    with virtual:
+        report_done(f"{board.title}: {virtual.port}; open it with --baud {_VIRTUAL_BAUD}")
+        with contextlib.suppress(KeyboardInterrupt):
+            for line in sys.stdin:
+                _act(virtual, line.split())
+            virtual.wait()
+
+
+def virtual_board(board: Board, *, divisor: int) -> VirtualBoard:
+    """A board's own top, simulated, with so many clock cycles to a bit on its UART."""
+    from ...boards.plan import NAME
+    from ...boards.simulation import board_verilog
+    from ...sim.board import VirtualBoard
+
+    return VirtualBoard(board_verilog(board, divisor=divisor), top=NAME, divisor=divisor)
+
+
+def _act(board: VirtualBoard, words: list[str]) -> None:
+    match words:
+        case ["reset"]:
+            board.reset()
+        case ["noise", share] if _is_share(share):
+            board.set_noise(float(share))
+        case ["drop", share] if _is_share(share):
+            board.set_drops(float(share))
+        case []:
+            pass
+        case _:
+            report_done("reset, noise SHARE and drop SHARE are what can be done to the board")
+
+
+def _is_share(text: str) -> bool:
+    with contextlib.suppress(ValueError):
+        return 0 <= float(text) <= 1
+    return False

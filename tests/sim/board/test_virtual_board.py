@@ -1,0 +1,174 @@
+"""A virtual board under the ordinary serial driver: noise, lost bytes, hosts that leave, power that fails."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import serial
+from narrows.boards.board import Board
+from narrows.boards.icebreaker import BOARD as ICEBREAKER
+from narrows.boards.plan import NAME
+from narrows.boards.simulation import board_verilog
+from narrows.boards.ulx3s import BOARD as ULX3S
+from narrows.hw.spec.config import AcceleratorConfig
+from narrows.hw.spec.link import Command
+from narrows.hw.spec.registers import Control, Register
+from narrows.sim.board import VirtualBoard
+from narrows.sim.board.build import bench_of
+from narrows.sim.golden import GoldenModel
+from narrows.sw.compile import compile_graph
+from narrows.sw.program import Program
+from narrows.sw.runtime import Driver, TransportError, run_sync
+from narrows.sw.runtime.serial_frames import encode_request
+from narrows.sw.runtime.serial_line import open_port
+from narrows.sw.runtime.serial_transport import SerialTransport
+from numpy.typing import NDArray
+from random_graphs import GraphBuilder, random_chain, random_levels
+
+pytestmark = pytest.mark.filterwarnings("ignore:Using platform.request:DeprecationWarning")  # pins nobody asks for
+
+DIVISOR = 4
+BAUD = 19200
+SMALL = AcceleratorConfig(
+    rows=1,
+    columns=1,
+    lanes=4,
+    rescalers=1,
+    acc_bits=32,
+    act_words=1024,
+    weight_words=4096,
+    param_words=128,
+    blocks=128,
+    instructions=32,
+)
+
+
+class Bench:
+    """A virtual board with a small core, and what a program gives on it."""
+
+    def __init__(self, board: Board, virtual: VirtualBoard) -> None:
+        self.virtual = virtual
+        config = board.config
+        self.program: Program = compile_graph(random_chain(GraphBuilder(config, np.random.default_rng(1)), 2), config)
+        self.sample: NDArray[np.int64] = random_levels(self.program.graph, np.random.default_rng(1))
+        golden = GoldenModel(self.program.graph, config).run(self.sample[np.newaxis])
+        self.expected = {name: golden[name][0] for name, _ in self.program.graph.outputs}
+
+    def link(self, sequence: int = 0) -> SerialTransport:
+        return run_sync(SerialTransport.open(open_port(str(self.virtual.port), baud=BAUD), sequence=sequence))
+
+    def check(self, link: SerialTransport, runs: int = 1) -> None:
+        """Load and run the program; every level must be the golden model's."""
+        driver = Driver(link, self.program.config)
+        for _ in range(runs):
+            run_sync(driver.load(self.program))
+            found = run_sync(driver.infer(self.sample)).outputs
+            for name, expected in self.expected.items():
+                np.testing.assert_array_equal(found[name], expected)
+
+
+def bench(board: Board) -> Iterator[Bench]:
+    board = board.with_config(SMALL)
+    with VirtualBoard(board_verilog(board, divisor=DIVISOR), top=NAME, divisor=DIVISOR) as virtual:
+        yield Bench(board, virtual)
+
+
+@pytest.fixture(scope="module")
+def ulx3s() -> Iterator[Bench]:
+    yield from bench(ULX3S)
+
+
+@pytest.fixture(scope="module")
+def icebreaker() -> Iterator[Bench]:
+    yield from bench(ICEBREAKER)
+
+
+@pytest.mark.parametrize("name", ["ulx3s", "icebreaker"])
+def test_a_program_agrees_with_the_golden_model(name: str, request: pytest.FixtureRequest) -> None:
+    board: Bench = request.getfixturevalue(name)
+    link = board.link()
+    assert link.info.divisor == DIVISOR
+    board.check(link)
+    assert link.repeated == 0
+    assert board.virtual.cycles() > 0
+
+
+def test_the_leds_show_reset_and_the_end_of_a_run(ulx3s: Bench) -> None:
+    link = ulx3s.link()
+    ulx3s.check(link)
+    assert ulx3s.virtual.leds == 0b11
+    run_sync(link.write(Register.CONTROL.offset, np.array([Control.CLEAR], dtype=np.uint32)))
+    assert ulx3s.virtual.cycles() and ulx3s.virtual.leds & 1
+
+
+def test_noise_on_the_line_does_not_reach_the_result(ulx3s: Bench) -> None:
+    link = ulx3s.link()
+    ulx3s.virtual.set_noise(3e-6)
+    try:
+        ulx3s.check(link, runs=2)
+    finally:
+        ulx3s.virtual.set_noise(0)
+    assert link.repeated > 0
+
+
+def test_lost_bytes_do_not_reach_the_result(ulx3s: Bench) -> None:
+    link = ulx3s.link()
+    ulx3s.virtual.set_drops(2e-4)
+    try:
+        ulx3s.check(link, runs=2)
+    finally:
+        ulx3s.virtual.set_drops(0)
+    assert link.repeated > 0
+
+
+def test_a_host_that_leaves_in_mid_transfer_is_followed_by_another(ulx3s: Bench) -> None:
+    ulx3s.check(ulx3s.link())
+    frame = encode_request(Command.WRITE, sequence=77, address=0x10, words=np.arange(90, dtype=np.uint32))
+    with serial.Serial(str(ulx3s.virtual.port), BAUD) as port:
+        port.write(frame[:200])
+        port.flush()
+    ulx3s.check(ulx3s.link(sequence=40))
+
+
+def test_a_reset_in_mid_run_is_noticed_and_survived(ulx3s: Bench) -> None:
+    link = ulx3s.link()
+    ulx3s.check(link)
+    run_sync(link.write(Register.CONTROL.offset, np.array([Control.START], dtype=np.uint32)))
+    ulx3s.virtual.reset()
+    with pytest.raises(TransportError, match="the core was reset: open the link and load the program again"):
+        run_sync(link.wait(1000))
+    ulx3s.check(ulx3s.link())
+
+
+def test_pins_tell_what_they_are() -> None:
+    ports = {
+        "clk25_0__io": "input",
+        "uart_0__rx__io": "input",
+        "uart_0__tx__io": "output",
+        "led_0__io": "output",
+        "button_0__io": "input",
+    }
+    text = bench_of(top_of(ports), "mine")
+    assert ".clk25_0__io(clk), .uart_0__rx__io(rx), .uart_0__tx__io(tx), .led_0__io(leds[0])" in text
+    assert ".button_0__io(1'b1)" in text
+    del ports["uart_0__rx__io"]
+    with pytest.raises(ValueError, match="0 pins for its UART"):
+        bench_of(top_of(ports), "mine")
+    with pytest.raises(ValueError, match="no module other"):
+        bench_of(top_of(ports), "other")
+
+
+def top_of(ports: dict[str, str]) -> str:
+    declared = "".join(f"  {direction} {name};\n" for name, direction in ports.items())
+    return f"module mine({', '.join(ports)});\n{declared}endmodule\n"
+
+
+def test_boards_keep_their_pins_apart_from_the_speed_of_simulation() -> None:
+    verilog: Any = board_verilog(ULX3S.with_config(SMALL), divisor=7)
+    assert "// uart_divisor = 7\n" in verilog
+    board = dataclasses.replace(ULX3S, baud=90_000_000 // 9)
+    assert "// uart_divisor = 9\n" in board_verilog(board.with_config(SMALL))
