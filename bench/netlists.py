@@ -23,7 +23,6 @@ from typing import Any
 import numpy as np
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.verilog import TECHMAPS, TOP, to_verilog
-from narrows.sw.compile import compile_graph
 from narrows.sw.errors import CapacityError, CertificateError
 from narrows.sw.program import Program
 from narrows.sw.synthesis import TARGETS
@@ -31,8 +30,7 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 
-from program_batch import check_programs
-from random_graphs import GraphBuilder, random_chain, random_levels
+from program_batch import check_programs, random_program
 
 CONFIG = AcceleratorConfig(
     rows=2,
@@ -82,13 +80,11 @@ def _programs(count: int) -> list[tuple[Program, NDArray[np.int64]]]:
     found: list[tuple[Program, NDArray[np.int64]]] = []
     seed = 0
     while len(found) < count:
-        rng = np.random.default_rng(seed)
         seed += 1
         try:
-            program = compile_graph(random_chain(GraphBuilder(CONFIG, rng), 2), CONFIG)
+            found.append(random_program(CONFIG, seed, 2))
         except (CapacityError, CertificateError):
             continue
-        found.append((program, random_levels(program.graph, rng)[np.newaxis]))
     return found
 
 

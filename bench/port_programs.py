@@ -18,17 +18,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from narrows.hw.spec.config import HOSTS, AcceleratorConfig
+from narrows.hw.spec.config import HOSTS
 from narrows.hw.verilog import to_verilog
-from narrows.sw.compile import compile_graph
 from narrows.sw.errors import CapacityError, CertificateError
 from narrows.sw.program import Program
 from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 
-from program_batch import check_programs
-from random_graphs import CONFIGS, GraphBuilder, random_chain, random_levels
+from program_batch import check_programs, random_program
+from random_graphs import CONFIGS
 
 _BATCH = 50
 _MOST_STALL = 224
@@ -56,7 +55,7 @@ def main() -> int:
         while len(batch) < min(_BATCH, options.programs - total["programs"]):
             seed = next(seeds)
             try:
-                batch[seed] = _program(config, seed, options.layers)
+                batch[seed] = random_program(config, seed, options.layers)
             except (CapacityError, CertificateError):
                 total["refused"] += 1
         host, trouble = _trouble(options.port, rng)
@@ -87,11 +86,6 @@ def _trouble(port: str, rng: np.random.Generator) -> tuple[dict[str, float], str
         return {"noise": noise}, f"{noise:.0e} of all cycles turned over"
     stall = int(rng.integers(0, _MOST_STALL + 1))
     return {"stall": stall}, f"stall {stall}/256"
-
-
-def _program(config: AcceleratorConfig, seed: int, layers: int) -> tuple[Program, NDArray[np.int64]]:
-    program = compile_graph(random_chain(GraphBuilder(config, np.random.default_rng(seed)), layers), config)
-    return program, random_levels(program.graph, np.random.default_rng(seed))[np.newaxis]
 
 
 def _say(line: str) -> None:

@@ -14,17 +14,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from narrows.hw.spec.config import AcceleratorConfig
-from narrows.sw.compile import compile_graph
 from narrows.sw.errors import CapacityError, CertificateError
-from narrows.sw.program import Program
-from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 
-from program_batch import check_programs
-from random_graphs import CONFIGS, GraphBuilder, random_chain, random_config, random_levels
+from program_batch import check_programs, random_program
+from random_graphs import CONFIGS, random_config
 
 
 def main() -> int:
@@ -47,7 +42,7 @@ def _campaign(name: str, seeds: range, layers: int) -> dict[str, Any]:
     programs, refused = {}, 0
     for seed in seeds:
         try:
-            programs[seed] = _program(config, seed, layers)
+            programs[seed] = random_program(config, seed, layers)
         except (CapacityError, CertificateError):
             refused += 1
     started = time.perf_counter()
@@ -70,11 +65,6 @@ def _campaign(name: str, seeds: range, layers: int) -> dict[str, Any]:
     for seed, differences in different.items():
         _say(f"  seed {seed}: {differences[0]}")
     return report
-
-
-def _program(config: AcceleratorConfig, seed: int, layers: int) -> tuple[Program, NDArray[np.int64]]:
-    program = compile_graph(random_chain(GraphBuilder(config, np.random.default_rng(seed)), layers), config)
-    return program, random_levels(program.graph, np.random.default_rng(seed))[np.newaxis]
 
 
 def _say(line: str) -> None:

@@ -1,4 +1,4 @@
-"""check_programs: many programs on one simulated core, each compared with golden model and ISA model."""
+"""Random programs, and many programs on one simulated core, each compared with golden model and ISA model."""
 
 from __future__ import annotations
 
@@ -14,15 +14,29 @@ from narrows.sim.cosim.job import Job, Progress
 from narrows.sim.cosim.session import simulate
 from narrows.sim.golden import GoldenModel
 from narrows.sim.isa_transport import IsaTransport
+from narrows.sw.compile import compile_graph
 from narrows.sw.program import Program
 from narrows.sw.runtime import Transport
 from narrows.sw.runtime.samples import run_samples
 from numpy.typing import NDArray
+from random_graphs import GraphBuilder, random_chain, random_levels
 
-__all__ = ["check_programs", "compare_all"]
+__all__ = ["check_programs", "compare_all", "random_program"]
 
 _COUNTERS = ("cycles", "busy", "stall_drain", "stall_walk")
 _STALLS = ("stall_load", "stall_store", "stall_token")
+
+
+def random_program(config: AcceleratorConfig, seed: int, layers: int) -> tuple[Program, NDArray[np.int64]]:
+    """A program of so many random layers, and one sample (1, C, H, W).
+
+    Raises
+    ------
+    CapacityError, CertificateError
+        If what was drawn does not fit the core.
+    """
+    program = compile_graph(random_chain(GraphBuilder(config, np.random.default_rng(seed)), layers), config)
+    return program, random_levels(program.graph, np.random.default_rng(seed))[np.newaxis]
 
 
 def check_programs(
