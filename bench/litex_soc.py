@@ -3,9 +3,9 @@
     pip install litex
     python bench/litex_soc.py --images 20
 
-LiteX generates a SoC without a processor: a bus with LiteX's own registers, a master that comes in at its pins, and the
-core at 0x90000000 as `docs/standalone.md` adds it. The SoC's Verilog then takes the core's place in co-simulation, behind
-the Wishbone master of `sim/cosim/wishbone.v`.
+LiteX generates a SoC without a processor: a bus with LiteX's own registers, a master that comes in at its pins, and
+the core at 0x90000000 as `docs/standalone.md` adds it. The SoC's Verilog then takes the core's place in co-simulation,
+behind the Wishbone master of `sim/cosim/wishbone.v`.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@
 
 Simulates each board's own top with its own core (`narrows board simulate`), loads the digits and, with ``--data`` (a
 folder with models/dscnn_float.onnx and data/kws_first500.npz), the keyword-spotting network DS-CNN in 4-bit codes, and
-compares every output. ``--noise`` and ``--drops`` make the line worse. For the digits a core without a max-pool unit gets
-one, and ordinary memories with it.
+compares every output. ``--noise`` and ``--drops`` make the line worse. For the digits a core without a max-pool unit
+gets one, and ordinary memories with it.
 """
 
 from __future__ import annotations
