@@ -100,7 +100,8 @@ def main() -> None:
         epochs=given.epochs,
         seed=given.seed,
         rate=given.rate,
-        scale_rate=given.rate / 2,
+        scale_rate=given.rate / 40,
+        learn_shift=False,  # behind a ReLU, calibration finds the zero level
         crop=4,
         mirror=True,
         precision="bfloat16",

@@ -26,7 +26,9 @@ class TrainSettings:
     rate : float
         Largest learning rate of weights, in their levels; biases take it in levels of their output.
     scale_rate : float
-        The same of scales, in octaves, and of shifts, in levels.
+        The same of scales, in octaves. Far below that of weights: they move all levels at once.
+    shift_rate : float
+        The same of zero levels, in levels.
     warmup : float
         Part of the run in which rates rise; they fall to nothing along a cosine.
     accumulator : str
@@ -67,7 +69,8 @@ class TrainSettings:
     batch: int = 128
     seed: int = 1
     rate: float = 4e-3
-    scale_rate: float = 2e-3
+    scale_rate: float = 1e-4
+    shift_rate: float = 2e-3
     warmup: float = 0.1
     accumulator: str = "fitted"
     acc_bits: int | None = None
@@ -86,7 +89,7 @@ class TrainSettings:
     def __post_init__(self) -> None:
         for name, low in (("epochs", 0), ("batch", 1), ("seed", 0), ("crop", 0), ("patience", 0)):
             self._need(name, getattr(self, name) >= low, f"{low} or more")
-        for name in ("rate", "scale_rate", "temperature"):
+        for name in ("rate", "scale_rate", "shift_rate", "temperature"):
             self._need(name, getattr(self, name) > 0, "above 0")
         for name in ("warmup", "averaging"):
             self._need(name, 0 <= getattr(self, name) < 1, "at least 0 and below 1")

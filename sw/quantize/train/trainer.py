@@ -184,8 +184,9 @@ class Trainer:
 
 
 def _groups(network: Network, settings: TrainSettings) -> list[dict[str, Any]]:
-    weights, scales = [], []
+    rates = {"rows": settings.rate, "bias": settings.rate, "shift": settings.shift_rate}
+    groups: dict[float, list[Tensor]] = {}
     for name, parameter in network.named_parameters():
         if parameter.requires_grad:
-            (weights if name.rsplit(".", 1)[-1] in ("rows", "bias") else scales).append(parameter)
-    return [{"params": weights, "lr": settings.rate}, {"params": scales, "lr": settings.scale_rate}]
+            groups.setdefault(rates.get(name.rsplit(".", 1)[-1], settings.scale_rate), []).append(parameter)
+    return [{"params": parameters, "lr": rate} for rate, parameters in groups.items()]

@@ -12,7 +12,7 @@ from narrows.sw.quantize.train.rescaler import gains, narrow
 CONFIG = dataclasses.replace(PRESETS["tiny"], rescale_bits=4)
 
 
-@given(st.floats(2.0**-20, 3.9), st.sampled_from([2, 3, 4, 8, 16, 32]))
+@given(st.floats(2.0**-20, 3.4), st.sampled_from([2, 3, 4, 8, 16, 32]))
 def test_multiplicand_and_shift_are_the_nearest_of_so_many_bits(gain, bits):
     (m,), (s,) = (part.tolist() for part in narrow(torch.tensor([gain], dtype=torch.float64), bits, 60))
     assert 1 << (bits - 1) <= m < 1 << bits
