@@ -1,4 +1,4 @@
-"""Pages of the demo and the report: one HTML file each that needs nothing beside it."""
+"""Pages of the demo, the report, the search and the scoreboard: one HTML file each that needs nothing beside it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["demo_page", "report_page"]
+__all__ = ["demo_page", "report_page", "scoreboard_page", "search_page"]
 
 
 def demo_page(results: Mapping[str, Any], figures: Mapping[str, str]) -> str:
@@ -17,6 +17,16 @@ def demo_page(results: Mapping[str, Any], figures: Mapping[str, str]) -> str:
 def report_page(results: Mapping[str, Any], figures: Mapping[str, str]) -> str:
     """HTML of what `summary.summarise` gives, and figures (SVG by name)."""
     return _page("report.html.j2", results, figures)
+
+
+def search_page(results: Mapping[str, Any], figures: Mapping[str, str]) -> str:
+    """HTML of a search: what `search.summary.search_summary` gives, and figures (SVG by name)."""
+    return _page("search.html.j2", results, figures)
+
+
+def scoreboard_page(results: Mapping[str, Any]) -> str:
+    """HTML of models on boards: what `bench/mlperf_tiny.py` measures."""
+    return _page("scoreboard.html.j2", results, {})
 
 
 def _page(template: str, results: Mapping[str, Any], figures: Mapping[str, str]) -> str:
