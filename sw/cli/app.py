@@ -11,7 +11,7 @@ from typer.exceptions import TyperException
 from ...hw.spec.config import ConfigError
 from ...hw.spec.isa import IsaError
 from ..errors import NarrowsError
-from . import board, board_link, demo, doctor, hardware, models, reports, train, verify
+from . import board, board_link, demo, doctor, hardware, models, reports, search, train, verify
 
 __all__ = ["app", "main", "run"]
 
@@ -44,6 +44,7 @@ shape (N,).
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("compile")(models.compile_model)
+app.command("search")(search.search)
 app.command("train")(train.train)
 app.command("run")(models.run_model)
 app.command("verify")(verify.verify)

@@ -15,7 +15,7 @@ from .sketch import estimate, functions
 from .summary import memory_use
 from .timeline import timeline
 
-__all__ = ["Proposal", "propose"]
+__all__ = ["Proposal", "memory_sizes", "propose"]
 
 _SHAPES = [
     (rows, columns, lanes)
@@ -96,7 +96,7 @@ def propose(
         progress(number + 1, len(candidates))
         if program is None or program.config.has_backing:
             continue
-        needed = _sizes(program)
+        needed = memory_sizes(program)
         fitted = replace(config, **needed, tables=functions(graph)[1])
         cells, cycles = estimate_cells(fitted), timeline(program).cycles
         found.append(
@@ -116,8 +116,8 @@ def propose(
     return sorted(found, key=lambda one: (not (one.fits and one.fast), not one.fits, *_rank(one)))
 
 
-def _sizes(program: Program) -> dict[str, int]:
-    """Memories with some room, since trained weights and scales may take more rows than made-up ones."""
+def memory_sizes(program: Program) -> dict[str, int]:
+    """Parameters of memories with some room, since other weights and scales may take more rows than these."""
     used = memory_use(program)
     sizes = {}
     for memory, (key, least, most) in _MEMORIES.items():

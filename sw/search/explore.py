@@ -1,0 +1,189 @@
+"""explore: a search from its first point to its outcome, by greedy narrowing alone or with a sampler behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .front import Bound, front, goals
+from .greedy import Step, first_of_speed, last_within_error, narrowing
+from .measure import Measured, Measurer, accuracy
+from .sensitivity import sensitivities
+from .space import Knob, Point, Space
+from .study import Study
+
+__all__ = ["Outcome", "Samples", "explore"]
+
+Progress = Callable[[str, int, int], None]
+
+_PROBES = 48
+"""Samples that error ratios are measured on."""
+
+_WAYPOINTS = 12
+"""Points of a greedy path that a search begins with."""
+
+
+_FINALISTS = 12
+"""Points of the front that are measured again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Samples:
+    """Samples ``x`` of shape (N, ...), as the model takes them, with ``labels`` of shape (N,)."""
+
+    x: NDArray
+    labels: NDArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a search found.
+
+    Parameters
+    ----------
+    searched : list of Measured
+        All points, on the search's samples.
+    final, uniform : list of Measured
+        The front of accuracy and speed-up, and that of the same formats in all layers, on the final samples.
+    chosen : Measured or None
+        The best of those that keeps to the bound.
+    float_accuracy : float
+        On the final samples.
+    """
+
+    searched: list[Measured]
+    final: list[Measured]
+    uniform: list[Measured]
+    chosen: Measured | None
+    float_accuracy: float
+
+
+def explore(
+    space: Space,
+    measurer: Measurer,
+    study: Study,
+    *,
+    samples: Samples,
+    final: Samples,
+    bound: Bound,
+    trials: int,
+    progress: Progress,
+) -> Outcome:
+    """Search, and measure the best again.
+
+    Parameters
+    ----------
+    space : Space
+    measurer : Measurer
+    study : Study
+        On ``samples``.
+    samples, final : Samples
+        Those that points are compared on, and those of the final figures.
+    bound : Bound
+    trials : int
+        Points that the study shall have in all. It begins with uniform formats and the greedy path; 0: with the greedy
+        strategy alone, and a bound on speed or error leaves only the point that it ends at.
+    progress : callable
+        Called with (what is done, steps done, steps in all).
+    """
+    greedy = _greedy_points(space, measurer, study, samples.x, None if trials else bound, progress)
+    proposed = [*_uniform_points(space), *greedy] if trials else greedy
+    study.propose(proposed)
+    study.run(trials or len(proposed), lambda done, total: progress("searching", done, total))
+    searched = study.measured
+    best = _spread(sorted(front(searched, goals), key=lambda one: one.cost.speedup), _FINALISTS)
+    plain = front([one for one in searched if one.point.is_uniform], goals)
+    scores = measurer.float_scores(final.x)
+    wanted = {one.point.key: one.point for one in (*best, *plain)}
+    again = _remeasured(wanted, measurer, final, scores, progress)
+    outcome = [again[one.point.key] for one in best if one.point.key in again]
+    reference = accuracy(scores, final.labels)
+    return Outcome(
+        searched=searched,
+        final=front(outcome, goals),
+        uniform=[again[one.point.key] for one in plain if one.point.key in again],
+        chosen=bound.choose(again.values(), reference),
+        float_accuracy=reference,
+    )
+
+
+def _uniform_points(space: Space) -> list[Point]:
+    return [
+        space.uniform(weights, acts, **core)
+        for core in space.cores()
+        for weights in space.weights
+        for acts in space.acts
+    ]
+
+
+def _greedy_points(
+    space: Space, measurer: Measurer, study: Study, x: NDArray, bound: Bound | None, progress: Progress
+) -> list[Point]:
+    """Points on the greedy path of every core.
+
+    Error ratios are measured once, on the core with the widest accumulator, and kept with the study.
+    """
+    cores = list(space.cores())
+    widest = max(cores, key=lambda core: (core["acc_bits"], core["rescale_bits"]))
+    errors = _errors(space, measurer, study, x, widest, progress)
+    points: list[Point] = []
+    for core in cores:
+        path = narrowing(space, _start(space, measurer, core), errors, lambda point: measurer.cost(point).cycles)
+        points += _picked(path, measurer, bound)
+    return points
+
+
+def _remeasured(
+    points: Mapping[Any, Point], measurer: Measurer, samples: Samples, scores: NDArray, progress: Progress
+) -> dict[Any, Measured]:
+    found = {}
+    for done, (key, point) in enumerate(points.items()):
+        progress("measuring the best again", done, len(points))
+        if (one := measurer.measure(point, samples.x, samples.labels, scores)) is not None:
+            found[key] = one
+    progress("measuring the best again", len(points), len(points))
+    return found
+
+
+def _start(space: Space, measurer: Measurer, core: dict[str, Any]) -> Point:
+    some = space.uniform(space.weights[0], space.acts[0], **core)
+    return space.uniform(*space.finest(some.config(measurer.config)), **core)
+
+
+def _errors(
+    space: Space, measurer: Measurer, study: Study, x: NDArray, core: dict[str, Any], progress: Progress
+) -> dict[tuple[Knob, str], float]:
+    def measure() -> list[float]:
+        found = sensitivities(
+            space,
+            _start(space, measurer, core),
+            measurer,
+            x[:_PROBES],
+            lambda done, total: progress("measuring error ratios", done, total),
+        )
+        return [found[pair] for pair in pairs]
+
+    pairs = [(knob, name) for knob in space.knobs for name in space.options(knob)]
+    return dict(zip(pairs, study.remembered("errors", measure), strict=True))
+
+
+def _picked(path: list[Step], measurer: Measurer, bound: Bound | None) -> list[Point]:
+    if bound is not None and bound.error is not None:
+        return [last_within_error(path, bound.error).point]
+    if bound is not None and bound.speedup is not None:
+        fastest = measurer.cost(path[0].point)
+        step = first_of_speed(path, fastest.cycles * fastest.speedup / bound.speedup)
+        return [(step or path[-1]).point]
+    return [step.point for step in _spread(path, _WAYPOINTS)]
+
+
+def _spread(items: Sequence[Any], most: int) -> list[Any]:
+    """At most so many of the items, evenly, the ends among them."""
+    if len(items) <= most:
+        return list(items)
+    places = np.unique(np.linspace(0, len(items) - 1, most).round().astype(int))
+    return [items[place] for place in places]

@@ -1,0 +1,188 @@
+"""Measurer: what a point costs, from the cycle model and the cost table, and what it is worth, on some samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...hw.spec.config import AcceleratorConfig
+from ..compile import compile_graph
+from ..errors import CapacityError, CertificateError
+from ..graph import Graph, Mac
+from ..passes import lower
+from ..quantised import QuantisedGraph
+from ..quantize import quantise
+from ..quantize.evaluate import evaluate
+from ..report.sketch import estimate
+from ..report.timeline import timeline
+from .costs import CostTable, cost_table
+from .space import Point
+
+__all__ = ["Cost", "Measured", "Measurer", "Run", "Worth", "accuracy", "speedup"]
+
+Run = Callable[[QuantisedGraph, AcceleratorConfig, NDArray], NDArray]
+"""What computes a quantised graph's first output, of shape (N, ...) in the model's order, on samples."""
+
+_AT_ONCE = 250  # samples: all tensors of so many are in memory
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """Cycles of a sample; look-up tables of array, and of the whole core (estimated).
+
+    ``speedup`` is how many times faster the array is than plain 8-bit integer multipliers in as many look-up tables,
+    one multiplication a unit in every cycle without any loss.
+    """
+
+    cycles: int
+    array_luts: float
+    core_luts: float
+    speedup: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Worth:
+    """Share of samples answered right, and the error of the output: its RMSE over the RMS of the float output."""
+
+    accuracy: float
+    error: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """A point with its cost and its worth."""
+
+    point: Point
+    cost: Cost
+    worth: Worth
+
+
+class Measurer:
+    """Prices points of one model, and measures them.
+
+    Parameters
+    ----------
+    graph : Graph
+        As a frontend makes it.
+    config : AcceleratorConfig
+        What points leave open.
+    calibration : array, shape (N, ...)
+        Samples that scales are chosen on.
+    run : callable
+        See `Run`.
+    """
+
+    def __init__(self, graph: Graph, config: AcceleratorConfig, calibration: NDArray, run: Run) -> None:
+        self._graph, self._calibration, self._run = graph, calibration, run
+        self.config, self.lowered, self.costs = config, lower(graph), cost_table()
+        self._cycles: dict[tuple[object, ...], int] = {}
+
+    @property
+    def macs(self) -> int:
+        """Multiplications with trained weights for a sample."""
+        return _macs(self.lowered)
+
+    def cost(self, point: Point) -> Cost:
+        """What a point costs, to within some percent; nothing is quantised for it.
+
+        Raises
+        ------
+        CapacityError
+            If no core of its shape holds the model.
+        """
+        config = point.config(self.config)
+        if (cycles := self._cycles.get(point.key)) is None:
+            found = estimate(self.lowered, config, point.settings)
+            if found.program is None or found.program.config.has_backing != config.has_backing:
+                raise CapacityError(f"no core of {_shape(point)} holds the model: {found.problem}")
+            cycles = self._cycles[point.key] = timeline(found.program).cycles
+        return self._priced(config, cycles)
+
+    def _priced(self, config: AcceleratorConfig, cycles: int) -> Cost:
+        array = self.costs.array(config)
+        return Cost(
+            cycles=cycles,
+            array_luts=array,
+            core_luts=self.costs.core(config),
+            speedup=speedup(self.macs, cycles, array, self.costs),
+        )
+
+    def quantised(self, point: Point) -> QuantisedGraph:
+        """The model in a point's formats.
+
+        Raises
+        ------
+        CertificateError
+            If its sums do not fit the point's accumulator.
+        """
+        return quantise(self._graph, self._calibration, point.settings, point.config(self.config))
+
+    def measure(self, point: Point, x: NDArray, labels: NDArray, scores: NDArray) -> Measured | None:
+        """A point's worth on samples, and its cost with the cycles of the program that it is compiled to.
+
+        None if it cannot be certified, or if no core of its shape holds it. Parameters are those of `worth`.
+        """
+        try:
+            quantised = self.quantised(point)
+            program = compile_graph(quantised, point.config(self.config))
+        except (CertificateError, CapacityError):
+            return None
+        cost = self._priced(program.config, timeline(program).cycles)
+        return Measured(point=point, cost=cost, worth=self._worth(point, quantised, x, labels, scores))
+
+    def worth(self, point: Point, x: NDArray, labels: NDArray, scores: NDArray) -> Worth | None:
+        """What a point answers on samples of shape (N, ...); None if it cannot be certified.
+
+        Parameters
+        ----------
+        x, labels : array
+        scores : array, shape (N, ...)
+            Of the float model (`float_scores`).
+        """
+        try:
+            quantised = self.quantised(point)
+        except (CertificateError, CapacityError):
+            return None
+        return self._worth(point, quantised, x, labels, scores)
+
+    def _worth(self, point: Point, quantised: QuantisedGraph, x: NDArray, labels: NDArray, scores: NDArray) -> Worth:
+        config = point.config(self.config)
+        parts = [self._run(quantised, config, x[first : first + _AT_ONCE]) for first in range(0, len(x), _AT_ONCE)]
+        given = np.concatenate(parts).reshape(len(x), -1)
+        wanted = scores.reshape(len(x), -1)
+        deviation = np.sqrt(np.square(given - wanted).mean() / max(np.square(wanted).mean(), np.finfo(float).tiny))
+        return Worth(accuracy=accuracy(given, labels), error=float(deviation))
+
+    def float_scores(self, x: NDArray) -> NDArray[np.float64]:
+        """First output of the float model, of shape (N, classes) in the model's order."""
+        name = self.lowered.outputs[0][0]
+        parts = [evaluate(self.lowered, x[first : first + _AT_ONCE])[name] for first in range(0, len(x), _AT_ONCE)]
+        values = np.concatenate(parts).reshape(len(x), -1).astype(np.float64)
+        order = self.lowered.orders.get(name)
+        return values if order is None else values[:, order]
+
+
+def accuracy(scores: NDArray, labels: NDArray) -> float:
+    """Share of samples whose largest score, of shape (N, classes), is that of their label."""
+    return float((scores.argmax(axis=1) == labels).mean())
+
+
+def speedup(macs: int, cycles: int, luts: float, costs: CostTable) -> float:
+    """Cycles of plain 8-bit integers in as many look-up tables, all busy in every cycle, over ``cycles``."""
+    return macs * costs.integer_unit / luts / cycles
+
+
+def _macs(graph: Graph) -> int:
+    total = 0
+    for layer in graph.layers:
+        if isinstance(layer, Mac):
+            _, height, width = graph.tensors[layer.output]
+            total += sum(height * width * term.weights.size for term in layer.terms if not term.constant)
+    return total
+
+
+def _shape(point: Point) -> str:
+    return " x ".join(map(str, point.shape))

@@ -1,0 +1,48 @@
+"""The cost table reproduces what was synthesised."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from narrows.hw.spec.config import PRESETS, AcceleratorConfig
+from narrows.sw.errors import InputError
+from narrows.sw.report.cells import estimate_cells
+from narrows.sw.search import costs
+from narrows.sw.search.costs import cost_table
+
+POINTS = json.loads((Path(costs.__file__).parent / "costs.json").read_text())["points"]
+TABLE = cost_table()
+
+
+def config(point):
+    names = [name for name in ("rows", "columns", "lanes", "acc_bits", "rescale_bits") if name in point]
+    base = point["unit"] if point["unit"] in TABLE.arrays else "dybit4"
+    return AcceleratorConfig(base=base, rescalers=1, **{name: point[name] for name in names})
+
+
+@pytest.mark.parametrize("point", POINTS, ids=lambda point: " ".join(map(str, point.values())))
+def test_synthesised_points(point):
+    if point["unit"].startswith("int8"):
+        assert TABLE.integer_unit <= point["lut"] / (point["rows"] * point["columns"] * point["lanes"])
+        return
+    priced = TABLE.rescalers(config(point)) if point["unit"] == "rescaler" else TABLE.array(config(point))
+    assert priced == pytest.approx(point["lut"], rel=TABLE.error + 1e-9)
+
+
+def test_fits_are_close():
+    assert TABLE.error < 0.04
+
+
+def test_a_core_as_estimated_but_for_its_base_and_widths():
+    medium = PRESETS["medium"]
+    assert TABLE.core(medium) == pytest.approx(estimate_cells(medium).luts)
+    wide = replace(medium, acc_bits=24, rescale_bits=8)
+    more = TABLE.array(wide) - TABLE.array(medium) + TABLE.rescalers(wide) - TABLE.rescalers(medium)
+    assert TABLE.core(wide) == pytest.approx(estimate_cells(medium).luts + more)
+    assert more > 0
+
+
+def test_a_base_that_was_not_synthesised():
+    with pytest.raises(InputError, match=r"^no array in base int2 is priced: choose among dybit4, int4, "):
+        TABLE.array(AcceleratorConfig(base="int2", planes=0))

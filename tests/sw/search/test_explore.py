@@ -1,0 +1,81 @@
+"""A whole search on arithmetic answers."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+pytest.importorskip("optuna")
+
+from narrows.sw.search.explore import Samples, explore
+from narrows.sw.search.front import Bound
+from narrows.sw.search.picture import front_picture
+from narrows.sw.search.space import Knob
+from narrows.sw.search.study import Study
+from narrows.sw.search.summary import search_summary
+
+SAMPLES = Samples(x=np.zeros((4, 2)), labels=np.ones(4, dtype=int))
+
+
+@pytest.fixture
+def search(space, measurer):
+    def run(bound, trials):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # Optuna's marks of what is experimental
+            study = Study(
+                "s",
+                storage=None,
+                sampler="nsga2",
+                seed=0,
+                space=space,
+                measurer=measurer,
+                x=SAMPLES.x,
+                labels=SAMPLES.labels,
+            )
+            return explore(
+                space,
+                measurer,
+                study,
+                samples=SAMPLES,
+                final=SAMPLES,
+                bound=bound,
+                trials=trials,
+                progress=lambda stage, done, total: None,
+            )
+
+    return run
+
+
+def test_front_beats_uniform_formats(search):
+    outcome = search(Bound(loss=0.15), 60)
+    assert outcome.float_accuracy == 1.0
+    assert len(outcome.searched) >= 40
+    for one in outcome.uniform:
+        assert any(
+            other.cost.speedup >= one.cost.speedup and other.worth.accuracy >= one.worth.accuracy
+            for other in outcome.final
+        )
+    assert outcome.chosen is not None and not outcome.chosen.point.is_uniform
+    assert outcome.chosen.worth.accuracy >= 0.85
+    assert outcome.chosen.point.formats[Knob("a", "acts")] != "dybit4"
+
+
+@pytest.mark.parametrize("bound", [Bound(speedup=3.0), Bound(error=0.25)])
+def test_greedy_strategies_alone_end_at_their_bound(search, bound):
+    outcome = search(bound, 0)
+    assert len(outcome.searched) == 2  # one end for each accumulator width
+    assert outcome.chosen is not None
+    if bound.speedup:
+        assert outcome.chosen.cost.speedup >= 3.0
+    else:
+        assert outcome.chosen.worth.error <= 0.25
+
+
+def test_summary_and_picture(search):
+    outcome = search(Bound(loss=0.15), 30)
+    summary = search_summary("model", outcome, images=4, final_images=4, integer_unit=200.0)
+    assert [row["speedup"] for row in summary["front"]] == sorted(row["speedup"] for row in summary["front"])
+    assert len(summary["points"]) == len(outcome.searched)
+    first = summary["uniform"][0]
+    assert first["short"].startswith("2 x ") and first["shape"] == "4x4x16"
+    assert front_picture(outcome).startswith("<svg")
