@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.build import Platform, ResourceError
+from amaranth.build import Platform, ResourceError, Subsignal
 from amaranth.hdl import ClockDomain, ClockSignal, Const, Elaboratable, Instance, Module, ResetSignal, Signal
 from amaranth.lib import io
 
@@ -37,7 +37,8 @@ class BoardTop(Elaboratable):
         board = self._board
         m.domains.sync = ClockDomain()
         self._clock(m, platform)
-        uart = platform.request("uart", 0, dir={"rx": "-", "tx": "-"})
+        wires = {part.name: "-" for part in platform.lookup("uart", 0).ios if isinstance(part, Subsignal)}
+        uart = platform.request("uart", 0, dir=wires)
         m.submodules.rx = rx = io.Buffer("i", uart.rx)
         m.submodules.tx = tx = io.Buffer("o", uart.tx)
         irq = Signal()

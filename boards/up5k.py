@@ -20,6 +20,7 @@ UP5K_CORE = AcceleratorConfig(
     dsp_lanes=4,
     prefetch=0,
     max_pool=0,
+    counters=0,
     memories="single",
 )
 """16 units on all eight hard multipliers. More could not be fed: two memories give two activation words of 16 bits a

@@ -75,11 +75,13 @@ class HostRegisters(wiring.Component):
                     self.clear.eq((self.write_data & Control.CLEAR).any()),
                 ]
 
-        events = {
-            Register.BUSY: self.step,
-            Register.STALL_DRAIN: self.stall_drain,
-            Register.STALL_WALK: self.stall_walk,
-        }
+        events = {}
+        if self._config.counters:
+            events |= {
+                Register.BUSY: self.step,
+                Register.STALL_DRAIN: self.stall_drain,
+                Register.STALL_WALK: self.stall_walk,
+            }
         windows = {}
         if self._config.has_backing:
             events |= {

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from .activation_memory import ActivationMemory
 from .array import STEP_FLAGS
+from .delay_line import DelayLine
 from .operand import operand_layout, recode
 from .program_memory import ProgramMemory
 from .records import record_layout
@@ -19,6 +21,10 @@ from .stepper import step_layout
 from .walker import pixel_group_layout
 
 __all__ = ["OperandFetch"]
+
+
+_ALONG = 2 + ActivationMemory.READ_CYCLES - ProgramMemory.READ_CYCLES
+"""Cycles by which a weight's address is behind its step."""
 
 
 def _delayed(m: Module, value: Any, cycles: int, name: str) -> Any:
@@ -79,19 +85,23 @@ class OperandFetch(wiring.Component):
 
         valid = Signal(config.rows)
         m.d.sync += self.act_address.eq(base + self.tap.offset)
+        # block RAMs are slow to answer, and there is time; but an iCE40 has few registers and a slow clock anyhow
+        early = 0 if config.fabric == "ice40" else 1
+        tap, borders_of_rows = _delayed(m, self.tap, early, "tap"), _delayed(m, group.borders, early, "borders")
         for row in range(config.rows):
-            borders = group.borders[row]
+            borders = borders_of_rows[row]
             m.d.sync += valid[row].eq(
-                (borders.top >= self.tap.top)
-                & (borders.bottom >= self.tap.bottom)
-                & (borders.left >= self.tap.left)
-                & (borders.right >= self.tap.right)
+                (borders.top >= tap.top)
+                & (borders.bottom >= tap.bottom)
+                & (borders.left >= tap.left)
+                & (borders.right >= tap.right)
             )
 
-        valid = _delayed(m, valid, ActivationMemory.READ_CYCLES, "valid")
-        pad_code = _delayed(m, step.pad_code, 2 + ActivationMemory.READ_CYCLES, "pad_code")
-        weight_delay = 2 + ActivationMemory.READ_CYCLES - ProgramMemory.READ_CYCLES
-        m.d.comb += self.weight_address.eq(_delayed(m, step.weight, weight_delay, "weight"))
+        valid = _delayed(m, valid, ActivationMemory.READ_CYCLES - early, "valid")
+        along = (step.pad_code, step.weight, step.flags, group.count)
+        pad_code, weight, flags, count = self._along(m, along)
+        pad_code = _delayed(m, pad_code, ProgramMemory.READ_CYCLES, "pad_code")
+        m.d.comb += self.weight_address.eq(weight)
         base, code_bits = config.digits.base, config.code_bits
         for row in range(config.rows):
             word = Mux(valid[row], self.act_words[row], pad_code.replicate(config.lanes))
@@ -103,7 +113,18 @@ class OperandFetch(wiring.Component):
                 m.d.sync += self.w[column][lane].eq(recode(base, code))
         m.d.sync += self.row0_valid.eq(valid[0])
         m.d.comb += [
-            self.flags.eq(_delayed(m, step.flags, self.LATENCY, "flags")),
-            self.count.eq(_delayed(m, group.count, self.LATENCY - 1, "count")),
+            self.flags.eq(_delayed(m, flags, self.LATENCY - _ALONG, "flags")),
+            self.count.eq(_delayed(m, count, self.LATENCY - 1 - _ALONG, "count")),
         ]
         return m
+
+    def _along(self, m: Module, values: Sequence[Any]) -> list[Any]:
+        """Values `_ALONG` cycles later; iCE40s have block RAM to spare for it, but no registers."""
+        if self._config.fabric != "ice40":
+            return [_delayed(m, value, _ALONG, f"along{index}_") for index, value in enumerate(values)]
+        together = Cat(*values)
+        m.submodules.along = line = DelayLine(width=len(together), cycles=_ALONG)
+        m.d.comb += line.x.eq(together)
+        late = [Signal.like(value, name=f"late{index}") for index, value in enumerate(values)]
+        m.d.comb += Cat(*late).eq(line.y)
+        return late

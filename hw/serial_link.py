@@ -80,7 +80,7 @@ class SerialLink(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Receive, check, carry out, reply."""
         m = Module()
-        m.submodules.crc = crc = catalog.CRC32_ISO_HDLC(data_width=8).create()
+        m.submodules.crc = crc = catalog.CRC32_ISO_HDLC(data_width=1).create()
         m.submodules.buffer = buffer = Scratchpad(depth=MAX_WORDS, width=32, granule=32)
 
         header = Signal(_HEADER)
@@ -92,6 +92,14 @@ class SerialLink(wiring.Component):
         status = Signal(LinkStatus)
         is_open, last = Signal(), Signal(8)
         silence = Signal(range(GAP_BITS))
+        # a byte goes through the checksum bit by bit: it takes 40 cycles on the line at least
+        summed, summed_bits = Signal(8), Signal(range(9))
+        add_byte, added = Signal(), Signal(8)
+        with m.If(add_byte):
+            m.d.sync += [summed.eq(added), summed_bits.eq(8)]
+        with m.Elif(summed_bits != 0):
+            m.d.sync += [summed.eq(summed >> 1), summed_bits.eq(summed_bits - 1)]
+        m.d.comb += [crc.valid.eq(summed_bits != 0), crc.data.eq(summed[0])]
         expired, ends, final = Signal(), Signal(), Signal()
 
         with m.If(self.rx_active):
@@ -118,7 +126,7 @@ class SerialLink(wiring.Component):
 
         def receive() -> None:
             """Count a byte of the frame; give the frame up where the line does."""
-            m.d.comb += [crc.valid.eq(self.rx_valid), crc.data.eq(self.rx_data)]
+            m.d.comb += [add_byte.eq(self.rx_valid), added.eq(self.rx_data)]
             with m.If(self.rx_valid):
                 m.d.sync += left.eq(left - 1)
             with m.If(self.rx_broken):
@@ -163,7 +171,7 @@ class SerialLink(wiring.Component):
                 receive()
                 with m.If(self.rx_valid & ends):
                     m.next = "check"
-            with m.State("check"):
+            with m.State("check"), m.If(summed_bits == 0):
                 m.d.sync += [index.eq(0), words.eq(0)]
                 m.next = "head"
                 with m.If(~crc.match_detected):
@@ -217,14 +225,14 @@ class SerialLink(wiring.Component):
             with m.State("status"):
                 m.d.sync += [word.eq(status), left.eq(1), phase.eq(_Phase.STATUS)]
                 m.next = "send"
-            with m.State("trail"):
+            with m.State("trail"), m.If(summed_bits == 0):
                 m.d.sync += [word.eq(crc.crc), left.eq(CRC_BYTES), phase.eq(_Phase.CRC)]
                 m.next = "send"
             with m.State("send"):
                 starts = (phase == _Phase.HEAD) & (left == _REPLY_HEAD_BYTES)
-                m.d.comb += [self.tx_valid.eq(1), crc.data.eq(word[:8])]
+                m.d.comb += [self.tx_valid.eq(1), added.eq(word[:8])]
                 with m.If(self.tx_ready):
-                    m.d.comb += [crc.start.eq(starts), crc.valid.eq(~starts & (phase != _Phase.CRC))]
+                    m.d.comb += [crc.start.eq(starts), add_byte.eq(~starts & (phase != _Phase.CRC))]
                     m.d.sync += [word.eq(word[8:]), left.eq(left - 1)]
                     with m.If(ends), m.Switch(phase):
                         with m.Case(_Phase.STATUS):

@@ -16,6 +16,7 @@ from ..hw.spec.registers import (
     Region,
     Register,
     Status,
+    core_registers,
     region_beats,
     region_depth,
     region_stride,
@@ -113,6 +114,8 @@ class IsaTransport(Transport):
 
     def _read_register(self, offset: int) -> int:
         machine = self.machine
+        if _REGISTERS[offset] not in core_registers(machine.config):
+            return 0
         status = (Status.DONE if machine.done else 0) | (Status.FAULT if machine.fault is not Fault.NONE else 0)
         return {
             Register.MAGIC: MAGIC,

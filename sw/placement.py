@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,19 +40,23 @@ class Placement:
     path: tuple[PathStep, ...]
 
 
-def read_report(path: Path) -> Placement:
-    """Contents of a file that nextpnr wrote with ``--report``."""
+def _named(cell: str) -> str:
+    return cell.rpartition(".")[0]
+
+
+def read_report(path: Path, module_of: Callable[[str], str] = _named) -> Placement:
+    """Contents of a file that nextpnr wrote with ``--report``; ``module_of`` gives the module of a cell by its name."""
     report = json.loads(path.read_text(encoding="utf-8"))
     clock, timing = min(report["fmax"].items(), key=lambda item: item[1]["achieved"])
     return Placement(
         fmax_mhz=timing["achieved"],
         used={kind: entry["used"] for kind, entry in report["utilization"].items() if entry["used"]},
         available={kind: entry["available"] for kind, entry in report["utilization"].items() if entry["used"]},
-        path=_critical_path(report["critical_paths"], clock),
+        path=_critical_path(report["critical_paths"], clock, module_of),
     )
 
 
-def _critical_path(paths: list[dict[str, Any]], clock: str) -> tuple[PathStep, ...]:
+def _critical_path(paths: list[dict[str, Any]], clock: str, module_of: Callable[[str], str]) -> tuple[PathStep, ...]:
     for path in paths:
         if path["from"] == path["to"] and path["from"].endswith(clock):
             break
@@ -60,7 +64,7 @@ def _critical_path(paths: list[dict[str, Any]], clock: str) -> tuple[PathStep, .
         return ()
     steps: list[PathStep] = []
     for part in path["path"]:
-        module = _module(part["from"]["cell"])
+        module = module_of(part["from"]["cell"])
         routing = part["type"] == "routing"
         step = PathStep(
             module=module, logic_ns=0.0 if routing else part["delay"], routing_ns=part["delay"] if routing else 0.0
@@ -74,8 +78,3 @@ def _critical_path(paths: list[dict[str, Any]], clock: str) -> tuple[PathStep, .
             )
         steps.append(step)
     return tuple(steps)
-
-
-def _module(cell: str) -> str:
-    """Dotted name of the module that a cell's name begins with."""
-    return cell.rpartition(".")[0]

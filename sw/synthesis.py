@@ -16,7 +16,15 @@ from typing import Any
 
 from .errors import NarrowsError, ToolMissing
 
-__all__ = ["TARGETS", "Resources", "SynthesisError", "SynthesisReport", "synthesise"]
+__all__ = [
+    "TARGETS",
+    "Resources",
+    "SynthesisError",
+    "SynthesisReport",
+    "module_names",
+    "module_of",
+    "synthesise",
+]
 
 
 class SynthesisError(NarrowsError):
@@ -137,11 +145,15 @@ TARGETS: Mapping[str, _Target] = {
 
 @dataclass(frozen=True, kw_only=True)
 class SynthesisReport:
-    """Resources of a core in all, and of its ``modules`` by dotted name ("" is what lies between them)."""
+    """Resources of a core in all, and of its ``modules`` by dotted name ("" is what lies between them).
+
+    ``hierarchy`` has every module down to the last with what lies in it and below it.
+    """
 
     target: str
     lut_name: str
     modules: Mapping[str, Resources]
+    hierarchy: Mapping[str, Resources]
     total: Resources
 
     def to_dict(self) -> dict[str, Any]:
@@ -156,6 +168,7 @@ def synthesise(
     top: str = "narrows_core",
     techmap: str = "",
     log: Path | None = None,
+    netlist: Path | None = None,
 ) -> SynthesisReport:
     """Count the resources of a core on an FPGA family.
 
@@ -176,6 +189,8 @@ def synthesise(
         (``$__MUL18X18`` and the like), which become hard ones.
     log : Path, optional
         Where Yosys' messages go; without it they are kept only when it fails.
+    netlist : Path, optional
+        Where the netlist goes, for placement.
 
     Raises
     ------
@@ -206,13 +221,17 @@ def synthesise(
             log.write_text(messages, encoding="utf-8")
         if run.returncode or not (folder / "netlist.json").exists():
             raise _failure(messages, log)
-        netlist = json.loads((folder / "netlist.json").read_text(encoding="utf-8"))
-    parts = set(re.findall(rf"^module \\{re.escape(top)}\.(\S+)", verilog, re.MULTILINE))
-    modules = _modules(netlist["modules"][top]["cells"], family, parts)
+        text = (folder / "netlist.json").read_text(encoding="utf-8")
+        if netlist is not None:
+            netlist.write_text(text, encoding="utf-8")
+    cells = json.loads(text)["modules"][top]["cells"]
+    types = _cells_of_modules(cells, module_names(verilog, top))
+    modules = _grouped(types, family)
     return SynthesisReport(
         target=target,
         lut_name=family.lut_name,
         modules=modules,
+        hierarchy=_hierarchy(types, family),
         total=sum(modules.values(), start=Resources()),
     )
 
@@ -226,13 +245,42 @@ def _failure(messages: str, log: Path | None) -> SynthesisError:
     return SynthesisError(f"Yosys failed ({reason}); see {log}")
 
 
-def _modules(cells: Mapping[str, Any], family: _Target, parts: set[str]) -> dict[str, Resources]:
-    """Resources of each module; ``parts`` are the dotted names of all modules below the top."""
+def module_names(verilog: str, top: str) -> frozenset[str]:
+    """Dotted names of all modules below the top, as generated Verilog has them."""
+    return frozenset(re.findall(rf"^module \\{re.escape(top)}\.(\S+)", verilog, re.MULTILINE))
+
+
+def module_of(cell: str, modules: frozenset[str]) -> str:
+    """The module that a flattened cell's name says it comes from; "" is the top."""
+    path = cell.split(".")
+    while path and ".".join(path) not in modules:
+        path.pop()
+    return ".".join(path)
+
+
+def _cells_of_modules(cells: Mapping[str, Any], modules: frozenset[str]) -> Mapping[str, Counter[str]]:
+    """Number of cells of each type in each module."""
     types: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for name, cell in cells.items():
+        types[module_of(name, modules)][cell["type"]] += 1
+    return types
+
+
+def _grouped(types: Mapping[str, Counter[str]], family: _Target) -> dict[str, Resources]:
+    """Resources of the modules below the top, and of those in the one that is opened."""
+    groups: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for name, counts in types.items():
         path = name.split(".")
-        while path and ".".join(path) not in parts:
-            path.pop()
         module = ".".join(path[: 2 if path[:1] == [_OPENED] else 1])
-        types[module.partition("$")[0]][cell["type"]] += 1
-    return {module: family.resources(types[module]) for module in sorted(types)}
+        groups[module.partition("$")[0]] += counts
+    return {module: family.resources(groups[module]) for module in sorted(groups)}
+
+
+def _hierarchy(types: Mapping[str, Counter[str]], family: _Target) -> dict[str, Resources]:
+    """Resources of every module, those below it included."""
+    groups: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for name, counts in types.items():
+        path = name.split(".") if name else []
+        for depth in range(len(path) + 1):
+            groups[".".join(path[:depth])] += counts
+    return {module: family.resources(groups[module]) for module in sorted(groups)}

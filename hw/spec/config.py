@@ -89,15 +89,15 @@ class AcceleratorConfig:
         Lanes of every dot product whose products are made in hard multipliers, 0 to ``lanes``; a hard multiplier serves
         two rows.
     prefetch : int
-        1: an instruction is fetched while the one before runs, whose fields are then kept three times; 0: it is fetched
-        when the one before is done (not with a backing store).
+        1: an instruction is fetched while the one before runs; 0: when that is done, which needs fewer registers.
     max_pool : int
         1: the core has a max-pool unit; 0: it refuses ``Mode.MAX``.
+    counters : int
+        1: the core counts what its cycles are used for; 0: the cycles alone.
     memories : str
         Memories of weights and activations: ``"dual"``, with a port to read and one to write (block RAM), or
         ``"single"``, one port for both (iCE40UP5K: SPRAM): no step reads in a cycle in which a result is written. For
-        words of whole 16 bits, granules of whole 4, banks and weights of up to 16,384 words, one drain row, no max-pool
-        unit, no backing store.
+        words of whole 16 bits, granules of 4, banks of up to 16,384 words, one drain row, no max-pool unit or bus.
     fabric : str
         FPGA family whose cells the array's adders and multipliers are shaped for: ``"ecp5"``, ``"ice40"`` or
         ``"xilinx"`` (7 series). They work on any family, and take more room on another. Not part of `digest`.
@@ -106,8 +106,7 @@ class AcceleratorConfig:
     bus_bits : int
         Data width of the AXI4 port: 32, 64 or 128 bits.
     host : str
-        Port for the host: ``"axi"`` (AXI4-Lite), ``"wishbone"``, ``"uart"`` or ``"bare"`` (`docs/host_link.md`).
-        Programs do not depend on it: it is not part of `digest`.
+        Port for the host: ``"axi"`` (AXI4-Lite), ``"wishbone"``, ``"uart"`` or ``"bare"``. Not part of `digest`.
     uart_divisor : int
         Clock cycles of a bit on the UART, 4 to 65,535; not part of `digest` either.
 
@@ -139,6 +138,7 @@ class AcceleratorConfig:
     dsp_lanes: int = 0
     prefetch: int = 1
     max_pool: int = 1
+    counters: int = 1
     memories: str = "dual"
     fabric: str = "ecp5"
     backing: str = "none"
@@ -200,16 +200,17 @@ class AcceleratorConfig:
         self._need("tree_stage", 1 <= self.tree_stage <= 6, "1 to 6")
         self._need("product_stage", self.product_stage in (0, 1), "0 or 1")
         self._need("dsp_lanes", 0 <= self.dsp_lanes <= self.lanes, f"0 to lanes ({self.lanes})")
-        late = self.prefetch == 0 and self.backing == "none"
-        self._need("prefetch", late or self.prefetch == 1, "1, or 0 without a backing store")
+        for name in ("prefetch", "counters"):
+            plain = getattr(self, name) == 0 and self.backing == "none"
+            self._need(name, plain or getattr(self, name) == 1, "1, or 0 without a backing store")
         self._need("max_pool", self.max_pool in (0, 1), "0 or 1")
         self._need("memories", self.memories in ("dual", "single"), "'dual' or 'single'")
         if self.memories == "single":
             one = not self.max_pool and self.drain_rows == 1 and self.backing == "none"
             self._need("memories", one, "'dual' with a max-pool unit, two drain rows or a backing store")
             rest = (self.act_word_bits | self.weight_word_bits) % SINGLE_WIDTH
-            whole = rest == 0 and self.rescalers * self.code_bits % SINGLE_ENABLE == 0
-            self._need("memories", whole, "'dual' unless words take whole 16 bits and granules whole 4")
+            rest |= self.rescalers * self.code_bits % SINGLE_ENABLE
+            self._need("memories", rest == 0, "'dual' unless words take whole 16 bits and granules whole 4")
             self._need("act_words", self.act_words // self.banks <= SINGLE_WORDS, f"at most {SINGLE_WORDS} a bank")
             self._need("weight_words", self.weight_words <= SINGLE_WORDS, f"at most {SINGLE_WORDS}")
         self._need("fabric", self.fabric in FABRICS, "'ecp5', 'ice40' or 'xilinx'")

@@ -96,6 +96,10 @@ class Register(enum.Enum):
 _BACKING = Register.STALL_LOAD  # this one and those behind it belong to loader and storer
 
 
+_CAUSES = (Register.BUSY, Register.STALL_DRAIN, Register.STALL_WALK)
+"""Counters that say what cycles were used for."""
+
+
 class Control(enum.IntFlag):
     """Bits of `Register.CONTROL`."""
 
@@ -126,7 +130,11 @@ class Fault(enum.IntEnum):
 
 def core_registers(config: AcceleratorConfig) -> tuple[Register, ...]:
     """Registers that a core has, in the order of their offsets; the others read as 0."""
-    return tuple(register for register in Register if config.has_backing or register.offset < _BACKING.offset)
+    return tuple(
+        register
+        for register in Register
+        if (config.has_backing or register.offset < _BACKING.offset) and (config.counters or register not in _CAUSES)
+    )
 
 
 def region_word_bits(config: AcceleratorConfig, region: Region) -> int:

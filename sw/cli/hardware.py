@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from ...hw.spec.config import AcceleratorConfig
+from ..errors import InputError
 from ..synthesis import SynthesisReport
 from .options import ConfigFile, JsonFile, Preset, chosen_config
 from .output import progress_bar, report_done, show_table, writable_folder, write_json, write_text
@@ -35,6 +36,16 @@ class Target(enum.StrEnum):
     ECP5 = "ecp5"
     ICE40 = "ice40"
     XILINX = "xilinx"
+
+
+class Device(enum.StrEnum):
+    """Devices that open tools place."""
+
+    LFE5U_85F = "lfe5u-85f"
+    LFE5U_45F = "lfe5u-45f"
+    LFE5U_25F = "lfe5u-25f"
+    ICE40UP5K = "ice40up5k"
+    ICE40HX8K = "ice40hx8k"
 
 
 def verilog(
@@ -90,6 +101,15 @@ def synth(
     preset: Preset = None,
     config: ConfigFile = None,
     program: OfProgram = None,
+    pnr: Annotated[bool, typer.Option("--pnr", help="Place and route it too, with nextpnr.")] = False,
+    device: Annotated[
+        Device | None, typer.Option("--device", help="For --pnr; without it lfe5u-85f or ice40up5k.")
+    ] = None,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, metavar="N", help="Placements to try with --pnr.")] = 3,
+    mhz: Annotated[float, typer.Option("--mhz", min=1, metavar="F", help="Clock that --pnr aims for.")] = 100.0,
+    floorplan: Annotated[
+        Path | None, typer.Option("--floorplan", metavar="FILE.svg", help="Picture of the median placement.")
+    ] = None,
     json: JsonFile = None,
 ) -> None:
     """Synthesise the core of a configuration with Yosys and count its resources, module by module.
@@ -97,18 +117,71 @@ def synth(
     The core takes the form that suits the family (`fabric`), whatever the configuration says of it. The first run takes
     a minute longer: Yosys is compiled for this machine once.
 
-    **Example**
+    With --pnr the core, its host's port a UART for want of pins, is placed and routed with several seeds: median and
+    range of its clock, the modules on the critical path, cells of every module in the JSON file.
+
+    **Examples**
 
         narrows synth --preset medium --target ecp5
+
+        narrows synth --preset tiny --target ecp5 --pnr --floorplan tiny.svg
     """
     from ...hw.verilog import TECHMAPS, to_verilog
     from ..synthesis import synthesise
 
     machine = dataclasses.replace(chosen_config(preset, config, program), fabric=target.value)
+    if pnr:
+        if floorplan is not None:
+            writable_folder(floorplan)
+        write_json(json, _placed(machine, target, device, seeds, mhz, floorplan))
+        return
     with progress_bar(f"synthesising for {target}"):
         report = synthesise(to_verilog(machine), target, techmap=TECHMAPS.get(target, ""))
     show_resources(report, _described(machine))
     write_json(json, {"config": machine.to_dict(), "macs": machine.macs, **report.to_dict()})
+
+
+def _placed(
+    machine: AcceleratorConfig, target: Target, device: Device | None, seeds: int, mhz: float, floorplan: Path | None
+) -> dict[str, Any]:
+    """Place and route a core, show what came of it, and give that as JSON holds it."""
+    from ...hw.verilog import TECHMAPS, to_verilog
+    from ..place_and_route import DEVICES, place_and_route
+    from ..report.floorplan import draw_floorplan
+
+    fitting = [name for name, found in DEVICES.items() if found.family == target.value]
+    name = device.value if device else next(iter(fitting), "")
+    if name not in fitting:
+        raise InputError(f"--pnr places {target.value} on {', '.join(fitting) or 'nothing: use ecp5 or ice40'}")
+    machine = dataclasses.replace(machine, host="uart")
+    with progress_bar(f"placing on {name}") as step:
+        report = place_and_route(
+            to_verilog(machine),
+            name,
+            mhz=mhz,
+            seeds=tuple(range(1, seeds + 1)),
+            techmap=TECHMAPS[target.value],
+            on_seed=lambda seed: step(seed - 1, seeds),
+        )
+    show_resources(report.synthesis, _described(machine))
+    found = report.to_dict()
+    show_table(
+        f"critical path on {name}, seed {report.median_seed}",
+        ("module", "logic ns", "routing ns"),
+        [
+            (part.module or "(between modules)", f"{part.logic_ns:.2f}", f"{part.routing_ns:.2f}")
+            for part in report.placements[report.median_seed].path
+        ],
+    )
+    clocks = found["fmax_mhz"]
+    spent = f"{sum(run.seconds for run in report.steps):.0f} s, {max(run.megabytes for run in report.steps):,.0f} MB"
+    report_done(
+        f"{clocks['median']:.1f} MHz, {clocks['low']:.1f} to {clocks['high']:.1f} with {seeds} seeds; placed in {spent}"
+    )
+    if floorplan is not None:
+        draw_floorplan(report.floorplan, floorplan, title=f"{_described(machine)}, {name}")
+        report_done(f"{floorplan}: the floorplan")
+    return {"config": machine.to_dict(), "macs": machine.macs, **found}
 
 
 def show_resources(report: SynthesisReport, title: str) -> None:

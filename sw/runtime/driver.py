@@ -293,9 +293,9 @@ class Driver:
             raise TransportError(f"the core did not finish: STATUS reads 0x{status:08x}")
         return CycleCount(
             cycles=values[Register.CYCLES],
-            busy=values[Register.BUSY],
-            stall_drain=values[Register.STALL_DRAIN],
-            stall_walk=values[Register.STALL_WALK],
+            busy=values.get(Register.BUSY, 0),
+            stall_drain=values.get(Register.STALL_DRAIN, 0),
+            stall_walk=values.get(Register.STALL_WALK, 0),
             stall_load=values.get(Register.STALL_LOAD, 0),
             stall_store=values.get(Register.STALL_STORE, 0),
             stall_token=values.get(Register.STALL_TOKEN, 0),

@@ -36,7 +36,17 @@ CONFIGS = {
     "single": dataclasses.replace(_ROOMY, rows=1, columns=1, lanes=2, rescalers=1),
     "fetched late": dataclasses.replace(_ROOMY, rows=3, columns=4, lanes=4, rescalers=2, prefetch=0),
     "one port": dataclasses.replace(
-        _ROOMY, rows=2, columns=2, lanes=4, rescalers=1, prefetch=0, max_pool=0, memories="single"
+        _ROOMY,
+        rows=2,
+        columns=2,
+        lanes=4,
+        rescalers=1,
+        dsp_lanes=4,
+        prefetch=0,
+        max_pool=0,
+        counters=0,
+        memories="single",
+        fabric="ice40",
     ),
     "one port, wide": dataclasses.replace(
         _ROOMY, rows=3, columns=4, lanes=8, rescalers=2, max_pool=0, memories="single", tables=2

@@ -108,6 +108,7 @@ def test_the_digest_depends_on_every_parameter_that_programs_depend_on():
         "dsp_lanes": 4,
         "prefetch": 0,
         "max_pool": 0,
+        "counters": 0,
     }
     single = dataclasses.replace(base, max_pool=0, memories="single")
     beside = {"host": "wishbone", "uart_divisor": 100, "fabric": "ice40"}

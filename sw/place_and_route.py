@@ -1,0 +1,159 @@
+"""place_and_route: a synthesised core on a device: clock over seeds, critical path and cells by module, floorplan."""
+
+from __future__ import annotations
+
+import json
+import re
+import statistics
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from .placement import Placement, read_report
+from .synthesis import SynthesisReport, module_names, module_of, synthesise
+from .toolchain import ToolRun, run_tool
+
+__all__ = ["DEVICES", "Floorplan", "PnrReport", "place_and_route"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Device:
+    """How nextpnr is told of a device, and which family it belongs to."""
+
+    family: str
+    arguments: tuple[str, ...]
+
+
+_ECP5 = ("--package", "CABGA381", "--speed", "6", "--lpf-allow-unconstrained")
+DEVICES: Mapping[str, _Device] = {
+    "lfe5u-85f": _Device(family="ecp5", arguments=("--85k", *_ECP5)),
+    "lfe5u-45f": _Device(family="ecp5", arguments=("--45k", *_ECP5)),
+    "lfe5u-25f": _Device(family="ecp5", arguments=("--25k", *_ECP5)),
+    "ice40up5k": _Device(family="ice40", arguments=("--up5k", "--package", "sg48", "--pcf-allow-unconstrained")),
+    "ice40hx8k": _Device(family="ice40", arguments=("--hx8k", "--package", "ct256", "--pcf-allow-unconstrained")),
+}
+"""Devices by name; ECP5 in speed grade 6. The first of a family is its default."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Floorplan:
+    """Cells of a placed design: column, row and module of each."""
+
+    cells: tuple[tuple[int, int, str], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PnrReport:
+    """A core placed and routed with some seeds.
+
+    Parameters
+    ----------
+    device : str
+    synthesis : SynthesisReport
+    placements : dict of Placement
+        By seed.
+    floorplan : Floorplan
+        Of the seed with the median clock.
+    steps : tuple of ToolRun
+        Of the placements.
+    """
+
+    device: str
+    synthesis: SynthesisReport
+    placements: Mapping[int, Placement]
+    floorplan: Floorplan
+    steps: tuple[ToolRun, ...]
+
+    @property
+    def median_seed(self) -> int:
+        """Seed whose clock is the median, the lower one of two."""
+        median = statistics.median_low(placed.fmax_mhz for placed in self.placements.values())
+        return next(seed for seed, placed in self.placements.items() if placed.fmax_mhz == median)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON holds it, without the floorplan's cells."""
+        clocks = {seed: placed.fmax_mhz for seed, placed in self.placements.items()}
+        median = self.placements[self.median_seed]
+        return {
+            "device": self.device,
+            **self.synthesis.to_dict(),
+            "fmax_mhz": {"median": median.fmax_mhz, "low": min(clocks.values()), "high": max(clocks.values())},
+            "fmax_of_seeds": clocks,
+            "critical_path": [asdict(step) for step in median.path],
+            "used": dict(median.used),
+            "available": dict(median.available),
+            "steps": [asdict(step) for step in self.steps],
+        }
+
+
+def place_and_route(
+    verilog: str,
+    device: str,
+    *,
+    mhz: float,
+    seeds: tuple[int, ...] = (1, 2, 3),
+    top: str = "narrows_core",
+    techmap: str = "",
+    on_seed: Callable[[int], None] = lambda seed: None,
+) -> PnrReport:
+    """Synthesise a core, place and route it on a device with each seed.
+
+    Pins go anywhere: the device must have as many as the core.
+
+    Parameters
+    ----------
+    verilog : str
+    device : str
+        One of `DEVICES`.
+    mhz : float
+        The clock to aim for.
+    seeds : tuple of int
+    top, techmap : str
+        As `synthesise` takes them.
+    on_seed : callable
+        Told of each seed before its placement.
+
+    Raises
+    ------
+    ToolMissing, ToolFailed, SynthesisError
+        If a program is not there or fails, because the core does not fit, say.
+    """
+    chosen = DEVICES[device]
+    tool = f"nextpnr-{chosen.family}"
+    placements, floorplans, steps = {}, {}, []
+    with tempfile.TemporaryDirectory(prefix="narrows-placement-") as scratch:
+        folder = Path(scratch)
+        synthesis = synthesise(verilog, chosen.family, top=top, techmap=techmap, netlist=folder / "netlist.json")
+        modules = module_names(verilog, top)
+        for seed in seeds:
+            on_seed(seed)
+            files = ("--json", "netlist.json", "--report", "report.json", "--write", "placed.json")
+            aims = ("--quiet", "--freq", f"{mhz:g}", "--seed", f"{seed}", "--timing-allow-fail", "--log", "log")
+            steps.append(run_tool(tool, [*chosen.arguments, *aims, *files], folder, "log"))
+            placements[seed] = read_report(folder / "report.json", lambda cell: module_of(cell, modules))
+            floorplans[seed] = _floorplan(folder / "placed.json", modules)
+    report = PnrReport(
+        device=device,
+        synthesis=synthesis,
+        placements=placements,
+        floorplan=Floorplan(cells=()),
+        steps=tuple(steps),
+    )
+    return PnrReport(**{**vars(report), "floorplan": floorplans[report.median_seed]})
+
+
+def _floorplan(path: Path, modules: frozenset[str]) -> Floorplan:
+    """Places of the cells in a netlist that nextpnr wrote."""
+    [module] = [
+        module
+        for module in json.loads(path.read_text(encoding="utf-8"))["modules"].values()
+        if any("NEXTPNR_BEL" in cell["attributes"] for cell in module["cells"].values())
+    ]
+    cells = []
+    for name, cell in module["cells"].items():
+        place = re.match(r"X(\d+)/Y(\d+)/", cell["attributes"].get("NEXTPNR_BEL", ""))
+        if place:
+            cells.append((int(place[1]), int(place[2]), module_of(name, modules)))
+    return Floorplan(cells=tuple(cells))

@@ -1,0 +1,83 @@
+"""Plans of all boards: sources, pins, clocks, and the commands of the open flow."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from narrows.boards import plan
+from narrows.boards.board import BoardError
+from narrows.boards.catalogue import BOARDS, find_board
+from narrows.boards.plan import NAME, BoardPlan, plan_board
+from narrows.hw.spec.config import PRESETS
+
+FLOWS = {
+    "ice40": ("yosys", "nextpnr-ice40", "icepack"),
+    "ecp5": ("yosys", "nextpnr-ecp5", "ecppack"),
+    "gowin": ("yosys", "nextpnr-himbaechel-gowin", "gowin_pack"),
+    "xilinx": ("vivado",),
+}
+
+
+CORE = "module narrows_core; endmodule\n"
+
+
+@pytest.fixture(autouse=True)
+def _without_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large cores take long to write, and the plan does not look at them."""
+    monkeypatch.setattr(plan, "to_verilog", lambda config: f"{CORE}// {config.build32}\n")
+
+
+def text(planned: BoardPlan, name: str) -> str:
+    content = planned.files[name]
+    return content if isinstance(content, str) else content.decode()
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_a_plan_holds_the_core_and_the_commands_to_a_bitstream(name: str) -> None:
+    board = find_board(name)
+    planned = plan_board(board, seed=7)
+    assert text(planned, "narrows_core.sv") == f"{CORE}// {board.config.build32}\n"
+    assert tuple(command[0] for command in planned.commands) == FLOWS[board.family]
+    if not board.vendor_only:
+        placement = list(planned.commands[1])
+        assert placement[placement.index("--seed") + 1] == "7"
+        assert planned.bitstream in planned.commands[2]
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "lines"),
+    [
+        ("icebreaker", ".pcf", ["set_io clk12_0__io 35", "set_io uart_0__rx__io 6", "set_io uart_0__tx__io 9"]),
+        ("upduino", ".pcf", ["set_io clk12_0__io 20", "set_io uart_0__rx__io 38", "set_io uart_0__tx__io 28"]),
+        ("ulx3s", ".lpf", ['LOCATE COMP "clk25_0__io" SITE "G2";', 'LOCATE COMP "uart_0__rx__io" SITE "M1";']),
+        ("orangecrab", ".lpf", ['LOCATE COMP "clk_0__io" SITE "A9";', 'LOCATE COMP "uart_0__tx__io" SITE "M18";']),
+        ("tang-nano-9k", ".cst", ['IO_LOC "clk27_0__io" 52;', 'IO_LOC "uart_0__rx__io" 18;']),
+        ("arty-a7-35", ".xdc", ['set_property LOC E3 [get_ports "clk100_0__io"]']),
+    ],
+)
+def test_pins_are_the_boards(name: str, file: str, lines: list[str]) -> None:
+    constraints = text(plan_board(find_board(name)), NAME + file)
+    assert [line for line in lines if line not in constraints] == []
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_the_uart_keeps_to_its_speed(name: str) -> None:
+    board = find_board(name)
+    assert abs(board.clock_mhz * 1e6 / board.config.uart_divisor / board.baud - 1) < 0.015
+    assert board.config.host == "uart"
+
+
+def test_another_core_takes_the_boards_port_and_cells() -> None:
+    board = find_board("icebreaker").with_config(PRESETS["tiny"])
+    assert board.config == dataclasses.replace(PRESETS["tiny"], host="uart", uart_divisor=24, fabric="ice40")
+
+
+def test_a_speed_that_the_clock_does_not_give_is_refused() -> None:
+    with pytest.raises(BoardError, match="3000000 baud cannot be made of 7 MHz: choose another baud"):
+        dataclasses.replace(find_board("icebreaker"), clock_mhz=7, baud=3_000_000)
+
+
+def test_an_unknown_board_is_refused_with_the_names_of_the_others() -> None:
+    with pytest.raises(BoardError, match="there is no board 'ice': the boards are icebreaker, upduino, ulx3s"):
+        find_board("ice")
