@@ -17,7 +17,7 @@ from ...quantised import MacLayer, QuantisedTensor
 from ..search import CONSTANT_LEVEL, cheap_constants
 from .norms import Room, Spans, centred, fitted, norm, normalised, project
 from .rescaler import Gain, gains
-from .rounding import nearest, straight_through
+from .rounding import nearest, straight_through, toward_zero
 from .settings import TrainSettings
 from .tensor import Clamped
 
@@ -26,8 +26,15 @@ __all__ = ["ConstantMac", "Operands", "TrainedMac"]
 _CONSTANT_SHARE = 0.75
 """Constant weights (skip connections) may take so much of the accumulator at most."""
 
-_EDGE = 0.05
-"""Weights start so far inside the interval that is rounded to their first level, as a part of it."""
+_EDGE = 0.35
+"""Weights start so far inside the interval that is rounded to their first level, as a part of it.
+
+Post-training quantisation chooses levels whose errors cancel, often not the nearest. Weights that started at the edge of
+such an interval would leave it by the mere noise of gradients.
+"""
+
+_STRETCHES = 2.0 ** (np.arange(17) / 16)
+"""What projected weights are tried to be multiplied by, to make up for rounding toward zero."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +139,8 @@ class TrainedMac(nn.Module):
         if self.zero_centred:
             real = centred(real, self._groups)
         reach = norm(torch.eye(len(self._groups)).double(), of_columns, zero_centred=self.zero_centred)
-        projected = project(real, reach.clamp(min=1e-3), room.least.clamp(min=1.0))
+        limit = room.least.clamp(min=1.0)
+        projected = _stretched(project(real, reach.clamp(min=1e-3), limit), reach, limit, self.fmt)
         length = norm(projected, of_columns, zero_centred=self.zero_centred).clamp(min=1e-3)
         self.rows, self.length = nn.Parameter(projected.float()), nn.Parameter(torch.log2(length).float())
 
@@ -159,6 +167,11 @@ class TrainedMac(nn.Module):
         weights = tuple((constants | learned)[index] for index in range(len(self.layer.terms)))
         reach = max(max(-low, high) for low, high in spans)
         return Operands(weights, self._rounded_bias(weights, sources, gain), gain, (excess * gain.unit).sum() / reach)
+
+    @torch.no_grad()
+    def correct_bias(self, wanted: Tensor, means: Tensor, gain: Gain) -> None:
+        """Choose biases (O,) that give sums with ``means``, in accumulator units, the real means ``wanted``."""
+        self.bias.copy_((wanted - means * gain.unit) / self._output_scale)
 
     def _levels(self, rows: Tensor, ratio: Tensor, spans: Spans, room: Room) -> tuple[Tensor, Tensor]:
         nothing = torch.zeros(len(rows), dtype=rows.dtype)
@@ -226,6 +239,18 @@ def _bias_of_offsets(start: MacLayer, sources: Sequence[QuantisedTensor]) -> NDA
 def _zero_sums(weights: Sequence[Tensor], zeros: Sequence[float]) -> Tensor:
     """Sum over all terms of zero level times weights, by channel."""
     return torch.stack([w.reshape(len(w), -1).sum(1) * zero for w, zero in zip(weights, zeros, strict=True)]).sum(0)
+
+
+def _stretched(rows: Tensor, reach: Tensor, limit: Tensor, fmt: Format) -> Tensor:
+    """Rows (O, K), longer by the factor at which rounding toward zero comes nearest to them, within a limit (O,)."""
+    best, least = rows, torch.full((len(rows),), torch.inf, dtype=rows.dtype)
+    most = limit / (rows.abs() @ reach).clamp(min=1e-12)
+    for stretch in _STRETCHES:
+        longer = rows * most.clamp(max=float(stretch))[:, None]
+        error = (toward_zero(longer, fmt) - rows).square().sum(1)
+        best = torch.where((error < least)[:, None], longer, best)
+        least = torch.minimum(error, least)
+    return best
 
 
 def _inside(levels: Tensor, real: Tensor, fmt: Format) -> Tensor:

@@ -21,7 +21,7 @@ from .mac import ConstantMac, Operands, TrainedMac
 from .settings import TrainSettings
 from .tensor import Clamped, TrainedTensor
 
-__all__ = ["Network", "Pass", "Step"]
+__all__ = ["Network", "Pass", "Step", "sums"]
 
 
 @dataclass(frozen=True)
@@ -170,9 +170,9 @@ class Network(nn.Module):
             integers = self.tensors[self._integers[layer.name]] if layer.name in self._integers else None
             drained = integers.clamped() if isinstance(integers, TrainedTensor) else now
             operands = mac.operands([clamped[source] for source in layer.sources], drained)
-            sums = _sums(layer, operands, values)
+            total = _sums(layer, operands, values)
             rounder = (integers if isinstance(integers, TrainedTensor) else output).rounding(self.settings.compiled)
-            rounded = _rounded(sums, operands, drained, rounder, exact)
+            rounded = _rounded(total, operands, drained, rounder, exact)
             table = None
             if isinstance(integers, TrainedTensor):
                 assert layer.curve is not None, "only curves are looked up"
@@ -185,6 +185,11 @@ class Network(nn.Module):
         """Real values of the first output, float32, of shape (N, everything else)."""
         name = self.graph.outputs[0][0]
         return (done.offsets[name].float() * done.clamped[name].scale.float()).flatten(1)
+
+
+def sums(layer: Mac, done: Pass) -> Tensor:
+    """Sums of a layer's terms in a pass, without its bias, in units of its accumulator: (N, O, H, W)."""
+    return _sums(layer, done.steps[layer.name].operands, done.offsets)
 
 
 def _sums(layer: Mac, operands: Operands, values: Mapping[str, Tensor]) -> Tensor:

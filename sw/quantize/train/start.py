@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from ....hw.spec.config import AcceleratorConfig
@@ -12,11 +13,13 @@ from ...errors import CapacityError
 from ...graph import Graph, Mac
 from ...passes import lower
 from ...quantised import MacLayer, QuantisedGraph, QuantisedTensor
+from ...runtime.tensors import prepare_input
 from .. import evaluate
 from ..lookup import choose_integers
 from ..quantise import quantise
 from ..settings import QuantSettings
-from .network import Network
+from .mac import TrainedMac
+from .network import Network, sums
 from .settings import TrainSettings
 
 __all__ = ["network_of"]
@@ -56,7 +59,30 @@ def network_of(
             f"one each, set tables = {curved} in the configuration"
         )
     start = quantise(graph, calibration, quantisation, config, progress)
-    return Network(lowered, start, quantisation, config, settings, _looked_up(lowered, start, calibration))
+    network = Network(lowered, start, quantisation, config, settings, _looked_up(lowered, start, calibration))
+    if settings.accumulator in ("a2q", "a2q+"):
+        _correct_biases(network, calibration)
+    return network
+
+
+@torch.no_grad()
+def _correct_biases(network: Network, calibration: NDArray) -> None:
+    """Give every layer's sums the means that they have in the float model, layer after layer.
+
+    Projected and centred weights are others than those that post-training quantisation found biases for.
+    """
+    graph, tensors = network.graph, evaluate.evaluate(network.graph, calibration)
+    zero = network.start.tensors[graph.input.tensor].zero
+    offsets = torch.from_numpy(prepare_input(network.start, calibration) - zero).float()
+    macs = iter(network.layers)
+    for layer in graph.layers:
+        if not isinstance(layer, Mac):
+            continue
+        mac = next(macs)
+        if isinstance(mac, TrainedMac):
+            done = network.run(offsets)
+            wanted = torch.from_numpy(evaluate.sums(layer, tensors)).double().mean((0, 2, 3))
+            mac.correct_bias(wanted, sums(layer, done).double().mean((0, 2, 3)), done.steps[layer.name].operands.gain)
 
 
 def _looked_up(graph: Graph, start: QuantisedGraph, calibration: NDArray) -> dict[str, QuantisedTensor]:
