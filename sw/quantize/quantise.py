@@ -19,6 +19,7 @@ from ..graph import Graph, Mac, MaxPool
 from ..passes import lower
 from ..quantised import MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
 from . import evaluate
+from .equalise import equalise
 from .grid import ScaleGrid
 from .kept import is_kept, keep
 from .lookup import choose_integers, integers_of_grid, level_table
@@ -30,6 +31,9 @@ from .sharing import share_tables
 from .tensors import choose, choose_input, describe, on_grid
 
 __all__ = ["quantise"]
+
+_EQUALISED = 64
+"""Samples that show the ranges of channels."""
 
 Progress = Callable[[str, int, int], None]
 
@@ -66,7 +70,10 @@ def quantise(
         If a tensor needs more digit planes than the core writes, or the layers more tables of levels than it has.
     """
     samples = _checked(graph, calibration)
-    return _Quantiser(lower(graph), samples, settings, config).run(progress or (lambda name, done, total: None))
+    lowered = lower(graph)
+    if settings.equalise:
+        lowered = equalise(lowered, samples[:_EQUALISED])
+    return _Quantiser(lowered, samples, settings, config).run(progress or (lambda name, done, total: None))
 
 
 def _checked(graph: Graph, calibration: NDArray) -> NDArray:
@@ -205,13 +212,22 @@ class _Quantiser:
         self, layer: Mac, sums: NDArray, tensor: QuantisedTensor, error: float
     ) -> tuple[MacLayer, NDArray[np.int64]]:
         """Weights on the levels that lose least, and biases that keep the means; and the integer sums."""
-        grid = ScaleGrid.of(tensor.scale, self.config)
+        grid = (ScaleGrid.of if self.settings.absorb else ScaleGrid.free)(tensor.scale, self.config)
         edge = self.graph.input.tensor in layer.sources or layer.output in self.outputs
         fmt = self.settings.weight_format(layer.name, edge=edge)
         solutions = [
             (
                 problem,
-                solve(problem, grid, fmt, self.config, output_scale=tensor.scale, output_error=error, layer=layer.name),
+                solve(
+                    problem,
+                    grid,
+                    fmt,
+                    self.config,
+                    output_scale=tensor.scale,
+                    output_error=error,
+                    layer=layer.name,
+                    axe=self.settings.axe,
+                ),
             )
             for problem in problems(layer, self.sources, sums)
         ]
@@ -221,7 +237,11 @@ class _Quantiser:
             choice[problem.channels] = solution.choice
 
         acc = self._accumulate(segments)
-        wanted = sums.mean(axis=(0, 2, 3), dtype=np.float64) / grid.scales[choice] - np.mean(acc, axis=(0, 2, 3))
+        if self.settings.bias_correction:
+            wanted = sums.mean(axis=(0, 2, 3), dtype=np.float64) / grid.scales[choice] - np.mean(acc, axis=(0, 2, 3))
+        else:
+            zeros = [self.sources[s.source].tensor.zero * s.weights.sum(axis=(1, 2, 3)) for s in segments]
+            wanted = layer.bias / grid.scales[choice] - np.sum(zeros, axis=0)
         if _is_average(layer):
             wanted[:] = wanted.mean()  # channels treated alike can take each other's places in the array
         limit = 1 << (self.config.bias_width - 1)

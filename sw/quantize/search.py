@@ -12,6 +12,7 @@ from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.digits import Digits
 from ...hw.spec.formats import Format
 from ..errors import CertificateError
+from .axe import round_greedily
 from .grid import ScaleGrid
 from .problem import Problem
 from .rounding import Bounds, descend, sum_bounds
@@ -29,6 +30,12 @@ _GAIN_TOLERANCE = 0.05
 
 _NEAR = 1 / 32
 """Gain error at which a constant of fewer digits is taken beside learned weights, which make up for most of it."""
+
+_TIGHT = 4
+"""Scales too fine for rounding to nearest that are tried with greedy rounding, the coarsest of them."""
+
+_WORTHLESS = 0.5
+"""Greedy rounding that misses this part of a channel's power is no solution: the accumulator is too narrow."""
 
 _CLIPPING = 3.3
 """The finest scale tried maps the largest weight to so many times the format's largest level."""
@@ -65,6 +72,7 @@ def solve(
     output_scale: float,
     output_error: float,
     layer: str,
+    axe: bool,
 ) -> Solution:
     """Levels and scale of least output error among those that the certificate and the bias allow.
 
@@ -80,6 +88,8 @@ def solve(
         Scale of the output, and mean square error of rounding to its format.
     layer : str
         Name for messages.
+    axe : bool
+        Whether scales too fine for rounding to nearest are tried with greedy rounding.
 
     Raises
     ------
@@ -94,15 +104,15 @@ def solve(
         bias = problem.mean_sums - problem.target @ problem.mean_inputs - constant_means
         finest = np.maximum(finest, np.abs(bias) / (_bias_limit(config) / 2))
         window = grid.window(finest, np.log2(fmt.top * _CLIPPING))
-        return _search(problem, grid, window, fmt, config, constant_planes, layer)[0]
+        return _search(problem, grid, window, fmt, config, constant_planes, layer, axe)[0]
     if not len(problem.gains):
         # No weights at all, only a bias: any scale that places it within a level will do.
         finest = np.maximum(output_scale / 8, np.abs(problem.mean_sums) / (_bias_limit(config) / 2))
-        return _search(problem, grid, grid.window(finest, 1.0), fmt, config, 1, layer)[0]
+        return _search(problem, grid, grid.window(finest, 1.0), fmt, config, 1, layer, axe)[0]
     for planes in range(1, constant_planes + 1):
         top = config.digits.top(planes)
         window = grid.window(np.abs(problem.gains).max(axis=0) / (top + 0.5), np.log2(top + 0.5))
-        solution, error = _search(problem, grid, window, fmt, config, planes, layer)
+        solution, error = _search(problem, grid, window, fmt, config, planes, layer, axe)
         if planes == constant_planes or (error <= _GAIN_TOLERANCE * output_error).all():
             break
     return solution
@@ -121,48 +131,83 @@ def _search(
     config: AcceleratorConfig,
     planes: int,
     layer: str,
+    axe: bool,
 ) -> tuple[Solution, NDArray[np.float64]]:
     bounds = Bounds.of(config.acc_bits)
     channels = np.arange(len(problem.channels))
     trials = [_trial(problem, grid.scales[column], fmt, config, planes) for column in window.T]
-    errors = np.array(
-        [np.where((t.low >= bounds.low) & (t.high <= bounds.high) & t.bias_fits, t.error, np.inf) for t in trials]
-    )
-    _check(problem, trials, errors, config, layer)
+    fits = np.array([(t.low >= bounds.low) & (t.high <= bounds.high) for t in trials])
+    errors = np.where(fits & [t.bias_fits for t in trials], [t.error for t in trials], np.inf)
     if not problem.target.shape[1]:
         best = errors.argmin(axis=0)
+        _check(problem, trials, errors[best, channels], config, layer)
         constants = np.array([t.constants for t in trials]).transpose(0, 2, 1)[best, channels].T
         empty = np.zeros((len(channels), 0), dtype=np.int64)
         return Solution(empty, constants, window[channels, best]), errors[best, channels]
 
     ranked = np.argsort(errors, axis=0, kind="stable")[:_REFINED]
-    rows = [(trials[j], o, window[o, j]) for rank in ranked for o, j in enumerate(rank)]
-    weights, target, constants = (
-        np.array([getattr(t, name)[..., o, :] if name != "constants" else t.constants[:, o] for t, o, _ in rows])
-        for name in ("weights", "target", "constants")
-    )
-    scale = grid.scales[[index for _, _, index in rows]]
+    rows = [(j, o, False) for rank in ranked for o, j in enumerate(rank) if np.isfinite(errors[j, o])]
+    if axe:
+        tight = np.isfinite([t.error for t in trials]) & ~fits
+        rows += [(j, o, True) for o in channels for j in np.flatnonzero(tight[:, o])[-_TIGHT:]]
+    if not rows:
+        _check(problem, trials, errors.min(axis=0), config, layer)
+    tried = _refine(problem, grid, trials, rows, window, fmt, config)
+    order = np.lexsort((tried.total, tried.channel))
+    known, first = np.unique(tried.channel[order], return_index=True)
+    least = np.full(len(channels), np.inf)
+    pick = order[first]
+    least[known] = tried.total[pick]
+    _check(problem, trials, least, config, layer)
+    return Solution(tried.weights[pick], tried.constants[pick].T, tried.index[pick]), least
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """Refined rows: weight levels (R, K), levels of constants (R, T), channel, index into the grid and error (R,)."""
+
+    weights: NDArray[np.int64]
+    constants: NDArray[np.int64]
+    channel: NDArray[np.int64]
+    index: NDArray[np.int64]
+    total: NDArray[np.float64]
+
+
+def _refine(
+    problem: Problem,
+    grid: ScaleGrid,
+    trials: list[_Trial],
+    rows: list[tuple[int, int, bool]],
+    window: NDArray[np.int64],
+    fmt: Format,
+    config: AcceleratorConfig,
+) -> _Tried:
+    """Coordinate descent for rows of (trial, channel, whether rounding to nearest breaks the certificate)."""
+    bounds = Bounds.of(config.acc_bits)
+    chosen, channel, greedy = (np.array(column) for column in zip(*rows, strict=True))
+    weights = np.array([trials[j].weights[o] for j, o, _ in rows])
+    target = np.array([trials[j].target[o] for j, o, _ in rows])
+    constants = np.array([trials[j].constants[:, o] for j, o, _ in rows])
+    index = window[channel, chosen]
+    scale = grid.scales[index]
     least, most = _constant_bounds(problem, constants.T)
-    refined = descend(
-        weights,
-        target=target,
-        scale=scale,
-        metric=problem.metric,
-        fmt=fmt,
-        spans=problem.spans,
-        room=(bounds.low - least, bounds.high - most),
-    )
+    room = bounds.low - least, bounds.high - most
+    penalty = np.array([trials[j].error[o] for j, o, _ in rows]) - _error(weights, target, scale, problem.metric)
+    greedy = greedy & (room[0] <= 0) & (room[1] >= 0)
+    usable = greedy | ~np.array([row[2] for row in rows])
+    start = np.where(usable[:, np.newaxis], weights, 0)
+    common = {"metric": problem.metric, "fmt": fmt, "spans": problem.spans}
+    if greedy.any():
+        own = room[0][greedy], room[1][greedy]
+        start[greedy] = round_greedily(target[greedy], scale=scale[greedy], room=own, **common)
+    refined = descend(start, target=target, scale=scale, room=room, **common)
     # Descent moves the bias, too; where it no longer fits, the start does.
-    rows_channels = np.array([o for _, o, _ in rows])
-    fits = np.abs(_bias(problem, refined, constants.T, scale, rows_channels)) < _bias_limit(config)
-    refined = np.where(fits[:, np.newaxis], refined, weights)
-    penalty = np.array([t.error[o] for t, o, _ in rows]) - _error(weights, target, scale, problem.metric)
+    fits = np.abs(_bias(problem, refined, constants.T, scale, channel)) < _bias_limit(config)
+    refined = np.where(fits[:, np.newaxis], refined, start)
     total = _error(refined, target, scale, problem.metric) + penalty
-    feasible = np.isfinite(np.take_along_axis(errors, ranked, axis=0))
-    total = np.where(feasible, total.reshape(len(ranked), -1), np.inf)
-    best = total.argmin(axis=0)
-    pick = best * len(channels) + channels
-    return Solution(refined[pick], constants[pick].T, window[channels, ranked[best, channels]]), total[best, channels]
+    energy = _error(np.zeros_like(target), target, scale, problem.metric)
+    usable &= ~greedy | (fits & (total <= _WORTHLESS * energy))
+    return _Tried(refined, constants, channel, index, np.where(usable, total, np.inf))
 
 
 def _error(levels: NDArray, target: NDArray, scale: NDArray, metric: NDArray) -> NDArray[np.float64]:
@@ -225,8 +270,9 @@ def cheap_constants(wanted: NDArray[np.float64], digits: Digits, planes: int) ->
     return np.where(np.abs(nearest - wanted) <= np.abs(wanted) * _NEAR, nearest, exact).astype(np.int64)
 
 
-def _check(problem: Problem, trials: list[_Trial], errors: NDArray, config: AcceleratorConfig, layer: str) -> None:
-    stuck = np.flatnonzero(np.isinf(errors).all(axis=0))
+def _check(problem: Problem, trials: list[_Trial], least: NDArray, config: AcceleratorConfig, layer: str) -> None:
+    """Refuse channels whose least error (O,) is infinite: no scale fits them."""
+    stuck = np.flatnonzero(np.isinf(least))
     if not stuck.size:
         return
     channel = stuck[0]

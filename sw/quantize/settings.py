@@ -42,6 +42,15 @@ class QuantSettings:
         Of the weights of layers that read the network's input or write its outputs; None: the same as ``weights``.
     layers : mapping of LayerFormats
         By a layer's name in the lowered graph; go before the others.
+    bias_correction : bool
+        Biases make the means of integer sums those of the float sums; otherwise they are the model's own.
+    absorb : bool
+        Weights are rounded on scales that the narrow multiplicand undoes exactly; otherwise scales are free, and the
+        nearest multiplicand has a gain error.
+    axe : bool
+        Scales too fine for rounding to nearest are tried with weights rounded greedily within the accumulator.
+    equalise : bool
+        Channels of tensors are scaled against the weights that read them first.
 
     Raises
     ------
@@ -53,9 +62,16 @@ class QuantSettings:
     acts: str = "dybit4"
     edge_weights: str | None = None
     layers: Mapping[str, LayerFormats] = field(default_factory=dict)
+    bias_correction: bool = True
+    absorb: bool = True
+    axe: bool = True
+    equalise: bool = False
 
     def __post_init__(self) -> None:
         _check(self, signed=("weights", "edge_weights"), any_sign=("acts",))
+        for name in ("bias_correction", "absorb", "axe", "equalise"):
+            if not isinstance(getattr(self, name), bool):
+                raise TypeError(f"{name} must be true or false, not {getattr(self, name)!r}")
 
     def check_layers(self, names: Iterable[str]) -> None:
         """Refuse formats of layers that a graph does not have.

@@ -267,7 +267,43 @@ def test_too_narrow_an_accumulator_is_refused_with_the_width_it_takes(digits_gra
         "bits, the configuration has 12: set acc_bits to 13 or more, or use narrower "
         "weights or activations$",
     ):
-        quantise(digits_graph, DATA.calib_x, QuantSettings(weights="int8", acts="int8"), config)
+        quantise(digits_graph, DATA.calib_x, QuantSettings(weights="int8", acts="int8", axe=False), config)
+
+
+def test_greedy_rounding_fits_accumulators_that_rounding_to_nearest_does_not(digits_graph):
+    config = AcceleratorConfig(acc_bits=12, bias_bits=24)
+    with pytest.raises(CertificateError):
+        quantise(digits_graph, DATA.calib_x, QuantSettings(weights="int7", acts="int7", axe=False), config)
+    quantised = quantise(digits_graph, DATA.calib_x, QuantSettings(weights="int7", acts="int7"), config)
+    check_widths(quantised, config)
+    assert accuracy(quantised, config) > 0.96
+
+
+def test_corrected_biases_keep_the_means_of_the_float_model(digits_graph):
+    config = AcceleratorConfig(acc_bits=16, rescale_bits=8)
+    floats = evaluate(lower(digits_graph), DATA.calib_x)["scores"].mean(axis=(0, 2, 3))
+
+    def missed(settings):
+        quantised = quantise(digits_graph, DATA.calib_x, settings, config)
+        levels = GoldenModel(quantised, config).run(prepare_input(quantised, DATA.calib_x))["scores"]
+        tensor = quantised.tensors["scores"]
+        return np.abs(tensor.scale * (levels - tensor.zero).mean(axis=(0, 2, 3)) - floats).max()
+
+    formats = {"weights": "dybit3", "acts": "dybit3"}
+    corrected, plain = (missed(QuantSettings(**formats, bias_correction=on)) for on in (True, False))
+    assert corrected < 0.1 < 1.0 < plain
+
+
+def test_equalising_changes_the_levels_but_not_the_answers(digits_graph):
+    config = AcceleratorConfig()
+    plain, equalised = (
+        quantise(digits_graph, DATA.calib_x, QuantSettings(equalise=on), config) for on in (False, True)
+    )
+    assert any(
+        (old.segments[0].weights != new.segments[0].weights).any()
+        for old, new in zip(mac_layers(plain), mac_layers(equalised), strict=True)
+    )
+    assert accuracy(equalised, config) > 0.98
 
 
 def test_too_narrow_a_bias_is_refused(digits_graph):

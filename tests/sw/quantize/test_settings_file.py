@@ -48,5 +48,5 @@ def test_no_toml(tmp_path):
     path.write_text("weights: int4")
     with pytest.raises(InputError, match=f"^cannot read formats {path}: "):
         load_settings(path)
-    with pytest.raises(InputError, match="^cannot read formats "):
+    with pytest.raises(InputError, match=r"^cannot read formats "):
         load_settings(tmp_path / "none.toml")

@@ -1,0 +1,119 @@
+"""equalise: channels of tensors scaled against each other (cross-layer equalisation, arXiv 1906.04721)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..graph import Graph, Layer, Mac, MaxPool, Term
+from .evaluate import evaluate
+
+__all__ = ["equalise"]
+
+Factors = dict[str, NDArray[np.float64]]
+
+
+def equalise(graph: Graph, samples: NDArray) -> Graph:
+    """A graph that computes the same, with channels of tensors divided by factors that their readers multiply by.
+
+    A channel's factor is ``sqrt(r / w)``, r its largest value on the samples and w the largest weight that reads it:
+    then both have the same part of their ranges. Where only depthwise layers read it, whose channels have scales of
+    their own, it is r. Factors of a tensor have a geometric mean of 1.
+
+    Only tensors whose layers are linear but for a clamp at zero are scaled, in the middle of the network, and none with
+    a trained grid. Max-pools and averages pass factors on.
+
+    Parameters
+    ----------
+    graph : Graph
+        Lowered: of `Mac` and `MaxPool` layers only.
+    samples : array, shape (N, ...)
+        As the model takes them.
+    """
+    values = evaluate(graph, samples)
+    factors: Factors = {}
+    for names in reversed(_groups(graph)):  # the rows of weights that read a tensor have their own factors by then
+        reach = np.max([np.abs(values[name]).max(axis=(0, 2, 3)) for name in names], axis=0)
+        weights = _reading(graph, names, factors, len(reach))
+        if weights is None:
+            continue
+        wanted = np.where((reach > 0) & (weights > 0), np.sqrt(reach / np.where(weights > 0, weights, 1.0)), 0.0)
+        wanted = np.where(np.isinf(weights), reach, wanted)
+        if not (wanted > 0).any():
+            continue
+        mean = np.exp(np.log(wanted[wanted > 0]).mean())
+        own = np.where(wanted > 0, wanted / mean, 1.0)
+        factors |= dict.fromkeys(names, own)
+    return replace(graph, layers=tuple(_scaled(layer, factors) for layer in graph.layers))
+
+
+def _groups(graph: Graph) -> list[list[str]]:
+    """Tensors that have to have the same factors and may have some, in the order of the layers that write them."""
+    fixed = {graph.input.tensor, *(name for name, _ in graph.outputs), *graph.grids}
+    group = {name: {name} for name in graph.tensors}
+    for layer in graph.layers:
+        if not _is_scalable(layer):
+            fixed.add(layer.output)
+        if _passes(layer):
+            joined = group[layer.sources[0]] | group[layer.output]
+            for name in joined:
+                group[name] = joined
+    found = dict.fromkeys(frozenset(group[layer.output]) for layer in graph.layers)
+    return [sorted(names) for names in found if not fixed.intersection(names)]
+
+
+def _is_scalable(layer: Layer) -> bool:
+    """Whether a layer's output channels can be scaled by scaling its weights and its bias."""
+    if isinstance(layer, MaxPool):
+        return True
+    if not isinstance(layer, Mac) or layer.curve is not None or any(term.step is not None for term in layer.terms):
+        return False
+    return layer.low in (0.0, -np.inf) and layer.high == np.inf
+
+
+def _passes(layer: Layer) -> bool:
+    """Whether a layer gives every channel on, so that its output has the factors of its source."""
+    if isinstance(layer, MaxPool):
+        return True
+    return isinstance(layer, Mac) and len(layer.terms) == 1 and layer.terms[0].constant
+
+
+def _reading(graph: Graph, names: list[str], factors: Factors, channels: int) -> NDArray[np.float64] | None:
+    """Largest weight (C,) that reads each channel; infinite if only depthwise layers do. None: a reader keeps them."""
+    largest = np.zeros(channels)
+    dense = False
+    for layer in graph.layers:
+        if _passes(layer) or not isinstance(layer, Mac):
+            continue
+        for term in layer.terms:
+            if term.source not in names:
+                continue
+            if term.step is not None:
+                return None
+            if not term.depthwise:
+                dense = True
+                rows = np.abs(term.weights).max(axis=(2, 3)) / factors.get(layer.output, np.ones(1))[:, np.newaxis]
+                largest = np.maximum(largest, rows.max(axis=0))
+    return largest if dense else np.full(channels, np.inf)
+
+
+def _scaled(layer: Layer, factors: Mapping[str, NDArray[np.float64]]) -> Layer:
+    if not isinstance(layer, Mac):
+        return layer
+    written = factors.get(layer.output)
+    divisor = np.ones(len(layer.bias)) if written is None else written
+    terms = tuple(_scaled_term(term, factors.get(term.source), divisor) for term in layer.terms)
+    return replace(layer, terms=terms, bias=layer.bias / divisor)
+
+
+def _scaled_term(term: Term, read: NDArray[np.float64] | None, divisor: NDArray[np.float64]) -> Term:
+    if read is None:
+        ratio = 1.0 / divisor[:, np.newaxis]
+    elif term.depthwise:
+        ratio = (read / divisor)[:, np.newaxis]  # exactly 1 where a layer gives its channels on
+    else:
+        ratio = read / divisor[:, np.newaxis]
+    return replace(term, weights=term.weights * ratio[:, :, np.newaxis, np.newaxis])

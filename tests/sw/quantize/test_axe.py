@@ -1,0 +1,68 @@
+"""Greedy rounding within a budget of sums."""
+
+import numpy as np
+import pytest
+from narrows.hw.spec.certificate import final_sum_bounds
+from narrows.hw.spec.formats import DyBit, Int
+from narrows.sw.quantize.axe import round_greedily, shrink
+
+WIDE = (np.full(3, -(10**9)), np.full(3, 10**9))
+
+
+def problem(seed, rows=3, columns=6):
+    rng = np.random.default_rng(seed)
+    inputs = rng.normal(size=(40, columns)) @ rng.normal(size=(columns, columns))
+    metric = inputs.T @ inputs / 40 + 0.01 * np.eye(columns)
+    return rng.normal(size=(rows, columns)) * 3, rng.uniform(0.2, 1.0, rows), metric
+
+
+def bounds(levels, spans):
+    return final_sum_bounds([(levels[:, [k]], tuple(spans[k])) for k in range(levels.shape[1])])
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("fmt", [Int(4), DyBit(4)], ids=str)
+def test_sums_keep_to_the_room(seed, fmt):
+    target, scale, metric = problem(seed)
+    spans = np.array([[-4, 16], [0, 31], [-4, 16], [-16, 16], [0, 0], [-2, 1]])
+    room = -np.array([0, 20, 60]), np.array([30, 0, 60])
+    levels = round_greedily(target, scale=scale, metric=metric, fmt=fmt, spans=spans, room=room)
+    low, high = bounds(levels, spans)
+    assert (low >= room[0]).all() and (high <= room[1]).all(), f"seed {seed}"
+    assert np.isin(levels, fmt.levels).all()
+
+
+def test_independent_inputs_with_room_are_rounded_to_nearest():
+    target, scale, _ = problem(5)
+    spans = np.tile([-4, 16], (6, 1))
+    levels = round_greedily(
+        target, scale=scale, metric=np.diag(np.arange(1.0, 7.0)), fmt=DyBit(4), spans=spans, room=WIDE
+    )
+    np.testing.assert_array_equal(levels, DyBit(4).quantise(target / scale[:, None]))
+
+
+def test_later_weights_make_up_for_earlier_ones():
+    def lost(levels, metric):
+        deviation = levels * scale[:, None] - target
+        return np.einsum("ok,kl,ol->", deviation, metric, deviation)
+
+    better = 0
+    for seed in range(20):
+        target, scale, metric = problem(seed)
+        levels = round_greedily(
+            target, scale=scale, metric=metric, fmt=Int(6), spans=np.tile([0, 15], (6, 1)), room=WIDE
+        )
+        better += lost(levels, metric) < lost(Int(6).quantise(target / scale[:, None]), metric)
+    assert better >= 16
+
+
+def test_shrinking_is_the_projection_onto_the_l1_ball():
+    rng = np.random.default_rng(2)
+    weights, budget = rng.normal(size=(4, 9)) * 5, np.array([1.0, 7.0, 20.0, 1e6])
+    found = shrink(weights, np.tile([-1, 1], (9, 1)), (-budget, budget))
+    for row, limit, result in zip(weights, budget, found, strict=True):
+        ordered = np.sort(np.abs(row))[::-1]
+        sums = np.cumsum(ordered) - limit
+        last = np.flatnonzero(ordered * np.arange(1, 10) > sums)[-1]
+        amount = max(0.0, sums[last] / (last + 1))
+        np.testing.assert_allclose(result, np.sign(row) * np.maximum(np.abs(row) - amount, 0), atol=1e-9)
