@@ -19,6 +19,7 @@ NAME = "narrows_board"
 """Name of the top module and of the files of a build."""
 
 _SYNTHESIS = {"ecp5": "-nodsp", "ice40": "", "gowin": ""}
+_PLACEMENT = {"ecp5": "", "ice40": " --router router2", "gowin": ""}  # the other router fails on a full iCE40
 _BITSTREAMS = {"ecp5": f"{NAME}.bit", "ice40": f"{NAME}.bin", "gowin": f"{NAME}.fs", "xilinx": f"{NAME}.bit"}
 
 
@@ -61,7 +62,8 @@ def plan_board(board: Board, *, seed: int = 1) -> BoardPlan:
     options = {}
     if not board.vendor_only:
         options = {
-            "nextpnr_opts": f"--seed {seed} --freq {board.clock_mhz} --report {NAME}.report.json --timing-allow-fail",
+            "nextpnr_opts": f"--seed {seed} --freq {board.clock_mhz} --report {NAME}.report.json --timing-allow-fail"
+            + _PLACEMENT[board.family],
             "synth_opts": _SYNTHESIS[board.family],
             "script_after_read": after_read,
         }
