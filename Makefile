@@ -4,12 +4,15 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PYTEST_ARGS ?= -n 2 --dist worksteal
 
-.PHONY: demo test lint clean
+.PHONY: demo test test-all lint clean
 
 demo: .venv/ready  ## the whole path on a built-in model; results in build/demo/index.html
 	$(BIN)/narrows demo
 
 test: .venv/ready  ## all tests
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-all: .venv/ready-all  ## those too that need torch or place and route
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lint: .venv/ready-dev build/lint/narrows  ## style, types, import rules
@@ -29,6 +32,10 @@ clean:
 
 .venv/ready-dev: .venv/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,dev]'
+	touch $@
+
+.venv/ready-all: .venv/ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,train,pnr]'
 	touch $@
 
 # Type checker and import linter see narrows as plain folders here, not through the editable installation.
