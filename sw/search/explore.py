@@ -27,7 +27,7 @@ _WAYPOINTS = 12
 """Points of a greedy path that a search begins with."""
 
 
-_FINALISTS = 12
+_FINALISTS = 8
 """Points of the front that are measured again."""
 
 

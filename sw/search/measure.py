@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 from ...hw.spec.config import AcceleratorConfig
 from ..compile import compile_graph
 from ..errors import CapacityError, CertificateError
-from ..graph import Graph, Mac
+from ..graph import Graph
 from ..passes import lower
 from ..quantised import QuantisedGraph
 from ..quantize import quantise
 from ..quantize.evaluate import evaluate
-from ..report.sketch import estimate
 from ..report.timeline import timeline
+from ..report.work import useful_macs
 from .costs import CostTable, cost_table
+from .cycles import CycleTable
 from .space import Point
 
 __all__ = ["Cost", "Measured", "Measurer", "Run", "Worth", "accuracy", "speedup"]
@@ -78,12 +79,12 @@ class Measurer:
     def __init__(self, graph: Graph, config: AcceleratorConfig, calibration: NDArray, run: Run) -> None:
         self._graph, self._calibration, self._run = graph, calibration, run
         self.config, self.lowered, self.costs = config, lower(graph), cost_table()
-        self._cycles: dict[tuple[object, ...], int] = {}
+        self._cycles = CycleTable(self.lowered, config)
 
     @property
     def macs(self) -> int:
         """Multiplications with trained weights for a sample."""
-        return _macs(self.lowered)
+        return useful_macs(self.lowered)
 
     def cost(self, point: Point) -> Cost:
         """What a point costs, to within some percent; nothing is quantised for it.
@@ -93,13 +94,7 @@ class Measurer:
         CapacityError
             If no core of its shape holds the model.
         """
-        config = point.config(self.config)
-        if (cycles := self._cycles.get(point.key)) is None:
-            found = estimate(self.lowered, config, point.settings)
-            if found.program is None or found.program.config.has_backing != config.has_backing:
-                raise CapacityError(f"no core of {_shape(point)} holds the model: {found.problem}")
-            cycles = self._cycles[point.key] = timeline(found.program).cycles
-        return self._priced(config, cycles)
+        return self._priced(point.config(self.config), self._cycles.cycles(point))
 
     def _priced(self, config: AcceleratorConfig, cycles: int) -> Cost:
         array = self.costs.array(config)
@@ -173,16 +168,3 @@ def accuracy(scores: NDArray, labels: NDArray) -> float:
 def speedup(macs: int, cycles: int, luts: float, costs: CostTable) -> float:
     """Cycles of plain 8-bit integers in as many look-up tables, all busy in every cycle, over ``cycles``."""
     return macs * costs.integer_unit / luts / cycles
-
-
-def _macs(graph: Graph) -> int:
-    total = 0
-    for layer in graph.layers:
-        if isinstance(layer, Mac):
-            _, height, width = graph.tensors[layer.output]
-            total += sum(height * width * term.weights.size for term in layer.terms if not term.constant)
-    return total
-
-
-def _shape(point: Point) -> str:
-    return " x ".join(map(str, point.shape))

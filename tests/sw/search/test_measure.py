@@ -9,8 +9,9 @@ from narrows.sw.examples import digits, digits_model
 from narrows.sw.frontend import load_model
 from narrows.sw.report.timeline import timeline
 from narrows.sw.runtime import prepare_input, restore_output
+from narrows.sw.search.cycles import CycleTable
 from narrows.sw.search.measure import Measurer
-from narrows.sw.search.space import Space
+from narrows.sw.search.space import Point, Space
 
 DATA = digits()
 CORE = {"rescale_bits": 4, "base": "dybit4", "shape": (2, 4, 4)}
@@ -48,6 +49,18 @@ def test_cycles_are_those_of_the_program(measurer, space):
     assert measured is not None and measured.cost.cycles == timeline(program).cycles
     assert measured.cost.cycles == pytest.approx(measurer.cost(point).cycles, rel=0.05)
     assert measured.worth == measurer.worth(point, x, DATA.test_y[:20], measurer.float_scores(x))
+
+
+def test_layers_seen_before_give_the_same_cycles_as_a_program_of_their_own(measurer, space):
+    rng = np.random.default_rng(4)
+    points = [
+        Point(formats={knob: str(rng.choice(space.options(knob))) for knob in space.knobs}, acc_bits=20, **CORE)
+        for _ in range(12)
+    ]
+    table = CycleTable(measurer.lowered, measurer.config)
+    for point in points:
+        alone = CycleTable(measurer.lowered, measurer.config).cycles(point)
+        assert table.cycles(point) == pytest.approx(alone, rel=0.005), point
 
 
 def test_speedup_is_against_busy_integers_in_as_many_luts(measurer, space):
