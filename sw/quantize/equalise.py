@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..graph import Graph, Layer, Mac, MaxPool, Term
 from .evaluate import evaluate
+from .kept import is_kept
 
 __all__ = ["equalise"]
 
@@ -55,7 +56,7 @@ def _groups(graph: Graph) -> list[list[str]]:
     fixed = {graph.input.tensor, *(name for name, _ in graph.outputs), *graph.grids}
     group = {name: {name} for name in graph.tensors}
     for layer in graph.layers:
-        if not _is_scalable(layer):
+        if not _is_scalable(layer, graph):
             fixed.add(layer.output)
         if _passes(layer):
             joined = group[layer.sources[0]] | group[layer.output]
@@ -65,11 +66,11 @@ def _groups(graph: Graph) -> list[list[str]]:
     return [sorted(names) for names in found if not fixed.intersection(names)]
 
 
-def _is_scalable(layer: Layer) -> bool:
+def _is_scalable(layer: Layer, graph: Graph) -> bool:
     """Whether a layer's output channels can be scaled by scaling its weights and its bias."""
     if isinstance(layer, MaxPool):
         return True
-    if not isinstance(layer, Mac) or layer.curve is not None or any(term.step is not None for term in layer.terms):
+    if not isinstance(layer, Mac) or layer.curve is not None or is_kept(layer, graph):
         return False
     return layer.low in (0.0, -np.inf) and layer.high == np.inf
 
@@ -91,7 +92,7 @@ def _reading(graph: Graph, names: list[str], factors: Factors, channels: int) ->
         for term in layer.terms:
             if term.source not in names:
                 continue
-            if term.step is not None:
+            if is_kept(layer, graph):
                 return None
             if not term.depthwise:
                 dense = True
@@ -116,4 +117,6 @@ def _scaled_term(term: Term, read: NDArray[np.float64] | None, divisor: NDArray[
         ratio = (read / divisor)[:, np.newaxis]  # exactly 1 where a layer gives its channels on
     else:
         ratio = read / divisor[:, np.newaxis]
-    return replace(term, weights=term.weights * ratio[:, :, np.newaxis, np.newaxis])
+    if (ratio == 1.0).all():
+        return term
+    return replace(term, weights=term.weights * ratio[:, :, np.newaxis, np.newaxis], step=None)

@@ -84,9 +84,10 @@ def descend(
                 continue
             changed = True
             low, high = np.where(allowed, new_low, low), np.where(allowed, new_high, high)
-            step = np.where(allowed, wanted - current, 0)
-            levels[:, k] += step
-            slope += np.outer(step * scale, metric[k])
+            moved = np.flatnonzero(allowed)
+            step = (wanted - current)[moved]
+            levels[moved, k] += step
+            slope[moved] += np.outer(step * scale[moved], metric[k])
         if not changed:
             break
     return levels
