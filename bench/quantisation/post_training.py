@@ -1,10 +1,14 @@
-"""Accuracy of ResNet-8 on CIFAR-10 after post-training quantisation: formats, accumulator widths, rescaler widths.
+"""Accuracy of ResNet-8 on CIFAR-10 (or DS-CNN on keywords) after post-training quantisation, and what each means adds.
 
     python bench/quantisation/post_training.py --images 5000 --json post_training.json --figure post_training.svg
+    python bench/quantisation/post_training.py --model dscnn --json dscnn.json
 
-Every row is measured by the golden model on integer codes. Model and data are looked for in $NARROWS_DATA (by default
-here): `models/resnet8_float.onnx`, `data/cifar10_train_first20000.npz` (its first images calibrate) and
-`data/cifar10_test_first5000.npz`. Nothing is drawn at random.
+Tables: formats, accumulator widths (with and without greedy rounding), rescaler widths (with and without scales that
+absorb the multiplicand's error), and means: bias correction and cross-layer equalisation. Every row is measured by the
+golden model on integer codes. Models and data are looked for in $NARROWS_DATA (by default here):
+`models/resnet8_float.onnx`, `data/cifar10_train_first20000.npz` (its first images calibrate) and
+`data/cifar10_test_first5000.npz`; `models/dscnn_float.onnx` and `data/kws_first500.npz` (the first 128 calibrate, the
+others test). Nothing is drawn at random.
 """
 
 from __future__ import annotations
@@ -49,6 +53,20 @@ class Row:
     images: int = 0
     seed: int | None = None
 
+    @property
+    def settings(self) -> QuantSettings:
+        """How the point is quantised; ``method`` says what differs from the defaults."""
+        return QuantSettings(weights=self.weights, acts=self.acts, **_MEANS.get(self.method, {}))
+
+
+_MEANS: dict[str, dict[str, bool]] = {
+    "accumulator, nearest only": {"axe": False},
+    "rescaler, free scales": {"absorb": False},
+    "no bias correction": {"bias_correction": False},
+    "equalised": {"equalise": True},
+}
+"""Settings by method."""
+
 
 FORMATS = [
     Row(method="formats", weights=weights, acts=acts, acc_bits=acc_bits, rescale_bits=8)
@@ -59,37 +77,57 @@ FORMATS = [
     )
 ]  # fmt: skip
 ACCUMULATORS = [
-    Row(method="accumulator", weights=name, acts=name, acc_bits=acc_bits, rescale_bits=4)
+    Row(method=method, weights=name, acts=name, acc_bits=acc_bits, rescale_bits=4)
     for name in ("dybit4", "int4")
-    for acc_bits in (20, 16, 15, 14, 13, 12)
-]
+    for method, widths in (
+        ("accumulator", (20, 16, 15, 14, 13, 12)), ("accumulator, nearest only", (16, 15, 14, 13, 12)),
+    )
+    for acc_bits in widths
+]  # fmt: skip
 RESCALERS = [
-    Row(method="rescaler", weights="dybit4", acts="dybit4", acc_bits=16, rescale_bits=bits)
+    Row(method=method, weights="dybit4", acts="dybit4", acc_bits=16, rescale_bits=bits)
+    for method in ("rescaler", "rescaler, free scales")
     for bits in (32, 16, 8, 6, 5, 4, 3, 2)
 ]
+MEANS = [
+    Row(method=method, weights=name, acts=name, acc_bits=16, rescale_bits=4)
+    for name in ("dybit4", "int4")
+    for method in ("all means", "no bias correction", "equalised")
+]
+TABLES = {"formats": FORMATS, "accumulators": ACCUMULATORS, "rescalers": RESCALERS, "means": MEANS}
+MODELS = {"resnet8": "ResNet-8 on CIFAR-10", "dscnn": "DS-CNN on keywords"}
+
+
+@dataclass(frozen=True)
+class Task:
+    """A float model with samples to calibrate and to test on."""
+
+    name: str
+    graph: Graph
+    calibration: NDArray
+    x: NDArray
+    labels: NDArray
 
 
 def main(
-    images: Annotated[int, typer.Option(help="Test images, at most 5,000.", min=1, max=5000)] = 5000,
-    calibration: Annotated[int, typer.Option(help="Calibration images.", min=1, max=20000)] = 128,
-    table: Annotated[str, typer.Option(help="formats, accumulators, rescalers or all.")] = "all",
+    model: Annotated[str, typer.Option(help="resnet8 or dscnn.")] = "resnet8",
+    images: Annotated[int, typer.Option(help="Test samples, at most 5,000.", min=1, max=5000)] = 5000,
+    calibration: Annotated[int, typer.Option(help="Calibration samples.", min=1, max=20000)] = 128,
+    table: Annotated[str, typer.Option(help="formats, accumulators, rescalers, means or all.")] = "all",
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the rows.")] = None,
     figure: Annotated[Path | None, typer.Option(help="Write a figure (SVG or PNG).")] = None,
 ) -> None:
     """Measure the tables and print them."""
-    tables = {"formats": FORMATS, "accumulators": ACCUMULATORS, "rescalers": RESCALERS}
-    if table not in (*tables, "all"):
-        raise typer.BadParameter(f"must be {', '.join(tables)} or all, not {table}")
-    wanted = [row for name, rows in tables.items() if table in (name, "all") for row in rows]
-    folder = Path(os.environ.get("NARROWS_DATA", "."))
-    graph = load_model(folder / "models" / "resnet8_float.onnx")
-    calib = np.load(folder / "data" / "cifar10_train_first20000.npz")["x"][:calibration].astype(np.float32)
-    test = np.load(folder / "data" / "cifar10_test_first5000.npz")
-    x, labels = test["x"][:images].astype(np.float32), test["y"][:images].ravel()
-    float_row = Row(method="float", weights="float", acts="float", acc_bits=0, rescale_bits=0)
-    rows = [replace(float_row, accuracy=_float_accuracy(graph, x, labels), images=images)]
+    if table not in (*TABLES, "all"):
+        raise typer.BadParameter(f"must be {', '.join(TABLES)} or all, not {table}")
+    if model not in MODELS:
+        raise typer.BadParameter(f"must be {' or '.join(MODELS)}, not {model}")
+    task = _task(model, calibration, images)
+    wanted = [replace(row, model=model) for name, rows in TABLES.items() if table in (name, "all") for row in rows]
+    float_row = Row(model=model, method="float", weights="float", acts="float", acc_bits=0, rescale_bits=0)
+    rows = [replace(float_row, accuracy=_float_accuracy(task), images=len(task.x))]
     for row in track(wanted, "quantising and evaluating", console=Console(stderr=True)):
-        rows.append(replace(row, accuracy=_accuracy(graph, calib, row, x, labels), images=images))
+        rows.append(replace(row, accuracy=_accuracy(task, row), images=len(task.x)))
     _show(rows)
     if json_file:
         json_file.write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")
@@ -97,22 +135,34 @@ def main(
         _plot(rows, figure)
 
 
-def _accuracy(graph: Graph, calib: NDArray, row: Row, x: NDArray, labels: NDArray) -> float | None:
+def _task(model: str, calibration: int, images: int) -> Task:
+    folder = Path(os.environ.get("NARROWS_DATA", "."))
+    graph = load_model(folder / "models" / f"{model}_float.onnx")
+    if model == "dscnn":
+        data = np.load(folder / "data" / "kws_first500.npz")
+        x, labels = ((data["x_int8"].astype(np.float32) - 83) * 0.5847029)[:, np.newaxis], data["y"].ravel()
+        x = x.reshape(len(x), *graph.input.shape)
+        return Task(model, graph, x[:calibration], x[calibration:][:images], labels[calibration:][:images])
+    calib = np.load(folder / "data" / "cifar10_train_first20000.npz")["x"][:calibration].astype(np.float32)
+    test = np.load(folder / "data" / "cifar10_test_first5000.npz")
+    return Task(model, graph, calib, test["x"][:images].astype(np.float32), test["y"][:images].ravel())
+
+
+def _accuracy(task: Task, row: Row) -> float | None:
     config = AcceleratorConfig(acc_bits=row.acc_bits, rescale_bits=row.rescale_bits)
-    settings = QuantSettings(weights=row.weights, acts=row.acts)
     try:
-        quantised = quantise(graph, calib, settings, config)
+        quantised = quantise(task.graph, task.calibration, row.settings, config)
     except CertificateError:
         return None
     (name, _), *_ = quantised.outputs
     golden = GoldenModel(quantised, config)
-    return _share_correct(lambda part: golden.run(prepare_input(quantised, part))[name], x, labels)
+    return _share_correct(lambda part: golden.run(prepare_input(quantised, part))[name], task.x, task.labels)
 
 
-def _float_accuracy(graph: Graph, x: NDArray, labels: NDArray) -> float:
-    lowered = lower(graph)
+def _float_accuracy(task: Task) -> float:
+    lowered = lower(task.graph)
     (name, _), *_ = lowered.outputs
-    return _share_correct(lambda part: evaluate(lowered, part)[name], x, labels)
+    return _share_correct(lambda part: evaluate(lowered, part)[name], task.x, task.labels)
 
 
 def _share_correct(scores: Callable[[NDArray], NDArray], x: NDArray, labels: NDArray) -> float:
@@ -125,7 +175,7 @@ def _share_correct(scores: Callable[[NDArray], NDArray], x: NDArray, labels: NDA
 
 
 def _show(rows: list[Row]) -> None:
-    table = Table(title=f"ResNet-8 on {rows[0].images:,} CIFAR-10 test images, post-training")
+    table = Table(title=f"{MODELS[rows[0].model]}, {rows[0].images:,} test samples, post-training")
     for name in ("table", "weights", "activations", "P", "k", "accuracy"):
         table.add_column(name, justify="right" if name in ("P", "k", "accuracy") else "left")
     for row in rows:
