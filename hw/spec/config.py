@@ -354,10 +354,10 @@ class AcceleratorConfig:
 
     @functools.cached_property
     def digest(self) -> str:
-        """SHA-256 of the parameters, in hexadecimal: equal for machines that run the same programs alike, whatever they
-        are called, whichever port the host has and whatever cells they are made of."""
-        machine = {name: value for name, value in self.to_dict().items() if name not in _BESIDE_PROGRAMS}
-        return _sha256(machine)
+        """SHA-256, in hexadecimal, of the parameters that differ from their defaults (so that one added later leaves
+        older programs valid), but for those that no program depends on: port, its speed, kind of cells."""
+        defaults = AcceleratorConfig().to_dict() | {name: getattr(self, name) for name in _BESIDE_PROGRAMS}
+        return _sha256({name: value for name, value in self.to_dict().items() if value != defaults[name]})
 
     @property
     def hash32(self) -> int:

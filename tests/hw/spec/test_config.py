@@ -1,6 +1,7 @@
 """AcceleratorConfig: checks, derived widths, digest, files."""
 
 import dataclasses
+import hashlib
 
 import pytest
 from narrows.hw.spec.config import PRESETS, AcceleratorConfig, ConfigError, load_config
@@ -118,6 +119,11 @@ def test_the_digest_depends_on_every_parameter_that_programs_depend_on():
     assert len(digests | {single.digest}) == len(others) + 2
     assert AcceleratorConfig().digest == base.digest
     assert base.hash32 == int(base.digest, 16) >> 224
+
+
+def test_the_digest_of_a_machine_does_not_change_when_parameters_are_added():
+    values = b'{"acc_bits": 20, "base": "int4"}'
+    assert AcceleratorConfig(base="int4", acc_bits=20, host="uart").digest == hashlib.sha256(values).hexdigest()
 
 
 def test_a_single_port_rules_out_what_needs_two():
