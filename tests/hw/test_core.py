@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -44,6 +45,12 @@ GOOD = {
     "clamp_high": 16,
 }
 OKAY, SLVERR = 0, 2
+FORMS = {"fetches ahead": CONFIG, "fetches late": dataclasses.replace(CONFIG, prefetch=0)}
+
+
+@pytest.fixture(autouse=True, params=FORMS)
+def _form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(globals(), "CONFIG", FORMS[request.param])
 
 
 class Host(AxiHost):
@@ -142,6 +149,16 @@ def test_what_cannot_be_executed_stops_the_core_and_names_itself() -> None:
             await host.write(Register.CONTROL.offset, Control.CLEAR)
         await host.instruct(GOOD, GOOD | {"dybit": 0, "width": 0}, GOOD | {"mode": Mode.MAX, "width": 0})
         assert await host.run() == (Status.DONE, Fault.NONE, 0)
+
+    with_host(body)
+
+
+def test_a_core_without_a_max_pool_unit_refuses_max_pools(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(globals(), "CONFIG", dataclasses.replace(CONFIG, max_pool=0))
+
+    async def body(ctx: Any, host: Host) -> None:
+        await host.instruct(GOOD, GOOD | {"mode": Mode.MAX, "width": 0})
+        assert await host.run() == (Status.FAULT, Fault.ILLEGAL_INSTRUCTION, 1)
 
     with_host(body)
 
