@@ -76,7 +76,7 @@ class Board:
     vendor_only: bool = False
 
     def __post_init__(self) -> None:
-        divisor = round(self.clock_mhz * 1e6 / self.baud)
+        divisor = max(4, round(self.clock_mhz * 1e6 / self.baud))
         if abs(self.clock_mhz * 1e6 / divisor / self.baud - 1) > 0.015:
             raise BoardError(f"{self.baud} baud cannot be made of {self.clock_mhz:g} MHz: choose another baud")
         machine = dataclasses.replace(

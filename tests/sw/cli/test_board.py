@@ -1,0 +1,87 @@
+"""The commands on boards: what they list and write, and how they refuse."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from narrows.boards import flow, plan
+from narrows.boards.catalogue import BOARDS
+from narrows.boards.flow import BoardBuild
+from narrows.hw.spec.config import load_config
+from narrows.sw.cli.app import run
+from narrows.sw.placement import Placement
+from narrows.sw.toolchain import ToolRun
+
+
+def test_list_names_every_board_with_its_core(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["board", "list", "--json", str(tmp_path / "boards.json")]) == 0
+    listed = json.loads((tmp_path / "boards.json").read_text())["boards"]
+    assert [board["name"] for board in listed] == list(BOARDS)
+    assert [board["config"] for board in listed] == [board.config.to_dict() for board in BOARDS.values()]
+    assert "iCE40UP5K" in capsys.readouterr().out
+
+
+def test_config_writes_what_compile_reads(tmp_path: Path) -> None:
+    assert run(["board", "config", "icebreaker", "-o", str(tmp_path / "core.toml")]) == 0
+    assert load_config(tmp_path / "core.toml") == BOARDS["icebreaker"].config
+
+
+def test_a_board_for_a_vendors_tools_gets_a_plan(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan, "to_verilog", lambda config: "module narrows_core; endmodule\n")
+    assert run(["board", "build", "arty-a7-35", "--folder", str(tmp_path / "arty")]) == 0
+    assert {"narrows_core.sv", "narrows_board.xdc", "build_narrows_board.sh"} <= {
+        path.name for path in (tmp_path / "arty").iterdir()
+    }
+    assert "for the vendor's tools" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("fmax", "status"), [(21.5, 0), (20.5, 1)])
+def test_build_says_whether_the_clock_is_met(
+    fmax: float, status: int, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def build(board, folder, *, seed, on_step):
+        on_step("yosys")
+        bitstream = tmp_path / "narrows_board.bin"
+        bitstream.write_bytes(bytes(104_090))
+        placed = Placement(fmax_mhz=fmax, used={"ICESTORM_LC": 4655}, available={"ICESTORM_LC": 5280}, path=())
+        steps = (ToolRun(tool="yosys", seconds=161.1, megabytes=245.0),)
+        return BoardBuild(bitstream=bitstream, placement=placed, met=fmax >= board.clock_mhz, steps=steps)
+
+    monkeypatch.setattr(flow, "build_board", build)
+    report = tmp_path / "build.json"
+    assert run(["board", "build", "icebreaker", "--clock", "21", "--seed", "3", "--json", str(report)]) == status
+    shown = capsys.readouterr().out
+    assert "4,655" in shown and "161" in shown and "104,090 bytes" in shown
+    assert ("the clock is not met: 20.5 of 21 MHz" in shown) == (status == 1)
+    content = json.loads(report.read_text())
+    assert (content["met"], content["placement"]["fmax_mhz"]) == (status == 0, fmax)
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (["build", "ice"], "there is no board 'ice': the boards are icebreaker, upduino, ulx3s"),
+        (["build", "icebreaker", "--clock", "0.3"], "1000000 baud cannot be made of 0.3 MHz"),
+        (["flash", "ulx3s", "--folder", "/nowhere"], "build it first, narrows board build ulx3s"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_in_one_line(
+    command: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["board", *command]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_flash_asks_for_its_loader(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "narrows_board.bit").write_bytes(b"")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert run(["board", "flash", "ulx3s", "--folder", str(tmp_path)]) == 2
+    assert "openFPGALoader is missing: install it to load" in capsys.readouterr().err
