@@ -9,6 +9,7 @@ from pathlib import Path
 from unittest import mock
 
 from ..hw.verilog import TECHMAPS, TOP, to_verilog
+from ..sw.place_and_route import ROUTER
 from ..sw.synthesis import TARGETS
 from .board import Board
 from .top import BoardTop
@@ -19,7 +20,7 @@ NAME = "narrows_board"
 """Name of the top module and of the files of a build."""
 
 _SYNTHESIS = {"ecp5": "-nodsp", "ice40": "", "gowin": ""}
-_PLACEMENT = {"ecp5": "", "ice40": " --router router2", "gowin": ""}  # the other router fails on a full iCE40
+_PLACEMENT = {"ecp5": ROUTER, "ice40": ROUTER, "gowin": ()}
 _BITSTREAMS = {"ecp5": f"{NAME}.bit", "ice40": f"{NAME}.bin", "gowin": f"{NAME}.fs", "xilinx": f"{NAME}.bit"}
 
 
@@ -63,7 +64,7 @@ def plan_board(board: Board, *, seed: int = 1) -> BoardPlan:
     if not board.vendor_only:
         options = {
             "nextpnr_opts": f"--seed {seed} --freq {board.clock_mhz} --report {NAME}.report.json --timing-allow-fail"
-            + _PLACEMENT[board.family],
+            + "".join(f" {option}" for option in _PLACEMENT[board.family]),
             "synth_opts": _SYNTHESIS[board.family],
             "script_after_read": after_read,
         }

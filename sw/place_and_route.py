@@ -15,7 +15,7 @@ from .placement import Placement, read_report
 from .synthesis import SynthesisReport, module_names, module_of, synthesise
 from .toolchain import ToolRun, run_tool
 
-__all__ = ["DEVICES", "Floorplan", "PnrReport", "place_and_route"]
+__all__ = ["DEVICES", "ROUTER", "Floorplan", "PnrReport", "place_and_route"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +25,9 @@ class _Device:
     family: str
     arguments: tuple[str, ...]
 
+
+ROUTER = ("--router", "router2")
+"""Option of nextpnr: its first router fails on a full iCE40, and takes hours for 768 multiply-accumulate units."""
 
 _ECP5 = ("--package", "CABGA381", "--speed", "6", "--lpf-allow-unconstrained")
 DEVICES: Mapping[str, _Device] = {
@@ -131,7 +134,7 @@ def place_and_route(
             on_seed(seed)
             files = ("--json", "netlist.json", "--report", "report.json", "--write", "placed.json")
             aims = ("--quiet", "--freq", f"{mhz:g}", "--seed", f"{seed}", "--timing-allow-fail", "--log", "log")
-            steps.append(run_tool(tool, [*chosen.arguments, *aims, *files], folder, "log"))
+            steps.append(run_tool(tool, [*chosen.arguments, *ROUTER, *aims, *files], folder, "log"))
             placements[seed] = read_report(folder / "report.json", lambda cell: module_of(cell, modules))
             floorplans[seed] = _floorplan(folder / "placed.json", modules)
     report = PnrReport(
