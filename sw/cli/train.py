@@ -94,9 +94,9 @@ def train(
     """Fine-tune a float model with the integers that the core will compute with, and compile it.
 
     Starts from what `narrows compile` would make of the model. Every step then computes with the very integers of the
-    program: weights and activations on their levels, gains as multiplicands of K bits, sums that fit P bits. Learned are
-    weights, biases, all scales and the zero levels of activations. What training has seen is what the core gives, on
-    every code.
+    program: weights and activations on their levels, gains as multiplicands of K bits, sums that fit P bits. Learned
+    are weights, biases, all scales and the zero levels of activations. What training has seen is what the core gives,
+    on every code.
 
     Labels are not needed: without them the network learns to answer as the float model does. With labels, --distil
     mixes both. Whatever the float model was trained with (random crops, mirrored images) should be on here as well.

@@ -29,8 +29,8 @@ _CONSTANT_SHARE = 0.75
 _EDGE = 0.35
 """Weights start so far inside the interval that is rounded to their first level, as a part of it.
 
-Post-training quantisation chooses levels whose errors cancel, often not the nearest. Weights that started at the edge of
-such an interval would leave it by the mere noise of gradients.
+Post-training quantisation chooses levels whose errors cancel, often not the nearest. Weights that started at the edge
+of such an interval would leave it by the mere noise of gradients.
 """
 
 _STRETCHES = 2.0 ** (np.arange(17) / 16)

@@ -1,4 +1,4 @@
-"""Cores with a Wishbone port, the bare port or a UART under the ordinary driver: stalls, noise, lost bytes, and who goes away."""
+"""Cores with Wishbone, bare port or UART under the ordinary driver: stalls, noise, lost bytes, and who goes away."""
 
 from __future__ import annotations
 

@@ -34,7 +34,9 @@ def same(first: Path, second: Path) -> bool:
     return all(np.array_equal(getattr(ours, name), getattr(theirs, name)) for name in ("weights", "params"))
 
 
-def test_a_trained_program_runs_and_a_resumed_run_gives_the_same(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_trained_program_runs_and_a_resumed_run_gives_the_same(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     options = ["--val", str(folder / "test.npz"), "--acc-bits", "14"]
     assert train(folder, "labelled.npz", "whole.nrw", *options, "--json", str(folder / "whole.json")) == 0
     report = json.loads((folder / "whole.json").read_text())
