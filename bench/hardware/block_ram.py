@@ -49,7 +49,7 @@ def _port(port: str, other: str) -> str:
                 2: out{port} <= words[address{port}[13:4]][9 * address{port}[3] + 2 * address{port}[2:1] +: 2];
                 default: out{port} <= words[address{port}[13:4]][9 * address{port}[3] + address{port}[2:0]];
             endcase
-            if (writes{other} && (address{port} ^ address{other}) >> 5 == 0) out{port} <= {{36{{1'b1}}}};
+            if (writes{other} && (address{port} ^ address{other}) >> SAME == 0) out{port} <= {{36{{1'b1}}}};
         end
     end"""
 
@@ -64,6 +64,8 @@ ECP5_BLOCK_RAM = f"""
 module DP16KD #(parameter DATA_WIDTH_A = 18, DATA_WIDTH_B = 18, {_OTHERS}, {_INITS})
     ({_SIDES}, output {_pins("DOA", 18)}, {_pins("DOB", 18)});
     reg [17:0] words [0:1023];
+    localparam WIDER = DATA_WIDTH_A > DATA_WIDTH_B ? DATA_WIDTH_A : DATA_WIDTH_B;
+    localparam SAME = WIDER > 18 ? 5 : WIDER > 9 ? 4 : WIDER > 4 ? 3 : WIDER > 2 ? 2 : WIDER > 1;  // address bits
     integer iA, iB;{_port("A", "B")}{_port("B", "A")}
     // 36 bits are read at B, whose low half then leaves at A
     assign {{{_pins("DOA", 18)}}} = DATA_WIDTH_B == 36 ? outB[17:0] : outA[17:0];

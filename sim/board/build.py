@@ -20,6 +20,7 @@ __all__ = ["bench_of", "build_board"]
 
 _PROGRAM = "Vbench"
 _FLAGS = ("-Wno-fatal", "-Wno-lint", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--timescale", "1ns/1ps")
+_OPTIMISED = "OPT_FAST=-O1"  # more takes twice as long to compile, which a board seldom lives long enough to repay
 _PORT = re.compile(r"^\s*(input|output|inout)\s+(?:\[\d+:\d+\]\s+)?(\S+?)\s*;", re.MULTILINE)
 _ICE40_PIN = re.compile(r"\bSB_IO( #\((?:[^;])*?\.PIN_TYPE\(6'h([0-9a-f]+)\))")
 _ICE40_INPUT = re.compile(r"\bSB_IO_IN #\([^;]*?\.PACKAGE_PIN\((\w+)\)")
@@ -83,7 +84,7 @@ def build_board(verilog: str, top: str) -> Path:
     folder = Path(__file__).parent
     source = bench_of(verilog, top) + (folder / "cells.v").read_text(encoding="utf-8") + _inputs_told_apart(verilog)
     main = (folder / "main.cpp").read_text(encoding="utf-8")
-    recipe = "\0".join([source, main, *_FLAGS, importlib.metadata.version("verilator")])
+    recipe = "\0".join([source, main, *_FLAGS, _OPTIMISED, importlib.metadata.version("verilator")])
     kept = cache_folder() / "boards" / hashlib.sha256(recipe.encode()).hexdigest()[:20]
     if not kept.exists():
         kept.parent.mkdir(parents=True, exist_ok=True)
@@ -108,7 +109,7 @@ def _compile(root: Path, folder: Path) -> None:
     verilate = [str(root / "bin" / "verilator"), "--cc", "--exe", *_FLAGS, "-CFLAGS", "-std=c++20"]
     verilate += ["--top-module", "bench", "design.v", "main.cpp"]
     # The wheel's makefile does not know how to use a precompiled header, and expects a program named python.
-    make = ["make", "-C", "obj_dir", "-f", f"{_PROGRAM}.mk", "CFG_CXXFLAGS_PCH_I=-include", "OPT_FAST=-O2"]
+    make = ["make", "-C", "obj_dir", "-f", f"{_PROGRAM}.mk", "CFG_CXXFLAGS_PCH_I=-include", _OPTIMISED]
     with (folder / "build.log").open("wb") as log:
         for command in (verilate, [*make, f"PYTHON3={sys.executable}"]):
             run = subprocess.run(
