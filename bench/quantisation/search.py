@@ -143,7 +143,7 @@ def _rows(summary: dict[str, Any], same_machine: int, images: int, seed: int) ->
                     **{name: one[name] for name in ("acc_bits", "rescale_bits", "accuracy")},
                     "images": images,
                     "seed": None if method == "uniform" else seed,
-                    **{name: one[name] for name in ("base", "shape", "cycles", "array_luts", "core_luts", "speedup")},
+                    **{name: one[name] for name in ("base", "shape", "cycles", "array_luts", "luts", "speedup")},
                     "same_machine_speedup": same_machine / one["cycles"],
                 }
             )

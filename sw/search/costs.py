@@ -13,13 +13,10 @@ from numpy.typing import NDArray
 
 from ...hw.spec.config import AcceleratorConfig
 from ..errors import InputError
-from ..report.cells import estimate_cells
 
 __all__ = ["CostTable", "cost_table"]
 
 _INTEGERS = "int8-dot"
-_ASSUMED = {"base": "dybit4", "acc_bits": 16, "rescale_bits": 4}
-"""What `estimate_cells` assumes of a core."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,12 +60,6 @@ class CostTable:
         return (
             float(self.rescaler @ _widths(config.acc_bits, config.rescale_bits)) * config.rescalers * config.drain_rows
         )
-
-    def core(self, config: AcceleratorConfig) -> float:
-        """A whole core: `estimate_cells`, and what base and widths change about array and rescalers."""
-        assumed = AcceleratorConfig.from_dict(config.to_dict() | _ASSUMED | {"planes": 0})
-        changed = self.array(config) - self.array(assumed) + self.rescalers(config) - self.rescalers(assumed)
-        return estimate_cells(config).luts + changed
 
 
 @functools.cache

@@ -100,11 +100,10 @@ def explore(
     scores = measurer.float_scores(final.x)
     wanted = {one.point.key: one.point for one in (*best, *plain)}
     again = _remeasured(wanted, measurer, final, scores, progress)
-    outcome = [again[one.point.key] for one in best if one.point.key in again]
     reference = accuracy(scores, final.labels)
     return Outcome(
         searched=searched,
-        final=front(outcome, goals),
+        final=front(again.values(), goals),
         uniform=[again[one.point.key] for one in plain if one.point.key in again],
         chosen=bound.choose(again.values(), reference),
         float_accuracy=reference,

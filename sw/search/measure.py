@@ -32,7 +32,7 @@ _AT_ONCE = 250  # samples: all tensors of so many are in memory
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """Cycles of a sample; look-up tables of array, and of the whole core (estimated).
+    """Cycles of a sample; look-up tables of the array, and of array and rescalers together.
 
     ``speedup`` is how many times faster the array is than plain 8-bit integer multipliers in as many look-up tables,
     one multiplication a unit in every cycle without any loss.
@@ -40,7 +40,7 @@ class Cost:
 
     cycles: int
     array_luts: float
-    core_luts: float
+    luts: float
     speedup: float
 
 
@@ -101,7 +101,7 @@ class Measurer:
         return Cost(
             cycles=cycles,
             array_luts=array,
-            core_luts=self.costs.core(config),
+            luts=array + self.costs.rescalers(config),
             speedup=speedup(self.macs, cycles, array, self.costs),
         )
 

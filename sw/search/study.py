@@ -22,7 +22,7 @@ __all__ = ["SAMPLERS", "Study", "open_storage"]
 SAMPLERS = ("nsga2", "tpe")
 """What proposes points: NSGA-II, or the multi-objective tree-structured Parzen estimator."""
 
-_GOALS = ("maximize", "minimize", "minimize")  # accuracy, cycles, look-up tables of the core
+_GOALS = ("maximize", "minimize", "minimize")  # accuracy, cycles, look-up tables
 _POPULATION = 24
 
 
@@ -153,7 +153,7 @@ class Study:
             raise _optuna().TrialPruned("it cannot be certified, or no such core holds it")
         trial.set_user_attr("error", known.worth.error)
         trial.set_user_attr("cost", vars(known.cost))
-        return known.worth.accuracy, float(known.cost.cycles), known.cost.core_luts
+        return known.worth.accuracy, float(known.cost.cycles), known.cost.luts
 
 
 def _optuna() -> Any:

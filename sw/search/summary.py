@@ -62,6 +62,6 @@ def row(one: Measured) -> dict[str, Any]:
         "error": one.worth.error,
         "cycles": one.cost.cycles,
         "array_luts": round(one.cost.array_luts),
-        "core_luts": round(one.cost.core_luts),
+        "luts": round(one.cost.luts),
         "speedup": one.cost.speedup,
     }

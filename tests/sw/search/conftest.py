@@ -23,7 +23,7 @@ class FakeMeasurer:
 
     def cost(self, point: Point) -> Cost:
         cycles = 100 * self._digits(point, "a") + 300 * self._digits(point, "b")
-        return Cost(cycles=cycles, array_luts=1000.0, core_luts=3000.0 + point.acc_bits, speedup=3600 / cycles)
+        return Cost(cycles=cycles, array_luts=1000.0, luts=3000.0 + point.acc_bits, speedup=3600 / cycles)
 
     def worth(self, point: Point, x: np.ndarray, labels: np.ndarray, scores: np.ndarray) -> Worth | None:
         self.measured.append(point)

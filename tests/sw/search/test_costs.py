@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from narrows.hw.spec.config import PRESETS, AcceleratorConfig
 from narrows.sw.errors import InputError
-from narrows.sw.report.cells import estimate_cells
 from narrows.sw.search import costs
 from narrows.sw.search.costs import cost_table
 
@@ -34,13 +33,11 @@ def test_fits_are_close():
     assert TABLE.error < 0.04
 
 
-def test_a_core_as_estimated_but_for_its_base_and_widths():
+def test_what_widths_cost():
     medium = PRESETS["medium"]
-    assert TABLE.core(medium) == pytest.approx(estimate_cells(medium).luts)
-    wide = replace(medium, acc_bits=24, rescale_bits=8)
-    more = TABLE.array(wide) - TABLE.array(medium) + TABLE.rescalers(wide) - TABLE.rescalers(medium)
-    assert TABLE.core(wide) == pytest.approx(estimate_cells(medium).luts + more)
-    assert more > 0
+    assert TABLE.array(replace(medium, acc_bits=24)) > TABLE.array(medium) > TABLE.array(replace(medium, base="int4"))
+    assert TABLE.rescalers(replace(medium, rescale_bits=8)) > TABLE.rescalers(medium)
+    assert TABLE.rescalers(medium) == pytest.approx(4 * TABLE.rescalers(replace(medium, rescalers=1)))
 
 
 def test_a_base_that_was_not_synthesised():

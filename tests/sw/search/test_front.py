@@ -11,7 +11,7 @@ from narrows.sw.search.space import Point
 
 def measured(accuracy, speedup, error=0.1):
     point = Point(formats={}, acc_bits=16, rescale_bits=4, base="dybit4", shape=(4, 4, 16))
-    cost = Cost(cycles=100, array_luts=10.0, core_luts=20.0, speedup=speedup)
+    cost = Cost(cycles=100, array_luts=10.0, luts=20.0, speedup=speedup)
     return Measured(point=point, cost=cost, worth=Worth(accuracy=accuracy, error=error))
 
 
