@@ -54,6 +54,12 @@ def compile_model(
         Path | None,
         typer.Option(metavar="FILE.toml", help="Formats layer by layer, as `narrows search` writes them."),
     ] = None,
+    equalise: Annotated[
+        bool,
+        typer.Option(
+            "--equalise", help="Scale channels against the weights that read them first; helps depthwise networks."
+        ),
+    ] = False,
     acc_bits: Annotated[
         int | None, typer.Option(metavar="P", help="Accumulator width instead of the configuration's.")
     ] = None,
@@ -106,6 +112,7 @@ def compile_model(
         raise InputError("--formats says all formats: leave out --weights and --acts")
     else:
         settings = load_settings(formats)
+    settings = dataclasses.replace(settings, equalise=settings.equalise or equalise)
     samples, _ = load_samples(calib)
     with progress_bar("quantising") as progress:
         graph = quantise(

@@ -53,6 +53,9 @@ def search(
     shapes: Annotated[
         str | None, typer.Option(metavar="4x4x16,..", help="Rows x columns x lanes; else the configuration's.")
     ] = None,
+    equalise: Annotated[
+        bool, typer.Option("--equalise", help="Equalise channels first, as `narrows compile` does.")
+    ] = False,
     max_loss: Annotated[
         float | None,
         typer.Option(metavar="POINTS", help="Choose the fastest within so many points of float (default: 1)."),
@@ -109,7 +112,7 @@ def search(
     machine = chosen_config(preset, config)
     calibration, _ = load_samples(calib)
     graph = load_model(model)
-    measurer = Measurer(graph, machine, calibration, _golden)
+    measurer = Measurer(graph, machine, calibration, _golden, equalise=equalise)
     samples, final = _samples(measurer, data, images), _samples(measurer, test or data, None)
     space = Space.of(
         measurer.lowered,
@@ -202,7 +205,7 @@ def _write_choice(chosen: Measured, measurer: Measurer, output: Path) -> None:
         program = compile_graph(graph, dataclasses.replace(roomy, **sizes))
     values = program.config.to_dict()
     write_text(output / "config.toml", "".join(f"{name} = {json.dumps(value)}\n" for name, value in values.items()))
-    write_text(output / "formats.toml", settings_text(point.settings))
+    write_text(output / "formats.toml", settings_text(measurer.settings(point)))
     program.save(output / "model.nrw")
     report_done(
         f"chosen: {chosen.worth.accuracy:.2%}, {chosen.cost.cycles:,} cycles, {chosen.cost.speedup:.2f} times as fast "

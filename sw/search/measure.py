@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from ..errors import CapacityError, CertificateError
 from ..graph import Graph
 from ..passes import lower
 from ..quantised import QuantisedGraph
-from ..quantize import quantise
+from ..quantize import QuantSettings, quantise
 from ..quantize.evaluate import evaluate
 from ..report.timeline import timeline
 from ..report.work import useful_macs
@@ -74,9 +74,14 @@ class Measurer:
         Samples that scales are chosen on.
     run : callable
         See `Run`.
+    equalise : bool
+        Whether channels are equalised (`QuantSettings`).
     """
 
-    def __init__(self, graph: Graph, config: AcceleratorConfig, calibration: NDArray, run: Run) -> None:
+    def __init__(
+        self, graph: Graph, config: AcceleratorConfig, calibration: NDArray, run: Run, *, equalise: bool = False
+    ) -> None:
+        self.equalise = equalise
         self._graph, self._calibration, self._run = graph, calibration, run
         self.config, self.lowered, self.costs = config, lower(graph), cost_table()
         self._cycles = CycleTable(self.lowered, config)
@@ -105,6 +110,10 @@ class Measurer:
             speedup=speedup(self.macs, cycles, array, self.costs),
         )
 
+    def settings(self, point: Point) -> QuantSettings:
+        """What a point is quantised with."""
+        return replace(point.settings, equalise=self.equalise)
+
     def quantised(self, point: Point) -> QuantisedGraph:
         """The model in a point's formats.
 
@@ -113,7 +122,7 @@ class Measurer:
         CertificateError
             If its sums do not fit the point's accumulator.
         """
-        return quantise(self._graph, self._calibration, point.settings, point.config(self.config))
+        return quantise(self._graph, self._calibration, self.settings(point), point.config(self.config))
 
     def measure(self, point: Point, x: NDArray, labels: NDArray, scores: NDArray) -> Measured | None:
         """A point's worth on samples, and its cost with the cycles of the program that it is compiled to.

@@ -198,7 +198,9 @@ def _point(space: Space, values: dict[str, Any]) -> Point:
 
 
 def _digest(space: Space, measurer: Measurer, x: NDArray, labels: NDArray) -> str:
-    sha = hashlib.sha256(json.dumps([_choices(space), measurer.config.to_dict()], sort_keys=True).encode())
+    sha = hashlib.sha256(
+        json.dumps([_choices(space), measurer.config.to_dict(), measurer.equalise], sort_keys=True).encode()
+    )
     for array in (x, labels, measurer.float_scores(x[:1])):
         sha.update(np.ascontiguousarray(array).tobytes())
     return sha.hexdigest()

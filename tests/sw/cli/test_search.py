@@ -34,7 +34,19 @@ def search(folder: Path, *options: str) -> int:
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_search_leaves_a_program_that_compile_makes_too(folder: Path) -> None:
-    options = ("--weights", "dybit4", "--acts", "dybit4,int6", "--acc-bits", "20", "--trials", "3", "--max-loss", "5")
+    options = (
+        "--weights",
+        "dybit4",
+        "--acts",
+        "dybit4,int6",
+        "--acc-bits",
+        "20",
+        "--trials",
+        "3",
+        "--max-loss",
+        "5",
+        "--equalise",
+    )
     assert search(folder, *options, "--storage", str(folder / "study.journal"), "--images", "30") == 0
     found = folder / "found"
     summary = json.loads((found / "front.json").read_text())
@@ -44,6 +56,8 @@ def test_search_leaves_a_program_that_compile_makes_too(folder: Path) -> None:
     assert "<svg" in (found / "front.html").read_text()
     program = Program.load(found / "model.nrw")
     assert program.config.acc_bits == chosen["acc_bits"]
+
+    assert "equalise = true" in (found / "formats.toml").read_text()
 
     again = folder / "again.nrw"
     files = ("--calib", str(folder / "calib.npz"), "--config", str(found / "config.toml"))

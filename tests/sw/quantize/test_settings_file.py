@@ -18,6 +18,8 @@ NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\x7f"), max_siz
         weights=FORMATS,
         acts=FORMATS,
         edge_weights=st.none() | FORMATS,
+        equalise=st.booleans(),
+        axe=st.booleans(),
         layers=st.dictionaries(NAMES, LAYERS, max_size=3),
     )
 )

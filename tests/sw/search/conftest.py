@@ -19,6 +19,7 @@ class FakeMeasurer:
     """Two layers, the second of three times the work; the first's activations are three times as touchy."""
 
     config: AcceleratorConfig = field(default_factory=AcceleratorConfig)
+    equalise: bool = False
     measured: list[Point] = field(default_factory=list)
 
     def cost(self, point: Point) -> Cost:
