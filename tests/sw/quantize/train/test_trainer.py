@@ -1,0 +1,168 @@
+import numpy as np
+import pytest
+import torch
+from narrows.sw.errors import InputError
+from narrows.sw.quantize.train import Samples, Trainer, score, to_quantised
+from narrows.sw.quantize.train.loss import task_loss
+from narrows.sw.quantize.train.settings import TrainSettings
+from trained_networks import disturbed, random_network
+
+
+def run_of(epochs=4, **settings):
+    network, samples = random_network(1, batch=8, epochs=epochs, **settings)
+    return Trainer(network, Samples(network.start, samples, None))
+
+
+def integers(trainer):
+    return [
+        [segment.weights for segment in layer.segments] + [layer.bias, layer.multiplicand, layer.shift]
+        for layer in to_quantised(trainer.result()).layers
+        if hasattr(layer, "segments")
+    ]
+
+
+def same(first, second):
+    return all(
+        np.array_equal(a, b) for one, other in zip(first, second, strict=True) for a, b in zip(one, other, strict=True)
+    )
+
+
+def test_training_comes_nearer_to_the_float_model():
+    trainer = run_of(epochs=12, rate=5e-2, averaging=0.0, learn_shift=False)
+    disturbed(trainer.network, 1)
+    before = score(trainer.network, trainer.samples)
+    while not trainer.done:
+        trainer.train_epoch()
+    assert score(trainer.result(), trainer.samples) > before
+
+
+def test_a_resumed_run_ends_with_the_same_integers(tmp_path):
+    whole = run_of()
+    while not whole.done:
+        whole.train_epoch()
+    stopped = run_of()
+    for _ in range(3):  # beyond the middle, where zero levels stop moving
+        stopped.train_epoch()
+    stopped.save(tmp_path / "run.pt")
+    resumed = run_of()
+    resumed.load(tmp_path / "run.pt")
+    resumed.train_epoch()
+    assert resumed.done
+    assert same(integers(resumed), integers(whole))
+
+
+def test_a_checkpoint_of_other_settings_is_refused(tmp_path):
+    run_of().save(tmp_path / "run.pt")
+    with pytest.raises(InputError, match=r"is of a run with other crop, rate: resume with the same, or start anew"):
+        run_of(rate=0.1, crop=1).load(tmp_path / "run.pt")
+
+
+def test_patience_ends_a_run_and_keeps_its_best(monkeypatch):
+    scores = iter([0.5, 0.7, 0.6, 0.6])
+    monkeypatch.setattr("narrows.sw.quantize.train.trainer.score", lambda *_: next(scores))
+    trainer = run_of(epochs=20, patience=2, rate=0.1)
+    kept = None
+    while not trainer.done:
+        trainer.train_epoch()
+        if trainer.judge(trainer.samples) == 0.7:
+            kept = integers(trainer)
+    assert (trainer.epoch, trainer.best) == (4, 0.7)
+    assert kept is not None
+    assert same(integers(trainer), kept)
+
+
+def test_zero_levels_are_learned_in_the_first_half_only():
+    trainer = run_of(epochs=4, shift_rate=0.5)
+    found = []
+    for _ in range(4):
+        trainer.train_epoch()
+        found.append([tensor.shift.item() for tensor in trainer.network.tensors])
+    assert found[0] != found[1]
+    assert found[2] == found[3]
+    assert all(value == int(value) for value in found[3])
+
+
+def test_without_learned_shifts_zero_levels_stay():
+    trainer = run_of(learn_shift=False, shift_rate=0.5)
+    while not trainer.done:
+        trainer.train_epoch()
+    assert [tensor.shift.item() for tensor in trainer.network.tensors] == [
+        tensor.start.zero for tensor in trainer.network.tensors
+    ]
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_run_in_either_precision_is_judged_exactly(precision):
+    trainer = run_of(precision=precision, epochs=1)
+    assert np.isfinite(trainer.train_epoch())
+    assert trainer.judge(trainer.samples) <= 0
+
+
+class TestSamples:
+    def test_every_sample_is_drawn_once_but_the_last_few(self):
+        network, x = random_network(1)
+        samples = Samples(network.start, x, np.arange(24) % 4)
+        drawn = [labels for _, labels in samples.drawn(10, crop=0, mirror=False)]
+        assert [len(labels) for labels in drawn] == [10, 10]
+
+    def test_shifted_images_are_windows_of_padded_ones(self):
+        network, x = random_network(1)
+        samples = Samples(network.start, x, None)
+        torch.manual_seed(0)
+        order = torch.randperm(24)
+        torch.manual_seed(0)
+        ((moved, _),) = samples.drawn(24, crop=2, mirror=True)
+        for image, index in zip(moved, order, strict=True):
+            padded = torch.nn.functional.pad(samples.offsets[index], (2, 2, 2, 2))
+            windows = [
+                window
+                for form in (padded, padded.flip(2))
+                for window in form.unfold(1, 8, 1).unfold(2, 8, 1).permute(1, 2, 0, 3, 4).flatten(0, 1)
+            ]
+            assert any(torch.equal(image, window) for window in windows)
+
+    @pytest.mark.parametrize("labels", [np.full(24, 4), np.full(24, -1), np.full(24, 0.5)])
+    def test_labels_that_no_score_stands_for_are_refused(self, labels):
+        network, x = random_network(1)
+        with pytest.raises(InputError, match="labels y must be integers from 0 to 3, one for each sample"):
+            Samples(network.start, x, labels)
+
+
+class TestLoss:
+    SCORES = torch.tensor([[2.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
+    WANTED = torch.tensor([[1.5, 0.5, -1.0], [0.0, 2.0, 0.0]])
+
+    def test_labels_and_scores_are_weighed(self):
+        labels = torch.tensor([0, 2])
+        hard = task_loss(self.SCORES, self.WANTED, labels, TrainSettings(distillation=0.0))
+        soft = task_loss(self.SCORES, self.WANTED, labels, TrainSettings(distillation=1.0))
+        mixed = task_loss(self.SCORES, self.WANTED, labels, TrainSettings(distillation=0.3))
+        assert hard.item() == pytest.approx(torch.nn.functional.cross_entropy(self.SCORES, labels).item())
+        assert mixed.item() == pytest.approx(0.7 * hard.item() + 0.3 * soft.item())
+
+    def test_distillation_is_nothing_for_the_same_scores_and_the_divergence_otherwise(self):
+        labels, settings = torch.tensor([0, 2]), TrainSettings(distillation=1.0, temperature=2.0)
+        assert task_loss(self.WANTED, self.WANTED, labels, settings).item() == pytest.approx(0, abs=1e-6)
+        p, q = (torch.softmax(scores / 2, 1) for scores in (self.WANTED, self.SCORES))
+        expected = 4 * (p * (p / q).log()).sum(1).mean()
+        assert task_loss(self.SCORES, self.WANTED, labels, settings).item() == pytest.approx(expected.item(), rel=1e-5)
+
+    def test_without_labels_it_is_the_distance_in_the_scores_own_variance(self):
+        expected = (self.SCORES - self.WANTED).square().mean() / self.WANTED.var()
+        assert task_loss(self.SCORES, self.WANTED, None, TrainSettings()).item() == pytest.approx(expected.item())
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("accumulator", "tight", "accumulator must be one of free, a2q, a2q+, fitted, not tight"),
+        ("rescaling", "wide", "rescaling must be one of free, narrow, absorbed, not wide"),
+        ("batch", 0, "batch must be 1 or more, not 0"),
+        ("distillation", 1.5, "distillation must be 0 to 1, not 1.5"),
+        ("averaging", 1.0, "averaging must be at least 0 and below 1, not 1.0"),
+        ("acc_bits", 40, "acc_bits must be 6 to 32, not 40"),
+    ],
+)
+def test_settings_out_of_range_are_refused(field, value, message):
+    with pytest.raises(InputError, match=message.replace("+", r"\+")):
+        TrainSettings(**{field: value})
