@@ -47,17 +47,20 @@ def main(
     test_images: Annotated[int, typer.Option(help="Test images, the first ones.")] = 5000,
     epochs: Annotated[int, typer.Option()] = 1,
     seed: Annotated[int, typer.Option()] = 1,
+    kinds: Annotated[list[str], typer.Option("--kind", help="dybit or int; may be given twice.")] = list(FORMATS),  # noqa: B006
+    widths: Annotated[list[int], typer.Option("--width", help="P; may be given several times.")] = list(WIDTHS),  # noqa: B006
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the rows, after each of them.")] = None,
     figure: Annotated[Path | None, typer.Option(help="Write a figure (SVG or PNG).")] = None,
 ) -> None:
     """Train and measure all of it."""
     setup = Setup.of(model, data, images=images, test_images=test_images, epochs=epochs, seed=seed)
     rows = [_row(setup, "float", ("float", "float"), 0, 0, float_accuracy(setup))]
-    work = [(kind, method, bits) for kind in FORMATS for method in ("fitted", "a2q+", "a2q") for bits in WIDTHS]
-    for formats in FORMATS.values():
+    work = [(kind, method, bits) for kind in kinds for method in ("fitted", "a2q+", "a2q") for bits in widths]
+    for kind in kinds:
+        formats = FORMATS[kind]
         graph, _ = trained(setup, _settings(formats), configuration(acc_bits=20, rescale_bits=RESCALE_BITS), **_FREE)
         rows += [
-            _row(setup, "free", formats, bits, RESCALE_BITS, _wrapped_accuracy(setup, graph, bits)) for bits in WIDTHS
+            _row(setup, "free", formats, bits, RESCALE_BITS, _wrapped_accuracy(setup, graph, bits)) for bits in widths
         ]
         write(json_file, rows)
     for kind, method, bits in track(work, "training", console=Console(stderr=True)):
@@ -68,7 +71,7 @@ def main(
         write(json_file, rows)
     if importlib.util.find_spec("brevitas"):
         for method in track(("a2q+", "a2q"), "training with Brevitas", console=Console(stderr=True)):
-            for bits in WIDTHS:
+            for bits in widths:
                 share = _brevitas_accuracy(setup, method, bits)
                 rows.append(_row(setup, f"{method}, Brevitas", FORMATS["int"], bits, 0, share))
                 write(json_file, rows)

@@ -79,6 +79,7 @@ def _arguments() -> Any:
     parser.add_argument("--rescale-bits", type=int, default=4)
     parser.add_argument("--epochs", type=int, default=7)
     parser.add_argument("--rate", type=float, default=8e-3)
+    parser.add_argument("--distillation", type=float, default=1.0, help="part of the loss that is the float model's")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--images", type=int, default=5000, help="test images to measure on, the first ones")
     parser.add_argument("--json", type=Path, help="write the measured row")
@@ -102,7 +103,7 @@ def main() -> None:
         rate=given.rate,
         scale_rate=given.rate / 40,
         learn_shift=False,  # behind a ReLU, calibration finds the zero level
-        distillation=1.0,  # labels add more noise than they tell to a network that starts this near to its teacher
+        distillation=given.distillation,
         crop=4,
         mirror=True,
         precision="bfloat16",
