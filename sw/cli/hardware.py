@@ -101,6 +101,9 @@ def synth(
     preset: Preset = None,
     config: ConfigFile = None,
     program: OfProgram = None,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Run nothing: say what it is estimated to take of an ECP5.")
+    ] = False,
     pnr: Annotated[bool, typer.Option("--pnr", help="Place and route it too, with nextpnr.")] = False,
     device: Annotated[
         Device | None, typer.Option("--device", help="For --pnr; without it lfe5u-85f or ice40up5k.")
@@ -130,6 +133,9 @@ def synth(
     from ..synthesis import synthesise
 
     machine = dataclasses.replace(chosen_config(preset, config, program), fabric=target.value)
+    if estimate:
+        write_json(json, _estimated(machine, target))
+        return
     if pnr:
         if floorplan is not None:
             writable_folder(floorplan)
@@ -139,6 +145,20 @@ def synth(
         report = synthesise(to_verilog(machine), target, techmap=TECHMAPS.get(target, ""))
     show_resources(report, _described(machine))
     write_json(json, {"config": machine.to_dict(), "macs": machine.macs, **report.to_dict()})
+
+
+def _estimated(machine: AcceleratorConfig, target: Target) -> dict[str, Any]:
+    """Show what a core is estimated to take, and give that as JSON holds it."""
+    from ..report.cells import estimate_cells
+
+    if target is not Target.ECP5:
+        raise InputError(f"there are no estimates for {target}: leave out --estimate, or choose --target ecp5")
+    cells = estimate_cells(machine)
+    report_done(
+        f"{_described(machine)}: about {cells.luts:,} LUT4 with carry as packed (within {cells.error:.0%} on cores "
+        f"that the estimate was not fitted to), {cells.brams} block RAMs"
+    )
+    return {"config": machine.to_dict(), "lut": cells.luts, "bram": cells.brams, "error": cells.error}
 
 
 def _placed(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.isa import BLOCK, INSTRUCTION_WORDS, TAP
 
-__all__ = ["DEVICES", "Cells", "Device", "estimate_cells"]
+__all__ = ["DEVICES", "Cells", "Device", "cell_terms", "cores_measured", "estimate_cells"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,10 +32,17 @@ DEVICES = {
 
 _ASPECTS = ((36, 512), (18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 16384))
 
+_UNITS = {"dybit4": 1.0, "int4": 0.92, "dybit3": 0.46, "int3": 0.42, "dybit2": 0.24}
+"""A unit of the array in each base, in those of DyBit4 (`docs/benchmarks.md`, ECP5, 2x2x16); others count as DyBit4."""
+
+_RESCALER = 329
+"""Look-up tables of a rescaler with P = 16 and k = 4; one bit of k adds 15, one of P 8, one of the bias beyond P 4."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Cells:
-    """Estimated LUT4, carry included, and block RAMs; ``error`` is the largest on synthesised cores, as a share."""
+    """Estimated LUT4 as nextpnr packs them, carry included, and block RAMs; ``error`` is the largest on cores that the
+    estimate was not fitted to, as a share."""
 
     luts: int
     brams: int
@@ -43,20 +53,38 @@ class Cells:
         return self.luts * (1 + self.error) <= device.luts and self.brams <= device.brams
 
 
-def estimate_cells(config: AcceleratorConfig) -> Cells:
-    """Cells on an ECP5: LUT4 linear in units, rescalers and read ports, block RAMs as memories divide into them.
+def cell_terms(config: AcceleratorConfig) -> dict[str, float]:
+    """What the look-up tables of a core are linear in, by name.
 
-    Units and rescalers count as in `docs/benchmarks.md`; the rest is linear through the synthesised cores that
-    `cells.json` names. Accumulators of 16 bits and 4-bit rescalers are assumed.
+    ``unit`` are units of the array in those of DyBit4, ``operand`` places in the operand registers, ``accumulator``
+    words of 16 bits, ``rescaler`` rescalers of P = 16 and k = 4, ``bank`` crossings of the network between banks and
+    rows; ``uart`` and ``backing`` are whether a core has one.
     """
-    fit = json.loads((Path(__file__).parent / "cells.json").read_text(encoding="utf-8"))
-    terms = {
-        "constant": 1,
-        "unit": config.macs,
-        "rescaler": config.rescalers * config.drain_rows,
-        "operand": (config.rows + config.columns) * config.lanes,
+    wide = config.bias_width - config.acc_bits
+    rescaler = _RESCALER + 15 * (config.rescale_bits - 4) + 8 * (config.acc_bits - 16) + 4 * wide
+    return {
+        "constant": 1.0,
+        "unit": _UNITS.get(config.base, 1.0) * config.macs,
+        "operand": float((config.rows + config.columns) * config.lanes),
+        "accumulator": config.rows * config.columns * config.acc_bits / 16,
+        "rescaler": config.rescalers * config.drain_rows * rescaler / _RESCALER,
+        "bank": float(config.banks * config.lanes * max(1, config.banks_log2)),
+        "uart": float(config.host == "uart"),
+        "backing": float(config.has_backing),
     }
-    luts = sum(fit["factors"][name] * count for name, count in terms.items())
+
+
+@functools.cache
+def cores_measured() -> Mapping[str, Any]:
+    """Content of `cells.json`, which ``bench/estimates.py`` writes: the factors of `cell_terms`, the cores that they
+    were fitted to and those that they were checked on."""
+    return json.loads((Path(__file__).parent / "cells.json").read_text(encoding="utf-8"))
+
+
+def estimate_cells(config: AcceleratorConfig) -> Cells:
+    """Cells on an ECP5: look-up tables linear in `cell_terms`, block RAMs as memories divide into them."""
+    fit = cores_measured()
+    luts = sum(fit["factors"][name] * count for name, count in cell_terms(config).items())
     return Cells(luts=round(luts), brams=_brams(config), error=fit["error"])
 
 
