@@ -47,6 +47,9 @@ SMALL = AcceleratorConfig(
 )
 
 
+_MOST_RUNS = 40
+
+
 class Bench:
     """A virtual board with a small core, and what a program gives on it."""
 
@@ -69,6 +72,13 @@ class Bench:
             found = run_sync(driver.infer(self.sample)).outputs
             for name, expected in self.expected.items():
                 np.testing.assert_array_equal(found[name], expected)
+
+    def check_until_repeated(self, link: SerialTransport) -> None:
+        """Check again and again, as trouble comes at random, until frames had to be sent twice."""
+        for _ in range(_MOST_RUNS):
+            self.check(link, runs=2)
+            if link.repeated:
+                break
 
 
 def bench(board: Board) -> Iterator[Bench]:
@@ -109,7 +119,7 @@ def test_noise_on_the_line_does_not_reach_the_result(ulx3s: Bench) -> None:
     link = ulx3s.link()
     ulx3s.virtual.set_noise(3e-6)
     try:
-        ulx3s.check(link, runs=2)
+        ulx3s.check_until_repeated(link)
     finally:
         ulx3s.virtual.set_noise(0)
     assert link.repeated > 0
@@ -119,7 +129,7 @@ def test_lost_bytes_do_not_reach_the_result(ulx3s: Bench) -> None:
     link = ulx3s.link()
     ulx3s.virtual.set_drops(2e-4)
     try:
-        ulx3s.check(link, runs=2)
+        ulx3s.check_until_repeated(link)
     finally:
         ulx3s.virtual.set_drops(0)
     assert link.repeated > 0
@@ -170,5 +180,5 @@ def top_of(ports: dict[str, str]) -> str:
 def test_boards_keep_their_pins_apart_from_the_speed_of_simulation() -> None:
     verilog: Any = board_verilog(ULX3S.with_config(SMALL), divisor=7)
     assert "// uart_divisor = 7\n" in verilog
-    board = dataclasses.replace(ULX3S, baud=90_000_000 // 9)
+    board = dataclasses.replace(ULX3S, baud=round(ULX3S.clock_mhz * 1e6) // 9)
     assert "// uart_divisor = 9\n" in board_verilog(board.with_config(SMALL))
