@@ -149,7 +149,7 @@ def _search(
     rows = [(j, o, False) for rank in ranked for o, j in enumerate(rank) if np.isfinite(errors[j, o])]
     if axe:
         tight = np.isfinite([t.error for t in trials]) & ~fits
-        rows += [(j, o, True) for o in channels for j in np.flatnonzero(tight[:, o])[-_TIGHT:]]
+        rows += [(int(j), o, True) for o in channels for j in np.flatnonzero(tight[:, o])[-_TIGHT:]]
     if not rows:
         _check(problem, trials, errors.min(axis=0), config, layer)
     tried = _refine(problem, grid, trials, rows, window, fmt, config)

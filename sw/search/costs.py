@@ -85,7 +85,7 @@ def _fit(rows: list[tuple[list[float], float]]) -> tuple[NDArray[np.float64], fl
         np.array([lut for _, lut in rows], dtype=np.float64),
     )
     factors = np.linalg.lstsq(terms / luts[:, np.newaxis], np.ones(len(luts)), rcond=None)[0]
-    return factors, float(np.abs(terms @ factors / luts - 1).max())
+    return factors.astype(np.float64), float(np.abs(terms @ factors / luts - 1).max())
 
 
 def _array_terms(*, rows: int, columns: int, lanes: int, acc_bits: int) -> list[float]:

@@ -71,8 +71,8 @@ class Bound:
             return one.cost.speedup >= (self.speedup or 0)
 
         def rank(one: Measured) -> tuple[float, float]:
-            goals = one.cost.speedup, one.worth.accuracy
-            return goals if self.speedup is None else goals[::-1]
+            speedup, accuracy = one.cost.speedup, one.worth.accuracy
+            return (speedup, accuracy) if self.speedup is None else (accuracy, speedup)
 
         return max(filter(allows, points), key=rank, default=None)
 

@@ -159,4 +159,5 @@ class Space:
             raise InputError(
                 f"no format of {', '.join(self.acts)} fits the {config.planes} planes that the core writes"
             )
-        return tuple(max(names, key=lambda name: parse_format(name).bits) for names in (self.weights, writable))
+        weights, acts = (max(names, key=lambda name: parse_format(name).bits) for names in (self.weights, writable))
+        return weights, acts
