@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Const, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from .host_bus import HOST_BUS, READ_CYCLES
-from .spec.registers import ADDRESS_BITS, REGION_BITS, Region
+from .host_bus import HOST_BUS
+from .one_access import one_access
+from .spec.registers import ADDRESS_BITS
 
 __all__ = ["BARE_PORTS", "BarePort"]
 
@@ -39,43 +40,14 @@ class BarePort(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """One read at a time; writes go straight on."""
         m = Module()
-        taken, reading, failed = Signal(), Signal(), Signal()
-        wait = Signal(range(READ_CYCLES + 1))
-        region, offset = Signal(Region), Signal(REGION_BITS - 2)
-        conflict = self.busy & (self.adr[REGION_BITS - 2 :] != Region.REGISTERS)
-        # a run that starts while a read is on its way takes the memory's port away from it
-        overtaken = self.busy & (region != Region.REGISTERS)
+        taken = Signal()
+        access = one_access(m, self, taken, malformed=Const(0), dropped=Const(0))
         m.d.comb += [
-            self.ready.eq(~reading),
+            self.ready.eq(~access.reading),
             taken.eq(self.valid & self.ready),
-            self.conflict.eq(taken & conflict),
-            self.write_region.eq(region),
-            self.write_offset.eq(offset),
-            self.read_region.eq(region),
-            self.read_offset.eq(offset),
+            self.done.eq(access.done | access.refused),
+            self.refused.eq(access.refused),
         ]
-        m.d.sync += [self.write.eq(0), self.done.eq(0), self.refused.eq(0)]
-        with m.If(taken):
-            m.d.sync += [
-                region.eq(self.adr[REGION_BITS - 2 :]),
-                offset.eq(self.adr),
-                self.write_data.eq(self.dat_w),
-                wait.eq(READ_CYCLES),
-                failed.eq(conflict),
-                reading.eq(~self.we),
-                self.write.eq(self.we & ~conflict),
-                self.done.eq(self.we),
-                self.refused.eq(self.we & conflict),
-            ]
-        with m.If(reading):
-            m.d.sync += [wait.eq(wait - 1), failed.eq(failed | overtaken)]
-            with m.If(wait == 0):
-                m.d.sync += [
-                    reading.eq(0),
-                    self.done.eq(1),
-                    self.refused.eq(failed | overtaken),
-                    self.dat_r.eq(self.read_data),
-                ]
-                with m.If(failed | overtaken):
-                    m.d.sync += self.dat_r.eq(0)
+        with m.If(access.fails):
+            m.d.sync += self.dat_r.eq(0)
         return m

@@ -6,8 +6,9 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from .host_bus import HOST_BUS, READ_CYCLES
-from .spec.registers import ADDRESS_BITS, REGION_BITS, Region
+from .host_bus import HOST_BUS
+from .one_access import one_access
+from .spec.registers import ADDRESS_BITS
 
 __all__ = ["WISHBONE_PORTS", "WishbonePort"]
 
@@ -41,46 +42,12 @@ class WishbonePort(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """One access at a time."""
         m = Module()
-        selected, reading, failed = Signal(), Signal(), Signal()
-        wait = Signal(range(READ_CYCLES + 1))
-        region, offset = Signal(Region), Signal(REGION_BITS - 2)
-        conflict = self.busy & (self.adr[REGION_BITS - 2 :] != Region.REGISTERS)
-        # a run that starts while a read is on its way takes the memory's port away from it
-        overtaken = self.busy & (region != Region.REGISTERS)
-        begin = Signal()
+        selected, begin = Signal(), Signal()
+        access = one_access(m, self, begin, malformed=~self.sel.all(), dropped=~selected)
         m.d.comb += [
             selected.eq(self.cyc & self.stb),
-            begin.eq(selected & ~self.ack & ~self.err & ~reading),
-            self.conflict.eq(begin & conflict),
-            self.write_region.eq(region),
-            self.write_offset.eq(offset),
-            self.read_region.eq(region),
-            self.read_offset.eq(offset),
+            begin.eq(selected & ~self.ack & ~self.err & ~access.reading),
+            self.ack.eq(access.done),
+            self.err.eq(access.refused),
         ]
-        m.d.sync += [self.write.eq(0), self.ack.eq(0), self.err.eq(0)]
-        with m.If(begin):
-            m.d.sync += [
-                region.eq(self.adr[REGION_BITS - 2 :]),
-                offset.eq(self.adr),
-                self.write_data.eq(self.dat_w),
-                wait.eq(READ_CYCLES),
-                failed.eq(conflict),
-            ]
-            with m.If(self.we):
-                refused = conflict | ~self.sel.all()
-                m.d.sync += [self.write.eq(~refused), self.ack.eq(~refused), self.err.eq(refused)]
-            with m.Else():
-                m.d.sync += reading.eq(1)
-        with m.If(reading):
-            m.d.sync += [wait.eq(wait - 1), failed.eq(failed | overtaken)]
-            with m.If(~selected):
-                m.d.sync += reading.eq(0)
-            with m.Elif(wait == 0):
-                ends_well = ~failed & ~overtaken
-                m.d.sync += [
-                    reading.eq(0),
-                    self.dat_r.eq(self.read_data),
-                    self.ack.eq(ends_well),
-                    self.err.eq(~ends_well),
-                ]
         return m

@@ -7,13 +7,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from amaranth.hdl import ClockDomain, Module
-from amaranth.sim import Simulator
 from narrows.hw.bare_port import BarePort
 from narrows.hw.host_bus import READ_CYCLES
 from narrows.hw.spec.registers import REGION_BITS, Region
+from port_harness import Words, run_with_port
 
-Words = dict[tuple[int, int], int]
 READ_ENDS = READ_CYCLES + 2
 
 
@@ -40,31 +38,9 @@ async def access(ctx: Any, port: Any, region: Region, offset: int, value: int | 
 
 
 def with_port(body: Callable[[Any, Any, Words], Awaitable[None]]) -> None:
-    """Run ``body(ctx, port, words)``; behind the port are ``words``, read two cycles after their address."""
+    """Run ``body(ctx, port, words)`` on a port in front of ``words``."""
     port: Any = BarePort()
-    words: Words = {}
-    top = Module()
-    top.domains.sync = ClockDomain()
-    top.submodules.port = port
-
-    async def bench(ctx: Any) -> None:
-        await body(ctx, port, words)
-
-    async def behind(ctx: Any) -> None:
-        late = [0, 0]
-        async for *_, write, region, offset, value in ctx.tick().sample(
-            port.write, port.write_region, port.write_offset, port.write_data
-        ):
-            if write:
-                words[int(region), offset] = value
-            late.append(words.get((int(ctx.get(port.read_region)), ctx.get(port.read_offset)), 0))
-            ctx.set(port.read_data, late.pop(0))
-
-    simulator = Simulator(top)
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(bench)
-    simulator.add_testbench(behind, background=True)
-    simulator.run()
+    run_with_port(port, lambda ctx, words: body(ctx, port, words))
 
 
 @pytest.mark.parametrize("pause", [0.0, 0.6])

@@ -7,11 +7,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from amaranth.hdl import ClockDomain, Module
-from amaranth.sim import Simulator
 from narrows.hw.host_bus import READ_CYCLES
 from narrows.hw.spec.registers import REGION_BITS, Region
 from narrows.hw.wishbone import WishbonePort
+from port_harness import Words, run_with_port
 
 
 class Master:
@@ -43,37 +42,15 @@ class Master:
         return "none", 20, 0
 
 
-def with_port(body: Callable[[Any, Any, Master, dict[tuple[int, int], int]], Awaitable[None]]) -> None:
-    """Run ``body(ctx, port, master, words)``; behind the port are ``words``, read two cycles after their address."""
+def with_port(body: Callable[[Any, Any, Master, Words], Awaitable[None]]) -> None:
+    """Run ``body(ctx, port, master, words)`` on a port in front of ``words``."""
     port: Any = WishbonePort()
-    words: dict[tuple[int, int], int] = {}
-    top = Module()
-    top.domains.sync = ClockDomain()
-    top.submodules.port = port
-
-    async def bench(ctx: Any) -> None:
-        await body(ctx, port, Master(ctx, port), words)
-
-    async def behind(ctx: Any) -> None:
-        late = [0, 0]
-        async for *_, write, region, offset, value in ctx.tick().sample(
-            port.write, port.write_region, port.write_offset, port.write_data
-        ):
-            if write:
-                words[int(region), offset] = value
-            late.append(words.get((int(ctx.get(port.read_region)), ctx.get(port.read_offset)), 0))
-            ctx.set(port.read_data, late.pop(0))
-
-    simulator = Simulator(top)
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(bench)
-    simulator.add_testbench(behind, background=True)
-    simulator.run()
+    run_with_port(port, lambda ctx, words: body(ctx, port, Master(ctx, port), words))
 
 
 @pytest.mark.parametrize("pause", [0.0, 0.6])
 def test_random_cycles_agree_with_a_model(pause: float) -> None:
-    async def body(ctx: Any, port: Any, master: Master, words: dict[tuple[int, int], int]) -> None:
+    async def body(ctx: Any, port: Any, master: Master, words: Words) -> None:
         rng, model = random.Random(4), {}
         for _ in range(400):
             place = rng.choice(list(Region)), rng.randrange(4)
@@ -96,7 +73,7 @@ def test_random_cycles_agree_with_a_model(pause: float) -> None:
 
 @pytest.mark.parametrize("sel", [0b0000, 0b0111, 0b1110])
 def test_writes_of_less_than_a_word_are_refused(sel: int) -> None:
-    async def body(ctx: Any, port: Any, master: Master, words: dict[tuple[int, int], int]) -> None:
+    async def body(ctx: Any, port: Any, master: Master, words: Words) -> None:
         master.begin(Region.REGISTERS, 3, value=7, sel=sel)
         assert (await master.end())[0] == "err"
         master.drop()
@@ -107,7 +84,7 @@ def test_writes_of_less_than_a_word_are_refused(sel: int) -> None:
 
 
 def test_memories_are_refused_while_busy_and_each_try_is_one_conflict() -> None:
-    async def body(ctx: Any, port: Any, master: Master, words: dict[tuple[int, int], int]) -> None:
+    async def body(ctx: Any, port: Any, master: Master, words: Words) -> None:
         ctx.set(port.busy, 1)
         for value in (7, None):
             conflicts = 0
@@ -132,7 +109,7 @@ def test_memories_are_refused_while_busy_and_each_try_is_one_conflict() -> None:
 
 @pytest.mark.parametrize("delay", range(READ_CYCLES + 2))
 def test_a_read_that_busy_overtakes_is_refused(delay: int) -> None:
-    async def body(ctx: Any, port: Any, master: Master, words: dict[tuple[int, int], int]) -> None:
+    async def body(ctx: Any, port: Any, master: Master, words: Words) -> None:
         master.begin(Region.ACTIVATIONS, 3)
         for _ in range(delay):
             await ctx.tick()
@@ -144,7 +121,7 @@ def test_a_read_that_busy_overtakes_is_refused(delay: int) -> None:
 
 @pytest.mark.parametrize("delay", range(1, READ_CYCLES + 2))
 def test_a_read_taken_back_is_dropped(delay: int) -> None:
-    async def body(ctx: Any, port: Any, master: Master, words: dict[tuple[int, int], int]) -> None:
+    async def body(ctx: Any, port: Any, master: Master, words: Words) -> None:
         words[Region.CHECKSUMS, 1] = 5
         master.begin(Region.ACTIVATIONS, 3)
         await ctx.tick().repeat(delay)

@@ -1,0 +1,41 @@
+"""A host port with a plain memory behind it, for benches of Amaranth's simulator."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from amaranth.hdl import ClockDomain, Module
+from amaranth.sim import Simulator
+
+__all__ = ["Words", "run_with_port"]
+
+Words = dict[tuple[int, int], int]
+"""Content of the memory, by region and offset."""
+
+
+def run_with_port(port: Any, body: Callable[[Any, Words], Awaitable[None]]) -> None:
+    """Run ``body(ctx, words)``; behind the port are ``words``, read two cycles after their address."""
+    words: Words = {}
+    top = Module()
+    top.domains.sync = ClockDomain()
+    top.submodules.port = port
+
+    async def bench(ctx: Any) -> None:
+        await body(ctx, words)
+
+    async def behind(ctx: Any) -> None:
+        late = [0, 0]
+        async for *_, write, region, offset, value in ctx.tick().sample(
+            port.write, port.write_region, port.write_offset, port.write_data
+        ):
+            if write:
+                words[int(region), offset] = value
+            late.append(words.get((int(ctx.get(port.read_region)), ctx.get(port.read_offset)), 0))
+            ctx.set(port.read_data, late.pop(0))
+
+    simulator = Simulator(top)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.add_testbench(behind, background=True)
+    simulator.run()
