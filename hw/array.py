@@ -14,7 +14,10 @@ from .hard_multiplier import HardMultiplier
 from .operand import operand_layout
 from .spec.config import AcceleratorConfig
 
-__all__ = ["STEP_FLAGS", "MacArray"]
+__all__ = ["STEP_FLAGS", "MacArray", "operand_copies"]
+
+_MOST_UNITS = 256
+"""Units that operands can reach from one register: beyond, an ECP5 runs out of wires."""
 
 
 STEP_FLAGS = data.StructLayout(
@@ -28,12 +31,18 @@ STEP_FLAGS = data.StructLayout(
 """What a step asks of the accumulators."""
 
 
+def operand_copies(config: AcceleratorConfig) -> int:
+    """Copies of every operand: two, each for half of the rows or columns that take it, in a large array on an ECP5."""
+    return 2 if config.fabric == "ecp5" and config.macs > _MOST_UNITS else 1
+
+
 class MacArray(wiring.Component):
     """Output-stationary array: every step adds one dot product to each accumulator, modulo ``2**acc_bits``.
 
-    Row r, column c computes ``sum_l level(x[r][l]) * level(w[c][l])``. ``sums`` holds all finished sums, each inverted
-    if its ``inverted`` is high, while ``done`` is high, `latency` cycles after the operands of the step flagged
-    ``last``; it changes in the next cycle. No stall.
+    Row r, column c computes ``sum_l level(x[r][l]) * level(w[c][l])``. Operands come `operand_copies` times, all words
+    and then all words again: columns of the second half take the second ``x``, rows the second ``w``. ``sums`` holds
+    all finished sums, each inverted if its ``inverted`` is high, while ``done`` is high, `latency` cycles after the
+    operands of the step flagged ``last``; it changes in the next cycle. No stall.
 
     Parameters
     ----------
@@ -45,8 +54,8 @@ class MacArray(wiring.Component):
         word = data.ArrayLayout(operand_layout(config.digits.base), config.lanes)
         super().__init__(
             {
-                "x": In(data.ArrayLayout(word, config.rows)),
-                "w": In(data.ArrayLayout(word, config.columns)),
+                "x": In(data.ArrayLayout(word, config.rows * operand_copies(config))),
+                "w": In(data.ArrayLayout(word, config.columns * operand_copies(config))),
                 "flags": In(STEP_FLAGS),
                 "sums": Out(data.ArrayLayout(data.ArrayLayout(config.acc_bits, config.columns), config.rows)),
                 "inverted": Out(data.ArrayLayout(data.ArrayLayout(1, config.columns), config.rows)),
@@ -76,19 +85,27 @@ class MacArray(wiring.Component):
             for column in range(config.columns):
                 dots[row, column] = DotProduct(config)
                 m.submodules[f"dot{row}_{column}"] = dot = dots[row, column]
-                m.d.comb += [dot.x.eq(self.x[row]), dot.w.eq(self.w[column])]
+                m.d.comb += [dot.x.eq(self._x(row, column)), dot.w.eq(self._w(row, column))]
                 self._accumulate(m, platform, flags, row, column, dot)
 
         # two rows share a hard multiplier, since they share their weights
         for column, lane, first in product(range(config.columns), range(config.dsp_lanes), range(0, config.rows, 2)):
             m.submodules[f"hard{first}_{column}_{lane}"] = hard = HardMultiplier(config)
-            m.d.comb += hard.w.eq(self.w[column][lane].magnitude)
+            m.d.comb += hard.w.eq(self._w(first, column)[lane].magnitude)
             for place, row in enumerate(range(first, min(first + 2, config.rows))):
                 m.d.comb += [
-                    hard.x[place].eq(self.x[row][lane].magnitude),
+                    hard.x[place].eq(self._x(row, column)[lane].magnitude),
                     dots[row, column].hard_products[lane].eq(hard.products[place]),
                 ]
         return m
+
+    def _x(self, row: int, column: int) -> data.View:
+        copy = column * operand_copies(self._config) // self._config.columns
+        return self.x[copy * self._config.rows + row]
+
+    def _w(self, row: int, column: int) -> data.View:
+        copy = row * operand_copies(self._config) // self._config.rows
+        return self.w[copy * self._config.columns + column]
 
     def _accumulate(
         self, m: Module, platform: object, flags: data.View, row: int, column: int, dot: DotProduct

@@ -121,7 +121,8 @@ class ComputeUnit(wiring.Component):
         m.d.comb += back_unit_run.eq(back_run & ~self.retired)
         is_max, back_is_max = Signal(), Signal()
         if config.max_pool:
-            m.d.comb += [is_max.eq(fields.mode == Mode.MAX), back_is_max.eq(back.mode == Mode.MAX)]
+            m.d.comb += is_max.eq(fields.mode == Mode.MAX)
+            m.d.sync += back_is_max.eq(back.mode == Mode.MAX)  # known long before the first step
 
         connect(m, walker.groups, stepper.groups)
         drain_cycles = Signal.like(stepper.drain_cycles)

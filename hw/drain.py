@@ -94,8 +94,10 @@ class Drain(wiring.Component):
         started = Signal()
 
         plane_end, row_end, tile_end = Signal(), Signal(), Signal()
+        last_plane = Signal.like(plane)
+        m.d.sync += last_plane.eq(fields.planes - 1)
         m.d.comb += [
-            plane_end.eq(plane == fields.planes - 1),
+            plane_end.eq(plane == last_plane),
             row_end.eq(plane_end & (granule_index == config.tile_granules - 1)),
             tile_end.eq(row_end & (rows_left < side_by_side)),
             self.param_address.eq(tile_params + granule_index),

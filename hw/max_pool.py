@@ -26,7 +26,8 @@ class MaxPool(wiring.Component):
 
     Levels compare like their digits from the most significant down. ``word`` and ``word_valid`` (outside padding)
     belong to the step of ``flags``. After the step flagged ``last`` the winner's planes leave on ``result``, plane 0
-    first, one a cycle, starting `LATENCY` cycles later; the next window may follow at once.
+    first, one a cycle, starting `LATENCY` cycles later; the next window may follow at once. ``planes`` must be stable
+    from the cycle before the first step on.
 
     Parameters
     ----------
@@ -64,17 +65,19 @@ class MaxPool(wiring.Component):
         empty = Signal()  # no valid position yet
         finish = Signal()
 
+        top, single = Signal.like(plane), Signal()
+        m.d.sync += [top.eq(self.planes - 1), single.eq(self.planes == 1)]
         top_plane = Signal()
         is_empty = Signal()
         step_plane = Signal.like(plane)
         m.d.comb += [
             is_empty.eq(self.flags.first | empty),
-            step_plane.eq(Mux(self.flags.first, self.planes - 1, plane)),
-            top_plane.eq(step_plane == self.planes - 1),
+            step_plane.eq(Mux(self.flags.first, top, plane)),
+            top_plane.eq(step_plane == top),
         ]
         m.d.sync += finish.eq(self.flags.valid & self.flags.last)
         with m.If(self.flags.valid):
-            m.d.sync += [seen[step_plane].eq(word), plane.eq(Mux(step_plane == 0, self.planes - 1, step_plane - 1))]
+            m.d.sync += [seen[step_plane].eq(word), plane.eq(Mux(step_plane == 0, top, step_plane - 1))]
             with m.If(self.flags.first):
                 m.d.sync += empty.eq(1)
             with m.If((step_plane == 0) & self.word_valid):
@@ -91,18 +94,17 @@ class MaxPool(wiring.Component):
                     for i in range(1, planes):
                         m.d.sync += best[i][lane].eq(seen[i][lane])
 
-        playing = Signal()
+        playing, last_plane = Signal(), Signal()
         play_plane = Signal.like(plane)
-        last_plane = play_plane == self.planes - 1
         with m.If(~self.run):
             m.d.sync += playing.eq(0)
         with m.Else():
             with m.If(playing):
-                m.d.sync += play_plane.eq(play_plane + 1)
+                m.d.sync += [play_plane.eq(play_plane + 1), last_plane.eq(play_plane + 1 == top)]
                 with m.If(last_plane):
                     m.d.sync += playing.eq(0)
             with m.If(finish):
-                m.d.sync += [playing.eq(1), play_plane.eq(0)]
+                m.d.sync += [playing.eq(1), play_plane.eq(0), last_plane.eq(single)]
                 m.d.sync += [winner[i].eq(best[i]) for i in range(planes)]
         m.d.comb += [
             self.result.eq(winner[play_plane]),

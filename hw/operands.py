@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from .activation_memory import ActivationMemory
-from .array import STEP_FLAGS
+from .array import STEP_FLAGS, operand_copies
 from .delay_line import DelayLine
 from .operand import operand_layout, recode
 from .program_memory import ProgramMemory
@@ -20,7 +20,7 @@ from .spec.isa import TAP
 from .stepper import step_layout
 from .walker import pixel_group_layout
 
-__all__ = ["OperandFetch"]
+__all__ = ["OperandFetch", "keep_operands"]
 
 
 _ALONG = 2 + ActivationMemory.READ_CYCLES - ProgramMemory.READ_CYCLES
@@ -36,12 +36,26 @@ def _delayed(m: Module, value: Any, cycles: int, name: str) -> Any:
     return value
 
 
+def keep_operands(m: Module, config: AcceleratorConfig, name: str, operands: data.View, codes: Value) -> None:
+    """Registers of all ``operands`` that a port of `MacArray` takes, made of their codes.
+
+    Second copies start from ones, which nobody sees: synthesis would make one register of two that start alike.
+    """
+    base, bits = config.digits.base, operand_layout(config.digits.base).size
+    count = len(codes) // config.code_bits
+    for copy in range(operand_copies(config)):
+        for index in range(count):
+            operand = Signal(bits, name=f"{name}{copy}_{index}", init=-copy % (1 << bits))
+            m.d.sync += operand.eq(recode(base, codes.word_select(index, config.code_bits)))
+            m.d.comb += operands.as_value().word_select(copy * count + index, bits).eq(operand)
+
+
 class OperandFetch(wiring.Component):
     """Pipeline from a step to operands: tap record, address, activation and weight words, padding, predecoding. One
     step a cycle, no stall.
 
-    ``x``, ``w``, ``flags`` and ``count`` (pixels in the step's group) belong together and appear `LATENCY` cycles after
-    the step. ``group`` is the pixel group offered with a step flagged ``new_group``.
+    ``x`` and ``w`` (as `MacArray` takes them), ``flags`` and ``count`` (pixels in the step's group) belong together and
+    appear `LATENCY` cycles after the step. ``group`` is the pixel group offered with a step flagged ``new_group``.
 
     Parameters
     ----------
@@ -64,8 +78,8 @@ class OperandFetch(wiring.Component):
                 "act_words": In(data.ArrayLayout(config.act_word_bits, config.rows)),
                 "weight_address": Out(step["weight"].shape),
                 "weight_word": In(config.weight_word_bits),
-                "x": Out(data.ArrayLayout(word, config.rows)),
-                "w": Out(data.ArrayLayout(word, config.columns)),
+                "x": Out(data.ArrayLayout(word, config.rows * operand_copies(config))),
+                "w": Out(data.ArrayLayout(word, config.columns * operand_copies(config))),
                 "flags": Out(STEP_FLAGS),
                 "count": Out(config.rows.bit_length()),
                 "row0_valid": Out(1),
@@ -76,20 +90,21 @@ class OperandFetch(wiring.Component):
         """Registers between tap record, address, words and operands; everything else is delayed alongside."""
         m = Module()
         config, step = self._config, self.step
+        # block RAMs are slow to answer, and there is time; but an iCE40 has few registers and a slow clock anyhow
+        early = 0 if config.fabric == "ice40" else 1
         group = Signal.like(self.group)
-        with m.If(step.flags.valid & step.new_group):
-            m.d.sync += group.eq(self.group)
+        offered = _delayed(m, self.group, early, "offered")
+        with m.If(_delayed(m, step.flags.valid & step.new_group, early, "new_group")):
+            m.d.sync += group.eq(offered)
         base = Signal.like(step.base)
         m.d.sync += base.eq(step.base)
         m.d.comb += self.tap_address.eq(step.tap)
 
         valid = Signal(config.rows)
         m.d.sync += self.act_address.eq(base + self.tap.offset)
-        # block RAMs are slow to answer, and there is time; but an iCE40 has few registers and a slow clock anyhow
-        early = 0 if config.fabric == "ice40" else 1
-        tap, borders_of_rows = _delayed(m, self.tap, early, "tap"), _delayed(m, group.borders, early, "borders")
+        tap = _delayed(m, self.tap, early, "tap")
         for row in range(config.rows):
-            borders = borders_of_rows[row]
+            borders = group.borders[row]
             m.d.sync += valid[row].eq(
                 (borders.top >= tap.top)
                 & (borders.bottom >= tap.bottom)
@@ -102,19 +117,14 @@ class OperandFetch(wiring.Component):
         pad_code, weight, flags, count = self._along(m, along)
         pad_code = _delayed(m, pad_code, ProgramMemory.READ_CYCLES, "pad_code")
         m.d.comb += self.weight_address.eq(weight)
-        base, code_bits = config.digits.base, config.code_bits
-        for row in range(config.rows):
-            word = Mux(valid[row], self.act_words[row], pad_code.replicate(config.lanes))
-            for lane in range(config.lanes):
-                m.d.sync += self.x[row][lane].eq(recode(base, word.word_select(lane, code_bits)))
-        for column in range(config.columns):
-            for lane in range(config.lanes):
-                code = self.weight_word.word_select(column * config.lanes + lane, code_bits)
-                m.d.sync += self.w[column][lane].eq(recode(base, code))
+        padding = pad_code.replicate(config.lanes)
+        words = [Mux(valid[row], self.act_words[row], padding) for row in range(config.rows)]
+        keep_operands(m, config, "x", self.x, Cat(words))
+        keep_operands(m, config, "w", self.w, self.weight_word)
         m.d.sync += self.row0_valid.eq(valid[0])
         m.d.comb += [
             self.flags.eq(_delayed(m, flags, self.LATENCY - _ALONG, "flags")),
-            self.count.eq(_delayed(m, count, self.LATENCY - 1 - _ALONG, "count")),
+            self.count.eq(_delayed(m, count, self.LATENCY - 1 - early - _ALONG, "count")),
         ]
         return m
 

@@ -220,14 +220,14 @@ class Stepper(wiring.Component):
         tap = Signal.like(current.first_tap)
         fresh = Signal()
         drain_left = Signal(_drain_bits(config))
+        # whether the counters are at 0, known a cycle ahead: much hangs on a step's being the last
+        last_tap, last_group, draining = Signal(init=1), Signal(init=1), Signal()
         gone = Signal()
         m.d.sync += gone.eq(self.run & self.go)
-        last_tap, last_group, last_step, stall, emit = Signal(), Signal(), Signal(), Signal(), Signal()
+        last_step, stall, emit = Signal(), Signal(), Signal()
         m.d.comb += [
-            last_tap.eq(taps_left == 0),
-            last_group.eq(groups_left == 0),
             last_step.eq(current.last & last_tap & last_group),
-            stall.eq((last_step & (drain_left != 0)) | (self.hold if config.memories == "single" else 0)),
+            stall.eq((last_step & draining) | (self.hold if config.memories == "single" else 0)),
             emit.eq(running & ~stall),
             job_taken.eq(job_valid & self.go & (~running | (emit & last_tap & last_group))),
             self.stall_drain.eq(running & stall),
@@ -245,26 +245,28 @@ class Stepper(wiring.Component):
             self.step.new_group.eq(current.new_group & fresh),
             self.groups.ready.eq(emit & current.new_group & fresh),
         ]
-        with m.If(drain_left != 0):
-            m.d.sync += drain_left.eq(drain_left - 1)
+        with m.If(draining):
+            m.d.sync += [drain_left.eq(drain_left - 1), draining.eq(drain_left != 1)]
         with m.If(~self.run):
-            m.d.sync += [running.eq(0), drain_left.eq(0)]
+            m.d.sync += [running.eq(0), draining.eq(0)]
         with m.Else():
             with m.If(emit):
-                m.d.sync += [fresh.eq(0), taps_left.eq(taps_left - 1), tap.eq(tap + 1)]
+                m.d.sync += [fresh.eq(0), taps_left.eq(taps_left - 1), last_tap.eq(taps_left == 1), tap.eq(tap + 1)]
                 with m.If(~current.hold | last_tap):
                     m.d.sync += current.weight.eq(current.weight + 1)
                 with m.If(last_tap):
                     m.d.sync += [
                         tap.eq(current.first_tap),
                         taps_left.eq(current.taps - 1),
+                        last_tap.eq(current.taps == 1),
                         groups_left.eq(groups_left - 1),
+                        last_group.eq(groups_left == 1),
                         current.base.eq(current.base + current.pitch),
                     ]
                     with m.If(last_group):
                         m.d.sync += running.eq(0)
                 with m.If(last_step):
-                    m.d.sync += drain_left.eq(self.drain_cycles - 1)
+                    m.d.sync += [drain_left.eq(self.drain_cycles - 1), draining.eq(self.drain_cycles != 1)]
             with m.If(job_taken):
                 m.d.sync += [
                     running.eq(1),
@@ -272,7 +274,9 @@ class Stepper(wiring.Component):
                     fresh.eq(1),
                     tap.eq(job.first_tap),
                     taps_left.eq(job.taps - 1),
+                    last_tap.eq(job.taps == 1),
                     groups_left.eq(job.groups - 1),
+                    last_group.eq(job.groups == 1),
                 ]
         m.d.comb += self.finished.eq(all_issued & ~arrived & ~job_valid & ~running)
         return m

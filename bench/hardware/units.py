@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 from narrows.hw.array import STEP_FLAGS, MacArray
 from narrows.hw.core import Core
 from narrows.hw.encoder import Encoder
-from narrows.hw.operand import recode
+from narrows.hw.operands import keep_operands
 from narrows.hw.rescaler import Rescaler
 from narrows.hw.spec.config import AcceleratorConfig
 
@@ -64,13 +64,8 @@ class ArrayUnit(wiring.Component):
         m.submodules.array = array = self._array
         registers = captured(m, self.operands)
         x, w, flags = fields_of(registers, *(self._config.code_bits * count for count in self._codes), STEP_FLAGS.size)
-        lanes, base = self._config.lanes, self._config.digits.base
-        for words, operands, codes in ((array.x, self._config.rows, x), (array.w, self._config.columns, w)):
-            for word in range(operands):
-                for lane in range(lanes):
-                    operand = Signal.like(words[word][lane], name=f"operand{word}_{lane}")
-                    m.d.sync += operand.eq(recode(base, codes.word_select(word * lanes + lane, self._config.code_bits)))
-                    m.d.comb += words[word][lane].eq(operand)
+        keep_operands(m, self._config, "x", array.x, x)
+        keep_operands(m, self._config, "w", array.w, w)
         step = Signal(STEP_FLAGS)
         m.d.sync += step.eq(flags)
         m.d.comb += [

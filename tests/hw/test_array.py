@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from amaranth_bench import pack, signed, simulate, unpack
-from narrows.hw.array import MacArray
+from narrows.hw import array
+from narrows.hw.array import MacArray, operand_copies
 from narrows.hw.dot import DotProduct
 from narrows.hw.operand import operand_bits, operand_layout
 from narrows.hw.spec.config import FABRICS, AcceleratorConfig
@@ -97,6 +98,44 @@ def test_finished_sums_of_random_tiles_are_exact_modulo_the_width(config: Accele
         if flags["last"]:
             expected[cycle + dut.latency] = ((sums + half) % (2 * half) - half).ravel().tolist()
     assert got == expected
+
+
+def test_halves_of_a_large_array_take_copies_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(array, "_MOST_UNITS", 1)
+    config = AcceleratorConfig(rows=3, columns=4, lanes=2, rescalers=1, acc_bits=16)
+    base, operand = config.digits.base, operand_layout(config.digits.base)
+    operands = np.array([operand_bits(base, code) for code in range(1 << base.bits)])
+    rng = np.random.default_rng(3)
+    x = rng.integers(0, 1 << base.bits, (2, config.rows, config.lanes))
+    w = rng.integers(0, 1 << base.bits, (2, config.columns, config.lanes))
+    dut: Any = MacArray(config)
+    found: list[int] = []
+
+    async def bench(ctx: Any) -> None:
+        ctx.set(dut.x.as_value(), pack(operands[x], operand.size))
+        ctx.set(dut.w.as_value(), pack(operands[w], operand.size))
+        for name in ("valid", "first", "last"):
+            ctx.set(dut.flags[name], 1)
+        for _ in range(dut.latency):
+            await ctx.tick()
+        sums = unpack(ctx.get(dut.sums.as_value()), config.acc_bits, config.rows * config.columns)
+        inverted = unpack(ctx.get(dut.inverted.as_value()), 1, config.rows * config.columns)
+        found.extend(signed(~s if flip else s, config.acc_bits) for s, flip in zip(sums, inverted, strict=True))
+
+    simulate(dut, bench)
+    halves = [[(row * 2 // config.rows, column * 2 // config.columns) for column in range(4)] for row in range(3)]
+    assert found == [
+        int(base.decode(x[x_half, row]) @ base.decode(w[w_half, column]))
+        for row, line in enumerate(halves)
+        for column, (w_half, x_half) in enumerate(line)
+    ]
+
+
+def test_operands_are_kept_twice_in_large_arrays_on_an_ecp5() -> None:
+    large = AcceleratorConfig(rows=4, columns=8, lanes=16, rescalers=4)
+    assert operand_copies(large) == 2
+    assert operand_copies(dataclasses.replace(large, fabric="xilinx")) == 1
+    assert operand_copies(AcceleratorConfig()) == 1
 
 
 @pytest.mark.parametrize("lanes", [2, 4, 8, 16, 32, 64])

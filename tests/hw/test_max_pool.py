@@ -47,6 +47,7 @@ def test_winners_leave_plane_by_plane(most_planes: int, planes: int) -> None:
     async def bench(ctx: Any) -> None:
         ctx.set(dut.run, 1)
         ctx.set(dut.planes, planes)
+        await ctx.tick()
         for cycle, (word, valid, first, last) in enumerate([*schedule, *[(-1, 0, 0, 0)] * (2 + planes)]):
             if ctx.get(dut.result_flags.valid):
                 ends = {ctx.get(dut.result_flags[name]) for name in ("pixel_planes", "row", "tile")}

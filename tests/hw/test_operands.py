@@ -1,10 +1,37 @@
-"""OperandFetch: what the cycle model takes for granted."""
+"""OperandFetch: what the cycle model takes for granted, and registers that synthesis cannot merge."""
 
 from __future__ import annotations
 
-from narrows.hw.operands import OperandFetch
+from typing import Any
+
+import pytest
+from amaranth.hdl import Module, Signal
+from amaranth.lib import data
+from amaranth_bench import pack, simulate, unpack
+from narrows.hw import array
+from narrows.hw.operand import operand_bits, operand_layout
+from narrows.hw.operands import OperandFetch, keep_operands
+from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.cycles import OPERAND_LATENCY
 
 
 def test_the_cycle_model_has_the_latency() -> None:
     assert OperandFetch.LATENCY == OPERAND_LATENCY
+
+
+def test_copies_hold_the_same_but_do_not_start_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(array, "_MOST_UNITS", 1)
+    config = AcceleratorConfig(rows=2, columns=2, lanes=2, rescalers=1)
+    base, layout = config.digits.base, operand_layout(config.digits.base)
+    codes, kept = Signal(4 * config.code_bits), Signal(data.ArrayLayout(layout, 8))
+    m = Module()
+    keep_operands(m, config, "x", kept, codes)
+
+    async def bench(ctx: Any) -> None:
+        ctx.set(codes, pack([5, 9, 15, 0], config.code_bits))
+        assert unpack(ctx.get(kept.as_value()), layout.size, 8) == [0] * 4 + [(1 << layout.size) - 1] * 4
+        await ctx.tick()
+        wanted = [operand_bits(base, code) for code in (5, 9, 15, 0)]
+        assert unpack(ctx.get(kept.as_value()), layout.size, 8) == wanted * 2
+
+    simulate(m, bench)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from narrows.hw import array
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.sw.compile import compile_graph
 from narrows.sw.errors import CapacityError, CertificateError
@@ -19,6 +20,15 @@ PROGRAMS = 8
     ids=["1x8x8", "5x2x2", "two rows drained", "one port", "one port, wide"],
 )
 def test_core_golden_model_and_isa_model_agree_to_the_bit_and_to_the_cycle(config: AcceleratorConfig) -> None:
+    check(config)
+
+
+def test_they_agree_where_operands_are_kept_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(array, "_MOST_UNITS", 1)
+    check(random_config(14))
+
+
+def check(config: AcceleratorConfig) -> None:
     programs, seed = {}, 0
     while len(programs) < PROGRAMS:
         seed += 1
