@@ -24,8 +24,11 @@ _RESULTS = Console(soft_wrap=False)
 
 
 @contextlib.contextmanager
-def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on standard error, if that is a terminal; call what it gives with (steps done, steps in all)."""
+def progress_bar(title: str) -> Iterator[Callable[..., None]]:
+    """A bar on standard error, if that is a terminal.
+
+    Call what it gives with (steps done, steps in all), and with what they are if that is not ``title`` any more.
+    """
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -35,7 +38,7 @@ def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
     )
     with Progress(*columns, console=_ERRORS, transient=True, disable=not _ERRORS.is_terminal) as bar:
         task = bar.add_task(title, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        yield lambda done, total, what=title: bar.update(task, completed=done, total=total, description=what)
 
 
 def show_table(title: str, header: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:

@@ -142,7 +142,7 @@ def search(
             final=final,
             bound=bound,
             trials=trials,
-            progress=lambda _stage, done, total: progress(done, total),
+            progress=lambda what, done, total: progress(done, total, what),
         )
     unit = measurer.costs.integer_unit
     summary = search_summary(graph.name, outcome, images=len(samples.x), final_images=len(final.x), integer_unit=unit)

@@ -153,8 +153,8 @@ def train(
         network = network_of(
             graph, x[:_CALIBRATION], quantisation, machine, settings, lambda _, done, total: progress(done, total)
         )
-    formats_used = {"weights": quantisation.weights, "acts": quantisation.acts, "config": machine.digest}
-    trainer = Trainer(network, Samples(network.start, x, y), label={"model": graph.name} | formats_used)
+    label = {"model": graph.name, "formats": repr(quantisation), "config": machine.digest}
+    trainer = Trainer(network, Samples(network.start, x, y), label=label)
     if resume and place.exists():
         trainer.load(place)
     history = _run(trainer, Samples(network.start, held_x, held_y), place)

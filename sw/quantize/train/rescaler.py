@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -38,14 +40,17 @@ def narrow(gain: Tensor, bits: int, shift_max: int) -> tuple[Tensor, Tensor]:
     return multiplicand, shift.clamp(0, shift_max)
 
 
+@dataclass(frozen=True)
 class Gain:
     """Gain of a layer's channels: ``real`` (differentiable) is ``multiplicand / 2**shift`` unless rescaling is free.
 
     ``unit`` is what one unit of the accumulator stands for, in real values: the scale that weights are rounded on.
     """
 
-    def __init__(self, real: Tensor, unit: Tensor, multiplicand: Tensor, shift: Tensor) -> None:
-        self.real, self.unit, self.multiplicand, self.shift = real, unit, multiplicand, shift
+    real: Tensor
+    unit: Tensor
+    multiplicand: Tensor
+    shift: Tensor
 
 
 def gains(unit: Tensor, output_scale: Tensor, config: AcceleratorConfig, rescaling: str) -> Gain:
