@@ -64,7 +64,9 @@ class PixelWalker(wiring.Component):
         top, left = Signal(_BORDER_BITS), Signal(_BORDER_BITS)
         x, y = Signal(self._extent_bits), Signal(self._extent_bits)  # pixels and lines still to come
         row = Signal(range(config.rows)) if config.rows > 1 else Signal(1)
-        group = Signal(pixel_group_layout(config))
+        # one is collected while the other is offered, so that whether it is taken moves a single bit
+        groups = [Signal(pixel_group_layout(config), name=f"group{side}") for side in range(2)]
+        side = Signal()
         collected = Signal()
         started = Signal()
         finished = Signal()
@@ -87,26 +89,21 @@ class PixelWalker(wiring.Component):
             ]
         with m.Else():
             with m.If(~collected & ~finished):
-                with m.Switch(row):
+                for number, group in enumerate(groups):
                     for index in range(config.rows):
-                        with m.Case(index):
-                            borders = group.borders[index]
+                        with m.If((side == number) & (row == index)):
                             m.d.sync += [
-                                borders.top.eq(top),
-                                borders.bottom.eq(saturated(y)),
-                                borders.left.eq(left),
-                                borders.right.eq(saturated(x)),
+                                group.borders[index].top.eq(top),
+                                group.borders[index].bottom.eq(saturated(y)),
+                                group.borders[index].left.eq(left),
+                                group.borders[index].right.eq(saturated(x)),
+                                group.count.eq(index + 1),
+                                group.last.eq(image_done),
+                                group.line_end.eq(line_done & ~self.wrap),
                             ]
                 m.d.sync += row.eq(row + 1)
                 with m.If((row + 1 == self.rows) | image_done | (line_done & ~self.wrap)):
-                    m.d.sync += [
-                        row.eq(0),
-                        collected.eq(1),
-                        finished.eq(image_done),
-                        group.count.eq(row + 1),
-                        group.last.eq(image_done),
-                        group.line_end.eq(line_done & ~self.wrap),
-                    ]
+                    m.d.sync += [row.eq(0), collected.eq(1), finished.eq(image_done)]
                 with m.If(line_done):
                     m.d.sync += [x.eq(self.width - 1), y.eq(y - 1), left.eq(0)]
                     with m.If(top != BORDER_MAX):
@@ -118,5 +115,6 @@ class PixelWalker(wiring.Component):
             with m.If(self.groups.valid & self.groups.ready):
                 m.d.sync += self.groups.valid.eq(0)
             with m.If(collected & (~self.groups.valid | self.groups.ready)):
-                m.d.sync += [self.groups.payload.eq(group), self.groups.valid.eq(1), collected.eq(0)]
+                m.d.sync += [side.eq(~side), self.groups.valid.eq(1), collected.eq(0)]
+        m.d.comb += self.groups.payload.eq(Mux(side, *groups))
         return m
