@@ -1,0 +1,29 @@
+"""ULX3S with an LFE5U-85F and as many units as ResNet-8 needs to answer in a quarter of a millisecond."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from ..hw.spec.config import AcceleratorConfig
+from . import ulx3s
+
+__all__ = ["BOARD"]
+
+BOARD = dataclasses.replace(
+    ulx3s.BOARD,
+    name="ulx3s-768",
+    title="Radiona ULX3S, 85F, 768 units",
+    clock_mhz=75,
+    config=AcceleratorConfig(
+        rows=6,
+        columns=8,
+        lanes=16,
+        rescalers=8,
+        act_words=8192,
+        weight_words=1024,
+        param_words=128,
+        tree_stage=1,
+        max_pool=0,
+    ),
+    memories="block RAM: 64 KB of weights, 64 KB of activations; no max-pool",
+)
