@@ -1,4 +1,4 @@
-"""ULX3S with an LFE5U-85F and as many units as ResNet-8 needs to answer in a quarter of a millisecond."""
+"""ULX3S with an LFE5U-85F and three times the units of the other core."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BOARD = dataclasses.replace(
     ulx3s.BOARD,
     name="ulx3s-768",
     title="Radiona ULX3S, 85F, 768 units",
-    clock_mhz=75,
+    clock_mhz=55,
     config=AcceleratorConfig(
         rows=6,
         columns=8,

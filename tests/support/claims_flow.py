@@ -57,8 +57,9 @@ def tile_distance_claim(config: AcceleratorConfig) -> Claim:
     since = Signal(len(cycles), name="since", init=most)
     m.d.sync += since.eq(Mux(~run, most, Mux(last, 1, Mux(since == most, most, since + 1))))
     claim.show("since", since)
-    claim.claim((since >= 1) & ((inside["drain_left"] == 0) | (since < cycles)))
-    claim.claim((since >= cycles) | (inside["drain_left"] + since == cycles))
+    draining, left = inside["draining"], inside["drain_left"]
+    claim.claim((since >= 1) & (~draining | ((left != 0) & (since < cycles))))
+    claim.claim((since >= cycles) | (draining & (left + since == cycles)))
     claim.claim(~(run & last) | (since >= cycles))
     return claim
 
@@ -92,6 +93,7 @@ def drain_claim(config: AcceleratorConfig) -> Claim:
     busy, plane, rows_left = (claim.show(name, inside[name]) for name in ("busy", "plane", "rows_left"))
     granule = (dut.param_address - inside["tile_params"])[: len(dut.param_address)]
     claim.claim((busy == (left != 0)) & (~busy | inside["started"]))
+    claim.claim(~inside["started"] | (inside["last_plane"] == planes - 1))
     claim.claim(~busy | ((plane < planes) & (granule < config.tile_granules) & (rows_left < config.rows)))
     written = granule * planes + plane
     claim.claim(~busy | (left + written == ((rows_left >> late) + 1) * cycles))

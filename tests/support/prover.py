@@ -128,8 +128,9 @@ def internals(component: Elaboratable) -> tuple[Fragment, dict[str, Signal]]:
 
 
 def _driven(fragment: Fragment, prefix: str) -> Iterator[tuple[str, Signal]]:
-    for statements in fragment.statements.values():
-        for statement in statements:
+    # ports of parts are driven by name, too: registers of the component come behind them, and win
+    for domain in sorted(fragment.statements, key=lambda domain: domain != "comb"):
+        for statement in fragment.statements[domain]:
             yield from ((prefix + signal.name, signal) for signal in statement._lhs_signals())
     for child, name, _ in fragment.subfragments:
         yield from _driven(child, f"{prefix}{name}.")
