@@ -11,6 +11,7 @@ from .axi4 import read_ports, write_ports
 from .compute import ComputeUnit
 from .host_port import PREFIXES, host_port
 from .host_registers import HostRegisters
+from .host_write import host_write
 from .memory_system import MemorySystem
 from .program_memory import ProgramMemory
 from .scratchpad import Scratchpad
@@ -58,11 +59,6 @@ class Core(wiring.Component):
             outer, inner = getattr(self, self._prefix + name), getattr(host, name)
             m.d.comb += outer.eq(inner) if member.flow is Out else inner.eq(outer)
 
-        def host_writes(region: Region) -> Signal:
-            strobe = Signal(name=f"write_{region.name.lower()}")
-            m.d.comb += strobe.eq(host.write & (host.write_region == region))
-            return strobe
-
         program_memories = {}
         for region, address in (
             (Region.INSTRUCTIONS, sequencer.instruction_address),
@@ -73,10 +69,11 @@ class Core(wiring.Component):
         ):
             memory = ProgramMemory(config, region)
             m.submodules[region.name.lower()] = program_memories[region] = memory
+            write = host_write(m, config, host, region)
             m.d.comb += [
-                memory.host_write.eq(host_writes(region)),
-                memory.host_offset.eq(host.write_offset),
-                memory.host_data.eq(host.write_data),
+                memory.host_write.eq(write.enable),
+                memory.host_offset.eq(write.offset),
+                memory.host_data.eq(write.data),
                 memory.read_address.eq(address),
             ]
         m.d.comb += [
@@ -87,22 +84,23 @@ class Core(wiring.Component):
             compute.weight_word.eq(program_memories[Region.WEIGHTS].read_data),
         ]
 
-        table_write = host_writes(Region.TABLES)
+        table_write = host_write(m, config, host, Region.TABLES)
         for index in range(config.drain_rows * config.rescalers if config.tables else 0):
             m.submodules[f"table{index}"] = copy = ProgramMemory(config, Region.TABLES)
             m.d.comb += [
-                copy.host_write.eq(table_write),
-                copy.host_offset.eq(host.write_offset),
-                copy.host_data.eq(host.write_data),
+                copy.host_write.eq(table_write.enable),
+                copy.host_offset.eq(table_write.offset),
+                copy.host_data.eq(table_write.data),
                 copy.read_address.eq(compute.table_addresses[index]),
                 compute.table_entries[index].eq(copy.read_data),
             ]
 
+        act_write = host_write(m, config, host, Region.ACTIVATIONS)
         m.d.comb += [
             activations.host.eq(~sequencer.busy),
-            activations.host_write.eq(host_writes(Region.ACTIVATIONS)),
-            activations.host_write_offset.eq(host.write_offset),
-            activations.host_write_data.eq(host.write_data),
+            activations.host_write.eq(act_write.enable),
+            activations.host_write_offset.eq(act_write.offset),
+            activations.host_write_data.eq(act_write.data),
             activations.host_read_offset.eq(host.read_offset),
             activations.address.eq(compute.act_address),
             compute.act_words.eq(activations.words),
@@ -119,7 +117,7 @@ class Core(wiring.Component):
 
         m.d.comb += [
             host.busy.eq(sequencer.busy | (registers.start & ~sequencer.faulted)),  # a start takes a cycle to act
-            registers.write.eq(host_writes(Region.REGISTERS)),
+            registers.write.eq(host.write & (host.write_region == Region.REGISTERS)),
             registers.write_offset.eq(host.write_offset),
             registers.write_data.eq(host.write_data),
             registers.read_offset.eq(host.read_offset),

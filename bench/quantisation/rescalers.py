@@ -2,10 +2,10 @@
 
     python bench/quantisation/rescalers.py --json rescalers.json --figure rescalers.svg
 
-``rounded`` quantises once for multiplicands of 32 bits and rounds those to k bits; ``absorbed`` quantises on scales
-whose gains k bits hold exactly (`narrows compile`); ``trained`` rounds the gains in every step of a short training
-(rescale-aware training, arXiv 2510.11484), without absorbing anything. DyBit W4A4, P = 16; every row is measured by the
-golden model.
+``rounded`` quantises once on free scales, with multiplicands of 32 bits, and rounds those to k bits; ``absorbed``
+quantises on scales whose gains k bits hold exactly (`narrows compile`): 8 an octave, the same from 4 bits on;
+``trained`` begins on free scales and rounds the gains in every step of a short training (rescale-aware training,
+arXiv 2510.11484), without absorbing anything. DyBit W4A4, P = 16; every row is measured by the golden model.
 """
 
 from __future__ import annotations
@@ -43,8 +43,9 @@ def main(
     """Quantise, train and measure all of it."""
     setup = Setup.of(model, data, images=images, test_images=test_images, epochs=epochs, seed=seed)
     settings = QuantSettings(weights=_FORMATS, acts=_FORMATS)
+    free = dataclasses.replace(settings, absorb=False)
     rows = [_row(setup, "float", 0, float_accuracy(setup))]
-    wide = quantise(setup.graph, setup.calibration, settings, _config(32))
+    wide = quantise(setup.graph, setup.calibration, free, _config(32))
     for bits in track(WIDTHS, "quantising", console=Console(stderr=True)):
         rows.append(_row(setup, "rounded", bits, accuracy(setup, rounded(wide, bits), _config(bits))))
         try:
@@ -54,7 +55,7 @@ def main(
         rows.append(_row(setup, "absorbed", bits, accuracy(setup, graph, _config(bits))))
         write(json_file, rows)
     for bits in track(TRAINED, "training", console=Console(stderr=True)):
-        graph, config = trained(setup, settings, _config(bits), rescaling="narrow", distillation=1.0)
+        graph, config = trained(setup, free, _config(bits), rescaling="narrow", distillation=1.0)
         rows.append(_row(setup, "trained", bits, accuracy(setup, graph, config)))
         write(json_file, rows)
     show(f"ResNet-8, {test_images} test images", rows)
