@@ -4,11 +4,11 @@
     python bench/quantisation/post_training.py --model dscnn --json dscnn.json
 
 Tables: formats, accumulator widths (with and without greedy rounding), rescaler widths (with and without scales that
-absorb the multiplicand's error), and means: bias correction and cross-layer equalisation. Every row is measured by the
-golden model on integer codes. Models and data are looked for in $NARROWS_DATA (by default here):
-`models/resnet8_float.onnx`, `data/cifar10_train_first20000.npz` (its first images calibrate) and
-`data/cifar10_test_first5000.npz`; `models/dscnn_float.onnx` and `data/kws_first500.npz` (the first 128 calibrate, the
-others test). Nothing is drawn at random.
+absorb the multiplicand's error), means (bias correction and cross-layer equalisation), and tensors: what each costs in
+4 bits where all others have 8. Every row is measured by the golden model on integer codes. Models and data are looked
+for in $NARROWS_DATA (by default here): `models/resnet8_float.onnx`, `data/cifar10_train_first20000.npz` (its first
+images calibrate) and `data/cifar10_test_first5000.npz`; `models/dscnn_float.onnx` and `data/kws_first500.npz` (the
+first 128 calibrate, the others test). ``--model zoo`` is the ResNet-8 trained here. Nothing is drawn at random.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from narrows.sw.errors import CertificateError
 from narrows.sw.frontend import load_model
 from narrows.sw.graph import Graph
 from narrows.sw.passes import lower
-from narrows.sw.quantize import QuantSettings, quantise
+from narrows.sw.quantize import LayerFormats, QuantSettings, quantise
 from narrows.sw.quantize.evaluate import evaluate
 from narrows.sw.runtime.tensors import prepare_input
 from numpy.typing import NDArray
@@ -41,7 +41,8 @@ _AT_ONCE = 250  # images: all tensors of so many are in memory
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One measured point; ``accuracy`` is None where no certificate could be met."""
+    """One measured point; ``accuracy`` is None where no certificate could be met. ``layer`` is the one whose output has
+    4 bits whatever ``acts`` says."""
 
     model: str = "resnet8"
     method: str
@@ -52,11 +53,13 @@ class Row:
     accuracy: float | None = None
     images: int = 0
     seed: int | None = None
+    layer: str | None = None
 
     @property
     def settings(self) -> QuantSettings:
         """How the point is quantised; ``method`` says what differs from the defaults."""
-        return QuantSettings(weights=self.weights, acts=self.acts, **_MEANS.get(self.method, {}))
+        own = {self.layer: LayerFormats(acts="dybit4")} if self.layer else {}
+        return QuantSettings(weights=self.weights, acts=self.acts, layers=own, **_MEANS.get(self.method, {}))
 
 
 _MEANS: dict[str, dict[str, bool]] = {
@@ -95,7 +98,11 @@ MEANS = [
     for method in ("all means", "no bias correction", "equalised")
 ]
 TABLES = {"formats": FORMATS, "accumulators": ACCUMULATORS, "rescalers": RESCALERS, "means": MEANS}
-MODELS = {"resnet8": "ResNet-8 on CIFAR-10", "dscnn": "DS-CNN on keywords"}
+MODELS = {
+    "resnet8": "ResNet-8 on CIFAR-10",
+    "zoo": "ResNet-8 on CIFAR-10, trained here",
+    "dscnn": "DS-CNN on keywords",
+}
 
 
 @dataclass(frozen=True)
@@ -110,20 +117,21 @@ class Task:
 
 
 def main(
-    model: Annotated[str, typer.Option(help="resnet8 or dscnn.")] = "resnet8",
+    model: Annotated[str, typer.Option(help="resnet8, zoo or dscnn.")] = "resnet8",
     images: Annotated[int, typer.Option(help="Test samples, at most 5,000.", min=1, max=5000)] = 5000,
     calibration: Annotated[int, typer.Option(help="Calibration samples.", min=1, max=20000)] = 128,
-    table: Annotated[str, typer.Option(help="formats, accumulators, rescalers, means or all.")] = "all",
+    table: Annotated[str, typer.Option(help="formats, accumulators, rescalers, means, tensors or all.")] = "all",
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the rows.")] = None,
     figure: Annotated[Path | None, typer.Option(help="Write a figure (SVG or PNG).")] = None,
 ) -> None:
     """Measure the tables and print them."""
-    if table not in (*TABLES, "all"):
-        raise typer.BadParameter(f"must be {', '.join(TABLES)} or all, not {table}")
+    if table not in (*TABLES, "tensors", "all"):
+        raise typer.BadParameter(f"must be {', '.join(TABLES)}, tensors or all, not {table}")
     if model not in MODELS:
-        raise typer.BadParameter(f"must be {' or '.join(MODELS)}, not {model}")
+        raise typer.BadParameter(f"must be {', '.join(MODELS)}, not {model}")
     task = _task(model, calibration, images)
-    wanted = [replace(row, model=model) for name, rows in TABLES.items() if table in (name, "all") for row in rows]
+    tables = {**TABLES, "tensors": _one_by_one(task.graph)}
+    wanted = [replace(row, model=model) for name, rows in tables.items() if table in (name, "all") for row in rows]
     float_row = Row(model=model, method="float", weights="float", acts="float", acc_bits=0, rescale_bits=0)
     rows = [replace(float_row, accuracy=_float_accuracy(task), images=len(task.x))]
     for row in track(wanted, "quantising and evaluating", console=Console(stderr=True)):
@@ -135,9 +143,18 @@ def main(
         _plot(rows, figure)
 
 
+def _one_by_one(graph: Graph) -> list[Row]:
+    row = Row(method="tensors", weights="dybit4", acts="int8", acc_bits=20, rescale_bits=8)
+    lowered = lower(graph)
+    outputs = {name for name, _ in lowered.outputs}
+    inner = [layer.name for layer in lowered.layers if layer.output not in outputs]
+    return [row, *(replace(row, layer=name) for name in inner), replace(row, acts="dybit4")]
+
+
 def _task(model: str, calibration: int, images: int) -> Task:
     folder = Path(os.environ.get("NARROWS_DATA", "."))
-    graph = load_model(folder / "models" / f"{model}_float.onnx")
+    zoo = Path(__file__).parent / "zoo" / "resnet8_float.onnx"
+    graph = load_model(zoo if model == "zoo" else folder / "models" / f"{model}_float.onnx")
     if model == "dscnn":
         data = np.load(folder / "data" / "kws_first500.npz")
         x, labels = ((data["x_int8"].astype(np.float32) - 83) * 0.5847029)[:, np.newaxis], data["y"].ravel()
@@ -181,7 +198,8 @@ def _show(rows: list[Row]) -> None:
     for row in rows:
         widths = [str(value or "") for value in (row.acc_bits, row.rescale_bits)]
         accuracy = "no certificate" if row.accuracy is None else f"{100 * row.accuracy:.2f} %"
-        table.add_row(row.method, row.weights, row.acts, *widths, accuracy)
+        acts = f"{row.acts}, {row.layer} dybit4" if row.layer else row.acts
+        table.add_row(row.method, row.weights, acts, *widths, accuracy)
     Console().print(table)
 
 

@@ -2,8 +2,10 @@
 
     python bench/quantisation/shifts.py --json shifts.json
 
-``none`` puts every zero level between layers at 0, ``calibrated`` where post-training quantisation finds it; either
-stays there in training (``kept``) or is learned with the rest (``learned``). The network is `zoo/silu_float.onnx`, of
+``none`` puts every zero level between layers at 0 and widens the scales until the largest values fit; ``clamped`` does
+not widen them, so that large values are cut; ``calibrated`` is what post-training quantisation finds. Each stays there
+in training (``kept``) or is learned with the rest (``learned``); a zero level learns from values that are cut, and from
+no others. The network is `zoo/silu_float.onnx`, of
 `zoo/train_silu.py`; rows are measured by the golden model.
 """
 
@@ -41,7 +43,7 @@ def main(
     cases = [
         (fmt, start, how)
         for fmt in ("dybit4", "int4")
-        for start in ("none", "calibrated")
+        for start in ("none", "clamped", "calibrated")
         for how in ("", "kept", "learned")
     ]
     for fmt, start, how in track(cases, "training", console=Console(stderr=True)):
@@ -50,8 +52,8 @@ def main(
             epochs=epochs, seed=seed, learn_shift=learned, shift_rate=_SHIFT_RATE, accumulator="free"
         )
         network = network_of(setup.graph, setup.calibration, QuantSettings(weights=fmt, acts=fmt), CONFIG, settings)
-        if start == "none":
-            without_shift(network)
+        if start != "calibrated":
+            without_shift(network, widen=start == "none")
         if how:
             part = slice(setup.images)
             trainer = Trainer(network, Samples(network.start, setup.data.x_train[part], setup.data.y_train[part]))
@@ -65,14 +67,15 @@ def main(
 
 
 @torch.no_grad()
-def without_shift(network: Network) -> None:
-    """Zero levels between layers at 0, and scales such that the largest value is what it was."""
+def without_shift(network: Network, *, widen: bool) -> None:
+    """Put zero levels between layers at 0, perhaps with scales such that the largest value is what it was."""
     fixed = {network.graph.input.tensor, *dict(network.graph.outputs)}
     for name in set(network.graph.tensors) - fixed:
         tensor = network.tensor(name)
         zero, top = tensor.start.zero, tensor.start.format.top
         tensor.shift.fill_(0.0)
-        tensor.octaves.fill_(float(np.log2((top - zero) / top)))
+        if widen:
+            tensor.octaves.fill_(float(np.log2((top - zero) / top)))
 
 
 def _row(setup: Setup, method: str, formats: str, share: float) -> Row:

