@@ -29,7 +29,11 @@ class _Device:
 ROUTER = ("--router", "router2")
 """Option of nextpnr: its first router fails on a full iCE40, and takes hours for 768 multiply-accumulate units."""
 
-_ECP5 = ("--package", "CABGA381", "--speed", "6", "--lpf-allow-unconstrained")
+_PINS = "pins.lpf"
+_ECP5 = ("--package", "CABGA381", "--speed", "6", "--lpf", _PINS, "--lpf-allow-unconstrained")
+_CLOCK_PIN = 'LOCATE COMP "clk" SITE "G2";\n'
+"""From here a clock reaches the ECP5's clock network; where pins lie anywhere, it may not, and then routing fails."""
+
 DEVICES: Mapping[str, _Device] = {
     "lfe5u-85f": _Device(family="ecp5", arguments=("--85k", *_ECP5)),
     "lfe5u-45f": _Device(family="ecp5", arguments=("--45k", *_ECP5)),
@@ -103,7 +107,7 @@ def place_and_route(
 ) -> PnrReport:
     """Synthesise a core, place and route it on a device with each seed.
 
-    Pins go anywhere: the device must have as many as the core.
+    Pins go anywhere, but for an ECP5's clock: the device must have as many as the core.
 
     Parameters
     ----------
@@ -128,6 +132,7 @@ def place_and_route(
     placements, floorplans, steps = {}, {}, []
     with tempfile.TemporaryDirectory(prefix="narrows-placement-") as scratch:
         folder = Path(scratch)
+        (folder / _PINS).write_text(_CLOCK_PIN, encoding="utf-8")
         synthesis = synthesise(verilog, chosen.family, top=top, techmap=techmap, netlist=folder / "netlist.json")
         modules = module_names(verilog, top)
         for seed in seeds:

@@ -76,7 +76,7 @@ FORMATS = [
     for weights, acts, acc_bits in (
         ("int8", "int8", 24), ("dybit8", "int8", 28), ("int4", "int8", 24), ("dybit4", "int8", 24),
         ("int4", "int4", 20), ("dybit4", "dybit4", 20), ("int3", "int4", 20), ("dybit3", "dybit4", 20),
-        ("dybit2", "dybit4", 20),
+        ("dybit2", "dybit4", 20), ("dybit3", "dybit3", 20),
     )
 ]  # fmt: skip
 ACCUMULATORS = [

@@ -69,13 +69,16 @@ def main(
 @torch.no_grad()
 def without_shift(network: Network, *, widen: bool) -> None:
     """Put zero levels between layers at 0, perhaps with scales such that the largest value is what it was."""
-    fixed = {network.graph.input.tensor, *dict(network.graph.outputs)}
-    for name in set(network.graph.tensors) - fixed:
+    fixed, done = {network.graph.input.tensor, *dict(network.graph.outputs)}, []
+    for name in network.graph.tensors:
+        if name in fixed:
+            continue
         tensor = network.tensor(name)
         zero, top = tensor.start.zero, tensor.start.format.top
         tensor.shift.fill_(0.0)
-        if widen:
+        if widen and not any(tensor.octaves is each for each in done):  # an average's scale is its source's
             tensor.octaves.fill_(float(np.log2((top - zero) / top)))
+            done.append(tensor.octaves)
 
 
 def _row(setup: Setup, method: str, formats: str, share: float) -> Row:
