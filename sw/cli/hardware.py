@@ -150,15 +150,18 @@ def synth(
 def _estimated(machine: AcceleratorConfig, target: Target) -> dict[str, Any]:
     """Show what a core is estimated to take, and give that as JSON holds it."""
     from ..report.cells import estimate_cells
+    from ..report.clocks import estimate_clock
 
     if target is not Target.ECP5:
         raise InputError(f"there are no estimates for {target}: leave out --estimate, or choose --target ecp5")
-    cells = estimate_cells(machine)
+    cells, clock = estimate_cells(machine), estimate_clock(machine)
     report_done(
-        f"{_described(machine)}: about {cells.luts:,} LUT4 with carry as packed (within {cells.error:.0%} on cores "
-        f"that the estimate was not fitted to), {cells.brams} block RAMs"
+        f"{_described(machine)}: about {cells.luts:,} LUT4 with carry as packed (within {cells.error:.0%}), "
+        f"{cells.brams} block RAMs, {clock.mhz:.0f} MHz in speed grade 6 (within {clock.error:.0%}); errors are the "
+        "largest on cores that the estimates were not fitted to"
     )
-    return {"config": machine.to_dict(), "lut": cells.luts, "bram": cells.brams, "error": cells.error}
+    report = {"lut": cells.luts, "bram": cells.brams, "error": cells.error}
+    return {"config": machine.to_dict(), **report, "fmax_mhz": clock.mhz, "fmax_error": clock.error}
 
 
 def _placed(

@@ -1,10 +1,11 @@
-"""The fit of the cells: it finds the factors of cores that are exactly linear, and stays sensible with few of them."""
+"""The fits of cells and clock: they find the factors of cores that are exactly linear, and keep to their priors."""
 
 from __future__ import annotations
 
 import pytest
-from estimates import FITTED, HELD, errors, fit
+from estimates import FITTED, HELD, clock_errors, errors, fit, fit_clock
 from narrows.sw.report.cells import cell_terms
+from narrows.sw.report.clocks import clock_terms
 
 FACTORS = {
     "constant": 3000.0,
@@ -17,12 +18,23 @@ FACTORS = {
     "backing": 2450.0,
 }
 
+PERIOD = {
+    "constant": 6.5,
+    "wires": 1.5,
+    "levels": 0.7,
+    "multiplicand": 0.4,
+    "network": 0.3,
+    "accumulator": 0.2,
+    "port": 1.1,
+}
+
 
 def rows(cores):
     return [
         {
             "name": name,
             "lut": sum(FACTORS[term] * count for term, count in cell_terms(config).items()),
+            "fmax_mhz_by_seed": {"1": 1000 / sum(PERIOD[term] * count for term, count in clock_terms(config).items())},
             "config": config.to_dict(),
         }
         for name, config in cores
@@ -35,6 +47,12 @@ def test_linear_cores_are_found_again() -> None:
     assert factors["uart"] == pytest.approx(640, abs=30)
 
 
+def test_linear_periods_are_found_again() -> None:
+    factors = fit_clock(rows(FITTED))
+    assert max(map(abs, clock_errors(rows(HELD), factors))) < 0.03
+    assert factors["levels"] == pytest.approx(0.7, abs=0.1)
+
+
 def test_cores_to_check_on_are_not_among_those_fitted() -> None:
     fitted = [config for _, config in FITTED]
     assert len(HELD) >= 12
@@ -44,3 +62,10 @@ def test_cores_to_check_on_are_not_among_those_fitted() -> None:
 def test_errors_are_shares_of_what_was_measured() -> None:
     row = rows(FITTED[:1])[0]
     assert errors([row | {"lut": row["lut"] * 2}], FACTORS) == pytest.approx([-0.5])
+
+
+def test_errors_of_clocks_are_shares_of_the_median_seed() -> None:
+    row = rows(FITTED[:1])[0]
+    clock = row["fmax_mhz_by_seed"]["1"]
+    slower = row | {"fmax_mhz_by_seed": {"1": 3 * clock, "2": clock / 2, "3": clock / 4}}
+    assert clock_errors([slower], PERIOD) == pytest.approx([1.0])

@@ -20,7 +20,7 @@ def test_the_stated_error_holds_on_cores_that_were_not_fitted(row: dict) -> None
 def test_it_was_checked_on_other_cores_and_states_at_most_a_tenth() -> None:
     known = cores_measured()
     fitted = [row["config"] for row in known["fitted"]]
-    assert len(known["held"]) >= 9
+    assert len(known["held"]) >= 12
     assert all(row["config"] not in fitted for row in known["held"])
     assert known["error"] <= 0.1
     assert set(known["factors"]) == set(cell_terms(BASE))
