@@ -25,7 +25,8 @@ def _port(port: str, other: str) -> str:
     wire [13:0] address{port} = {{{_pins(f"AD{port}", 14)}}};
     wire [35:0] in{port} = {{{wide_in}, {_pins(f"DI{port}", 18)}}};
     wire chosen{port} = CE{port} && !CS{port}0 && !CS{port}1 && !CS{port}2;
-    wire writes{port} = chosen{port} && WE{port};
+    wire enabled{port} = DATA_WIDTH_{port} == 36 ? |address{port}[3:0] : DATA_WIDTH_{port} != 18 || |address{port}[1:0];
+    wire writes{port} = chosen{port} && WE{port} && enabled{port};
     reg [35:0] out{port} = 0;
     always @(posedge CLK{port}) begin
         if (writes{port}) case (DATA_WIDTH_{port})
