@@ -50,8 +50,8 @@ class Scratchpad(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Wire the ports to one `amaranth.lib.memory.Memory`."""
         m = Module()
-        # a block RAM with two ports of both kinds promises nothing for a word that is read and written at once
-        attributes = {"no_rw_check": 1} if self._read_back else {}
+        # without this, synthesis adds logic that gives the old word where a block RAM promises nothing
+        attributes = {"no_rw_check": 1}
         m.submodules.words = words = memory.Memory(shape=self._width, depth=self._depth, init=[], attrs=attributes)
         read = words.read_port(domain="sync")
         write = words.write_port(granularity=self._granule)
