@@ -39,7 +39,9 @@ class _Node:
         signals = {}
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            signals[field.name] = value if isinstance(value, Const) else Signal.like(value, name=field.name + name)
+            signals[field.name] = (
+                value if isinstance(value, Const) else Signal.like(value, name=field.name + name, reset_less=True)
+            )
             if not isinstance(value, Const):
                 domain += signals[field.name].eq(value)
         return _Node(**signals)

@@ -97,10 +97,10 @@ class Encoder(wiring.Component):
         level = Signal(bits - 1)
         m.d.comb += rounded.eq(magnitude + step)
         negative_1 = Signal()
-        plane_1 = Signal.like(self.plane)
+        plane_1 = Signal.like(self.plane, reset_less=True)
         nearest = Signal.like(level)
         m.d.comb += nearest.eq((rounded & keep) >> 1)
-        rounded_level, rounded_negative = Signal.like(level), Signal()
+        rounded_level, rounded_negative = Signal.like(level, reset_less=True), Signal(reset_less=True)
         m.d.sync += [rounded_level.eq(nearest), rounded_negative.eq(negative), plane_1.eq(self.plane)]
         if self._config.tables:
             m.d.comb += [

@@ -57,9 +57,9 @@ class MaxPool(wiring.Component):
         planes, lanes, bits = config.planes, config.lanes, config.digits.base.bits
         word_layout = data.ArrayLayout(config.code_bits, lanes)
         word = data.View(word_layout, self.word)
-        best = Array(Signal(word_layout, name=f"best{i}") for i in range(planes))
-        seen = Array(Signal(word_layout, name=f"seen{i}") for i in range(planes))
-        winner = Array(Signal(word_layout, name=f"winner{i}") for i in range(planes))
+        best = Array(Signal(word_layout, name=f"best{i}", reset_less=True) for i in range(planes))
+        seen = Array(Signal(word_layout, name=f"seen{i}", reset_less=True) for i in range(planes))
+        winner = Array(Signal(word_layout, name=f"winner{i}", reset_less=True) for i in range(planes))
         greater, less = Signal(lanes), Signal(lanes)
         plane = Signal(range(planes)) if planes > 1 else Signal(1)
         empty = Signal()  # no valid position yet

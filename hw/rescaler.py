@@ -71,9 +71,9 @@ class Rescaler(wiring.Component):
         m = Module()
         config = self._config
 
-        total = Signal(signed(config.sum_bits))
-        low_1 = Signal.like(self.multiplicand_low)
-        shift_1, shift_2 = Signal.like(self.shift), Signal.like(self.shift)
+        total = Signal(signed(config.sum_bits), reset_less=True)
+        low_1 = Signal.like(self.multiplicand_low, reset_less=True)
+        shift_1, shift_2 = Signal.like(self.shift, reset_less=True), Signal.like(self.shift, reset_less=True)
         m.d.sync += [total.eq(self.acc + self.bias), low_1.eq(self.multiplicand_low), shift_1.eq(self.shift)]
 
         # low bits first, as on paper; synthesis would make a larger compressor tree of a product
@@ -89,20 +89,22 @@ class Rescaler(wiring.Component):
             ]
             finished.append(product[0])
             product = adder.y
-        value = Signal(signed(config.value_bits))
+        value = Signal(signed(config.value_bits), reset_less=True)
         m.d.sync += [value.eq(Cat(*finished, product)), shift_2.eq(shift_1)]
 
         # beyond this width every result is clamped, whatever the zero level adds
         near, overflow = _shift_right(m, Cat(0, value), shift_2, config.level_bits + 2)
-        shifted = Signal(signed(config.level_bits + 2))
-        below, above = Signal(), Signal()
+        shifted = Signal(signed(config.level_bits + 2), reset_less=True)
+        below, above = Signal(reset_less=True), Signal(reset_less=True)
         m.d.sync += [shifted.eq(near), below.eq(overflow & value[-1]), above.eq(overflow & ~value[-1])]
 
         result = Signal(signed(config.level_bits + 3))
         m.d.comb += result.eq(shifted + (self.zero << 1))
         # half of the result decides: where it equals the clamp, both are right
         below_low, above_high = (result >> 1) < self.low, (result >> 1) >= self.high
-        m.d.sync += self.half_units.eq(
+        half_units = Signal.like(self.half_units, reset_less=True)
+        m.d.sync += half_units.eq(
             Mux(below | (~above & below_low), self.low << 1, Mux(above | above_high, self.high << 1, result))
         )
+        m.d.comb += self.half_units.eq(half_units)
         return m

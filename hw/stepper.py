@@ -121,7 +121,7 @@ class Stepper(wiring.Component):
         arrived_index = Signal.like(block_index)
         arrived_base, arrived_weight = Signal(address_bits), Signal(weight_bits)
         arrived_first, arrived_last, arrived_new_group = Signal(), Signal(), Signal()
-        job = Signal(job_layout)
+        job = Signal(job_layout, reset_less=True)
         job_valid, job_taken = Signal(), Signal()
         job_ready = Signal()
         m.d.comb += [
@@ -215,7 +215,7 @@ class Stepper(wiring.Component):
 
         # stage 4: the steps of the running job
         running = Signal()
-        current = Signal(job_layout)
+        current = Signal(job_layout, reset_less=True)
         taps_left, groups_left = Signal(BLOCK["tap_count"].width), Signal(BLOCK["groups"].width)
         tap = Signal.like(current.first_tap)
         fresh = Signal()

@@ -156,7 +156,7 @@ class OutputWriter(wiring.Component):
 
         pixel_part, plane_part = Signal(address_bits), Signal(address_bits)
         granule_bits = config.rescalers * config.code_bits
-        granule_1, word_1 = Signal(granule_bits), Signal.like(self.word)
+        granule_1, word_1 = Signal(granule_bits, reset_less=True), Signal.like(self.word, reset_less=True)
         slot_1 = Signal.like(slot)
         valid_1, tile_1 = Signal(), Signal()
         m.d.sync += [
