@@ -93,4 +93,7 @@ class BoardTop(Elaboratable):
             m.d.por += reset.eq(0)
         with m.Else():
             m.d.por += count.eq(count + 1)
-        m.d.comb += ResetSignal().eq(reset)
+        # a register that may lie in the middle of what it resets, while the one before lies at the clock generator
+        far = Signal(init=1)
+        m.d.por += far.eq(reset)
+        m.d.comb += ResetSignal().eq(far)

@@ -93,14 +93,17 @@ class ComputeUnit(wiring.Component):
         m.submodules.drain = drain = self.drain
         m.submodules.writer = writer = OutputWriter(config)
         # an instruction passes from its front, walker and stepper, to its back, which is whatever follows the array
-        back = Signal.like(fields) if config.prefetch else fields
+        back = Signal.like(fields, reset_less=True) if config.prefetch else fields
         released, back_run, back_issued, refused = Signal(), Signal(), Signal(), Signal()
         release = Signal()
-        tiles_open = Signal(8)
+        tiles_open, tiles_next = Signal(8), Signal(8)
+        one_open = Signal()  # known a cycle ahead
         opened = stepper.step.flags.valid & stepper.step.flags.last
         m.d.comb += [
             self.issued.eq(released & stepper.finished),
-            self.retired.eq(back_run & (back_issued | self.issued) & (tiles_open == 1) & writer.tile_done),
+            # its last step is out long before its last word is written
+            self.retired.eq(back_run & back_issued & one_open & writer.tile_done),
+            tiles_next.eq(tiles_open + opened - writer.tile_done),
             release.eq(self.run & ~released & (~back_run | self.retired)),
             self.illegal.eq(released & refused),
         ]
@@ -109,16 +112,17 @@ class ComputeUnit(wiring.Component):
             with m.If(release):
                 m.d.sync += back.eq(fields)
         with m.If(~self.enable):
-            m.d.sync += [released.eq(0), back_run.eq(0), back_issued.eq(0), tiles_open.eq(0)]
+            m.d.sync += [released.eq(0), back_run.eq(0), back_issued.eq(0), tiles_open.eq(0), one_open.eq(0)]
         with m.Else():
             m.d.sync += [
                 released.eq(self.run & (released | release)),
                 back_run.eq(release | (back_run & ~self.retired)),
                 back_issued.eq((back_issued | self.issued) & ~self.retired),
-                tiles_open.eq(tiles_open + opened - writer.tile_done),
+                tiles_open.eq(tiles_next),
+                one_open.eq(tiles_next == 1),
             ]
-        back_unit_run = Signal()  # falls between two instructions
-        m.d.comb += back_unit_run.eq(back_run & ~self.retired)
+        back_unit_run = Signal()  # falls for a cycle after an instruction, before anything of the next one comes
+        m.d.sync += back_unit_run.eq(back_run & ~self.retired)
         is_max, back_is_max = Signal(), Signal()
         if config.max_pool:
             m.d.comb += is_max.eq(fields.mode == Mode.MAX)
@@ -162,7 +166,7 @@ class ComputeUnit(wiring.Component):
         # the pixel count travels with the flags as far as the drain
         count = operands.count
         for stage in range(array.latency):
-            count, previous = Signal.like(operands.count, name=f"count{stage}"), count
+            count, previous = Signal.like(operands.count, name=f"count{stage}", reset_less=True), count
             m.d.sync += count.eq(previous)
         m.d.comb += [
             array.flags.eq(operands.flags),

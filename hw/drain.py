@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Member, Out
 
 from .encoder import Encoder
-from .program_memory import ProgramMemory
 from .records import record_layout
 from .rescaler import Rescaler
+from .scratchpad import Scratchpad
 from .spec.config import AcceleratorConfig
 from .spec.cycles import HOLD_LATENCY
 from .spec.isa import COMPUTE
@@ -55,7 +55,7 @@ class Drain(wiring.Component):
     config : AcceleratorConfig
     """
 
-    LATENCY = 1 + ProgramMemory.READ_CYCLES + Rescaler.LATENCY + Encoder.LATENCY
+    LATENCY = 1 + Scratchpad.READ_CYCLES + Rescaler.LATENCY + Encoder.LATENCY
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self._config = config
@@ -84,58 +84,78 @@ class Drain(wiring.Component):
         rescalers = side_by_side * config.rescalers
         granule_bits = rescalers * config.acc_bits
 
-        shadow = Signal(config.rows * config.columns * config.acc_bits)
+        shadow = Signal(config.rows * config.columns * config.acc_bits, reset_less=True)
         busy = Signal()
         rows_left = Signal(config.rows.bit_length())
-        granule_index = Signal(range(config.tile_granules)) if config.tile_granules > 1 else Signal(1)
+        granule_index = Signal(range(max(config.tile_granules, 2)))
         plane = Signal(range(config.planes))
         tiles_left = Signal.like(fields.column_groups)
-        tile_params = Signal.like(self.param_address)
+        params, tile_params = Signal.like(self.param_address), Signal.like(self.param_address)
+        next_params = Signal.like(self.param_address)
         started = Signal()
 
-        plane_end, row_end, tile_end = Signal(), Signal(), Signal()
+        # known a cycle ahead, since the whole shadow waits for it, and kept twice: from different starts, or synthesis
+        # would make one register of both
+        plane_end = Signal()
+        moves = Signal(init=1)
+        row_end, tile_end = Signal(), Signal()
         last_plane = Signal.like(plane)
         m.d.sync += last_plane.eq(fields.planes - 1)
         m.d.comb += [
-            plane_end.eq(plane == last_plane),
             row_end.eq(plane_end & (granule_index == config.tile_granules - 1)),
             tile_end.eq(row_end & (rows_left < side_by_side)),
-            self.param_address.eq(tile_params + granule_index),
+            self.param_address.eq(params),
+            next_params.eq(tile_params),
         ]
         with m.If(~self.run):
             m.d.sync += [busy.eq(0), started.eq(0)]
         with m.Elif(~started):
             m.d.sync += [started.eq(1), tiles_left.eq(fields.column_groups - 1), tile_params.eq(fields.param_base)]
         with m.Else():
+            m.d.sync += tile_params.eq(next_params)
             with m.If(busy):
                 m.d.sync += plane.eq(plane + 1)
                 with m.If(plane_end):
-                    m.d.sync += [plane.eq(0), granule_index.eq(granule_index + 1), shadow.eq(shadow >> granule_bits)]
-                with m.If(row_end):
-                    m.d.sync += [granule_index.eq(0), rows_left.eq(rows_left - side_by_side)]
-                with m.If(tile_end):
                     m.d.sync += [
-                        busy.eq(0),
-                        tiles_left.eq(tiles_left - 1),
-                        tile_params.eq(tile_params + config.tile_granules),
+                        plane.eq(0),
+                        granule_index.eq(granule_index + 1),
+                        params.eq(params + 1),
                     ]
+                with m.If(row_end):
+                    m.d.sync += [
+                        granule_index.eq(0),
+                        params.eq(tile_params),
+                        rows_left.eq(rows_left - side_by_side),
+                    ]
+                with m.If(tile_end):
+                    m.d.sync += [busy.eq(0), tiles_left.eq(tiles_left - 1)]
+                    m.d.comb += next_params.eq(tile_params + config.tile_granules)
                     with m.If(tiles_left == 0):
-                        m.d.sync += [tiles_left.eq(fields.column_groups - 1), tile_params.eq(fields.param_base)]
+                        m.d.sync += tiles_left.eq(fields.column_groups - 1)
+                        m.d.comb += next_params.eq(fields.param_base)
             with m.If(self.done):
-                finished = [
-                    sum_ ^ inverted.replicate(config.acc_bits)
-                    for sums, inversions in zip(self.sums, self.inverted, strict=True)
-                    for sum_, inverted in zip(sums, inversions, strict=True)
-                ]
                 m.d.sync += [
                     busy.eq(1),
-                    shadow.eq(Cat(finished)),
                     rows_left.eq(self.count - 1),
                     granule_index.eq(0),
+                    params.eq(next_params),
                     plane.eq(0),
                 ]
+        with m.If(self.done | busy):
+            ends = Mux(self.done | plane_end, 0, plane + 1) == last_plane
+            m.d.sync += [plane_end.eq(ends), moves.eq(ends)]
 
-        accs = Signal(granule_bits)
+        # whatever the state, so that little stands between a register and all of these
+        with m.If(self.done):
+            finished = [
+                sum_ ^ inverted.replicate(config.acc_bits)
+                for sums, inversions in zip(self.sums, self.inverted, strict=True)
+                for sum_, inverted in zip(sums, inversions, strict=True)
+            ]
+            m.d.sync += shadow.eq(Cat(finished))
+        with m.Elif(moves):
+            m.d.sync += shadow.eq(shadow >> granule_bits)
+        accs = Signal(granule_bits, reset_less=True)
         m.d.sync += accs.eq(shadow[:granule_bits])
         flags = Signal(write_flags_layout())
         m.d.comb += [
@@ -147,7 +167,7 @@ class Drain(wiring.Component):
         ]
         delayed_plane = plane
         for stage in range(1 + Rescaler.LATENCY):
-            delayed_plane, previous = Signal.like(plane, name=f"plane{stage}"), delayed_plane
+            delayed_plane, previous = Signal.like(plane, name=f"plane{stage}", reset_less=True), delayed_plane
             m.d.sync += delayed_plane.eq(previous)
         for stage in range(self.LATENCY - 1):
             delayed = Signal(write_flags_layout(), name=f"flags{stage}")

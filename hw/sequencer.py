@@ -89,7 +89,7 @@ class Sequencer(wiring.Component):
         retired = Signal(self._index_bits)
         open_instructions = Signal(2)
         word = Signal(range(INSTRUCTION_WORDS + 1))
-        raw = Signal(data.ArrayLayout(32, INSTRUCTION_WORDS))
+        raw = Signal(data.ArrayLayout(32, INSTRUCTION_WORDS), reset_less=True)
         fields = data.View(record_layout(COMPUTE), raw.as_value())
         m.d.comb += [
             self.instruction_address.eq(index * INSTRUCTION_WORDS + word),
@@ -119,10 +119,15 @@ class Sequencer(wiring.Component):
         has_backing = config.has_backing
         is_end = fields.opcode == Opcode.END
         tokens_refused = has_tokens & is_end if has_backing else has_tokens
-        legal, legal_end, idle, may_start, may_end = Signal(), Signal(), Signal(), Signal(), Signal()
-        m.d.comb += [
+        legal, legal_end, malformed = Signal(), Signal(), Signal()
+        # from registers: the last words of an instruction, which arrive in the cycle before, have nothing to do with it
+        m.d.sync += [
             legal.eq(~tokens_refused & ~illegal & (fields.cert_bits <= config.acc_bits)),
             legal_end.eq(is_end & ~tokens_refused),
+            malformed.eq(tokens_refused | illegal),
+        ]
+        idle, may_start, may_end = Signal(), Signal(), Signal()
+        m.d.comb += [
             idle.eq(open_instructions == 0),
             may_start.eq(idle & self.ready if has_backing else ~self.unit_run),
             may_end.eq(legal_end & self.ready if has_backing else legal_end),
@@ -135,11 +140,11 @@ class Sequencer(wiring.Component):
         halt_fault = Signal(Fault)
         halt_index = Signal(self._index_bits) if has_backing else retired
         halt = Signal()
-        host_faulted = Signal()  # in the cycle of the start
-        m.d.sync += host_faulted.eq(self.host_fault)
+        host_faulted = Signal()  # a cycle late, since the port lies elsewhere
+        m.d.sync += host_faulted.eq(self.host_fault & (self.busy | self.start))
         if has_backing:
             m.d.comb += halt_index.eq(retired)
-        with m.If(self.host_fault | host_faulted):
+        with m.If(host_faulted):
             m.d.comb += [halt.eq(1), halt_fault.eq(Fault.HOST_ACCESS)]
         if has_backing:
             with m.Elif(self.memory_fault != Fault.NONE):
@@ -173,6 +178,9 @@ class Sequencer(wiring.Component):
                 m.d.sync += [index.eq(0), retired.eq(0), open_instructions.eq(0), word.eq(0)]
                 with m.If(self.clear):
                     m.d.sync += [self.faulted.eq(0), self.fault.eq(Fault.NONE), self.fault_index.eq(0)]
+                with m.Elif(host_faulted & ~self.faulted):  # in the last cycle of the run
+                    m.d.sync += self.done.eq(0)
+                    stop(Fault.HOST_ACCESS)
                 with m.Elif(self.start & ~self.faulted):
                     m.d.sync += [self.done.eq(0), self.cycles.eq(0)]
                     m.next = "CHECK"
@@ -211,7 +219,7 @@ class Sequencer(wiring.Component):
                     m.d.sync += self.done.eq(1)
                     m.next = "IDLE"
                 with m.Elif(idle & ~legal & ~legal_transfer & ~legal_end):
-                    with m.If(tokens_refused | illegal):
+                    with m.If(malformed):
                         stop(Fault.ILLEGAL_INSTRUCTION)
                     with m.Else():
                         stop(Fault.CERTIFICATE)

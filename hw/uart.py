@@ -81,12 +81,14 @@ class UartTransmitter(wiring.Component):
         wait = Signal(range(self._divisor))
         bits = Signal(_DATA_BITS + 2)
         left = Signal(range(_DATA_BITS + 3))
-        m.d.comb += [self.tick.eq(wait == 0), self.ready.eq(left == 0)]
-        m.d.sync += wait.eq(wait - 1)
-        with m.If(self.tick):
+        # whether the counters are at 0, known a cycle ahead: the link hangs on both
+        tick, idle = Signal(init=1), Signal(init=1)
+        m.d.comb += [self.tick.eq(tick), self.ready.eq(idle)]
+        m.d.sync += [wait.eq(wait - 1), tick.eq(wait == 1)]
+        with m.If(tick):
             m.d.sync += wait.eq(self._divisor - 1)
-        with m.If(self.ready & self.valid):
-            m.d.sync += [bits.eq(Cat(0, self.data, 1)), left.eq(_DATA_BITS + 2)]
-        with m.Elif(self.tick & ~self.ready):
-            m.d.sync += [self.tx.eq(bits[0]), bits.eq(bits[1:]), left.eq(left - 1)]
+        with m.If(idle & self.valid):
+            m.d.sync += [bits.eq(Cat(0, self.data, 1)), left.eq(_DATA_BITS + 2), idle.eq(0)]
+        with m.Elif(tick & ~idle):
+            m.d.sync += [self.tx.eq(bits[0]), bits.eq(bits[1:]), left.eq(left - 1), idle.eq(left == 1)]
         return m

@@ -65,7 +65,7 @@ class PixelWalker(wiring.Component):
         x, y = Signal(self._extent_bits), Signal(self._extent_bits)  # pixels and lines still to come
         row = Signal(range(config.rows)) if config.rows > 1 else Signal(1)
         # one is collected while the other is offered, so that whether it is taken moves a single bit
-        groups = [Signal(pixel_group_layout(config), name=f"group{side}") for side in range(2)]
+        groups = [Signal(pixel_group_layout(config), name=f"group{side}", reset_less=True) for side in range(2)]
         side = Signal()
         collected = Signal()
         started = Signal()
@@ -89,18 +89,6 @@ class PixelWalker(wiring.Component):
             ]
         with m.Else():
             with m.If(~collected & ~finished):
-                for number, group in enumerate(groups):
-                    for index in range(config.rows):
-                        with m.If((side == number) & (row == index)):
-                            m.d.sync += [
-                                group.borders[index].top.eq(top),
-                                group.borders[index].bottom.eq(saturated(y)),
-                                group.borders[index].left.eq(left),
-                                group.borders[index].right.eq(saturated(x)),
-                                group.count.eq(index + 1),
-                                group.last.eq(image_done),
-                                group.line_end.eq(line_done & ~self.wrap),
-                            ]
                 m.d.sync += row.eq(row + 1)
                 with m.If((row + 1 == self.rows) | image_done | (line_done & ~self.wrap)):
                     m.d.sync += [row.eq(0), collected.eq(1), finished.eq(image_done)]
@@ -116,5 +104,19 @@ class PixelWalker(wiring.Component):
                 m.d.sync += self.groups.valid.eq(0)
             with m.If(collected & (~self.groups.valid | self.groups.ready)):
                 m.d.sync += [side.eq(~side), self.groups.valid.eq(1), collected.eq(0)]
+        # what is written here before the start or after the end is never offered
+        with m.If(~collected):
+            for number, group in enumerate(groups):
+                for index in range(config.rows):
+                    with m.If((side == number) & (row == index)):
+                        m.d.sync += [
+                            group.borders[index].top.eq(top),
+                            group.borders[index].bottom.eq(saturated(y)),
+                            group.borders[index].left.eq(left),
+                            group.borders[index].right.eq(saturated(x)),
+                            group.count.eq(index + 1),
+                            group.last.eq(image_done),
+                            group.line_end.eq(line_done & ~self.wrap),
+                        ]
         m.d.comb += self.groups.payload.eq(Mux(side, *groups))
         return m

@@ -94,6 +94,8 @@ def drain_claim(config: AcceleratorConfig) -> Claim:
     granule = (dut.param_address - inside["tile_params"])[: len(dut.param_address)]
     claim.claim((busy == (left != 0)) & (~busy | inside["started"]))
     claim.claim(~inside["started"] | (inside["last_plane"] == planes - 1))
+    claim.claim(~busy | (inside["plane_end"] == (plane == planes - 1)))
+    claim.claim(~busy | ((inside["moves"] == inside["plane_end"]) & (granule == inside["granule_index"])))
     claim.claim(~busy | ((plane < planes) & (granule < config.tile_granules) & (rows_left < config.rows)))
     written = granule * planes + plane
     claim.claim(~busy | (left + written == ((rows_left >> late) + 1) * cycles))
