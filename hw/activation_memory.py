@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from .copies import copy_of
 from .scratchpad import Scratchpad
 from .single_port_memory import SinglePortMemory
 from .spec.config import AcceleratorConfig
@@ -39,11 +40,11 @@ def _pair_ports(config: AcceleratorConfig) -> dict[str, wiring.Member]:
 class ActivationMemory(wiring.Component):
     """Activation words in ``config.banks`` banks: address A lies in bank ``A % banks``, at word ``A // banks``.
 
-    ``words[r]`` is the word of ``(address + r) % act_words``, `READ_CYCLES` cycles after ``address``. A write stores
-    the granules chosen by ``write_enable`` at the clock edge. The host's port has the same timing and serves only while
-    ``host`` is high; then the core's own ports are ignored.
+    ``words[r]`` is the word of ``(address + r) % act_words``, `read_cycles` after ``address``. A write stores the
+    granules chosen by ``write_enable`` at the clock edge, in a spread core at the next. The host's port has the same
+    timing and serves only while ``host`` is high; then the core's own ports are ignored.
 
-    With single-port memories a bank that is written is not read: ``words`` are undefined `READ_CYCLES` cycles after an
+    With single-port memories a bank that is written is not read: ``words`` are undefined `read_cycles` cycles after an
     ``address`` whose banks are read, a cycle after it, while anything is written.
 
     With two ``drain_rows`` there is a second write port, ``pair_*``; the two never name one bank in one cycle.
@@ -56,8 +57,6 @@ class ActivationMemory(wiring.Component):
     ----------
     config : AcceleratorConfig
     """
-
-    READ_CYCLES = 3
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self._config = config
@@ -78,6 +77,11 @@ class ActivationMemory(wiring.Component):
                 **(_transfer_ports(config) if config.has_backing else {}),
             }
         )
+
+    @staticmethod
+    def read_cycles(config: AcceleratorConfig) -> int:
+        """Cycles from an address to its words: into the banks, out, past the rotator; spread cores take one more."""
+        return 4 if config.spread else 3
 
     def elaborate(self, platform: object) -> Module:
         """Address the banks, then rotate their words to the rows."""
@@ -105,13 +109,18 @@ class ActivationMemory(wiring.Component):
                 write_data.eq(self.write_data),
                 write_enable.eq(self.write_enable),
             ]
+        writes = self._near_banks(m, write_address, write_data, write_enable, "write")
+        if config.drain_rows == 2:
+            pair_enable = Mux(self.host, 0, self.pair_enable)
+            pairs = self._near_banks(m, self.pair_address, self.pair_data, pair_enable, "pair")
 
         first_bank = address[:banks_log2]
         bank_words, memories = [], []
         for bank in range(banks):
-            bank_address = Signal(config.act_address_bits - banks_log2, name=f"bank{bank}_address")
+            bank_address = Signal(config.act_address_bits - banks_log2, name=f"bank{bank}_address", reset_less=True)
             m.d.sync += bank_address.eq((address >> banks_log2) + (bank < first_bank))
             chosen = Signal(config.granules, name=f"bank{bank}_enable")
+            write_address, write_data, write_enable = writes[bank]
             with m.If(write_address[:banks_log2] == bank):
                 m.d.comb += chosen.eq(write_enable)
             shape = {"depth": config.act_words // banks, "width": width, "granule": width // config.granules}
@@ -128,18 +137,23 @@ class ActivationMemory(wiring.Component):
             m.submodules[f"bank{bank}"] = memory
             m.d.comb += [memory.write_data.eq(write_data), memory.write_enable.eq(chosen)]
             if config.drain_rows == 2:
-                with m.If(~self.host & self.pair_enable.any() & (self.pair_address[:banks_log2] == bank)):
+                pair_address, pair_data, pair_enable = pairs[bank]
+                with m.If(pair_enable.any() & (pair_address[:banks_log2] == bank)):
                     m.d.comb += [
-                        memory.write_address.eq(self.pair_address >> banks_log2),
-                        memory.write_data.eq(self.pair_data),
-                        memory.write_enable.eq(self.pair_enable),
+                        memory.write_address.eq(pair_address >> banks_log2),
+                        memory.write_data.eq(pair_data),
+                        memory.write_enable.eq(pair_enable),
                     ]
             bank_words.append(memory.read_data)
         if config.has_backing:
-            self._transfers(m, memories, write_address, write_enable)
+            self._transfers(m, memories, writes[0][0], writes[0][2])
+        if config.spread:
+            words = [Signal(width, name=f"bank{bank}_word", reset_less=True) for bank in range(banks)]
+            m.d.sync += [word.eq(bank_word) for word, bank_word in zip(words, bank_words, strict=True)]
+            bank_words = words
 
         rotation = [first_bank]
-        for stage in range(2):
+        for stage in range(self.read_cycles(config) - 1):
             delayed = Signal(banks_log2, name=f"rotation{stage}")
             m.d.sync += delayed.eq(rotation[-1])
             rotation.append(delayed)
@@ -148,10 +162,12 @@ class ActivationMemory(wiring.Component):
         for stage in range(banks_log2):
             rotated = [Mux(rotation[-1][stage], rotated[(i + (1 << stage)) % banks], rotated[i]) for i in range(banks)]
         for row in range(config.rows):
-            m.d.sync += self.words[row].eq(rotated[row])
+            word = Signal(width, name=f"word{row}", reset_less=True)
+            m.d.sync += word.eq(rotated[row])
+            m.d.comb += self.words[row].eq(word)
 
         beat_delays = [self.host_read_offset[:beats_log2]]
-        for stage in range(3):
+        for stage in range(self.read_cycles(config)):
             delayed = Signal(beats_log2, name=f"beat{stage}")
             m.d.sync += delayed.eq(beat_delays[-1])
             beat_delays.append(delayed)
@@ -159,7 +175,22 @@ class ActivationMemory(wiring.Component):
         m.d.comb += self.host_read_data.eq(Array(pieces)[beat_delays[-1]] if beats > 1 else pieces[0])
         return m
 
-    def _transfers(self, m: Module, memories: list[Scratchpad], write_address: Signal, write_enable: Signal) -> None:
+    def _near_banks(
+        self, m: Module, address: Value, data: Value, enable: Value, name: str
+    ) -> list[tuple[Value, Value, Value]]:
+        """Address, data and enables of a write as each bank sees them: in a spread core from registers, one set for
+        each half of the banks."""
+        if not self._config.spread:
+            return [(address, data, enable)] * self._config.banks
+        halves = []
+        for half in range(2):
+            enabled = Signal(len(enable), name=f"{name}{half}_enable")
+            m.d.sync += enabled.eq(enable)
+            near = (copy_of(m, address, half, f"{name}{half}_address"), copy_of(m, data, half, f"{name}{half}_data"))
+            halves.append((*near, enabled))
+        return [halves[2 * bank // self._config.banks] for bank in range(self._config.banks)]
+
+    def _transfers(self, m: Module, memories: list[Scratchpad], write_address: Value, write_enable: Value) -> None:
         """Give loader and storer the banks that nobody writes."""
         config = self._config
         banks_log2, granules = config.banks_log2, config.granules

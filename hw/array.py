@@ -16,10 +16,6 @@ from .spec.config import AcceleratorConfig
 
 __all__ = ["STEP_FLAGS", "MacArray", "operand_copies"]
 
-_MOST_UNITS = 256
-"""Units that operands can reach from one register: beyond, an ECP5 runs out of wires."""
-
-
 STEP_FLAGS = data.StructLayout(
     {
         "valid": 1,  # a step at all
@@ -32,8 +28,8 @@ STEP_FLAGS = data.StructLayout(
 
 
 def operand_copies(config: AcceleratorConfig) -> int:
-    """Copies of every operand: two, each for half of the rows or columns that take it, in a large array on an ECP5."""
-    return 2 if config.fabric == "ecp5" and config.macs > _MOST_UNITS else 1
+    """Copies of every operand: two, each for half of the rows or columns that take it, in a spread array on an ECP5."""
+    return 2 if config.fabric == "ecp5" and config.spread else 1
 
 
 class MacArray(wiring.Component):
@@ -113,7 +109,8 @@ class MacArray(wiring.Component):
         """Add a dot product to its sum."""
         width, shift = self._config.acc_bits, self._config.digits.shift
         name = f"{row}_{column}"
-        sum_, inverted = Signal(width, name=f"sum{name}"), Signal(name=f"inverted{name}")
+        sum_ = Signal(width, name=f"sum{name}", reset_less=True)
+        inverted = Signal(name=f"inverted{name}", reset_less=True)
         addend = extend(dot.total, width)
         m.d.comb += [self.sums[row][column].eq(sum_), self.inverted[row][column].eq(inverted)]
         if self._config.fabric == "xilinx":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
@@ -115,6 +115,10 @@ class Core(wiring.Component):
                 activations.pair_enable.eq(compute.act_pair_enable),
             ]
 
+        checksum = checksums.read_data
+        if config.spread:  # there is time until the host takes it
+            checksum = Signal.like(checksums.read_data)
+            m.d.sync += checksum.eq(checksums.read_data)
         m.d.comb += [
             host.busy.eq(sequencer.busy | (registers.start & ~sequencer.faulted)),  # a start takes a cycle to act
             registers.write.eq(host.write & (host.write_region == Region.REGISTERS)),
@@ -127,7 +131,7 @@ class Core(wiring.Component):
                     activations.host_read_data,
                     Mux(
                         host.read_region == Region.CHECKSUMS,
-                        checksums.read_data,
+                        checksum,
                         Mux(host.read_region == Region.REGISTERS, registers.read_data, 0),
                     ),
                 )

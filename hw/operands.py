@@ -11,43 +11,43 @@ from amaranth.lib.wiring import In, Out
 
 from .activation_memory import ActivationMemory
 from .array import STEP_FLAGS, operand_copies
+from .copies import copy_of
 from .delay_line import DelayLine
 from .operand import operand_layout, recode
 from .program_memory import ProgramMemory
 from .records import record_layout
 from .spec.config import AcceleratorConfig
 from .spec.isa import TAP
+from .spec.registers import Region
 from .stepper import step_layout
 from .walker import pixel_group_layout
 
 __all__ = ["OperandFetch", "keep_operands"]
 
 
-_ALONG = 2 + ActivationMemory.READ_CYCLES - ProgramMemory.READ_CYCLES
-"""Cycles by which a weight's address is behind its step."""
-
-
-def _delayed(m: Module, value: Any, cycles: int, name: str) -> Any:
-    """``value`` through ``cycles`` registers."""
+def _delayed(m: Module, value: Any, cycles: int, name: str, *, reset_less: bool = True) -> Any:
+    """``value`` through ``cycles`` registers, which a reset leaves alone unless they tell what is valid."""
     for stage in range(cycles):
-        register = Signal.like(value, name=f"{name}{stage}")
+        register = Signal.like(value, name=f"{name}{stage}", reset_less=reset_less)
         m.d.sync += register.eq(value)
         value = register
     return value
 
 
-def keep_operands(m: Module, config: AcceleratorConfig, name: str, operands: data.View, codes: Value) -> None:
-    """Registers of all ``operands`` that a port of `MacArray` takes, made of their codes.
+def _word_cycles(config: AcceleratorConfig) -> int:
+    """Cycles from a step to its activation words."""
+    return 2 + ActivationMemory.read_cycles(config)
 
-    Second copies start from ones, which nobody sees: synthesis would make one register of two that start alike.
-    """
+
+def keep_operands(m: Module, config: AcceleratorConfig, name: str, operands: data.View, codes: Value) -> None:
+    """Registers of all ``operands`` that a port of `MacArray` takes, made of their codes."""
     base, bits = config.digits.base, operand_layout(config.digits.base).size
     count = len(codes) // config.code_bits
     for copy in range(operand_copies(config)):
         for index in range(count):
-            operand = Signal(bits, name=f"{name}{copy}_{index}", init=-copy % (1 << bits))
-            m.d.sync += operand.eq(recode(base, codes.word_select(index, config.code_bits)))
-            m.d.comb += operands.as_value().word_select(copy * count + index, bits).eq(operand)
+            operand = recode(base, codes.word_select(index, config.code_bits))
+            kept = copy_of(m, operand, copy, f"{name}{copy}_{index}")
+            m.d.comb += operands.as_value().word_select(copy * count + index, bits).eq(kept)
 
 
 class OperandFetch(wiring.Component):
@@ -55,14 +55,12 @@ class OperandFetch(wiring.Component):
     step a cycle, no stall.
 
     ``x`` and ``w`` (as `MacArray` takes them), ``flags`` and ``count`` (pixels in the step's group) belong together and
-    appear `LATENCY` cycles after the step. ``group`` is the pixel group offered with a step flagged ``new_group``.
+    appear `latency` cycles after the step. ``group`` is the pixel group offered with a step flagged ``new_group``.
 
     Parameters
     ----------
     config : AcceleratorConfig
     """
-
-    LATENCY = 2 + ActivationMemory.READ_CYCLES + 1
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self._config = config
@@ -86,21 +84,26 @@ class OperandFetch(wiring.Component):
             }
         )
 
+    @staticmethod
+    def latency(config: AcceleratorConfig) -> int:
+        """Cycles from a step to its operands."""
+        return _word_cycles(config) + config.spread + 1
+
     def elaborate(self, platform: object) -> Module:
         """Registers between tap record, address, words and operands; everything else is delayed alongside."""
         m = Module()
         config, step = self._config, self.step
         # block RAMs are slow to answer, and there is time; but an iCE40 has few registers and a slow clock anyhow
         early = 0 if config.fabric == "ice40" else 1
-        group = Signal.like(self.group)
+        group = Signal.like(self.group, reset_less=True)
         offered = _delayed(m, self.group, early, "offered")
-        with m.If(_delayed(m, step.flags.valid & step.new_group, early, "new_group")):
+        with m.If(_delayed(m, step.flags.valid & step.new_group, early, "new_group", reset_less=False)):
             m.d.sync += group.eq(offered)
-        base = Signal.like(step.base)
+        base = Signal.like(step.base, reset_less=True)
         m.d.sync += base.eq(step.base)
         m.d.comb += self.tap_address.eq(step.tap)
 
-        valid = Signal(config.rows)
+        valid = Signal(config.rows, reset_less=True)
         m.d.sync += self.act_address.eq(base + self.tap.offset)
         tap = _delayed(m, self.tap, early, "tap")
         for row in range(config.rows):
@@ -112,28 +115,31 @@ class OperandFetch(wiring.Component):
                 & (borders.right >= tap.right)
             )
 
-        valid = _delayed(m, valid, ActivationMemory.READ_CYCLES - early, "valid")
-        along = (step.pad_code, step.weight, step.flags, group.count)
-        pad_code, weight, flags, count = self._along(m, along)
-        pad_code = _delayed(m, pad_code, ProgramMemory.READ_CYCLES, "pad_code")
+        valid = _delayed(m, valid, _word_cycles(config) - 2 - early, "valid")
+        along = self.latency(config) - 1 - ProgramMemory.read_cycles(config, Region.WEIGHTS)
+        together = (step.pad_code, step.weight, step.flags, group.count)
+        pad_code, weight, flags, count = self._along(m, together, along)
+        pad_code = _delayed(m, pad_code, _word_cycles(config) - along, "pad_code")
         m.d.comb += self.weight_address.eq(weight)
         padding = pad_code.replicate(config.lanes)
-        words = [Mux(valid[row], self.act_words[row], padding) for row in range(config.rows)]
-        keep_operands(m, config, "x", self.x, Cat(words))
+        words = Cat(Mux(valid[row], self.act_words[row], padding) for row in range(config.rows))
+        keep_operands(m, config, "x", self.x, _delayed(m, words, int(config.spread), "words"))
         keep_operands(m, config, "w", self.w, self.weight_word)
-        m.d.sync += self.row0_valid.eq(valid[0])
+        m.d.comb += self.row0_valid.eq(_delayed(m, valid[0], self.latency(config) - _word_cycles(config), "row0_valid"))
         m.d.comb += [
-            self.flags.eq(_delayed(m, flags, self.LATENCY - _ALONG, "flags")),
-            self.count.eq(_delayed(m, count, self.LATENCY - 1 - early - _ALONG, "count")),
+            self.flags.eq(_delayed(m, flags, self.latency(config) - along, "flags", reset_less=False)),
+            self.count.eq(_delayed(m, count, self.latency(config) - 1 - early - along, "count")),
         ]
         return m
 
-    def _along(self, m: Module, values: Sequence[Any]) -> list[Any]:
-        """Values `_ALONG` cycles later; iCE40s have block RAM to spare for it, but no registers."""
+    def _along(self, m: Module, values: Sequence[Any], cycles: int) -> list[Any]:
+        """Values so many cycles later; iCE40s have block RAM to spare for it, but no registers."""
         if self._config.fabric != "ice40":
-            return [_delayed(m, value, _ALONG, f"along{index}_") for index, value in enumerate(values)]
+            return [
+                _delayed(m, value, cycles, f"along{index}_", reset_less=False) for index, value in enumerate(values)
+            ]
         together = Cat(*values)
-        m.submodules.along = line = DelayLine(width=len(together), cycles=_ALONG)
+        m.submodules.along = line = DelayLine(width=len(together), cycles=cycles)
         m.d.comb += line.x.eq(together)
         late = [Signal.like(value, name=f"late{index}") for index, value in enumerate(values)]
         m.d.comb += Cat(*late).eq(line.y)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux
+from typing import NamedTuple
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from .copies import copy_of
 from .scratchpad import Scratchpad
 from .single_port_memory import SinglePortMemory
 from .spec.config import AcceleratorConfig
@@ -16,12 +19,22 @@ from .spec.transfer import MEMORIES, pieces_per_word
 __all__ = ["ProgramMemory"]
 
 
+class _HostWrite(NamedTuple):
+    """A beat that the host writes, with an enable for each place that it may go to."""
+
+    address: Value
+    data: Value
+    enables: Value
+
+
 class ProgramMemory(wiring.Component):
     """Memory of one region, write-only to the host; with a backing store, the loader writes weights and parameters.
 
-    A host write stores one beat in the cycle after ``host_write`` is high. ``read_data`` shows the word of
-    ``read_address`` one cycle later. ``load_write`` stores ``load_data`` as piece ``load_piece`` of word ``load_word``
-    (`Loader`); then the host's port is ignored. Weights with a single port are read in all other cycles.
+    A host write stores one beat at the end of the cycle in which ``host_write`` is high. ``read_data`` shows the word
+    of ``read_address`` `read_cycles` later: one, but in a spread core weights lie in two halves, each with registers of
+    its own on all sides, and are written a cycle later. ``load_write`` stores ``load_data`` as piece ``load_piece`` of
+    word ``load_word`` (`Loader`); then the host's port is ignored. Weights with a single port are read in all other
+    cycles.
 
     Parameters
     ----------
@@ -30,14 +43,13 @@ class ProgramMemory(wiring.Component):
         Sets depth, width and the window's stride.
     """
 
-    READ_CYCLES = Scratchpad.READ_CYCLES
-
     def __init__(self, config: AcceleratorConfig, region: Region) -> None:
         self._beats = region_beats(config, region)
         self._depth = region_depth(config, region)
         self._pieces = pieces_per_word(config, region)
         self._loads = config.has_backing and region in MEMORIES[Opcode.LOAD]
         self._bus_bits = config.bus_bits
+        self._halves = config.spread and region is Region.WEIGHTS
         self._single = region is Region.WEIGHTS and config.memories == "single"
         width = region_word_bits(config, region)
         load_ports = {
@@ -57,37 +69,56 @@ class ProgramMemory(wiring.Component):
             }
         )
 
+    @staticmethod
+    def read_cycles(config: AcceleratorConfig, region: Region) -> int:
+        """Cycles from an address to its word."""
+        return Scratchpad.READ_CYCLES + 2 * (config.spread and region is Region.WEIGHTS)
+
     def elaborate(self, platform: object) -> Module:
-        """Decode beat and word of a host offset."""
+        """One memory, or two side by side with registers around each."""
         m = Module()
         beats_log2 = (self._beats - 1).bit_length()
-        beat = self.host_offset[:beats_log2]
+        beat, word = self.host_offset[:beats_log2], self.host_offset >> beats_log2
+        enables = Cat(self.host_write & (beat == index) for index in range(self._beats))
+        if not self._halves:
+            host = _HostWrite(word, self.host_data, enables)
+            m.d.comb += self.read_data.eq(self._part(m, "memory", range(self._beats), self.read_address, host))
+            return m
+        words = []
+        half = (self._beats + 1) // 2
+        for copy, beats in enumerate((range(half), range(half, self._beats)) if self._beats > 1 else (range(half),)):
+            values = {"address": word, "data": self.host_data, "read_address": self.read_address}
+            kept = {name: copy_of(m, value, copy, f"{name}{copy}") for name, value in values.items()}
+            enabled = Signal(len(beats), name=f"enabled{copy}")
+            m.d.sync += enabled.eq(enables[beats.start : beats.stop])
+            host = _HostWrite(kept["address"], kept["data"], enabled)
+            words.append(
+                copy_of(m, self._part(m, f"half{copy}", beats, kept["read_address"], host), copy, f"word{copy}")
+            )
+        m.d.comb += self.read_data.eq(Cat(words))
+        return m
+
+    def _part(self, m: Module, name: str, beats: range, read_address: Value, host: _HostWrite) -> Value:
+        """A memory of some of a word's beats; gives what it reads."""
+        width = 32 * len(beats)
         if self._single:
-            memory = SinglePortMemory(depth=self._depth, width=self._beats * 32, granule=32)
-            m.d.comb += memory.address.eq(Mux(self.host_write, self.host_offset >> beats_log2, self.read_address))
+            memory = SinglePortMemory(depth=self._depth, width=width, granule=32)
+            m.d.comb += memory.address.eq(Mux(self.host_write, host.address, read_address))
         else:
             # whole beats, so that each has its own enable; synthesis drops the bits that nothing reads
-            memory = Scratchpad(depth=self._depth, width=self._beats * 32, granule=32)
-            m.d.comb += [
-                memory.write_address.eq(self.host_offset >> beats_log2),
-                memory.read_address.eq(self.read_address),
-            ]
-        m.submodules.memory = memory
-        m.d.comb += [
-            memory.write_data.eq(self.host_data.replicate(self._beats)),
-            self.read_data.eq(memory.read_data),
-        ]
-        for index in range(self._beats):
-            m.d.comb += memory.write_enable[index].eq(self.host_write & (beat == index))
+            memory = Scratchpad(depth=self._depth, width=width, granule=32)
+            m.d.comb += [memory.write_address.eq(host.address), memory.read_address.eq(read_address)]
+        m.submodules[name] = memory
+        m.d.comb += [memory.write_data.eq(host.data.replicate(len(beats))), memory.write_enable.eq(host.enables)]
         if self._loads:
             in_piece = self._bus_bits // 32
             with m.If(self.load_write):
                 m.d.comb += memory.write_address.eq(self.load_word)
-                for index in range(self._beats):
+                for place, index in enumerate(beats):
                     m.d.comb += [
-                        memory.write_enable[index].eq(
+                        memory.write_enable[place].eq(
                             (self.load_piece == index // in_piece) if self._pieces > 1 else 1
                         ),
-                        memory.write_data.word_select(index, 32).eq(self.load_data.word_select(index % in_piece, 32)),
+                        memory.write_data.word_select(place, 32).eq(self.load_data.word_select(index % in_piece, 32)),
                     ]
-        return m
+        return memory.read_data

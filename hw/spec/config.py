@@ -31,6 +31,9 @@ class ConfigError(ValueError):
     """A configuration that cannot be built; the message names the parameter and says what it may be."""
 
 
+_MOST_TOGETHER = 256
+"""Multiply-accumulate units that signals can reach from one register: beyond, an ECP5 runs out of wires."""
+
 _BESIDE_PROGRAMS = ("host", "uart_divisor", "fabric")
 
 
@@ -210,6 +213,7 @@ class AcceleratorConfig:
             self._need("memories", one, "'dual' with a max-pool unit, two drain rows or a backing store")
             rest = (self.act_word_bits | self.weight_word_bits) % SINGLE_WIDTH
             rest |= self.rescalers * self.code_bits % SINGLE_ENABLE
+            self._need("memories", not self.spread, f"'dual' beyond {_MOST_TOGETHER} multiply-accumulate units")
             self._need("memories", rest == 0, "'dual' unless words take whole 16 bits and granules whole 4")
             self._need("act_words", self.act_words // self.banks <= SINGLE_WORDS, f"at most {SINGLE_WORDS} a bank")
             self._need("weight_words", self.weight_words <= SINGLE_WORDS, f"at most {SINGLE_WORDS}")
@@ -242,6 +246,12 @@ class AcceleratorConfig:
     def macs(self) -> int:
         """Multiply-accumulate units."""
         return self.rows * self.columns * self.lanes
+
+    @property
+    def spread(self) -> bool:
+        """Whether the array is so large that signals take a cycle to cross it: what feeds it, and what is written to
+        the memories around it, then passes through registers of its own."""
+        return self.macs > _MOST_TOGETHER
 
     @property
     def banks_log2(self) -> int:

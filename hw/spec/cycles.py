@@ -14,26 +14,31 @@ __all__ = [
     "FETCH_CYCLES",
     "HOLD_LATENCY",
     "MAX_POOL_LATENCY",
-    "OPERAND_LATENCY",
     "WRITER_LATENCY",
     "ComputeTiming",
     "CycleCount",
     "RunClock",
     "array_latency",
     "compute_cycles",
+    "operand_latency",
 ]
 
 FETCH_CYCLES = INSTRUCTION_WORDS + 2
 """Cycles from the first word fetched to the decision what to do with it."""
 
-OPERAND_LATENCY, DRAIN_LATENCY, MAX_POOL_LATENCY, WRITER_LATENCY = 6, 8, 2, 2
-"""Pipeline lengths in cycles: step to operands, finished sums to granule, last operands to word, granule to memory."""
+DRAIN_LATENCY, MAX_POOL_LATENCY, WRITER_LATENCY = 8, 2, 2
+"""Pipeline lengths in cycles: finished sums to granule, last operands to word, granule to memory."""
 
 _READ_LATENCY = 3  # step to access of the activation memory
 HOLD_LATENCY = DRAIN_LATENCY - 1 + WRITER_LATENCY - _READ_LATENCY
 """Cycles from the one in which the drain works on a granule to the step that would read while it is written."""
 
 _LONG_AGO = -(1 << 40)  # before anything that an instruction could still wait for
+
+
+def operand_latency(config: AcceleratorConfig) -> int:
+    """Cycles from a step to its operands."""
+    return 8 if config.spread else 6
 
 
 def array_latency(config: AcceleratorConfig) -> int:
@@ -252,12 +257,12 @@ class ComputeTiming:
             block_steps,
             tiles,
             row_cycles=per_pixel,
-            write_delay=OPERAND_LATENCY + behind + WRITER_LATENCY - _READ_LATENCY if single else None,
+            write_delay=operand_latency(config) + behind + WRITER_LATENCY - _READ_LATENCY if single else None,
         )
         self._issues: dict[int, _Cost] = {}
         self.busy = height * -(-width // rows) * tiles * sum(block_steps)
         last_rows = -(-((width - 1) % rows + 1) // config.drain_rows)
-        self.tail = OPERAND_LATENCY + behind + last_rows * per_pixel - 1 + WRITER_LATENCY
+        self.tail = operand_latency(config) + behind + last_rows * per_pixel - 1 + WRITER_LATENCY
 
     @property
     def alone(self) -> int:

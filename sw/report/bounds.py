@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from ...hw.spec.config import AcceleratorConfig
-from ...hw.spec.cycles import DRAIN_LATENCY, MAX_POOL_LATENCY, OPERAND_LATENCY, WRITER_LATENCY, array_latency
+from ...hw.spec.cycles import DRAIN_LATENCY, MAX_POOL_LATENCY, WRITER_LATENCY, array_latency, operand_latency
 from ..compile.geometry import Window
 from ..program import Program
 from ..quantised import MacLayer, MaxLayer, QuantisedGraph
@@ -53,11 +53,11 @@ def layer_bounds(program: Program) -> list[LayerBound]:
         if isinstance(layer, MaxLayer):
             words = pixels * -(-channels // config.lanes) * planes
             taps = sum(Window.of(layer).hits(program.layouts[layer.source], (height, width)))
-            latency = OPERAND_LATENCY + MAX_POOL_LATENCY + WRITER_LATENCY
+            latency = operand_latency(config) + MAX_POOL_LATENCY + WRITER_LATENCY
             bounds.append(LayerBound(name=layer.name, array=words * taps, drain=words, latency=latency))
             continue
         drain = -(-pixels // config.drain_rows) * -(-channels // config.rescalers) * planes
-        latency = OPERAND_LATENCY + array_latency(config) + DRAIN_LATENCY + WRITER_LATENCY
+        latency = operand_latency(config) + array_latency(config) + DRAIN_LATENCY + WRITER_LATENCY
         array = _steps(layer, graph, config, pixels, channels)
         bounds.append(LayerBound(name=layer.name, array=array, drain=drain, latency=latency))
     return bounds

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 
 from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.cycles import (
-    OPERAND_LATENCY,
     ComputeTiming,
     CycleCount,
     RunClock,
     array_latency,
+    operand_latency,
 )
 from ...hw.spec.isa import BLOCK, Mode, Opcode, decode_instruction
 from ...hw.spec.schedule import Schedule
@@ -152,7 +152,7 @@ def _working(
     if maximum:
         yield Slice(row=Row.MAX_POOL, index=index, begin=allowed, end=written + 1)
         return
-    behind = OPERAND_LATENCY + array_latency(config)
+    behind = operand_latency(config) + array_latency(config)
     pixels = fields["out_height"] * fields["out_width"] if fields["wrap"] else fields["out_width"]
     one_tile = {
         **fields,

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 from amaranth_bench import pack, signed, simulate, unpack
-from narrows.hw import array
 from narrows.hw.array import MacArray, operand_copies
 from narrows.hw.dot import DotProduct
 from narrows.hw.operand import operand_bits, operand_layout
+from narrows.hw.spec import config as config_module
 from narrows.hw.spec.config import FABRICS, AcceleratorConfig
 from narrows.hw.spec.cycles import array_latency
 
@@ -101,7 +101,7 @@ def test_finished_sums_of_random_tiles_are_exact_modulo_the_width(config: Accele
 
 
 def test_halves_of_a_large_array_take_copies_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(array, "_MOST_UNITS", 1)
+    monkeypatch.setattr(config_module, "_MOST_TOGETHER", 1)
     config = AcceleratorConfig(rows=3, columns=4, lanes=2, rescalers=1, acc_bits=16)
     base, operand = config.digits.base, operand_layout(config.digits.base)
     operands = np.array([operand_bits(base, code) for code in range(1 << base.bits)])

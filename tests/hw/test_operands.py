@@ -8,19 +8,21 @@ import pytest
 from amaranth.hdl import Module, Signal
 from amaranth.lib import data
 from amaranth_bench import pack, simulate, unpack
-from narrows.hw import array
 from narrows.hw.operand import operand_bits, operand_layout
 from narrows.hw.operands import OperandFetch, keep_operands
+from narrows.hw.spec import config as config_module
 from narrows.hw.spec.config import AcceleratorConfig
-from narrows.hw.spec.cycles import OPERAND_LATENCY
+from narrows.hw.spec.cycles import operand_latency
 
 
-def test_the_cycle_model_has_the_latency() -> None:
-    assert OperandFetch.LATENCY == OPERAND_LATENCY
+@pytest.mark.parametrize("rows", [4, 5])
+def test_the_cycle_model_has_the_latency(rows: int) -> None:
+    config = AcceleratorConfig(rows=rows)
+    assert OperandFetch.latency(config) == operand_latency(config) == (8 if config.spread else 6)
 
 
 def test_copies_hold_the_same_but_do_not_start_alike(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(array, "_MOST_UNITS", 1)
+    monkeypatch.setattr(config_module, "_MOST_TOGETHER", 1)
     config = AcceleratorConfig(rows=2, columns=2, lanes=2, rescalers=1)
     base, layout = config.digits.base, operand_layout(config.digits.base)
     codes, kept = Signal(4 * config.code_bits), Signal(data.ArrayLayout(layout, 8))

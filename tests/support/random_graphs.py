@@ -33,6 +33,8 @@ CONFIGS = {
     "more lanes": dataclasses.replace(_ROOMY, rows=5, columns=2, lanes=16, rescalers=2),
     "odd columns": dataclasses.replace(_ROOMY, rows=4, columns=6, lanes=4, rescalers=2, planes=5),
     "two rows drained": dataclasses.replace(_ROOMY, rows=7, columns=4, lanes=4, rescalers=4, drain_rows=2),
+    "spread": dataclasses.replace(_ROOMY, rows=17, columns=4, lanes=4, rescalers=4, drain_rows=2),
+    "spread, without pairs": dataclasses.replace(_ROOMY, rows=5, columns=8, lanes=8, rescalers=4, tables=2, planes=5),
     "single": dataclasses.replace(_ROOMY, rows=1, columns=1, lanes=2, rescalers=1),
     "fetched late": dataclasses.replace(_ROOMY, rows=3, columns=4, lanes=4, rescalers=2, prefetch=0),
     "one port": dataclasses.replace(

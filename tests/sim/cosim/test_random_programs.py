@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from narrows.hw import array
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.sw.compile import compile_graph
 from narrows.sw.errors import CapacityError, CertificateError
@@ -23,9 +22,9 @@ def test_core_golden_model_and_isa_model_agree_to_the_bit_and_to_the_cycle(confi
     check(config)
 
 
-def test_they_agree_where_operands_are_kept_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(array, "_MOST_UNITS", 1)
-    check(random_config(14))
+def test_they_agree_in_a_spread_core() -> None:
+    assert CONFIGS["spread"].spread
+    check(CONFIGS["spread"])
 
 
 def check(config: AcceleratorConfig) -> None:
