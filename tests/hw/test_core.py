@@ -240,6 +240,29 @@ def test_memory_accesses_during_a_run_are_refused_and_stop_it(access: str) -> No
     with_host(body)
 
 
+def test_an_access_at_the_end_of_a_run_is_served_or_stops_it() -> None:
+    async def body(ctx: Any, host: Host) -> None:
+        address = region_address(CONFIG, Region.ACTIVATIONS, 5)
+        assert await host.run() == (Status.DONE, Fault.NONE, 0)
+        cycles = await host.register(Register.CYCLES)
+        found = set()
+        for delay in range(cycles - 16, cycles + 2):
+            await host.instruct(GOOD)
+            await host.post(Register.CONTROL.offset, Control.START)
+            for _ in range(delay):
+                await ctx.tick()
+            response = await host.write(address, 0x11)
+            status = await host.register(Register.STATUS)
+            served = (OKAY, Status.DONE, Fault.NONE)
+            refused = (SLVERR, Status.FAULT, Fault.HOST_ACCESS)
+            assert (response, status & 0xFF, status >> 8) in (served, refused), f"{delay} cycles behind the start"
+            found.add(response)
+            await host.write(Register.CONTROL.offset, Control.CLEAR)
+        assert found == {OKAY, SLVERR}
+
+    with_host(body)
+
+
 def test_a_read_that_a_start_overtakes_is_right_or_refused() -> None:
     async def body(ctx: Any, host: Host) -> None:
         address = region_address(CONFIG, Region.ACTIVATIONS, 5)
