@@ -13,7 +13,7 @@ BOARD = dataclasses.replace(
     ulx3s.BOARD,
     name="ulx3s-768",
     title="Radiona ULX3S, 85F, 768 units",
-    clock_mhz=55,
+    clock_mhz=65,
     config=AcceleratorConfig(
         rows=6,
         columns=8,
