@@ -135,6 +135,10 @@ def test_a_single_port_rules_out_what_needs_two():
             "memories must be 'dual' with a max-pool unit, two drain rows or a backing store, not 'single'",
         ),
         ({"backing": "axi4"}, "memories must be 'dual' with a max-pool unit"),
+        (
+            {"rows": 32, "columns": 4},
+            "memories must be 'dual' beyond 256 multiply-accumulate units, not 'single'",
+        ),
         ({"lanes": 2}, "memories must be 'dual' unless words take whole 16 bits and granules whole 4, not 'single'"),
         ({"weight_words": 20000}, "weight_words must be at most 16384, not 20000"),
         ({"act_words": 65536}, "act_words must be at most 16384 a bank, not 65536"),
