@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from .copies import copy_of
+from .copies import copies_of
+from .delay_line import delayed
 from .scratchpad import Scratchpad
 from .single_port_memory import SinglePortMemory
 from .spec.config import AcceleratorConfig
 from .spec.registers import REGION_BITS, Region, region_beats
 from .spec.transfer import pieces_per_word
+from .split_scratchpad import SplitScratchpad
 
 __all__ = ["ActivationMemory"]
+
+
+class _Write(NamedTuple):
+    """A write as a bank sees it: ``enable`` of its granules, and ``chosen``, the same for writes to this bank only."""
+
+    address: Value
+    data: Value
+    enable: Value
+    chosen: Value
 
 
 def _transfer_ports(config: AcceleratorConfig) -> dict[str, wiring.Member]:
@@ -41,7 +54,7 @@ class ActivationMemory(wiring.Component):
     """Activation words in ``config.banks`` banks: address A lies in bank ``A % banks``, at word ``A // banks``.
 
     ``words[r]`` is the word of ``(address + r) % act_words``, `read_cycles` after ``address``. A write stores the
-    granules chosen by ``write_enable`` at the clock edge, in a spread core at the next. The host's port has the same
+    granules chosen by ``write_enable`` at the clock edge, in a spread core two edges later. The host port has the same
     timing and serves only while ``host`` is high; then the core's own ports are ignored.
 
     With single-port memories a bank that is written is not read: ``words`` are undefined `read_cycles` cycles after an
@@ -80,8 +93,8 @@ class ActivationMemory(wiring.Component):
 
     @staticmethod
     def read_cycles(config: AcceleratorConfig) -> int:
-        """Cycles from an address to its words: into the banks, out, past the rotator; spread cores take one more."""
-        return 4 if config.spread else 3
+        """Cycles from an address to its words: into the banks, out, past the rotator; spread cores take two more."""
+        return 5 if config.spread else 3
 
     def elaborate(self, platform: object) -> Module:
         """Address the banks, then rotate their words to the rows."""
@@ -119,51 +132,49 @@ class ActivationMemory(wiring.Component):
         for bank in range(banks):
             bank_address = Signal(config.act_address_bits - banks_log2, name=f"bank{bank}_address", reset_less=True)
             m.d.sync += bank_address.eq((address >> banks_log2) + (bank < first_bank))
-            chosen = Signal(config.granules, name=f"bank{bank}_enable")
-            write_address, write_data, write_enable = writes[bank]
-            with m.If(write_address[:banks_log2] == bank):
-                m.d.comb += chosen.eq(write_enable)
+            write = writes[bank]
             shape = {"depth": config.act_words // banks, "width": width, "granule": width // config.granules}
             if config.memories == "single":
                 memory = SinglePortMemory(**shape)
-                m.d.comb += memory.address.eq(Mux(chosen.any(), write_address >> banks_log2, bank_address))
+                m.d.comb += memory.address.eq(Mux(write.chosen.any(), write.address >> banks_log2, bank_address))
             else:
-                memory = Scratchpad(**shape, read_back=config.has_backing)
+                memory = (SplitScratchpad if config.spread else Scratchpad)(**shape, read_back=config.has_backing)
                 m.d.comb += [
                     memory.read_address.eq(bank_address),
-                    memory.write_address.eq(write_address >> banks_log2),
+                    memory.write_address.eq(write.address >> banks_log2),
                 ]
             memories.append(memory)
             m.submodules[f"bank{bank}"] = memory
-            m.d.comb += [memory.write_data.eq(write_data), memory.write_enable.eq(chosen)]
+            m.d.comb += [memory.write_data.eq(write.data), memory.write_enable.eq(write.chosen)]
             if config.drain_rows == 2:
-                pair_address, pair_data, pair_enable = pairs[bank]
-                with m.If(pair_enable.any() & (pair_address[:banks_log2] == bank)):
+                pair = pairs[bank]
+                with m.If(pair.chosen.any()):
                     m.d.comb += [
-                        memory.write_address.eq(pair_address >> banks_log2),
-                        memory.write_data.eq(pair_data),
-                        memory.write_enable.eq(pair_enable),
+                        memory.write_address.eq(pair.address >> banks_log2),
+                        memory.write_data.eq(pair.data),
+                        memory.write_enable.eq(pair.chosen),
                     ]
             bank_words.append(memory.read_data)
         if config.has_backing:
-            self._transfers(m, memories, writes[0][0], writes[0][2])
+            self._transfers(m, memories, writes[0].address, writes[0].enable)
         if config.spread:
             words = [Signal(width, name=f"bank{bank}_word", reset_less=True) for bank in range(banks)]
             m.d.sync += [word.eq(bank_word) for word, bank_word in zip(words, bank_words, strict=True)]
             bank_words = words
 
-        rotation = [first_bank]
-        for stage in range(self.read_cycles(config) - 1):
-            delayed = Signal(banks_log2, name=f"rotation{stage}")
-            m.d.sync += delayed.eq(rotation[-1])
-            rotation.append(delayed)
-        # a logarithmic rotator: stage k moves by 2**k banks
-        rotated = bank_words
-        for stage in range(banks_log2):
-            rotated = [Mux(rotation[-1][stage], rotated[(i + (1 << stage)) % banks], rotated[i]) for i in range(banks)]
-        for row in range(config.rows):
+        # a logarithmic rotator: stage k moves by 2**k banks; in a spread core every quarter of a word has its own
+        rotations = copies_of(m, first_bank, self.read_cycles(config) - 1, "rotation", most=4 if config.spread else 1)
+        rows: list[list[Value]] = [[] for _ in range(config.rows)]
+        for part, rotation in enumerate(rotations):
+            bits = slice(part * width // len(rotations), (part + 1) * width // len(rotations))
+            rotated = [bank_word[bits] for bank_word in bank_words]
+            for stage in range(banks_log2):
+                rotated = [Mux(rotation[stage], rotated[(i + (1 << stage)) % banks], rotated[i]) for i in range(banks)]
+            for row, word in zip(rows, rotated, strict=False):
+                row.append(word)
+        for row, parts in enumerate(rows):
             word = Signal(width, name=f"word{row}", reset_less=True)
-            m.d.sync += word.eq(rotated[row])
+            m.d.sync += word.eq(Cat(parts))
             m.d.comb += self.words[row].eq(word)
 
         beat_delays = [self.host_read_offset[:beats_log2]]
@@ -175,20 +186,22 @@ class ActivationMemory(wiring.Component):
         m.d.comb += self.host_read_data.eq(Array(pieces)[beat_delays[-1]] if beats > 1 else pieces[0])
         return m
 
-    def _near_banks(
-        self, m: Module, address: Value, data: Value, enable: Value, name: str
-    ) -> list[tuple[Value, Value, Value]]:
-        """Address, data and enables of a write as each bank sees them: in a spread core from registers, one set for
-        each half of the banks."""
-        if not self._config.spread:
-            return [(address, data, enable)] * self._config.banks
-        halves = []
-        for half in range(2):
-            enabled = Signal(len(enable), name=f"{name}{half}_enable")
-            m.d.sync += enabled.eq(enable)
-            near = (copy_of(m, address, half, f"{name}{half}_address"), copy_of(m, data, half, f"{name}{half}_data"))
-            halves.append((*near, enabled))
-        return [halves[2 * bank // self._config.banks] for bank in range(self._config.banks)]
+    def _near_banks(self, m: Module, address: Value, data: Value, enable: Value, name: str) -> list[_Write]:
+        """A write as each bank sees it: in a spread core two cycles later and from registers of its quarter."""
+        config = self._config
+        banks, banks_log2 = config.banks, config.banks_log2
+        ranks, most = (2, 4) if config.spread else (0, 1)
+        addresses = copies_of(m, address, ranks, f"{name}_address", most=most)
+        values = copies_of(m, data, ranks, f"{name}_data", most=most)
+        together = delayed(m, enable, ranks, f"{name}_enable", reset_less=False)
+        writes = []
+        for bank in range(banks):
+            chosen = Signal(config.granules, name=f"bank{bank}_{name}_enable")
+            m.d.comb += chosen.eq(Mux(address[:banks_log2] == bank, enable, 0))
+            quarter = bank * len(addresses) // banks
+            late = delayed(m, chosen, ranks, f"bank{bank}_{name}_enable", reset_less=False)
+            writes.append(_Write(addresses[quarter], values[quarter], together, late))
+        return writes
 
     def _transfers(self, m: Module, memories: list[Scratchpad], write_address: Value, write_enable: Value) -> None:
         """Give loader and storer the banks that nobody writes."""

@@ -9,12 +9,13 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from .adder import add, extend
+from .copies import copies_of
 from .dot import DotProduct
 from .hard_multiplier import HardMultiplier
 from .operand import operand_layout
 from .spec.config import AcceleratorConfig
 
-__all__ = ["STEP_FLAGS", "MacArray", "operand_copies"]
+__all__ = ["STEP_FLAGS", "MacArray", "flag_copies", "operand_copies"]
 
 STEP_FLAGS = data.StructLayout(
     {
@@ -28,17 +29,25 @@ STEP_FLAGS = data.StructLayout(
 
 
 def operand_copies(config: AcceleratorConfig) -> int:
-    """Copies of every operand: two, each for half of the rows or columns that take it, in a spread array on an ECP5."""
-    return 2 if config.fabric == "ecp5" and config.spread else 1
+    """Copies of every operand: four, each for a quarter of the rows or columns that take it, in a spread array on an
+    ECP5."""
+    return 4 if config.fabric == "ecp5" and config.spread else 1
+
+
+def flag_copies(config: AcceleratorConfig) -> int:
+    """Copies of a step's flags at the accumulators, and of ``done``: eight in a spread array on an ECP5, if the flags
+    pass as many registers on their way as it takes."""
+    return min(8, 1 << DotProduct.stages(config)) if operand_copies(config) > 1 else 1
 
 
 class MacArray(wiring.Component):
     """Output-stationary array: every step adds one dot product to each accumulator, modulo ``2**acc_bits``.
 
     Row r, column c computes ``sum_l level(x[r][l]) * level(w[c][l])``. Operands come `operand_copies` times, all words
-    and then all words again: columns of the second half take the second ``x``, rows the second ``w``. ``sums`` holds
+    and then all words again: columns of the second part take the second ``x``, rows the second ``w``. ``sums`` holds
     all finished sums, each inverted if its ``inverted`` is high, while ``done`` is high, `latency` cycles after the
-    operands of the step flagged ``last``; it changes in the next cycle. No stall.
+    operands of the step flagged ``last``; it changes in the next cycle. All bits of ``done`` are alike: there are
+    `flag_copies`, each for as many of the sums, which are counted row by row. No stall.
 
     Parameters
     ----------
@@ -55,7 +64,7 @@ class MacArray(wiring.Component):
                 "flags": In(STEP_FLAGS),
                 "sums": Out(data.ArrayLayout(data.ArrayLayout(config.acc_bits, config.columns), config.rows)),
                 "inverted": Out(data.ArrayLayout(data.ArrayLayout(1, config.columns), config.rows)),
-                "done": Out(1),
+                "done": Out(flag_copies(config)),
             }
         )
 
@@ -69,12 +78,9 @@ class MacArray(wiring.Component):
         m = Module()
         config = self._config
 
-        flags = self.flags
-        for stage in range(DotProduct.stages(config)):
-            delayed = Signal(STEP_FLAGS, name=f"flags{stage}")
-            m.d.sync += delayed.eq(flags)
-            flags = delayed
-        m.d.sync += self.done.eq(flags.valid & flags.last)
+        copies = copies_of(m, self.flags.as_value(), DotProduct.stages(config), "flags", most=flag_copies(config))
+        near = [data.View(STEP_FLAGS, copy) for copy in copies]
+        m.d.sync += self.done.eq(Cat(flags.valid & flags.last for flags in near))
 
         dots: dict[tuple[int, int], DotProduct] = {}
         for row in range(config.rows):
@@ -82,6 +88,7 @@ class MacArray(wiring.Component):
                 dots[row, column] = DotProduct(config)
                 m.submodules[f"dot{row}_{column}"] = dot = dots[row, column]
                 m.d.comb += [dot.x.eq(self._x(row, column)), dot.w.eq(self._w(row, column))]
+                flags = near[(row * config.columns + column) * len(near) // (config.rows * config.columns)]
                 self._accumulate(m, platform, flags, row, column, dot)
 
         # two rows share a hard multiplier, since they share their weights

@@ -1,12 +1,23 @@
-"""DelayLine: a value some cycles later, through a block RAM instead of registers."""
+"""delayed, DelayLine: a value some cycles later, through registers or through a block RAM instead."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from amaranth.hdl import Module, Signal
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["DelayLine"]
+__all__ = ["DelayLine", "delayed"]
+
+
+def delayed(m: Module, value: Any, cycles: int, name: str, *, reset_less: bool = True) -> Any:
+    """``value`` through ``cycles`` registers, which a reset leaves alone unless they tell what is valid."""
+    for stage in range(cycles):
+        register = Signal.like(value, name=f"{name}{stage}", reset_less=reset_less)
+        m.d.sync += register.eq(value)
+        value = register
+    return value
 
 
 class DelayLine(wiring.Component):

@@ -6,6 +6,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Member, Out
 
+from .array import flag_copies
 from .encoder import Encoder
 from .records import record_layout
 from .rescaler import Rescaler
@@ -65,7 +66,7 @@ class Drain(wiring.Component):
                 "fields": In(record_layout(COMPUTE)),
                 "sums": In(data.ArrayLayout(data.ArrayLayout(config.acc_bits, config.columns), config.rows)),
                 "inverted": In(data.ArrayLayout(data.ArrayLayout(1, config.columns), config.rows)),
-                "done": In(1),
+                "done": In(flag_copies(config)),
                 "count": In(config.rows.bit_length()),
                 "param_address": Out(max(1, (config.param_words - 1).bit_length())),
                 "param_word": In(config.param_word_bits),
@@ -93,6 +94,7 @@ class Drain(wiring.Component):
         params, tile_params = Signal.like(self.param_address), Signal.like(self.param_address)
         next_params = Signal.like(self.param_address)
         started = Signal()
+        done = self.done[0]
 
         # known a cycle ahead, since the whole shadow waits for it, and kept twice: from different starts, or synthesis
         # would make one register of both
@@ -133,7 +135,7 @@ class Drain(wiring.Component):
                     with m.If(tiles_left == 0):
                         m.d.sync += tiles_left.eq(fields.column_groups - 1)
                         m.d.comb += next_params.eq(fields.param_base)
-            with m.If(self.done):
+            with m.If(done):
                 m.d.sync += [
                     busy.eq(1),
                     rows_left.eq(self.count - 1),
@@ -141,20 +143,23 @@ class Drain(wiring.Component):
                     params.eq(next_params),
                     plane.eq(0),
                 ]
-        with m.If(self.done | busy):
-            ends = Mux(self.done | plane_end, 0, plane + 1) == last_plane
+        with m.If(done | busy):
+            ends = Mux(done | plane_end, 0, plane + 1) == last_plane
             m.d.sync += [plane_end.eq(ends), moves.eq(ends)]
 
         # whatever the state, so that little stands between a register and all of these
-        with m.If(self.done):
-            finished = [
-                sum_ ^ inverted.replicate(config.acc_bits)
-                for sums, inversions in zip(self.sums, self.inverted, strict=True)
-                for sum_, inverted in zip(sums, inversions, strict=True)
-            ]
-            m.d.sync += shadow.eq(Cat(finished))
-        with m.Elif(moves):
-            m.d.sync += shadow.eq(shadow >> granule_bits)
+        finished = [
+            sum_ ^ inverted.replicate(config.acc_bits)
+            for sums, inversions in zip(self.sums, self.inverted, strict=True)
+            for sum_, inverted in zip(sums, inversions, strict=True)
+        ]
+        for copy, captures in enumerate(self.done):
+            first, end = (part * len(finished) // len(self.done) for part in (copy, copy + 1))
+            here = slice(first * config.acc_bits, end * config.acc_bits)
+            with m.If(captures):
+                m.d.sync += shadow[here].eq(Cat(finished[first:end]))
+            with m.Elif(moves):
+                m.d.sync += shadow[here].eq((shadow >> granule_bits)[here])
         accs = Signal(granule_bits, reset_less=True)
         m.d.sync += accs.eq(shadow[:granule_bits])
         flags = Signal(write_flags_layout())

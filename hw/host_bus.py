@@ -8,7 +8,7 @@ from .spec.registers import REGION_BITS, Region
 
 __all__ = ["HOST_BUS", "READ_CYCLES"]
 
-READ_CYCLES = 4
+READ_CYCLES = 5
 """Cycles from the one in which a read's region and offset first show to the one whose ``read_data`` is taken."""
 
 HOST_BUS = {

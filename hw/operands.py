@@ -12,7 +12,7 @@ from amaranth.lib.wiring import In, Out
 from .activation_memory import ActivationMemory
 from .array import STEP_FLAGS, operand_copies
 from .copies import copy_of
-from .delay_line import DelayLine
+from .delay_line import DelayLine, delayed
 from .operand import operand_layout, recode
 from .program_memory import ProgramMemory
 from .records import record_layout
@@ -22,16 +22,7 @@ from .spec.registers import Region
 from .stepper import step_layout
 from .walker import pixel_group_layout
 
-__all__ = ["OperandFetch", "keep_operands"]
-
-
-def _delayed(m: Module, value: Any, cycles: int, name: str, *, reset_less: bool = True) -> Any:
-    """``value`` through ``cycles`` registers, which a reset leaves alone unless they tell what is valid."""
-    for stage in range(cycles):
-        register = Signal.like(value, name=f"{name}{stage}", reset_less=reset_less)
-        m.d.sync += register.eq(value)
-        value = register
-    return value
+__all__ = ["OperandFetch", "keep_cycles", "keep_operands"]
 
 
 def _word_cycles(config: AcceleratorConfig) -> int:
@@ -39,14 +30,27 @@ def _word_cycles(config: AcceleratorConfig) -> int:
     return 2 + ActivationMemory.read_cycles(config)
 
 
+def keep_cycles(config: AcceleratorConfig) -> int:
+    """Cycles from codes to the operands that `keep_operands` makes of them."""
+    return 1 + config.spread
+
+
 def keep_operands(m: Module, config: AcceleratorConfig, name: str, operands: data.View, codes: Value) -> None:
-    """Registers of all ``operands`` that a port of `MacArray` takes, made of their codes."""
+    """Registers of all ``operands`` that a port of `MacArray` takes, made of their codes `keep_cycles` before.
+
+    A spread array first takes the codes to its halves: fewer wires cross it than if operands did, which are twice as
+    wide.
+    """
     base, bits = config.digits.base, operand_layout(config.digits.base).size
-    count = len(codes) // config.code_bits
-    for copy in range(operand_copies(config)):
+    count, copies = len(codes) // config.code_bits, operand_copies(config)
+    halves = [codes]
+    if config.spread:
+        halves = [copy_of(m, codes, half, f"{name}_codes{half}") for half in range(min(copies, 2))]
+    for copy in range(copies):
+        near = halves[copy * len(halves) // copies]
         for index in range(count):
-            operand = recode(base, codes.word_select(index, config.code_bits))
-            kept = copy_of(m, operand, copy, f"{name}{copy}_{index}")
+            operand = recode(base, near.word_select(index, config.code_bits))
+            kept = copy_of(m, operand, copy % 2, f"{name}{copy}_{index}")
             m.d.comb += operands.as_value().word_select(copy * count + index, bits).eq(kept)
 
 
@@ -87,7 +91,7 @@ class OperandFetch(wiring.Component):
     @staticmethod
     def latency(config: AcceleratorConfig) -> int:
         """Cycles from a step to its operands."""
-        return _word_cycles(config) + config.spread + 1
+        return _word_cycles(config) + keep_cycles(config)
 
     def elaborate(self, platform: object) -> Module:
         """Registers between tap record, address, words and operands; everything else is delayed alongside."""
@@ -96,8 +100,8 @@ class OperandFetch(wiring.Component):
         # block RAMs are slow to answer, and there is time; but an iCE40 has few registers and a slow clock anyhow
         early = 0 if config.fabric == "ice40" else 1
         group = Signal.like(self.group, reset_less=True)
-        offered = _delayed(m, self.group, early, "offered")
-        with m.If(_delayed(m, step.flags.valid & step.new_group, early, "new_group", reset_less=False)):
+        offered = delayed(m, self.group, early, "offered")
+        with m.If(delayed(m, step.flags.valid & step.new_group, early, "new_group", reset_less=False)):
             m.d.sync += group.eq(offered)
         base = Signal.like(step.base, reset_less=True)
         m.d.sync += base.eq(step.base)
@@ -105,7 +109,7 @@ class OperandFetch(wiring.Component):
 
         valid = Signal(config.rows, reset_less=True)
         m.d.sync += self.act_address.eq(base + self.tap.offset)
-        tap = _delayed(m, self.tap, early, "tap")
+        tap = delayed(m, self.tap, early, "tap")
         for row in range(config.rows):
             borders = group.borders[row]
             m.d.sync += valid[row].eq(
@@ -115,29 +119,27 @@ class OperandFetch(wiring.Component):
                 & (borders.right >= tap.right)
             )
 
-        valid = _delayed(m, valid, _word_cycles(config) - 2 - early, "valid")
-        along = self.latency(config) - 1 - ProgramMemory.read_cycles(config, Region.WEIGHTS)
+        valid = delayed(m, valid, _word_cycles(config) - 2 - early, "valid")
+        along = _word_cycles(config) - ProgramMemory.read_cycles(config, Region.WEIGHTS)
         together = (step.pad_code, step.weight, step.flags, group.count)
         pad_code, weight, flags, count = self._along(m, together, along)
-        pad_code = _delayed(m, pad_code, _word_cycles(config) - along, "pad_code")
+        pad_code = delayed(m, pad_code, _word_cycles(config) - along, "pad_code")
         m.d.comb += self.weight_address.eq(weight)
         padding = pad_code.replicate(config.lanes)
         words = Cat(Mux(valid[row], self.act_words[row], padding) for row in range(config.rows))
-        keep_operands(m, config, "x", self.x, _delayed(m, words, int(config.spread), "words"))
+        keep_operands(m, config, "x", self.x, words)
         keep_operands(m, config, "w", self.w, self.weight_word)
-        m.d.comb += self.row0_valid.eq(_delayed(m, valid[0], self.latency(config) - _word_cycles(config), "row0_valid"))
+        m.d.comb += self.row0_valid.eq(delayed(m, valid[0], self.latency(config) - _word_cycles(config), "row0_valid"))
         m.d.comb += [
-            self.flags.eq(_delayed(m, flags, self.latency(config) - along, "flags", reset_less=False)),
-            self.count.eq(_delayed(m, count, self.latency(config) - 1 - early - along, "count")),
+            self.flags.eq(delayed(m, flags, self.latency(config) - along, "flags", reset_less=False)),
+            self.count.eq(delayed(m, count, self.latency(config) - 1 - early - along, "count")),
         ]
         return m
 
     def _along(self, m: Module, values: Sequence[Any], cycles: int) -> list[Any]:
         """Values so many cycles later; iCE40s have block RAM to spare for it, but no registers."""
         if self._config.fabric != "ice40":
-            return [
-                _delayed(m, value, cycles, f"along{index}_", reset_less=False) for index, value in enumerate(values)
-            ]
+            return [delayed(m, value, cycles, f"along{index}_", reset_less=False) for index, value in enumerate(values)]
         together = Cat(*values)
         m.submodules.along = line = DelayLine(width=len(together), cycles=cycles)
         m.d.comb += line.x.eq(together)

@@ -8,7 +8,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from .copies import copy_of
+from .copies import copies_of, copy_of
 from .scratchpad import Scratchpad
 from .single_port_memory import SinglePortMemory
 from .spec.config import AcceleratorConfig
@@ -31,9 +31,9 @@ class ProgramMemory(wiring.Component):
     """Memory of one region, write-only to the host; with a backing store, the loader writes weights and parameters.
 
     A host write stores one beat at the end of the cycle in which ``host_write`` is high. ``read_data`` shows the word
-    of ``read_address`` `read_cycles` later: one, but in a spread core weights lie in two halves, each with registers of
-    its own on all sides, and are written a cycle later. ``load_write`` stores ``load_data`` as piece ``load_piece`` of
-    word ``load_word`` (`Loader`); then the host's port is ignored. Weights with a single port are read in all other
+    of ``read_address`` `read_cycles` later: one, but in a spread core weights lie in four parts, each with registers of
+    its own on all sides, and are written two cycles later. ``load_write`` stores ``load_data`` as piece ``load_piece``
+    of word ``load_word`` (`Loader`); then the host's port is ignored. Weights with a single port are read in all other
     cycles.
 
     Parameters
@@ -49,7 +49,7 @@ class ProgramMemory(wiring.Component):
         self._pieces = pieces_per_word(config, region)
         self._loads = config.has_backing and region in MEMORIES[Opcode.LOAD]
         self._bus_bits = config.bus_bits
-        self._halves = config.spread and region is Region.WEIGHTS
+        self._in_parts = config.spread and region is Region.WEIGHTS
         self._single = region is Region.WEIGHTS and config.memories == "single"
         width = region_word_bits(config, region)
         load_ports = {
@@ -72,29 +72,31 @@ class ProgramMemory(wiring.Component):
     @staticmethod
     def read_cycles(config: AcceleratorConfig, region: Region) -> int:
         """Cycles from an address to its word."""
-        return Scratchpad.READ_CYCLES + 2 * (config.spread and region is Region.WEIGHTS)
+        return Scratchpad.READ_CYCLES + 3 * (config.spread and region is Region.WEIGHTS)
 
     def elaborate(self, platform: object) -> Module:
-        """One memory, or two side by side with registers around each."""
+        """One memory, or four side by side with registers around each."""
         m = Module()
         beats_log2 = (self._beats - 1).bit_length()
         beat, word = self.host_offset[:beats_log2], self.host_offset >> beats_log2
         enables = Cat(self.host_write & (beat == index) for index in range(self._beats))
-        if not self._halves:
+        if not self._in_parts:
             host = _HostWrite(word, self.host_data, enables)
             m.d.comb += self.read_data.eq(self._part(m, "memory", range(self._beats), self.read_address, host))
             return m
+        values = {"address": word, "data": self.host_data, "read_address": self.read_address}
+        copies = {name: copies_of(m, value, 2, name, most=4) for name, value in values.items()}
+        enabled = Signal(self._beats)
+        m.d.sync += enabled.eq(enables)
         words = []
-        half = (self._beats + 1) // 2
-        for copy, beats in enumerate((range(half), range(half, self._beats)) if self._beats > 1 else (range(half),)):
-            values = {"address": word, "data": self.host_data, "read_address": self.read_address}
-            kept = {name: copy_of(m, value, copy, f"{name}{copy}") for name, value in values.items()}
-            enabled = Signal(len(beats), name=f"enabled{copy}")
-            m.d.sync += enabled.eq(enables[beats.start : beats.stop])
-            host = _HostWrite(kept["address"], kept["data"], enabled)
-            words.append(
-                copy_of(m, self._part(m, f"half{copy}", beats, kept["read_address"], host), copy, f"word{copy}")
-            )
+        parts = min(4, self._beats)
+        for part in range(parts):
+            beats = range(part * self._beats // parts, (part + 1) * self._beats // parts)
+            chosen = Signal(len(beats), name=f"enabled{part}")
+            m.d.sync += chosen.eq(enabled[beats.start : beats.stop])
+            host = _HostWrite(copies["address"][part], copies["data"][part], chosen)
+            read = self._part(m, f"part{part}", beats, copies["read_address"][part], host)
+            words.append(copy_of(m, read, part % 2, f"word{part}"))
         m.d.comb += self.read_data.eq(Cat(words))
         return m
 

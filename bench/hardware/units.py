@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 from narrows.hw.array import STEP_FLAGS, MacArray
 from narrows.hw.core import Core
 from narrows.hw.encoder import Encoder
-from narrows.hw.operands import keep_operands
+from narrows.hw.operands import keep_cycles, keep_operands
 from narrows.hw.rescaler import Rescaler
 from narrows.hw.spec.config import AcceleratorConfig
 
@@ -56,20 +56,22 @@ class ArrayUnit(wiring.Component):
     @property
     def latency(self) -> int:
         """Cycles from the operands of the last step to its sums."""
-        return self._array.latency + 2
+        return self._array.latency + 1 + keep_cycles(self._config)
 
     def elaborate(self, platform: object) -> Module:
-        """Two ranks of registers in front of the array, as behind the memories of a core."""
+        """Registers of codes and of operands in front of the array, as behind the memories of a core."""
         m = Module()
         m.submodules.array = array = self._array
         registers = captured(m, self.operands)
         x, w, flags = fields_of(registers, *(self._config.code_bits * count for count in self._codes), STEP_FLAGS.size)
         keep_operands(m, self._config, "x", array.x, x)
         keep_operands(m, self._config, "w", array.w, w)
-        step = Signal(STEP_FLAGS)
-        m.d.sync += step.eq(flags)
+        for cycle in range(keep_cycles(self._config)):
+            step = Signal(STEP_FLAGS, name=f"step{cycle}")
+            m.d.sync += step.eq(flags)
+            flags = step
         m.d.comb += [
-            array.flags.eq(step),
+            array.flags.eq(flags),
             self.results.eq(Cat(array.sums.as_value(), array.inverted.as_value(), array.done)),
         ]
         return m

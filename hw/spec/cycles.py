@@ -38,7 +38,7 @@ _LONG_AGO = -(1 << 40)  # before anything that an instruction could still wait f
 
 def operand_latency(config: AcceleratorConfig) -> int:
     """Cycles from a step to its operands."""
-    return 8 if config.spread else 6
+    return 9 if config.spread else 6
 
 
 def array_latency(config: AcceleratorConfig) -> int:

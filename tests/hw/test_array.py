@@ -100,14 +100,14 @@ def test_finished_sums_of_random_tiles_are_exact_modulo_the_width(config: Accele
     assert got == expected
 
 
-def test_halves_of_a_large_array_take_copies_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_quarters_of_a_large_array_take_copies_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(config_module, "_MOST_TOGETHER", 1)
-    config = AcceleratorConfig(rows=3, columns=4, lanes=2, rescalers=1, acc_bits=16)
+    config = AcceleratorConfig(rows=5, columns=6, lanes=2, rescalers=1, acc_bits=16)
     base, operand = config.digits.base, operand_layout(config.digits.base)
     operands = np.array([operand_bits(base, code) for code in range(1 << base.bits)])
     rng = np.random.default_rng(3)
-    x = rng.integers(0, 1 << base.bits, (2, config.rows, config.lanes))
-    w = rng.integers(0, 1 << base.bits, (2, config.columns, config.lanes))
+    x = rng.integers(0, 1 << base.bits, (4, config.rows, config.lanes))
+    w = rng.integers(0, 1 << base.bits, (4, config.columns, config.lanes))
     dut: Any = MacArray(config)
     found: list[int] = []
 
@@ -123,17 +123,17 @@ def test_halves_of_a_large_array_take_copies_of_their_own(monkeypatch: pytest.Mo
         found.extend(signed(~s if flip else s, config.acc_bits) for s, flip in zip(sums, inverted, strict=True))
 
     simulate(dut, bench)
-    halves = [[(row * 2 // config.rows, column * 2 // config.columns) for column in range(4)] for row in range(3)]
+    quarters = [[(row * 4 // config.rows, column * 4 // config.columns) for column in range(6)] for row in range(5)]
     assert found == [
-        int(base.decode(x[x_half, row]) @ base.decode(w[w_half, column]))
-        for row, line in enumerate(halves)
-        for column, (w_half, x_half) in enumerate(line)
+        int(base.decode(x[x_copy, row]) @ base.decode(w[w_copy, column]))
+        for row, line in enumerate(quarters)
+        for column, (w_copy, x_copy) in enumerate(line)
     ]
 
 
-def test_operands_are_kept_twice_in_large_arrays_on_an_ecp5() -> None:
+def test_operands_are_kept_four_times_in_large_arrays_on_an_ecp5() -> None:
     large = AcceleratorConfig(rows=4, columns=8, lanes=16, rescalers=4)
-    assert operand_copies(large) == 2
+    assert operand_copies(large) == 4
     assert operand_copies(dataclasses.replace(large, fabric="xilinx")) == 1
     assert operand_copies(AcceleratorConfig()) == 1
 
