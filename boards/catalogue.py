@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from . import arty, icebreaker, orangecrab, tang_nano, ulx3s, ulx3s_768, upduino
+from . import arty, icebreaker, orangecrab, tang_nano, ulx3s, ulx3s_1024, upduino
 from .board import Board, BoardError
 
 __all__ = ["BOARDS", "find_board"]
 
 BOARDS = {
-    module.BOARD.name: module.BOARD for module in (icebreaker, upduino, ulx3s, ulx3s_768, orangecrab, tang_nano, arty)
+    module.BOARD.name: module.BOARD for module in (icebreaker, upduino, ulx3s, ulx3s_1024, orangecrab, tang_nano, arty)
 }
 
 

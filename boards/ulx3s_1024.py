@@ -1,4 +1,4 @@
-"""ULX3S with an LFE5U-85F and three times the units of the other core."""
+"""ULX3S with an LFE5U-85F and four times the units of the other core."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ __all__ = ["BOARD"]
 
 BOARD = dataclasses.replace(
     ulx3s.BOARD,
-    name="ulx3s-768",
-    title="Radiona ULX3S, 85F, 768 units",
-    clock_mhz=65,
+    name="ulx3s-1024",
+    title="Radiona ULX3S, 85F, 1,024 units",
+    clock_mhz=80,
     config=AcceleratorConfig(
-        rows=6,
+        rows=8,
         columns=8,
         lanes=16,
         rescalers=8,
