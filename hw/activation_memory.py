@@ -177,13 +177,9 @@ class ActivationMemory(wiring.Component):
             m.d.sync += word.eq(Cat(parts))
             m.d.comb += self.words[row].eq(word)
 
-        beat_delays = [self.host_read_offset[:beats_log2]]
-        for stage in range(self.read_cycles(config)):
-            delayed = Signal(beats_log2, name=f"beat{stage}")
-            m.d.sync += delayed.eq(beat_delays[-1])
-            beat_delays.append(delayed)
+        beat = delayed(m, self.host_read_offset[:beats_log2], self.read_cycles(config), "beat", reset_less=False)
         pieces = [Cat(self.words[0])[32 * beat : 32 * (beat + 1)] for beat in range(beats)]
-        m.d.comb += self.host_read_data.eq(Array(pieces)[beat_delays[-1]] if beats > 1 else pieces[0])
+        m.d.comb += self.host_read_data.eq(Array(pieces)[beat] if beats > 1 else pieces[0])
         return m
 
     def _near_banks(self, m: Module, address: Value, data: Value, enable: Value, name: str) -> list[_Write]:

@@ -7,6 +7,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out, connect
 
 from .array import MacArray
+from .delay_line import delayed
 from .drain import Drain, table_ports
 from .max_pool import MaxPool
 from .operand import code_of
@@ -164,10 +165,7 @@ class ComputeUnit(wiring.Component):
         ]
 
         # the pixel count travels with the flags as far as the drain
-        count = operands.count
-        for stage in range(array.latency):
-            count, previous = Signal.like(operands.count, name=f"count{stage}", reset_less=True), count
-            m.d.sync += count.eq(previous)
+        count = delayed(m, operands.count, array.latency, "count")
         m.d.comb += [
             array.flags.eq(operands.flags),
             array.flags.valid.eq(operands.flags.valid & ~back_is_max),

@@ -7,6 +7,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Member, Out
 
 from .array import flag_copies
+from .delay_line import delayed
 from .encoder import Encoder
 from .records import record_layout
 from .rescaler import Rescaler
@@ -170,14 +171,11 @@ class Drain(wiring.Component):
             flags.row.eq(row_end),
             flags.tile.eq(tile_end),
         ]
-        delayed_plane = plane
-        for stage in range(1 + Rescaler.LATENCY):
-            delayed_plane, previous = Signal.like(plane, name=f"plane{stage}", reset_less=True), delayed_plane
-            m.d.sync += delayed_plane.eq(previous)
+        delayed_plane = delayed(m, plane, 1 + Rescaler.LATENCY, "plane")
         for stage in range(self.LATENCY - 1):
-            delayed = Signal(write_flags_layout(), name=f"flags{stage}")
-            m.d.sync += delayed.eq(flags)
-            flags = delayed
+            late = Signal(write_flags_layout(), name=f"flags{stage}")
+            m.d.sync += late.eq(flags)
+            flags = late
             if config.memories == "single" and stage + 1 == HOLD_LATENCY:
                 m.d.comb += self.ahead.eq(flags.valid)
         m.d.comb += self.flags.eq(flags)

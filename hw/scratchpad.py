@@ -6,7 +6,28 @@ from amaranth.hdl import Module
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["Scratchpad"]
+__all__ = ["Scratchpad", "scratchpad_ports"]
+
+
+def scratchpad_ports(*, depth: int, width: int, granule: int, read_back: bool) -> dict[str, wiring.Member]:
+    """Ports of a `Scratchpad` of these parameters.
+
+    Raises
+    ------
+    ValueError
+        If granules do not make up the width.
+    """
+    if width % granule:
+        raise ValueError(f"granule must divide the width of {width} bits, not {granule!r}")
+    address_bits = max(1, (depth - 1).bit_length())
+    return {
+        "read_address": In(address_bits),
+        "read_data": Out(width),
+        "write_address": In(address_bits),
+        "write_data": In(width),
+        "write_enable": In(width // granule),
+        **({"read_back": Out(width)} if read_back else {}),
+    }
 
 
 class Scratchpad(wiring.Component):
@@ -32,20 +53,8 @@ class Scratchpad(wiring.Component):
     READ_CYCLES = 1
 
     def __init__(self, *, depth: int, width: int, granule: int, read_back: bool = False) -> None:
-        if width % granule:
-            raise ValueError(f"granule must divide the width of {width} bits, not {granule!r}")
         self._depth, self._width, self._granule, self._read_back = depth, width, granule, read_back
-        address_bits = max(1, (depth - 1).bit_length())
-        super().__init__(
-            {
-                "read_address": In(address_bits),
-                "read_data": Out(width),
-                "write_address": In(address_bits),
-                "write_data": In(width),
-                "write_enable": In(width // granule),
-                **({"read_back": Out(width)} if read_back else {}),
-            }
-        )
+        super().__init__(scratchpad_ports(depth=depth, width=width, granule=granule, read_back=read_back))
 
     def elaborate(self, platform: object) -> Module:
         """Wire the ports to one `amaranth.lib.memory.Memory`."""

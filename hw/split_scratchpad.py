@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from amaranth.hdl import Cat, Module
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
 
 from .copies import copy_of
-from .scratchpad import Scratchpad
+from .scratchpad import Scratchpad, scratchpad_ports
 
 __all__ = ["SplitScratchpad"]
 
@@ -27,23 +26,13 @@ class SplitScratchpad(wiring.Component):
     READ_CYCLES = 1 + Scratchpad.READ_CYCLES
 
     def __init__(self, *, depth: int, width: int, granule: int, read_back: bool = False) -> None:
+        super().__init__(scratchpad_ports(depth=depth, width=width, granule=granule, read_back=read_back))
         granules = width // granule
         parts = [granules - granules // 2, granules // 2] if granules > 1 else [1]
         self._granule, self._read_back = granule, read_back
         self._parts = [
             Scratchpad(depth=depth, width=part * granule, granule=granule, read_back=read_back) for part in parts
         ]
-        address_bits = max(1, (depth - 1).bit_length())
-        super().__init__(
-            {
-                "read_address": In(address_bits),
-                "read_data": Out(width),
-                "write_address": In(address_bits),
-                "write_data": In(width),
-                "write_enable": In(granules),
-                **({"read_back": Out(width)} if read_back else {}),
-            }
-        )
 
     def elaborate(self, platform: object) -> Module:
         """Hand every memory its part of the word."""

@@ -7,6 +7,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from narrows.hw.array import STEP_FLAGS, MacArray
 from narrows.hw.core import Core
+from narrows.hw.delay_line import delayed
 from narrows.hw.encoder import Encoder
 from narrows.hw.operands import keep_cycles, keep_operands
 from narrows.hw.rescaler import Rescaler
@@ -66,12 +67,8 @@ class ArrayUnit(wiring.Component):
         x, w, flags = fields_of(registers, *(self._config.code_bits * count for count in self._codes), STEP_FLAGS.size)
         keep_operands(m, self._config, "x", array.x, x)
         keep_operands(m, self._config, "w", array.w, w)
-        for cycle in range(keep_cycles(self._config)):
-            step = Signal(STEP_FLAGS, name=f"step{cycle}")
-            m.d.sync += step.eq(flags)
-            flags = step
         m.d.comb += [
-            array.flags.eq(flags),
+            array.flags.eq(delayed(m, flags, keep_cycles(self._config), "step", reset_less=False)),
             self.results.eq(Cat(array.sums.as_value(), array.inverted.as_value(), array.done)),
         ]
         return m
