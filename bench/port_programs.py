@@ -4,7 +4,7 @@
 
 Programs are graphs of `tests/support/random_graphs.py`, compiled for its configuration ``--config`` with the port in
 question. Batches of them run on one simulator, each batch with stalls drawn anew: up to 7 of 8 tries of every handshake
-are put off; on the UART, noise breaks frames instead.
+are put off; on UART and SPI, noise breaks frames instead.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def main() -> int:
 
 def _trouble(port: str, rng: np.random.Generator) -> tuple[dict[str, float], str]:
     """What makes a batch hard for the port, and how to call it."""
-    if port == "uart":
+    if port in ("uart", "spi"):
         noise = float(rng.choice([0.0, 1.0, 3.0])) * 1e-6
         return {"noise": noise}, f"{noise:.0e} of all cycles turned over"
     stall = int(rng.integers(0, _MOST_STALL + 1))

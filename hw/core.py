@@ -26,8 +26,8 @@ _BUS_PREFIX = "m_axi_"
 
 class Core(wiring.Component):
     """A complete accelerator core with a port for the host (AXI4-Lite slave ``s_axil_*``, Wishbone slave ``s_wb_*``,
-    UART ``uart_*`` or the requests ``host_*`` of `BarePort`) and ``irq``, high while a run is done or faulted; with a
-    backing store also an AXI4 master port ``m_axi_*``.
+    UART ``uart_*``, SPI ``spi_*`` or the requests ``host_*`` of `BarePort`) and ``irq``, high while a run is done or
+    faulted; with a backing store also an AXI4 master port ``m_axi_*``.
 
     Parameters
     ----------

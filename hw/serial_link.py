@@ -13,7 +13,6 @@ from .scratchpad import Scratchpad
 from .spec.config import AcceleratorConfig
 from .spec.link import (
     CRC_BYTES,
-    GAP_BITS,
     HEADER_BYTES,
     MAX_WORDS,
     REPLY_START,
@@ -42,21 +41,24 @@ class _Phase(enum.Enum):
 
 
 class SerialLink(wiring.Component):
-    """Requests come in as ``rx_*`` bytes (`UartReceiver`), replies go out as ``tx_*`` bytes (`UartTransmitter`), the
-    words of bursts go over a bus, as a Wishbone classic master: ``stb`` (which is ``cyc``, too) stays high until
-    ``ack`` or ``err``.
+    """Requests come in as ``rx_*`` bytes (`UartReceiver`, `SpiPeripheral`), replies go out as ``tx_*`` bytes, the words
+    of bursts go over a bus, as a Wishbone classic master: ``stb`` (which is ``cyc``, too) stays high until ``ack`` or
+    ``err``. Bytes either way need at least 40 cycles each.
 
     A request is carried out only once it is here whole and its checksum is right. One that is not is dropped without an
-    answer; then a request can begin after `GAP_BITS` bit times of silence. A WRITE with the sequence number of the
-    request before is answered again, but not carried out again. What arrives during a reply is lost.
+    answer; then a request can begin after a gap. A WRITE with the sequence number of the request before is answered
+    again, but not carried out again. What arrives during a reply is lost.
 
     Parameters
     ----------
     config : AcceleratorConfig
+    gap : int or None
+        Ticks without ``rx_active`` that end a frame which does not go on. None: it ends at once where ``rx_active`` is
+        low, and so does a reply.
     """
 
-    def __init__(self, config: AcceleratorConfig) -> None:
-        self._config = config
+    def __init__(self, config: AcceleratorConfig, *, gap: int | None) -> None:
+        self._config, self._gap = config, gap
         super().__init__(
             {
                 "rx_data": In(8),
@@ -91,7 +93,6 @@ class SerialLink(wiring.Component):
         phase = Signal(_Phase)
         status = Signal(LinkStatus)
         is_open, last = Signal(), Signal(8)
-        silence = Signal(range(GAP_BITS))
         # a byte goes through the checksum bit by bit: it takes 40 cycles on the line at least
         summed, summed_bits = Signal(8), Signal(range(9))
         add_byte, added = Signal(), Signal(8)
@@ -102,14 +103,18 @@ class SerialLink(wiring.Component):
         m.d.comb += [crc.valid.eq(summed_bits != 0), crc.data.eq(summed[0])]
         expired, ends, final = Signal(), Signal(), Signal()
 
-        with m.If(self.rx_active):
-            m.d.sync += silence.eq(0)
-        with m.Elif(self.tick):
-            m.d.sync += silence.eq(silence + 1)
+        if self._gap is None:
+            m.d.comb += expired.eq(~self.rx_active)
+        else:
+            silence = Signal(range(self._gap))
+            m.d.comb += expired.eq(self.tick & (silence == self._gap - 1) & ~self.rx_active)
+            with m.If(self.rx_active):
+                m.d.sync += silence.eq(0)
+            with m.Elif(self.tick):
+                m.d.sync += silence.eq(silence + 1)
         table = Array(Const(value, 32) for value in hello_words(self._config))
         greeting = Mux(index < len(table), table[index], 0)
         m.d.comb += [
-            expired.eq(self.tick & (silence == GAP_BITS - 1) & ~self.rx_active),
             ends.eq(left == 1),
             final.eq(index + 1 == header.count),
             buffer.read_address.eq(index),
@@ -133,6 +138,12 @@ class SerialLink(wiring.Component):
                 m.next = "drain"
             with m.If(expired):
                 m.next = "hunt"
+
+        def replying() -> None:
+            """End the reply where nobody hears it, if that can be known."""
+            if self._gap is None:
+                with m.If(expired):
+                    m.next = "hunt"
 
         with m.FSM():
             with m.State("hunt"):
@@ -213,6 +224,7 @@ class SerialLink(wiring.Component):
                     index.eq(0),
                 ]
                 m.next = "send"
+                replying()
             with m.State("read"):
                 m.d.comb += self.stb.eq(header.command == Command.READ)
                 count_error()
@@ -222,9 +234,11 @@ class SerialLink(wiring.Component):
                 with m.If((header.command == Command.HELLO) | self.ack | self.err):
                     m.d.sync += [index.eq(index + 1), header.address.eq(header.address + 1)]
                     m.next = "send"
+                replying()
             with m.State("status"):
                 m.d.sync += [word.eq(status), left.eq(1), phase.eq(_Phase.STATUS)]
                 m.next = "send"
+                replying()
             with m.State("trail"), m.If(summed_bits == 0):
                 m.d.sync += [word.eq(crc.crc), left.eq(CRC_BYTES), phase.eq(_Phase.CRC)]
                 m.next = "send"
@@ -243,4 +257,5 @@ class SerialLink(wiring.Component):
                             m.next = "read"
                             with m.If(index == words):
                                 m.next = "status"
+                replying()
         return m

@@ -7,10 +7,11 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from .host_bus import HOST_BUS
+from .link_access import link_access
 from .serial_link import SerialLink
 from .spec.config import AcceleratorConfig
+from .spec.link import GAP_BITS
 from .uart import UartReceiver, UartTransmitter
-from .wishbone import WishbonePort
 
 __all__ = ["UART_PORTS", "UartPort"]
 
@@ -19,7 +20,7 @@ UART_PORTS = {"rx": In(1, init=1), "tx": Out(1, init=1)}
 
 
 class UartPort(wiring.Component):
-    """Receiver, transmitter, link and a Wishbone slave, which keeps the rules that every port keeps.
+    """Receiver, transmitter and link.
 
     Parameters
     ----------
@@ -31,12 +32,11 @@ class UartPort(wiring.Component):
         super().__init__({**UART_PORTS, **HOST_BUS})
 
     def elaborate(self, platform: object) -> Module:
-        """Connect the four."""
+        """Connect the three."""
         m = Module()
         m.submodules.receiver = receiver = UartReceiver(divisor=self._config.uart_divisor)
         m.submodules.transmitter = transmitter = UartTransmitter(divisor=self._config.uart_divisor)
-        m.submodules.link = link = SerialLink(self._config)
-        m.submodules.slave = slave = WishbonePort()
+        m.submodules.link = link = SerialLink(self._config, gap=GAP_BITS)
         m.d.comb += [
             receiver.rx.eq(self.rx),
             link.rx_data.eq(receiver.data),
@@ -48,17 +48,6 @@ class UartPort(wiring.Component):
             transmitter.valid.eq(link.tx_valid),
             link.tx_ready.eq(transmitter.ready),
             link.tick.eq(transmitter.tick),
-            slave.cyc.eq(link.stb),
-            slave.stb.eq(link.stb),
-            slave.we.eq(link.we),
-            slave.adr.eq(link.adr),
-            slave.sel.eq(0b1111),
-            slave.dat_w.eq(link.dat_w),
-            link.dat_r.eq(slave.dat_r),
-            link.ack.eq(slave.ack),
-            link.err.eq(slave.err),
         ]
-        for name, member in HOST_BUS.items():
-            outer, inner = getattr(self, name), getattr(slave, name)
-            m.d.comb += outer.eq(inner) if member.flow is Out else inner.eq(outer)
+        link_access(m, link, self)
         return m

@@ -23,7 +23,7 @@ __all__ = ["FABRICS", "HOSTS", "PRESETS", "AcceleratorConfig", "ConfigError", "l
 FABRICS = ("ecp5", "ice40", "xilinx")
 """FPGA families that the array has a form for."""
 
-HOSTS = ("axi", "wishbone", "uart", "bare")
+HOSTS = ("axi", "wishbone", "uart", "spi", "bare")
 """Ports that a core may have for its host."""
 
 
@@ -109,7 +109,8 @@ class AcceleratorConfig:
     bus_bits : int
         Data width of the AXI4 port: 32, 64 or 128 bits.
     host : str
-        Port for the host: ``"axi"`` (AXI4-Lite), ``"wishbone"``, ``"uart"`` or ``"bare"``. Not part of `digest`.
+        Port for the host: ``"axi"`` (AXI4-Lite), ``"wishbone"``, ``"uart"``, ``"spi"`` or ``"bare"``. Not part of
+        `digest`.
     uart_divisor : int
         Clock cycles of a bit on the UART, 4 to 65,535; not part of `digest` either.
 

@@ -1,4 +1,4 @@
-"""The serial link: frames between a host and a core with a UART (`docs/host_link.md`)."""
+"""The serial link: frames between a host and a core with a UART or SPI (`docs/host_link.md`)."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ __all__ = [
     "MAX_WORDS",
     "REPLY_START",
     "REQUEST_START",
+    "SPI_DIVISOR",
     "Command",
     "Hello",
     "LinkStatus",
@@ -39,6 +40,10 @@ MAX_WORDS = 128
 GAP_BITS = 16384
 """Bit times of silence after which a core gives up the frame it is in; more than a USB adapter or an operating system
 leaves between two bytes of one write, at up to 3 MBaud."""
+
+
+SPI_DIVISOR = 8
+"""Fewest clock cycles of a bit on SPI: the core samples SCK with its own clock."""
 
 
 class Command(enum.IntEnum):
@@ -66,7 +71,7 @@ class Hello(enum.IntEnum):
     VERSION = 2
     CONFIG = 3  # as Register.CONFIG
     BUILD = 4  # AcceleratorConfig.build32
-    DIVISOR = 5  # clock cycles of a bit
+    DIVISOR = 5  # clock cycles of a bit; on SPI the fewest
 
 
 def hello_words(config: AcceleratorConfig) -> list[int]:
@@ -77,5 +82,5 @@ def hello_words(config: AcceleratorConfig) -> list[int]:
         VERSION,
         config.hash32,
         config.build32,
-        config.uart_divisor,
+        SPI_DIVISOR if config.host == "spi" else config.uart_divisor,
     ]

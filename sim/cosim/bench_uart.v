@@ -1,11 +1,11 @@
 // Bench around a core with a UART: clock, reset, and a host that plays a file of bytes and delays at the pin.
 //
 // A toggle of `start` plays commands.bin of the working folder; a toggle of `done` says that responses.hex is written.
-// serial_player.py describes both files. What the core sends is kept, as an operating system would, until it is asked for.
+// serial_bench.py describes both files. What the core sends is kept, as an operating system would, until it is asked for.
 `timescale 1ns / 1ps
 
 module bench;
-    localparam SEND = 1, RECEIVE = 2, IDLE = 3, RESET = 4, NOISE = 5; // serial_player.py: LineCommand
+    localparam SEND = 1, RECEIVE = 2, RESET = 4, NOISE = 5; // serial_bench.py: LineCommand
     localparam S_RESET = 0, S_IDLE = 1, S_FETCH = 2, S_SEND = 3, S_RECEIVE = 4, S_WAIT = 5, S_END = 6;
     localparam DIVISOR = `NARROWS_UART_DIVISOR;
     localparam KEPT_LOG2 = 12;
@@ -100,10 +100,7 @@ module bench;
                             state <= S_WAIT;
                         end
                         NOISE: noise <= count;
-                        default: begin
-                            left <= {32'b0, count} * DIVISOR;
-                            state <= S_WAIT;
-                        end
+                        default: state <= S_END;
                     endcase
                 end
             end

@@ -40,7 +40,8 @@ async def run_job(top: Any) -> None:
     folder = Path(os.environ["NARROWS_JOB"])
     job = Job.load(folder)
     function = resolve(job.entry)
-    transport = CosimSerialTransport(top) if os.environ["NARROWS_LINE"] == "uart" else CosimTransport(top)
+    line = os.environ["NARROWS_LINE"]
+    transport = CosimTransport(top) if line == "bus" else CosimSerialTransport(top, line)
     await Timer(1, "ns")  # past the changes that initial values make
     started = time.perf_counter()
     try:

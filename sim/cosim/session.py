@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .errors import SimulationError
 from .job import Job, JobResult, Progress, read_progress
-from .simulators import cache_folder, has_uart, make_simulator
+from .simulators import cache_folder, host_line, make_simulator
 
 __all__ = ["WALL_LIMIT_SECONDS", "simulate"]
 
@@ -91,7 +91,7 @@ def simulate(
                 waves=waves,
                 timescale=("1ns", "1ps"),
                 log_file=log,
-                extra_env={"NARROWS_JOB": str(folder), "NARROWS_LINE": "uart" if has_uart(verilog) else "bus"},
+                extra_env={"NARROWS_JOB": str(folder), "NARROWS_LINE": host_line(verilog)},
             )
         result = JobResult.load(folder)
     except SimulationError as error:

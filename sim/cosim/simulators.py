@@ -22,13 +22,14 @@ from cocotb_tools.runner import Icarus, Runner, Verilator
 from ...sw.errors import ToolMissing
 from .errors import SimulationError
 
-__all__ = ["SIMULATORS", "CoreSimulator", "cache_folder", "has_uart", "make_simulator", "verilator_root"]
+__all__ = ["SIMULATORS", "CoreSimulator", "cache_folder", "host_line", "make_simulator", "verilator_root"]
 
 _TOP = "bench"
 _TIMESCALE = ("1ns", "1ps")
 _POLL_SECONDS = 0.05
 _MASTERS = {"input s_wb_stb;": ("NARROWS_WISHBONE", "wishbone.v"), "input host_valid;": ("NARROWS_BARE", "bare.v")}
 _UART_SPEED = re.compile(r"^// uart_divisor = (\d+)$", re.MULTILINE)
+_SPI_PIN = "input spi_sck;"
 _BUS_PORT = re.compile(r"input \[(\d+):0\] m_axi_rdata")
 
 
@@ -39,9 +40,11 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "narrows"
 
 
-def has_uart(verilog: str) -> bool:
-    """Whether a core's host is at a UART, not at a bus."""
-    return _UART_SPEED.search(verilog) is not None
+def host_line(verilog: str) -> str:
+    """What a core's host is connected by: ``"uart"``, ``"spi"`` or ``"bus"``."""
+    if _UART_SPEED.search(verilog) is not None:
+        return "uart"
+    return "spi" if _SPI_PIN in verilog else "bus"
 
 
 class CoreSimulator(Protocol):
@@ -178,6 +181,8 @@ def _bench(verilog: str) -> str:
     folder = Path(__file__).parent
     if (speed := _UART_SPEED.search(verilog)) is not None:
         return f"`define NARROWS_UART_DIVISOR {speed[1]}\n" + (folder / "bench_uart.v").read_text(encoding="utf-8")
+    if host_line(verilog) == "spi":
+        return (folder / "bench_spi.v").read_text(encoding="utf-8")
     defines, names = [], ["bench.v"]
     if (port := _BUS_PORT.search(verilog)) is not None:
         defines.append(f"`define NARROWS_BUS_BITS {int(port[1]) + 1}\n")

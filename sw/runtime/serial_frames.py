@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ...hw.spec.link import CRC_BYTES, REPLY_START, REQUEST_START, Command, LinkStatus
 
-__all__ = ["REPLY_HEAD_BYTES", "Reply", "encode_request", "parse_reply", "reply_bytes"]
+__all__ = ["REPLY_HEAD_BYTES", "Reply", "asked_bytes", "encode_request", "parse_reply", "reply_bytes"]
 
 _REQUEST_HEAD = struct.Struct("<BBBI")
 REPLY_HEAD_BYTES = 3
@@ -41,6 +41,11 @@ def encode_request(
 def reply_bytes(words: int) -> int:
     """Length of a reply with so many words."""
     return REPLY_HEAD_BYTES + 4 * words + 1 + CRC_BYTES
+
+
+def asked_bytes(request: bytes) -> int:
+    """Length of the reply to a request of `encode_request` that is carried out."""
+    return reply_bytes(0 if request[2] == Command.WRITE else request[3])
 
 
 def parse_reply(frame: bytes) -> Reply | None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import abc
-from typing import Any, Protocol
+from typing import Protocol
 
 from ..errors import ToolMissing
 from .transport import TransportError
 
-__all__ = ["PortLine", "SerialLine", "SerialPort", "open_port"]
+__all__ = ["PortLine", "SerialLine", "SerialPort", "open_port", "open_serial"]
 
 _ADAPTER_SECONDS = 0.1  # what an adapter and an operating system may add to a byte's way
 
@@ -87,7 +87,12 @@ class PortLine(SerialLine):
 
 
 def open_port(url: str, *, baud: int) -> PortLine:
-    """The line of a device or URL such as ``/dev/ttyUSB0``, ``COM3`` or ``socket://host:port``.
+    """The line of a device or URL, as `open_serial` opens it."""
+    return PortLine(open_serial(url, baud=baud))
+
+
+def open_serial(url: str, *, baud: int) -> SerialPort:
+    """The port of a device or URL such as ``/dev/ttyUSB0``, ``COM3`` or ``socket://host:port``.
 
     Raises
     ------
@@ -101,7 +106,6 @@ def open_port(url: str, *, baud: int) -> PortLine:
     except ImportError as error:
         raise ToolMissing("pyserial is not installed: pip install narrows[serial]") from error
     try:
-        port: Any = serial.serial_for_url(url, baudrate=baud)
+        return serial.serial_for_url(url, baudrate=baud)
     except (OSError, ValueError) as error:
         raise TransportError(f"cannot open the serial port {url}: {error}") from error
-    return PortLine(port)

@@ -29,6 +29,7 @@ _PORTS = {
     "axi": "AXI4-Lite slave, 32-bit beats; an access that is refused is answered with SLVERR.",
     "wishbone": "Wishbone B4 classic slave, 32-bit data, `adr` in words; an access that is refused ends with ERR.",
     "uart": "Serial link, 8N1.",
+    "spi": "Serial link over SPI, mode 0.",
     "bare": "Requests by `host_valid` and `host_ready`, `host_adr` in words; each is answered by a cycle of "
     "`host_done`, with `host_dat_r` behind a read and `host_refused` where it was refused.",
 }

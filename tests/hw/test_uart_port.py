@@ -68,7 +68,7 @@ def with_port(
 
 @pytest.fixture(autouse=True)
 def _short_gap(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("narrows.hw.serial_link.GAP_BITS", GAP)
+    monkeypatch.setattr("narrows.hw.uart_port.GAP_BITS", GAP)
     monkeypatch.setattr("narrows.sw.runtime.serial_transport._PATIENCE_BITS", GAP + 20)
 
 

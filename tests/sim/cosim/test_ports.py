@@ -1,4 +1,4 @@
-"""Cores with Wishbone, bare port or UART under the ordinary driver: stalls, noise, lost bytes, and who goes away."""
+"""Cores with Wishbone, bare port, UART or SPI under the ordinary driver: stalls, noise, losses, and who goes away."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from narrows.hw.spec.link import Command
 from narrows.hw.spec.registers import Control, Register
 from narrows.hw.verilog import to_verilog
 from narrows.sim.cosim.job import Job, Progress
-from narrows.sim.cosim.serial_player import CosimSerialTransport
+from narrows.sim.cosim.serial_player import CosimSerialTransport, CosimSpiBus
 from narrows.sim.cosim.session import simulate
 from narrows.sim.golden import GoldenModel
 from narrows.sw.compile import compile_graph
@@ -39,6 +39,7 @@ SHAPE = {
     "instructions": 32,
 }
 UART = AcceleratorConfig(host="uart", uart_divisor=4, **SHAPE)
+SPI = AcceleratorConfig(host="spi", **SHAPE)
 
 
 def program_and_levels(config: AcceleratorConfig, seed: int) -> tuple[Program, NDArray[np.int64]]:
@@ -55,10 +56,10 @@ def test_programs_over_a_bus_agree_with_both_models(host: str, stall: int) -> No
     assert [report["differences"] for report in reports] == [[]] * len(programs)
 
 
-def uart_job(name: str, program: Program, levels: NDArray[np.int64], monkeypatch: pytest.MonkeyPatch) -> Any:
+def serial_job(name: str, program: Program, levels: NDArray[np.int64], monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
     return simulate(
-        to_verilog(UART),
+        to_verilog(program.config),
         f"test_ports:{name}",
         arrays={"levels": levels},
         files=lambda folder: program.save(folder / "program.nrw"),
@@ -96,7 +97,7 @@ class LossyLine(SerialLine):
 async def lossy(transport: CosimSerialTransport, job: Job, progress: Progress) -> Any:
     """A program, loaded three times, over a line that harms one byte of 1,000 and one cycle of 200,000."""
     program = Program.load(job.folder / "program.nrw")
-    await transport.line.set_noise(5e-6)
+    transport.bench.set_noise(5e-6)
     link = await SerialTransport.open(LossyLine(transport.line, np.random.default_rng(8), 1e-3))
     driver = Driver(link, program.config)
     results = []
@@ -109,7 +110,7 @@ async def lossy(transport: CosimSerialTransport, job: Job, progress: Progress) -
 
 def test_no_loss_on_the_line_reaches_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
     program, levels = program_and_levels(UART, 1)
-    result = uart_job("lossy", program, levels, monkeypatch)
+    result = serial_job("lossy", program, levels, monkeypatch)
     for name, expected in outputs_of(program, levels).items():
         np.testing.assert_array_equal(result.arrays[name], [expected] * 3)
     assert result.values["repeated"] >= 5
@@ -130,7 +131,7 @@ async def comes_and_goes(transport: CosimSerialTransport, job: Job, progress: Pr
     await driver.infer(sample)
 
     await second.write(Register.CONTROL.offset, np.array([Control.START], dtype=np.uint32))
-    await line.reset()
+    transport.bench.reset()
     noticed = ""
     try:
         await second.wait(1000)
@@ -145,14 +146,76 @@ async def comes_and_goes(transport: CosimSerialTransport, job: Job, progress: Pr
 
 def test_hosts_and_cores_that_go_away_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
     program, levels = program_and_levels(UART, 2)
-    result = uart_job("comes_and_goes", program, levels, monkeypatch)
+    result = serial_job("comes_and_goes", program, levels, monkeypatch)
     for name, expected in outputs_of(program, levels).items():
         np.testing.assert_array_equal(result.arrays[name], expected)
     assert result.values["noticed"] == "the core was reset: open the link and load the program again"
     assert result.values["taking over"] == 0, "the second host waits until the core has given up the first one's frame"
 
 
-def test_programs_over_the_uart_agree_with_both_models() -> None:
-    programs = [program_and_levels(UART, seed) for seed in range(2)]
-    reports = check_programs(UART, programs)
+async def harmed(transport: CosimSerialTransport, job: Job, progress: Progress) -> Any:
+    """A program, loaded three times, over SPI that loses a pulse in 20,000 and turns a cycle in 100,000 over."""
+    program = Program.load(job.folder / "program.nrw")
+    transport.bench.set_noise(1e-5)
+    transport.bench.set_loss(5e-5)
+    driver = Driver(link := await transport.link(), program.config)
+    results = []
+    for _ in range(3):
+        await driver.load(program)
+        results.append((await driver.infer(job.arrays["levels"][0])).outputs)
+    outputs = {name: np.array([result[name] for result in results]) for name in results[0]}
+    return outputs, {"repeated": link.repeated}
+
+
+def test_no_pulse_lost_on_spi_reaches_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    program, levels = program_and_levels(SPI, 1)
+    result = serial_job("harmed", program, levels, monkeypatch)
+    for name, expected in outputs_of(program, levels).items():
+        np.testing.assert_array_equal(result.arrays[name], [expected] * 3)
+    assert result.values["repeated"] >= 3
+
+
+async def interrupted(transport: CosimSerialTransport, job: Job, progress: Progress) -> Any:
+    """A host that deselects the core in mid-frame and mid-reply, another one, and a core that is reset in mid-run."""
+    program, sample = Program.load(job.folder / "program.nrw"), job.arrays["levels"][0]
+    bus = CosimSpiBus(transport.bench)
+    first = await SerialTransport.open(transport.line)
+    await Driver(first, program.config).load(program)
+    await bus.exchange(
+        encode_request(Command.WRITE, sequence=77, address=0x10, words=np.arange(90, dtype=np.uint32))[:200], 0
+    )
+    await bus.exchange(encode_request(Command.READ, sequence=78, address=0x10, count=4), 5)
+
+    second = await SerialTransport.open(transport.line, sequence=40)
+    driver = Driver(second, program.config)
+    await driver.load(program)
+    await driver.infer(sample)
+
+    await second.write(Register.CONTROL.offset, np.array([Control.START], dtype=np.uint32))
+    transport.bench.reset()
+    noticed = ""
+    try:
+        await second.wait(1000)
+    except TransportError as error:
+        noticed = str(error)
+
+    third = await SerialTransport.open(transport.line)
+    driver = Driver(third, program.config)
+    await driver.load(program)
+    return (await driver.infer(sample)).outputs, {"noticed": noticed, "taking over": second.repeated}
+
+
+def test_hosts_on_spi_and_cores_that_go_away_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    program, levels = program_and_levels(SPI, 2)
+    result = serial_job("interrupted", program, levels, monkeypatch)
+    for name, expected in outputs_of(program, levels).items():
+        np.testing.assert_array_equal(result.arrays[name], expected)
+    assert result.values["noticed"] == "the core was reset: open the link and load the program again"
+    assert result.values["taking over"] == 0
+
+
+@pytest.mark.parametrize("config", [UART, SPI], ids=["uart", "spi"])
+def test_programs_over_a_serial_line_agree_with_both_models(config: AcceleratorConfig) -> None:
+    programs = [program_and_levels(config, seed) for seed in range(2)]
+    reports = check_programs(config, programs)
     assert [report["differences"] for report in reports] == [[]] * len(programs)
