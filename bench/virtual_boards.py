@@ -22,7 +22,7 @@ import numpy as np
 from narrows.boards.board import Board
 from narrows.boards.catalogue import find_board
 from narrows.sim.golden import GoldenModel
-from narrows.sw.cli.board_link import virtual_board
+from narrows.sw.cli.board_link import board_line, virtual_board
 from narrows.sw.compile import compile_graph
 from narrows.sw.examples import digits, digits_model
 from narrows.sw.frontend import load_model
@@ -31,7 +31,6 @@ from narrows.sw.program import Program
 from narrows.sw.quantize import QuantSettings, quantise
 from narrows.sw.runtime import prepare_input, run_sync
 from narrows.sw.runtime.samples import run_samples
-from narrows.sw.runtime.serial_line import open_port
 from narrows.sw.runtime.serial_transport import SerialTransport
 from numpy.typing import NDArray
 
@@ -42,6 +41,7 @@ def main() -> int:
     """Run everything; 1 if a level differs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--boards", nargs="+", default=["icebreaker", "ulx3s"], metavar="NAME")
+    parser.add_argument("--link", default="uart", choices=("uart", "spi"), help="how the board is connected")
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="where DS-CNN and its samples are")
     parser.add_argument("--digits", type=int, default=5, metavar="N", help="images (default 5)")
     parser.add_argument("--noise", type=float, default=0.0, help="share of cycles in which the line is turned over")
@@ -56,7 +56,7 @@ def main() -> int:
     options = parser.parse_args()
     rows = []
     for name in options.boards:
-        board = find_board(name)
+        board = dataclasses.replace(find_board(name), link=options.link)
         rows.append(_digits(board, options))
         if options.data is not None:
             rows.append(_dscnn(board, options))
@@ -96,13 +96,14 @@ def _run(
     golden = GoldenModel(program.graph, program.config).run(levels)
     with virtual_board(board, divisor=_DIVISOR) as virtual:
         started = time.perf_counter()
-        link = run_sync(SerialTransport.open(open_port(str(virtual.port), baud=options.baud)))
+        link = run_sync(SerialTransport.open(board_line(board, str(virtual.port), options.baud)))
         virtual.set_noise(options.noise)
         virtual.set_drops(options.drops)
         record = run_sync(run_samples(link, program, levels))
         simulated, seconds = virtual.cycles(), time.perf_counter() - started
     row = {
         "board": board.name,
+        "link": board.link,
         "model": model,
         "samples": len(levels),
         "mismatches": sum(int((found != golden[name]).sum()) for name, found in record.outputs.items()),

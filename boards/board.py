@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..hw.spec.config import AcceleratorConfig
+from ..hw.spec.link import SPI_DIVISOR
 from ..sw.errors import NarrowsError
 
 __all__ = ["FAMILIES", "Board", "BoardError"]
@@ -22,7 +23,7 @@ class BoardError(NarrowsError):
 
 @dataclass(frozen=True, kw_only=True)
 class Board:
-    """A board with one core on it, reached over a UART.
+    """A board with one core on it, reached over a UART or SPI.
 
     Parameters
     ----------
@@ -33,13 +34,20 @@ class Board:
     family : str
         One of `FAMILIES`.
     platform : callable
-        Makes the `amaranth_boards` platform with a resource ``("uart", 0)`` and perhaps LEDs ``("led", n)``.
+        Makes the `amaranth_boards` platform with a resource ``(link, 0)`` for each of ``links`` and perhaps LEDs
+        ``("led", n)``.
     input : str
         Name of the platform's clock that feeds the clock generator.
     clock_mhz : float
         The core's clock.
     baud : int
         Bits a second on the UART.
+    links : tuple of str
+        How a host can be connected: ``"uart"``, ``"spi"``.
+    link : str
+        How it is; one of ``links``.
+    ftdi_select : int
+        Which chip select of an FTDI chip on the board is the core's on SPI: 0 for its pin ADBUS3, 1 for ADBUS4.
     config : AcceleratorConfig
         The core; its port and the form of its array follow from the board.
     memories, host_link : str
@@ -56,7 +64,7 @@ class Board:
     Raises
     ------
     BoardError
-        If the UART's speed cannot be made of the clock.
+        If the UART's speed cannot be made of the clock, or the board has no such link.
     """
 
     name: str
@@ -71,18 +79,28 @@ class Board:
     host_link: str
     flash: tuple[str, ...]
     baud: int = 1_000_000
+    links: tuple[str, ...] = ("uart",)
+    link: str = "uart"
+    ftdi_select: int = 0
     pll_pin: bool = False
     ties: tuple[tuple[str, int], ...] = ()
     vendor_only: bool = False
 
     def __post_init__(self) -> None:
+        if self.link not in self.links:
+            raise BoardError(f"{self.title} has no {self.link} to its host: choose {' or '.join(self.links)}")
         divisor = max(4, round(self.clock_mhz * 1e6 / self.baud))
         if abs(self.clock_mhz * 1e6 / divisor / self.baud - 1) > 0.015:
             raise BoardError(f"{self.baud} baud cannot be made of {self.clock_mhz:g} MHz: choose another baud")
         machine = dataclasses.replace(
-            self.config, host="uart", uart_divisor=divisor, fabric=FAMILIES[self.family], backing="none"
+            self.config, host=self.link, uart_divisor=divisor, fabric=FAMILIES[self.family], backing="none"
         )
         object.__setattr__(self, "config", machine)
+
+    @property
+    def bits_per_second(self) -> int:
+        """On its link: of the UART, or the most that SPI takes."""
+        return self.baud if self.link == "uart" else int(self.clock_mhz * 1e6) // SPI_DIVISOR
 
     def with_config(self, config: AcceleratorConfig) -> Board:
         """The same board with another core on it."""

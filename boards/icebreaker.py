@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from amaranth_boards.icebreaker import ICEBreakerPlatform
 
 from .board import Board
-from .up5k import UP5K_CORE, UP5K_MEMORIES
+from .up5k import UP5K_CORE, UP5K_MEMORIES, flash_spi
 
 __all__ = ["BOARD"]
+
+
+def _platform() -> Any:
+    platform = ICEBreakerPlatform()
+    platform.add_resources([flash_spi("11")])  # the red LED's pin, which jumper AUX CS joins to ADBUS3
+    return platform
+
 
 BOARD = Board(
     name="icebreaker",
     title="1BitSquared iCEBreaker",
     device="iCE40UP5K-SG48",
     family="ice40",
-    platform=ICEBreakerPlatform,
+    platform=_platform,
     input="clk12",
     pll_pin=True,
     clock_mhz=24,
     config=UP5K_CORE,
     memories=UP5K_MEMORIES,
-    host_link="USB: the FT2232H's second channel",
+    host_link="USB: UART on the FT2232H's second channel, SPI on its first one (jumper AUX CS closed)",
+    links=("uart", "spi"),
     flash=("openFPGALoader", "-b", "ice40_generic"),
 )

@@ -21,7 +21,7 @@ class BoardTop(Elaboratable):
     """A core, which stands for itself as an instance of `hw.verilog.TOP`, on a board's pins.
 
     The reset lasts until the clock generator is locked and 4,096 cycles more. LED 0 is on out of reset, LED 1 while a
-    run is done or faulted; boards without LEDs have none.
+    run is done or faulted; boards without LEDs have none, nor is one where its pin belongs to the link.
 
     Parameters
     ----------
@@ -37,30 +37,41 @@ class BoardTop(Elaboratable):
         board = self._board
         m.domains.sync = ClockDomain()
         self._clock(m, platform)
-        wires = {part.name: "-" for part in platform.lookup("uart", 0).ios if isinstance(part, Subsignal)}
-        uart = platform.request("uart", 0, dir=wires)
-        m.submodules.rx = rx = io.Buffer("i", uart.rx)
-        m.submodules.tx = tx = io.Buffer("o", uart.tx)
         irq = Signal()
         m.submodules.core = Instance(
             TOP,
             i_clk=ClockSignal(),
             i_rst=ResetSignal(),
-            i_uart_rx=rx.i,
-            o_uart_tx=tx.o,
+            **self._link(m, platform),
             o_irq=irq,
         )
         for index, state in enumerate((~ResetSignal(), irq)):
             try:
                 pin = platform.request("led", index, dir="-")
-            except ResourceError:
-                break
+            except ResourceError:  # there is none, or its pin belongs to the link
+                continue
             m.submodules[f"led{index}"] = led = io.Buffer("o", pin)
             m.d.comb += led.o.eq(state)
         for name, level in board.ties:
             m.submodules[name] = tie = io.Buffer("o", platform.request(name, 0, dir="-"))
             m.d.comb += tie.o.eq(level)
         return m
+
+    def _link(self, m: Module, platform: Any) -> dict[str, Any]:
+        """Pins of the link to the host, and the core's ports that they belong to."""
+        link = self._board.link
+        wires = {part.name: "-" for part in platform.lookup(link, 0).ios if isinstance(part, Subsignal)}
+        pins = platform.request(link, 0, dir=wires)
+        if link == "uart":
+            m.submodules.rx = rx = io.Buffer("i", pins.rx)
+            m.submodules.tx = tx = io.Buffer("o", pins.tx)
+            return {"i_uart_rx": rx.i, "o_uart_tx": tx.o}
+        ports = {}
+        for name in ("cs_n", "sck", "copi"):
+            m.submodules[name] = pin = io.Buffer("i", getattr(pins, name))
+            ports[f"i_spi_{name}"] = pin.i
+        m.submodules.cipo = cipo = io.Buffer("o", pins.cipo)
+        return ports | {"o_spi_cipo": cipo.o, "o_spi_cipo_oe": cipo.oe}
 
     def _clock(self, m: Module, platform: Any) -> None:
         """The core's clock, and its reset: a counter that runs once the clock is steady."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from amaranth.build import Attrs, Pins, Resource, Subsignal
+
 from ..hw.spec.config import AcceleratorConfig
 
-__all__ = ["UP5K_CORE", "UP5K_MEMORIES"]
+__all__ = ["UP5K_CORE", "UP5K_MEMORIES", "flash_spi"]
 
 UP5K_CORE = AcceleratorConfig(
     rows=2,
@@ -27,3 +29,21 @@ UP5K_CORE = AcceleratorConfig(
 cycle, the other two a weight word of 32."""
 
 UP5K_MEMORIES = "SPRAM: 64 KB of weights, 32 KB of activations"
+
+
+def flash_spi(cs_n: str) -> Resource:
+    """SPI from the USB chip over the lines of the configuration flash, the core selected by a pin of the FPGA's.
+
+    That may be the flash's own select: an iCE40 sends the flash to sleep when it has read its bitstream
+    (``icepack`` puts the command at its end), and only a byte 0xAB wakes it; a request begins with another one.
+    """
+    attrs = Attrs(IO_STANDARD="SB_LVCMOS")
+    return Resource(
+        "spi",
+        0,
+        Subsignal("cs_n", Pins(cs_n, dir="i"), Attrs(PULLUP=1)),
+        Subsignal("sck", Pins("15", dir="i")),
+        Subsignal("copi", Pins("14", dir="i")),
+        Subsignal("cipo", Pins("17", dir="o")),
+        attrs,
+    )

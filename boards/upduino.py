@@ -9,7 +9,7 @@ from amaranth_boards.resources import LEDResources, UARTResource
 from amaranth_boards.upduino_v3 import UpduinoV3Platform
 
 from .board import Board
-from .up5k import UP5K_CORE, UP5K_MEMORIES
+from .up5k import UP5K_CORE, UP5K_MEMORIES, flash_spi
 
 __all__ = ["BOARD"]
 
@@ -24,7 +24,7 @@ def _platform() -> Any:
     leds = LEDResources(
         pins="39 41", invert=True, attrs=Attrs(IO_STANDARD="SB_LVCMOS")
     )  # of the three colours green and red
-    platform.add_resources([pins, *leds])
+    platform.add_resources([pins, flash_spi("16"), *leds])
     return platform
 
 
@@ -38,6 +38,8 @@ BOARD = Board(
     clock_mhz=24,
     config=UP5K_CORE,
     memories=UP5K_MEMORIES,
-    host_link="a serial adapter of 3.3 V on pins 38 (to the board) and 28; jumper OSC closed",
+    host_link="a serial adapter of 3.3 V on pins 38 (to the board) and 28, or SPI over USB; jumper OSC closed",
+    links=("uart", "spi"),
+    ftdi_select=1,
     flash=("openFPGALoader", "-b", "upduino3"),
 )

@@ -25,42 +25,48 @@ _PORT = re.compile(r"^\s*(input|output|inout)\s+(?:\[\d+:\d+\]\s+)?(\S+?)\s*;", 
 _ICE40_PIN = re.compile(r"\bSB_IO( #\((?:[^;])*?\.PIN_TYPE\(6'h([0-9a-f]+)\))")
 _ICE40_INPUT = re.compile(r"\bSB_IO_IN #\([^;]*?\.PACKAGE_PIN\((\w+)\)")
 _INOUT = re.compile(r"\binout (\w+__io);")
-_KINDS = {"rx": r"uart_\d+__rx__io", "tx": r"uart_\d+__tx__io", "led": r"led_\d+__io", "clk": r"clk\w*__io"}
+_LINKS = {
+    "uart": {"rx": "input", "tx": "output"},
+    "spi": {"cs_n": "input", "sck": "input", "copi": "input", "cipo": "output"},
+}
 
 
-def bench_of(verilog: str, top: str) -> str:
-    """Verilog of the module ``bench`` (clk, power, rx, tx, leds) around a board's top, whose pins tell what they are.
+def bench_of(verilog: str, top: str, link: str) -> str:
+    """Verilog of the module ``bench`` (clk, power, pins of the link, leds) around a board's top, whose pins tell what
+    they are.
 
-    Pins are named as Amaranth names those of resources: ``uart_0__rx__io``, ``uart_0__tx__io``, ``led_N__io``, and
-    ``clk..._0__io``. Other inputs are high, as unused pins with a pull-up.
+    Pins are named as Amaranth names those of resources: ``uart_0__rx__io``, ``spi_0__sck__io`` and so on,
+    ``led_N__io``, and ``clk..._0__io``. Other inputs are high, as unused pins with a pull-up.
 
     Raises
     ------
     ValueError
-        If there is no such top, or it has no UART or no clock.
+        If there is no such top, or it has no such link or no clock.
     """
+    kinds = {pin: rf"{link}_\d+__{pin}__io" for pin in _LINKS[link]} | {"led": r"led_\d+__io", "clk": r"clk\w*__io"}
     module = re.search(rf"^module {re.escape(top)}\s*\(.*?^endmodule", verilog, re.MULTILINE | re.DOTALL)
     if module is None:
         raise ValueError(f"the Verilog has no module {top}")
-    found: dict[str, list[str]] = {kind: [] for kind in _KINDS}
+    found: dict[str, list[str]] = {kind: [] for kind in kinds}
     connections = []
     for direction, name in _PORT.findall(module[0]):
-        kind = next((kind for kind, form in _KINDS.items() if re.fullmatch(form, name)), None)
+        kind = next((kind for kind, form in kinds.items() if re.fullmatch(form, name)), None)
         if kind is not None:
             net = f"leds[{len(found['led'])}]" if kind == "led" else kind
             found[kind].append(name)
             connections.append(f".{name}({net})")
         elif direction == "input":
             connections.append(f".{name}(1'b1)")
-    for kind, what in (("clk", "clock"), ("rx", "UART"), ("tx", "UART")):
+    for kind in ("clk", *_LINKS[link]):
         if len(found[kind]) != 1:
-            raise ValueError(f"{top} has {len(found[kind])} pins for its {what}, not one")
-    ports = "input clk, input power, input rx, output tx, output [7:0] leds"
+            raise ValueError(f"{top} has {len(found[kind])} pins {kind}, not one")
+    pins = "".join(f"{direction} {pin}, " for pin, direction in _LINKS[link].items())
+    ports = f"input clk, input power, {pins}output [7:0] leds"
     spare = "".join(f"    assign leds[{index}] = 0;\n" for index in range(len(found["led"]), 8))
     return f"module bench({ports});\n    {top} board({', '.join(connections)});\n{spare}endmodule\n"
 
 
-def build_board(verilog: str, top: str) -> Path:
+def build_board(verilog: str, top: str, link: str) -> Path:
     """The program for a board's top; see `main.cpp` for what it does.
 
     Parameters
@@ -69,6 +75,8 @@ def build_board(verilog: str, top: str) -> Path:
         The top, its core and all else that is not in `cells.v`.
     top : str
         Name of the top module.
+    link : str
+        How its host is connected: ``"uart"`` or ``"spi"``.
 
     Raises
     ------
@@ -82,16 +90,18 @@ def build_board(verilog: str, top: str) -> Path:
         if shutil.which(program) is None:
             raise ToolMissing(f"{program} is not installed: the simulation is compiled with it")
     folder = Path(__file__).parent
-    source = bench_of(verilog, top) + (folder / "cells.v").read_text(encoding="utf-8") + _inputs_told_apart(verilog)
-    main = (folder / "main.cpp").read_text(encoding="utf-8")
-    recipe = "\0".join([source, main, *_FLAGS, _OPTIMISED, importlib.metadata.version("verilator")])
+    cells = (folder / "cells.v").read_text(encoding="utf-8")
+    source = bench_of(verilog, top, link) + cells + _inputs_told_apart(verilog)
+    programs = {path.name: path.read_text(encoding="utf-8") for path in (*folder.glob("*.cpp"), *folder.glob("*.h"))}
+    recipe = "\0".join([source, link, *programs.values(), *_FLAGS, _OPTIMISED, importlib.metadata.version("verilator")])
     kept = cache_folder() / "boards" / hashlib.sha256(recipe.encode()).hexdigest()[:20]
     if not kept.exists():
         kept.parent.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=f"{kept.name}.", dir=kept.parent))
         (scratch / "design.v").write_text(source, encoding="utf-8")
-        (scratch / "main.cpp").write_text(main, encoding="utf-8")
-        _compile(root, scratch)
+        for name, program in programs.items():
+            (scratch / name).write_text(program, encoding="utf-8")
+        _compile(root, scratch, link)
         (scratch / "obj_dir" / _PROGRAM).replace(kept)
         shutil.rmtree(scratch)
     return kept
@@ -104,9 +114,10 @@ def _inputs_told_apart(verilog: str) -> str:
     return _INOUT.sub(lambda port: f"{'input' if port[1] in inputs else 'output'} {port[1]};", told)
 
 
-def _compile(root: Path, folder: Path) -> None:
+def _compile(root: Path, folder: Path, link: str) -> None:
     environment = os.environ | {"VERILATOR_ROOT": str(root)}
-    verilate = [str(root / "bin" / "verilator"), "--cc", "--exe", *_FLAGS, "-CFLAGS", "-std=c++20"]
+    verilate = [str(root / "bin" / "verilator"), "--cc", "--exe", *_FLAGS]
+    verilate += ["-CFLAGS", f"-std=c++20 -I.. -DNARROWS_{link.upper()}"]
     verilate += ["--top-module", "bench", "design.v", "main.cpp"]
     # The wheel's makefile does not know how to use a precompiled header, and expects a program named python.
     make = ["make", "-C", "obj_dir", "-f", f"{_PROGRAM}.mk", "CFG_CXXFLAGS_PCH_I=-include", _OPTIMISED]

@@ -15,7 +15,8 @@ __all__ = ["VirtualBoard"]
 
 
 class VirtualBoard:
-    """A board's own top under Verilator, at its pins; `port` is where its UART is, for any serial program.
+    """A board's own top under Verilator, at its pins; `port` is where its UART is, for any serial program, or on SPI an
+    adapter that speaks serprog.
 
     Simulated time passes on its own, some hundred thousand clock cycles a second, so a host's timeouts have to be
     those of a line of a few kilobaud. The pseudo-terminal takes any baud rate; bits at the pins are ``divisor`` cycles.
@@ -26,8 +27,10 @@ class VirtualBoard:
         The top with everything below it, but for clock generators and pin buffers (`cells.v`).
     top : str
         Name of the top module; its pins are named as `build.bench_of` says.
+    link : str
+        How its host is connected: ``"uart"`` or ``"spi"``.
     divisor : int
-        Clock cycles of a bit on the UART.
+        Clock cycles of a bit on that.
 
     Raises
     ------
@@ -35,8 +38,8 @@ class VirtualBoard:
         As `build_board` does; SimulationError also if the simulation does not start.
     """
 
-    def __init__(self, verilog: str, *, top: str, divisor: int) -> None:
-        program = build_board(verilog, top)
+    def __init__(self, verilog: str, *, top: str, link: str, divisor: int) -> None:
+        program = build_board(verilog, top, link)
         self._process = subprocess.Popen(
             [str(program), str(divisor)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
         )
@@ -49,7 +52,7 @@ class VirtualBoard:
             self.close()
             raise SimulationError("the board's simulation did not start: no pseudo-terminal is to be had")
         self.port = Path(first[1])
-        """The board's UART, as a serial port."""
+        """The board's UART or SPI adapter, as a serial port."""
         threading.Thread(target=self._listen, daemon=True).start()
 
     def reset(self) -> None:
@@ -61,7 +64,7 @@ class VirtualBoard:
         self._say(f"noise {share}")
 
     def set_drops(self, share: float) -> None:
-        """From now on lose this share of all bytes, either way, at random."""
+        """From now on lose this share of all bytes, either way, at random; on SPI one pulse of a byte."""
         self._say(f"drop {share}")
 
     def cycles(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 import shutil
 import subprocess
 from dataclasses import asdict
@@ -19,9 +20,17 @@ if TYPE_CHECKING:
     from ...boards.board import Board
     from ...boards.flow import BoardBuild
 
-__all__ = ["BoardName", "Folder", "app", "build", "chosen_board"]
+__all__ = ["BoardName", "Folder", "Link", "OverLink", "app", "build", "chosen_board"]
 
 app = typer.Typer(no_args_is_help=True, help="Boards: list them, build their bitstreams, load these, talk to them.")
+
+
+class Link(enum.StrEnum):
+    """Ways from a computer to a board."""
+
+    UART = "uart"
+    SPI = "spi"
+
 
 BoardName = Annotated[str, typer.Argument(metavar="NAME", help="A board, as `narrows board list` names it.")]
 Folder = Annotated[
@@ -32,20 +41,23 @@ Program = Annotated[
     Path | None,
     typer.Option("--program", metavar="M.nrw", help="Put the core on it that this program was compiled for."),
 ]
+OverLink = Annotated[
+    Link, typer.Option("--link", help="How the board is connected; `narrows board list` names those with SPI.")
+]
 
 
-def chosen_board(name: str, program: Path | None = None, clock: float | None = None) -> Board:
+def chosen_board(name: str, program: Path | None = None, clock: float | None = None, link: Link = Link.UART) -> Board:
     """A board by name, perhaps with the core of a program and another clock in MHz.
 
     Raises
     ------
     BoardError
-        If there is no such board, or no such clock on it.
+        If there is no such board, or no such clock or link on it.
     """
     from ...boards.catalogue import find_board
     from ..program import Program as Compiled
 
-    board = find_board(name)
+    board = dataclasses.replace(find_board(name), link=link.value)
     if clock is not None:
         board = dataclasses.replace(board, clock_mhz=clock)
     return board if program is None else board.with_config(Compiled.load(program).config)
@@ -72,6 +84,7 @@ def list_boards(json: JsonFile = None) -> None:
                     "device": board.device,
                     "clock_mhz": board.clock_mhz,
                     "baud": board.baud,
+                    "links": board.links,
                     "config": board.config.to_dict(),
                 }
                 for name, board in BOARDS.items()
@@ -101,6 +114,7 @@ def configuration(
 def build(
     name: BoardName,
     program: Program = None,
+    link: OverLink = Link.UART,
     clock: Annotated[float | None, typer.Option("--clock", metavar="MHZ", help="Another clock for the core.")] = None,
     seed: Annotated[int, typer.Option("--seed", min=1, metavar="N", help="Of the placement.")] = 1,
     folder: Folder = None,
@@ -117,7 +131,7 @@ def build(
     from ...boards.flow import build_board
     from ...boards.plan import plan_board
 
-    board = chosen_board(name, program, clock)
+    board = chosen_board(name, program, clock, link)
     place = folder or Path("build") / "boards" / name
     if board.vendor_only:
         plan = plan_board(board, seed=seed)

@@ -1,4 +1,4 @@
-"""Commands that talk to a board over its serial port, real or simulated: board run, board simulate."""
+"""Commands that talk to a board, real or simulated: board run, board simulate."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .board import BoardName, chosen_board
+from .board import BoardName, Link, OverLink, chosen_board
 from .options import InputFile, JsonFile, Limit, ProgramFile, load_samples
 from .output import progress_bar, report_done, show_table, writable_folder, write_arrays, write_json
 
 if TYPE_CHECKING:
     from ...boards.board import Board
     from ...sim.board import VirtualBoard
+    from ..runtime.serial_line import SerialLine
 
-__all__ = ["run_on_board", "simulate_board", "virtual_board"]
+__all__ = ["board_line", "run_on_board", "simulate_board", "virtual_board"]
 
 _VIRTUAL_BAUD = 19200  # what a host should believe: its timeouts then suit the speed of the simulation
 _DIVISOR = 4
@@ -26,10 +27,20 @@ _DIVISOR = 4
 def run_on_board(
     name: BoardName,
     program: ProgramFile,
-    port: Annotated[str, typer.Option("--port", metavar="PORT", help="Serial port: /dev/ttyUSB0, COM3, socket://...")],
+    port: Annotated[
+        str,
+        typer.Option(
+            "--port",
+            metavar="PORT",
+            help="Serial port: /dev/ttyUSB0, COM3, socket://...; with --link spi that of a serprog adapter, or "
+            "ftdi://ftdi:2232h/1 and the like.",
+        ),
+    ],
     samples: InputFile,
+    link: OverLink = Link.UART,
     baud: Annotated[
-        int | None, typer.Option("--baud", min=300, metavar="N", help="Bits a second, where not the board's own.")
+        int | None,
+        typer.Option("--baud", min=300, metavar="N", help="Bits a second on the link, where not the board's own."),
     ] = None,
     limit: Limit = None,
     check: Annotated[bool, typer.Option("--check", help="Compare every output with the golden model.")] = False,
@@ -38,7 +49,7 @@ def run_on_board(
     ] = None,
     json: JsonFile = None,
 ) -> None:
-    """Run a program on a board: load it over the serial port, send samples, read the results.
+    """Run a program on a board: load it over UART or SPI, send samples, read the results.
 
     The board holds the core that the program was compiled for; any other one refuses it. With --check, exit status 1 if
     a level differs from the golden model's.
@@ -46,23 +57,24 @@ def run_on_board(
     **Example**
 
         narrows board run ulx3s model.nrw --port /dev/ttyUSB0 --input test.npz
+
+        narrows board run icebreaker model.nrw --link spi --port ftdi://ftdi:2232h/1 --input test.npz
     """
     from ..program import Program
     from ..runtime import prepare_input, restore_output, run_sync
     from ..runtime.samples import run_samples
-    from ..runtime.serial_line import open_port
     from ..runtime.serial_transport import SerialTransport
     from .engines import accuracy
 
     if output is not None:
         writable_folder(output)
-    board = chosen_board(name)
+    board = chosen_board(name, link=link)
     compiled = Program.load(program)
     x, y = load_samples(samples, limit)
     levels = prepare_input(compiled.graph, x)
-    link = run_sync(SerialTransport.open(open_port(port, baud=baud or board.baud)))
+    transport = run_sync(SerialTransport.open(board_line(board, port, baud or board.bits_per_second)))
     with progress_bar(f"running on {board.title}") as progress:
-        record = run_sync(run_samples(link, compiled, levels, progress=progress))
+        record = run_sync(run_samples(transport, compiled, levels, progress=progress))
     outputs = {key: restore_output(compiled.graph, key, tensor) for key, tensor in record.outputs.items()}
     if output is not None:
         write_arrays(output, outputs)
@@ -71,7 +83,7 @@ def run_on_board(
         "samples": len(levels),
         "cycles_per_sample": float(record.cycles.mean()),
         "milliseconds_per_sample": float(record.cycles.mean()) / board.clock_mhz / 1e3,
-        "requests_repeated": link.repeated,
+        "requests_repeated": transport.repeated,
     }
     if y is not None:
         report["accuracy"] = accuracy(next(iter(outputs.values())), y)
@@ -90,11 +102,28 @@ def run_on_board(
         raise typer.Exit(1)
 
 
+def board_line(board: Board, port: str, bits_per_second: int) -> SerialLine:
+    """The line to a board at a port, over the link that it has.
+
+    Raises
+    ------
+    ToolMissing, TransportError
+        As `open_port` and `open_spi` do.
+    """
+    from ..runtime.serial_line import open_port
+    from ..runtime.spi_bus import open_spi
+
+    if board.link == "spi":
+        return open_spi(port, hz=bits_per_second, select=board.ftdi_select)
+    return open_port(port, baud=bits_per_second)
+
+
 def simulate_board(
     name: BoardName,
     program: Annotated[
         Path | None, typer.Option("--program", metavar="M.nrw", help="With the core that this program needs.")
     ] = None,
+    link: OverLink = Link.UART,
     divisor: Annotated[
         int, typer.Option("--divisor", min=4, max=65535, metavar="N", help="Clock cycles of a bit on the UART.")
     ] = _DIVISOR,
@@ -103,19 +132,20 @@ def simulate_board(
 
     The board's own top with its core, clock, reset and pins runs under Verilator, some hundred thousand cycles a
     second. A bit on its UART takes fewer cycles than on the board, so that transfers are simulated sooner. The command
-    prints the port and stays until Ctrl-C. Lines typed meanwhile act on the board: `reset` takes its power away for a
-    moment, `noise 1e-6` turns its receive line over in that share of all cycles, `drop 1e-3` loses that share of all
-    bytes.
+    prints the port and stays until Ctrl-C. With --link spi that port is an adapter's, which speaks serprog. Lines typed
+    meanwhile act on the board: `reset` takes its power away for a moment, `noise 1e-6` turns its receive line over in
+    that share of all cycles, `drop 1e-3` loses that share of all bytes, or on SPI a pulse in that share of them.
 
     **Example**
 
         narrows board simulate ulx3s --program model.nrw
     """
-    board = chosen_board(name, program)
+    board = chosen_board(name, program, link=link)
     with progress_bar(f"building {board.title}"):
         virtual = virtual_board(board, divisor=divisor)
     with virtual:
-        report_done(f"{board.title}: {virtual.port}; open it with --baud {_VIRTUAL_BAUD}")
+        how = f"--baud {_VIRTUAL_BAUD}" if link is Link.UART else f"--link {link.value}"
+        report_done(f"{board.title}: {virtual.port}; open it with {how}")
         with contextlib.suppress(KeyboardInterrupt):
             for line in sys.stdin:
                 _act(virtual, line.split())
@@ -123,12 +153,14 @@ def simulate_board(
 
 
 def virtual_board(board: Board, *, divisor: int) -> VirtualBoard:
-    """A board's own top, simulated, with so many clock cycles to a bit on its UART."""
+    """A board's own top, simulated, with so many clock cycles to a bit on its UART; SPI is as fast as it may be."""
     from ...boards.plan import NAME
     from ...boards.simulation import board_verilog
+    from ...hw.spec.link import SPI_DIVISOR
     from ...sim.board import VirtualBoard
 
-    return VirtualBoard(board_verilog(board, divisor=divisor), top=NAME, divisor=divisor)
+    bit = SPI_DIVISOR if board.link == "spi" else divisor
+    return VirtualBoard(board_verilog(board, divisor=divisor), top=NAME, link=board.link, divisor=bit)
 
 
 def _act(board: VirtualBoard, words: list[str]) -> None:

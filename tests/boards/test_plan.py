@@ -10,6 +10,7 @@ from narrows.boards.board import BoardError
 from narrows.boards.catalogue import BOARDS, find_board
 from narrows.boards.plan import NAME, BoardPlan, plan_board
 from narrows.hw.spec.config import PRESETS
+from narrows.hw.spec.link import SPI_DIVISOR
 
 FLOWS = {
     "ice40": ("yosys", "nextpnr-ice40", "icepack"),
@@ -59,6 +60,25 @@ def test_a_plan_holds_the_core_and_the_commands_to_a_bitstream(name: str) -> Non
 def test_pins_are_the_boards(name: str, file: str, lines: list[str]) -> None:
     constraints = text(plan_board(find_board(name)), NAME + file)
     assert [line for line in lines if line not in constraints] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "select", "leds"), [("icebreaker", 11, ["led_1"]), ("upduino", 16, ["led_0", "led_1"])]
+)
+def test_spi_goes_over_the_lines_of_the_flash(name: str, select: int, leds: list[str]) -> None:
+    board = dataclasses.replace(find_board(name), link="spi")
+    pins = text(plan_board(board), f"{NAME}.pcf").splitlines()
+    spi = [f"cs_n__io {select}", "sck__io 15", "copi__io 14", "cipo__io 17"]
+    assert [line for line in pins if "spi" in line] == [f"set_io spi_0__{pin}" for pin in spi]
+    assert [line.split()[1][:5] for line in pins if "led" in line] == leds, "no LED where its pin selects the core"
+    assert not any("uart" in line for line in pins)
+    assert board.config == dataclasses.replace(find_board(name).config, host="spi")
+    assert board.bits_per_second == board.clock_mhz * 1e6 / SPI_DIVISOR
+
+
+def test_a_link_that_a_board_does_not_have_is_refused() -> None:
+    with pytest.raises(BoardError, match="Radiona ULX3S, 85F has no spi to its host: choose uart"):
+        dataclasses.replace(find_board("ulx3s"), link="spi")
 
 
 @pytest.mark.parametrize("name", BOARDS)

@@ -11,20 +11,19 @@ import pytest
 import serial
 from narrows.boards.board import Board
 from narrows.boards.icebreaker import BOARD as ICEBREAKER
-from narrows.boards.plan import NAME
 from narrows.boards.simulation import board_verilog
 from narrows.boards.ulx3s import BOARD as ULX3S
 from narrows.hw.spec.config import AcceleratorConfig
-from narrows.hw.spec.link import Command
+from narrows.hw.spec.link import SPI_DIVISOR, Command
 from narrows.hw.spec.registers import Control, Register
 from narrows.sim.board import VirtualBoard
 from narrows.sim.board.build import bench_of
 from narrows.sim.golden import GoldenModel
+from narrows.sw.cli.board_link import board_line, virtual_board
 from narrows.sw.compile import compile_graph
 from narrows.sw.program import Program
 from narrows.sw.runtime import Driver, TransportError, run_sync
 from narrows.sw.runtime.serial_frames import encode_request
-from narrows.sw.runtime.serial_line import open_port
 from narrows.sw.runtime.serial_transport import SerialTransport
 from numpy.typing import NDArray
 from random_graphs import GraphBuilder, random_chain, random_levels
@@ -54,7 +53,7 @@ class Bench:
     """A virtual board with a small core, and what a program gives on it."""
 
     def __init__(self, board: Board, virtual: VirtualBoard) -> None:
-        self.virtual = virtual
+        self.board, self.virtual = board, virtual
         config = board.config
         self.program: Program = compile_graph(random_chain(GraphBuilder(config, np.random.default_rng(1)), 2), config)
         self.sample: NDArray[np.int64] = random_levels(self.program.graph, np.random.default_rng(1))
@@ -62,7 +61,8 @@ class Bench:
         self.expected = {name: golden[name][0] for name, _ in self.program.graph.outputs}
 
     def link(self, sequence: int = 0) -> SerialTransport:
-        return run_sync(SerialTransport.open(open_port(str(self.virtual.port), baud=BAUD), sequence=sequence))
+        line = board_line(self.board, str(self.virtual.port), BAUD)
+        return run_sync(SerialTransport.open(line, sequence=sequence))
 
     def check(self, link: SerialTransport, runs: int = 1) -> None:
         """Load and run the program; every level must be the golden model's."""
@@ -83,7 +83,7 @@ class Bench:
 
 def bench(board: Board) -> Iterator[Bench]:
     board = board.with_config(SMALL)
-    with VirtualBoard(board_verilog(board, divisor=DIVISOR), top=NAME, divisor=DIVISOR) as virtual:
+    with virtual_board(board, divisor=DIVISOR) as virtual:
         yield Bench(board, virtual)
 
 
@@ -97,11 +97,16 @@ def icebreaker() -> Iterator[Bench]:
     yield from bench(ICEBREAKER)
 
 
-@pytest.mark.parametrize("name", ["ulx3s", "icebreaker"])
-def test_a_program_agrees_with_the_golden_model(name: str, request: pytest.FixtureRequest) -> None:
+@pytest.fixture(scope="module")
+def spi() -> Iterator[Bench]:
+    yield from bench(dataclasses.replace(ICEBREAKER, link="spi"))
+
+
+@pytest.mark.parametrize(("name", "divisor"), [("ulx3s", DIVISOR), ("icebreaker", DIVISOR), ("spi", SPI_DIVISOR)])
+def test_a_program_agrees_with_the_golden_model(name: str, divisor: int, request: pytest.FixtureRequest) -> None:
     board: Bench = request.getfixturevalue(name)
     link = board.link()
-    assert link.info.divisor == DIVISOR
+    assert link.info.divisor == divisor
     board.check(link)
     assert link.repeated == 0
     assert board.virtual.cycles() > 0
@@ -115,23 +120,27 @@ def test_the_leds_show_reset_and_the_end_of_a_run(ulx3s: Bench) -> None:
     assert ulx3s.virtual.cycles() and ulx3s.virtual.leds & 1
 
 
-def test_noise_on_the_line_does_not_reach_the_result(ulx3s: Bench) -> None:
-    link = ulx3s.link()
-    ulx3s.virtual.set_noise(3e-6)
+@pytest.mark.parametrize("name", ["ulx3s", "spi"])
+def test_noise_on_the_line_does_not_reach_the_result(name: str, request: pytest.FixtureRequest) -> None:
+    board: Bench = request.getfixturevalue(name)
+    link = board.link()
+    board.virtual.set_noise(3e-6)
     try:
-        ulx3s.check_until_repeated(link)
+        board.check_until_repeated(link)
     finally:
-        ulx3s.virtual.set_noise(0)
+        board.virtual.set_noise(0)
     assert link.repeated > 0
 
 
-def test_lost_bytes_do_not_reach_the_result(ulx3s: Bench) -> None:
-    link = ulx3s.link()
-    ulx3s.virtual.set_drops(2e-4)
+@pytest.mark.parametrize("name", ["ulx3s", "spi"])
+def test_what_is_lost_does_not_reach_the_result(name: str, request: pytest.FixtureRequest) -> None:
+    board: Bench = request.getfixturevalue(name)
+    link = board.link()
+    board.virtual.set_drops(2e-4)
     try:
-        ulx3s.check_until_repeated(link)
+        board.check_until_repeated(link)
     finally:
-        ulx3s.virtual.set_drops(0)
+        board.virtual.set_drops(0)
     assert link.repeated > 0
 
 
@@ -144,14 +153,25 @@ def test_a_host_that_leaves_in_mid_transfer_is_followed_by_another(ulx3s: Bench)
     ulx3s.check(ulx3s.link(sequence=40))
 
 
-def test_a_reset_in_mid_run_is_noticed_and_survived(ulx3s: Bench) -> None:
-    link = ulx3s.link()
-    ulx3s.check(link)
+def test_a_host_that_leaves_its_adapter_in_mid_transfer_is_followed_by_another(spi: Bench) -> None:
+    spi.check(spi.link())
+    frame = encode_request(Command.WRITE, sequence=77, address=0x10, words=np.arange(90, dtype=np.uint32))
+    with serial.Serial(str(spi.virtual.port), BAUD) as port:
+        port.write(bytes([0x13]) + len(frame).to_bytes(3, "little") + bytes(3) + frame[:200])
+        port.flush()
+    spi.check(spi.link(sequence=40))
+
+
+@pytest.mark.parametrize("name", ["ulx3s", "spi"])
+def test_a_reset_in_mid_run_is_noticed_and_survived(name: str, request: pytest.FixtureRequest) -> None:
+    board: Bench = request.getfixturevalue(name)
+    link = board.link()
+    board.check(link)
     run_sync(link.write(Register.CONTROL.offset, np.array([Control.START], dtype=np.uint32)))
-    ulx3s.virtual.reset()
+    board.virtual.reset()
     with pytest.raises(TransportError, match="the core was reset: open the link and load the program again"):
         run_sync(link.wait(1000))
-    ulx3s.check(ulx3s.link())
+    board.check(board.link())
 
 
 def test_pins_tell_what_they_are() -> None:
@@ -162,14 +182,16 @@ def test_pins_tell_what_they_are() -> None:
         "led_0__io": "output",
         "button_0__io": "input",
     }
-    text = bench_of(top_of(ports), "mine")
+    text = bench_of(top_of(ports), "mine", "uart")
     assert ".clk25_0__io(clk), .uart_0__rx__io(rx), .uart_0__tx__io(tx), .led_0__io(leds[0])" in text
     assert ".button_0__io(1'b1)" in text
     del ports["uart_0__rx__io"]
-    with pytest.raises(ValueError, match="0 pins for its UART"):
-        bench_of(top_of(ports), "mine")
+    with pytest.raises(ValueError, match="mine has 0 pins rx, not one"):
+        bench_of(top_of(ports), "mine", "uart")
+    with pytest.raises(ValueError, match="mine has 0 pins cs_n, not one"):
+        bench_of(top_of(ports), "mine", "spi")
     with pytest.raises(ValueError, match="no module other"):
-        bench_of(top_of(ports), "other")
+        bench_of(top_of(ports), "other", "uart")
 
 
 def top_of(ports: dict[str, str]) -> str:
