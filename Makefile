@@ -15,7 +15,7 @@ test: .venv/ready  ## all tests
 test-all: .venv/ready-all  ## those too that need torch or place and route
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-lint: .venv/ready-dev build/lint/narrows  ## style, types, import rules
+lint: .venv/ready-dev build/lint/narrows  ## style, types (torch's, too), import rules
 	$(BIN)/ruff check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	PYTHONPATH=build/lint $(BIN)/lint-imports --no-cache
@@ -31,7 +31,7 @@ clean:
 	touch $@
 
 .venv/ready-dev: .venv/ready
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,dev,train]'
 	touch $@
 
 .venv/ready-all: .venv/ready

@@ -146,10 +146,10 @@ def _search(
         return Solution(empty, constants, window[channels, best]), errors[best, channels]
 
     ranked = np.argsort(errors, axis=0, kind="stable")[:_REFINED]
-    rows = [(j, o, False) for rank in ranked for o, j in enumerate(rank) if np.isfinite(errors[j, o])]
+    rows = [(int(j), o, False) for rank in ranked for o, j in enumerate(rank) if np.isfinite(errors[j, o])]
     if axe:
         tight = np.isfinite([t.error for t in trials]) & ~fits
-        rows += [(int(j), o, True) for o in channels for j in np.flatnonzero(tight[:, o])[-_TIGHT:]]
+        rows += [(int(j), int(o), True) for o in channels for j in np.flatnonzero(tight[:, o])[-_TIGHT:]]
     if not rows:
         _check(problem, trials, errors.min(axis=0), config, layer)
     tried = _refine(problem, grid, trials, rows, window, fmt, config)

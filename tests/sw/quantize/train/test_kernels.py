@@ -30,14 +30,15 @@ class TestOneRounding:
         sums, bias, m, s, zero, low, high = drawn(fmt, seed, 14)
         expected = rescale(sums, bias, m, s, zero=zero, fmt=fmt, low=low, high=high) - zero
         gain = torch.tensor(m).double() * torch.exp2(-torch.tensor(s).double())
-        ends = (torch.tensor(float(level)) for level in (zero, low, high))
-        result = round_sums(torch.tensor(sums).float(), torch.tensor(bias).double(), gain, *ends, rounding(fmt))
+        middle, least, most = (torch.tensor(float(level)) for level in (zero, low, high))
+        tensors = torch.tensor(sums).float(), torch.tensor(bias).double(), gain
+        result = round_sums(*tensors, middle, least, most, rounding(fmt))
         np.testing.assert_array_equal(result.numpy(), expected)
 
     def test_int64_rounds_as_the_machine_does_at_any_width(self, fmt, seed):
         sums, bias, m, s, zero, low, high = drawn(fmt, seed, 40)
         expected = rescale(sums, bias, m, s, zero=zero, fmt=fmt, low=low, high=high) - zero
-        tensors = (torch.tensor(part) for part in (sums, bias, m, s))
+        tensors = torch.tensor(sums), torch.tensor(bias), torch.tensor(m), torch.tensor(s)
         np.testing.assert_array_equal(round_exactly(*tensors, zero, low, high, rounding(fmt)).numpy(), expected)
 
 

@@ -76,7 +76,7 @@ def test_zero_levels_are_learned_in_the_first_half_only():
     found = []
     for _ in range(4):
         trainer.train_epoch()
-        found.append([tensor.shift.item() for tensor in trainer.network.tensors])
+        found.append([tensor.get_parameter("shift").item() for tensor in trainer.network.tensors])
     assert found[0] != found[1]
     assert found[2] == found[3]
     assert all(value == int(value) for value in found[3])
@@ -86,7 +86,7 @@ def test_without_learned_shifts_zero_levels_stay():
     trainer = run_of(learn_shift=False, shift_rate=0.5)
     while not trainer.done:
         trainer.train_epoch()
-    assert [tensor.shift.item() for tensor in trainer.network.tensors] == [
+    assert [tensor.get_parameter("shift").item() for tensor in trainer.network.tensors] == [
         tensor.start.zero for tensor in trainer.network.tensors
     ]
 
