@@ -31,11 +31,18 @@ def bitstream_name(board: Board) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class BoardPlan:
-    """Files of a build by name, and commands in their order; the last of these writes ``bitstream``."""
+    """Files of a build by name, and commands in their order: synthesis, placement with routing, packing, which writes
+    ``bitstream``; one alone where a vendor's tools do all that."""
 
     files: dict[str, str | bytes]
     commands: tuple[tuple[str, ...], ...]
     bitstream: str
+
+    def place_and_route(self, seed: int) -> tuple[str, ...]:
+        """The second command, with another seed."""
+        command = self.commands[1]
+        at = command.index("--seed") + 1
+        return (*command[:at], str(seed), *command[at + 1 :])
 
     def extract(self, folder: Path) -> None:
         """Write the files to a folder, which is made if need be."""

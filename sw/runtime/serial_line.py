@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..errors import ToolMissing
 from .transport import TransportError
@@ -106,6 +106,7 @@ def open_serial(url: str, *, baud: int) -> SerialPort:
     except ImportError as error:
         raise ToolMissing("pyserial is not installed: pip install narrows[serial]") from error
     try:
-        return serial.serial_for_url(url, baudrate=baud)
+        port: Any = serial.serial_for_url(url, baudrate=baud)
     except (OSError, ValueError) as error:
         raise TransportError(f"cannot open the serial port {url}: {error}") from error
+    return port

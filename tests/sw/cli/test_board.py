@@ -43,22 +43,26 @@ def test_a_board_for_a_vendors_tools_gets_a_plan(
 def test_build_says_whether_the_clock_is_met(
     fmax: float, status: int, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def build(board, folder, *, seed, on_step):
+    def build(board, folder, *, seed, tries, on_step):
+        assert (seed, tries) == (3, 2)
         on_step("yosys")
         bitstream = tmp_path / "narrows_board.bin"
         bitstream.write_bytes(bytes(104_090))
         placed = Placement(fmax_mhz=fmax, used={"ICESTORM_LC": 4655}, available={"ICESTORM_LC": 5280}, path=())
         steps = (ToolRun(tool="yosys", seconds=161.1, megabytes=245.0),)
-        return BoardBuild(bitstream=bitstream, placement=placed, met=fmax >= board.clock_mhz, steps=steps)
+        return BoardBuild(bitstream=bitstream, placement=placed, seed=4, met=fmax >= board.clock_mhz, steps=steps)
 
     monkeypatch.setattr(flow, "build_board", build)
     report = tmp_path / "build.json"
-    assert run(["board", "build", "icebreaker", "--clock", "21", "--seed", "3", "--json", str(report)]) == status
+    assert (
+        run(["board", "build", "icebreaker", "--clock", "21", "--seed", "3", "--tries", "2", "--json", str(report)])
+        == status
+    )
     shown = capsys.readouterr().out
     assert "4,655" in shown and "161" in shown and "104,090 bytes" in shown
     assert ("the clock is not met: 20.5 of 21 MHz" in shown) == (status == 1)
     content = json.loads(report.read_text())
-    assert (content["met"], content["placement"]["fmax_mhz"]) == (status == 0, fmax)
+    assert (content["met"], content["placement"]["fmax_mhz"], content["seed"]) == (status == 0, fmax, 4)
 
 
 @pytest.mark.parametrize(
