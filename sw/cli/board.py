@@ -8,17 +8,19 @@ import shutil
 import subprocess
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import InputError, ToolMissing
+from .hardware import show_resources
 from .options import JsonFile
 from .output import progress_bar, report_done, show_table, write_json, write_text
 
 if TYPE_CHECKING:
     from ...boards.board import Board
     from ...boards.flow import BoardBuild
+    from ...boards.plan import BoardPlan
 
 __all__ = ["BoardName", "Folder", "Link", "OverLink", "app", "build", "chosen_board"]
 
@@ -126,7 +128,8 @@ def build(
     """Synthesise, place and route a board's design and write its bitstream. Exit status 1 if the clock is not met.
 
     Where a placement misses the clock another seed is tried; the fastest one is kept. All tools come as wheels (`pip
-    install narrows[pnr]`). Boards that only a vendor's tools place get a plan for these.
+    install narrows[pnr]`). Boards that only a vendor's tools place get a plan for these,
+    and the core's resources by Yosys.
 
     **Example**
 
@@ -138,9 +141,7 @@ def build(
     board = chosen_board(name, program, clock, link)
     place = folder or Path("build") / "boards" / name
     if board.vendor_only:
-        plan = plan_board(board, seed=seed)
-        plan.extract(place)
-        report_done(f"{place}: sources and build script for the vendor's tools; run build_narrows_board.sh there")
+        write_json(json, _planned(board, plan_board(board, seed=seed), place))
         return
     with progress_bar(f"building {name}") as step:
         done = 0
@@ -157,6 +158,19 @@ def build(
         reached = f"{result.placement.fmax_mhz:.1f} of {board.clock_mhz:g} MHz"
         report_done(f"the clock is not met: {reached}; try more --tries, or --clock")
         raise typer.Exit(1)
+
+
+def _planned(board: Board, plan: BoardPlan, folder: Path) -> dict[str, Any]:
+    """Leave a plan for a vendor's tools, show what Yosys makes of the core, and give that as JSON holds it."""
+    from ...hw.verilog import TECHMAPS, TOP
+    from ..synthesis import synthesise
+
+    plan.extract(folder)
+    with progress_bar(f"synthesising for {board.family}"):
+        report = synthesise((folder / f"{TOP}.sv").read_text(), board.family, techmap=TECHMAPS.get(board.family, ""))
+    show_resources(report, f"the core of {board.title}")
+    report_done(f"{folder}: sources and build script for the vendor's tools; run build_narrows_board.sh there")
+    return {"board": board.name, "clock_mhz": board.clock_mhz, "config": board.config.to_dict(), **report.to_dict()}
 
 
 def _show(board: Board, result: BoardBuild) -> None:

@@ -31,12 +31,17 @@ def test_config_writes_what_compile_reads(tmp_path: Path) -> None:
 def test_a_board_for_a_vendors_tools_gets_a_plan(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plan, "to_verilog", lambda config: "module narrows_core; endmodule\n")
-    assert run(["board", "build", "arty-a7-35", "--folder", str(tmp_path / "arty")]) == 0
+    core = "module narrows_core(input clk, input d, output reg q); always @(posedge clk) q <= d; endmodule\n"
+    monkeypatch.setattr(plan, "to_verilog", lambda config: core)
+    report = tmp_path / "arty.json"
+    assert run(["board", "build", "arty-a7-35", "--folder", str(tmp_path / "arty"), "--json", str(report)]) == 0
     assert {"narrows_core.sv", "narrows_board.xdc", "build_narrows_board.sh"} <= {
         path.name for path in (tmp_path / "arty").iterdir()
     }
-    assert "for the vendor's tools" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "for the vendor's tools" in shown and "LUT6" in shown
+    content = json.loads(report.read_text())
+    assert (content["board"], content["total"]["ff"], content["total"]["lut"]) == ("arty-a7-35", 1, 0)
 
 
 @pytest.mark.parametrize(("fmax", "status"), [(21.5, 0), (20.5, 1)])
