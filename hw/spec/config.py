@@ -290,6 +290,11 @@ class AcceleratorConfig:
         return (self.act_words - 1).bit_length()
 
     @property
+    def is_serial(self) -> bool:
+        """Whether the host's port has a handful of pins, for the serial link."""
+        return self.host in ("uart", "spi")
+
+    @property
     def has_backing(self) -> bool:
         """Whether the core has a loader, a storer and a bus to a backing store."""
         return self.backing != "none"

@@ -58,7 +58,7 @@ def cell_terms(config: AcceleratorConfig) -> dict[str, float]:
 
     ``unit`` are units of the array in those of DyBit4, ``operand`` places in the operand registers, ``accumulator``
     words of 16 bits, ``rescaler`` rescalers of P = 16 and k = 4, ``bank`` crossings of the network between banks and
-    rows; ``uart`` and ``backing`` are whether a core has one.
+    rows; ``serial`` and ``backing`` are whether a core has a UART or SPI, and a backing store.
     """
     wide = config.bias_width - config.acc_bits
     rescaler = _RESCALER + 15 * (config.rescale_bits - 4) + 8 * (config.acc_bits - 16) + 4 * wide
@@ -69,7 +69,7 @@ def cell_terms(config: AcceleratorConfig) -> dict[str, float]:
         "accumulator": config.rows * config.columns * config.acc_bits / 16,
         "rescaler": config.rescalers * config.drain_rows * rescaler / _RESCALER,
         "bank": float(config.banks * config.lanes * max(1, config.banks_log2)),
-        "uart": float(config.host == "uart"),
+        "serial": float(config.is_serial),
         "backing": float(config.has_backing),
     }
 
