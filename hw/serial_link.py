@@ -15,6 +15,7 @@ from .spec.link import (
     CRC_BYTES,
     HEADER_BYTES,
     MAX_WORDS,
+    REPLY_HEAD_BYTES,
     REPLY_START,
     REQUEST_START,
     Command,
@@ -28,7 +29,6 @@ __all__ = ["SerialLink"]
 _HEADER = data.StructLayout(
     {"sequence": 8, "command": 8, "count": 8, "low": 2, "address": ADDRESS_BITS - 2, "high": 32 - ADDRESS_BITS}
 )
-_REPLY_HEAD_BYTES = 3
 
 
 class _Phase(enum.Enum):
@@ -219,7 +219,7 @@ class SerialLink(wiring.Component):
             with m.State("head"):
                 m.d.sync += [
                     word.eq(Cat(Const(REPLY_START, 8), header.sequence, words)),
-                    left.eq(_REPLY_HEAD_BYTES),
+                    left.eq(REPLY_HEAD_BYTES),
                     phase.eq(_Phase.HEAD),
                     index.eq(0),
                 ]
@@ -243,7 +243,7 @@ class SerialLink(wiring.Component):
                 m.d.sync += [word.eq(crc.crc), left.eq(CRC_BYTES), phase.eq(_Phase.CRC)]
                 m.next = "send"
             with m.State("send"):
-                starts = (phase == _Phase.HEAD) & (left == _REPLY_HEAD_BYTES)
+                starts = (phase == _Phase.HEAD) & (left == REPLY_HEAD_BYTES)
                 m.d.comb += [self.tx_valid.eq(1), added.eq(word[:8])]
                 with m.If(self.tx_ready):
                     m.d.comb += [crc.start.eq(starts), add_byte.eq(~starts & (phase != _Phase.CRC))]

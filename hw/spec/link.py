@@ -13,9 +13,11 @@ __all__ = [
     "HEADER_BYTES",
     "LINK_VERSION",
     "MAX_WORDS",
+    "REPLY_HEAD_BYTES",
     "REPLY_START",
     "REQUEST_START",
     "SPI_DIVISOR",
+    "SPI_WAIT_BYTES",
     "Command",
     "Hello",
     "LinkStatus",
@@ -44,6 +46,13 @@ leaves between two bytes of one write, at up to 3 MBaud."""
 
 SPI_DIVISOR = 8
 """Fewest clock cycles of a bit on SPI: the core samples SCK with its own clock."""
+
+SPI_WAIT_BYTES = 16
+"""More than pass on SPI before a reply begins: a core writes `MAX_WORDS` words in less than 800 cycles, a byte takes 64
+at least."""
+
+REPLY_HEAD_BYTES = 3
+"""Of a reply: first byte, sequence number, number of words."""
 
 
 class Command(enum.IntEnum):

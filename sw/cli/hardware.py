@@ -27,6 +27,7 @@ class Wrapper(enum.StrEnum):
 
     AXI = "axi"
     WISHBONE = "wishbone"
+    SPI = "spi"
     BARE = "bare"
 
 

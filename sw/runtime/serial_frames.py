@@ -9,13 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...hw.spec.link import CRC_BYTES, REPLY_START, REQUEST_START, Command, LinkStatus
+from ...hw.spec.link import CRC_BYTES, REPLY_HEAD_BYTES, REPLY_START, REQUEST_START, Command, LinkStatus
 
-__all__ = ["REPLY_HEAD_BYTES", "Reply", "asked_bytes", "encode_request", "parse_reply", "reply_bytes"]
+__all__ = ["Reply", "asked_bytes", "encode_request", "parse_reply", "reply_bytes"]
 
 _REQUEST_HEAD = struct.Struct("<BBBI")
-REPLY_HEAD_BYTES = 3
-"""First byte, sequence number and number of words of a reply."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

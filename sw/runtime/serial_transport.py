@@ -13,13 +13,14 @@ from ...hw.spec.link import (
     HEADER_BYTES,
     LINK_VERSION,
     MAX_WORDS,
+    REPLY_HEAD_BYTES,
     REPLY_START,
     Command,
     Hello,
     LinkStatus,
 )
 from ...hw.spec.registers import MAGIC, Register, Status
-from .serial_frames import REPLY_HEAD_BYTES, Reply, encode_request, parse_reply, reply_bytes
+from .serial_frames import Reply, encode_request, parse_reply, reply_bytes
 from .serial_line import SerialLine
 from .transport import Transport, TransportError
 

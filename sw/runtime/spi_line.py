@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import abc
 
+from ...hw.spec.link import SPI_WAIT_BYTES
 from .serial_frames import asked_bytes
 from .serial_line import SerialLine
 
 __all__ = ["SpiBus", "SpiLine"]
-
-_TURNAROUND_BYTES = 16
-"""More than passes before a reply begins: a core writes 128 words in less than 800 cycles, a byte takes 64 at least."""
 
 
 class SpiBus(abc.ABC):
@@ -44,7 +42,7 @@ class SpiLine(SerialLine):
 
     async def write(self, data: bytes) -> None:
         """Send a request of `serial_frames.encode_request` and receive what is answered."""
-        self._received = await self._bus.exchange(data, _TURNAROUND_BYTES + asked_bytes(data))
+        self._received = await self._bus.exchange(data, SPI_WAIT_BYTES + asked_bytes(data))
 
     async def read(self, count: int, timeout_bits: int) -> bytes:
         """What is left of the answer, at most ``count`` bytes of it."""

@@ -16,6 +16,7 @@ from .register_map import register_map
 __all__ = ["standalone_files"]
 
 _DRIVER = ("narrows.h", "narrows.c")
+_SPI = ("narrows_spi.h", "narrows_spi.c")
 
 
 def standalone_files(
@@ -50,7 +51,10 @@ def standalone_files(
         f"{name}.md": register_map(config, ports),
         "narrows_core.h": core_header(config),
     }
-    files |= {file: (Path(__file__).parent / file).read_text(encoding="utf-8") for file in _DRIVER}
+    files |= {
+        file: (Path(__file__).parent / file).read_text(encoding="utf-8")
+        for file in (*_DRIVER, *(_SPI if config.host == "spi" else ()))
+    }
     if program is not None:
         files["narrows_model.h"], files["narrows_model.c"] = model_sources(program)
     return files

@@ -7,9 +7,22 @@ from collections.abc import Iterator
 
 from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.isa import BLOCK, COMPUTE, INSTRUCTION_WORDS, LOAD, TAP, Opcode
+from ...hw.spec.link import (
+    CRC_BYTES,
+    HEADER_BYTES,
+    LINK_VERSION,
+    MAX_WORDS,
+    REPLY_HEAD_BYTES,
+    REPLY_START,
+    REQUEST_START,
+    SPI_WAIT_BYTES,
+    Command,
+    LinkStatus,
+)
 from ...hw.spec.registers import (
     ADDRESS_BITS,
     MAGIC,
+    REGION_BITS,
     VERSION,
     Control,
     Fault,
@@ -45,6 +58,7 @@ def core_header(config: AcceleratorConfig) -> str:
         *_section("Why a run stopped", ((f"FAULT_{fault.name}", int(fault), "") for fault in Fault)),
         *_section("Memories: windows of words, low beat first", _memories(config)),
         *_section("Codes", _codes(config)),
+        *(_section("Serial link", _link()) if config.is_serial else ()),
         *_section("Instructions: word, lowest bit and width of each field", _fields(config)),
         "",
         "#endif",
@@ -71,6 +85,7 @@ def _status() -> Iterator[_Macro]:
 
 
 def _memories(config: AcceleratorConfig) -> Iterator[_Macro]:
+    yield "REGISTERS_BYTES", f"0x{1 << REGION_BITS:X}u", "registers lie below, memories from here on"
     for region in Region:
         words = region_depth(config, region)
         if region is Region.REGISTERS or not words:
@@ -90,6 +105,21 @@ def _codes(config: AcceleratorConfig) -> Iterator[_Macro]:
     yield "CODE_BITS", f"{config.code_bits}u", "the first code in the low bits"
     yield "CODE_VALUES", "{" + ", ".join(map(str, values)) + "}", "digit of each code"
     yield "RADIX", 1 << config.digits.shift, "from a digit plane to the next"
+
+
+def _link() -> Iterator[_Macro]:
+    yield "LINK_VERSION", f"{LINK_VERSION}u", ""
+    yield "LINK_REQUEST_START", f"0x{REQUEST_START:02X}", ""
+    yield "LINK_REPLY_START", f"0x{REPLY_START:02X}", ""
+    for command in Command:
+        yield f"LINK_{command.name}", int(command), ""
+    for status in LinkStatus:
+        yield f"LINK_STATUS_{status.name}", int(status), ""
+    yield "LINK_CRC_BYTES", CRC_BYTES, "at the end of every frame"
+    yield "LINK_REQUEST_BYTES", 1 + HEADER_BYTES + CRC_BYTES, "beside the words of a WRITE"
+    yield "LINK_REPLY_BYTES", REPLY_HEAD_BYTES + 1 + CRC_BYTES, "beside its words"
+    yield "LINK_MAX_WORDS", MAX_WORDS, "of a request"
+    yield "LINK_WAIT_BYTES", SPI_WAIT_BYTES, "on SPI, before a reply begins at the latest"
 
 
 def _fields(config: AcceleratorConfig) -> Iterator[_Macro]:

@@ -22,7 +22,7 @@ class SerialCore:
     """
 
     def __init__(self, behind: Transport, hello: list[int]) -> None:
-        self._behind, self._hello = behind, hello
+        self.behind, self.hello = behind, hello
         self.reset()
         self.carried_out: list[int] = []
         """Addresses of the writes carried out."""
@@ -73,7 +73,7 @@ class SerialCore:
         self._last, self._status = sequence, 0
         if command == 1:
             self._open = True
-            return (self._hello + [0] * count)[:count]
+            return (self.hello + [0] * count)[:count]
         if not self._open:
             self._status = 2
         elif command not in (2, 3):
@@ -81,9 +81,9 @@ class SerialCore:
         else:
             try:
                 if command == 2:
-                    return run_sync(self._behind.read(address, count)).tolist()
+                    return run_sync(self.behind.read(address, count)).tolist()
                 self.carried_out.append(address)
-                run_sync(self._behind.write(address, np.frombuffer(payload, dtype="<u4").astype(np.uint32)))
+                run_sync(self.behind.write(address, np.frombuffer(payload, dtype="<u4").astype(np.uint32)))
             except TransportError:
                 self._status = 1
                 return [0] * count if command == 2 else []

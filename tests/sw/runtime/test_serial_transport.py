@@ -127,7 +127,7 @@ def test_a_dead_line_is_given_up(core: SerialCore) -> None:
     [(0, 1, "no narrows core on the line: it says 0x00000001"), (1, 2 << 16, "speaks version 2 of the link, not 1")],
 )
 def test_what_is_no_core_of_this_link_is_turned_down(core: SerialCore, word: int, value: int, message: str) -> None:
-    core._hello[word] = value
+    core.hello[word] = value
     with pytest.raises(TransportError, match=message):
         run_sync(SerialTransport.open(PlayedLine(core)))
 

@@ -81,16 +81,24 @@ def test_constraints_name_the_clock_and_every_pin() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrapper", "pin"), [("axi", "s_axil_awvalid"), ("wishbone", "s_wb_stb"), ("bare", "host_valid")]
+    ("wrapper", "pin", "more"),
+    [
+        ("axi", "s_axil_awvalid", set()),
+        ("wishbone", "s_wb_stb", set()),
+        ("spi", "spi_sck", {"narrows_spi.h", "narrows_spi.c"}),
+        ("bare", "host_valid", set()),
+    ],
 )
-def test_the_wrapper_chooses_the_port_and_writes_what_goes_beside(wrapper: str, pin: str, tmp_path: Path) -> None:
+def test_the_wrapper_chooses_the_port_and_writes_what_goes_beside(
+    wrapper: str, pin: str, more: set[str], tmp_path: Path
+) -> None:
     (tmp_path / "mine.toml").write_text('preset = "tiny"\nhost = "uart"\n')
     output = tmp_path / "ip.v"
     options = ["--config", str(tmp_path / "mine.toml"), "--wrapper", wrapper, "-o", str(output)]
     assert run(["verilog", *options]) == 0
     assert pin in {port.name for port in core_ports(output.read_text())}
     beside = {path.name for path in tmp_path.iterdir()} - {"ip.v", "mine.toml"}
-    assert beside == {"ip.sdc", "ip.lpf", "ip.md", "narrows_core.h", "narrows.h", "narrows.c"}
+    assert beside == {"ip.sdc", "ip.lpf", "ip.md", "narrows_core.h", "narrows.h", "narrows.c"} | more
 
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")

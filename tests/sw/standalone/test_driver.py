@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import ctypes
+import dataclasses
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from narrows.hw.spec.config import PRESETS, AcceleratorConfig
-from narrows.hw.spec.registers import Fault, Register
+from narrows.hw.spec.link import MAX_WORDS, hello_words
+from narrows.hw.spec.registers import Fault, Region, Register, region_address
 from narrows.sim.golden import GoldenModel
 from narrows.sim.isa_transport import IsaTransport
 from narrows.sw.compile import compile_graph
@@ -20,16 +24,20 @@ from narrows.sw.frontend import load_model
 from narrows.sw.passes import lower
 from narrows.sw.program import Program
 from narrows.sw.quantize import QuantSettings, quantise
-from narrows.sw.runtime import prepare_input, run_sync
+from narrows.sw.runtime import TransportError, prepare_input, run_sync
 from narrows.sw.standalone.bundle import standalone_files
 from numpy.typing import NDArray
 from random_graphs import CONFIGS, GraphBuilder, random_chain, random_levels
+from serial_core import SerialCore
 
 COMPILER = shutil.which("cc")
 VERILOG = "module narrows_core(clk);\n  input clk;\nendmodule\n"  # its ports matter to the constraints alone
 OK, NO_CORE, OTHER_CONFIG, RUNNING, NOT_DONE, BAD_LEVEL = 0, -1, -3, -4, -5, -6
 READ = ctypes.CFUNCTYPE(ctypes.c_uint32, ctypes.c_void_p, ctypes.c_uint32)
 WRITE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint32)
+BYTES = ctypes.POINTER(ctypes.c_uint8)
+EXCHANGE = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, BYTES, ctypes.c_uint32, BYTES, ctypes.c_uint32)
+SILENT, OTHER, RESET, REFUSED = -10, -11, -12, -13
 
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="needs a C compiler")
 
@@ -57,12 +65,15 @@ class Bus(ctypes.Structure):
 class Host:
     """The driver with a program's data, compiled, in front of a model of the core (of configuration ``core``)."""
 
+    port, glue = "axi", GLUE
+
     def __init__(self, program: Program, folder: Path, core: AcceleratorConfig | None = None) -> None:
-        files = standalone_files(program.config, VERILOG, name="core", mhz=50, program=program)
-        for name, text in (files | {"glue.c": GLUE}).items():
+        config = dataclasses.replace(program.config, host=self.port)
+        files = standalone_files(config, VERILOG, name="core", mhz=50, program=program) | {"glue.c": self.glue}
+        for name, text in files.items():
             (folder / name).write_text(text)
         assert COMPILER is not None
-        sources = ["narrows.c", "narrows_model.c", "glue.c"]
+        sources = [name for name in files if name.endswith(".c")]
         subprocess.run([COMPILER, *FLAGS, "-shared", "-fPIC", *sources, "-o", "driver.so"], cwd=folder, check=True)
         self.c = ctypes.CDLL(str(folder / "driver.so"))
         self.c.glue_quantise.restype, self.c.glue_quantise.argtypes = ctypes.c_int16, [ctypes.c_double]
@@ -70,8 +81,11 @@ class Host:
         self.program = program
         self.core = IsaTransport(core or program.config)
         self.errors: list[Exception] = []
+        self.connect()
+
+    def connect(self) -> None:
         self._bus = Bus(READ(self._read), WRITE(self._write), None)
-        self.bus = ctypes.byref(self._bus)
+        self.bus: Any = ctypes.byref(self._bus)
 
     def _read(self, context: int, address: int) -> int:
         try:
@@ -101,6 +115,44 @@ class Host:
             found[name] = read.astype(np.int64)
         assert self.errors == []
         return found
+
+
+SPI_GLUE = """
+#include "narrows_spi.h"
+static narrows_spi spi;
+static const narrows_bus bus = {narrows_spi_read, narrows_spi_write, &spi};
+int glue_open(int (*exchange)(void *, const uint8_t *, uint32_t, uint8_t *, uint32_t))
+{ spi.exchange = exchange; return narrows_spi_open(&spi); }
+const narrows_bus *glue_bus(void) { return &bus; }
+int glue_status(void) { return narrows_spi_status(&spi); }
+uint32_t glue_repeated(void) { return spi.repeated; }
+"""
+
+
+class SpiHost(Host):
+    """The same over SPI; ``harm`` may change the bytes of either direction."""
+
+    port, glue = "spi", GLUE + SPI_GLUE
+
+    def connect(self) -> None:
+        self.link = SerialCore(self.core, hello_words(dataclasses.replace(self.program.config, host="spi")))
+        self.harm: Callable[[bytes], bytes] = bytes
+        self.requests: list[int] = []
+        self._exchange = EXCHANGE(self._transfer)
+        self.c.glue_bus.restype = ctypes.c_void_p
+        self.c.glue_repeated.restype = ctypes.c_uint32
+        self.bus = ctypes.c_void_p(self.c.glue_bus())
+
+    def open(self) -> int:
+        return self.c.glue_open(self._exchange)
+
+    def _transfer(self, context: int, out: Any, count: int, received: Any, wanted: int) -> int:
+        self.requests.append(count)
+        answer = self.harm(self.link.take(self.harm(bytes(out[:count]))))
+        self.link.silence()
+        answer = (bytes(len(self.requests) % 16) + answer + bytes(wanted))[:wanted]
+        ctypes.memmove(received, answer, wanted)
+        return 0
 
 
 def differences(host: Host, levels: NDArray[np.int64]) -> int:
@@ -180,3 +232,55 @@ def test_a_program_with_a_backing_store_is_refused() -> None:
     program, _ = random_program(config, 1)
     with pytest.raises(ProgramError, match="does not fill a backing store"):
         standalone_files(config, VERILOG, name="core", mhz=50, program=program)
+
+
+def test_digits_over_spi_agree_with_the_golden_model(digits_program: Program, tmp_path: Path) -> None:
+    host = SpiHost(digits_program, tmp_path)
+    assert (host.open(), host.c.narrows_open(host.bus), host.c.glue_load(host.bus)) == (OK, OK, OK)
+    assert max(host.requests) == 12 + 4 * MAX_WORDS, "memories are written in bursts"
+    levels = prepare_input(digits_program.graph, digits().test_x[:10])
+    assert differences(host, levels) == 0
+    assert (host.c.glue_status(), host.c.glue_repeated()) == (OK, 0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_harmed_bytes_on_spi_cost_repeats_and_nothing_else(digits_program: Program, tmp_path: Path, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    host = SpiHost(digits_program, tmp_path)
+    host.harm = lambda data: bytes(byte ^ (1 << int(rng.integers(8)) if rng.random() < 1e-3 else 0) for byte in data)
+    assert (host.open(), host.c.glue_load(host.bus)) == (OK, OK)
+    assert differences(host, prepare_input(digits_program.graph, digits().test_x[:4])) == 0
+    assert host.c.glue_status() == OK and host.c.glue_repeated() > 0
+
+
+def test_a_start_is_not_held_back(digits_program: Program, tmp_path: Path) -> None:
+    host = SpiHost(digits_program, tmp_path)
+    assert host.open() == OK
+    host.c.narrows_start(host.bus)
+    assert host.link.carried_out[-1] == Register.CONTROL.offset
+
+
+def test_what_goes_wrong_on_spi_is_told(digits_program: Program, tmp_path: Path) -> None:
+    host = SpiHost(digits_program, tmp_path)
+    host.harm = lambda data: bytes(len(data))
+    assert (host.open(), len(host.requests)) == (SILENT, 8)
+    assert host.c.narrows_open(host.bus) == NO_CORE
+    host.harm = bytes
+    assert (host.open(), host.c.glue_load(host.bus), host.c.glue_status()) == (OK, OK, OK)
+
+    host.link.reset()
+    assert host.c.narrows_open(host.bus) == NO_CORE
+    assert host.c.glue_status() == RESET
+    assert (host.open(), host.c.narrows_open(host.bus)) == (OK, OK)
+
+    class Busy(IsaTransport):
+        async def write(self, address: int, values: Any) -> None:
+            raise TransportError("busy")
+
+    host.link.behind = Busy(digits_program.config)
+    host.c.narrows_spi_write.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint32]
+    spi = ctypes.cast(host.bus, ctypes.POINTER(Bus)).contents.context
+    host.c.narrows_spi_write(spi, region_address(digits_program.config, Region.ACTIVATIONS), 1)
+    assert host.c.glue_status() == REFUSED
+    host.link.hello = [1, 2]
+    assert host.open() == OTHER
