@@ -156,7 +156,7 @@ class SerialTransport(Transport):
                 return reply
             raise TransportError(f"the core answered a {command.name} with {reply.status.name}: generate it again")
         raise TransportError(
-            f"no core answers on the serial line after {ATTEMPTS} tries: check baud rate, wiring and power"
+            f"no core answers on the serial line after {ATTEMPTS} tries: check speed, wiring and power"
         )
 
     async def _receive(self) -> Reply | None:
