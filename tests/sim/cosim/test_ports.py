@@ -94,11 +94,9 @@ class LossyLine(SerialLine):
         return self._harm(await self._line.read(count, timeout_bits))
 
 
-async def lossy(transport: CosimSerialTransport, job: Job, progress: Progress) -> Any:
-    """A program, loaded three times, over a line that harms one byte of 1,000 and one cycle of 200,000."""
+async def run_three_times(link: SerialTransport, job: Job) -> Any:
+    """Outputs of a program, loaded three times, and how often requests were repeated."""
     program = Program.load(job.folder / "program.nrw")
-    transport.bench.set_noise(5e-6)
-    link = await SerialTransport.open(LossyLine(transport.line, np.random.default_rng(8), 1e-3))
     driver = Driver(link, program.config)
     results = []
     for _ in range(3):
@@ -108,83 +106,52 @@ async def lossy(transport: CosimSerialTransport, job: Job, progress: Progress) -
     return outputs, {"repeated": link.repeated}
 
 
-def test_no_loss_on_the_line_reaches_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
-    program, levels = program_and_levels(UART, 1)
-    result = serial_job("lossy", program, levels, monkeypatch)
-    for name, expected in outputs_of(program, levels).items():
-        np.testing.assert_array_equal(result.arrays[name], [expected] * 3)
-    assert result.values["repeated"] >= 5
-
-
-async def comes_and_goes(transport: CosimSerialTransport, job: Job, progress: Progress) -> Any:
-    """A host that leaves in mid-frame, another that takes over, and a core that is reset in mid-run."""
-    program, sample = Program.load(job.folder / "program.nrw"), job.arrays["levels"][0]
-    line = transport.line
-    first = await SerialTransport.open(line)
-    await Driver(first, program.config).load(program)
-    frame = encode_request(Command.WRITE, sequence=77, address=0x10, words=np.arange(90, dtype=np.uint32))
-    await line.write(frame[:200])
-
-    second = await SerialTransport.open(line, sequence=40)
-    driver = Driver(second, program.config)
-    await driver.load(program)
-    await driver.infer(sample)
-
-    await second.write(Register.CONTROL.offset, np.array([Control.START], dtype=np.uint32))
-    transport.bench.reset()
-    noticed = ""
-    try:
-        await second.wait(1000)
-    except TransportError as error:
-        noticed = str(error)
-
-    third = await SerialTransport.open(line)
-    driver = Driver(third, program.config)
-    await driver.load(program)
-    return (await driver.infer(sample)).outputs, {"noticed": noticed, "taking over": second.repeated}
-
-
-def test_hosts_and_cores_that_go_away_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    program, levels = program_and_levels(UART, 2)
-    result = serial_job("comes_and_goes", program, levels, monkeypatch)
-    for name, expected in outputs_of(program, levels).items():
-        np.testing.assert_array_equal(result.arrays[name], expected)
-    assert result.values["noticed"] == "the core was reset: open the link and load the program again"
-    assert result.values["taking over"] == 0, "the second host waits until the core has given up the first one's frame"
+async def lossy(transport: CosimSerialTransport, job: Job, progress: Progress) -> Any:
+    """A line that harms one byte of 1,000 and one cycle of 200,000."""
+    transport.bench.set_noise(5e-6)
+    link = await SerialTransport.open(LossyLine(transport.line, np.random.default_rng(8), 1e-3))
+    return await run_three_times(link, job)
 
 
 async def harmed(transport: CosimSerialTransport, job: Job, progress: Progress) -> Any:
-    """A program, loaded three times, over SPI that loses a pulse in 20,000 and turns a cycle in 100,000 over."""
-    program = Program.load(job.folder / "program.nrw")
+    """SPI that loses a pulse in 20,000 and turns a cycle in 100,000 over."""
     transport.bench.set_noise(1e-5)
     transport.bench.set_loss(5e-5)
-    driver = Driver(link := await transport.link(), program.config)
-    results = []
-    for _ in range(3):
-        await driver.load(program)
-        results.append((await driver.infer(job.arrays["levels"][0])).outputs)
-    outputs = {name: np.array([result[name] for result in results]) for name in results[0]}
-    return outputs, {"repeated": link.repeated}
+    return await run_three_times(await transport.link(), job)
 
 
-def test_no_pulse_lost_on_spi_reaches_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
-    program, levels = program_and_levels(SPI, 1)
-    result = serial_job("harmed", program, levels, monkeypatch)
-    for name, expected in outputs_of(program, levels).items():
-        np.testing.assert_array_equal(result.arrays[name], [expected] * 3)
-    assert result.values["repeated"] >= 3
+@pytest.mark.parametrize(("config", "name", "repeats"), [(UART, "lossy", 5), (SPI, "harmed", 3)], ids=["uart", "spi"])
+def test_no_loss_on_the_line_reaches_the_result(
+    config: AcceleratorConfig, name: str, repeats: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program, levels = program_and_levels(config, 1)
+    result = serial_job(name, program, levels, monkeypatch)
+    for output, expected in outputs_of(program, levels).items():
+        np.testing.assert_array_equal(result.arrays[output], [expected] * 3)
+    assert result.values["repeated"] >= repeats
 
 
-async def interrupted(transport: CosimSerialTransport, job: Job, progress: Progress) -> Any:
-    """A host that deselects the core in mid-frame and mid-reply, another one, and a core that is reset in mid-run."""
-    program, sample = Program.load(job.folder / "program.nrw"), job.arrays["levels"][0]
+CUT_SHORT = encode_request(Command.WRITE, sequence=77, address=0x10, words=np.arange(90, dtype=np.uint32))[:200]
+
+
+async def leaves_on_a_uart(transport: CosimSerialTransport) -> None:
+    """In mid-frame."""
+    await transport.line.write(CUT_SHORT)
+
+
+async def leaves_on_spi(transport: CosimSerialTransport) -> None:
+    """In mid-frame, then in mid-reply."""
     bus = CosimSpiBus(transport.bench)
+    await bus.exchange(CUT_SHORT, 0)
+    await bus.exchange(encode_request(Command.READ, sequence=78, address=0x10, count=4), 5)
+
+
+async def comes_and_goes(transport: CosimSerialTransport, job: Job, progress: Progress) -> Any:
+    """A host that leaves, another that takes over, and a core that is reset in mid-run."""
+    program, sample = Program.load(job.folder / "program.nrw"), job.arrays["levels"][0]
     first = await SerialTransport.open(transport.line)
     await Driver(first, program.config).load(program)
-    await bus.exchange(
-        encode_request(Command.WRITE, sequence=77, address=0x10, words=np.arange(90, dtype=np.uint32))[:200], 0
-    )
-    await bus.exchange(encode_request(Command.READ, sequence=78, address=0x10, count=4), 5)
+    await (leaves_on_spi if program.config.host == "spi" else leaves_on_a_uart)(transport)
 
     second = await SerialTransport.open(transport.line, sequence=40)
     driver = Driver(second, program.config)
@@ -205,13 +172,14 @@ async def interrupted(transport: CosimSerialTransport, job: Job, progress: Progr
     return (await driver.infer(sample)).outputs, {"noticed": noticed, "taking over": second.repeated}
 
 
-def test_hosts_on_spi_and_cores_that_go_away_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    program, levels = program_and_levels(SPI, 2)
-    result = serial_job("interrupted", program, levels, monkeypatch)
+@pytest.mark.parametrize("config", [UART, SPI], ids=["uart", "spi"])
+def test_hosts_and_cores_that_go_away_come_back(config: AcceleratorConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    program, levels = program_and_levels(config, 2)
+    result = serial_job("comes_and_goes", program, levels, monkeypatch)
     for name, expected in outputs_of(program, levels).items():
         np.testing.assert_array_equal(result.arrays[name], expected)
     assert result.values["noticed"] == "the core was reset: open the link and load the program again"
-    assert result.values["taking over"] == 0
+    assert result.values["taking over"] == 0, "the core has given up what the first host left"
 
 
 @pytest.mark.parametrize("config", [UART, SPI], ids=["uart", "spi"])
