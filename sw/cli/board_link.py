@@ -82,7 +82,7 @@ def run_on_board(
         "board": board.name,
         "samples": len(levels),
         "cycles_per_sample": float(record.cycles.mean()),
-        "milliseconds_per_sample": float(record.cycles.mean()) / board.clock_mhz / 1e3,
+        "milliseconds_per_sample": round(float(record.cycles.mean()) / board.clock_mhz / 1e3, 4),
         "requests_repeated": transport.repeated,
     }
     if y is not None:
