@@ -48,20 +48,26 @@ OverLink = Annotated[
 ]
 
 
-def chosen_board(name: str, program: Path | None = None, clock: float | None = None, link: Link = Link.UART) -> Board:
-    """A board by name, perhaps with the core of a program and another clock in MHz.
+def chosen_board(
+    name: str,
+    program: Path | None = None,
+    *,
+    clock: float | None = None,
+    baud: int | None = None,
+    link: Link = Link.UART,
+) -> Board:
+    """A board by name, perhaps with the core of a program, another clock in MHz, another speed of its UART.
 
     Raises
     ------
     BoardError
-        If there is no such board, or no such clock or link on it.
+        If there is no such board, or no such clock, speed or link on it.
     """
     from ...boards.catalogue import find_board
     from ..program import Program as Compiled
 
-    board = dataclasses.replace(find_board(name), link=link.value)
-    if clock is not None:
-        board = dataclasses.replace(board, clock_mhz=clock)
+    board = find_board(name)
+    board = dataclasses.replace(board, link=link.value, clock_mhz=clock or board.clock_mhz, baud=baud or board.baud)
     return board if program is None else board.with_config(Compiled.load(program).config)
 
 
@@ -117,7 +123,12 @@ def build(
     name: BoardName,
     program: Program = None,
     link: OverLink = Link.UART,
-    clock: Annotated[float | None, typer.Option("--clock", metavar="MHZ", help="Another clock for the core.")] = None,
+    clock: Annotated[
+        float | None, typer.Option("--clock", min=0.1, metavar="MHZ", help="Another clock for the core.")
+    ] = None,
+    baud: Annotated[
+        int | None, typer.Option("--baud", min=300, metavar="N", help="Another speed for the UART: 3000000, say.")
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", min=1, metavar="N", help="Of the first placement.")] = 1,
     tries: Annotated[
         int, typer.Option("--tries", min=1, metavar="N", help="Placements at most, until one meets the clock.")
@@ -128,8 +139,8 @@ def build(
     """Synthesise, place and route a board's design and write its bitstream. Exit status 1 if the clock is not met.
 
     Where a placement misses the clock another seed is tried; the fastest one is kept. All tools come as wheels (`pip
-    install narrows[pnr]`). Boards that only a vendor's tools place get a plan for these,
-    and the core's resources by Yosys.
+    install narrows[pnr]`). Boards that only a vendor's tools place get a plan for these, and the core's resources by
+    Yosys.
 
     **Example**
 
@@ -138,7 +149,7 @@ def build(
     from ...boards.flow import build_board
     from ...boards.plan import plan_board
 
-    board = chosen_board(name, program, clock, link)
+    board = chosen_board(name, program, clock=clock, baud=baud, link=link)
     place = folder or Path("build") / "boards" / name
     if board.vendor_only:
         write_json(json, _planned(board, plan_board(board, seed=seed), place))
