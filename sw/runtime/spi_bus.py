@@ -12,7 +12,7 @@ from .transport import TransportError
 __all__ = ["FtdiBus", "SerprogBus", "open_spi"]
 
 _ADAPTER_BAUD = 115200  # adapters on USB take any
-_ANSWER_SECONDS = 10.0
+_SILENCE_SECONDS, _SYNC_SECONDS, _ANSWER_SECONDS = 0.2, 3.0, 10.0
 _FTDI_HZ = 30_000_000  # divided by whole numbers
 
 _ACK, _NAK = 0x06, 0x15
@@ -40,7 +40,6 @@ class SerprogBus(SpiBus):
 
     def __init__(self, port: SerialPort, *, hz: int) -> None:
         self._port = port
-        port.timeout = _ANSWER_SECONDS
         self._synchronise()
         commands = int.from_bytes(self._ask(bytes([_MAP]), _MAP_BYTES), "little")
         if not commands >> _TRANSFER & 1:
@@ -58,21 +57,25 @@ class SerprogBus(SpiBus):
         return self._ask(bytes([_TRANSFER]) + sizes + out, count)
 
     def _synchronise(self) -> None:
-        """End what an earlier host may have begun: NOPs, then the one command that is answered by NAK and ACK."""
-        self._send(bytes([_NOP] * _SYNC + [_SYNCNOP]))
+        """End what an earlier host may have begun: NOPs, silence, then the one command that NAK and ACK answer."""
+        self._send(bytes([_NOP] * _SYNC))
+        while self._receive(_SYNC, _SILENCE_SECONDS):
+            pass
+        self._send(bytes([_SYNCNOP]))
         answer = b""
-        while not answer.endswith(bytes([_NAK, _ACK])):
-            byte = self._receive(1)
+        while not answer.endswith(bytes([_NAK, _ACK])):  # behind what a slow adapter still says to the NOPs
+            byte = self._receive(1, _SYNC_SECONDS)
             if not byte:
                 raise TransportError("no SPI adapter answers: is it the right port, and does it speak serprog?")
             answer += byte
 
     def _ask(self, command: bytes, count: int) -> bytes:
         self._send(command)
-        answer = self._receive(1 + count)
-        if answer[:1] != bytes([_ACK]) or len(answer) <= count:
-            raise TransportError(f"the SPI adapter refused command {command[0]:#04x}: connect it anew")
-        return answer[1:]
+        if self._receive(1, _ANSWER_SECONDS) == bytes([_ACK]):
+            answer = self._receive(count, _ANSWER_SECONDS)
+            if len(answer) == count:
+                return answer
+        raise TransportError(f"the SPI adapter refused command {command[0]:#04x}: connect it anew")
 
     def _send(self, data: bytes) -> None:
         try:
@@ -81,7 +84,9 @@ class SerprogBus(SpiBus):
         except OSError as error:
             raise TransportError(f"the SPI adapter failed: {error}: check the cable and open it again") from error
 
-    def _receive(self, count: int) -> bytes:
+    def _receive(self, count: int, seconds: float) -> bytes:
+        """Bytes, fewer if that many seconds pass."""
+        self._port.timeout = seconds
         try:
             return self._port.read(count)
         except OSError as error:

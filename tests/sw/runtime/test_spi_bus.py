@@ -79,7 +79,7 @@ def test_an_adapter_is_told_only_what_it_knows() -> None:
 @pytest.mark.parametrize("left", [1, 523])
 def test_what_an_earlier_host_did_not_send_is_made_up_for(left: int) -> None:
     adapter = Adapter()
-    adapter.swallowed, adapter.answer = left, b"\x06stale"
+    adapter.swallowed, adapter.answer = left, b"\x06stale\x15\x06"
     bus = SerprogBus(adapter, hz=HZ)
     assert run_sync(bus.exchange(b"x", 1)) == b"\0"
 
