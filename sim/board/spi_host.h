@@ -15,7 +15,7 @@ class Host {
 
     explicit Host(unsigned divisor) : half((divisor + 1) / 2) {}
 
-    bool busy() const { return selected || !bytes.empty(); }
+    bool busy() const { return selected; }
 
     void take(uint8_t byte, Troubles &troubles) {
         if (to_send) {

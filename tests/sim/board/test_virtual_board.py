@@ -159,6 +159,7 @@ def test_a_host_that_leaves_its_adapter_in_mid_transfer_is_followed_by_another(s
     with serial.Serial(str(spi.virtual.port), BAUD) as port:
         port.write(bytes([0x13]) + len(frame).to_bytes(3, "little") + bytes(3) + frame[:200])
         port.flush()
+        assert spi.virtual.cycles() and spi.virtual.cycles(), "it has looked at that before another host comes"
     spi.check(spi.link(sequence=40))
 
 
