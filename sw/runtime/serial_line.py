@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import abc
+import contextlib
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 from ..errors import ToolMissing
 from .transport import TransportError
 
-__all__ = ["PortLine", "SerialLine", "SerialPort", "open_port", "open_serial"]
+__all__ = ["PortLine", "SerialLine", "SerialPort", "gone_is_told", "open_port", "open_serial"]
 
 _ADAPTER_SECONDS = 0.1  # what an adapter and an operating system may add to a byte's way
+
+
+@contextlib.contextmanager
+def gone_is_told(what: str) -> Iterator[None]:
+    """Make an OSError of a port or chip, ``what`` to people, a TransportError."""
+    try:
+        yield
+    except OSError as error:  # SerialException and FtdiError are
+        raise TransportError(f"{what} failed: {error}: check the cable and open it again") from error
 
 
 class SerialLine(abc.ABC):
@@ -64,25 +75,21 @@ class PortLine(SerialLine):
 
     async def write(self, data: bytes) -> None:
         """Send bytes and wait until they are on their way."""
-        try:
+        with gone_is_told("the serial port"):
             self._port.write(data)
             self._port.flush()
-        except OSError as error:  # SerialException is one
-            raise TransportError(f"the serial port failed: {error}: check the cable and open it again") from error
 
     async def read(self, count: int, timeout_bits: int) -> bytes:
         """Read in pieces, since a port's own timeout is one for all bytes together."""
         received = b""
         seconds = timeout_bits / self._port.baudrate + _ADAPTER_SECONDS
-        try:
+        with gone_is_told("the serial port"):
             while len(received) < count:
                 self._port.timeout = seconds + 10 * (count - len(received)) / self._port.baudrate
                 piece = self._port.read(count - len(received))
                 if not piece:
                     break
                 received += piece
-        except OSError as error:
-            raise TransportError(f"the serial port failed: {error}: check the cable and open it again") from error
         return received
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import ToolMissing
-from .serial_line import SerialPort, open_serial
+from .serial_line import SerialPort, gone_is_told, open_serial
 from .spi_line import SpiBus, SpiLine
 from .transport import TransportError
 
@@ -78,19 +78,15 @@ class SerprogBus(SpiBus):
         raise TransportError(f"the SPI adapter refused command {command[0]:#04x}: connect it anew")
 
     def _send(self, data: bytes) -> None:
-        try:
+        with gone_is_told("the SPI adapter"):
             self._port.write(data)
             self._port.flush()
-        except OSError as error:
-            raise TransportError(f"the SPI adapter failed: {error}: check the cable and open it again") from error
 
     def _receive(self, count: int, seconds: float) -> bytes:
         """Bytes, fewer if that many seconds pass."""
         self._port.timeout = seconds
-        try:
+        with gone_is_told("the SPI adapter"):
             return self._port.read(count)
-        except OSError as error:
-            raise TransportError(f"the SPI adapter failed: {error}: check the cable and open it again") from error
 
 
 class FtdiBus(SpiBus):
@@ -106,10 +102,8 @@ class FtdiBus(SpiBus):
 
     async def exchange(self, out: bytes, count: int) -> bytes:
         """One transfer, as `SpiBus.exchange` says."""
-        try:
+        with gone_is_told("the FTDI chip"):
             return bytes(self._port.exchange(out, count))
-        except OSError as error:  # FtdiError is one
-            raise TransportError(f"the FTDI chip failed: {error}: check the cable and open it again") from error
 
 
 def open_spi(url: str, *, hz: int, select: int = 0) -> SpiLine:

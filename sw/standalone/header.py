@@ -12,7 +12,6 @@ from ...hw.spec.link import (
     HEADER_BYTES,
     LINK_VERSION,
     MAX_WORDS,
-    REPLY_HEAD_BYTES,
     REPLY_START,
     REQUEST_START,
     SPI_WAIT_BYTES,
@@ -34,6 +33,7 @@ from ...hw.spec.registers import (
     region_depth,
     region_stride,
 )
+from ..runtime.serial_frames import reply_bytes
 
 __all__ = ["core_header"]
 
@@ -117,7 +117,7 @@ def _link() -> Iterator[_Macro]:
         yield f"LINK_STATUS_{status.name}", int(status), ""
     yield "LINK_CRC_BYTES", CRC_BYTES, "at the end of every frame"
     yield "LINK_REQUEST_BYTES", 1 + HEADER_BYTES + CRC_BYTES, "beside the words of a WRITE"
-    yield "LINK_REPLY_BYTES", REPLY_HEAD_BYTES + 1 + CRC_BYTES, "beside its words"
+    yield "LINK_REPLY_BYTES", reply_bytes(0), "beside its words"
     yield "LINK_MAX_WORDS", MAX_WORDS, "of a request"
     yield "LINK_WAIT_BYTES", SPI_WAIT_BYTES, "on SPI, before a reply begins at the latest"
 
