@@ -29,6 +29,7 @@ from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.digits import Digits, base_digits
 from narrows.hw.spec.formats import Format
 from narrows.sw.errors import NarrowsError
+from narrows.sw.files import write_whole
 from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -207,12 +208,8 @@ def _judge(
 
 def _save(path: Path, options: argparse.Namespace, results: Sequence[PairResult]) -> None:
     rows = [asdict(result) for result in results]
-    scratch = path.with_name(f"{path.name}.new")
-    scratch.write_text(
-        json.dumps({"config": _config(options.base).to_dict(), "seed": options.seed, "pairs": rows}, indent=1),
-        encoding="utf-8",
-    )
-    scratch.replace(path)
+    content = {"config": _config(options.base).to_dict(), "seed": options.seed, "pairs": rows}
+    write_whole(path, json.dumps(content, indent=1).encode())
 
 
 def _report(base: Digits, results: Sequence[PairResult], seconds: float) -> int:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import struct
-import tempfile
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +20,7 @@ from ..hw.spec.layout import TensorLayout
 from ..hw.spec.registers import VERSION, Region, region_beats, region_depth
 from ..hw.spec.transfer import PAGE
 from .errors import ProgramError, ProgramMismatch
+from .files import write_whole
 from .graph_io import graph_from_parts, graph_to_parts
 from .quantised import QuantisedGraph
 
@@ -227,20 +226,9 @@ class Program:
         ProgramError
             If the file cannot be written.
         """
-        data = self.to_bytes()
-        temporary: Path | None = None
         try:
-            with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-                temporary = Path(file.name)
-                file.write(data)
-            # The temporary file is private to its owner; a program is as public as any new file.
-            umask = os.umask(0)
-            os.umask(umask)
-            temporary.chmod(0o666 & ~umask)
-            temporary.replace(path)
+            write_whole(path, self.to_bytes())
         except OSError as error:
-            if temporary is not None:
-                temporary.unlink(missing_ok=True)
             raise ProgramError(f"cannot write program {path}: {error.strerror or error}") from error
 
     @classmethod

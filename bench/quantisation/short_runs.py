@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from narrows.hw.spec.config import PRESETS, AcceleratorConfig
 from narrows.sim.golden import GoldenModel
+from narrows.sw.files import write_whole
 from narrows.sw.frontend import load_model
 from narrows.sw.graph import Graph
 from narrows.sw.passes import lower
@@ -144,6 +145,4 @@ def show(title: str, rows: Iterable[Row]) -> None:
 def write(path: Path | None, rows: Iterable[Row]) -> None:
     """Write rows as JSON; None: do nothing."""
     if path is not None:
-        partial = path.with_name(path.name + ".partial")
-        partial.write_text(json.dumps([dataclasses.asdict(row) for row in rows], indent=1), encoding="utf-8")
-        partial.replace(path)
+        write_whole(path, json.dumps([dataclasses.asdict(row) for row in rows], indent=1).encode())

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+import tempfile
+import traceback
 from collections.abc import Sequence
 
 import typer
@@ -61,7 +65,8 @@ app.add_typer(board.app, name="board")
 def run(arguments: Sequence[str]) -> int:
     """Run a command line and return its exit status: 0 done, 1 a verification that failed, 2 an error of the user's.
 
-    An error of the user's is one line on standard error.
+    An error of the user's is one line on standard error. So is a fault of narrows itself; its traceback goes to a file
+    that the line names.
     """
     try:
         status = app(list(arguments), standalone_mode=False)
@@ -74,12 +79,28 @@ def run(arguments: Sequence[str]) -> int:
         return _complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     except (KeyboardInterrupt, typer.Abort):
         return _complain("interrupted", status=130)
+    except MemoryError:
+        return _complain("not enough memory: give fewer samples or a smaller model")
+    except Exception as error:
+        return _complain(_fault(error, arguments))
     return status if isinstance(status, int) else 0
 
 
 def main() -> None:
     """Entry point of the `narrows` script."""
+    # As an exception, so that scratch files and started tools go as they do after Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     sys.exit(run(sys.argv[1:]))
+
+
+def _fault(error: Exception, arguments: Sequence[str]) -> str:
+    """What to say of an error that nobody foresaw; writes its traceback to a file."""
+    what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    text = f"narrows {' '.join(arguments)}\nPython {sys.version}\n\n{''.join(traceback.format_exception(error))}"
+    number, name = tempfile.mkstemp(prefix="narrows-fault-", suffix=".txt")
+    with os.fdopen(number, "w", encoding="utf-8", errors="replace") as file:
+        file.write(text)
+    return f"this should not happen ({what[:200]}): please report it with {name}"
 
 
 def _complain(message: str, status: int = 2) -> int:

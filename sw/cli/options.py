@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import zipfile
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 from numpy.typing import NDArray
 
 from ...hw.spec.config import PRESETS, AcceleratorConfig, ConfigError, load_config
+from ..archives import read_archive
 from ..errors import InputError
 
 __all__ = [
@@ -117,18 +116,7 @@ def load_samples(path: Path, limit: int | None = None) -> tuple[NDArray[Any], ND
     InputError
         If the file cannot be read, or holds no samples, or not as many labels.
     """
-    try:
-        with path.open("rb") as file:
-            archive = np.load(file, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise InputError(f"{path} is a single array: save it as an archive, numpy.savez(FILE, x=samples)")
-            arrays = {name: archive[name] for name in archive.files}
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(
-            f"{path} is not a numpy archive of plain arrays: save it as numpy.savez(FILE, x=samples)"
-        ) from error
+    arrays = read_archive(path)
     if "x" not in arrays:
         raise InputError(f"{path} holds {', '.join(arrays) or 'nothing'}: the samples must be named x")
     x, y = arrays["x"], arrays.get("y")

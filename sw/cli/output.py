@@ -6,7 +6,6 @@ import contextlib
 import io
 import json
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+
+from ..files import write_whole
 
 __all__ = ["progress_bar", "report_done", "show_table", "write_arrays", "write_json", "write_text", "writable_folder"]
 
@@ -89,15 +90,4 @@ def _plain(value: Any) -> Any:
 
 def _write(path: Path, data: bytes) -> None:
     writable_folder(path)
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        scratch = Path(file.name)
-        file.write(data)
-    try:
-        # The temporary file is private to its owner; a result is as public as any new file.
-        umask = os.umask(0)
-        os.umask(umask)
-        scratch.chmod(0o666 & ~umask)
-        scratch.replace(path)
-    except BaseException:
-        scratch.unlink(missing_ok=True)
-        raise
+    write_whole(path, data)

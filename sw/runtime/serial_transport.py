@@ -30,6 +30,7 @@ ATTEMPTS = 8
 """How often a request is sent before the link counts as dead."""
 
 _BYTE_BITS = 10
+_MOST_HEARD = 4 * reply_bytes(MAX_WORDS)  # bytes after which what talks on the line is not a core that answers
 _PATIENCE_BITS = GAP_BITS + GAP_BITS // 4  # silence after which a core has given up whatever it heard
 _POLL_WORDS = (Register.CYCLES.offset - Register.STATUS.offset) // 4 + 1
 _POLL_BITS = _BYTE_BITS * (1 + HEADER_BYTES + CRC_BYTES + reply_bytes(_POLL_WORDS))
@@ -76,6 +77,7 @@ class SerialTransport(Transport):
 
     def __init__(self, line: SerialLine, info: LinkInfo, *, sequence: int) -> None:
         self._line, self.info, self._sequence = line, info, sequence
+        self._heard = 0
         self.repeated = 0
         """Requests sent again so far."""
 
@@ -100,12 +102,17 @@ class SerialTransport(Transport):
             raise TransportError(
                 f"the core speaks version {version} of the link, not {LINK_VERSION}: generate it again"
             )
+        divisor = words[Hello.DIVISOR]
+        if not (1 <= most <= MAX_WORDS and divisor):
+            raise TransportError(
+                f"what answers on the line is no narrows core: it takes {most} words at once and {divisor} cycles a bit"
+            )
         transport.info = LinkInfo(
             config=words[Hello.CONFIG],
             build=words[Hello.BUILD],
             version=words[Hello.VERSION],
             max_words=most,
-            divisor=words[Hello.DIVISOR],
+            divisor=divisor,
         )
         return transport
 
@@ -155,26 +162,35 @@ class SerialTransport(Transport):
             if reply.status is LinkStatus.OK and len(reply.words) == count:
                 return reply
             raise TransportError(f"the core answered a {command.name} with {reply.status.name}: generate it again")
+        if self._heard >= _MOST_HEARD:
+            raise TransportError(
+                f"what talks on the serial line is no narrows core, after {ATTEMPTS} tries: check port and speed"
+            )
         raise TransportError(
             f"no core answers on the serial line after {ATTEMPTS} tries: check speed, wiring and power"
         )
 
     async def _receive(self) -> Reply | None:
-        """The reply to the request just sent, or None where it does not come whole."""
-        head = b""
-        while True:
-            head += await self._line.read(REPLY_HEAD_BYTES - len(head), _PATIENCE_BITS)
+        """The reply to the request just sent, or None where it does not come whole among so many bytes."""
+        head, self._heard = b"", 0
+        while self._heard < _MOST_HEARD:
+            head += await self._read(REPLY_HEAD_BYTES - len(head))
             if len(head) < REPLY_HEAD_BYTES:
                 return None
             if head[0] != REPLY_START:  # noise before the reply
                 head = head[1:]
                 continue
-            rest = reply_bytes(head[2]) - REPLY_HEAD_BYTES
-            reply = parse_reply(head + await self._line.read(rest, _PATIENCE_BITS))
+            reply = parse_reply(head + await self._read(reply_bytes(head[2]) - REPLY_HEAD_BYTES))
             if reply is not None and reply.sequence != self._sequence:  # an answer to an earlier attempt
                 head = b""
                 continue
             return reply
+        return None
+
+    async def _read(self, count: int) -> bytes:
+        data = await self._line.read(count, _PATIENCE_BITS)
+        self._heard += len(data)
+        return data
 
     async def _settle(self) -> None:
         """Let whatever is on the line run out, so that both sides wait for a new frame."""

@@ -17,6 +17,7 @@ _FTDI_HZ = 30_000_000  # divided by whole numbers
 
 _ACK, _NAK = 0x06, 0x15
 _SYNC = 600  # more than an earlier host may have left to send
+_MOST_LEFT = 64  # times as many bytes after which what talks there is no adapter
 _SPI_ONLY = 0x08
 _NOP, _MAP, _SYNCNOP, _BUS, _TRANSFER, _FREQUENCY, _DRIVE = 0x00, 0x02, 0x10, 0x12, 0x13, 0x14, 0x15
 _MAP_BYTES = 32
@@ -59,13 +60,14 @@ class SerprogBus(SpiBus):
     def _synchronise(self) -> None:
         """End what an earlier host may have begun: NOPs, silence, then the one command that NAK and ACK answer."""
         self._send(bytes([_NOP] * _SYNC))
-        while self._receive(_SYNC, _SILENCE_SECONDS):
-            pass
+        for _ in range(_MOST_LEFT):
+            if not self._receive(_SYNC, _SILENCE_SECONDS):
+                break
         self._send(bytes([_SYNCNOP]))
         answer = b""
         while not answer.endswith(bytes([_NAK, _ACK])):  # behind what a slow adapter still says to the NOPs
             byte = self._receive(1, _SYNC_SECONDS)
-            if not byte:
+            if not byte or len(answer) > _MOST_LEFT * _SYNC:
                 raise TransportError("no SPI adapter answers: is it the right port, and does it speak serprog?")
             answer += byte
 

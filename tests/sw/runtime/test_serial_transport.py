@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from narrows.hw.spec.link import hello_words
+from narrows.hw.spec.link import REPLY_START, Hello, hello_words
 from narrows.hw.spec.registers import Region, region_address
 from narrows.sim.golden import GoldenModel
 from narrows.sim.isa_transport import IsaTransport
@@ -130,6 +130,37 @@ def test_what_is_no_core_of_this_link_is_turned_down(core: SerialCore, word: int
     core.hello[word] = value
     with pytest.raises(TransportError, match=message):
         run_sync(SerialTransport.open(PlayedLine(core)))
+
+
+@pytest.mark.parametrize("hello", [(1 << 16) | 0, (1 << 16) | 129, (1 << 16) | 0xFFFF])
+def test_a_core_that_lies_about_its_bursts_is_turned_down(core: SerialCore, hello: int) -> None:
+    core.hello[Hello.LINK] = hello
+    with pytest.raises(TransportError, match=f"is no narrows core: it takes {hello & 0xFFFF} words at once"):
+        run_sync(SerialTransport.open(PlayedLine(core)))
+
+
+def test_a_core_that_lies_about_its_speed_is_turned_down(core: SerialCore) -> None:
+    core.hello[Hello.DIVISOR] = 0
+    with pytest.raises(TransportError, match="is no narrows core: it takes 128 words at once and 0 cycles a bit"):
+        run_sync(SerialTransport.open(PlayedLine(core)))
+
+
+@pytest.mark.parametrize("says", [b"\x00", b"U", bytes([REPLY_START]), bytes([REPLY_START, 0, 0]), b"ok\r\n"])
+def test_what_never_stops_talking_is_given_up(says: bytes) -> None:
+    class Talker(SerialLine):
+        given = 0
+
+        async def write(self, data: bytes) -> None:
+            pass
+
+        async def read(self, count: int, timeout_bits: int) -> bytes:
+            start, self.given = self.given % len(says), self.given + count
+            return (says * (count + 1))[start:][:count]
+
+    line = Talker()
+    with pytest.raises(TransportError, match=r"what talks on the serial line is no narrows core|no core answers"):
+        run_sync(SerialTransport.open(line))
+    assert line.given < 100_000
 
 
 class Busy(IsaTransport):

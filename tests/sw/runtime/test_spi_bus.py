@@ -101,6 +101,15 @@ def test_refusals_are_one_line() -> None:
         run_sync(bus.exchange(b"x", 1))
 
 
+def test_a_port_that_never_stops_talking_is_given_up() -> None:
+    class Talker(Adapter):
+        def read(self, size: int = 1) -> bytes:
+            return b"U" * size
+
+    with pytest.raises(TransportError, match="no SPI adapter answers"):
+        SerprogBus(Talker(), hz=1_000_000)
+
+
 class Chip:
     """What pyftdi shows of a chip that is connected."""
 
