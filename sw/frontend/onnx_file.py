@@ -19,7 +19,7 @@ from onnxscript.rewriter import RewriteRuleSet, rewrite
 from onnxscript.rewriter.rules import common as rules
 
 from ..errors import ModelError, UnsupportedOperator
-from .tflite_model import tflite_to_onnx
+from .tflite import tflite_to_onnx
 
 __all__ = ["QONNX_OPERATORS", "read_model"]
 

@@ -20,7 +20,7 @@ from ..errors import ModelError, NarrowsError
 from ..frontend.importer import Importer
 from ..frontend.onnx_file import QONNX_OPERATORS, read_model
 from ..frontend.onnx_graph import finish_graph, import_nodes
-from ..frontend.tflite_model import tflite_to_onnx
+from ..frontend.tflite import tflite_to_onnx
 from ..frontend.view import View
 from ..graph import Graph, MaxPool, Window
 from ..passes import lower

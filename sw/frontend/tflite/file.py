@@ -11,7 +11,7 @@ import numpy as np
 import tflite
 from numpy.typing import NDArray
 
-from ..errors import ModelError, UnsupportedOperator
+from ...errors import ModelError, UnsupportedOperator
 
 __all__ = ["TfliteModel", "TfliteNode", "TfliteTensor", "read_tflite"]
 

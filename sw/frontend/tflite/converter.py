@@ -12,8 +12,8 @@ import tflite
 from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-from ..errors import ModelError, UnsupportedOperator
-from .tflite_file import TfliteModel, TfliteNode, TfliteTensor, read_tflite
+from ...errors import ModelError, UnsupportedOperator
+from .file import TfliteModel, TfliteNode, TfliteTensor, read_tflite
 
 __all__ = ["tflite_to_onnx"]
 
@@ -31,7 +31,7 @@ def tflite_to_onnx(path: Path) -> ModelProto:
     Raises
     ------
     ModelError, UnsupportedOperator
-        As :func:`~.tflite_file.read_tflite` does, or if an operator is not supported.
+        As :func:`~.file.read_tflite` does, or if an operator is not supported.
     """
     return _Converter(read_tflite(path)).model(path.stem)
 
