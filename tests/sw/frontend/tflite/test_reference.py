@@ -38,6 +38,6 @@ def test_integers_are_real_values(tmp_path):
 
 
 def test_samples_that_do_not_fit_are_an_error(tmp_path):
-    with pytest.raises(InputError, match="^LiteRT does not run ") as caught:
+    with pytest.raises(InputError, match=r"^LiteRT does not run ") as caught:
         run_litert(halved(tmp_path), np.zeros((1, 7)))
     assert "\n" not in str(caught.value)
