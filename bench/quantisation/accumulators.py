@@ -121,7 +121,7 @@ def _brevitas_accuracy(setup: Setup, method: str, bits: int) -> float:
     teacher = FloatNetwork(graph)
     tensors = evaluate(graph, setup.calibration)
     means = [
-        torch.tensor(sums(layer, tensors).mean(axis=(0, 2, 3))) if isinstance(layer, Mac) else torch.empty(0)
+        torch.tensor(sums(layer, tensors, {}).mean(axis=(0, 2, 3))) if isinstance(layer, Mac) else torch.empty(0)
         for layer in graph.layers
     ]
     pixels = torch.tensor(model_input(graph, setup.data.x_train[: setup.images])).float()

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from ..graph import Graph, Mac, MaxPool, Term, Window
+from ..graph import Graph, Grid, Mac, MaxPool, Term, Window
 
 __all__ = ["convolve", "evaluate", "max_pool", "model_input", "patches", "rounded", "sums"]
 
@@ -63,16 +63,33 @@ def rounded(graph: Graph, name: str, values: NDArray) -> NDArray[np.float32]:
     return (values if grid is None else grid.round(values)).astype(np.float32)
 
 
-def sums(layer: Mac, tensors: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Sums of a layer's terms and its bias, of shape (N, O, oH, oW), from its sources' values."""
-    total = np.zeros((), np.float32)
-    for term in layer.terms:
-        total = total + convolve(tensors[term.source], term, term.weights.astype(np.float32))
-    return total + layer.bias.astype(np.float32)[:, np.newaxis, np.newaxis]
+def sums(layer: Mac, tensors: Mapping[str, NDArray[np.float32]], grids: Mapping[str, Grid]) -> NDArray[np.floating]:
+    """Sums of a layer's terms and its bias, of shape (N, O, oH, oW), from its sources' values.
+
+    Terms of trained integers on a source of ``grids`` are summed in integers, and the result is float64 then: float32
+    would take equal sums apart, and sums beside the middle of two levels to the wrong one. Other layers give float32.
+    """
+    exact = [_integer_sums(term, tensors[term.source], grids.get(term.source)) for term in layer.terms]
+    kind = np.float32 if any(part is None for part in exact) else np.float64
+    total = np.zeros((), kind)
+    for term, part in zip(layer.terms, exact, strict=True):
+        total = total + (convolve(tensors[term.source], term, term.weights.astype(kind)) if part is None else part)
+    return (total + layer.bias[:, np.newaxis, np.newaxis]).astype(kind)
+
+
+def _integer_sums(term: Term, values: NDArray[np.float32], grid: Grid | None) -> NDArray[np.float64] | None:
+    """Sums of a term whose weights and values are whole multiples of steps, rounded once; None of any other."""
+    step = np.abs(term.weights[:, 0, 0, 0]) if term.constant else term.step
+    if grid is None or step is None:
+        return None
+    safe = np.where(step == 0, 1.0, step)
+    levels = np.rint(term.weights / safe[:, np.newaxis, np.newaxis, np.newaxis])
+    products = convolve(np.rint(values.astype(np.float64) / grid.scale), term, levels)
+    return products * (safe * grid.scale)[:, np.newaxis, np.newaxis]
 
 
 def evaluate(graph: Graph, x: NDArray) -> dict[str, NDArray[np.float32]]:
-    """Every tensor of a lowered graph, of shape (N, C, H, W), computed in float32 and rounded to its trained grid.
+    """Every tensor of a lowered graph, of shape (N, C, H, W), as float32 and rounded to its trained grid.
 
     Parameters
     ----------
@@ -85,7 +102,7 @@ def evaluate(graph: Graph, x: NDArray) -> dict[str, NDArray[np.float32]]:
     tensors: dict[str, NDArray[np.float32]] = {name: rounded(graph, name, model_input(graph, x))}
     for layer in graph.layers:
         if isinstance(layer, Mac):
-            tensors[layer.output] = rounded(graph, layer.output, layer.activated(sums(layer, tensors)))
+            tensors[layer.output] = rounded(graph, layer.output, layer.activated(sums(layer, tensors, graph.grids)))
         elif isinstance(layer, MaxPool):
             tensors[layer.output] = max_pool(tensors[layer.source], layer.window, -np.inf)
         else:

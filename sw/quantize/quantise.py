@@ -159,7 +159,7 @@ class _Quantiser:
         )
 
     def _mac(self, layer: Mac) -> None:
-        sums = evaluate.sums(layer, self.floats)
+        sums = evaluate.sums(layer, self.floats, self.graph.grids)
         values = layer.activated(sums)
         tensor, error = self._output(layer, values)
         grid = self.graph.grids.get(layer.output)

@@ -109,7 +109,7 @@ def _with_sums(graph: Graph, samples: NDArray, layers: list[Mac]) -> list[_Curve
     found = []
     for layer in layers:
         assert layer.curve is not None
-        sums = evaluate.sums(layer, tensors).astype(np.float64).ravel()
+        sums = evaluate.sums(layer, tensors, graph.grids).astype(np.float64).ravel()
         found.append(_Curved(layer, layer.curve, rng.choice(sums, _SAMPLES)))
     return found
 

@@ -81,7 +81,7 @@ def _correct_biases(network: Network, calibration: NDArray) -> None:
         mac = next(macs)
         if isinstance(mac, TrainedMac):
             done = network.run(offsets)
-            wanted = torch.from_numpy(evaluate.sums(layer, tensors)).double().mean((0, 2, 3))
+            wanted = torch.from_numpy(evaluate.sums(layer, tensors, graph.grids)).double().mean((0, 2, 3))
             mac.correct_bias(wanted, sums(layer, done).double().mean((0, 2, 3)), done.steps[layer.name].operands.gain)
 
 
@@ -94,7 +94,7 @@ def _looked_up(graph: Graph, start: QuantisedGraph, calibration: NDArray) -> dic
             continue
         assert isinstance(started, MacLayer), "the start is made of the same graph"
         tensors = tensors or evaluate.evaluate(graph, calibration)
-        shape, sums = graph.tensors[layer.output], evaluate.sums(layer, tensors)
+        shape, sums = graph.tensors[layer.output], evaluate.sums(layer, tensors, graph.grids)
         scales = None
         if all(term.constant for term in layer.terms):
             term, segment = layer.terms[0], started.segments[0]
