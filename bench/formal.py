@@ -11,9 +11,9 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from narrows.hw.dot import DotProduct
-from narrows.hw.encoder import Encoder
-from narrows.hw.rescaler import Rescaler
+from narrows.hw.array.dot import DotProduct
+from narrows.hw.drain.encoder import Encoder
+from narrows.hw.drain.rescaler import Rescaler
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.formats import DyBit
 

@@ -1,4 +1,4 @@
-"""Tables of four inputs that make the bits of a product of DyBit4 levels, as `hw.multiplier` holds them.
+"""Tables of four inputs that make the bits of a product of DyBit4 levels, as `hw.array.multiplier` holds them.
 
     python bench/product_tables.py
     python bench/product_tables.py --predecoded 1,3 2,3,6 8,16 4,6,8
@@ -65,7 +65,7 @@ class _Search:
         return outputs.__getitem__
 
     def lines(self, model: z3.ModelRef) -> list[str]:
-        """Found tables as `hw.multiplier` writes them; an input may occur twice."""
+        """Found tables as `hw.array.multiplier` writes them; an input may occur twice."""
         lines = []
         for name, (inputs, contents) in self.tables.items():
             sources = [self.source(model, place) if place in self.choices else place for place in inputs]
@@ -88,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         type=lambda text: tuple(map(int, text.split(","))),
         default=[(1, 3), (2, 3, 6), (1, 4, 6), (4, 6, 8), (8, 16)],
         metavar="LEVELS",
-        help="levels that set each predecoded bit (default: those of hw.operand)",
+        help="levels that set each predecoded bit (default: those of hw.array.operand)",
     )
     search = _Search(parser.parse_args(arguments).predecoded)
     screen = Console(highlight=False, markup=False, soft_wrap=True)

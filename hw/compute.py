@@ -6,19 +6,19 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out, connect
 
-from .array import MacArray
-from .delay_line import delayed
-from .drain import Drain, table_ports
-from .max_pool import MaxPool
-from .operand import code_of
-from .operands import OperandFetch
-from .records import record_layout
+from .array.array import MacArray
+from .array.operand import code_of
+from .cells.delay_line import delayed
+from .cells.records import record_layout
+from .control.operands import OperandFetch
+from .control.stepper import Stepper
+from .control.walker import PixelWalker
+from .drain.drain import Drain, table_ports
+from .drain.max_pool import MaxPool
+from .drain.writer import OutputWriter
 from .spec.checksum import CHECKSUM_BITS
 from .spec.config import AcceleratorConfig
 from .spec.isa import BLOCK, COMPUTE, TAP, Mode
-from .stepper import Stepper
-from .walker import PixelWalker
-from .writer import OutputWriter
 
 __all__ = ["ComputeUnit"]
 

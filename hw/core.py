@@ -6,16 +6,16 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
-from .activation_memory import ActivationMemory
-from .axi4 import read_ports, write_ports
 from .compute import ComputeUnit
-from .host_port import PREFIXES, host_port
-from .host_registers import HostRegisters
-from .host_write import host_write
-from .memory_system import MemorySystem
-from .program_memory import ProgramMemory
-from .scratchpad import Scratchpad
-from .sequencer import Sequencer
+from .control.sequencer import Sequencer
+from .memory.activation_memory import ActivationMemory
+from .memory.axi4 import read_ports, write_ports
+from .memory.memory_system import MemorySystem
+from .memory.program_memory import ProgramMemory
+from .memory.scratchpad import Scratchpad
+from .ports.host_port import PREFIXES, host_port
+from .ports.host_registers import HostRegisters
+from .ports.host_write import host_write
 from .spec.config import AcceleratorConfig
 from .spec.registers import Region
 

@@ -7,13 +7,13 @@ import re
 from amaranth.back import verilog
 from amaranth.lib import wiring
 
-from .adder import ADD_MAPS, ADD_VERILOG
+from .array.hard_multiplier import HARD_MULTIPLIER_MAPS, HARD_MULTIPLIER_VERILOG
+from .cells.adder import ADD_MAPS, ADD_VERILOG
+from .cells.lut import LUT_MAPS, LUT_VERILOG
+from .cells.masked_adder import MASKED_ADDER_ECP5, MASKED_ADDER_VERILOG
+from .cells.netlist import NetlistPlatform
 from .core import Core
-from .hard_multiplier import HARD_MULTIPLIER_MAPS, HARD_MULTIPLIER_VERILOG
-from .lut import LUT_MAPS, LUT_VERILOG
-from .masked_adder import MASKED_ADDER_ECP5, MASKED_ADDER_VERILOG
-from .netlist import NetlistPlatform
-from .single_port_memory import SINGLE_PORT_ICE40, SINGLE_PORT_VERILOG
+from .memory.single_port_memory import SINGLE_PORT_ICE40, SINGLE_PORT_VERILOG
 from .spec.config import AcceleratorConfig
 
 __all__ = ["LIBRARY", "TECHMAPS", "TOP", "convert", "to_verilog"]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
-from narrows.hw.array import STEP_FLAGS, MacArray
+from narrows.hw.array.array import STEP_FLAGS, MacArray
+from narrows.hw.cells.delay_line import delayed
+from narrows.hw.control.operands import keep_cycles, keep_operands
 from narrows.hw.core import Core
-from narrows.hw.delay_line import delayed
-from narrows.hw.encoder import Encoder
-from narrows.hw.operands import keep_cycles, keep_operands
-from narrows.hw.rescaler import Rescaler
+from narrows.hw.drain.encoder import Encoder
+from narrows.hw.drain.rescaler import Rescaler
 from narrows.hw.spec.config import AcceleratorConfig
 
 __all__ = ["CoreUnit", "ArrayUnit", "RescalerChannel", "captured", "fields_of"]

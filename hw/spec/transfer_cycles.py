@@ -12,7 +12,7 @@ from .transfer import OUTSTANDING, bursts, line_bytes, line_starts, pieces_per_w
 
 __all__ = ["BusTiming", "transfer_cycles"]
 
-_FIRST_BURST, _NEXT_BURST, _NEXT_LINE = 5, 2, 4  # hw/axi4.py: BurstWalker, behind the queue's hand-over
+_FIRST_BURST, _NEXT_BURST, _NEXT_LINE = 5, 2, 4  # hw/memory/axi4.py: BurstWalker, behind the queue's hand-over
 _WORD_CYCLES = 1  # a beat in, its first word written
 _FIRST_BEAT = 6  # first word of a STORE asked for, to its beat at the head of the queue
 _DONE_CYCLES = 1

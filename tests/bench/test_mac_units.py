@@ -9,7 +9,7 @@ import pytest
 from amaranth_bench import pack, signed, simulate, unpack
 from hardware.cases import CASES, Case
 from hardware.units import RescalerChannel
-from narrows.hw.array import STEP_FLAGS
+from narrows.hw.array.array import STEP_FLAGS
 from narrows.hw.spec.config import FABRICS, AcceleratorConfig
 from narrows.hw.spec.digits import base_digits
 from narrows.hw.spec.formats import DyBit, parse_format

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from claims_codec import encoder_claim, operand_claim, product_claim, rounding_formats, shared_products_claim
-from narrows.hw.encoder import Encoder
+from narrows.hw.drain.encoder import Encoder
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.formats import Format
 from prover import prove_flushed

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from claims_drain import rescaler_claim, result_claim
-from narrows.hw.encoder import Encoder
-from narrows.hw.rescaler import Rescaler
+from narrows.hw.drain.encoder import Encoder
+from narrows.hw.drain.rescaler import Rescaler
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.formats import DyBit, Format
 from prover import prove_flushed

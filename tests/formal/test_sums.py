@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from claims_array import accumulator_claim, digits_claim, dot_claim
-from narrows.hw.dot import DotProduct
+from narrows.hw.array.dot import DotProduct
 from narrows.hw.spec.config import FABRICS, AcceleratorConfig
 from prover import prove_bounded, prove_flushed, prove_induction
 

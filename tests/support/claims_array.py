@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from amaranth.hdl import Mux, Signal, Value, signed
 from claims_codec import DIGIT_SHIFTS, level_of
-from narrows.hw.array import MacArray
-from narrows.hw.dot import DotProduct
-from narrows.hw.operand import recode
+from narrows.hw.array.array import MacArray
+from narrows.hw.array.dot import DotProduct
+from narrows.hw.array.operand import recode
 from narrows.hw.spec.config import AcceleratorConfig
 from prover import Claim, internals
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from itertools import pairwise
 
 from amaranth.hdl import Array, Const, Mux, Value, signed
-from narrows.hw.encoder import Encoder
-from narrows.hw.hard_multiplier import HardMultiplier
-from narrows.hw.multiplier import Multiplier
-from narrows.hw.operand import code_of, operand_bits, operand_layout, recode
-from narrows.hw.rescaler import Rescaler
+from narrows.hw.array.hard_multiplier import HardMultiplier
+from narrows.hw.array.multiplier import Multiplier
+from narrows.hw.array.operand import code_of, operand_bits, operand_layout, recode
+from narrows.hw.drain.encoder import Encoder
+from narrows.hw.drain.rescaler import Rescaler
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.formats import DyBit, Format
 from prover import Claim

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 from amaranth.hdl import Cat, Const, Mux, Signal, Value, signed
 from claims_codec import level_of
-from narrows.hw.encoder import Encoder
-from narrows.hw.rescaler import Rescaler
+from narrows.hw.drain.encoder import Encoder
+from narrows.hw.drain.rescaler import Rescaler
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.formats import Format
 from prover import Claim, internals

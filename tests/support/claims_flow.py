@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from amaranth.hdl import Mux, Signal, Value
-from narrows.hw.drain import Drain
+from narrows.hw.control.stepper import Stepper
+from narrows.hw.control.walker import PixelWalker
+from narrows.hw.drain.drain import Drain
 from narrows.hw.spec.config import AcceleratorConfig
-from narrows.hw.stepper import Stepper
-from narrows.hw.walker import PixelWalker
 from prover import Claim, internals
 
 __all__ = ["drain_claim", "group_claim", "tile_distance_claim"]

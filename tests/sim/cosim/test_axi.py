@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from narrows.hw.axi_lite import AXI_LITE_PORTS
+from narrows.hw.ports.axi_lite import AXI_LITE_PORTS
 from narrows.hw.spec.config import AcceleratorConfig
 from pin_bench import run_at_pins
 

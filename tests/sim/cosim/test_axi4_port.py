@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from narrows.hw.axi4 import read_ports, write_ports
-from narrows.hw.axi_lite import AXI_LITE_PORTS
+from narrows.hw.memory.axi4 import read_ports, write_ports
+from narrows.hw.ports.axi_lite import AXI_LITE_PORTS
 from pin_bench import run_at_pins
 from random_transfers import transfer_config
 

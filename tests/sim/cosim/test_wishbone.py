@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from narrows.hw.ports.wishbone import WISHBONE_PORTS
 from narrows.hw.spec.config import AcceleratorConfig
-from narrows.hw.wishbone import WISHBONE_PORTS
 from pin_bench import run_at_pins
 
 CONFIG = AcceleratorConfig(

@@ -1,0 +1,135 @@
+"""MacArray: rows x columns dot products with their accumulators."""
+
+from __future__ import annotations
+
+from itertools import product
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..cells.adder import add, extend
+from ..cells.copies import copies_of
+from ..spec.config import AcceleratorConfig
+from .dot import DotProduct
+from .hard_multiplier import HardMultiplier
+from .operand import operand_layout
+
+__all__ = ["STEP_FLAGS", "MacArray", "flag_copies", "operand_copies"]
+
+STEP_FLAGS = data.StructLayout(
+    {
+        "valid": 1,  # a step at all
+        "first": 1,  # start a new sum
+        "shift": 1,  # weigh what was summed so far by one digit more
+        "last": 1,  # the sum is complete
+    }
+)
+"""What a step asks of the accumulators."""
+
+
+def operand_copies(config: AcceleratorConfig) -> int:
+    """Copies of every operand: four, each for a quarter of the rows or columns that take it, in a spread array on an
+    ECP5."""
+    return 4 if config.fabric == "ecp5" and config.spread else 1
+
+
+def flag_copies(config: AcceleratorConfig) -> int:
+    """Copies of a step's flags at the accumulators, and of ``done``: eight in a spread array on an ECP5, if the flags
+    pass as many registers on their way as it takes."""
+    return min(8, 1 << DotProduct.stages(config)) if operand_copies(config) > 1 else 1
+
+
+class MacArray(wiring.Component):
+    """Output-stationary array: every step adds one dot product to each accumulator, modulo ``2**acc_bits``.
+
+    Row r, column c computes ``sum_l level(x[r][l]) * level(w[c][l])``. Operands come `operand_copies` times, all words
+    and then all words again: columns of the second part take the second ``x``, rows the second ``w``. ``sums`` holds
+    all finished sums, each inverted if its ``inverted`` is high, while ``done`` is high, `latency` cycles after the
+    operands of the step flagged ``last``; it changes in the next cycle. All bits of ``done`` are alike: there are
+    `flag_copies`, each for as many of the sums, which are counted row by row. No stall.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+    """
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        self._config = config
+        word = data.ArrayLayout(operand_layout(config.digits.base), config.lanes)
+        super().__init__(
+            {
+                "x": In(data.ArrayLayout(word, config.rows * operand_copies(config))),
+                "w": In(data.ArrayLayout(word, config.columns * operand_copies(config))),
+                "flags": In(STEP_FLAGS),
+                "sums": Out(data.ArrayLayout(data.ArrayLayout(config.acc_bits, config.columns), config.rows)),
+                "inverted": Out(data.ArrayLayout(data.ArrayLayout(1, config.columns), config.rows)),
+                "done": Out(flag_copies(config)),
+            }
+        )
+
+    @property
+    def latency(self) -> int:
+        """Cycles from the operands of the last step to ``done``."""
+        return DotProduct.stages(self._config) + 1
+
+    def elaborate(self, platform: object) -> Module:
+        """Build the dot products, delay the flags alongside, accumulate."""
+        m = Module()
+        config = self._config
+
+        copies = copies_of(m, self.flags.as_value(), DotProduct.stages(config), "flags", most=flag_copies(config))
+        near = [data.View(STEP_FLAGS, copy) for copy in copies]
+        m.d.sync += self.done.eq(Cat(flags.valid & flags.last for flags in near))
+
+        dots: dict[tuple[int, int], DotProduct] = {}
+        for row in range(config.rows):
+            for column in range(config.columns):
+                dots[row, column] = DotProduct(config)
+                m.submodules[f"dot{row}_{column}"] = dot = dots[row, column]
+                m.d.comb += [dot.x.eq(self._x(row, column)), dot.w.eq(self._w(row, column))]
+                flags = near[(row * config.columns + column) * len(near) // (config.rows * config.columns)]
+                self._accumulate(m, platform, flags, row, column, dot)
+
+        # two rows share a hard multiplier, since they share their weights
+        for column, lane, first in product(range(config.columns), range(config.dsp_lanes), range(0, config.rows, 2)):
+            m.submodules[f"hard{first}_{column}_{lane}"] = hard = HardMultiplier(config)
+            m.d.comb += hard.w.eq(self._w(first, column)[lane].magnitude)
+            for place, row in enumerate(range(first, min(first + 2, config.rows))):
+                m.d.comb += [
+                    hard.x[place].eq(self._x(row, column)[lane].magnitude),
+                    dots[row, column].hard_products[lane].eq(hard.products[place]),
+                ]
+        return m
+
+    def _x(self, row: int, column: int) -> data.View:
+        copy = column * operand_copies(self._config) // self._config.columns
+        return self.x[copy * self._config.rows + row]
+
+    def _w(self, row: int, column: int) -> data.View:
+        copy = row * operand_copies(self._config) // self._config.rows
+        return self.w[copy * self._config.columns + column]
+
+    def _accumulate(
+        self, m: Module, platform: object, flags: data.View, row: int, column: int, dot: DotProduct
+    ) -> None:
+        """Add a dot product to its sum."""
+        width, shift = self._config.acc_bits, self._config.digits.shift
+        name = f"{row}_{column}"
+        sum_ = Signal(width, name=f"sum{name}", reset_less=True)
+        inverted = Signal(name=f"inverted{name}", reset_less=True)
+        addend = extend(dot.total, width)
+        m.d.comb += [self.sums[row][column].eq(sum_), self.inverted[row][column].eq(inverted)]
+        if self._config.fabric == "xilinx":
+            # a - b = ~(~a + b): what stands for a is inverted at need where it is chosen, b comes as it is
+            before = Mux(flags.shift, Cat(inverted.replicate(shift), sum_), sum_)[:width]
+            start = Mux(flags.first, 0, before)
+            opposed = dot.negative ^ (inverted & ~flags.first)
+            after = add(m, platform, f"after{name}", start, addend, flip_a=opposed)
+            with m.If(flags.valid):
+                m.d.sync += [sum_.eq(after), inverted.eq(dot.negative)]
+            return
+        start = Mux(flags.first, 0, Mux(flags.shift, sum_ << shift, sum_))[:width]
+        after = add(m, platform, f"after{name}", start, addend, flip_b=dot.inverted, carry=dot.negative)
+        with m.If(flags.valid):
+            m.d.sync += sum_.eq(after)

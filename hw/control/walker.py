@@ -1,0 +1,122 @@
+"""PixelWalker: visits output pixels in line order, hands them out in groups with their distances from the borders."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..spec.config import AcceleratorConfig
+from ..spec.isa import BORDER_MAX
+
+__all__ = ["BORDERS", "PixelWalker", "pixel_group_layout"]
+
+_BORDER_BITS = BORDER_MAX.bit_length()
+
+
+BORDERS = data.StructLayout({"top": _BORDER_BITS, "bottom": _BORDER_BITS, "left": _BORDER_BITS, "right": _BORDER_BITS})
+"""Distances of an output pixel from the four borders."""
+
+
+def pixel_group_layout(config: AcceleratorConfig) -> data.StructLayout:
+    """A group of up to ``rows`` pixels: how many, where each lies, and what comes after it."""
+    return data.StructLayout(
+        {
+            "count": (config.rows).bit_length(),
+            "borders": data.ArrayLayout(BORDERS, config.rows),
+            "line_end": 1,  # the next group starts a new line, and groups do not run on
+            "last": 1,  # no group follows
+        }
+    )
+
+
+class PixelWalker(wiring.Component):
+    """Stream of pixel groups for one instruction.
+
+    Walks one pixel a cycle, ahead of its consumer: one group is offered on ``groups`` while the next is being
+    collected, so a consumer that takes at most one group every ``rows + 1`` cycles never waits. Starts when it leaves
+    reset; ``height``, ``width``, ``rows`` and ``wrap`` must be stable from then on. Nothing follows the group marked
+    ``last``.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+    """
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        self._config = config
+        self._extent_bits = config.act_address_bits + 1
+        super().__init__(
+            {
+                "run": In(1),
+                "height": In(self._extent_bits),
+                "width": In(self._extent_bits),
+                "rows": In(config.rows.bit_length()),
+                "wrap": In(1),
+                "groups": Out(stream.Signature(pixel_group_layout(config))),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Count pixels, collect a group, pass it on."""
+        m = Module()
+        config = self._config
+        top, left = Signal(_BORDER_BITS), Signal(_BORDER_BITS)
+        x, y = Signal(self._extent_bits), Signal(self._extent_bits)  # pixels and lines still to come
+        row = Signal(range(config.rows)) if config.rows > 1 else Signal(1)
+        # one is collected while the other is offered, so that whether it is taken moves a single bit
+        groups = [Signal(pixel_group_layout(config), name=f"group{side}", reset_less=True) for side in range(2)]
+        side = Signal()
+        collected = Signal()
+        started = Signal()
+        finished = Signal()
+
+        def saturated(distance: Signal) -> Mux:
+            return Mux(distance[_BORDER_BITS:].any(), BORDER_MAX, distance[:_BORDER_BITS])
+
+        line_done = x == 0
+        image_done = line_done & (y == 0)
+        with m.If(~self.run):
+            m.d.sync += [started.eq(0), finished.eq(0), collected.eq(0), self.groups.valid.eq(0)]
+        with m.Elif(~started):
+            m.d.sync += [
+                started.eq(1),
+                top.eq(0),
+                left.eq(0),
+                row.eq(0),
+                x.eq(self.width - 1),
+                y.eq(self.height - 1),
+            ]
+        with m.Else():
+            with m.If(~collected & ~finished):
+                m.d.sync += row.eq(row + 1)
+                with m.If((row + 1 == self.rows) | image_done | (line_done & ~self.wrap)):
+                    m.d.sync += [row.eq(0), collected.eq(1), finished.eq(image_done)]
+                with m.If(line_done):
+                    m.d.sync += [x.eq(self.width - 1), y.eq(y - 1), left.eq(0)]
+                    with m.If(top != BORDER_MAX):
+                        m.d.sync += top.eq(top + 1)
+                with m.Else():
+                    m.d.sync += x.eq(x - 1)
+                    with m.If(left != BORDER_MAX):
+                        m.d.sync += left.eq(left + 1)
+            with m.If(self.groups.valid & self.groups.ready):
+                m.d.sync += self.groups.valid.eq(0)
+            with m.If(collected & (~self.groups.valid | self.groups.ready)):
+                m.d.sync += [side.eq(~side), self.groups.valid.eq(1), collected.eq(0)]
+        # what is written here before the start or after the end is never offered
+        with m.If(~collected):
+            for number, group in enumerate(groups):
+                for index in range(config.rows):
+                    with m.If((side == number) & (row == index)):
+                        m.d.sync += [
+                            group.borders[index].top.eq(top),
+                            group.borders[index].bottom.eq(saturated(y)),
+                            group.borders[index].left.eq(left),
+                            group.borders[index].right.eq(saturated(x)),
+                            group.count.eq(index + 1),
+                            group.last.eq(image_done),
+                            group.line_end.eq(line_done & ~self.wrap),
+                        ]
+        m.d.comb += self.groups.payload.eq(Mux(side, *groups))
+        return m

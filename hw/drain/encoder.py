@@ -1,0 +1,136 @@
+"""Encoder: half units to the nearest level, and a level to the base code of one digit plane."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from ..spec.config import AcceleratorConfig
+from .rescaler import Rescaler
+
+__all__ = ["Encoder", "dybit_widths"]
+
+
+def dybit_widths(config: AcceleratorConfig) -> int:
+    """Largest DyBit magnitude width whose levels all fit the core's output levels."""
+    width = 1
+    while 1 << (2 * width) <= config.level_max:
+        width += 1
+    return width
+
+
+def _patterns(values: Sequence[int], width: int) -> list[str]:
+    """Patterns of ``width`` bits that tell increasing values apart, each by the few bits that decide from the top."""
+    if width == 0 or len(values) == 1:
+        return ["-" * width] * len(values)
+    half = 1 << (width - 1)
+    low, high = [value for value in values if value < half], [value - half for value in values if value >= half]
+    marks = "01" if low and high else "--"
+    return [
+        mark + pattern
+        for mark, part in zip(marks, (low, high), strict=True)
+        for pattern in (_patterns(part, width - 1) if part else [])
+    ]
+
+
+class Encoder(wiring.Component):
+    """Nearest level of a value in half units, ties toward +infinity, as the base code of digit plane ``plane``.
+
+    ``half_units`` must already lie between twice the lowest and twice the highest wanted level. Fully pipelined:
+    With tables, ``index`` is the rounded integer, sign above 7 bits of magnitude, in the cycle of ``half_units``, and
+    ``entry``, sign above magnitude, replaces the level one cycle later while ``look_up`` is high.
+
+    `LATENCY` cycles from ``half_units`` and ``plane`` to ``code``; ``dybit``, ``width`` and ``planes`` must be stable.
+
+    The DyBit levels between ``2**(w-2+i)`` and ``2**(w-1+i)`` are ``2**(2*i-1)`` apart (``1 <= i < w``; below them the
+    step is 1), so the nearest is found by adding half a step and clearing what is below a step.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+    """
+
+    LATENCY = 2
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        self._config = config
+        table_ports = {"index": Out(8), "look_up": In(1), "entry": In(config.level_bits)}
+        super().__init__(
+            {
+                "half_units": In(Rescaler.half_units_shape(config)),
+                "plane": In(range(config.planes)),
+                "dybit": In(1),
+                "width": In(4),
+                "planes": In(range(config.planes + 1)),
+                "code": Out(config.digits.base.bits),
+                **(table_ports if config.tables else {}),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Round, register, then pick and recode the digit, register."""
+        m = Module()
+        digits, planes = self._config.digits, self._config.planes
+        bits = self._config.level_bits  # of twice a level's magnitude
+        negative = self.half_units[-1]
+        magnitude = Signal(bits)
+        m.d.comb += magnitude.eq(Mux(negative, ~self.half_units, self.half_units))
+
+        # half a step in half units is a step in units: 1, or 2**(2*i - 1) in segment i
+        widths = dybit_widths(self._config)
+        reached = Signal(widths + 1)  # bit i: the value lies in segment i or beyond
+        with m.If(self.dybit), m.Switch(self.width):
+            for width in range(2, widths + 1):
+                with m.Case(width):
+                    m.d.comb += reached[1:width].eq(Cat(magnitude[width - 1 + i :].any() for i in range(1, width)))
+        step = Signal(bits)
+        keep = Signal(bits + 1)
+        m.d.comb += step[0].eq(~reached[1])
+        for segment in range(1, widths):
+            m.d.comb += step[2 * segment - 1].eq(reached[segment] & ~reached[segment + 1])
+        for place in range(1, bits + 1):
+            m.d.comb += keep[place].eq(~reached[(place + 2) // 2] if (place + 2) // 2 < widths else 1)
+        rounded = Signal(bits + 1)
+        level = Signal(bits - 1)
+        m.d.comb += rounded.eq(magnitude + step)
+        negative_1 = Signal()
+        plane_1 = Signal.like(self.plane, reset_less=True)
+        nearest = Signal.like(level)
+        m.d.comb += nearest.eq((rounded & keep) >> 1)
+        rounded_level, rounded_negative = Signal.like(level, reset_less=True), Signal(reset_less=True)
+        m.d.sync += [rounded_level.eq(nearest), rounded_negative.eq(negative), plane_1.eq(self.plane)]
+        if self._config.tables:
+            m.d.comb += [
+                self.index.eq(Cat(nearest[:7].as_unsigned(), Const(0, max(0, 7 - len(nearest))), negative)),
+                level.eq(Mux(self.look_up, self.entry[:-1], rounded_level)),
+                negative_1.eq(Mux(self.look_up, self.entry[-1], rounded_negative)),
+            ]
+        else:
+            m.d.comb += [level.eq(rounded_level), negative_1.eq(rounded_negative)]
+
+        digit = Signal(digits.base.magnitude_bits)
+        opposed = Signal()
+        with m.If(self.planes == 1), m.Switch(level):
+            for code, pattern in enumerate(_patterns(digits.base.magnitudes, len(level))):
+                with m.Case(pattern):
+                    m.d.comb += digit.eq(code)
+        with m.Else():
+            padded = Cat(Const(0, 1), level, Const(0, digits.shift * planes))
+            window = Signal(digits.shift + 1)
+            with m.Switch(plane_1):
+                for plane in range(planes):
+                    with m.Case(plane):
+                        m.d.comb += window.eq(padded[digits.shift * plane :][: digits.shift + 1])
+            # the recoded digit: its bits, plus the bit below, minus the radix times the highest (not in the top plane)
+            top = plane_1 + 1 == self.planes
+            plain = Signal(digits.shift + 1)
+            m.d.comb += plain.eq(window[1:] + window[0])
+            with m.If(window[-1] & ~top):
+                m.d.comb += [digit.eq((1 << digits.shift) - plain), opposed.eq(1)]
+            with m.Else():
+                m.d.comb += digit.eq(plain)
+        m.d.sync += self.code.eq(Cat(digit, (negative_1 ^ opposed) & digit.any()))
+        return m

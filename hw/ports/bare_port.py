@@ -1,0 +1,53 @@
+"""BarePort: the plainest port, requests by valid and ready, each answered by a pulse."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Const, Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from ..spec.registers import ADDRESS_BITS
+from .host_bus import HOST_BUS
+from .one_access import one_access
+
+__all__ = ["BARE_PORTS", "BarePort"]
+
+BARE_PORTS = {
+    "valid": In(1),
+    "ready": Out(1),
+    "we": In(1),
+    "adr": In(ADDRESS_BITS - 2),
+    "dat_w": In(32),
+    "done": Out(1),
+    "refused": Out(1),
+    "dat_r": Out(32),
+}
+"""Members of the port; ``adr`` counts words of 32 bits."""
+
+
+class BarePort(wiring.Component):
+    """A request is taken in a cycle in which ``valid`` and ``ready`` are high. ``done`` is high for one cycle for each,
+    in order: 1 cycle after a write was taken, `READ_CYCLES` + 2 after a read, with ``dat_r``.
+
+    ``ready`` is low while a read is under way; a write can follow every cycle. ``refused`` goes with ``done`` where an
+    access to a memory came while ``busy``, and was not carried out, or where ``busy`` overtook a read of one; ``dat_r``
+    is then 0.
+    """
+
+    def __init__(self) -> None:
+        super().__init__({**BARE_PORTS, **HOST_BUS})
+
+    def elaborate(self, platform: object) -> Module:
+        """One read at a time; writes go straight on."""
+        m = Module()
+        taken = Signal()
+        access = one_access(m, self, taken, malformed=Const(0), dropped=Const(0))
+        m.d.comb += [
+            self.ready.eq(~access.reading),
+            taken.eq(self.valid & self.ready),
+            self.done.eq(access.done | access.refused),
+            self.refused.eq(access.refused),
+        ]
+        with m.If(access.fails):
+            m.d.sync += self.dat_r.eq(0)
+        return m

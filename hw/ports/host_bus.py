@@ -1,0 +1,29 @@
+"""HOST_BUS: what every host port drives inside a core."""
+
+from __future__ import annotations
+
+from amaranth.lib.wiring import In, Out
+
+from ..spec.registers import REGION_BITS, Region
+
+__all__ = ["HOST_BUS", "READ_CYCLES"]
+
+READ_CYCLES = 5
+"""Cycles from the one in which a read's region and offset first show to the one whose ``read_data`` is taken."""
+
+HOST_BUS = {
+    "busy": In(1),
+    "conflict": Out(1),
+    "write": Out(1),
+    "write_region": Out(Region),
+    "write_offset": Out(REGION_BITS - 2),
+    "write_data": Out(32),
+    "read_region": Out(Region),
+    "read_offset": Out(REGION_BITS - 2),
+    "read_data": In(32),
+}
+"""Members of a host port on the core's side.
+
+A write shows region, offset (in words) and data for one cycle with ``write`` high. A read shows its region and offset,
+and takes ``read_data`` `READ_CYCLES` later. While ``busy`` a port refuses accesses to memories; ``conflict`` is high
+for a cycle where the host tried one."""

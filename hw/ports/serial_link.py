@@ -1,0 +1,261 @@
+"""SerialLink: frames of the serial link on one side, accesses to a bus on the other."""
+
+from __future__ import annotations
+
+import enum
+
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.crc import catalog
+from amaranth.lib.wiring import In, Out
+
+from ..memory.scratchpad import Scratchpad
+from ..spec.config import AcceleratorConfig
+from ..spec.link import (
+    CRC_BYTES,
+    HEADER_BYTES,
+    MAX_WORDS,
+    REPLY_HEAD_BYTES,
+    REPLY_START,
+    REQUEST_START,
+    Command,
+    LinkStatus,
+    hello_words,
+)
+from ..spec.registers import ADDRESS_BITS
+
+__all__ = ["SerialLink"]
+
+_HEADER = data.StructLayout(
+    {"sequence": 8, "command": 8, "count": 8, "low": 2, "address": ADDRESS_BITS - 2, "high": 32 - ADDRESS_BITS}
+)
+
+
+class _Phase(enum.Enum):
+    """Part of a reply that is being sent."""
+
+    HEAD = 0
+    WORD = 1
+    STATUS = 2
+    CRC = 3
+
+
+class SerialLink(wiring.Component):
+    """Requests come in as ``rx_*`` bytes (`UartReceiver`, `SpiPeripheral`), replies go out as ``tx_*`` bytes, the words
+    of bursts go over a bus, as a Wishbone classic master: ``stb`` (which is ``cyc``, too) stays high until ``ack`` or
+    ``err``. Bytes either way need at least 40 cycles each.
+
+    A request is carried out only once it is here whole and its checksum is right. One that is not is dropped without an
+    answer; then a request can begin after a gap. A WRITE with the sequence number of the request before is answered
+    again, but not carried out again. What arrives during a reply is lost.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+    gap : int or None
+        Ticks without ``rx_active`` that end a frame which does not go on. None: it ends at once where ``rx_active`` is
+        low, and so does a reply.
+    """
+
+    def __init__(self, config: AcceleratorConfig, *, gap: int | None) -> None:
+        self._config, self._gap = config, gap
+        super().__init__(
+            {
+                "rx_data": In(8),
+                "rx_valid": In(1),
+                "rx_broken": In(1),
+                "rx_active": In(1),
+                "tx_data": Out(8),
+                "tx_valid": Out(1),
+                "tx_ready": In(1),
+                "tick": In(1),
+                "stb": Out(1),
+                "we": Out(1),
+                "adr": Out(ADDRESS_BITS - 2),
+                "dat_w": Out(32),
+                "dat_r": In(32),
+                "ack": In(1),
+                "err": In(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Receive, check, carry out, reply."""
+        m = Module()
+        m.submodules.crc = crc = catalog.CRC32_ISO_HDLC(data_width=1).create()
+        m.submodules.buffer = buffer = Scratchpad(depth=MAX_WORDS, width=32, granule=32)
+
+        header = Signal(_HEADER)
+        word = Signal(32)  # what comes in or goes out byte by byte
+        left = Signal(range(HEADER_BYTES + 1))  # bytes until the part of the frame ends
+        index = Signal(range(MAX_WORDS + 1))
+        words = Signal(range(MAX_WORDS + 1))  # of the reply
+        phase = Signal(_Phase)
+        status = Signal(LinkStatus)
+        is_open, last = Signal(), Signal(8)
+        # a byte goes through the checksum bit by bit: it takes 40 cycles on the line at least
+        summed, summed_bits = Signal(8), Signal(range(9))
+        add_byte, added = Signal(), Signal(8)
+        with m.If(add_byte):
+            m.d.sync += [summed.eq(added), summed_bits.eq(8)]
+        with m.Elif(summed_bits != 0):
+            m.d.sync += [summed.eq(summed >> 1), summed_bits.eq(summed_bits - 1)]
+        m.d.comb += [crc.valid.eq(summed_bits != 0), crc.data.eq(summed[0])]
+        expired, ends, final = Signal(), Signal(), Signal()
+
+        if self._gap is None:
+            m.d.comb += expired.eq(~self.rx_active)
+        else:
+            silence = Signal(range(self._gap))
+            m.d.comb += expired.eq(self.tick & (silence == self._gap - 1) & ~self.rx_active)
+            with m.If(self.rx_active):
+                m.d.sync += silence.eq(0)
+            with m.Elif(self.tick):
+                m.d.sync += silence.eq(silence + 1)
+        table = Array(Const(value, 32) for value in hello_words(self._config))
+        greeting = Mux(index < len(table), table[index], 0)
+        m.d.comb += [
+            ends.eq(left == 1),
+            final.eq(index + 1 == header.count),
+            buffer.read_address.eq(index),
+            buffer.write_address.eq(index),
+            buffer.write_data.eq(word),
+            self.adr.eq(header.address),
+            self.dat_w.eq(buffer.read_data),
+            self.tx_data.eq(word),
+        ]
+
+        def count_error() -> None:
+            with m.If(self.err):
+                m.d.sync += status.eq(LinkStatus.REFUSED)
+
+        def receive() -> None:
+            """Count a byte of the frame; give the frame up where the line does."""
+            m.d.comb += [add_byte.eq(self.rx_valid), added.eq(self.rx_data)]
+            with m.If(self.rx_valid):
+                m.d.sync += left.eq(left - 1)
+            with m.If(self.rx_broken):
+                m.next = "drain"
+            with m.If(expired):
+                m.next = "hunt"
+
+        def replying() -> None:
+            """End the reply where nobody hears it, if that can be known."""
+            if self._gap is None:
+                with m.If(expired):
+                    m.next = "hunt"
+
+        with m.FSM():
+            with m.State("hunt"):
+                m.d.comb += crc.start.eq(1)
+                m.d.sync += left.eq(HEADER_BYTES)
+                with m.If(self.rx_valid & (self.rx_data == REQUEST_START)):
+                    m.next = "header"
+            with m.State("header"):
+                receive()
+                with m.If(self.rx_valid):
+                    m.d.sync += header.eq(Cat(header.as_value()[8:], self.rx_data))
+                    with m.If(ends):
+                        m.next = "size"
+            with m.State("size"):
+                m.d.sync += [index.eq(0), left.eq(4)]
+                with m.If((header.count == 0) | (header.count > MAX_WORDS)):
+                    m.next = "drain"
+                with m.Elif(header.command == Command.WRITE):
+                    m.next = "payload"
+                with m.Else():
+                    m.next = "checksum"
+            with m.State("payload"):
+                receive()
+                with m.If(self.rx_valid):
+                    m.d.sync += word.eq(Cat(word[8:], self.rx_data))
+                    with m.If(ends):
+                        m.next = "store"
+            with m.State("store"):
+                m.d.comb += buffer.write_enable.eq(1)
+                m.d.sync += [index.eq(index + 1), left.eq(4)]
+                m.next = "payload"
+                with m.If(final):
+                    m.d.sync += left.eq(CRC_BYTES)
+                    m.next = "checksum"
+            with m.State("checksum"):
+                receive()
+                with m.If(self.rx_valid & ends):
+                    m.next = "check"
+            with m.State("check"), m.If(summed_bits == 0):
+                m.d.sync += [index.eq(0), words.eq(0)]
+                m.next = "head"
+                with m.If(~crc.match_detected):
+                    m.next = "drain"
+                with m.Elif(is_open & (header.sequence == last) & (header.command == Command.WRITE)):
+                    pass  # carried out before: answered as then
+                with m.Else():
+                    m.d.sync += [last.eq(header.sequence), status.eq(LinkStatus.OK)]
+                    with m.If(header.command == Command.HELLO):
+                        m.d.sync += [is_open.eq(1), words.eq(header.count)]
+                    with m.Elif(~is_open):
+                        m.d.sync += status.eq(LinkStatus.NO_SESSION)
+                    with m.Elif((header.command != Command.READ) & (header.command != Command.WRITE)):
+                        m.d.sync += status.eq(LinkStatus.UNKNOWN)
+                    with m.Elif(header.low.any() | header.high.any()):
+                        m.d.sync += status.eq(LinkStatus.REFUSED)
+                    with m.Elif(header.command == Command.READ):
+                        m.d.sync += words.eq(header.count)
+                    with m.Else():
+                        m.next = "fetch"
+            with m.State("fetch"):
+                m.next = "write"
+            with m.State("write"):
+                m.d.comb += [self.stb.eq(1), self.we.eq(1)]
+                count_error()
+                with m.If(self.ack | self.err):
+                    m.d.sync += [index.eq(index + 1), header.address.eq(header.address + 1)]
+                    m.next = "fetch"
+                    with m.If(final):
+                        m.next = "head"
+            with m.State("drain"), m.If(expired):
+                m.next = "hunt"
+
+            with m.State("head"):
+                m.d.sync += [
+                    word.eq(Cat(Const(REPLY_START, 8), header.sequence, words)),
+                    left.eq(REPLY_HEAD_BYTES),
+                    phase.eq(_Phase.HEAD),
+                    index.eq(0),
+                ]
+                m.next = "send"
+                replying()
+            with m.State("read"):
+                m.d.comb += self.stb.eq(header.command == Command.READ)
+                count_error()
+                m.d.sync += [word.eq(Mux(self.err, 0, self.dat_r)), left.eq(4), phase.eq(_Phase.WORD)]
+                with m.If(header.command == Command.HELLO):
+                    m.d.sync += word.eq(greeting)
+                with m.If((header.command == Command.HELLO) | self.ack | self.err):
+                    m.d.sync += [index.eq(index + 1), header.address.eq(header.address + 1)]
+                    m.next = "send"
+                replying()
+            with m.State("status"):
+                m.d.sync += [word.eq(status), left.eq(1), phase.eq(_Phase.STATUS)]
+                m.next = "send"
+                replying()
+            with m.State("trail"), m.If(summed_bits == 0):
+                m.d.sync += [word.eq(crc.crc), left.eq(CRC_BYTES), phase.eq(_Phase.CRC)]
+                m.next = "send"
+            with m.State("send"):
+                starts = (phase == _Phase.HEAD) & (left == REPLY_HEAD_BYTES)
+                m.d.comb += [self.tx_valid.eq(1), added.eq(word[:8])]
+                with m.If(self.tx_ready):
+                    m.d.comb += [crc.start.eq(starts), add_byte.eq(~starts & (phase != _Phase.CRC))]
+                    m.d.sync += [word.eq(word[8:]), left.eq(left - 1)]
+                    with m.If(ends), m.Switch(phase):
+                        with m.Case(_Phase.STATUS):
+                            m.next = "trail"
+                        with m.Case(_Phase.CRC):
+                            m.next = "hunt"
+                        with m.Default():
+                            m.next = "read"
+                            with m.If(index == words):
+                                m.next = "status"
+                replying()
+        return m

@@ -1,0 +1,145 @@
+"""MacArray: accumulation over steps with first, shift and last, modulo the accumulator's width."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+from amaranth_bench import pack, signed, simulate, unpack
+from narrows.hw.array.array import MacArray, operand_copies
+from narrows.hw.array.dot import DotProduct
+from narrows.hw.array.operand import operand_bits, operand_layout
+from narrows.hw.spec import config as config_module
+from narrows.hw.spec.config import FABRICS, AcceleratorConfig
+from narrows.hw.spec.cycles import array_latency
+
+CONFIGS = [
+    AcceleratorConfig(rows=1, columns=1, lanes=2, rescalers=1, acc_bits=12, tree_stage=1),
+    AcceleratorConfig(rows=2, columns=2, lanes=8, rescalers=2, acc_bits=12, tree_stage=1),
+    AcceleratorConfig(rows=2, columns=1, lanes=16, rescalers=1, acc_bits=16, tree_stage=2),
+    AcceleratorConfig(rows=1, columns=3, lanes=4, rescalers=1, acc_bits=32, tree_stage=6),
+    AcceleratorConfig(rows=3, columns=2, lanes=4, rescalers=1, acc_bits=16, tree_stage=1, product_stage=1, dsp_lanes=4),
+    AcceleratorConfig(rows=2, columns=2, lanes=8, rescalers=1, acc_bits=16, product_stage=1),
+    AcceleratorConfig(rows=4, columns=1, lanes=8, rescalers=1, acc_bits=16, dsp_lanes=3),
+    AcceleratorConfig(base="int4", rows=2, columns=2, lanes=8, rescalers=1, acc_bits=16, dsp_lanes=2),
+    AcceleratorConfig(base="dybit2", rows=2, columns=2, lanes=16, rescalers=1, acc_bits=12),
+    AcceleratorConfig(base="int3", rows=1, columns=2, lanes=8, rescalers=1, acc_bits=14),
+]
+
+
+def random_steps(rng: np.random.Generator, count: int) -> list[dict[str, int]]:
+    """Flags of steps in tiles of random length, with idle cycles whose other flags mean nothing."""
+    steps, position, length = [], 0, int(rng.integers(1, 6))
+    while len(steps) < count:
+        if rng.random() < 0.2:
+            steps.append({"valid": 0} | {name: int(rng.integers(2)) for name in ("first", "shift", "last")})
+            continue
+        steps.append(
+            {
+                "valid": 1,
+                "first": int(position == 0),
+                "shift": int(position > 0 and rng.random() < 0.3),
+                "last": int(position == length - 1),
+            }
+        )
+        position += 1
+        if position == length:
+            position, length = 0, int(rng.integers(1, 6))
+    return steps
+
+
+@pytest.mark.parametrize("fabric", FABRICS)
+@pytest.mark.parametrize(
+    "config",
+    CONFIGS,
+    ids=lambda c: f"{c.base}-{c.rows}x{c.columns}x{c.lanes}-P{c.acc_bits}-dsp{c.dsp_lanes}-reg{c.product_stage}",
+)
+def test_finished_sums_of_random_tiles_are_exact_modulo_the_width(config: AcceleratorConfig, fabric: str) -> None:
+    config = dataclasses.replace(config, fabric=fabric)
+    base, operand = config.digits.base, operand_layout(config.digits.base)
+    operands = np.array([operand_bits(base, code) for code in range(1 << base.bits)])
+    low, high = (1 << base.bits) - 1, (1 << base.magnitude_bits) - 1
+    dut: Any = MacArray(config)
+    assert dut.latency == array_latency(config)
+    rng = np.random.default_rng(config.acc_bits + config.lanes)
+    steps = random_steps(rng, 120)
+    x = rng.integers(0, 1 << base.bits, (len(steps), config.rows, config.lanes))
+    w = rng.integers(0, 1 << base.bits, (len(steps), config.columns, config.lanes))
+    heavy = rng.random(len(steps)) < 0.3  # sums that pass the accumulator's range
+    x[heavy], w[heavy] = high, rng.choice([high, low])
+    got = {}
+
+    async def bench(ctx: Any) -> None:
+        for cycle in range(len(steps) + dut.latency):
+            if cycle < len(steps):
+                ctx.set(dut.x.as_value(), pack(operands[x[cycle]], operand.size))
+                ctx.set(dut.w.as_value(), pack(operands[w[cycle]], operand.size))
+                for name, value in steps[cycle].items():
+                    ctx.set(dut.flags[name], value)
+            else:
+                ctx.set(dut.flags.valid, 0)
+            await ctx.tick()
+            if ctx.get(dut.done):
+                fields = unpack(ctx.get(dut.sums.as_value()), config.acc_bits, config.rows * config.columns)
+                inverted = unpack(ctx.get(dut.inverted.as_value()), 1, config.rows * config.columns)
+                sums = [signed(field, config.acc_bits) for field in fields]
+                got[cycle + 1] = [~sum_ if flip else sum_ for sum_, flip in zip(sums, inverted, strict=True)]
+
+    simulate(dut, bench)
+    expected, half = {}, 1 << (config.acc_bits - 1)
+    sums = np.zeros((config.rows, config.columns), dtype=np.int64)
+    for cycle, flags in enumerate(steps):
+        if not flags["valid"]:
+            continue
+        start = 0 if flags["first"] else sums << config.digits.shift if flags["shift"] else sums
+        sums = start + base.decode(x[cycle]) @ base.decode(w[cycle]).T
+        if flags["last"]:
+            expected[cycle + dut.latency] = ((sums + half) % (2 * half) - half).ravel().tolist()
+    assert got == expected
+
+
+def test_quarters_of_a_large_array_take_copies_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config_module, "_MOST_TOGETHER", 1)
+    config = AcceleratorConfig(rows=5, columns=6, lanes=2, rescalers=1, acc_bits=16)
+    base, operand = config.digits.base, operand_layout(config.digits.base)
+    operands = np.array([operand_bits(base, code) for code in range(1 << base.bits)])
+    rng = np.random.default_rng(3)
+    x = rng.integers(0, 1 << base.bits, (4, config.rows, config.lanes))
+    w = rng.integers(0, 1 << base.bits, (4, config.columns, config.lanes))
+    dut: Any = MacArray(config)
+    found: list[int] = []
+
+    async def bench(ctx: Any) -> None:
+        ctx.set(dut.x.as_value(), pack(operands[x], operand.size))
+        ctx.set(dut.w.as_value(), pack(operands[w], operand.size))
+        for name in ("valid", "first", "last"):
+            ctx.set(dut.flags[name], 1)
+        for _ in range(dut.latency):
+            await ctx.tick()
+        sums = unpack(ctx.get(dut.sums.as_value()), config.acc_bits, config.rows * config.columns)
+        inverted = unpack(ctx.get(dut.inverted.as_value()), 1, config.rows * config.columns)
+        found.extend(signed(~s if flip else s, config.acc_bits) for s, flip in zip(sums, inverted, strict=True))
+
+    simulate(dut, bench)
+    quarters = [[(row * 4 // config.rows, column * 4 // config.columns) for column in range(6)] for row in range(5)]
+    assert found == [
+        int(base.decode(x[x_copy, row]) @ base.decode(w[w_copy, column]))
+        for row, line in enumerate(quarters)
+        for column, (w_copy, x_copy) in enumerate(line)
+    ]
+
+
+def test_operands_are_kept_four_times_in_large_arrays_on_an_ecp5() -> None:
+    large = AcceleratorConfig(rows=4, columns=8, lanes=16, rescalers=4)
+    assert operand_copies(large) == 4
+    assert operand_copies(dataclasses.replace(large, fabric="xilinx")) == 1
+    assert operand_copies(AcceleratorConfig()) == 1
+
+
+@pytest.mark.parametrize("lanes", [2, 4, 8, 16, 32, 64])
+@pytest.mark.parametrize("tree_stage", range(1, 7))
+def test_cycle_model_has_the_latency(lanes: int, tree_stage: int) -> None:
+    config = AcceleratorConfig(rows=1, columns=1, lanes=lanes, rescalers=1, tree_stage=tree_stage)
+    assert DotProduct.stages(config) + 1 == array_latency(config)

@@ -1,0 +1,65 @@
+"""MaxPool: the largest level of random windows, in planes, without padding."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from amaranth_bench import pack, simulate, unpack
+from narrows.hw.drain.max_pool import MaxPool
+from narrows.hw.spec.config import AcceleratorConfig
+from narrows.hw.spec.cycles import MAX_POOL_LATENCY
+from narrows.hw.spec.digits import base_digits
+
+D4 = base_digits("dybit4")
+LANES = 4
+
+
+@pytest.mark.parametrize(("most_planes", "planes"), [(1, 1), (3, 1), (3, 2), (3, 3), (5, 4)])
+def test_winners_leave_plane_by_plane(most_planes: int, planes: int) -> None:
+    dut: Any = MaxPool(AcceleratorConfig(rows=1, columns=2, lanes=LANES, rescalers=2, planes=most_planes))
+    rng = np.random.default_rng(planes)
+    levels = D4.base.levels if planes == 1 else np.arange(-D4.span(planes), D4.span(planes) + 1)
+    schedule: list[tuple[int, int, int, int]] = []  # word, valid position, first, last; word -1: idle
+    expected: dict[int, tuple[list[int], bool]] = {}  # by cycle: codes, and whether they end the word
+    for _ in range(60):
+        positions = int(rng.integers(1, 6))
+        window = rng.choice(levels, (positions, LANES))
+        if rng.random() < 0.3:  # winners that differ in one digit only
+            window = np.clip(window[:1] + rng.integers(-1, 2, window.shape), levels[0], levels[-1])
+            window = levels[np.searchsorted(levels, window)]
+        inside = rng.random(positions) < 0.7
+        inside[rng.integers(positions)] = True
+        codes = D4.to_planes(window, planes)
+        for position in range(positions):
+            for plane in reversed(range(planes)):
+                first = position == 0 and plane == planes - 1
+                last = position == positions - 1 and plane == 0
+                schedule.append((pack(codes[plane, position], 4), int(inside[position]), int(first), int(last)))
+        winner = window[inside].max(axis=0)
+        for plane in range(planes):
+            cycle = len(schedule) - 1 + MAX_POOL_LATENCY + plane
+            expected[cycle] = D4.to_planes(winner, planes)[plane].tolist(), plane == planes - 1
+        schedule += [(-1, 0, 0, 0)] * int(rng.choice([0, 0, 1, 3]))
+    got = {}
+
+    async def bench(ctx: Any) -> None:
+        ctx.set(dut.run, 1)
+        ctx.set(dut.planes, planes)
+        await ctx.tick()
+        for cycle, (word, valid, first, last) in enumerate([*schedule, *[(-1, 0, 0, 0)] * (2 + planes)]):
+            if ctx.get(dut.result_flags.valid):
+                ends = {ctx.get(dut.result_flags[name]) for name in ("pixel_planes", "row", "tile")}
+                assert len(ends) == 1
+                got[cycle] = unpack(ctx.get(dut.result), 4, LANES), ends == {1}
+            ctx.set(dut.word, max(word, 0))
+            ctx.set(dut.word_valid, valid)
+            ctx.set(dut.flags.valid, int(word >= 0))
+            ctx.set(dut.flags.first, first)
+            ctx.set(dut.flags.last, last)
+            await ctx.tick()
+
+    simulate(dut, bench)
+    assert got == expected
+    assert MaxPool.LATENCY == MAX_POOL_LATENCY

@@ -1,0 +1,119 @@
+"""HostRegisters: the register map, and what writes and events do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth_bench import simulate
+from narrows.hw.ports.host_registers import HostRegisters
+from narrows.hw.spec.config import PRESETS
+from narrows.hw.spec.registers import MAGIC, VERSION, Access, Control, Fault, Register, Status, core_registers
+
+CONFIG = PRESETS["tiny"]
+
+
+class Bus:
+    """Reads and writes by register."""
+
+    def __init__(self, ctx: Any, dut: Any) -> None:
+        self.ctx, self.dut = ctx, dut
+
+    def read(self, register: Register) -> int:
+        self.ctx.set(self.dut.read_offset, register.offset // 4)
+        return self.ctx.get(self.dut.read_data)
+
+    async def write(self, register: Register, value: int) -> tuple[int, int]:
+        """The start and clear pulses while the write lasts."""
+        ctx, dut = self.ctx, self.dut
+        ctx.set(dut.write, 1)
+        ctx.set(dut.write_offset, register.offset // 4)
+        ctx.set(dut.write_data, value)
+        pulses = ctx.get(dut.start), ctx.get(dut.clear)
+        await ctx.tick()
+        ctx.set(dut.write, 0)
+        assert (ctx.get(dut.start), ctx.get(dut.clear)) == (0, 0)
+        return pulses
+
+
+def test_registers_answer_as_their_table_says() -> None:
+    dut: Any = HostRegisters(CONFIG)
+
+    async def bench(ctx: Any) -> None:
+        bus = Bus(ctx, dut)
+        constants = {Register.MAGIC: MAGIC, Register.VERSION: VERSION, Register.CONFIG: CONFIG.hash32}
+        for register in Register:
+            assert bus.read(register) == constants.get(register, 0), register.name
+        for register in core_registers(CONFIG):
+            before = bus.read(register)
+            await bus.write(register, 0xDEADBEE8)  # CONTROL bits clear
+            kept = register.access is Access.WRITE and register is not Register.CONTROL
+            assert bus.read(register) == (0xDEADBEE8 if kept else before), register.name
+        ctx.set(dut.read_offset, len(Register))
+        assert ctx.get(dut.read_data) == 0
+
+    simulate(dut, bench)
+
+
+def test_control_bits_act_once() -> None:
+    dut: Any = HostRegisters(CONFIG)
+
+    async def bench(ctx: Any) -> None:
+        bus = Bus(ctx, dut)
+        assert await bus.write(Register.CONTROL, Control.START) == (1, 0)
+        assert await bus.write(Register.CONTROL, Control.CLEAR) == (0, 1)
+        assert await bus.write(Register.WATCHDOG, 3) == (0, 0)
+        assert ctx.get(dut.watchdog) == 3
+
+    simulate(dut, bench)
+
+
+def test_only_the_cores_own_configuration_matches() -> None:
+    dut: Any = HostRegisters(CONFIG)
+
+    async def bench(ctx: Any) -> None:
+        bus = Bus(ctx, dut)
+        for bit in range(32):
+            await bus.write(Register.PROGRAM_CONFIG, CONFIG.hash32 ^ 1 << bit)
+            assert not ctx.get(dut.config_matches)
+        await bus.write(Register.PROGRAM_CONFIG, CONFIG.hash32)
+        assert ctx.get(dut.config_matches)
+
+    simulate(dut, bench)
+
+
+def test_status_shows_flags_and_fault() -> None:
+    dut: Any = HostRegisters(CONFIG)
+
+    async def bench(ctx: Any) -> None:
+        bus = Bus(ctx, dut)
+        for flag, name in ((Status.BUSY, "busy"), (Status.DONE, "done"), (Status.FAULT, "faulted")):
+            ctx.set(getattr(dut, name), 1)
+            assert bus.read(Register.STATUS) == flag
+            ctx.set(getattr(dut, name), 0)
+        for fault in Fault:
+            ctx.set(dut.fault, fault)
+            assert bus.read(Register.STATUS) == fault << 8
+        ctx.set(dut.fault_index, 5)
+        ctx.set(dut.cycles, 0x89ABCDEF)
+        assert bus.read(Register.FAULT_INDEX) == 5
+        assert bus.read(Register.CYCLES) == 0x89ABCDEF
+
+    simulate(dut, bench)
+
+
+def test_counters_count_their_events_and_clear_with_a_start() -> None:
+    dut: Any = HostRegisters(CONFIG)
+    events = {Register.BUSY: dut.step, Register.STALL_DRAIN: dut.stall_drain, Register.STALL_WALK: dut.stall_walk}
+    counts = {Register.BUSY: 5, Register.STALL_DRAIN: 3, Register.STALL_WALK: 2}
+
+    async def bench(ctx: Any) -> None:
+        bus = Bus(ctx, dut)
+        for cycle in range(6):
+            for register, event in events.items():
+                ctx.set(event, int(cycle < counts[register]))
+            await ctx.tick()
+        assert {register: bus.read(register) for register in counts} == counts
+        await bus.write(Register.CONTROL, Control.START)
+        assert not any(bus.read(register) for register in counts)
+
+    simulate(dut, bench)
