@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
-import subprocess
 import sys
 import tempfile
 from collections import Counter, defaultdict
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import NarrowsError, ToolMissing
+from .processes import run_process
 
 __all__ = [
     "TARGETS",
@@ -214,9 +214,10 @@ def synthesise(
         (folder / "techmap.v").write_text(techmap, encoding="utf-8")
         (folder / "script.ys").write_text(script, encoding="utf-8")
         command = [sys.executable, "-c", _YOSYS, "-q", "-l", "yosys.log", "script.ys"]
-        run = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-        written = folder / "yosys.log"
-        messages = written.read_text(encoding="utf-8", errors="replace") if written.exists() else run.stderr
+        said, written = folder / "yosys.out", folder / "yosys.log"
+        with said.open("wb") as output:
+            run = run_process(command, cwd=folder, stdout=output)
+        messages = (written if written.exists() else said).read_text(encoding="utf-8", errors="replace")
         if log is not None:
             log.write_text(messages, encoding="utf-8")
         if run.returncode or not (folder / "netlist.json").exists():

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-import os
-import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import NarrowsError, ToolMissing
+from .processes import run_process
 
 __all__ = ["TOOLS", "ToolFailed", "ToolRun", "run_tool"]
 
@@ -79,21 +77,13 @@ def run_tool(tool: str, arguments: Sequence[str], folder: Path, log: str = "") -
         raise ToolMissing(f"{tool} is missing: pip install narrows[pnr], or {found.package} alone")
     start = f"import sys, {found.module} as tool; sys.argv[0] = {tool!r}; sys.exit(tool.{found.function}"
     start += "())" if tool == "gowin_pack" else "(sys.argv[1:]))"
-    began = time.monotonic()
+    command = [sys.executable, "-c", start, *arguments]
     with (folder / f"{tool}.out").open("w", encoding="utf-8") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-c", start, *arguments],
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
+        run = run_process(command, cwd=folder, stdout=output)
+    if run.returncode:
         reason = _first_error(folder, f"{tool}.out", log)
         raise ToolFailed(f"{tool} failed ({reason}); see {folder / (log or f'{tool}.out')}")
-    return ToolRun(tool=tool, seconds=time.monotonic() - began, megabytes=usage.ru_maxrss / 1024)
+    return ToolRun(tool=tool, seconds=run.seconds, megabytes=run.megabytes)
 
 
 def _first_error(folder: Path, *names: str) -> str:

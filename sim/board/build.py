@@ -7,14 +7,14 @@ import importlib.metadata
 import os
 import re
 import shutil
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from ...sw.errors import ToolMissing
+from ...sw.processes import run_process
+from ..builds import cache_folder, kept_build
 from ..cosim.errors import SimulationError
-from ..cosim.simulators import cache_folder, verilator_root
+from ..cosim.simulators import verilator_root
 
 __all__ = ["bench_of", "build_board"]
 
@@ -94,17 +94,16 @@ def build_board(verilog: str, top: str, link: str) -> Path:
     source = bench_of(verilog, top, link) + cells + _inputs_told_apart(verilog)
     programs = {path.name: path.read_text(encoding="utf-8") for path in (*folder.glob("*.cpp"), *folder.glob("*.h"))}
     recipe = "\0".join([source, link, *programs.values(), *_FLAGS, _OPTIMISED, importlib.metadata.version("verilator")])
-    kept = cache_folder() / "boards" / hashlib.sha256(recipe.encode()).hexdigest()[:20]
-    if not kept.exists():
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f"{kept.name}.", dir=kept.parent))
+    place = cache_folder() / "boards" / hashlib.sha256(recipe.encode()).hexdigest()[:20]
+
+    def build(scratch: Path) -> tuple[str, ...]:
         (scratch / "design.v").write_text(source, encoding="utf-8")
         for name, program in programs.items():
             (scratch / name).write_text(program, encoding="utf-8")
         _compile(root, scratch, link)
-        (scratch / "obj_dir" / _PROGRAM).replace(kept)
-        shutil.rmtree(scratch)
-    return kept
+        return (f"obj_dir/{_PROGRAM}",)
+
+    return kept_build(place, build, SimulationError) / _PROGRAM
 
 
 def _inputs_told_apart(verilog: str) -> str:
@@ -123,14 +122,6 @@ def _compile(root: Path, folder: Path, link: str) -> None:
     make = ["make", "-C", "obj_dir", "-f", f"{_PROGRAM}.mk", "CFG_CXXFLAGS_PCH_I=-include", _OPTIMISED]
     with (folder / "build.log").open("wb") as log:
         for command in (verilate, [*make, f"PYTHON3={sys.executable}"]):
-            run = subprocess.run(
-                command,
-                cwd=folder,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                check=False,
-            )
+            run = run_process(command, cwd=folder, stdout=log, env=environment)
             if run.returncode:
                 raise SimulationError(f"the board's simulation cannot be built; see {folder / 'build.log'}")

@@ -12,9 +12,10 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from ..builds import cache_folder
 from .errors import SimulationError
 from .job import Job, JobResult, Progress, read_progress
-from .simulators import cache_folder, host_line, make_simulator
+from .simulators import host_line, make_simulator
 
 __all__ = ["WALL_LIMIT_SECONDS", "simulate"]
 

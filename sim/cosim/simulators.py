@@ -8,10 +8,7 @@ import importlib.util
 import os
 import re
 import shutil
-import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TextIO
@@ -20,24 +17,18 @@ import cocotb_tools.config
 from cocotb_tools.runner import Icarus, Runner, Verilator
 
 from ...sw.errors import ToolMissing
+from ...sw.processes import run_process
+from ..builds import kept_build
 from .errors import SimulationError
 
-__all__ = ["SIMULATORS", "CoreSimulator", "cache_folder", "host_line", "make_simulator", "verilator_root"]
+__all__ = ["SIMULATORS", "CoreSimulator", "host_line", "make_simulator", "verilator_root"]
 
 _TOP = "bench"
 _TIMESCALE = ("1ns", "1ps")
-_POLL_SECONDS = 0.05
 _MASTERS = {"input s_wb_stb;": ("NARROWS_WISHBONE", "wishbone.v"), "input host_valid;": ("NARROWS_BARE", "bare.v")}
 _UART_SPEED = re.compile(r"^// uart_divisor = (\d+)$", re.MULTILINE)
 _SPI_PIN = "input spi_sck;"
 _BUS_PORT = re.compile(r"input \[(\d+):0\] m_axi_rdata")
-
-
-def cache_folder() -> Path:
-    """Where builds are kept: ``$NARROWS_CACHE``, else ``$XDG_CACHE_HOME/narrows``, else ``~/.cache/narrows``."""
-    if chosen := os.environ.get("NARROWS_CACHE"):
-        return Path(chosen).absolute()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "narrows"
 
 
 def host_line(verilog: str) -> str:
@@ -73,23 +64,7 @@ class _Polled:
 
     def _execute_cmds(self, cmds: Sequence[Sequence[str]], cwd: Any, stdout: TextIO | None = None) -> None:
         for cmd in cmds:
-            stderr = None if stdout is None else subprocess.STDOUT
-            with subprocess.Popen(
-                cmd,
-                cwd=cwd,
-                env=self.env,
-                stdin=subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=stderr,
-            ) as process:
-                try:
-                    while process.poll() is None:
-                        self.tick()
-                        time.sleep(_POLL_SECONDS)
-                    self.tick()
-                except BaseException:
-                    process.kill()
-                    raise
+            process = run_process(cmd, cwd=cwd, stdout=stdout, env=self.env, tick=self.tick)
             if process.returncode != 0:
                 raise SimulationError(f"{Path(cmd[0]).name} ended with code {process.returncode}")
 
@@ -240,37 +215,24 @@ def make_simulator(
     ]
     recipe = "\0".join([simulator, str(waves), *core.flags, *versions, bench, verilog])
     folder = cache / "simulators" / f"{simulator}-{hashlib.sha256(recipe.encode()).hexdigest()[:20]}"
-    if not folder.exists():
-        _build(runner, core, bench + verilog, folder, waves=waves)
+    kept_build(folder, lambda scratch: _build(runner, core, bench + verilog, scratch, waves=waves), SimulationError)
     return runner, folder
 
 
-def _build(runner: Runner, core: CoreSimulator, verilog: str, folder: Path, *, waves: bool) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
-    log = scratch / "build.log"
+def _build(runner: Runner, core: CoreSimulator, verilog: str, folder: Path, *, waves: bool) -> tuple[str, ...]:
+    log = folder / "build.log"
+    source = folder / "design.v"
+    source.write_text(verilog, encoding="utf-8")
     try:
-        source = scratch / "design.v"
-        source.write_text(verilog, encoding="utf-8")
         runner.build(
             sources=[source],
             hdl_toplevel=_TOP,
             build_args=list(core.flags),
-            build_dir=scratch,
+            build_dir=folder,
             timescale=_TIMESCALE,
             waves=waves,
             log_file=log,
         )
     except SimulationError as error:
         raise SimulationError(f"{core.name} cannot build the core: {error}; see {log}") from error
-    except BaseException:
-        shutil.rmtree(scratch, ignore_errors=True)
-        raise
-    finished = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
-    for product in core.products:
-        (scratch / product).replace(finished / product)
-    shutil.rmtree(scratch)
-    try:
-        finished.replace(folder)
-    except OSError:  # another process was quicker: its build is as good
-        shutil.rmtree(finished)
+    return core.products

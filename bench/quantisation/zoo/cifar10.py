@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
-from narrows.sim.cosim.simulators import cache_folder
+from narrows.sim.builds import cache_folder
 from narrows.sw.errors import NarrowsError
 from numpy.typing import NDArray
 from PIL import Image
