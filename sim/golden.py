@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -9,6 +11,7 @@ from ..hw.spec.config import AcceleratorConfig
 from ..hw.spec.formats import Int
 from ..hw.spec.semantics import accumulate, max_pool, rescale
 from ..hw.spec.tables import look_up
+from ..sw.errors import NarrowsError
 from ..sw.quantised import MacLayer, MaxLayer, QuantisedGraph
 
 __all__ = ["GoldenModel", "WidthError"]
@@ -16,7 +19,7 @@ __all__ = ["GoldenModel", "WidthError"]
 _BATCH = 16  # samples at once: keeps the tensors of one batch in the cache
 
 
-class WidthError(AssertionError):
+class WidthError(NarrowsError, AssertionError):
     """A number does not fit the width that configuration or certificate give it: a fault of quantiser or compiler."""
 
 
@@ -39,17 +42,22 @@ class GoldenModel:
     def __init__(self, graph: QuantisedGraph, config: AcceleratorConfig) -> None:
         self._graph = graph
         self._config = config
-        for layer in graph.layers:
+        last: dict[str, int] = {}
+        for index, layer in enumerate(graph.layers):
+            last |= dict.fromkeys(layer.sources, index)
             if isinstance(layer, MacLayer):
                 self._check_parameters(layer)
+        self._last_read = [{name for name, at in last.items() if at == index} for index in range(len(graph.layers))]
 
-    def run(self, levels: ArrayLike) -> dict[str, NDArray[np.int64]]:
-        """Levels of every tensor.
+    def run(self, levels: ArrayLike, keep: Collection[str] | None = None) -> dict[str, NDArray[np.int64]]:
+        """Levels of every tensor, or of some.
 
         Parameters
         ----------
         levels : array of int, shape (N, C, H, W)
             Of the graph's input tensor.
+        keep : collection of str, optional
+            Names of the tensors wanted; the others' memory is free again as soon as no layer needs them.
 
         Returns
         -------
@@ -70,12 +78,14 @@ class GoldenModel:
         low, high = tensor.span
         if levels.size and not low <= levels.min() <= levels.max() <= high:
             raise ValueError(f"input levels must be {low} to {high}: the certificates count on it")
-        batches = [self._run_batch(levels[first : first + _BATCH]) for first in range(0, max(len(levels), 1), _BATCH)]
+        kept = frozenset(self._graph.tensors) if keep is None else frozenset(keep)
+        starts = range(0, max(len(levels), 1), _BATCH)
+        batches = [self._run_batch(levels[first : first + _BATCH], kept) for first in starts]
         return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
 
-    def _run_batch(self, levels: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
+    def _run_batch(self, levels: NDArray[np.int64], kept: frozenset[str]) -> dict[str, NDArray[np.int64]]:
         tensors = {self._graph.input.tensor: levels}
-        for layer in self._graph.layers:
+        for index, layer in enumerate(self._graph.layers):
             if isinstance(layer, MaxLayer):
                 result = max_pool(
                     tensors[layer.source],
@@ -93,7 +103,9 @@ class GoldenModel:
                     f"its output {output.name} has {output.shape}"
                 )
             tensors[layer.output] = result
-        return tensors
+            for name in self._last_read[index] - kept:
+                tensors.pop(name, None)
+        return {name: tensor for name, tensor in tensors.items() if name in kept}
 
     def _run_mac(self, layer: MacLayer, tensors: dict[str, NDArray[np.int64]]) -> NDArray[np.int64]:
         output = self._graph.tensors[layer.output]

@@ -88,6 +88,11 @@ class MacLayer:
     output: str
     table: LevelTable | None = None
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Tensors read, each once."""
+        return tuple(dict.fromkeys(segment.source for segment in self.segments))
+
 
 @dataclass(frozen=True, kw_only=True)
 class MaxLayer:
@@ -100,6 +105,11 @@ class MaxLayer:
     pads: tuple[int, int, int, int]
     output: str
     dilation: tuple[int, int] = (1, 1)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Tensors read."""
+        return (self.source,)
 
 
 @dataclass(frozen=True, kw_only=True)

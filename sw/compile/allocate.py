@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from ..quantised import MacLayer, MaxLayer, QuantisedGraph
+from ..quantised import QuantisedGraph
 
-__all__ = ["Lifetime", "lifetimes", "pack_tensors", "sources"]
+__all__ = ["Lifetime", "lifetimes", "pack_tensors"]
 
 _LIMITS = 8
 _TRIES = 2000
@@ -25,19 +25,13 @@ class Lifetime:
         return self.first <= other.last and other.first <= self.last
 
 
-def sources(layer: MacLayer | MaxLayer) -> tuple[str, ...]:
-    """Tensors that a layer reads, each once, in order."""
-    names = (layer.source,) if isinstance(layer, MaxLayer) else tuple(segment.source for segment in layer.segments)
-    return tuple(dict.fromkeys(names))
-
-
 def lifetimes(graph: QuantisedGraph) -> dict[str, Lifetime]:
     """Lifetime of every tensor: from its layer to its last reader, outputs to the end of the run."""
     first = {graph.input.tensor: -1}
     last = {graph.input.tensor: -1}
     for index, layer in enumerate(graph.layers):
         first[layer.output] = last[layer.output] = index
-        for name in sources(layer):
+        for name in layer.sources:
             last[name] = index
     for name, _ in graph.outputs:
         last[name] = len(graph.layers)

@@ -9,7 +9,7 @@ from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.layout import TensorLayout
 from ..errors import CapacityError
 from ..quantised import MaxLayer, QuantisedGraph
-from .allocate import Lifetime, lifetimes, pack_tensors, sources
+from .allocate import Lifetime, lifetimes, pack_tensors
 from .geometry import Window
 from .tables import check_fits
 
@@ -88,7 +88,7 @@ class _Planner:
     def _around(self, index: int) -> list[str]:
         """External tensors that a layer touches."""
         layer = self._graph.layers[index]
-        return [name for name in (*sources(layer), layer.output) if name in self._external]
+        return [name for name in (*layer.sources, layer.output) if name in self._external]
 
     def _bands(self, index: int) -> tuple[Band, ...]:
         layer = self._graph.layers[index]
@@ -96,7 +96,7 @@ class _Planner:
         bands = []
         for first in range(0, height, step):
             end = min(height, first + step)
-            reads = {name: self._lines(index, name, first, end) for name in sources(layer)}
+            reads = {name: self._lines(index, name, first, end) for name in layer.sources}
             bands.append(Band(first, end, reads))
         return tuple(bands)
 

@@ -12,7 +12,7 @@ from ...hw.spec.layout import TensorLayout
 from ..errors import CapacityError
 from ..program import Program
 from ..quantised import MacLayer, QuantisedGraph
-from .allocate import Lifetime, lifetimes, pack_tensors, sources
+from .allocate import Lifetime, lifetimes, pack_tensors
 from .assemble import Assembler
 from .bands import plan_activations
 from .certify import certify
@@ -87,7 +87,7 @@ def _bandable(
     except CapacityError:
         return choose_layouts(graph, config, packed=False)
     banded = [layer for layer in graph.layers if len(plan.layers[layer.name].bands) > 1]
-    cut = {*plan.external, *(name for layer in banded for name in (*sources(layer), layer.output))}
+    cut = {*plan.external, *(name for layer in banded for name in (*layer.sources, layer.output))}
     return choose_layouts(graph, config, packed=False) if packed & cut else layouts
 
 

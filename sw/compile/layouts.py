@@ -13,7 +13,6 @@ from ...hw.spec.isa import Mode
 from ...hw.spec.layout import TensorLayout
 from ..errors import CapacityError
 from ..quantised import MacLayer, MaxLayer, QuantisedGraph
-from .allocate import sources
 from .blocks import strip_step
 from .geometry import Walk, Window, choose_walk, pixel_steps
 from .pooling import group_output, group_walk, pooled_source, pools_groups
@@ -89,7 +88,7 @@ class _Chooser:
         self._price, self._packs = price, packed
         self._readers: dict[str, list[MacLayer | MaxLayer]] = {name: [] for name in graph.tensors}
         for layer in graph.layers:
-            for name in sources(layer):
+            for name in layer.sources:
                 self._readers[name].append(layer)
         self._digits = {
             layer.name: [
@@ -158,7 +157,7 @@ class _Chooser:
     def _paces(self, layer: MacLayer | MaxLayer) -> set[int]:
         """Words between lines that would suit a layer: its own line, or what one of its sources has anyway."""
         paces = {self._graph.tensors[layer.output].shape[2]}
-        for name in sources(layer):
+        for name in layer.sources:
             width = self.layouts[name].width
             for window in _windows(layer, name):
                 lines = (width, -(-width // window.stride[1]))
@@ -216,7 +215,7 @@ class _Chooser:
         for _ in range(_PASSES):
             before = dict(self.layouts)
             for layer in self._graph.layers:
-                self._improve(sources(layer))
+                self._improve(layer.sources)
             if self.layouts == before:
                 return
 

@@ -30,12 +30,11 @@ def network_picture(graph: QuantisedGraph, notes: Mapping[str, str]) -> str:
     boxes.append(_box(0, "input", f"{_shape(source.shape)} {source.format}", "", plain=True))
     for number, layer in enumerate(graph.layers, start=1):
         tensor = graph.tensors[layer.output]
-        read = (layer.source,) if isinstance(layer, MaxLayer) else tuple(part.source for part in layer.segments)
         what = "max-pool" if isinstance(layer, MaxLayer) else _kind(layer.segments)
         right = notes.get(layer.name, "") + (" | output" if layer.output in outputs else "")
         text = f"{what} to {_shape(tensor.shape)} {tensor.format}"
         boxes.append(_box(number, layer.name, text, right.removeprefix(" | "), plain=False))
-        for name in dict.fromkeys(read):
+        for name in layer.sources:
             first = rows[name]
             lines.append(_edge(first, number, 0 if number == first + 1 else lanes.free(first, number)))
     width = _BOX + 8 + _LANE * (lanes.count + 1)

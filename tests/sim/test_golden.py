@@ -58,6 +58,16 @@ def test_samples_do_not_depend_on_their_batch(graph, config):
     assert model.run(levels[:0])["pooled"].shape == (0, 6, 2, 3)
 
 
+def test_only_the_tensors_asked_for_are_kept(graph, config, tiny_levels):
+    model, levels = GoldenModel(graph, config), tiny_levels[np.newaxis]
+    everything = model.run(levels)
+    for keep in ([], ["pooled"], ["image", "features"]):
+        some = model.run(levels, keep)
+        assert some.keys() == set(keep)
+        for name, tensor in some.items():
+            np.testing.assert_array_equal(tensor, everything[name], strict=True)
+
+
 def test_a_wrong_shape_is_refused(graph, config, tiny_levels):
     with pytest.raises(ValueError, match=r"input levels must have the shape \(N, \*\(3, 5, 6\)\), not \(3, 5, 6\)"):
         GoldenModel(graph, config).run(tiny_levels)
