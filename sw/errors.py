@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .shortage import Shortage
+
 __all__ = [
     "CapacityError",
     "CertificateError",
@@ -39,11 +44,19 @@ class ProgramMismatch(ProgramError):
     """A program that was compiled for another configuration than the core's."""
 
 
-class CapacityError(NarrowsError):
+class _Lacking(NarrowsError):
+    """Something that a configuration has too little of; ``shortages`` say what, where it can be counted."""
+
+    def __init__(self, message: str, shortages: tuple[Shortage, ...] = ()) -> None:
+        super().__init__(message)
+        self.shortages = shortages
+
+
+class CapacityError(_Lacking):
     """A model that does not fit the configuration: memories, counts, digit planes."""
 
 
-class CertificateError(NarrowsError):
+class CertificateError(_Lacking):
     """Weights whose sums need more accumulator bits than the configuration has."""
 
 

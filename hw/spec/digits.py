@@ -161,8 +161,19 @@ class Digits:
             If a level needs more digits than any format.
         """
         levels = np.asarray(levels, dtype=np.int64)
-        different = np.unique(levels)
-        digits = self.to_planes(levels, self.count(levels))
+        low, high = int(levels.min(initial=0)), int(levels.max(initial=0))
+        self.count([low, high])  # so wide a range is refused before a table of it is made
+        places = levels - low
+        present = np.zeros(high - low + 1, dtype=np.bool_)
+        present[places] = True
+        table = np.zeros((DIGITS_MAX, present.size), dtype=np.uint8)
+        codes = self._fewest_codes(np.flatnonzero(present) + low)
+        table[: len(codes), present] = codes
+        return np.array([row[places] for row in table[: len(codes)]])
+
+    def _fewest_codes(self, different: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """:meth:`fewest_codes` of levels that are in order, each once."""
+        digits = self.to_planes(different, self.count(different))
         needed = int(digits.reshape(len(digits), -1).any(axis=1).sum())
         for count in range(1, min(needed, _FEWEST + 1)):
             choices = np.array(list(itertools.product(self.base.levels.tolist(), repeat=count)), dtype=np.int64)
@@ -171,8 +182,8 @@ class Digits:
                 order = np.lexsort((np.abs(choices).sum(axis=1), sums))
                 at = np.minimum(np.searchsorted(sums[order], different), len(order) - 1)
                 if (sums[order][at] == different).all():
-                    codes = np.zeros((planes[-1] + 1, *levels.shape), dtype=np.uint8)
-                    found = choices[order[at]][np.searchsorted(different, levels)]
+                    codes = np.zeros((planes[-1] + 1, len(different)), dtype=np.uint8)
+                    found = choices[order[at]]
                     for place, plane in enumerate(planes):
                         codes[plane] = self.base.encode(found[..., place])
                     return codes

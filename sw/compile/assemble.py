@@ -16,6 +16,7 @@ from ..program import Program
 from ..quantised import QuantisedGraph
 from .emit import Fields, as_fields, block_fields, encode_instructions, encode_table, tap_fields
 from .lower import LoweredLayer
+from .shortages import Shortages
 from .tables import Table
 
 __all__ = ["Assembler"]
@@ -30,10 +31,19 @@ class Assembler:
     config : AcceleratorConfig
     layouts : mapping of TensorLayout
         Of all tensors of the graph.
+    shortages : Shortages
+        What the model has been found to lack so far.
     """
 
-    def __init__(self, graph: QuantisedGraph, config: AcceleratorConfig, layouts: Mapping[str, TensorLayout]) -> None:
+    def __init__(
+        self,
+        graph: QuantisedGraph,
+        config: AcceleratorConfig,
+        layouts: Mapping[str, TensorLayout],
+        shortages: Shortages,
+    ) -> None:
         self._graph = graph
+        self._shortages = shortages
         self._config = config
         self._layouts = dict(layouts)
         self._instructions: Table[Fields] = Table("instructions", "instructions")
@@ -90,24 +100,29 @@ class Assembler:
         window_bytes: int = 0,
         external: Mapping[str, int] | None = None,
     ) -> Program:
-        """The program, once everything fits; arguments as `Program` has them."""
+        """The program, once everything fits; arguments as `Program` has them.
+
+        Raises
+        ------
+        CapacityError, CertificateError
+            Of everything that is lacking, here and before.
+        """
         self._instructions.append([as_fields({"opcode": Opcode.END})])
         self._mark(self._layers[-1] if self._layers else "")
         self._layers.append("")
         self._parts.append((0, 0))
         for table in self._tables:
-            table.check(self._config)
-        params = np.array(self._params.rows, dtype=np.uint32).reshape(-1, region_beats(self._config, Region.PARAMS))
-        weights = np.frombuffer(b"".join(self._weights.rows), dtype=np.uint32)
+            table.check(self._shortages)
+        self._shortages.check()
         return Program(
             config=self._config,
             graph=self._graph,
             instructions=encode_instructions(self._instructions),
             blocks=encode_table(BLOCK, self._blocks),
             taps=encode_table(TAP, self._taps),
-            params=params,
-            weights=weights.reshape(-1, region_beats(self._config, Region.WEIGHTS)).copy(),
-            tables=np.frombuffer(b"".join(self._level_tables.rows), dtype=np.uint32).reshape(-1, 1).copy(),
+            params=self._params.words(region_beats(self._config, Region.PARAMS)),
+            weights=self._weights.words(region_beats(self._config, Region.WEIGHTS)),
+            tables=self._level_tables.words(1),
             layouts=self._layouts,
             layers=tuple(self._layers),
             parts=tuple(self._parts),

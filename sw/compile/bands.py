@@ -11,7 +11,7 @@ from ..errors import CapacityError
 from ..quantised import MaxLayer, QuantisedGraph
 from .allocate import Lifetime, lifetimes, pack_tensors
 from .geometry import Window
-from .tables import check_fits
+from .shortages import Shortages
 
 __all__ = ["ActivationPlan", "Band", "LayerBands", "plan_activations"]
 
@@ -169,9 +169,9 @@ class _Planner:
             self._copies[index] = 1
         else:
             needed_words = needed[index] if excess else self._config.act_words + 1
-            check_fits(
-                self._config, "act_words", "words of activation memory", needed=needed_words, layer=layers[index].name
-            )
+            shortages = Shortages(self._config)
+            shortages.need("act_words", "words of activation memory", needed_words, layers[index].name)
+            shortages.check()
 
     def _step(self, index: int) -> int:
         """Lines that a band's first line is a multiple of: whole phases of the output."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.layout import TensorLayout
+from ..outline import Outline, weight_codes
 from ..quantised import MacLayer, QuantisedGraph, Segment
 from .geometry import Tap, Window
 from .unfolding import unfolded_weights
@@ -72,11 +73,11 @@ def plan_blocks(
         layout = layouts[segment.source]
         taps = Window.on(segment, layout).taps(layout, graph.tensors[layer.output].shape[1:])
         pads = digits.to_planes(graph.tensors[segment.source].zero, layout.planes)
-        for weight_digit, codes in enumerate(digits.fewest_codes(segment.weights)):
-            if not codes.any():
+        for weight_digit, codes in enumerate(weight_codes(segment, digits)):
+            if codes is None:
                 continue
             words = _segment_words(segment, codes, layout, config, strip=step is not None)
-            plan, words = _arrange(words, taps, layout.group_pitch)
+            plan, words = _arrange(words, taps, layout.group_pitch, known=not isinstance(segment, Outline))
             for digit in range(layout.planes):
                 by_order.setdefault(weight_digit + digit, []).append(
                     replace(
@@ -119,11 +120,13 @@ def _segment_words(
     return diagonal_words(flat[:, 0], config, groups=groups, span=groups * config.lanes)
 
 
-def _arrange(words: NDArray[np.uint8], taps: tuple[Tap, ...], group_pitch: int) -> tuple[BlockPlan, NDArray[np.uint8]]:
+def _arrange(
+    words: NDArray[np.uint8], taps: tuple[Tap, ...], group_pitch: int, *, known: bool
+) -> tuple[BlockPlan, NDArray[np.uint8]]:
     """Loops of a block, and its words in the order they are read, of shape (column groups, words, columns * lanes)."""
     tiles, groups, count, size = words.shape
     plan = BlockPlan(group_pitch=group_pitch, groups=groups, taps=taps)
-    if count > 1 and (words == words[:, :, :1]).all():
+    if known and count > 1 and (words == words[:, :, :1]).all():
         return replace(plan, hold=1), words[:, :, 0]
     strides = {after.offset - tap.offset for tap, after in itertools.pairwise(taps)}
     if count > groups and len(strides) == 1 and all(tap.always_valid for tap in taps):

@@ -5,19 +5,23 @@ from __future__ import annotations
 from ...hw.spec.certificate import final_sum_bounds, signed_bits
 from ...hw.spec.config import AcceleratorConfig
 from ..errors import CertificateError
+from ..outline import is_outlined
 from ..quantised import MacLayer, QuantisedGraph
+from .shortages import Shortages
 
 __all__ = ["certify"]
 
 
-def certify(layer: MacLayer, graph: QuantisedGraph, config: AcceleratorConfig) -> int:
-    """Accumulator bits that the layer's final sums need.
+def certify(layer: MacLayer, graph: QuantisedGraph, config: AcceleratorConfig, shortages: Shortages) -> int:
+    """Accumulator bits that the layer's final sums need; those stated where its weights are not known yet.
 
     Raises
     ------
     CertificateError
-        If the layer states fewer, or the configuration has fewer.
+        If the layer states fewer.
     """
+    if is_outlined(layer):
+        return layer.cert_bits
     low, high = final_sum_bounds((segment.weights, graph.tensors[segment.source].span) for segment in layer.segments)
     bits = signed_bits(low, high)
     if bits > layer.cert_bits:
@@ -25,9 +29,5 @@ def certify(layer: MacLayer, graph: QuantisedGraph, config: AcceleratorConfig) -
             f"layer {layer.name!r} states {layer.cert_bits} accumulator bits but its weights need {bits}: "
             "quantise the model again"
         )
-    if bits > config.acc_bits:
-        raise CertificateError(
-            f"layer {layer.name!r} needs {bits} accumulator bits, the configuration has {config.acc_bits}: "
-            f"raise acc_bits to {bits}, or quantise the model for this configuration"
-        )
-    return bits
+    shortages.need("acc_bits", "accumulator bits", bits, layer.name)
+    return min(bits, config.acc_bits)

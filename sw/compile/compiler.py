@@ -11,7 +11,7 @@ from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.layout import TensorLayout
 from ..errors import CapacityError
 from ..program import Program
-from ..quantised import MacLayer, QuantisedGraph
+from ..quantised import MacLayer, MaxLayer, QuantisedGraph
 from .allocate import Lifetime, lifetimes, pack_tensors
 from .assemble import Assembler
 from .bands import plan_activations
@@ -19,8 +19,8 @@ from .certify import certify
 from .copies import copy_strided_sources
 from .layouts import PaceError, choose_layouts
 from .lower import lower_layer
+from .shortages import Shortages
 from .streamed import compile_streamed
-from .tables import check_fits
 
 __all__ = ["compile_graph"]
 
@@ -41,21 +41,26 @@ def compile_graph(graph: QuantisedGraph, config: AcceleratorConfig) -> Program:
     Raises
     ------
     CapacityError
-        If a memory, a count or a field is too small; the message names the layer and the parameter to raise.
+        If a memory, a count or a field is too small; the message names all of them, with the layer and the parameter
+        to raise.
     CertificateError
-        If a layer's sums need more accumulator bits than it states or the configuration has.
+        If a layer's sums need more accumulator bits than it states or the configuration has, and nothing else is
+        lacking.
     """
     if not isinstance(graph, QuantisedGraph):
         raise TypeError(f"graph must be a QuantisedGraph, not {graph!r}")
     if not isinstance(config, AcceleratorConfig):
         raise TypeError(f"config must be an AcceleratorConfig, not {config!r}")
     graph, layouts = _paced(graph, config)
-    _check_planes(graph, config)
-    certificates = {layer.name: certify(layer, graph, config) for layer in graph.layers if isinstance(layer, MacLayer)}
+    shortages = Shortages(config)
+    _check_units(graph, config, shortages)
+    certificates = {
+        layer.name: certify(layer, graph, config, shortages) for layer in graph.layers if isinstance(layer, MacLayer)
+    }
     if config.has_backing:
-        return compile_streamed(graph, _bandable(graph, config, layouts), config, certificates)
-    placed = _place_tensors(graph, config, layouts)
-    assembler = Assembler(graph, config, placed)
+        return compile_streamed(graph, _bandable(graph, config, layouts), config, certificates, shortages)
+    placed = _place_tensors(graph, config, layouts, shortages)
+    assembler = Assembler(graph, config, placed, shortages)
     for layer in graph.layers:
         lowered = lower_layer(layer, graph, placed, config, cert_bits=certificates.get(layer.name, 0))
         assembler.add_resident(layer.name, lowered)
@@ -91,15 +96,18 @@ def _bandable(
     return choose_layouts(graph, config, packed=False) if packed & cut else layouts
 
 
-def _check_planes(graph: QuantisedGraph, config: AcceleratorConfig) -> None:
+def _check_units(graph: QuantisedGraph, config: AcceleratorConfig, shortages: Shortages) -> None:
+    """See whether the core has the digit planes and the unit that each layer needs."""
     for layer in graph.layers:
+        if isinstance(layer, MaxLayer):
+            shortages.need("max_pool", "max-pool unit", 1, layer.name)
         tensor = graph.tensors[layer.output if isinstance(layer, MacLayer) else layer.source]
         needed = config.digits.count(tensor.levels)
-        check_fits(config, "planes", f"digit planes for {tensor.format}", needed=needed, layer=layer.name)
+        shortages.need("planes", f"digit planes for {tensor.format}", needed, layer.name)
 
 
 def _place_tensors(
-    graph: QuantisedGraph, config: AcceleratorConfig, layouts: dict[str, TensorLayout]
+    graph: QuantisedGraph, config: AcceleratorConfig, layouts: dict[str, TensorLayout], shortages: Shortages
 ) -> dict[str, TensorLayout]:
     """Layouts with bases: the given ones, or where they do not fit smaller ones."""
     lives = lifetimes(graph)
@@ -110,7 +118,7 @@ def _place_tensors(
         if used <= config.act_words:
             break
     layer = _widest_layer(graph, layouts, lives)
-    check_fits(config, "act_words", "words of activation memory", needed=used, layer=layer)
+    shortages.need("act_words", "words of activation memory", used, layer)
     return {name: replace(layout, base=bases[name]) for name, layout in layouts.items()}
 
 

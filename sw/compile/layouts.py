@@ -12,6 +12,7 @@ from ...hw.spec.cycles import compute_cycles
 from ...hw.spec.isa import Mode
 from ...hw.spec.layout import TensorLayout
 from ..errors import CapacityError
+from ..outline import weight_codes
 from ..quantised import MacLayer, MaxLayer, QuantisedGraph
 from .blocks import strip_step
 from .geometry import Walk, Window, choose_walk, pixel_steps
@@ -92,8 +93,7 @@ class _Chooser:
                 self._readers[name].append(layer)
         self._digits = {
             layer.name: [
-                int(config.digits.fewest_codes(segment.weights).any(axis=(1, 2, 3, 4)).sum())
-                for segment in layer.segments
+                sum(codes is not None for codes in weight_codes(segment, config.digits)) for segment in layer.segments
             ]
             for layer in graph.layers
             if isinstance(layer, MacLayer)

@@ -11,6 +11,7 @@ from ...hw.spec.layout import TensorLayout
 from ...hw.spec.tables import encode_table
 from ...hw.spec.words import pack_codes
 from ..errors import CapacityError
+from ..outline import is_outlined
 from ..quantised import MacLayer, MaxLayer, QuantisedGraph
 from .blocks import BlockPlan, plan_blocks
 from .emit import output_fields, signed_address, table_fields, walk_fields
@@ -18,6 +19,7 @@ from .geometry import BorderError, Window
 from .layouts import layer_walk
 from .params import param_words
 from .pooling import group_layer, group_layouts, group_output, pooled_source
+from .tables import Blank
 
 __all__ = ["LoweredLayer", "lower_layer"]
 
@@ -26,14 +28,14 @@ __all__ = ["LoweredLayer", "lower_layer"]
 class LoweredLayer:
     """A layer as fields of a COMPUTE without ``first_block``, ``weight_base`` and ``param_base``.
 
-    ``weights`` are its weight words as bytes, ``params`` its parameter words as 32-bit beats, ``table`` the words of
-    its table of levels; a max-pool has none.
+    ``weights`` are its weight words as bytes, ``params`` its parameter words as 32-bit beats (`Blank` where weights are
+    not known), ``table`` the words of its table of levels; a max-pool has none.
     """
 
     fields: dict[str, int]
     blocks: tuple[BlockPlan, ...]
-    weights: tuple[bytes, ...] = ()
-    params: tuple[tuple[int, ...], ...] = ()
+    weights: tuple[bytes, ...] | Blank = ()
+    params: tuple[tuple[int, ...], ...] | Blank = ()
     table: bytes = b""
 
     @property
@@ -55,10 +57,8 @@ def lower_layer(
     Raises
     ------
     CapacityError
-        If a tap reaches too far beyond a border, a parameter does not fit, or the core has no unit for the layer.
+        If a tap reaches too far beyond a border, or a parameter does not fit.
     """
-    if isinstance(layer, MaxLayer) and not config.max_pool:
-        raise CapacityError(f"layer {layer.name!r} is a max-pool, for which the core needs max_pool = 1")
     pooled = pooled_source(layer, layouts) is not None
     try:
         lowered = _mac(layer, graph, layouts, config) if isinstance(layer, MacLayer) else _max(layer, graph, layouts)
@@ -88,8 +88,15 @@ def _mac(
         layer, layouts = group_layer(layer, config.lanes), group_layouts(layer, layouts)
     plan = plan_blocks(layer, graph, layouts, config)
     tiles, pitch, size = plan.words.shape
-    repeats = bool((plan.words == plan.words[:1]).all())
-    packed = pack_codes(plan.words[: 1 if repeats else tiles].reshape(-1, size), config.code_bits)
+    outlined = is_outlined(layer)
+    repeats = tiles == 1 or (not outlined and bool((plan.words == plan.words[:1]).all()))
+    rows = 1 if repeats else tiles
+    if outlined:
+        weights: tuple[bytes, ...] | Blank = Blank(layer.name, rows * pitch)
+        params: tuple[tuple[int, ...], ...] | Blank = Blank(layer.name, tiles * config.tile_granules)
+    else:
+        packed = pack_codes(plan.words[:rows].reshape(-1, size), config.code_bits)
+        weights, params = tuple(row.tobytes() for row in packed), tuple(param_words(layer, config))
     return LoweredLayer(
         fields={
             "column_groups": tiles,
@@ -98,8 +105,8 @@ def _mac(
             "weight_pitch": 0 if repeats else pitch,
         },
         blocks=plan.blocks,
-        weights=tuple(row.tobytes() for row in packed),
-        params=tuple(param_words(layer, config)),
+        weights=weights,
+        params=params,
         table=encode_table(layer.table.levels, config.level_bits).tobytes() if layer.table else b"",
     )
 

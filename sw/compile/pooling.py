@@ -9,6 +9,7 @@ import numpy as np
 
 from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.layout import TensorLayout
+from ..outline import is_outlined
 from ..quantised import MacLayer, MaxLayer, QuantisedGraph
 from .emit import signed_address
 from .geometry import Walk
@@ -22,7 +23,7 @@ def pools_groups(layer: MacLayer | MaxLayer, graph: QuantisedGraph, config: Acce
     That takes one output pixel, the same weights and parameters for every channel, and channel groups that are full
     and whole tiles. The source must then be interleaved (`TensorLayout`).
     """
-    if isinstance(layer, MaxLayer) or len(layer.segments) != 1 or config.lanes % config.columns:
+    if isinstance(layer, MaxLayer) or is_outlined(layer) or len(layer.segments) != 1 or config.lanes % config.columns:
         return False
     (segment,) = layer.segments
     per_channel = (segment.weights, layer.bias, layer.multiplicand, layer.shift)

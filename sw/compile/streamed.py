@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,7 +23,8 @@ from .bands import ActivationPlan, LayerBands, plan_activations
 from .lower import LoweredLayer
 from .prefetch import prefetch
 from .rings import Ring
-from .tables import check_fits
+from .shortages import Shortages
+from .tables import Blank
 from .tiles import ChannelRange, TileView, lower_tile
 from .tokens import Range, Work, assign_tokens
 from .weights import channel_span, tile_count
@@ -51,15 +52,18 @@ class _Image:
 
     config: AcceleratorConfig
     chunks: list[bytes] = field(default_factory=list)
-    places: dict[bytes, int] = field(default_factory=dict)
+    places: dict[Hashable, int] = field(default_factory=dict)
     size: int = 0
 
-    def place(self, region: Region, rows: NDArray[np.uint32]) -> tuple[bytes, int]:
+    def place(self, region: Region, rows: NDArray[np.uint32] | Blank) -> tuple[Hashable, int]:
         """Key of some rows, of shape (n, region_beats), and the byte at which they begin."""
         padded = np.zeros((len(rows), region_stride(self.config, region) // 4), dtype=np.uint32)
-        padded[:, : rows.shape[1]] = rows
-        content = padded.astype("<u4").tobytes()
-        key = hashlib.blake2b(content + bytes([region])).digest()
+        if isinstance(rows, Blank):
+            content, key = padded.tobytes(), (rows, region)
+        else:
+            padded[:, : rows.shape[1]] = rows
+            content = padded.astype("<u4").tobytes()
+            key = hashlib.blake2b(content + bytes([region])).digest()
         if key not in self.places:
             self.places[key] = self.size
             content += bytes(-len(content) % _ALIGNMENT)
@@ -77,6 +81,7 @@ def compile_streamed(
     layouts: Mapping[str, TensorLayout],
     config: AcceleratorConfig,
     certificates: Mapping[str, int],
+    shortages: Shortages,
 ) -> Program:
     """Program whose weights and parameters lie in the backing store, with as many tensors as do not fit on the chip.
 
@@ -92,6 +97,8 @@ def compile_streamed(
         With a backing store.
     certificates : mapping of int
         Accumulator bits by layer.
+    shortages : Shortages
+        What the model has been found to lack so far.
 
     Raises
     ------
@@ -99,11 +106,11 @@ def compile_streamed(
         If a memory, a count or a field is too small for any tiling.
     """
     plan = plan_activations(graph, config, layouts)
-    streamer = _Streamer(graph, config, plan, certificates)
+    streamer = _Streamer(graph, config, plan, certificates, shortages)
     steps = prefetch(list(streamer.steps()))
     tokens = assign_tokens([step.work for step in steps])
     _check_progress(config, steps, tokens)
-    assembler = Assembler(graph, config, plan.layouts)
+    assembler = Assembler(graph, config, plan.layouts, shortages)
     for step, flags in zip(steps, tokens, strict=True):
         values = {**step.values, **flags}
         if step.lowered is None:
@@ -124,8 +131,10 @@ class _Streamer:
         config: AcceleratorConfig,
         plan: ActivationPlan,
         certificates: Mapping[str, int],
+        shortages: Shortages,
     ) -> None:
         self._graph, self._config, self._plan, self._certificates = graph, config, plan, certificates
+        self._shortages = shortages
         self._rings = {region: Ring(region_depth(config, region)) for region in (Region.WEIGHTS, Region.PARAMS)}
         self.image = _Image(config)
         self.external: dict[str, int] = {}
@@ -140,6 +149,7 @@ class _Streamer:
     def steps(self) -> Iterator[_Step]:
         """Every layer's steps."""
         lowered = {layer.name: self._lower(layer) for layer in self._graph.layers}
+        self._shortages.check()
         start = -(-self.image.size // PAGE) * PAGE
         self.external = {name: start + offset for name, offset in self.external.items()}
         self.window_bytes = -(-(start + self._external_size) // PAGE) * PAGE
@@ -191,15 +201,18 @@ class _Streamer:
             if pitch and words > half:
                 most = min(most, max(1, half // pitch))
             what = f"{parameter} for {unit} column groups"
-            check_fits(config, parameter, what, needed=pitch * unit or words, layer=layer.name)
+            self._shortages.need(parameter, what, pitch * unit or words, layer.name)
         parts = -(-groups // max(unit, most // unit * unit))
         step = -(-groups // (parts * unit)) * unit * config.columns
         return [ChannelRange(first, min(channels, first + step)) for first in range(0, channels, step)]
 
-    def _rows(self, lowered: LoweredLayer) -> dict[Region, NDArray[np.uint32]]:
+    def _rows(self, lowered: LoweredLayer) -> dict[Region, NDArray[np.uint32] | Blank]:
         """Weight and parameter words of a tile."""
         if not lowered.weights:
             return {}
+        if isinstance(lowered.weights, Blank) and isinstance(lowered.params, Blank):
+            return {Region.WEIGHTS: lowered.weights, Region.PARAMS: lowered.params}
+        assert not isinstance(lowered.weights, Blank), "weights and parameters are unknown together"
         weights = np.frombuffer(b"".join(lowered.weights), dtype="<u4")
         return {
             Region.WEIGHTS: weights.reshape(-1, region_beats(self._config, Region.WEIGHTS)).astype(np.uint32),

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from ...hw.spec.config import AcceleratorConfig, ConfigError
-from ..errors import CapacityError
+import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ["Table", "check_fits"]
+from .shortages import Shortages
+
+__all__ = ["Blank", "Table"]
 
 Row = TypeVar("Row", bound=Hashable)
+
+
+@dataclass(frozen=True)
+class Blank:
+    """A run of rows of which only the number is known yet; runs of one ``key`` are the same, of others different."""
+
+    key: Hashable
+    count: int
+
+    def __len__(self) -> int:
+        return self.count
 
 
 class Table(Generic[Row]):
@@ -29,14 +42,21 @@ class Table(Generic[Row]):
         self.what = what
         self.parameter = parameter
         self.rows: list[Row] = []
+        self._blanks: dict[Blank, int] = {}
+        self._blank_rows = 0
         self._places: dict[Row, list[int]] = {}
         self._marks: list[tuple[str, int]] = []
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.rows) + self._blank_rows
 
-    def place(self, run: Sequence[Row]) -> int:
+    def place(self, run: Sequence[Row] | Blank) -> int:
         """Index at which the rows of ``run`` lie one after the other, appended if they do not yet."""
+        if isinstance(run, Blank):
+            if run not in self._blanks:
+                self._blanks[run] = len(self)
+                self._blank_rows += run.count
+            return self._blanks[run]
         for index in self._places.get(run[0], ()):
             if index + len(run) <= len(self.rows) and all(self.rows[index + k] == row for k, row in enumerate(run)):
                 return index
@@ -52,42 +72,21 @@ class Table(Generic[Row]):
 
     def mark(self, layer: str) -> None:
         """Note that a layer's rows are all in."""
-        self._marks.append((layer, len(self.rows)))
+        self._marks.append((layer, len(self)))
 
     def layer_of(self, index: int) -> str:
         """Layer that brought a row in."""
         return next(layer for layer, used in self._marks if index < used)
 
-    def check(self, config: AcceleratorConfig) -> None:
-        """See that everything fits.
-
-        Raises
-        ------
-        CapacityError
-            Naming the first layer that does not fit.
-        """
+    def check(self, shortages: Shortages) -> None:
+        """See whether everything fits."""
         for layer, used in self._marks:
-            if used > getattr(config, self.parameter):
-                check_fits(config, self.parameter, self.what, needed=len(self.rows), layer=layer)
+            shortages.need(self.parameter, self.what, used, layer)
 
-
-def check_fits(config: AcceleratorConfig, parameter: str, what: str, *, needed: int, layer: str) -> None:
-    """See that a capacity of the configuration suffices.
-
-    Raises
-    ------
-    CapacityError
-        Naming the layer, what is needed and available, and the parameter to raise, if any value of it would do.
-    """
-    available = getattr(config, parameter)
-    if needed <= available:
-        return
-    enough = 1 << (needed - 1).bit_length() if parameter == "act_words" else needed
-    try:
-        dataclasses.replace(config, **{parameter: enough})
-        cure = f"raise {parameter} to {enough}"
-    except ConfigError:
-        cure = f"no value of {parameter} is large enough, use a smaller model"
-    raise CapacityError(
-        f"the model needs {needed} {what}, the configuration has {available} (layer {layer!r} exceeds them): {cure}"
-    )
+    def words(self, beats: int) -> NDArray[np.uint32]:
+        """Rows of bytes or of beats as an array of shape (n, beats); all are 0 if some are blank."""
+        if self._blank_rows:
+            return np.zeros((len(self), beats), dtype=np.uint32)
+        if self.rows and isinstance(self.rows[0], bytes):
+            return np.frombuffer(b"".join(self.rows), dtype=np.uint32).reshape(-1, beats).copy()  # pyright: ignore
+        return np.array(self.rows, dtype=np.uint32).reshape(-1, beats)

@@ -10,6 +10,7 @@ from ...hw.spec.layout import TensorLayout
 from ..quantised import MacLayer, MaxLayer, QuantisedGraph, Segment
 from .bands import Band, LayerBands
 from .lower import LoweredLayer, lower_layer
+from .tables import Blank
 
 __all__ = ["ChannelRange", "TileView", "lower_tile"]
 
@@ -103,6 +104,10 @@ def lower_tile(
             shift=layer.shift[chosen],
         )
     lowered = lower_layer(part, replace(graph, tensors=tensors), layouts, config, cert_bits=cert_bits)
+    if isinstance(lowered.weights, Blank) and isinstance(lowered.params, Blank):
+        key = layer.name, channels.first
+        weights, params = (Blank(key, rows.count) for rows in (lowered.weights, lowered.params))
+        lowered = replace(lowered, weights=weights, params=params)
     first_line = 0 if view.write.height == band.end - band.first else band.first
     lowered.fields.update(
         out_height=band.end - band.first,

@@ -1,0 +1,127 @@
+"""Networks with made-up weights, as ONNX files: the shapes of well-known ones, for benches of everything but accuracy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import NodeProto, TensorProto, helper, numpy_helper
+
+__all__ = ["Builder", "yolo"]
+
+
+class Builder:
+    """An ONNX graph under construction; every method takes and gives names of values."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self._rng = np.random.default_rng(seed)
+        self._nodes: list[NodeProto] = []
+        self._constants: list[TensorProto] = []
+        self.weights = 0
+
+    def node(self, operator: str, *inputs: str, outputs: int = 1, **attributes: object) -> list[str]:
+        """Outputs of a node."""
+        names = [f"{operator.lower()}_{len(self._nodes)}_{index}" for index in range(outputs)]
+        self._nodes.append(helper.make_node(operator, inputs, names, name=names[0][:-2], **attributes))
+        return names
+
+    def constant(self, values: np.ndarray) -> str:
+        """A constant."""
+        name = f"constant_{len(self._constants)}"
+        self._constants.append(numpy_helper.from_array(values, name))
+        return name
+
+    def conv(
+        self, x: str, inputs: int, outputs: int, kernel: int = 3, stride: int = 1, *, groups: int = 1, act: str = "Relu"
+    ) -> str:
+        """Convolution with bias, padding that keeps the size at stride 1, and an activation (empty: none)."""
+        shape = (outputs, inputs // groups, kernel, kernel)
+        weights = self._rng.normal(0, np.sqrt(2 / np.prod(shape[1:])), shape).astype(np.float32)
+        bias = self._rng.normal(0, 0.1, outputs).astype(np.float32)
+        self.weights += weights.size + bias.size
+        (y,) = self.node(
+            "Conv",
+            x,
+            self.constant(weights),
+            self.constant(bias),
+            pads=[kernel // 2] * 4,
+            strides=[stride] * 2,
+            group=groups,
+        )
+        return self.act(y, act)
+
+    def act(self, x: str, kind: str) -> str:
+        """An activation; SiLU is written as exporters do."""
+        if kind == "Silu":
+            return self.node("Mul", x, *self.node("Sigmoid", x))[0]
+        return self.node(kind, x)[0] if kind else x
+
+    def dense(self, x: str, inputs: int, outputs: int, act: str = "Relu") -> str:
+        """Fully connected layer."""
+        weights = self._rng.normal(0, np.sqrt(2 / inputs), (inputs, outputs)).astype(np.float32)
+        bias = self._rng.normal(0, 0.1, outputs).astype(np.float32)
+        self.weights += weights.size + bias.size
+        return self.act(self.node("Gemm", x, self.constant(weights), self.constant(bias))[0], act)
+
+    def save(self, path: Path, shape: tuple[int | str, ...], outputs: list[str], opset: int = 17) -> Path:
+        """Write the model, whose input is ``x``."""
+        graph = helper.make_graph(
+            self._nodes,
+            path.stem,
+            [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
+            [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs],
+            initializer=self._constants,
+        )
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+        onnx.save(model, path)
+        return path
+
+
+def yolo(path: Path, size: int = 320, width: int = 16, act: str = "Silu") -> Path:
+    """A detector of the shape of YOLOv8n (3 M weights at ``width`` 16): backbone, pyramid, three heads before decoding."""
+    net = Builder()
+    w = width
+
+    def block(x: str, inputs: int, outputs: int, depth: int, *, skip: bool) -> str:
+        half = outputs // 2
+        wide = net.conv(x, inputs, outputs, 1, act=act)
+        parts = net.node("Split", wide, net.constant(np.array([half, half])), outputs=2, axis=1)
+        for _ in range(depth):
+            y = net.conv(net.conv(parts[-1], half, half, act=act), half, half, act=act)
+            parts.append(net.node("Add", parts[-1], y)[0] if skip else y)
+        (joined,) = net.node("Concat", *parts, axis=1)
+        return net.conv(joined, half * (2 + depth), outputs, 1, act=act)
+
+    def pyramid(x: str, channels: int) -> str:
+        half = channels // 2
+        parts = [net.conv(x, channels, half, 1, act=act)]
+        for _ in range(3):
+            parts += net.node("MaxPool", parts[-1], kernel_shape=[5, 5], pads=[2, 2, 2, 2], strides=[1, 1])
+        return net.conv(net.node("Concat", *parts, axis=1)[0], 4 * half, channels, 1, act=act)
+
+    def enlarge(x: str) -> str:
+        scales = net.constant(np.array([1, 1, 2, 2], dtype=np.float32))
+        return net.node(
+            "Resize", x, "", scales, mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor"
+        )[0]
+
+    x = net.conv(net.conv("x", 3, w, stride=2, act=act), w, 2 * w, stride=2, act=act)
+    x = net.conv(block(x, 2 * w, 2 * w, 1, skip=True), 2 * w, 4 * w, stride=2, act=act)
+    third = block(x, 4 * w, 4 * w, 2, skip=True)
+    fourth = block(net.conv(third, 4 * w, 8 * w, stride=2, act=act), 8 * w, 8 * w, 2, skip=True)
+    fifth = block(net.conv(fourth, 8 * w, 16 * w, stride=2, act=act), 16 * w, 16 * w, 1, skip=True)
+    fifth = pyramid(fifth, 16 * w)
+    up = net.node("Concat", enlarge(fifth), fourth, axis=1)[0]
+    middle = block(up, 24 * w, 8 * w, 1, skip=False)
+    small = block(net.node("Concat", enlarge(middle), third, axis=1)[0], 12 * w, 4 * w, 1, skip=False)
+    down = net.node("Concat", net.conv(small, 4 * w, 4 * w, stride=2, act=act), middle, axis=1)[0]
+    medium = block(down, 12 * w, 8 * w, 1, skip=False)
+    down = net.node("Concat", net.conv(medium, 8 * w, 8 * w, stride=2, act=act), fifth, axis=1)[0]
+    large = block(down, 24 * w, 16 * w, 1, skip=False)
+    outputs = []
+    for x, channels in ((small, 4 * w), (medium, 8 * w), (large, 16 * w)):
+        for inner, last in ((max(4 * w, 64), 64), (max(4 * w, 80), 80)):
+            y = net.conv(net.conv(x, channels, inner, act=act), inner, inner, act=act)
+            outputs.append(net.conv(y, inner, last, 1, act=""))
+    return net.save(path, (1, 3, size, size), outputs)

@@ -1,0 +1,41 @@
+"""Outline: a segment whose weights are not known yet, so that a model can be sized before it is quantised."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..hw.spec.digits import Digits
+from .quantised import MacLayer, MaxLayer, Segment
+
+__all__ = ["Outline", "blank_weights", "is_outlined", "weight_codes"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outline(Segment):
+    """A segment of which the shape is known, and in how many digits its weights will come.
+
+    ``weights`` are zeros of their shape (`blank_weights`). A program of outlines has the sizes, cycles and schedule of
+    the real one, and nothing in its weights.
+    """
+
+    digits: int
+
+
+def blank_weights(shape: tuple[int, ...]) -> NDArray[np.int64]:
+    """Zeros that take no memory."""
+    return np.broadcast_to(np.int64(0), shape)
+
+
+def is_outlined(layer: MacLayer | MaxLayer) -> bool:
+    """Whether some weights of a layer are not known yet."""
+    return isinstance(layer, MacLayer) and any(isinstance(segment, Outline) for segment in layer.segments)
+
+
+def weight_codes(segment: Segment, digits: Digits) -> list[NDArray[np.uint8] | None]:
+    """Codes of the weights by digit, lowest first; None where all are 0. Those of an outline stand for any codes."""
+    if isinstance(segment, Outline):
+        return [np.broadcast_to(np.uint8(0), segment.weights.shape)] * segment.digits
+    return [codes if codes.any() else None for codes in digits.fewest_codes(segment.weights)]
