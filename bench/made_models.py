@@ -1,4 +1,4 @@
-"""Networks with made-up weights, as ONNX files: the shapes of well-known ones, for benches of everything but accuracy."""
+"""Networks with made-up weights, as ONNX files, for benches of everything but accuracy."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Builder:
 
 
 def yolo(path: Path, size: int = 320, width: int = 16, act: str = "Silu") -> Path:
-    """A detector of the shape of YOLOv8n (3 M weights at ``width`` 16): backbone, pyramid, three heads before decoding."""
+    """A detector of YOLOv8n's shape (3 M weights at ``width`` 16): backbone, pyramid, three heads before decoding."""
     net = Builder()
     w = width
 

@@ -15,13 +15,13 @@ __all__ = ["Outline", "blank_weights", "is_outlined", "weight_codes"]
 
 @dataclass(frozen=True, kw_only=True)
 class Outline(Segment):
-    """A segment of which the shape is known, and in how many digits its weights will come.
+    """A segment of which the shape is known, and which digits of its weights, lowest first, will not all be 0.
 
     ``weights`` are zeros of their shape (`blank_weights`). A program of outlines has the sizes, cycles and schedule of
     the real one, and nothing in its weights.
     """
 
-    digits: int
+    digits: tuple[bool, ...]
 
 
 def blank_weights(shape: tuple[int, ...]) -> NDArray[np.int64]:
@@ -37,5 +37,6 @@ def is_outlined(layer: MacLayer | MaxLayer) -> bool:
 def weight_codes(segment: Segment, digits: Digits) -> list[NDArray[np.uint8] | None]:
     """Codes of the weights by digit, lowest first; None where all are 0. Those of an outline stand for any codes."""
     if isinstance(segment, Outline):
-        return [np.broadcast_to(np.uint8(0), segment.weights.shape)] * segment.digits
+        blank = np.broadcast_to(np.uint8(0), segment.weights.shape)
+        return [blank if used else None for used in segment.digits]
     return [codes if codes.any() else None for codes in digits.fewest_codes(segment.weights)]

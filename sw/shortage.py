@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
-from ..hw.spec.config import AcceleratorConfig, ConfigError
+from ..hw.spec.config import MOST_TABLES, AcceleratorConfig, ConfigError
 
 __all__ = ["Shortage"]
 
@@ -73,6 +73,15 @@ class Shortage:
             enough=enough,
             cure=cure,
         )
+
+    @classmethod
+    def of_tables(cls, config: AcceleratorConfig, least: int, most: int, *, layer: str) -> Shortage:
+        """The shortage of tables of levels, of which a model needs so many at least and can use more."""
+        found = cls.of(config, "tables", "tables of levels for its functions", needed=least, layer=layer)
+        if found.enough is None or most == least:
+            return found
+        enough = min(most, MOST_TABLES)
+        return dataclasses.replace(found, cure=f"set tables to {least}, or better to {enough}: one for each layer")
 
     def __str__(self) -> str:
         return (

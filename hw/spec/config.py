@@ -17,7 +17,7 @@ from .formats import Int
 from .memories import SINGLE_ENABLE, SINGLE_WIDTH, SINGLE_WORDS
 from .tables import TABLE_TOP
 
-__all__ = ["FABRICS", "HOSTS", "PRESETS", "AcceleratorConfig", "ConfigError", "load_config"]
+__all__ = ["FABRICS", "HOSTS", "MOST_TABLES", "PRESETS", "AcceleratorConfig", "ConfigError", "load_config"]
 
 
 FABRICS = ("ecp5", "ice40", "xilinx")
@@ -33,6 +33,9 @@ class ConfigError(ValueError):
 
 _MOST_TOGETHER = 256
 """Multiply-accumulate units that signals can reach from one register: beyond, an ECP5 runs out of wires."""
+
+MOST_TABLES = 15
+"""Most tables of levels that a core can have."""
 
 _BESIDE_PROGRAMS = ("host", "uart_divisor", "fabric")
 
@@ -195,7 +198,7 @@ class AcceleratorConfig:
         )
         self._need("weight_words", 16 <= self.weight_words <= 65536, "16 to 65536")
         self._need("param_words", 4 <= self.param_words <= 65536, "4 to 65536")
-        self._need("tables", 0 <= self.tables <= 15, "0 to 15")
+        self._need("tables", 0 <= self.tables <= MOST_TABLES, f"0 to {MOST_TABLES}")
         if self.tables and self.level_max < TABLE_TOP:
             raise ConfigError(f"tables are for integers to {TABLE_TOP}, which needs more planes than {self.planes}")
         self._need("taps", 16 <= self.taps <= 1024, "16 to 1024")

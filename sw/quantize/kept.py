@@ -16,9 +16,10 @@ from ...hw.spec.formats import Int
 from ..errors import CertificateError
 from ..graph import Graph, Grid, Mac, Term
 from ..quantised import MacLayer, QuantisedTensor, Segment
+from ..shortage import Shortage
 from .thresholds import Line, Rescaling, fit_gain, fit_sign, fit_steps
 
-__all__ = ["is_kept", "keep"]
+__all__ = ["is_kept", "keep", "least_segments"]
 
 _TOLERANCE = 0.03
 """What sums of several terms may be off by, in output levels, where their scales have no small common multiple."""
@@ -137,13 +138,32 @@ def keep(
     )
 
 
+def least_segments(
+    layer: Mac,
+    sources: Mapping[str, QuantisedTensor],
+    output: QuantisedTensor,
+    grid: Grid | None,
+    config: AcceleratorConfig,
+) -> tuple[Segment, ...]:
+    """Segments that `keep` begins with, before calibration asks for larger multiples of the same integers.
+
+    Arguments are those of `keep`. Where no common scale fits the accumulator the levels are as they were trained.
+    """
+    terms = [_Integers.of(term, sources[term.source]) for term in layer.terms]
+    try:
+        factors = _common_scale(layer, terms, output, config)
+    except CertificateError:
+        factors = np.ones((len(terms), len(layer.bias)), dtype=np.int64)
+    least = 2 if grid is not None and grid.bipolar else 1
+    return tuple(term.segment(least * factor) for term, factor in zip(terms, factors, strict=True))
+
+
 def _check(layer: Mac, bounds: tuple[NDArray[np.int64], NDArray[np.int64]], config: AcceleratorConfig) -> None:
     bits = signed_bits(*bounds)
     if bits > config.acc_bits:
-        raise CertificateError(
-            f"layer {layer.name!r}: the sums of its trained integers need {bits} accumulator bits, the configuration "
-            f"has {config.acc_bits}: set acc_bits to {bits} or more, or quantise the float model"
-        )
+        what = "accumulator bits for sums of trained integers"
+        shortage = Shortage.of(config, "acc_bits", what, needed=bits, layer=layer.name)
+        raise CertificateError(f"{shortage}, or quantise the float model", (shortage,))
 
 
 def _finest(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ...hw.spec.certificate import final_sum_bounds, signed_bits
 from ...hw.spec.config import AcceleratorConfig
-from ...hw.spec.formats import Format, Int
+from ...hw.spec.formats import Format
 from ...hw.spec.semantics import accumulate, max_pool, rescale
 from ...hw.spec.tables import look_up
 from ..curves import Function
@@ -23,7 +23,8 @@ from .equalise import equalise
 from .grid import ScaleGrid
 from .kept import is_kept, keep
 from .lookup import choose_integers, integers_of_grid, level_table
-from .outputs import kept_output, output_format
+from .outputs import kept_output
+from .planned import planned_format
 from .problem import Problem, Source, problems
 from .search import Solution, solve
 from .settings import QuantSettings
@@ -96,7 +97,7 @@ class _Quantiser:
         self.graph, self.settings, self.config = graph, settings, config
         settings.check_layers(layer.name for layer in graph.layers if isinstance(layer, Mac))
         self.outputs = {name for name, _ in graph.outputs}
-        self.shared = share_tables(graph, samples, config.tables, self._format)
+        self.shared = share_tables(graph, samples, config, self._format)
         x = evaluate.model_input(graph, samples)
         name = graph.input.tensor
         if (grid := graph.grids.get(name)) is not None:
@@ -283,12 +284,7 @@ class _Quantiser:
         return self._written(tensor), choice.error
 
     def _format(self, layer: Mac) -> Format:
-        if layer.output in self.outputs:
-            return output_format(self.config)
-        scaled_input = layer.sources == (self.graph.input.tensor,) and layer.terms[0].constant
-        if scaled_input and self.config.digits.of_format(Int(8)) <= self.config.planes:
-            return Int(8)  # the input itself, scaled and shifted: as precise as an input
-        return self.settings.act_format(layer.name)
+        return planned_format(layer, self.graph, self.settings, self.config)
 
     def _exact_scales(self, layer: Mac) -> NDArray[np.float64]:
         """Scales at which weights of 1 and a k-bit multiplicand give an average without a gain error."""

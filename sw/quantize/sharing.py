@@ -9,23 +9,22 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.formats import Format
 from ..curves import Function
 from ..errors import CapacityError
 from ..graph import Graph, Mac
 from ..quantised import QuantisedTensor
+from ..shortage import Shortage
 from . import evaluate
 from .lookup import choose_integers
+from .planned import curved_layers, tables_needed
 from .tensors import Choice, choose
 
 __all__ = ["SharedTable", "share_tables"]
 
 _IMAGES = 16
 _SAMPLES = 2048
-
-_MOST = 15
-"""Tables that a core can have."""
-
 
 @dataclass(frozen=True)
 class SharedTable:
@@ -50,7 +49,7 @@ class _Curved:
 
 
 def share_tables(
-    graph: Graph, samples: NDArray, tables: int, format_of: Callable[[Mac], Format]
+    graph: Graph, samples: NDArray, config: AcceleratorConfig, format_of: Callable[[Mac], Format]
 ) -> dict[str, SharedTable]:
     """Tables by the names of layers that have to share one; any other curve has a table of its own.
 
@@ -63,7 +62,7 @@ def share_tables(
         Lowered.
     samples : array, shape (N, ...)
         As the model takes them.
-    tables : int
+    config : AcceleratorConfig
         Of the core.
     format_of : callable
         Format of a layer's output.
@@ -73,16 +72,12 @@ def share_tables(
     CapacityError
         If there are more functions than tables.
     """
-    curved = [layer for layer in graph.layers if isinstance(layer, Mac) and layer.curve is not None]
+    curved, tables = curved_layers(graph), config.tables
     free = [layer for layer in curved if layer.grid is None and layer.output not in graph.grids]
-    least = len({(layer.curve, format_of(layer)) for layer in free}) + len(curved) - len(free)
+    least, most = tables_needed(graph, format_of)
     if least > tables:
-        most = len(curved)
-        cure = f"set tables = {min(most, _MOST)} in the configuration" if least <= _MOST else "use fewer functions"
-        raise CapacityError(
-            f"layer {curved[0].name!r} has an activation function that needs a table of levels; the model needs "
-            f"{least if least == most else f'{least} to {most}'} of them, the core has {tables}: {cure}"
-        )
+        shortage = Shortage.of_tables(config, least, most, layer=curved[0].name)
+        raise CapacityError(str(shortage), (shortage,))
     if len(curved) <= tables:
         return {}
     kinds: dict[Hashable, list[_Curved]] = {}

@@ -248,7 +248,7 @@ def _costs(
     costs: dict[str, LayerWork] = {}
     if whole:
         guess = estimate(lowered, config, settings)
-        changes += [guess.problem] if guess.problem else []
+        changes += guess.problems
         if guess.program is not None:
             costs = {work.name: work for work in layer_work(guess.program)}
     if not costs:

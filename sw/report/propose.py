@@ -1,21 +1,28 @@
-"""propose: configurations that reach a frame rate on a device, from the cycle model and an estimate of the cells."""
+"""propose: configurations for a model, from what its program needs, the cycle model and an estimate of the cells."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from ...hw.spec.config import PRESETS, AcceleratorConfig, ConfigError
+import numpy as np
+
+from ...hw.spec.config import MOST_TABLES, PRESETS, AcceleratorConfig, ConfigError
 from ..errors import CapacityError, InputError
-from ..graph import Graph
+from ..graph import Graph, Mac
 from ..program import Program
+from ..quantised import MacLayer
 from ..quantize import QuantSettings
+from ..quantize.planned import curved_layers
 from .cells import DEVICES, Cells, estimate_cells
-from .sketch import estimate, functions
+from .sketch import estimate, roomy
 from .summary import memory_use
 from .timeline import timeline
 
-__all__ = ["Proposal", "memory_sizes", "propose"]
+__all__ = ["Proposal", "best_shape", "fitted", "memory_sizes", "propose", "smallest"]
+
+Settings = Callable[[AcceleratorConfig], QuantSettings]
+Progress = Callable[[int, int], None]
 
 _SHAPES = [
     (rows, columns, lanes)
@@ -24,7 +31,6 @@ _SHAPES = [
     for lanes in (4, 8, 16)
     if rows * columns * lanes <= 1024
 ]
-_ROOMY = AcceleratorConfig(act_words=65536, weight_words=65536, param_words=4096, taps=1024, blocks=1024)
 _MEMORIES = {
     "weight words": ("weight_words", 16, 65536),
     "parameter words": ("param_words", 4, 65536),
@@ -32,6 +38,15 @@ _MEMORIES = {
     "blocks": ("blocks", 8, 1024),
     "instructions": ("instructions", 4, 1024),
 }
+
+_USUAL_UNITS = 256
+"""Units of a core that nobody asked to be larger or smaller."""
+
+_TRAINED_BITS = 16
+"""Multiplicand width with which a trained quantiser's steps can be met (docs/models.md)."""
+
+_ENOUGH = 1.02
+"""A shape so much slower than the fastest is as good, if it is smaller."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,17 +66,11 @@ class Proposal:
 
 
 def propose(
-    graph: Graph,
-    settings: Callable[[AcceleratorConfig], QuantSettings],
-    *,
-    device: str,
-    fps: float,
-    mhz: float,
-    progress: Callable[[int, int], None],
+    graph: Graph, settings: Settings, *, device: str, fps: float, mhz: float, progress: Progress
 ) -> list[Proposal]:
     """Configurations for a model, the best first: those that fit and are fast enough by cells, then by cycles.
 
-    Shapes are those of the presets and of a grid. Cycles are those of a program of made-up weights
+    Shapes are those of the presets and of a grid. Cycles are those of a program with blank weights
     (`sketch.estimate`), cells are estimates (`cells.estimate_cells`): a configuration counts as fitting only if the
     estimate and its error together do.
 
@@ -90,30 +99,52 @@ def propose(
     if device not in DEVICES:
         raise InputError(f"unknown target {device!r}: the targets are {', '.join(DEVICES)}")
     candidates = list(_candidates())
-    found = []
-    for number, (name, config) in enumerate(candidates):
-        program = estimate(graph, config, settings(config)).program
-        progress(number + 1, len(candidates))
-        if program is None or program.config.has_backing:
-            continue
-        needed = memory_sizes(program)
-        fitted = replace(config, **needed, tables=functions(graph)[1])
-        cells, cycles = estimate_cells(fitted), timeline(program).cycles
-        found.append(
-            Proposal(
-                config=fitted,
-                name=name,
-                cycles=cycles,
-                cells=cells,
-                fits=cells.fits(DEVICES[device]),
-                fast=1e6 * mhz / cycles >= fps,
-            )
-        )
+    found = _proposals(graph, settings, candidates, device, progress)
+    found = [replace(one, fast=one.fps(mhz) >= fps) for one in found]
     if not found:
         raise CapacityError(
             "no core without a backing store holds this model: see `narrows doctor` for what is too large"
         )
     return sorted(found, key=lambda one: (not (one.fits and one.fast), not one.fits, *_rank(one)))
+
+
+def best_shape(graph: Graph, settings: Settings, *, device: str, progress: Progress) -> list[Proposal]:
+    """Configurations of 256 units at most for a model, the best first: those that fit, then by cycles.
+
+    Among shapes within 2 % of the fewest cycles the one of the fewest cells comes first. Empty if no core without a
+    backing store holds the model. Arguments are those of :func:`propose`.
+    """
+    candidates = [(name, config) for name, config in _candidates() if config.macs <= _USUAL_UNITS]
+    found = _proposals(graph, settings, candidates, device, progress)
+    if not found:
+        return []
+    pool = [one for one in found if one.fits] or found
+    least = min(one.cycles for one in pool)
+    good = [one for one in pool if one.cycles <= least * _ENOUGH]
+    best = min(good, key=lambda one: (one.cells.luts, one.cycles))
+    return [best, *sorted((one for one in found if one is not best), key=lambda one: (not one.fits, one.cycles))]
+
+
+def smallest(graph: Graph, settings: Settings, *, device: str) -> Proposal | None:
+    """The configuration of the fewest cells that holds a model without a backing store, None if none does.
+
+    Arguments are those of :func:`propose`.
+    """
+    candidates = sorted(_candidates(), key=lambda one: estimate_cells(one[1]).luts)
+    for candidate in candidates:
+        found = _proposals(graph, settings, [candidate], device, lambda done, total: None)
+        if found:
+            return found[0]
+    return None
+
+
+def fitted(config: AcceleratorConfig, program: Program, graph: Graph) -> AcceleratorConfig:
+    """A configuration with what a program of its shape needs: memories, tables, accumulators of trained integers."""
+    bits = max((layer.cert_bits for layer in program.graph.layers if isinstance(layer, MacLayer)), default=0)
+    trained = {"rescale_bits": max(config.rescale_bits, _TRAINED_BITS)} if graph.grids else {}
+    tables = max(config.tables, min(len(curved_layers(graph)), MOST_TABLES))
+    sizes = memory_sizes(program)
+    return replace(config, **sizes, tables=tables, acc_bits=max(config.acc_bits, bits), **trained)
 
 
 def memory_sizes(program: Program) -> dict[str, int]:
@@ -127,6 +158,47 @@ def memory_sizes(program: Program) -> dict[str, int]:
     return sizes | {"act_words": max(64, 1 << (words - 1).bit_length())}
 
 
+def _proposals(
+    graph: Graph,
+    settings: Settings,
+    candidates: Iterable[tuple[str, AcceleratorConfig]],
+    device: str,
+    progress: Progress,
+) -> list[Proposal]:
+    """Those candidates that hold a model without a backing store, with memories of the sizes that it needs."""
+    candidates, found = list(candidates), []
+    for number, (name, config) in enumerate(candidates):
+        program = None if _hopeless(graph, config) else estimate(graph, config, settings(config)).program
+        progress(number + 1, len(candidates))
+        if program is None or program.config.has_backing:
+            continue
+        machine = fitted(config, program, graph)
+        cells = estimate_cells(machine)
+        found.append(
+            Proposal(
+                config=machine,
+                name=name,
+                cycles=timeline(program).cycles,
+                cells=cells,
+                fits=cells.fits(DEVICES[device]),
+                fast=True,
+            )
+        )
+    return found
+
+
+def _hopeless(graph: Graph, config: AcceleratorConfig) -> bool:
+    """Whether one code for each weight is already more than any weight memory of this shape holds."""
+    weights = sum(
+        int(np.prod(term.weights.shape))
+        for layer in graph.layers
+        if isinstance(layer, Mac)
+        for term in layer.terms
+        if not term.constant
+    )
+    return weights > roomy(config).weight_words * config.columns * config.lanes
+
+
 def _rank(one: Proposal) -> tuple[float, float]:
     """Among those that are fast enough the fewest cells, among the others the fewest cycles."""
     return (one.cells.luts, one.cycles) if one.fast else (one.cycles, one.cells.luts)
@@ -136,13 +208,13 @@ def _candidates() -> Iterator[tuple[str, AcceleratorConfig]]:
     known = {}
     for name, preset in PRESETS.items():
         known[preset.rows, preset.columns, preset.lanes] = name
-        yield name, preset
+        yield name, roomy(preset)
     for shape in _SHAPES:
         if shape in known:
             continue
         rows, columns, lanes = shape
         try:
-            config = replace(_ROOMY, rows=rows, columns=columns, lanes=lanes, rescalers=min(4, columns))
+            config = roomy(AcceleratorConfig(rows=rows, columns=columns, lanes=lanes, rescalers=min(4, columns)))
         except ConfigError:
             continue
         yield "x".join(map(str, shape)), config

@@ -1,46 +1,63 @@
-"""sketch: a quantised graph of a float graph's shapes and formats with made-up weights, to know costs beforehand."""
+"""sketch: a quantised graph of a float graph's shapes and formats whose weights are blank, to know costs beforehand."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ...hw.spec.certificate import final_sum_bounds, signed_bits
 from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.formats import Format, Int
 from ..compile import compile_graph
 from ..errors import CapacityError, CertificateError
 from ..graph import Graph, Layer, Mac, MaxPool, Term
+from ..outline import Outline, blank_weights
 from ..program import Program
 from ..quantised import InputSpec, MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
 from ..quantize import QuantSettings
-from ..quantize.outputs import output_format
+from ..quantize.kept import is_kept, least_segments
+from ..quantize.outputs import widest_integers
+from ..quantize.planned import curved_layers, planned_format, tables_needed
 from ..quantize.tensors import on_grid
+from ..shortage import Shortage
 
-__all__ = ["Estimate", "alone", "estimate", "functions", "sketch"]
+__all__ = ["Estimate", "alone", "estimate", "roomy", "sketch"]
 
-_WIDE = 32  # accumulators of made-up weights need more bits than trained ones; no cycle depends on it
 _MERGED = 24  # a constant beside other weights, such as a skip connection's, mostly takes two codes
+_IMAGE = Int(8, signed=False)
 _ROOMY = {
     "act_words": 65536,
     "weight_words": 65536,
-    "param_words": 4096,
+    "param_words": 65536,
     "taps": 1024,
     "blocks": 1024,
     "instructions": 1024,
+    "memories": "dual",
+    "max_pool": 1,
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """A program of made-up weights, None if none fits, and why the configuration asked for is too small, if it is."""
+    """A program with blank weights, None if none fits, and all that the configuration asked for lacks.
+
+    ``problems`` are lines for people; ``shortages`` those of them that can be counted.
+    """
 
     program: Program | None
-    problem: str = ""
+    shortages: tuple[Shortage, ...] = ()
+    problems: tuple[str, ...] = ()
 
 
-def estimate(graph: Graph, config: AcceleratorConfig, settings: QuantSettings) -> Estimate:
+def roomy(config: AcceleratorConfig) -> AcceleratorConfig:
+    """The same array with the largest memories, and a max-pool unit."""
+    return replace(config, **_ROOMY)
+
+
+def estimate(
+    graph: Graph, config: AcceleratorConfig, settings: QuantSettings, *, source: Format = _IMAGE, only: bool = False
+) -> Estimate:
     """What a lowered float graph would be compiled to, with larger memories or a backing store where it does not fit.
 
     Parameters
@@ -49,52 +66,63 @@ def estimate(graph: Graph, config: AcceleratorConfig, settings: QuantSettings) -
         Lowered: of `Mac` and `MaxPool` layers only.
     config : AcceleratorConfig
     settings : QuantSettings
+    source : Format
+        Of the input, where it has no trained grid; that of images unless samples say something else.
+    only : bool
+        Whether no other configuration is tried where the model does not fit.
     """
-    wide = replace(config, acc_bits=_WIDE)
-    problems: list[str] = []
-    least, most = functions(graph)
-    lacking = f"the model looks {least} functions up, the configuration has {config.tables} tables: set tables = {most}"
-    candidates = (wide, replace(wide, **_ROOMY), replace(wide, **_ROOMY, drain_rows=1, backing="axi4"))
-    for candidate in candidates:
+    found: Program | None = None
+    shortages: tuple[Shortage, ...] = ()
+    problems: tuple[str, ...] = ()
+    needed, _ = tables = tables_needed(graph, lambda layer: planned_format(layer, graph, settings, config))
+    try:
+        found = compile_graph(sketch(graph, config, settings, source), config)
+    except (CapacityError, CertificateError) as error:
+        shortages, problems = error.shortages, () if error.shortages else (str(error),)
+    if needed > config.tables:
+        shortages += (Shortage.of_tables(config, *tables, layer=curved_layers(graph)[0].name),)
+    problems = (*map(str, shortages), *problems)
+    if found is None and not only:
+        found = _elsewhere(graph, config, settings, source, shortages)
+    return Estimate(program=found, shortages=shortages, problems=problems)
+
+
+def _elsewhere(
+    graph: Graph, config: AcceleratorConfig, settings: QuantSettings, source: Format, shortages: tuple[Shortage, ...]
+) -> Program | None:
+    """The program for the nearest configuration that holds the model."""
+    wide = {"acc_bits": 32} if any(lack.parameter == "acc_bits" for lack in shortages) else {}
+    grown = replace(roomy(config), **wide)
+    streamed = replace(grown, drain_rows=1, prefetch=1, counters=1, backing="axi4")
+    for candidate in (grown, streamed):
         try:
-            program = compile_graph(sketch(graph, candidate, settings), candidate)
-        except (CapacityError, CertificateError) as error:
-            problems.append(str(error))
-        else:
-            cure = (
-                ', or keep tensors in a backing store (backing = "axi4")'
-                if len(problems) == len(candidates) - 1
-                else ""
-            )
-            return Estimate(
-                program=program, problem=problems[0] + cure if problems else lacking if least > config.tables else ""
-            )
-    return Estimate(program=None, problem=problems[0])
+            return compile_graph(sketch(graph, candidate, settings, source), candidate)
+        except (CapacityError, CertificateError):
+            continue
+    return None
 
 
-def functions(graph: Graph) -> tuple[int, int]:
-    """Tables that a lowered graph's curves need at least, and that they can use: one for each layer, up to 15."""
-    curves = [layer.curve for layer in graph.layers if isinstance(layer, Mac) and layer.curve is not None]
-    return len(set(curves)), min(len(curves), 15)
+def sketch(
+    graph: Graph, config: AcceleratorConfig, settings: QuantSettings, source: Format = _IMAGE
+) -> QuantisedGraph:
+    """A quantised graph as quantisation would give it, but for scales, zero levels and the values of learned weights.
 
-
-def sketch(graph: Graph, config: AcceleratorConfig, settings: QuantSettings) -> QuantisedGraph:
-    """A quantised graph as quantisation would give it, but for the values of weights, scales and zero levels.
-
-    The input is taken to be integers of 8 bits, so that every network that has been fed images is served.
+    Trained integers are there as they are.
     """
-    rng = np.random.default_rng(0)
-    tensors = {graph.input.tensor: _tensor(graph, graph.input.tensor, Int(8, signed=False), config)}
-    outputs = {name for name, _ in graph.outputs}
+    name = graph.input.tensor
+    tensors = {name: _tensor(graph, name, source, config)}
     layers: list[MacLayer | MaxLayer] = []
     for layer in graph.layers:
         if isinstance(layer, MaxPool):
             tensors[layer.output] = replace(tensors[layer.source], name=layer.output, shape=graph.tensors[layer.output])
             layers.append(_max_layer(layer))
         elif isinstance(layer, Mac):
-            fmt = output_format(config) if layer.output in outputs else settings.act_format(layer.name)
-            tensors[layer.output] = _tensor(graph, layer.output, fmt, config)
-            layers.append(_mac_layer(layer, graph, config, settings, rng))
+            kept = is_kept(layer, graph)
+            ends_kept = kept and layer.curve is None and layer.output in {name for name, _ in graph.outputs}
+            fmt = widest_integers(config) if ends_kept else planned_format(layer, graph, settings, config)
+            tensors[layer.output] = _tensor(graph, layer.output, fmt, config, layer.low, layer.high)
+            segments = _kept(layer, graph, tensors, config) if kept else _outlines(layer, graph, config, settings)
+            layers.append(_mac_layer(layer, segments, tensors, config))
         else:
             raise TypeError(f"the graph must be lowered, not hold a {type(layer).__name__}")
     return QuantisedGraph(
@@ -126,9 +154,11 @@ def alone(layer: Layer, graph: Graph) -> list[Graph]:
     return graphs
 
 
-def _tensor(graph: Graph, name: str, fmt: Format, config: AcceleratorConfig) -> QuantisedTensor:
+def _tensor(
+    graph: Graph, name: str, fmt: Format, config: AcceleratorConfig, low: float = -np.inf, high: float = np.inf
+) -> QuantisedTensor:
     if (grid := graph.grids.get(name)) is not None:
-        return on_grid(name, graph.tensors[name], grid, -np.inf, np.inf, config.digits)
+        return on_grid(name, graph.tensors[name], grid, low, high, config.digits)
     return QuantisedTensor(
         name=name, shape=graph.tensors[name], format=fmt, scale=1.0, zero=0, low=fmt.bottom, high=fmt.top
     )
@@ -148,38 +178,53 @@ def _max_layer(layer: MaxPool) -> MaxLayer:
 
 
 def _mac_layer(
-    layer: Mac, graph: Graph, config: AcceleratorConfig, settings: QuantSettings, rng: np.random.Generator
+    layer: Mac, segments: tuple[Segment, ...], tensors: dict[str, QuantisedTensor], config: AcceleratorConfig
 ) -> MacLayer:
-    channels = graph.tensors[layer.output][0]
-    edge = graph.input.tensor in layer.sources or layer.output in {name for name, _ in graph.outputs}
-    levels = settings.weight_format(layer.name, edge=edge).levels
-    bias = rng.integers(-4096, 4096, channels)  # mostly different, or parameter words would be shared
-    if all(term.constant for term in layer.terms):
-        bias = np.zeros(channels, dtype=np.int64)  # averages treat all channels alike
+    channels = tensors[layer.output].shape[0]
+    bits = config.acc_bits  # learned weights are made to fit it
+    if not any(isinstance(segment, Outline) for segment in segments):
+        bits = signed_bits(*final_sum_bounds([(s.weights, tensors[s.source].span) for s in segments]))
     return MacLayer(
         name=layer.name,
-        segments=tuple(_segment(term, layer.terms, levels, rng) for term in layer.terms),
-        bias=bias,
+        segments=segments,
+        bias=np.zeros(channels, dtype=np.int64),
         multiplicand=np.full(channels, 1 << (config.rescale_bits - 1), dtype=np.int64),
         shift=np.full(channels, min(4, config.shift_max), dtype=np.int64),
-        cert_bits=_WIDE,
+        cert_bits=bits,
         output=layer.output,
     )
 
 
-def _segment(term: Term, terms: Sequence[Term], levels: np.ndarray, rng: np.random.Generator) -> Segment:
-    if term.step is not None:
-        steps = np.asarray(term.step)[:, np.newaxis, np.newaxis, np.newaxis]
-        weights = np.rint(term.weights / np.where(steps > 0, steps, 1)).astype(np.int64)
-    elif term.constant:
-        weights = np.full(term.weights.shape, _MERGED if len(terms) > 1 else 1, dtype=np.int64)
-    else:
-        weights = rng.choice(levels, term.weights.shape).astype(np.int64)
-    return Segment(
-        source=term.source,
-        weights=weights,
-        depthwise=term.depthwise,
-        stride=term.window.stride,
-        pads=term.window.pads,
-        dilation=term.window.dilation,
-    )
+def _kept(
+    layer: Mac, graph: Graph, tensors: dict[str, QuantisedTensor], config: AcceleratorConfig
+) -> tuple[Segment, ...]:
+    """Trained integers, in the multiples at least that bring the terms to one scale."""
+    output, grid = tensors[layer.output], graph.grids.get(layer.output)
+    if layer.curve is not None:
+        grid = layer.grid
+    return least_segments(layer, tensors, output, grid, config)
+
+
+def _outlines(
+    layer: Mac, graph: Graph, config: AcceleratorConfig, settings: QuantSettings
+) -> tuple[Segment, ...]:
+    """Segments of learned weights, and of constants as they mostly come out."""
+    edge = graph.input.tensor in layer.sources or layer.output in {name for name, _ in graph.outputs}
+    levels = settings.weight_format(layer.name, edge=edge).levels
+    digits = tuple(bool(codes.any()) for codes in config.digits.fewest_codes(levels))
+
+    def segment(term: Term) -> Segment:
+        window, shape = term.window, term.weights.shape
+        geometry = {
+            "source": term.source,
+            "depthwise": term.depthwise,
+            "stride": window.stride,
+            "pads": window.pads,
+            "dilation": window.dilation,
+        }
+        if not term.constant:
+            return Outline(weights=blank_weights(shape), digits=digits, **geometry)
+        level = _MERGED if len(layer.terms) > 1 else 1
+        return Segment(weights=np.full(shape, level, dtype=np.int64), **geometry)
+
+    return tuple(map(segment, layer.terms))

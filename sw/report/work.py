@@ -11,6 +11,7 @@ from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.cycles import CycleCount
 from ...hw.spec.isa import Opcode
 from ..graph import Graph, Mac
+from ..outline import Outline, weight_codes
 from ..program import Program
 from ..quantised import MacLayer, MaxLayer, QuantisedGraph, Segment
 from .timeline import Timeline, timeline
@@ -78,6 +79,8 @@ def layer_macs(graph: QuantisedGraph) -> dict[str, int]:
 
 
 def _is_structure(segment: Segment) -> bool:
+    if isinstance(segment, Outline):
+        return False
     taps = segment.weights.reshape(len(segment.weights), -1)
     return segment.depthwise and bool((taps == taps[:, :1]).all())
 
@@ -122,7 +125,10 @@ def layer_work(program: Program, run: Timeline | None = None) -> list[LayerWork]
             stored=moved[Opcode.STORE][layer.name],
         )
         if isinstance(layer, MacLayer):
-            digits = sum(s.weights.size * program.config.digits.count(np.unique(s.weights)) for s in layer.segments)
+            digits = sum(
+                s.weights.size * sum(codes is not None for codes in weight_codes(s, program.config.digits))
+                for s in layer.segments
+            )
             found = replace(found, cert_bits=layer.cert_bits, weight_bytes=-(-digits * program.config.code_bits // 8))
         work.append(found)
     return work

@@ -51,7 +51,7 @@ class CycleTable:
             found = estimate(self._graph, config, point.settings)
             if found.program is None or found.program.config.has_backing != config.has_backing:
                 shape = " x ".join(map(str, point.shape))
-                raise CapacityError(f"no core of {shape} holds the model: {found.problem}")
+                raise CapacityError(f"no core of {shape} holds the model: {'; '.join(found.problems)}")
             run = timeline(found.program)
             works = {work.name: work.cycles for work in layer_work(found.program, run)}
             self._layers |= {key: works.get(layer.name, 0) for key, layer in zip(keys, self._graph.layers, strict=True)}

@@ -251,7 +251,7 @@ def test_a_memory_that_no_configuration_has_is_said_so(builder):
     build = builder(SQUARE, 17)
     source = build.tensor((4, 300, 300), DyBit(4))
     graph = build.graph([build.mac([build.segment(source, 2, levels=[1])], (300, 300), DyBit(4))])
-    with pytest.raises(CapacityError, match="or use more lanes, or smaller images .act_words must be a power of two"):
+    with pytest.raises(CapacityError, match=r"or use more lanes, or smaller images .act_words must be a power of two"):
         compile_graph(graph, SQUARE)
 
 

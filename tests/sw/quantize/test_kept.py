@@ -73,8 +73,8 @@ def test_too_narrow_an_accumulator_is_refused_with_the_width_it_takes():
     x = np.zeros((2, 8, 3, 3))
     with pytest.raises(
         CertificateError,
-        match=r"^layer 'a': the sums of its trained integers need \d\d accumulator bits, the configuration has 16: "
-        r"set acc_bits to \d\d or more, or quantise the float model$",
+        match=r"^the model needs (\d\d) accumulator bits for sums of trained integers, the configuration has 16 "
+        r"\(layer 'a' exceeds them\): raise acc_bits to \1, or quantise the float model$",
     ):
         quantise(graph, x, QuantSettings(), AcceleratorConfig(acc_bits=16))
 

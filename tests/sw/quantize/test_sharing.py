@@ -72,18 +72,18 @@ def test_different_functions_have_different_tables(chain):
 
 
 @pytest.mark.parametrize(
-    ("kinds", "tables", "needed", "best"),
+    ("kinds", "tables", "needed", "cure"),
     [
-        (["Mish"], 0, "1", 1),
-        (["Mish", "Mish", "Mish"], 0, "1 to 3", 3),
-        (["Gelu", "Mish", "Gelu", "Tanh"], 2, "3 to 4", 4),
+        (["Mish"], 0, 1, "raise tables to 1"),
+        (["Mish", "Mish", "Mish"], 0, 1, "set tables to 1, or better to 3: one for each layer"),
+        (["Gelu", "Mish", "Gelu", "Tanh"], 2, 3, "set tables to 3, or better to 4: one for each layer"),
     ],
 )
-def test_more_functions_than_tables_are_refused_with_the_number_it_takes(kinds, tables, needed, best, chain):
+def test_more_functions_than_tables_are_refused_with_the_number_it_takes(kinds, tables, needed, cure, chain):
     graph, x = chain(kinds)
     with pytest.raises(
         CapacityError,
-        match=r"^layer '\w+' has an activation function that needs a table of levels; the model needs "
-        rf"{needed} of them, the core has {tables}: set tables = {best} in the configuration$",
+        match=rf"^the model needs {needed} tables of levels for its functions, the configuration has {tables} "
+        rf"\(layer '\w+' exceeds them\): {cure}$",
     ):
         quantised_with(tables, graph, x)
