@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+
 from . import arty, icebreaker, orangecrab, tang_nano, ulx3s, ulx3s_1024, upduino
 from .board import Board, BoardError
 
@@ -21,5 +23,7 @@ def find_board(name: str) -> Board:
         If there is none.
     """
     if name not in BOARDS:
-        raise BoardError(f"there is no board {name!r}: the boards are {', '.join(BOARDS)}")
+        near = difflib.get_close_matches(name.lower(), BOARDS, n=2)
+        meant = f"did you mean {' or '.join(near)}? T" if near else "t"
+        raise BoardError(f"there is no board {name!r}: {meant}he boards are {', '.join(BOARDS)}")
     return BOARDS[name]

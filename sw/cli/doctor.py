@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .options import ConfigFile, JsonFile, Preset, chosen_config
+from .options import BoardOption, ConfigFile, JsonFile, Preset, chosen_config
 from .output import report_done, show_table, write_json
 
 __all__ = ["doctor"]
@@ -18,6 +18,7 @@ def doctor(
     model: Annotated[Path, typer.Argument(metavar="MODEL.onnx", help="Float ONNX, QONNX, QDQ or TFLite model.")],
     preset: Preset = None,
     config: ConfigFile = None,
+    board: BoardOption = None,
     weights: Annotated[
         str | None, typer.Option(metavar="FORMAT", help="Of weights, as `narrows compile` takes it.")
     ] = None,
@@ -31,14 +32,16 @@ def doctor(
     Cycles and bytes are those of a program of the same shapes and formats with made-up weights. Exit status 1 if the
     model cannot run as it is.
 
-    **Example**
+    **Examples**
 
         narrows doctor model.onnx --preset medium
+
+        narrows doctor model.onnx --board ulx3s
     """
     from ..quantize import QuantSettings
     from ..report.diagnose import diagnose
 
-    machine = chosen_config(preset, config)
+    machine = chosen_config(preset, config, board)
     settings = QuantSettings(weights=weights or machine.base, acts=acts or machine.base)
     found = diagnose(model, machine, settings)
     show_table(

@@ -12,7 +12,7 @@ import typer
 from ...hw.spec.config import AcceleratorConfig
 from ..errors import InputError
 from ..synthesis import SynthesisReport
-from .options import ConfigFile, JsonFile, Preset, chosen_config
+from .options import BoardOption, ConfigFile, JsonFile, Preset, chosen_config
 from .output import progress_bar, report_done, show_table, writable_folder, write_json, write_text
 
 __all__ = ["Target", "Wrapper", "show_resources", "synth", "verilog"]
@@ -53,6 +53,7 @@ def verilog(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="TOP.v", help="Where the Verilog goes.")],
     preset: Preset = None,
     config: ConfigFile = None,
+    board: BoardOption = None,
     program: OfProgram = None,
     wrapper: Annotated[
         Wrapper | None,
@@ -77,7 +78,7 @@ def verilog(
     from ...hw.verilog import to_verilog
 
     writable_folder(output)
-    machine = chosen_config(preset, config, program, host=wrapper.value if wrapper else None)
+    machine = chosen_config(preset, config, board, program, host=wrapper.value if wrapper else None)
     text = to_verilog(machine)
     beside = _beside(machine, text, output.stem, mhz, program) if wrapper else {}
     for path, content in {output: text, **{output.parent / name: content for name, content in beside.items()}}.items():
@@ -98,9 +99,12 @@ def _beside(machine: AcceleratorConfig, verilog: str, name: str, mhz: float, pro
 
 
 def synth(
-    target: Annotated[Target, typer.Option("--target", help="FPGA family.")],
+    target: Annotated[
+        Target | None, typer.Option("--target", help="FPGA family.", show_default="that of --board")
+    ] = None,
     preset: Preset = None,
     config: ConfigFile = None,
+    board: BoardOption = None,
     program: OfProgram = None,
     estimate: Annotated[
         bool, typer.Option("--estimate", help="Run nothing: say what it is estimated to take of an ECP5.")
@@ -128,12 +132,16 @@ def synth(
 
         narrows synth --preset medium --target ecp5
 
+        narrows synth --board ulx3s --estimate
+
         narrows synth --preset tiny --target ecp5 --pnr --floorplan tiny.svg
     """
     from ...hw.verilog import TECHMAPS, to_verilog
     from ..synthesis import synthesise
 
-    machine = dataclasses.replace(chosen_config(preset, config, program), fabric=target.value)
+    machine = chosen_config(preset, config, board, program)
+    target = target or _family(board)
+    machine = dataclasses.replace(machine, fabric=target.value)
     if estimate:
         write_json(json, _estimated(machine, target))
         return
@@ -146,6 +154,18 @@ def synth(
         report = synthesise(to_verilog(machine), target, techmap=TECHMAPS.get(target, ""))
     show_resources(report, _described(machine))
     write_json(json, {"config": machine.to_dict(), "macs": machine.macs, **report.to_dict()})
+
+
+def _family(board: str | None) -> Target:
+    """The family of a board's FPGA, which is the default."""
+    from ...boards.catalogue import find_board
+
+    if board is None:
+        raise InputError(f"say which FPGA family: --target {', '.join(Target)}, or --board NAME")
+    family = find_board(board).family
+    if family not in list(Target):
+        raise InputError(f"{board} has an FPGA of the family {family}: use narrows board build {board}")
+    return Target(family)
 
 
 def _estimated(machine: AcceleratorConfig, target: Target) -> dict[str, Any]:

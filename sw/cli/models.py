@@ -10,6 +10,7 @@ import typer
 
 from ..errors import InputError
 from .options import (
+    BoardOption,
     Calibration,
     ConfigFile,
     Engine,
@@ -36,6 +37,7 @@ def compile_model(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="M.nrw", help="Where the program goes.")],
     preset: Preset = None,
     config: ConfigFile = None,
+    board: BoardOption = None,
     weights: Annotated[
         str | None,
         typer.Option(
@@ -87,6 +89,8 @@ def compile_model(
 
         narrows compile model.onnx --calib calib.npz -o model.nrw
 
+        narrows compile model.onnx --calib calib.npz --board ulx3s -o model.nrw
+
         narrows compile model.onnx --calib calib.npz --preset small --acc-bits 14 --weights int4 -o model.nrw
 
         narrows compile model.onnx --calib calib.npz --target-fps 500 --target ecp5-45k -o model.nrw
@@ -98,9 +102,9 @@ def compile_model(
 
     writable_folder(output)
     if target_fps is None:
-        machine = chosen_config(preset, config, acc_bits=acc_bits, rescale_bits=rescale_bits)
-    elif preset or config:
-        raise InputError("--target-fps chooses the configuration: leave out --preset and --config")
+        machine = chosen_config(preset, config, board, acc_bits=acc_bits, rescale_bits=rescale_bits)
+    elif preset or config or board:
+        raise InputError("--target-fps chooses the configuration: leave out --preset, --config and --board")
     else:
         machine = proposed_config(model, target_fps, target, mhz, weights=weights, acts=acts)
         machine = dataclasses.replace(

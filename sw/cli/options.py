@@ -5,16 +5,20 @@ from __future__ import annotations
 import dataclasses
 import enum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from numpy.typing import NDArray
 
 from ...hw.spec.config import PRESETS, AcceleratorConfig, ConfigError, load_config
 from ..archives import read_archive
-from ..errors import InputError
+from ..errors import InputError, ProgramMismatch
+
+if TYPE_CHECKING:
+    from ..program import Program
 
 __all__ = [
+    "BoardOption",
     "Calibration",
     "ConfigFile",
     "Engine",
@@ -28,6 +32,7 @@ __all__ = [
     "SimulatorOption",
     "chosen_config",
     "load_samples",
+    "program_on",
 ]
 
 DEFAULT_PRESET = "medium"
@@ -62,6 +67,10 @@ ConfigFile = Annotated[
         help='Configuration from a file: parameters by name, perhaps on top of `preset = "NAME"`.',
     ),
 ]
+BoardOption = Annotated[
+    str | None,
+    typer.Option("--board", metavar="NAME", help="The core of a board, as `narrows board list` names it."),
+]
 ProgramFile = Annotated[Path, typer.Argument(metavar="MODEL.nrw", help="Program, as `narrows compile` writes it.")]
 InputFile = Annotated[Path, typer.Option("--input", metavar="X.npz", help="Samples `x`, perhaps labels `y`.")]
 Calibration = Annotated[Path, typer.Option("--calib", metavar="X.npz", help="Typical samples `x`; some hundred do.")]
@@ -82,20 +91,28 @@ JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="W
 
 
 def chosen_config(
-    preset: str | None, config: Path | None, program: Path | None = None, **overrides: int | str | None
+    preset: str | None,
+    config: Path | None,
+    board: str | None,
+    program: Path | None = None,
+    **overrides: int | str | None,
 ) -> AcceleratorConfig:
-    """Configuration by name, from a file, or of a program; ``overrides`` that are not None replace its parameters.
+    """Configuration by name, from a file, of a board or of a program; ``overrides`` that are not None replace its
+    parameters.
 
     Raises
     ------
-    ConfigError
+    ConfigError, BoardError
         If more than one is given, or a name, a file or a value is wrong.
     """
-    if sum(choice is not None for choice in (preset, config, program)) > 1:
-        raise ConfigError(
-            "choose one of --preset, --config and --program" if program else "choose --preset or --config, not both"
-        )
-    if program is not None:
+    choices = {"--preset": preset, "--config": config, "--board": board, "--program": program}
+    if len(given := [option for option, choice in choices.items() if choice is not None]) > 1:
+        raise ConfigError(f"choose one of {' and '.join(given)}: each says what core it is")
+    if board is not None:
+        from ...boards.catalogue import find_board
+
+        chosen = find_board(board).config
+    elif program is not None:
         from ..program import Program
 
         chosen = Program.load(program).config
@@ -106,6 +123,28 @@ def chosen_config(
     else:
         raise ConfigError(f"unknown preset {name!r}: the presets are {', '.join(PRESETS)}")
     return dataclasses.replace(chosen, **{name: value for name, value in overrides.items() if value is not None})
+
+
+def program_on(program: Program, board: str | None) -> Program:
+    """A program with the core of a board, whose array has the form that suits the board's FPGA; None: as it is.
+
+    Raises
+    ------
+    BoardError
+        If there is no such board.
+    ProgramMismatch
+        If the program was compiled for another core.
+    """
+    if board is None:
+        return program
+    from ...boards.catalogue import find_board
+
+    machine = find_board(board).config
+    if machine.digest != program.config.digest:
+        raise ProgramMismatch(
+            f"the program was compiled for another core than that of {board}: compile the model with --board {board}"
+        )
+    return dataclasses.replace(program, config=dataclasses.replace(program.config, fabric=machine.fabric))
 
 
 def load_samples(path: Path, limit: int | None = None) -> tuple[NDArray[Any], NDArray[Any] | None]:

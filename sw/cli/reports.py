@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import JsonFile, ProgramFile
+from .options import BoardOption, JsonFile, ProgramFile, program_on
 from .output import report_done, show_table, writable_folder, write_json, write_text
 
 if TYPE_CHECKING:
@@ -26,7 +26,13 @@ Pace = Annotated[int, typer.Option(min=1, metavar="CYCLES", help="Of the backing
 def report(
     program: ProgramFile,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="PAGE.html", help="Where the page goes.")],
-    mhz: Annotated[float, typer.Option(min=0.001, metavar="F", help="Clock, for samples a second.")] = 100.0,
+    board: BoardOption = None,
+    mhz: Annotated[
+        float | None,
+        typer.Option(
+            min=0.001, metavar="F", help="Clock, for samples a second.", show_default="that of --board, or 100"
+        ),
+    ] = None,
     latency: Latency = 64,
     pace: Pace = 1,
     json: JsonFile = None,
@@ -48,10 +54,11 @@ def report(
     from ..report.work import layer_work
 
     writable_folder(output)
-    compiled = Program.load(program)
+    compiled = program_on(Program.load(program), board)
+    clock = mhz or _clock(board)
     run, bus = _run(compiled, latency, pace)
     layers = layer_work(compiled, run)
-    summary = summarise(compiled, run, layers, bus=bus, mhz=mhz)
+    summary = summarise(compiled, run, layers, bus=bus, mhz=clock)
     shares = {layer.name: f"{layer.cycles / run.cycles:.1%} of the cycles" for layer in layers}
     drawn = {
         "network": network_picture(compiled.graph, shares),
@@ -104,6 +111,12 @@ def trace(
     run, _ = _run(compiled, latency, pace)
     write_json(output, chrome_trace(compiled, run))
     report_done(f"{output}: {len(run.steps)} instructions in {run.cycles:,} cycles")
+
+
+def _clock(board: str | None) -> float:
+    from ...boards.catalogue import find_board
+
+    return 100.0 if board is None else find_board(board).clock_mhz
 
 
 def _run(program: Program, latency: int, pace: int) -> tuple[Timeline, BusTiming]:

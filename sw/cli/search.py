@@ -12,7 +12,7 @@ import typer
 from numpy.typing import NDArray
 
 from ..errors import CapacityError, InputError
-from .options import Calibration, ConfigFile, Preset, chosen_config, load_samples
+from .options import BoardOption, Calibration, ConfigFile, Preset, chosen_config, load_samples
 from .output import progress_bar, report_done, show_table, write_json, write_text
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def search(
     ] = 300,
     preset: Preset = None,
     config: ConfigFile = None,
+    board: BoardOption = None,
     weights: Annotated[
         str, typer.Option(metavar="A,B", help="Formats of weights to choose among.")
     ] = "dybit4,int6,int8",
@@ -109,7 +110,7 @@ def search(
     loss = 1.0 if nothing else max_loss
     bound = Bound(loss=None if loss is None else loss / 100, speedup=speed_up, error=max_error)
     output.mkdir(parents=True, exist_ok=True)
-    machine = chosen_config(preset, config)
+    machine = chosen_config(preset, config, board)
     calibration, _ = load_samples(calib)
     graph = load_model(model)
     measurer = Measurer(graph, machine, calibration, _golden, equalise=equalise)

@@ -12,7 +12,7 @@ import typer
 from numpy.typing import NDArray
 
 from ..errors import InputError, ToolMissing
-from .options import ConfigFile, JsonFile, Preset, chosen_config, load_samples
+from .options import BoardOption, ConfigFile, JsonFile, Preset, chosen_config, load_samples
 from .output import progress_bar, report_done, writable_folder, write_json
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def train(
     ] = None,
     preset: Preset = None,
     config: ConfigFile = None,
+    board: BoardOption = None,
     weights: Annotated[
         str | None, typer.Option(metavar="FORMAT", help="As for `narrows compile`.", show_default="the core's base")
     ] = None,
@@ -124,7 +125,7 @@ def train(
     writable_folder(output)
     place = checkpoint or output.with_suffix(".pt")
     writable_folder(place)
-    machine = chosen_config(preset, config, acc_bits=acc_bits, rescale_bits=rescale_bits)
+    machine = chosen_config(preset, config, board, acc_bits=acc_bits, rescale_bits=rescale_bits)
     if formats is not None and (weights or acts):
         raise InputError("--formats says all formats: leave out --weights and --acts")
     quantisation = (

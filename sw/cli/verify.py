@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from .options import Engine, InputFile, JsonFile, Limit, ProgramFile, Simulator, SimulatorOption, load_samples
+from .options import (
+    BoardOption,
+    Engine,
+    InputFile,
+    JsonFile,
+    Limit,
+    ProgramFile,
+    Simulator,
+    SimulatorOption,
+    load_samples,
+    program_on,
+)
 from .output import progress_bar, report_done, show_table, write_json
 
 __all__ = ["verify"]
@@ -19,6 +30,7 @@ def verify(
     program: ProgramFile,
     samples: InputFile,
     limit: Limit = None,
+    board: BoardOption = None,
     engine: Annotated[
         list[Engine] | None,
         typer.Option("--engine", help="Only these engines (repeat the option); all of them without it."),
@@ -45,7 +57,7 @@ def verify(
     from .bisect import bisect
     from .comparison import compare_engines
 
-    compiled = Program.load(program)
+    compiled = program_on(Program.load(program), board)
     x, _ = load_samples(samples, limit)
     levels = prepare_input(compiled.graph, x)
     comparison = compare_engines(compiled, levels, engine or list(Engine), bar=progress_bar, simulator=simulator)

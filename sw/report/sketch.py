@@ -102,9 +102,7 @@ def _elsewhere(
     return None
 
 
-def sketch(
-    graph: Graph, config: AcceleratorConfig, settings: QuantSettings, source: Format = _IMAGE
-) -> QuantisedGraph:
+def sketch(graph: Graph, config: AcceleratorConfig, settings: QuantSettings, source: Format = _IMAGE) -> QuantisedGraph:
     """A quantised graph as quantisation would give it, but for scales, zero levels and the values of learned weights.
 
     Trained integers are there as they are.
@@ -205,9 +203,7 @@ def _kept(
     return least_segments(layer, tensors, output, grid, config)
 
 
-def _outlines(
-    layer: Mac, graph: Graph, config: AcceleratorConfig, settings: QuantSettings
-) -> tuple[Segment, ...]:
+def _outlines(layer: Mac, graph: Graph, config: AcceleratorConfig, settings: QuantSettings) -> tuple[Segment, ...]:
     """Segments of learned weights, and of constants as they mostly come out."""
     edge = graph.input.tensor in layer.sources or layer.output in {name for name, _ in graph.outputs}
     levels = settings.weight_format(layer.name, edge=edge).levels

@@ -174,7 +174,7 @@ def test_compile_chooses_a_configuration_for_a_frame_rate(
     message = complaint(capsys, *arguments, "--target-fps", "1e9")
     assert "the fastest that fits makes" in message
     message = complaint(capsys, *arguments, "--target-fps", "10", "--preset", "tiny")
-    assert message == "--target-fps chooses the configuration: leave out --preset and --config"
+    assert message == "--target-fps chooses the configuration: leave out --preset, --config and --board"
 
 
 def test_trace_is_what_perfetto_reads(example: Path, tmp_path: Path) -> None:
@@ -234,7 +234,7 @@ class TestMistakes:
         message = complaint(
             capsys, "verilog", "--preset", "tiny", "--config", tmp_path / "c.toml", "-o", tmp_path / "core.v"
         )
-        assert message == "choose --preset or --config, not both"
+        assert message == "choose one of --preset and --config: each says what core it is"
 
     def test_wrong_parameter(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         (tmp_path / "c.toml").write_text("lanes = 5\n")
