@@ -159,7 +159,7 @@ def _measured(
             raise typer.BadParameter(f"the Verilog took {run.cycles[0]} cycles, the cycle model says {cycles}")
     accuracy = None
     if samples.labels is not None:
-        golden, (output, _), parts = GoldenModel(program.graph, config), program.graph.outputs[0], []
+        golden, output, parts = GoldenModel(program.graph, config), program.graph.outputs[0].tensor, []
         for start in range(0, len(x), _AT_ONCE):
             scores = golden.run(prepare_input(program.graph, x[start : start + _AT_ONCE]))[output]
             parts.append(scores.reshape(len(scores), -1).argmax(axis=1))

@@ -271,7 +271,7 @@ def _layers(program: Program, isa: EngineRun, core: EngineRun | None) -> list[di
 def _best(program: Program, x: NDArray) -> NDArray[np.bool_]:
     """Which scores (N, classes) are the largest of their sample; there may be several."""
     golden = GoldenModel(program.graph, program.config)
-    (name, _), *_ = program.graph.outputs
+    name = program.graph.outputs[0].tensor
     parts = [
         golden.run(prepare_input(program.graph, x[start : start + _AT_ONCE]))[name]
         for start in range(0, len(x), _AT_ONCE)

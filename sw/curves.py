@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -87,6 +88,16 @@ class Function:
     def is_increasing(self) -> bool:
         """Whether it certainly never falls, so that maxima may be taken before or after it."""
         return self.operator in _INCREASING and self.operands == (X,)
+
+    def to_plain(self) -> list[Any]:
+        """The tree as nested lists of names and numbers."""
+        return [self.operator, *(each.to_plain() if isinstance(each, Function) else each for each in self.operands)]
+
+    @classmethod
+    def from_plain(cls, plain: Sequence[Any]) -> Function:
+        """The function again; the inverse of :meth:`to_plain`."""
+        operator, *operands = plain
+        return cls(operator, tuple(cls.from_plain(x) if isinstance(x, (list, tuple)) else float(x) for x in operands))
 
     def __str__(self) -> str:
         if self.operator == "x":

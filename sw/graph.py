@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .curves import Function, X
+from .outputs import Output, output_tensors
 from .quantised import InputSpec
 
 __all__ = [
@@ -287,35 +288,38 @@ def elementwise(layer: Layer | None) -> Function | None:
 class Graph:
     """Layers in execution order over named tensors.
 
-    ``outputs`` are tensor names with the shape (without batch) the model gives them; ``notes`` say in one line each
-    what of the model is left to the host. ``grids`` holds the trained grids of tensors whose `Quantise` layers are
-    gone: of the input, and of what layers write. ``orders`` holds, for outputs whose elements are not those of their
-    tensor in its own order, the flat position of each in the tensor.
+    ``outputs`` are the model's, in its order; ``notes`` say in one line each what of the model is left to the host.
+    ``grids`` holds the trained grids of tensors whose `Quantise` layers are gone: of the input, and of what layers
+    write.
     """
 
     name: str
     tensors: dict[str, Shape]
     input: InputSpec
     layers: tuple[Layer, ...]
-    outputs: tuple[tuple[str, tuple[int, ...]], ...]
+    outputs: tuple[Output, ...]
     notes: tuple[str, ...] = ()
     grids: dict[str, Grid] = field(default_factory=dict)
-    orders: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+
+    @property
+    def output_tensors(self) -> tuple[str, ...]:
+        """Tensors that outputs show, each once."""
+        return output_tensors(self.outputs)
 
     def producers(self) -> dict[str, Layer]:
         """Layer that writes each tensor (none for the input)."""
         return {layer.output: layer for layer in self.layers}
 
     def uses(self) -> Counter[str]:
-        """How often each tensor is read, by layers or as an output of the network."""
-        return Counter([s for layer in self.layers for s in layer.sources] + [name for name, _ in self.outputs])
+        """How often each tensor is read, by layers or by outputs of the network."""
+        return Counter([s for layer in self.layers for s in layer.sources] + [output.tensor for output in self.outputs])
 
 
 def rebuild(graph: Graph, layers: list[Layer]) -> Graph:
     """The graph with other layers: ordered in an order of execution, unread layers and tensors dropped."""
     producers = {layer.output: layer for layer in layers}
     ordered: dict[str, Layer] = {}
-    pending = [(name, False) for name, _ in reversed(graph.outputs)]
+    pending = [(name, False) for name in reversed(graph.output_tensors)]
     while pending:
         name, ready = pending.pop()
         layer = producers.get(name)

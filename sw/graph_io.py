@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..hw.spec.formats import parse_format
+from .heads import HostFunction
+from .outputs import Output
 from .quantised import InputSpec, LevelTable, MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
 
 __all__ = ["graph_from_parts", "graph_to_parts"]
@@ -25,8 +27,7 @@ def graph_to_parts(graph: QuantisedGraph) -> tuple[dict[str, Any], dict[str, NDA
     structure : dict
     arrays : dict of signed integer arrays, each of the narrowest type that holds it
         Bias, multiplicand, shift ``layer<n>.<field>``, weights ``layer<n>.segment<m>.weights``, levels
-        ``layer<n>.table`` and orders of outputs
-        ``output<n>.order``.
+        ``layer<n>.table`` and orders of outputs ``output<n>.order``.
     """
     arrays: dict[str, NDArray[np.signedinteger]] = {}
     layers: list[dict[str, Any]] = []
@@ -45,9 +46,9 @@ def graph_to_parts(graph: QuantisedGraph) -> tuple[dict[str, Any], dict[str, NDA
             arrays[f"{key}.table"] = _narrowed(layer.table.levels)
             plain["table"] = _plain(layer.table, without=("levels",))
         layers.append({"kind": "mac", **plain, "segments": segments})
-    for number, (name, _) in enumerate(graph.outputs):
-        if name in graph.orders:
-            arrays[f"output{number}.order"] = _narrowed(graph.orders[name])
+    for number, output in enumerate(graph.outputs):
+        if output.order is not None:
+            arrays[f"output{number}.order"] = _narrowed(output.order)
     structure = {
         "name": graph.name,
         "tensors": [
@@ -55,7 +56,10 @@ def graph_to_parts(graph: QuantisedGraph) -> tuple[dict[str, Any], dict[str, NDA
         ],
         "input": _plain(graph.input),
         "layers": layers,
-        "outputs": [[name, list(shape)] for name, shape in graph.outputs],
+        "outputs": [
+            {**_plain(output, without=("order", "head")), "head": [_plain(function) for function in output.head]}
+            for output in graph.outputs
+        ],
     }
     return structure, arrays
 
@@ -90,22 +94,31 @@ def graph_from_parts(structure: Mapping[str, Any], arrays: Mapping[str, NDArray[
             layers.append(MacLayer(**values, segments=segments))
         else:
             raise ValueError(f"unknown layer kind {kind!r}")
-    outputs = tuple((name, tuple(shape)) for name, shape in structure["outputs"])
-    orders = {}
-    for number, (name, shape) in enumerate(outputs):
-        if (key := f"output{number}.order") in arrays:
-            orders[name] = _widened(arrays[key])
-            size = np.prod({tensor.name: tensor.shape for tensor in tensors}[name])
-            if orders[name].shape != (np.prod(shape),) or (orders[name] < 0).any() or (orders[name] >= size).any():
-                raise ValueError(f"the order of output {name!r} does not fit it")
     return QuantisedGraph(
         name=structure["name"],
         tensors={tensor.name: tensor for tensor in tensors},
         input=InputSpec(**_tuples(structure["input"])),
         layers=tuple(layers),
-        outputs=outputs,
-        orders=orders,
+        outputs=tuple(
+            _output(values, arrays.get(f"output{number}.order"), {tensor.name: tensor for tensor in tensors})
+            for number, values in enumerate(structure["outputs"])
+        ),
     )
+
+
+def _output(values: Mapping[str, Any], order: NDArray[Any] | None, tensors: Mapping[str, QuantisedTensor]) -> Output:
+    head = tuple(HostFunction(**function) for function in values["head"])
+    output = Output(**{**_tuples(values), "head": head}, order=None if order is None else _widened(order))
+    shape = tensors[output.tensor].shape
+    size, elements = int(np.prod(shape)), int(np.prod(output.shape))
+    flat = np.arange(size) if output.order is None else output.order
+    if flat.shape != (elements,) or (flat < 0).any() or (flat >= size).any():
+        raise ValueError(f"the order of output {output.name!r} does not fit it")
+    try:
+        output.given(np.zeros((1, *shape)))
+    except (ValueError, TypeError, KeyError, IndexError) as error:
+        raise ValueError(f"what the host computes of output {output.name!r} does not fit it: {error}") from error
+    return output
 
 
 def _narrowed(values: NDArray[np.int64]) -> NDArray[np.signedinteger]:

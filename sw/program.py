@@ -26,7 +26,7 @@ from .quantised import QuantisedGraph
 
 __all__ = ["FILE_VERSION", "Program"]
 
-FILE_VERSION = 3
+FILE_VERSION = 4
 """Version of the file's layout."""
 
 _MAGIC = b"\x89NRW\r\n\x1a\n"  # the line ends and the high bit show a file that was sent as text

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..hw.spec.formats import Format
+from .outputs import Output, output_tensors
 
 __all__ = ["InputSpec", "LevelTable", "MacLayer", "MaxLayer", "QuantisedGraph", "QuantisedTensor", "Segment"]
 
@@ -127,15 +128,15 @@ class InputSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class QuantisedGraph:
-    """Layers in execution order over named tensors.
-
-    ``outputs`` are tensor names with the shape (without batch) the model gives them, in the model's order. ``orders``
-    holds, for outputs that are no tensor in its own order, the flat position of each of their elements in the tensor.
-    """
+    """Layers in execution order over named tensors; ``outputs`` are the model's, in its order."""
 
     name: str
     tensors: dict[str, QuantisedTensor]
     input: InputSpec
     layers: tuple[MacLayer | MaxLayer, ...]
-    outputs: tuple[tuple[str, tuple[int, ...]], ...]
-    orders: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+    outputs: tuple[Output, ...]
+
+    @property
+    def output_tensors(self) -> tuple[str, ...]:
+        """Tensors that outputs show, each once."""
+        return output_tensors(self.outputs)

@@ -11,6 +11,7 @@ from narrows.hw.spec.isa import BLOCK, COMPUTE, END, TAP, Mode, Opcode, encode_p
 from narrows.hw.spec.layout import TensorLayout
 from narrows.hw.spec.registers import Region, region_beats
 from narrows.hw.spec.words import pack_codes
+from narrows.sw.outputs import Output
 from narrows.sw.program import Program
 from narrows.sw.quantised import InputSpec, MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
 
@@ -113,7 +114,7 @@ def _tiny_graph():
         tensors={tensor.name: tensor for tensor in (image, features, pooled)},
         input=InputSpec(tensor="image", shape=(5, 6, 3), permutation=(2, 0, 1)),
         layers=(conv, pool),
-        outputs=(("pooled", (36,)),),
+        outputs=(Output.whole("pooled", (36,)),),
     )
 
 

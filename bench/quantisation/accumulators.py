@@ -134,7 +134,7 @@ def _brevitas_accuracy(setup: Setup, method: str, bits: int) -> float:
     for _ in range(how.epochs):
         for index in torch.randperm(setup.images).split(how.batch):
             x = pixels[index]
-            loss = task_loss(network(x / PIXEL_MAX), teacher(x).flatten(1), labels[index], how)
+            loss = task_loss(network(x / PIXEL_MAX), teacher(x), labels[index], how)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

@@ -105,5 +105,5 @@ class BrevitasNetwork(nn.Module):
                 self.convolutions[f"{number}_0"].bias.data += deviation.detach()
                 total = total + deviation[:, None, None]
             output = layer.output
-            tensors[output] = total if output == self.graph.outputs[0][0] else self.activations[str(number)](total)
-        return tensors[self.graph.outputs[0][0]].flatten(1)
+            tensors[output] = total if output == self.graph.outputs[0].tensor else self.activations[str(number)](total)
+        return tensors[self.graph.outputs[0].tensor].flatten(1)

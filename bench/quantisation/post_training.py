@@ -146,8 +146,7 @@ def main(
 def _one_by_one(graph: Graph) -> list[Row]:
     row = Row(method="tensors", weights="dybit4", acts="int8", acc_bits=20, rescale_bits=8)
     lowered = lower(graph)
-    outputs = {name for name, _ in lowered.outputs}
-    inner = [layer.name for layer in lowered.layers if layer.output not in outputs]
+    inner = [layer.name for layer in lowered.layers if layer.output not in lowered.output_tensors]
     return [row, *(replace(row, layer=name) for name in inner), replace(row, acts="dybit4")]
 
 
@@ -171,14 +170,13 @@ def _accuracy(task: Task, row: Row) -> float | None:
         quantised = quantise(task.graph, task.calibration, row.settings, config)
     except CertificateError:
         return None
-    (name, _), *_ = quantised.outputs
-    golden = GoldenModel(quantised, config)
+    golden, name = GoldenModel(quantised, config), quantised.outputs[0].tensor
     return _share_correct(lambda part: golden.run(prepare_input(quantised, part))[name], task.x, task.labels)
 
 
 def _float_accuracy(task: Task) -> float:
     lowered = lower(task.graph)
-    (name, _), *_ = lowered.outputs
+    name = lowered.outputs[0].tensor
     return _share_correct(lambda part: evaluate(lowered, part)[name], task.x, task.labels)
 
 

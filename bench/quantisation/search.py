@@ -23,7 +23,7 @@ from narrows.hw.spec.config import AcceleratorConfig
 from narrows.sim.golden import GoldenModel
 from narrows.sw.frontend import load_model
 from narrows.sw.quantised import QuantisedGraph
-from narrows.sw.runtime import prepare_input, restore_output
+from narrows.sw.runtime import prepare_input, restore_outputs
 from narrows.sw.search.explore import Samples, explore
 from narrows.sw.search.front import Bound
 from narrows.sw.search.measure import Measurer
@@ -107,8 +107,8 @@ def main(
 
 
 def _golden(quantised: QuantisedGraph, config: AcceleratorConfig, x: NDArray) -> NDArray:
-    name = quantised.outputs[0][0]
-    return restore_output(quantised, name, GoldenModel(quantised, config).run(prepare_input(quantised, x))[name])
+    tensors = GoldenModel(quantised, config).run(prepare_input(quantised, x))
+    return restore_outputs(quantised, tensors, raw=True)[quantised.outputs[0].name]
 
 
 def _samples(data: Any, part: slice) -> Samples:

@@ -68,7 +68,7 @@ def main(
 @torch.no_grad()
 def without_shift(network: Network, *, widen: bool) -> None:
     """Put zero levels between layers at 0, perhaps with scales such that the largest value is what it was."""
-    fixed, done = {network.graph.input.tensor, *dict(network.graph.outputs)}, []
+    fixed, done = {network.graph.input.tensor, *network.graph.output_tensors}, []
     for name in network.graph.tensors:
         if name in fixed:
             continue

@@ -103,7 +103,7 @@ def trained(
 
 def accuracy(setup: Setup, graph: QuantisedGraph, config: AcceleratorConfig) -> float:
     """Share of test images that the golden model labels as they are."""
-    golden, (name, _) = GoldenModel(graph, config), graph.outputs[0]
+    golden, name = GoldenModel(graph, config), graph.outputs[0].tensor
     x, labels = setup.test
     right = 0
     for first in range(0, len(x), _AT_ONCE):
@@ -116,7 +116,7 @@ def accuracy(setup: Setup, graph: QuantisedGraph, config: AcceleratorConfig) -> 
 def float_accuracy(setup: Setup) -> float:
     """The same of the float model."""
     lowered = lower(setup.graph)
-    (name, _), *_ = lowered.outputs
+    name = lowered.outputs[0].tensor
     x, labels = setup.test
     right = 0
     for first in range(0, len(x), _AT_ONCE):

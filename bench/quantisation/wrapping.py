@@ -41,7 +41,7 @@ def wrapped_outputs(graph: QuantisedGraph, levels: NDArray[np.int64], acc_bits: 
             sums, layer.bias, layer.multiplicand, layer.shift, zero=to.zero, fmt=fmt, low=to.low, high=to.high
         )
         tensors[layer.output] = look_up(layer.table.levels, result) if layer.table else result
-    return tensors[graph.outputs[0][0]]
+    return tensors[graph.outputs[0].tensor]
 
 
 def largest_sums(graph: QuantisedGraph, layer: MacLayer) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .board import BoardName, Link, OverLink, chosen_board
-from .options import InputFile, JsonFile, Limit, ProgramFile, load_samples
+from .options import InputFile, JsonFile, Limit, OutputArrays, ProgramFile, Raw, load_samples
 from .output import progress_bar, report_done, show_table, writable_folder, write_arrays, write_json
 
 if TYPE_CHECKING:
@@ -44,9 +44,8 @@ def run_on_board(
     ] = None,
     limit: Limit = None,
     check: Annotated[bool, typer.Option("--check", help="Compare every output with the golden model.")] = False,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="Y.npz", help="Write each output, by its name.")
-    ] = None,
+    output: OutputArrays = None,
+    raw: Raw = False,
     json: JsonFile = None,
 ) -> None:
     """Run a program on a board: load it over UART or SPI, send samples, read the results.
@@ -61,7 +60,7 @@ def run_on_board(
         narrows board run icebreaker model.nrw --link spi --port ftdi://ftdi:2232h/1 --input test.npz
     """
     from ..program import Program
-    from ..runtime import prepare_input, restore_output, run_sync
+    from ..runtime import prepare_input, restore_outputs, run_sync
     from ..runtime.samples import run_samples
     from ..runtime.serial_transport import SerialTransport
     from .engines import accuracy
@@ -75,7 +74,7 @@ def run_on_board(
     transport = run_sync(SerialTransport.open(board_line(board, port, baud or board.bits_per_second)))
     with progress_bar(f"running on {board.title}") as progress:
         record = run_sync(run_samples(transport, compiled, levels, progress=progress))
-    outputs = {key: restore_output(compiled.graph, key, tensor) for key, tensor in record.outputs.items()}
+    outputs = restore_outputs(compiled.graph, record.outputs, raw=raw)
     if output is not None:
         write_arrays(output, outputs)
     report: dict[str, Any] = {
@@ -86,7 +85,7 @@ def run_on_board(
         "requests_repeated": transport.repeated,
     }
     if y is not None:
-        report["accuracy"] = accuracy(next(iter(outputs.values())), y)
+        report["accuracy"] = accuracy(compiled.graph, record.outputs, y)
     if check:
         from ...sim.golden import GoldenModel
 

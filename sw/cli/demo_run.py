@@ -21,7 +21,7 @@ from ..quantised import MacLayer, QuantisedGraph
 from ..quantize import QuantSettings, quantise
 from ..report import figures
 from ..report.work import layer_work, useful_macs, utilisation
-from ..runtime import prepare_input, restore_output
+from ..runtime import prepare_input, restore_outputs
 from ..synthesis import synthesise
 from .comparison import compare_predicted
 from .engines import accuracy, run_engine
@@ -76,20 +76,19 @@ def run_demo(*, images: int, engine: Engine, simulator: str, synthesis: bool) ->
         mismatches = compare_predicted(program, engine, golden, machine, inputs=levels)
         with progress_bar(f"synthesising for {_TARGET}"):
             resources = None if counting is None else counting.result()
-    output = quantised.outputs[0][0]
-    golden_scores, machine_scores = (
-        restore_output(quantised, output, run.outputs[output]) for run in (golden, machine)
-    )
+    answers = quantised.outputs[0].answers
+    machine_scores = restore_outputs(quantised, machine.outputs)[quantised.outputs[0].name]
+    machine_accuracy = accuracy(quantised, machine.outputs, y)
     cycles, macs = float(machine.cycles.mean()), useful_macs(graph)
     results = {
         "images": len(x),
         "engine": engine.value,
         "weights": _SETTINGS.weights,
         "acts": _SETTINGS.acts,
-        "float_accuracy": accuracy(scores, y),
-        "golden_accuracy": accuracy(golden_scores, y),
-        "machine_accuracy": accuracy(machine_scores, y),
-        "rtl_accuracy": accuracy(machine_scores, y) if engine is Engine.RTL else None,
+        "float_accuracy": float((answers(scores) == y).mean()),
+        "golden_accuracy": accuracy(quantised, golden.outputs, y),
+        "machine_accuracy": machine_accuracy,
+        "rtl_accuracy": machine_accuracy if engine is Engine.RTL else None,
         "mismatches": len(mismatches),
         "differences": [str(mismatch) for mismatch in mismatches],
         "cycles_per_image": cycles,
@@ -105,7 +104,7 @@ def run_demo(*, images: int, engine: Engine, simulator: str, synthesis: bool) ->
     }
     work = layer_work(program)
     drawn = {
-        "answers": figures.answers(x[:_SHOWN, 0], y[:_SHOWN], machine_scores[:_SHOWN].argmax(axis=1)),
+        "answers": figures.answers(x[:_SHOWN, 0], y[:_SHOWN], answers(machine_scores[:_SHOWN])),
         "cycles": figures.cycles_by_layer(work),
         "certificates": figures.certificates(work, _CONFIG.acc_bits),
         "weights": figures.weight_levels(_trained_levels(quantised), f"weight level ({_SETTINGS.weights})"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from ..program import Program
 from .options import Engine
 
 if TYPE_CHECKING:
+    from ..quantised import QuantisedGraph
     from ..runtime.samples import SampleRecord
 
 __all__ = ["EngineRun", "accuracy", "run_engine"]
@@ -59,9 +60,12 @@ def run_engine(
     return _rtl(program, levels, progress, dump_layers, simulator, verilog)
 
 
-def accuracy(scores: NDArray[Any], labels: NDArray[Any]) -> float:
-    """Share of samples whose largest score, of shape (N, ...), is at the label."""
-    return float((scores.reshape(len(scores), -1).argmax(axis=1) == labels).mean())
+def accuracy(graph: QuantisedGraph, tensors: Mapping[str, NDArray[np.int64]], labels: NDArray[Any]) -> float:
+    """Share of samples whose class, by the first output, is the label (`Output.answers`), from levels (N, C, H, W)."""
+    from ..runtime import restore_outputs
+
+    first = graph.outputs[0]
+    return float((first.answers(restore_outputs(graph, tensors)[first.name]) == labels).mean())
 
 
 def _golden(program: Program, levels: NDArray[np.int64], progress: Progress) -> EngineRun:
@@ -74,7 +78,7 @@ def _golden(program: Program, levels: NDArray[np.int64], progress: Progress) -> 
         progress(min(start + _BATCH, len(levels)), len(levels))
     tensors = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
     return EngineRun(
-        outputs={name: tensors[name] for name, _ in program.graph.outputs},
+        outputs={name: tensors[name] for name in program.graph.output_tensors},
         tensors={layer.output: tensors[layer.output] for layer in program.graph.layers},
     )
 

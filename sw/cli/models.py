@@ -18,8 +18,10 @@ from .options import (
     InputFile,
     JsonFile,
     Limit,
+    OutputArrays,
     Preset,
     ProgramFile,
+    Raw,
     Simulator,
     SimulatorOption,
     chosen_config,
@@ -153,12 +155,14 @@ def run_model(
     engine: EngineOption = Engine.ISA,
     simulator: SimulatorOption = Simulator.VERILATOR,
     limit: Limit = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="Y.npz", help="Write each output, by its name.")
-    ] = None,
+    output: OutputArrays = None,
+    raw: Raw = False,
     json: JsonFile = None,
 ) -> None:
     """Run a program on samples; prints cycles, and with labels the accuracy.
+
+    Outputs have the model's names and shapes. Functions that it leaves to the host (Softmax, Sigmoid, ArgMax, ...) are
+    computed here; --raw writes what the core gave them.
 
     **Examples**
 
@@ -167,7 +171,7 @@ def run_model(
         narrows run model.nrw --input test.npz --engine rtl --limit 20 -o scores.npz
     """
     from ..program import Program
-    from ..runtime import prepare_input, restore_output
+    from ..runtime import prepare_input, restore_outputs
     from .engines import accuracy, run_engine
 
     if output is not None:
@@ -177,12 +181,12 @@ def run_model(
     levels = prepare_input(compiled.graph, x)
     with progress_bar(f"running ({engine})") as progress:
         result = run_engine(engine, compiled, levels, progress=progress, simulator=simulator)
-    outputs = {name: restore_output(compiled.graph, name, tensor) for name, tensor in result.outputs.items()}
+    outputs = restore_outputs(compiled.graph, result.outputs, raw=raw)
     if output is not None:
         write_arrays(output, outputs)
     report: dict[str, Any] = {"engine": engine.value, "samples": len(levels)}
     if y is not None:
-        report["accuracy"] = accuracy(next(iter(outputs.values())), y)
+        report["accuracy"] = accuracy(compiled.graph, result.outputs, y)
     if len(result.cycles):
         report["cycles_per_sample"] = float(result.cycles.mean())
     if result.wall_seconds:

@@ -26,8 +26,10 @@ __all__ = [
     "InputFile",
     "JsonFile",
     "Limit",
+    "OutputArrays",
     "Preset",
     "ProgramFile",
+    "Raw",
     "Simulator",
     "SimulatorOption",
     "chosen_config",
@@ -75,6 +77,12 @@ ProgramFile = Annotated[Path, typer.Argument(metavar="MODEL.nrw", help="Program,
 InputFile = Annotated[Path, typer.Option("--input", metavar="X.npz", help="Samples `x`, perhaps labels `y`.")]
 Calibration = Annotated[Path, typer.Option("--calib", metavar="X.npz", help="Typical samples `x`; some hundred do.")]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Only the first N samples.")]
+OutputArrays = Annotated[
+    Path | None, typer.Option("--output", "-o", metavar="Y.npz", help="Write each output, by its name.")
+]
+Raw = Annotated[
+    bool, typer.Option("--raw", help="Leave out what the host computes of outputs: write the core's own values.")
+]
 EngineOption = Annotated[
     Engine,
     typer.Option(

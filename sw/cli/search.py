@@ -216,10 +216,10 @@ def _write_choice(chosen: Measured, measurer: Measurer, output: Path) -> None:
 
 def _golden(quantised: QuantisedGraph, config: AcceleratorConfig, x: NDArray) -> NDArray:
     from ...sim.golden import GoldenModel
-    from ..runtime import prepare_input, restore_output
+    from ..runtime import prepare_input, restore_outputs
 
-    name = quantised.outputs[0][0]
-    return restore_output(quantised, name, GoldenModel(quantised, config).run(prepare_input(quantised, x))[name])
+    tensors = GoldenModel(quantised, config).run(prepare_input(quantised, x))
+    return restore_outputs(quantised, tensors, raw=True)[quantised.outputs[0].name]
 
 
 def _samples(measurer: Measurer, path: Path, limit: int | None) -> Samples:

@@ -33,7 +33,7 @@ def lifetimes(graph: QuantisedGraph) -> dict[str, Lifetime]:
         first[layer.output] = last[layer.output] = index
         for name in layer.sources:
             last[name] = index
-    for name, _ in graph.outputs:
+    for name in graph.output_tensors:
         last[name] = len(graph.layers)
     return {name: Lifetime(first[name], last[name]) for name in first}
 

@@ -138,7 +138,7 @@ class _Chooser:
     def _packed(self, name: str) -> list[TensorLayout]:
         """Layouts made for one reader: taps packed into lanes, or channel groups side by side."""
         readers = self._readers[name]
-        if len(readers) != 1 or name in dict(self._graph.outputs):
+        if len(readers) != 1 or name in self._graph.output_tensors:
             return []
         (layer,) = readers
         if pools_groups(layer, self._graph, self._config) and name != self._graph.input.tensor:

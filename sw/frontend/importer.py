@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
@@ -16,6 +16,9 @@ from ..quantised import InputSpec
 from .phases import Phases, phases_of
 from .view import View, input_permutation
 
+if TYPE_CHECKING:
+    from .op_head import Hosted
+
 __all__ = ["Importer"]
 
 
@@ -24,7 +27,7 @@ class Importer:
 
     ``steps`` are those of constants that a quantiser made: arrays of the constant's shape, of which its elements are
     whole multiples. ``grids`` are those of tensors that a quantiser wrote, which ``rounded`` finds by its source.
-    ``orders`` are those of outputs' elements in their tensors. ``left_to_host`` are values that the host computes.
+    ``hosted`` are values that the host computes.
     ``input_order`` holds positions in the model's input as its first reader sees them; until it is set, that is the
     model's own order.
     """
@@ -40,10 +43,8 @@ class Importer:
         self.tensors: dict[str, tuple[int, int, int]] = {}
         self.layers: list[Layer] = []
         self.notes: list[str] = []
-        self.orders: dict[str, NDArray[np.int64]] = {}
-        self.left_to_host: set[str] = set()
+        self.hosted: dict[str, Hosted] = {}
         self.input_spec: InputSpec | None = None
-        self.outputs = frozenset(value.name for value in model.graph.output)
         self._names: set[str] = set()
         value = model.graph.input[0]
         self.input = value.name

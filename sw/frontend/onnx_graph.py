@@ -16,10 +16,14 @@ from onnx import NodeProto
 
 from ..errors import ModelError, UnsupportedOperator
 from ..graph import Graph, rebuild
+from ..heads import HostFunction
+from ..outputs import Output
 from .importer import Importer
 from .onnx_file import read_model
+from .op_head import continue_head
 from .op_quant import CONSTANT_QUANTISERS
 from .operators import ELEMENTWISE, HANDLERS, REARRANGEMENTS, REWRITES
+from .view import View
 
 __all__ = ["finish_graph", "import_nodes", "load_model", "quiet_session"]
 
@@ -71,7 +75,6 @@ def finish_graph(importer: Importer, name: str) -> Graph:
         layers=tuple(importer.layers),
         outputs=tuple(outputs),
         notes=tuple(importer.notes),
-        orders=_out_of_order(importer),
     )
     return rebuild(graph, importer.layers)
 
@@ -112,16 +115,16 @@ def _sense(importer: Importer, node: NodeProto) -> Iterator[None]:
 
 def _import(importer: Importer, node: NodeProto) -> None:
     inputs = [name for name in node.input if name]
-    if importer.left_to_host.issuperset(node.output):
-        return
     if all(name in importer.constants for name in inputs):
         with _sense(importer, node):
             _fold(importer, node)
         return
-    missing = next((name for name in inputs if name not in importer.constants and name not in importer.views), None)
+    written = importer.constants, importer.views, importer.hosted
+    missing = next((name for name in inputs if not any(name in values for values in written)), None)
     if missing is not None:
         raise ModelError(f"node {importer.label(node)!r} reads {missing!r}, which nothing writes: export it again")
-    handler = HANDLERS.get(node.op_type)
+    behind_head = any(name in importer.hosted for name in inputs)
+    handler = continue_head if behind_head else HANDLERS.get(node.op_type)
     if handler is None:
         raise importer.unsupported(node, REWRITES.get(node.op_type, ""))
     if node.op_type not in ("Dropout", "Split") and sum(map(bool, node.output)) > 1:
@@ -170,26 +173,32 @@ def _evaluated(importer: Importer, node: NodeProto, constants: Mapping[str, NDAr
     return dict(zip(outputs, map(np.asarray, results), strict=True))
 
 
-def _output(importer: Importer, name: str) -> tuple[str, tuple[int, ...]]:
-    """Tensor and shape of an output; elements in an order of their own are put in order on the host."""
+def _output(importer: Importer, name: str) -> Output:
+    """An output by its own name; the host puts its elements in order and computes its head."""
     if name in importer.constants:
         raise ModelError(f"output {name!r} does not depend on the input: remove it")
-    view = importer.chw(importer.views[name])
-    if view.tensor == importer.input or view.shape[0] != 1:
+    hosted = importer.hosted.get(name)
+    view = importer.chw(importer.views[name] if hosted is None else hosted.view)
+    if view.tensor == importer.input or not view.shape or view.shape[0] != 1:
         raise UnsupportedOperator(
             f"output {name!r} is only a rearrangement of the input, or has no batch axis of 1: leave it to the host"
         )
-    order = view.index.ravel()
-    if view.tensor in importer.orders and not np.array_equal(importer.orders[view.tensor], order):
-        raise UnsupportedOperator(f"output {name!r} shows the elements of another output in another order: remove one")
-    importer.orders[view.tensor] = order
-    return view.tensor, view.shape[1:]
+    order, size = view.index.ravel(), int(np.prod(importer.tensors[view.tensor]))
+    return Output(
+        name=name,
+        tensor=view.tensor,
+        shape=view.shape[1:],
+        order=None if np.array_equal(order, np.arange(size)) else order,
+        head=_codes(importer, name, view) if hosted is None else hosted.head,
+    )
 
 
-def _out_of_order(importer: Importer) -> dict[str, NDArray[np.int64]]:
-    """Orders of outputs that are not simply their tensor's."""
-    return {
-        name: order
-        for name, order in importer.orders.items()
-        if not np.array_equal(order, np.arange(int(np.prod(importer.tensors[name]))))
-    }
+def _codes(importer: Importer, name: str, view: View) -> tuple[HostFunction, ...]:
+    """The head of an output of quantised integers: tensors hold what they stand for."""
+    types = {value.name: value.type.tensor_type.elem_type for value in importer.model.graph.output}
+    grid = importer.grids.get(view.tensor)
+    if grid is None or types[name] not in (onnx.TensorProto.INT8, onnx.TensorProto.UINT8):
+        return ()
+    kind = onnx.helper.tensor_dtype_to_np_dtype(types[name]).name
+    attributes = {"scale": grid.scale, "zero": grid.zero, "type": kind}
+    return (HostFunction(kind="codes", attributes=attributes, operator="QuantizeLinear", node=name),)

@@ -10,12 +10,11 @@ from onnx import NodeProto
 
 from ..curves import Function, X
 from ..graph import Add, Curve, Layer, elementwise
-from .op_shape import is_last, leave_to_host
 
 if TYPE_CHECKING:
     from .importer import Importer
 
-__all__ = ["CURVES", "curve", "curve_unless_last", "power", "product"]
+__all__ = ["CURVES", "FUNCTIONS", "curve", "power", "product"]
 
 
 def _times(first: Function, second: Function | float) -> Function:
@@ -49,7 +48,7 @@ def _hard_swish() -> Function:
     return _times(X, Function("clip", (Function("add", (_times(X, 1 / 6), 0.5)), 0.0, 1.0)))
 
 
-_FUNCTIONS: Mapping[str, Callable[[Mapping[str, Any]], Function]] = {
+FUNCTIONS: Mapping[str, Callable[[Mapping[str, Any]], Function]] = {
     "Sigmoid": lambda attributes: Function("sigmoid", (X,)),
     "Tanh": lambda attributes: Function("tanh", (X,)),
     "HardSwish": lambda attributes: _hard_swish(),
@@ -66,19 +65,15 @@ _FUNCTIONS: Mapping[str, Callable[[Mapping[str, Any]], Function]] = {
     "Exp": lambda attributes: Function("exp", (X,)),
     "Abs": lambda attributes: Function("abs", (X,)),
 }
+"""What operators compute of an element, from their attributes."""
 
-CURVES = frozenset(_FUNCTIONS)
+CURVES = frozenset(FUNCTIONS)
 """Operators that are a function of each element."""
 
 
 def curve(importer: Importer, node: NodeProto) -> None:
     """Handler of all `CURVES`."""
-    _emit(importer, node, _FUNCTIONS[node.op_type](importer.attributes(node)))
-
-
-def curve_unless_last(importer: Importer, node: NodeProto) -> None:
-    """Handler of those `CURVES` that the host computes behind the last layer."""
-    (leave_to_host if is_last(importer, node) else curve)(importer, node)
+    _emit(importer, node, FUNCTIONS[node.op_type](importer.attributes(node)))
 
 
 def power(importer: Importer, node: NodeProto) -> None:

@@ -15,7 +15,15 @@ from .view import View
 if TYPE_CHECKING:
     from .importer import Importer
 
-__all__ = ["CONSTANT_QUANTISERS", "bipolar_quant", "dequantize_linear", "quant", "quantize_linear"]
+__all__ = [
+    "CONSTANT_QUANTISERS",
+    "bipolar_quant",
+    "dequantize_linear",
+    "linear_grid",
+    "quant",
+    "quant_grid",
+    "quantize_linear",
+]
 
 _LARGEST_BITS = 8
 """Widest activations: what digit planes and integer formats are made for."""
@@ -75,15 +83,20 @@ def _quant_range(importer: Importer, node: NodeProto) -> tuple[int, int]:
     return (-half + bool(narrow), half - 1) if signed else (0, 2 * half - 1 - bool(narrow))
 
 
-def quant(importer: Importer, node: NodeProto) -> None:
-    """Handler of QONNX's Quant on a tensor: scale, zero point and width must hold for all of it."""
+def quant_grid(importer: Importer, node: NodeProto) -> Grid:
+    """Grid of QONNX's Quant on a tensor: scale, zero point and width must hold for all of it."""
     low, high = _quant_range(importer, node)
     zero = _scalar(importer, node, 2, "zero point")
     if zero != int(zero):
         raise importer.unsupported(node, f"its zero point of {zero:g} is no integer: train with one that is")
     if high - low >= 1 << _LARGEST_BITS:
         raise importer.unsupported(node, f"activations may have at most {_LARGEST_BITS} bits: train with fewer")
-    _emit(importer, node, Grid(scale=_scale(importer, node), zero=int(zero), low=low, high=high))
+    return Grid(scale=_scale(importer, node), zero=int(zero), low=low, high=high)
+
+
+def quant(importer: Importer, node: NodeProto) -> None:
+    """Handler of QONNX's Quant on a tensor."""
+    _emit(importer, node, quant_grid(importer, node))
 
 
 def bipolar_quant(importer: Importer, node: NodeProto) -> None:
@@ -91,7 +104,8 @@ def bipolar_quant(importer: Importer, node: NodeProto) -> None:
     _emit(importer, node, Grid(scale=_scale(importer, node), zero=0, low=-1, high=1, bipolar=True))
 
 
-def _linear_grid(importer: Importer, node: NodeProto) -> Grid:
+def linear_grid(importer: Importer, node: NodeProto) -> Grid:
+    """Grid of QuantizeLinear or DequantizeLinear on a tensor."""
     scale, attributes = _scale(importer, node), importer.attributes(node)
     zero = importer.constant(node, 2)
     if zero is None:
@@ -105,7 +119,7 @@ def _linear_grid(importer: Importer, node: NodeProto) -> Grid:
 
 def quantize_linear(importer: Importer, node: NodeProto) -> None:
     """Handler of QuantizeLinear on a tensor: its codes stand for rounded values from here on."""
-    _emit(importer, node, _linear_grid(importer, node))
+    _emit(importer, node, linear_grid(importer, node))
 
 
 def dequantize_linear(importer: Importer, node: NodeProto) -> None:
@@ -116,7 +130,7 @@ def dequantize_linear(importer: Importer, node: NodeProto) -> None:
     view = importer.chw(importer.view(node))
     grid = importer.grids.get(view.tensor)
     if grid is None and view.tensor == importer.input:
-        _emit(importer, node, _linear_grid(importer, node))
+        _emit(importer, node, linear_grid(importer, node))
         return
     if grid is None:
         raise importer.unsupported(node, "no QuantizeLinear wrote its operand: put one before it")

@@ -15,7 +15,7 @@ from .view import View
 if TYPE_CHECKING:
     from .importer import Importer
 
-__all__ = ["REARRANGEMENTS", "is_last", "leave_to_host", "rearrange", "resize", "split"]
+__all__ = ["REARRANGEMENTS", "rearrange", "resize", "split"]
 
 Index = NDArray[np.int64]
 
@@ -172,10 +172,6 @@ def rearrange(importer: Importer, node: NodeProto) -> None:
     importer.views[node.output[0]] = View(view.tensor, index)
 
 
-_PASSED_ON = frozenset({"QuantizeLinear", "DequantizeLinear", "Quant", "Identity", "Cast"})
-"""Operators between one that is left to the host and an output that are left to it, too."""
-
-
 def split(importer: Importer, node: NodeProto) -> None:
     """Handler of Split: every output is a view of a part."""
     view, attributes = importer.view(node), importer.attributes(node)
@@ -188,31 +184,3 @@ def split(importer: Importer, node: NodeProto) -> None:
     ends = np.cumsum(given) if given is not None else np.minimum(share * np.arange(1, len(node.output) + 1), length)
     for name, part in zip(node.output, np.split(view.index, ends[:-1], axis=axis), strict=True):
         importer.views[name] = View(view.tensor, part)
-
-
-def is_last(importer: Importer, node: NodeProto) -> bool:
-    """Whether nothing but quantisers and copies stands between a node and an output of the model."""
-    return bool(_to_output(importer, node))
-
-
-def _to_output(importer: Importer, node: NodeProto) -> list[str]:
-    """Values from a node's own to the model's output, where nobody else reads them; else none."""
-    chain, readers = [node.output[0]], _readers(importer, node.output[0])
-    while len(readers) == 1 and readers[0].op_type in _PASSED_ON and chain[-1] not in importer.outputs:
-        chain.append(readers[0].output[0])
-        readers = _readers(importer, chain[-1])
-    return [] if readers or chain[-1] not in importer.outputs else chain
-
-
-def leave_to_host(importer: Importer, node: NodeProto) -> None:
-    """Handler of operators that the host computes: only as the last node, quantisers behind it not counted."""
-    chain = _to_output(importer, node)
-    if not chain:
-        raise importer.unsupported(node, "only as the last node, where it is left to the host")
-    importer.notes.append(f"{node.op_type} (node {importer.label(node)!r}) is left to the host: outputs are its inputs")
-    importer.left_to_host.update(chain)
-    importer.views[chain[-1]] = importer.view(node)
-
-
-def _readers(importer: Importer, name: str) -> list[NodeProto]:
-    return [node for node in importer.model.graph.node if name in node.input]

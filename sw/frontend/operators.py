@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from onnx import NodeProto
 
-from .op_curve import CURVES, curve, curve_unless_last, power
+from .op_curve import CURVES, curve, power
 from .op_elementwise import (
     add,
     add_all,
@@ -24,10 +24,11 @@ from .op_elementwise import (
     relu,
     subtract,
 )
+from .op_head import ONLY_HOST, host_unless_inside, leave_to_host
 from .op_linear import conv, conv_transpose, gemm, matmul
 from .op_pool import average_pool, global_average_pool, global_max_pool, max_pool, pad, reduce
 from .op_quant import bipolar_quant, dequantize_linear, quant, quantize_linear
-from .op_shape import REARRANGEMENTS, leave_to_host, rearrange, resize, split
+from .op_shape import REARRANGEMENTS, rearrange, resize, split
 
 if TYPE_CHECKING:
     from .importer import Importer
@@ -74,8 +75,8 @@ HANDLERS: dict[str, Callable[[Importer, NodeProto], None]] = (
     }
     | dict.fromkeys(REARRANGEMENTS, rearrange)
     | dict.fromkeys(CURVES, curve)
-    | dict.fromkeys(("Sigmoid", "Tanh"), curve_unless_last)
-    | dict.fromkeys(("Softmax", "LogSoftmax", "ArgMax"), leave_to_host)
+    | dict.fromkeys(("Sigmoid", "Tanh"), host_unless_inside)
+    | dict.fromkeys(ONLY_HOST, leave_to_host)
 )
 """Handler of each operator."""
 

@@ -68,7 +68,7 @@ def _can_read_through(layer: Affine, reader: Layer) -> bool:
 def fold_affine_forward(graph: Graph) -> Graph:
     """An `Affine` read by `Mac` layers alone joins their weights and biases; a shift only where they do not pad."""
     layers: list[Layer] = list(graph.layers)
-    outputs = {name for name, _ in graph.outputs}
+    outputs = graph.output_tensors
     for affine in [layer for layer in layers if isinstance(layer, Affine)]:
         affine = next(layer for layer in layers if layer.output == affine.output)
         readers = [layer for layer in layers if affine.output in layer.sources]

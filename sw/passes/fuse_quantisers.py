@@ -77,11 +77,11 @@ def fuse_quantisers(graph: Graph) -> Graph:
         if isinstance(layer, Quantise):
             source, producer = layer.source, done.get(layer.source)
             alone = uses[source] == 1 and source not in grids
-            if grids.get(source) == layer.grid and layer.output not in dict(graph.outputs):
+            if grids.get(source) == layer.grid and layer.output not in graph.output_tensors:
                 alias[layer.output] = source
                 uses[source] += uses[layer.output] - 1
                 continue
-            if alone and source == graph.input.tensor and layer.output not in dict(graph.outputs):
+            if alone and source == graph.input.tensor and layer.output not in graph.output_tensors:
                 alias[layer.output] = source
                 grids[source] = layer.grid
                 uses[source] = uses[layer.output]

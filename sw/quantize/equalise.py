@@ -53,7 +53,7 @@ def equalise(graph: Graph, samples: NDArray) -> Graph:
 
 def _groups(graph: Graph) -> list[list[str]]:
     """Tensors that have to have the same factors and may have some, in the order of the layers that write them."""
-    fixed = {graph.input.tensor, *(name for name, _ in graph.outputs), *graph.grids}
+    fixed = {graph.input.tensor, *graph.output_tensors, *graph.grids}
     group = {name: {name} for name in graph.tensors}
     for layer in graph.layers:
         if not _is_scalable(layer, graph):

@@ -15,7 +15,7 @@ __all__ = ["curved_layers", "planned_format", "tables_needed"]
 
 def planned_format(layer: Mac, graph: Graph, settings: QuantSettings, config: AcceleratorConfig) -> Format:
     """Format of what a layer writes, where it has no trained grid and is no output of trained integers."""
-    if layer.output in {name for name, _ in graph.outputs}:
+    if layer.output in graph.output_tensors:
         return output_format(config)
     scaled_input = layer.sources == (graph.input.tensor,) and layer.terms[0].constant
     if scaled_input and config.digits.of_format(Int(8)) <= config.planes:

@@ -96,7 +96,7 @@ class _Quantiser:
     def __init__(self, graph: Graph, samples: NDArray, settings: QuantSettings, config: AcceleratorConfig) -> None:
         self.graph, self.settings, self.config = graph, settings, config
         settings.check_layers(layer.name for layer in graph.layers if isinstance(layer, Mac))
-        self.outputs = {name for name, _ in graph.outputs}
+        self.outputs = graph.output_tensors
         self.shared = share_tables(graph, samples, config, self._format)
         x = evaluate.model_input(graph, samples)
         name = graph.input.tensor
@@ -127,7 +127,6 @@ class _Quantiser:
             input=self.graph.input,
             layers=tuple(self.layers),
             outputs=self.graph.outputs,
-            orders=self.graph.orders,
         )
 
     def _written(self, tensor: QuantisedTensor) -> QuantisedTensor:

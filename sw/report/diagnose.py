@@ -182,7 +182,7 @@ def _import(importer: Importer, foreign: dict[str, str]) -> Iterator[_Imported]:
     for node, refusal in import_nodes(importer):
         layers, done = tuple(layer.name for layer in importer.layers[done:]), len(importer.layers)
         if refusal is None:
-            if importer.left_to_host.intersection(node.output):
+            if any(name in importer.hosted for name in node.output):
                 yield _Imported(Status.HOST)
             elif layers:
                 yield _Imported(Status.ARRAY, layers=layers)

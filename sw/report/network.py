@@ -24,7 +24,7 @@ def network_picture(graph: QuantisedGraph, notes: Mapping[str, str]) -> str:
         By layer, what its box says on the right.
     """
     rows = {graph.input.tensor: 0} | {layer.output: number + 1 for number, layer in enumerate(graph.layers)}
-    outputs = {name for name, _ in graph.outputs}
+    outputs = graph.output_tensors
     boxes, lines, lanes = [], [], _Lanes()
     source = graph.tensors[graph.input.tensor]
     boxes.append(_box(0, "input", f"{_shape(source.shape)} {source.format}", "", plain=True))

@@ -13,6 +13,7 @@ from ..compile import compile_graph
 from ..errors import CapacityError, CertificateError
 from ..graph import Graph, Layer, Mac, MaxPool, Term
 from ..outline import Outline, blank_weights
+from ..outputs import Output
 from ..program import Program
 from ..quantised import InputSpec, MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
 from ..quantize import QuantSettings
@@ -116,7 +117,7 @@ def sketch(graph: Graph, config: AcceleratorConfig, settings: QuantSettings, sou
             layers.append(_max_layer(layer))
         elif isinstance(layer, Mac):
             kept = is_kept(layer, graph)
-            ends_kept = kept and layer.curve is None and layer.output in {name for name, _ in graph.outputs}
+            ends_kept = kept and layer.curve is None and layer.output in graph.output_tensors
             fmt = widest_integers(config) if ends_kept else planned_format(layer, graph, settings, config)
             tensors[layer.output] = _tensor(graph, layer.output, fmt, config, layer.low, layer.high)
             segments = _kept(layer, graph, tensors, config) if kept else _outlines(layer, graph, config, settings)
@@ -146,7 +147,7 @@ def alone(layer: Layer, graph: Graph) -> list[Graph]:
                 tensors=tensors,
                 input=InputSpec(tensor=name, shape=shape),
                 layers=(own,),
-                outputs=((layer.output, tensors[layer.output]),),
+                outputs=(Output.whole(layer.output, tensors[layer.output]),),
             )
         )
     return graphs
@@ -205,7 +206,7 @@ def _kept(
 
 def _outlines(layer: Mac, graph: Graph, config: AcceleratorConfig, settings: QuantSettings) -> tuple[Segment, ...]:
     """Segments of learned weights, and of constants as they mostly come out."""
-    edge = graph.input.tensor in layer.sources or layer.output in {name for name, _ in graph.outputs}
+    edge = graph.input.tensor in layer.sources or layer.output in graph.output_tensors
     levels = settings.weight_format(layer.name, edge=edge).levels
     digits = tuple(bool(codes.any()) for codes in config.digits.fewest_codes(levels))
 

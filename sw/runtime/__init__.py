@@ -1,7 +1,7 @@
 """The host's side of a core: one driver over any transport."""
 
 from .driver import Driver, RunResult
-from .tensors import prepare_input, restore_output
+from .tensors import prepare_input, restore_outputs
 from .transport import Transport, TransportError, run_sync
 
-__all__ = ["Driver", "RunResult", "Transport", "TransportError", "prepare_input", "restore_output", "run_sync"]
+__all__ = ["Driver", "RunResult", "Transport", "TransportError", "prepare_input", "restore_outputs", "run_sync"]

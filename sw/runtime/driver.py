@@ -67,7 +67,7 @@ class RunResult:
     Parameters
     ----------
     outputs : dict of int64 arrays, shape (C, H, W)
-        Levels of each output of the graph.
+        Levels of each tensor that an output shows; `restore_outputs` makes the model's outputs of them.
     checksums : tuple of int
         One for each instruction before END, in program order: entry i belongs to ``program.layers[i]``; 0 for a LOAD or
         STORE.
@@ -163,7 +163,7 @@ class Driver:
         program = self._loaded()
         await self._write_input(levels)
         counts = await self._run()
-        outputs = {name: await self.dump(name) for name, _ in program.graph.outputs}
+        outputs = {name: await self.dump(name) for name in program.graph.output_tensors}
         checksums: tuple[int, ...] = ()
         if self._end:
             address, count = window_span(self._config, Region.CHECKSUMS, 0, self._end)

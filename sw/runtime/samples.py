@@ -22,7 +22,7 @@ class SampleRecord:
     Parameters
     ----------
     outputs : dict of int64 arrays, shape (N, C, H, W)
-        Levels of each output of the graph.
+        Levels of each tensor that an output shows.
     dumps : dict of int64 arrays, shape (D, C, H, W)
         Levels of every tensor that a layer writes, for the first D samples.
     layer_cycles : array of int64, shape (D, layers)
@@ -89,7 +89,7 @@ async def run_samples(
         if progress is not None:
             progress(number + 1, len(samples))
     return SampleRecord(
-        outputs={name: np.array([result.outputs[name] for result in results]) for name, _ in program.graph.outputs},
+        outputs={name: np.array([result.outputs[name] for result in results]) for name in program.graph.output_tensors},
         dumps={name: np.array(tensors) for name, tensors in dumps.items() if tensors},
         layer_cycles=np.array(layer_cycles, dtype=np.int64).reshape(len(layer_cycles), len(last)),
         checksums=np.array([result.checksums for result in results], dtype=np.uint32),

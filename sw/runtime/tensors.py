@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
 from ..quantised import QuantisedGraph
 
-__all__ = ["prepare_input", "restore_output"]
+__all__ = ["prepare_input", "restore_outputs"]
 
 
 def prepare_input(graph: QuantisedGraph, x: ArrayLike) -> NDArray[np.int64]:
@@ -47,27 +50,34 @@ def prepare_input(graph: QuantisedGraph, x: ArrayLike) -> NDArray[np.int64]:
     return np.clip(levels, tensor.low, tensor.high)
 
 
-def restore_output(graph: QuantisedGraph, name: str, levels: ArrayLike) -> NDArray[np.float64]:
-    """Real values ``scale * (level - Z)`` of an output, in the shape that the model gives it.
+def restore_outputs(
+    graph: QuantisedGraph, tensors: Mapping[str, ArrayLike], *, raw: bool = False
+) -> dict[str, NDArray[Any]]:
+    """Outputs of the model, by their names, in the model's order and shapes.
+
+    Real values are ``scale * (level - Z)``; behind them come the functions that the model leaves to the host.
 
     Parameters
     ----------
     graph : QuantisedGraph
-    name : str
-        One of ``graph.outputs``.
-    levels : array of int, shape (N, C, H, W) or (C, H, W)
+    tensors : mapping of int arrays, shape (N, C, H, W) or, all of them, (C, H, W)
+        Levels of the tensors that the outputs show: ``RunResult.outputs`` and the like.
+    raw : bool
+        Leave the functions out: values as the core computed them.
 
     Returns
     -------
-    array of float64, shape (N, ...), or (...) for one sample without a batch axis
+    dict of arrays, shape (N, ...), or (...) for one sample without a batch axis
+        float64; heads that end in indices, codes or truths give those types.
     """
-    shape, tensor = dict(graph.outputs)[name], graph.tensors[name]
-    values = tensor.scale * (np.asarray(levels, dtype=np.float64) - tensor.zero)
-    many = values.ndim > len(tensor.shape)
-    values = values.reshape(len(values) if many else 1, -1)
-    if (order := graph.orders.get(name)) is not None:
-        values = values[:, order]
-    return values.reshape((len(values), *shape) if many else shape)
+    restored = {}
+    for output in graph.outputs:
+        tensor, levels = graph.tensors[output.tensor], np.asarray(tensors[output.tensor])
+        many = levels.ndim > len(tensor.shape)
+        values = tensor.scale * ((levels if many else levels[np.newaxis]).astype(np.float64) - tensor.zero)
+        result = output.elements(values) if raw else output.given(values)
+        restored[output.name] = result if many else result[0]
+    return restored
 
 
 def _shown(shape: tuple[int, ...]) -> str:

@@ -161,12 +161,11 @@ class Measurer:
         return Worth(accuracy=accuracy(given, labels), error=float(deviation))
 
     def float_scores(self, x: NDArray) -> NDArray[np.float64]:
-        """First output of the float model, of shape (N, classes) in the model's order."""
-        name = self.lowered.outputs[0][0]
-        parts = [evaluate(self.lowered, x[first : first + _AT_ONCE])[name] for first in range(0, len(x), _AT_ONCE)]
-        values = np.concatenate(parts).reshape(len(x), -1).astype(np.float64)
-        order = self.lowered.orders.get(name)
-        return values if order is None else values[:, order]
+        """First output of the float model, without its head, of shape (N, classes) in the model's order."""
+        output = self.lowered.outputs[0]
+        batches = (evaluate(self.lowered, x[first : first + _AT_ONCE]) for first in range(0, len(x), _AT_ONCE))
+        values = np.concatenate([output.elements(tensors[output.tensor]) for tensors in batches])
+        return values.reshape(len(x), -1).astype(np.float64)
 
 
 def accuracy(scores: NDArray, labels: NDArray) -> float:

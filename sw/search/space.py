@@ -118,7 +118,7 @@ class Space:
         InputError
             If the graph leaves nothing to choose.
         """
-        outputs = {name for name, _ in graph.outputs}
+        outputs = graph.output_tensors
         knobs = []
         for layer in graph.layers:
             if not isinstance(layer, Mac) or is_kept(layer, graph):

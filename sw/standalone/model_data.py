@@ -10,6 +10,7 @@ from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.layout import TensorLayout
 from ...hw.spec.registers import Region, region_address, region_stride
 from ..errors import ProgramError
+from ..outputs import Output
 from ..program import Program
 from ..quantised import QuantisedTensor
 from ..runtime.driver import survey
@@ -49,14 +50,23 @@ def _header(program: Program) -> str:
         "extern const narrows_program narrows_model;",
         f"extern const narrows_tensor narrows_input; /* {graph.input.tensor} */",
         f"#define NARROWS_OUTPUTS {len(graph.outputs)}",
-        f"extern const narrows_tensor narrows_outputs[NARROWS_OUTPUTS]; /* {', '.join(dict(graph.outputs))} */",
+        "extern const narrows_tensor narrows_outputs[NARROWS_OUTPUTS];",
     ]
-    lines += [
-        f"#define NARROWS_OUTPUT_{number}_LEVELS {int(np.prod(graph.tensors[name].shape))}"
-        for number, (name, _) in enumerate(graph.outputs)
-    ]
+    for number, output in enumerate(graph.outputs):
+        size = int(np.prod(graph.tensors[output.tensor].shape))
+        lines.append(f"#define NARROWS_OUTPUT_{number}_LEVELS {size} /* {_output(output)} */")
     lines += [f"#define NARROWS_INPUT_LEVELS {int(np.prod(graph.tensors[graph.input.tensor].shape))}", "", "#endif", ""]
     return "\n".join(lines)
+
+
+def _output(output: Output) -> str:
+    """What an output is, and what of it the driver leaves to its caller."""
+    text = f"{output.name}: {'x'.join(map(str, output.shape)) or 'one value'}"
+    if output.order is not None:
+        text += ", its elements in an order of their own"
+    if output.head:
+        text += f", still to be computed of it: {', '.join(function.operator for function in output.head)}"
+    return text
 
 
 def _source(program: Program) -> str:
@@ -65,6 +75,7 @@ def _source(program: Program) -> str:
     layout = program.layouts[tensor.name]
     levels = tensor.levels
     codes = config.digits.to_planes(levels, layout.planes).T
+    shown = [output.tensor for output in graph.outputs]
     images = {region: words for region, words in program.memories.items() if len(words)}
     parts = [
         f"/* A compiled model. {_GENERATED} */",
@@ -81,7 +92,7 @@ def _source(program: Program) -> str:
         + _tensor(tensor, layout, ("input_levels", "input_codes", len(levels)))
         + ";",
         "const narrows_tensor narrows_outputs[NARROWS_OUTPUTS] = {\n    "
-        + ",\n    ".join(_tensor(graph.tensors[name], program.layouts[name], None) for name, _ in graph.outputs)
+        + ",\n    ".join(_tensor(graph.tensors[name], program.layouts[name], None) for name in shown)
         + "};",
     ]
     return "\n\n".join(parts) + "\n"

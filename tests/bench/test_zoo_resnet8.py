@@ -86,7 +86,7 @@ def test_file_computes_what_the_network_computes(network: ResNet8, exported: Pat
 
 def test_frontend_reads_the_file_as_the_network(network: ResNet8, exported: Path, pixels: np.ndarray) -> None:
     graph = lower(load_model(exported))
-    ((name, _),) = graph.outputs
+    (name,) = graph.output_tensors
     got = evaluate(graph, pixels)[name].reshape(len(pixels), 10)
     np.testing.assert_allclose(got, scores(network, pixels), rtol=1e-4, atol=1e-4)
 

@@ -12,6 +12,7 @@ from narrows.sim.expected import expected_checksums
 from narrows.sim.golden import GoldenModel
 from narrows.sim.isa_transport import IsaTransport
 from narrows.sw.compile import compile_graph
+from narrows.sw.outputs import Output
 from narrows.sw.quantised import InputSpec, MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
 from narrows.sw.runtime import Driver, run_sync
 
@@ -107,7 +108,7 @@ class GraphBuilder:
             tensors=self.tensors,
             input=InputSpec(tensor="in", shape=self.tensors["in"].shape),
             layers=tuple(self.layers),
-            outputs=tuple((name, self.tensors[name].shape) for name in outputs),
+            outputs=tuple(Output.whole(name, self.tensors[name].shape) for name in outputs),
         )
 
 

@@ -31,6 +31,7 @@ from narrows.sim.cosim.session import simulate
 from narrows.sim.golden import GoldenModel
 from narrows.sw.compile import compile_graph
 from narrows.sw.compile.params import param_words
+from narrows.sw.outputs import Output
 from narrows.sw.program import Program
 from narrows.sw.quantised import InputSpec, MacLayer, QuantisedGraph, QuantisedTensor, Segment
 from narrows.sw.runtime import Driver, Transport
@@ -180,7 +181,7 @@ class PairBench:
             tensors={"in": source, "out": target},
             input=InputSpec(tensor="in", shape=source.shape),
             layers=(layer,),
-            outputs=(("out", target.shape),),
+            outputs=(Output.whole("out", target.shape),),
         )
 
     def run(self, batches: Sequence[Batch], *, progress: Progress | None = None) -> list[Measured]:

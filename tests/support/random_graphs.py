@@ -9,6 +9,7 @@ import numpy as np
 from narrows.hw.spec.certificate import final_sum_bounds, signed_bits
 from narrows.hw.spec.config import FABRICS, AcceleratorConfig
 from narrows.hw.spec.formats import DyBit, Format, Int
+from narrows.sw.outputs import Output
 from narrows.sw.quantised import InputSpec, LevelTable, MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
 from numpy.typing import NDArray
 
@@ -211,7 +212,7 @@ class GraphBuilder:
             tensors=dict(self.tensors),
             input=InputSpec(tensor=first.name, shape=first.shape),
             layers=tuple(self.layers),
-            outputs=tuple((name, self.tensors[name].shape) for name in outputs),
+            outputs=tuple(Output.whole(name, self.tensors[name].shape) for name in outputs),
         )
 
 

@@ -9,6 +9,7 @@ import torch
 from narrows.hw.spec.config import PRESETS, AcceleratorConfig
 from narrows.sw.curves import Function, X
 from narrows.sw.graph import Add, AveragePool, Clamp, Curve, Graph, Layer, Mac, MaxPool, Term, Window
+from narrows.sw.outputs import Output
 from narrows.sw.quantised import InputSpec
 from narrows.sw.quantize import QuantSettings
 from narrows.sw.quantize.train import TrainSettings, network_of
@@ -71,7 +72,7 @@ def random_graph(rng: np.random.Generator, *, curves: bool = False, shape: tuple
         tensors=tensors,
         input=InputSpec(tensor="x", shape=shape),
         layers=tuple(layers),
-        outputs=((scores, (4,)),),
+        outputs=(Output.whole(scores, (4,)),),
     )
 
 
@@ -101,7 +102,7 @@ def disturbed(network: Network, seed: int) -> Network:
             if parameter.requires_grad or name.endswith("shift"):
                 reach = {"rows": 1.5, "bias": 1.0, "octaves": 0.4, "length": 0.5, "shift": 3.0}[name.rsplit(".", 1)[-1]]
                 parameter.add_(reach * torch.randn(parameter.shape, generator=generator))
-        fixed = {network.graph.input.tensor, *dict(network.graph.outputs)}
+        fixed = {network.graph.input.tensor, *network.graph.output_tensors}
         for name in set(network.graph.tensors) - fixed:
             network.tensor(name).learn_shift(False)
         for name in fixed:

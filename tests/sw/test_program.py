@@ -12,6 +12,8 @@ import pytest
 from narrows.hw.spec.registers import Region
 from narrows.sw.errors import ProgramError, ProgramMismatch
 from narrows.sw.graph_io import graph_from_parts, graph_to_parts
+from narrows.sw.heads import HostFunction
+from narrows.sw.outputs import Output
 from narrows.sw.program import Program
 from narrows.sw.quantised import MacLayer
 
@@ -55,10 +57,14 @@ def test_a_saved_program_loads_equal(tiny_program, tmp_path):
 
 def test_orders_of_outputs_are_kept_and_checked(tiny_program):
     graph = tiny_program.graph
-    (name, shape), *_ = graph.outputs
-    order = np.arange(np.prod(shape))[::-1]
-    structure, arrays = graph_to_parts(dataclasses.replace(graph, orders={name: order}))
-    np.testing.assert_array_equal(graph_from_parts(structure, arrays).orders[name], order)
+    order = np.arange(36)[::-1]
+    head = HostFunction(kind="softmax", attributes={"axes": [1]}, operator="Softmax", node="odds")
+    output = Output(name="y", tensor="pooled", shape=(36,), order=order, head=(head,))
+    structure, arrays = graph_to_parts(dataclasses.replace(graph, outputs=(output, graph.outputs[0])))
+    first, second = graph_from_parts(json.loads(json.dumps(structure)), arrays).outputs
+    np.testing.assert_array_equal(first.order, order)
+    assert (first.name, first.tensor, first.shape, first.head) == ("y", "pooled", (36,), (head,))
+    assert second == graph.outputs[0]
     for wrong in (order + 1, order[1:], order - 1):
         with pytest.raises(ValueError, match=r"^the order of output .* does not fit it$"):
             graph_from_parts(structure, arrays | {"output0.order": wrong})
@@ -125,7 +131,7 @@ def test_a_newer_file_version_is_refused(tiny_program):
     data = bytearray(tiny_program.to_bytes())
     data[8] = 9
     with pytest.raises(
-        ProgramMismatch, match=r"^x.nrw has version 9 of the file format, this is version 3: update narrows or "
+        ProgramMismatch, match=r"^x.nrw has version 9 of the file format, this is version 4: update narrows or "
     ):
         Program.from_bytes(bytes(data), "x.nrw")
 

@@ -47,7 +47,7 @@ _console = Console(highlight=False)
 
 def golden_accuracy(program: Program, data: Cifar10, images: int) -> float:
     """Share of the first test images that the golden model labels as they are."""
-    golden, (name, _) = GoldenModel(program.graph, program.config), program.graph.outputs[0]
+    golden, name = GoldenModel(program.graph, program.config), program.graph.outputs[0].tensor
     right = 0
     for first in range(0, images, _AT_ONCE):
         part = slice(first, min(first + _AT_ONCE, images))

@@ -55,12 +55,24 @@ class _Converter:
             self.values[index] = self._rounded(tensor, tensor.name)
         for node in self.source.nodes:
             self.convert(node)
-        outputs = [
-            helper.make_tensor_value_info(self._value(index), TensorProto.FLOAT, None) for index in self.source.outputs
-        ]
+        outputs = [helper.make_tensor_value_info(each, TensorProto.FLOAT, None) for each in self._outputs()]
         constants = [numpy_helper.from_array(value, key) for key, value in self.constants.items()]
         graph = helper.make_graph(self.nodes, name, inputs, outputs, constants)
         return helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=8)
+
+    def _outputs(self) -> list[str]:
+        """Values of the file's own names, each once; a number tells those of one name apart."""
+        taken = {tensor.name for tensor in map(self.source.tensors.__getitem__, self.source.inputs)}
+        names: list[str] = []
+        for index in self.source.outputs:
+            name, number = self.source.tensors[index].name, 1
+            while name in taken:
+                number += 1
+                name = f"{self.source.tensors[index].name}_{number}"
+            taken.add(name)
+            names.append(name)
+            self.nodes.append(helper.make_node("Identity", [self._value(index)], [name], name=name))
+        return names
 
     def label(self, node: TfliteNode) -> str:
         """Name of a node: that of its output, which is all that a file says."""
@@ -199,7 +211,11 @@ def _dense(converter: _Converter, node: TfliteNode) -> str:
     shape = converter.constant("shape", np.array([-1, matrix.shape[1]]))
     flat = converter.emit("Reshape", [converter.operand(node), shape], name)
     inputs = [flat, converter.weights(node.inputs[1], matrix), *converter.bias(node)]
-    return converter.emit("Gemm", inputs, name, transB=1)
+    rows = converter.emit("Gemm", inputs, name, transB=1)
+    size = converter.source.tensors[node.outputs[0]].shape
+    if len(size) == 2:
+        return rows
+    return converter.emit("Reshape", [rows, converter.constant("shape", np.array([1, *size[1:]]))], name)
 
 
 def _pool(kind: str) -> Callable[[_Converter, TfliteNode], str]:

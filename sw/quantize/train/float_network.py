@@ -6,10 +6,17 @@ import torch
 from torch import Tensor, nn
 
 from ...graph import Graph, Mac, MaxPool
+from ...outputs import Output
 from .convolution import convolve, max_pool
 from .functions import function
 
-__all__ = ["FloatNetwork"]
+__all__ = ["FloatNetwork", "scores_of"]
+
+
+def scores_of(output: Output, values: Tensor) -> Tensor:
+    """Elements that an output shows of its tensor, of shape (N, C, H, W), as (N, scores) in the model's order."""
+    flat = values.flatten(1)
+    return flat if output.order is None else flat[:, torch.from_numpy(output.order)]
 
 
 class FloatNetwork(nn.Module):
@@ -32,7 +39,7 @@ class FloatNetwork(nn.Module):
 
     @torch.no_grad()
     def forward(self, x: Tensor) -> Tensor:
-        """First output, of shape (N, C, H, W), for real inputs of shape (N, C, H, W); in the type of ``x``."""
+        """First output, without its head, (N, scores) for real inputs (N, C, H, W); in the type of ``x``."""
         tensors = {self.graph.input.tensor: x}
         for number, layer in enumerate(self.graph.layers):
             if isinstance(layer, Mac):
@@ -41,7 +48,7 @@ class FloatNetwork(nn.Module):
                 tensors[layer.output] = max_pool(tensors[layer.source], layer.window)
             else:
                 raise TypeError(f"layer {layer.name!r} is a {type(layer).__name__}: lower the graph first")
-        return tensors[self.graph.outputs[0][0]]
+        return scores_of(self.graph.outputs[0], tensors[self.graph.outputs[0].tensor])
 
     def _mac(self, number: int, layer: Mac, tensors: dict[str, Tensor]) -> Tensor:
         total = None

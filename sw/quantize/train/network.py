@@ -15,6 +15,7 @@ from ...graph import Graph, Mac, MaxPool
 from ...quantised import LevelTable, MacLayer, QuantisedGraph, QuantisedTensor
 from ..settings import QuantSettings
 from .convolution import convolve, max_pool
+from .float_network import scores_of
 from .kernels import Rounding, round_exactly, round_sums
 from .lookup import look_up
 from .mac import ConstantMac, Operands, TrainedMac
@@ -110,7 +111,7 @@ class Network(nn.Module):
         sources = [self.tensor(source) for source in layer.sources]
         starts = [source.start for source in sources]
         tensor = TrainedTensor(output, layer.low, layer.high)
-        outputs = {name for name, _ in self.graph.outputs}
+        outputs = self.graph.output_tensors
         constant = all(term.constant for term in layer.terms)
         if constant:
             self.layers.append(ConstantMac(started, starts))
@@ -139,7 +140,7 @@ class Network(nn.Module):
     def learn_shifts(self, learn: bool) -> None:
         """Let zero levels between layers be learned, or keep them from now on."""
         for name in self._tensor_of:
-            if name != self.graph.input.tensor and name not in dict(self.graph.outputs):
+            if name != self.graph.input.tensor and name not in self.graph.output_tensors:
                 self.tensor(name).learn_shift(learn)
 
     def run(self, offsets: Tensor, *, exact: bool = False) -> Pass:
@@ -182,9 +183,10 @@ class Network(nn.Module):
         return Pass(values, clamped, steps)
 
     def scores(self, done: Pass) -> Tensor:
-        """Real values of the first output, float32, of shape (N, everything else)."""
-        name = self.graph.outputs[0][0]
-        return (done.offsets[name].float() * done.clamped[name].scale.float()).flatten(1)
+        """Real values of the first output, without its head, float32, of shape (N, scores) in the model's order."""
+        output = self.graph.outputs[0]
+        values = done.offsets[output.tensor].float() * done.clamped[output.tensor].scale.float()
+        return scores_of(output, values)
 
 
 def sums(layer: Mac, done: Pass) -> Tensor:

@@ -88,7 +88,7 @@ class Samples:
 
 def _checked(graph: QuantisedGraph, y: NDArray) -> NDArray[np.int64]:
     labels = np.asarray(y)
-    scores = int(np.prod(graph.tensors[graph.outputs[0][0]].shape))
+    scores = int(np.prod(graph.outputs[0].shape))
     if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= scores:
         raise InputError(f"labels y must be integers from 0 to {scores - 1}, one for each sample")
     return labels.astype(np.int64)

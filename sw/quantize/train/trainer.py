@@ -37,7 +37,7 @@ def score(network: Network, samples: Samples) -> float:
     for offsets, labels in samples.in_order(_AT_ONCE):
         scores = network.scores(network.run(offsets.float(), exact=exact))
         if labels is None:
-            wanted = teacher(_real(network, offsets)).flatten(1)
+            wanted = teacher(_real(network, offsets))
             total -= float(task_loss(scores, wanted, None, network.settings)) * len(offsets)
         else:
             total += int((scores.argmax(1) == labels).sum())
@@ -93,7 +93,7 @@ class Trainer:
         losses = []
         for offsets, labels in self.samples.drawn(settings.batch, crop=settings.crop, mirror=settings.mirror):
             inputs = offsets.to(kind).contiguous(memory_format=_LAYOUT)
-            wanted = self.teacher(_real(network, inputs).to(kind)).float().flatten(1)
+            wanted = self.teacher(_real(network, inputs).to(kind)).float()
             done = network.run(inputs)
             loss = task_loss(network.scores(done), wanted, labels, settings) + settings.penalty * done.excess
             self.optimizer.zero_grad()

@@ -58,7 +58,7 @@ class Bench:
         self.program: Program = compile_graph(random_chain(GraphBuilder(config, np.random.default_rng(1)), 2), config)
         self.sample: NDArray[np.int64] = random_levels(self.program.graph, np.random.default_rng(1))
         golden = GoldenModel(self.program.graph, config).run(self.sample[np.newaxis])
-        self.expected = {name: golden[name][0] for name, _ in self.program.graph.outputs}
+        self.expected = {name: golden[name][0] for name in self.program.graph.output_tensors}
 
     def link(self, sequence: int = 0) -> SerialTransport:
         line = board_line(self.board, str(self.virtual.port), BAUD)

@@ -68,7 +68,7 @@ def serial_job(name: str, program: Program, levels: NDArray[np.int64], monkeypat
 
 def outputs_of(program: Program, levels: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
     golden = GoldenModel(program.graph, program.config).run(levels)
-    return {name: golden[name][0] for name, _ in program.graph.outputs}
+    return {name: golden[name][0] for name in program.graph.output_tensors}
 
 
 class LossyLine(SerialLine):

@@ -248,7 +248,7 @@ def check_program(program: Program, seed: int) -> dict[str, NDArray[np.int64]]:
         machine.step(index)
         got = machine.read(layer.output)
         np.testing.assert_array_equal(got, expected[layer.output], err_msg=f"literal, {layer.name}, seed {seed}")
-    for name, _ in graph.outputs:
+    for name in graph.output_tensors:
         np.testing.assert_array_equal(machine.read(name), expected[name], err_msg=f"literal, output, seed {seed}")
     for name, got in run_sync(run_on_isa_model(program, levels)).items():
         np.testing.assert_array_equal(got, expected[name], err_msg=f"ISA model, {name}, seed {seed}")

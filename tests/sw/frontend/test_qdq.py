@@ -15,7 +15,7 @@ from narrows.sw.passes import lower
 from narrows.sw.quantised import MacLayer
 from narrows.sw.quantize import QuantSettings, quantise
 from narrows.sw.quantize.evaluate import evaluate
-from narrows.sw.runtime import prepare_input, restore_output
+from narrows.sw.runtime import prepare_input, restore_outputs
 from onnx import helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quant_pre_process, quantize_static
 
@@ -65,11 +65,12 @@ def test_answers_of_onnxruntime(kind, quantised_digits, run_onnx):
     path = quantised_digits(**KINDS[kind])
     graph = load_model(path)
     expected = run_onnx(path, TEST)
-    name = graph.outputs[0][0]
+    name = graph.outputs[0].tensor
     np.testing.assert_allclose(evaluate(lower(graph), TEST)[name][:, :, 0, 0], expected, atol=1e-4)
 
     quantised = quantise(graph, DATA.calib_x[:50], QuantSettings(), CONFIG)
-    scores = restore_output(quantised, name, GoldenModel(quantised, CONFIG).run(prepare_input(quantised, TEST))[name])
+    tensors = GoldenModel(quantised, CONFIG).run(prepare_input(quantised, TEST))
+    scores = restore_outputs(quantised, tensors)[graph.outputs[0].name]
     step = quantised.tensors[name].scale
     assert np.abs(scores - expected).max() <= 2.01 * step
     assert (np.abs(scores - expected) < 0.5 * step).mean() >= 0.9

@@ -13,7 +13,7 @@ from narrows.sw.passes import lower
 from narrows.sw.quantised import MacLayer
 from narrows.sw.quantize import QuantSettings, quantise
 from narrows.sw.quantize.evaluate import evaluate
-from narrows.sw.runtime import prepare_input, restore_output
+from narrows.sw.runtime import prepare_input, restore_outputs
 from onnx import helper
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
@@ -127,8 +127,7 @@ def run_qonnx(path, x):
 
 
 def run_kept(graph, x, config=CONFIG):
-    name = graph.outputs[0][0]
-    return restore_output(graph, name, GoldenModel(graph, config).run(prepare_input(graph, x))[name])
+    return restore_outputs(graph, GoldenModel(graph, config).run(prepare_input(graph, x)))[graph.outputs[0].name]
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -148,7 +147,7 @@ def test_float_evaluation_computes_what_the_dialects_executor_computes(case, onn
     path = onnx_model(nodes, shape, {k: v for k, v in (BITS | constants).items() if k in used})
     graph = lower(load_model(path))
     x = np.random.default_rng(4).normal(size=(20, *shape[1:])).astype(np.float32)
-    values = evaluate(graph, x)[graph.outputs[0][0]]
+    values = evaluate(graph, x)[graph.outputs[0].tensor]
     np.testing.assert_allclose(values, run_qonnx(path, x), rtol=1e-4, atol=1e-5)
 
 
@@ -247,7 +246,7 @@ def test_tfc_answers_like_its_float_evaluation(name, bits):
     graph = quantise(model, x[:50], QuantSettings(), config)
     assert max(layer.cert_bits for layer in graph.layers) == bits
     scores = run_kept(graph, x, config).reshape(len(x), -1)
-    name = graph.outputs[0][0]
+    name = graph.outputs[0].tensor
     expected = evaluate(lower(model), x)[name].reshape(len(x), -1)
     assert (scores.argmax(axis=1) == expected.argmax(axis=1)).mean() >= 0.998
 

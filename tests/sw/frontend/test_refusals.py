@@ -34,7 +34,8 @@ UNSUPPORTED = {
     "no rewrite known": ([node("Floor", "x")], "operator Floor (node 'the_Floor') is not supported"),
     "softmax inside": (
         [node("Softmax", "x", output="s"), node("Conv", "s", "w")],
-        "operator Softmax (node 'Softmax_s') is not supported: only as the last node, where it is left to the host",
+        "operator Softmax (node 'Softmax_s') is not supported: only the host can compute it, "
+        "and Conv (node 'the_Conv') behind it needs a layer",
     ),
     "computed weights": (
         [node("Relu", "x", output="v"), node("Conv", "x", "v")],

@@ -51,7 +51,7 @@ def graph(onnx_model):
 def test_the_same_function(graph):
     x = RNG.normal(size=(5, 3, 6, 6))
     changed = equalise(graph, x)
-    name = graph.outputs[0][0]
+    name = graph.outputs[0].tensor
     expected = evaluate(graph, x)[name]
     np.testing.assert_allclose(evaluate(changed, x)[name], expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
     assert any((old.bias != new.bias).any() or old.terms[0].weights.tobytes() != new.terms[0].weights.tobytes()

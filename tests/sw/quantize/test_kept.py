@@ -6,11 +6,12 @@ from narrows.hw.spec.config import AcceleratorConfig
 from narrows.sim.golden import GoldenModel
 from narrows.sw.errors import CapacityError, CertificateError
 from narrows.sw.graph import Graph, Grid, Mac, Term, Window
+from narrows.sw.outputs import Output
 from narrows.sw.quantised import InputSpec, MacLayer
 from narrows.sw.quantize import QuantSettings, quantise
 from narrows.sw.quantize.evaluate import evaluate
 from narrows.sw.quantize.tensors import on_grid
-from narrows.sw.runtime import prepare_input, restore_output
+from narrows.sw.runtime import prepare_input, restore_outputs
 
 POINT = Window(kernel=(1, 1))
 DIGITS = AcceleratorConfig().digits
@@ -46,7 +47,7 @@ def branches(ratio, *, channels=2):
         tensors=dict.fromkeys(grids, shape),
         input=InputSpec(tensor="x", shape=shape),
         layers=layers,
-        outputs=(("y", shape),),
+        outputs=(Output.whole("y", shape),),
         grids=grids,
     )
 
@@ -88,13 +89,13 @@ def scores(units, planes, bias=0.0):
         tensors={"x": (4, 1, 1), "y": (len(units), 1, 1)},
         input=InputSpec(tensor="x", shape=(4, 1, 1)),
         layers=(Mac(name="scores", terms=(term,), bias=np.full(len(units), bias), output="y"),),
-        outputs=(("y", (len(units), 1, 1)),),
+        outputs=(Output.whole("y", (len(units), 1, 1)),),
         grids={"x": Grid(scale=0.5, zero=0, low=-127, high=127)},
     )
     config = AcceleratorConfig(acc_bits=20, rescale_bits=8, planes=planes)
     x = np.random.default_rng(3).integers(-127, 128, (50, 4, 1, 1)) * 0.5
     quantised = quantise(graph, x, QuantSettings(), config)
-    values = restore_output(quantised, "y", GoldenModel(quantised, config).run(prepare_input(quantised, x))["y"])
+    values = restore_outputs(quantised, GoldenModel(quantised, config).run(prepare_input(quantised, x)))["y"]
     return values - evaluate(graph, x)["y"], quantised.tensors["y"]
 
 

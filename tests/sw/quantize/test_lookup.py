@@ -19,7 +19,7 @@ from narrows.sw.quantised import MacLayer
 from narrows.sw.quantize import QuantSettings, quantise
 from narrows.sw.quantize.evaluate import evaluate
 from narrows.sw.quantize.lookup import choose_integers, integers_of_grid, level_table
-from narrows.sw.runtime import prepare_input, restore_output
+from narrows.sw.runtime import prepare_input, restore_outputs
 from narrows.sw.runtime.samples import run_samples
 from onnx import helper
 
@@ -110,7 +110,7 @@ def small(onnx_model):
 
 def signal_to_noise(graph, quantised, config, x):
     """In dB, of the output, float against golden model."""
-    result = restore_output(quantised, "y", GoldenModel(quantised, config).run(prepare_input(quantised, x))["y"])
+    result = restore_outputs(quantised, GoldenModel(quantised, config).run(prepare_input(quantised, x)))["y"]
     expected = evaluate(lower(graph), x)["y"]
     return 10 * np.log10(expected.var() / np.square(expected - result.reshape(expected.shape)).mean())
 

@@ -17,7 +17,7 @@ from narrows.sw.passes import lower
 from narrows.sw.quantised import MacLayer
 from narrows.sw.quantize import LayerFormats, QuantSettings, quantise
 from narrows.sw.quantize.evaluate import evaluate
-from narrows.sw.runtime.tensors import prepare_input, restore_output
+from narrows.sw.runtime.tensors import prepare_input, restore_outputs
 from onnx import helper
 
 SHARED = Path(os.environ.get("NARROWS_DATA", "."))  # a folder of models and data that are not ours to ship
@@ -59,10 +59,10 @@ def check_widths(graph, config):
 
 def signal_to_noise(graph, quantised, config, x):
     """In dB, of the first output, float against golden model."""
-    name = quantised.outputs[0][0]
-    result = restore_output(quantised, name, GoldenModel(quantised, config).run(prepare_input(quantised, x))[name])
-    expected = evaluate(lower(graph), x)[name].reshape(len(x), -1)
-    expected = expected[:, graph.orders.get(name, np.arange(expected.shape[1]))].reshape(result.shape)
+    output = quantised.outputs[0]
+    tensors = GoldenModel(quantised, config).run(prepare_input(quantised, x))
+    result = restore_outputs(quantised, tensors, raw=True)[output.name]
+    expected = output.elements(evaluate(lower(graph), x)[output.tensor])
     return 10 * np.log10(expected.var() / np.square(expected - result).mean())
 
 
@@ -246,8 +246,7 @@ def test_channels_without_weights_give_their_bias(onnx_model):
     x = normal(32, 2, 6, 6)
     quantised = quantise(graph, x, QuantSettings(), config)
     check_widths(quantised, config)
-    levels = GoldenModel(quantised, config).run(prepare_input(quantised, x))["y"]
-    values = restore_output(quantised, "y", levels)
+    values = restore_outputs(quantised, GoldenModel(quantised, config).run(prepare_input(quantised, x)))["y"]
     scale = quantised.tensors["y"].scale
     for channel in (1, 3):
         np.testing.assert_allclose(values[:, channel], bias[channel], atol=scale)
@@ -371,6 +370,6 @@ def test_real_models_keep_their_accuracy_in_eight_bits(name):
         x = archive["x"].astype(float)
     config = AcceleratorConfig(acc_bits=24, rescale_bits=8)
     quantised = quantise(load_model(path), x[-64:], QuantSettings(weights="int8", acts="int8"), config)
-    output = quantised.outputs[0][0]
+    output = quantised.outputs[0].tensor
     scores = GoldenModel(quantised, config).run(prepare_input(quantised, x[:count]))[output].reshape(count, -1)
     assert np.mean(scores.argmax(axis=1) == archive["y"].ravel()[:count]) >= least

@@ -13,7 +13,7 @@ from narrows.sw.passes import lower
 from narrows.sw.quantised import MacLayer
 from narrows.sw.quantize import QuantSettings, quantise
 from narrows.sw.quantize.evaluate import evaluate
-from narrows.sw.runtime import prepare_input, restore_output
+from narrows.sw.runtime import prepare_input, restore_outputs
 from onnx import helper
 
 CONFIG = AcceleratorConfig(rows=2, columns=4, lanes=4, rescalers=2, acc_bits=24, rescale_bits=8, weight_words=8192)
@@ -49,7 +49,7 @@ def quantised_with(tables, graph, x):
     found = [layer.table for layer in quantised.layers if isinstance(layer, MacLayer) and layer.table is not None]
     keys = [(table.zero, table.levels.tobytes()) for table in found]
     assert len(compile_graph(quantised, config).tables) == 256 * len(set(keys)) <= 256 * tables
-    result = restore_output(quantised, "y", GoldenModel(quantised, config).run(prepare_input(quantised, x))["y"])
+    result = restore_outputs(quantised, GoldenModel(quantised, config).run(prepare_input(quantised, x)))["y"]
     expected = evaluate(lower(graph), x)["y"]
     noise = np.square(expected - result.reshape(expected.shape)).mean()
     return [keys.index(key) for key in keys], 10 * np.log10(expected.var() / noise)

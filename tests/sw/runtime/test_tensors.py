@@ -5,7 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 from narrows.sw.errors import InputError
-from narrows.sw.runtime import prepare_input, restore_output
+from narrows.sw.heads import HostFunction
+from narrows.sw.outputs import Output
+from narrows.sw.runtime import prepare_input, restore_outputs
 
 
 @pytest.fixture
@@ -58,15 +60,24 @@ def test_input_that_does_not_fit_is_refused(graph, x, message):
 
 def test_outputs_have_the_shape_of_the_model(graph):
     levels = np.arange(72).reshape(2, 6, 2, 3)
-    values = restore_output(graph, "pooled", levels)
+    values = restore_outputs(graph, {"pooled": levels})["pooled"]
     np.testing.assert_array_equal(values, 0.5 * (np.arange(72).reshape(2, 36) + 3))
-    np.testing.assert_array_equal(restore_output(graph, "pooled", levels[0]), values[0])
+    np.testing.assert_array_equal(restore_outputs(graph, {"pooled": levels[0]})["pooled"], values[0])
 
 
 def test_outputs_come_in_the_order_of_the_model(graph):
     order = np.arange(36).reshape(6, 6).T.ravel()[:12]
-    graph = dataclasses.replace(graph, outputs=(("pooled", (3, 4)),), orders={"pooled": order})
+    softmax = HostFunction(kind="softmax", attributes={"axes": [2]})
+    shown = {"tensor": "pooled", "shape": (3, 4), "order": order}
+    outputs = Output(name="odds", **shown, head=(softmax,)), Output(name="scores", **shown)
+    graph = dataclasses.replace(graph, outputs=outputs)
     levels = np.arange(72).reshape(2, 6, 2, 3)
-    values = restore_output(graph, "pooled", levels)
-    np.testing.assert_array_equal(values, 0.5 * (levels.reshape(2, 36)[:, order].reshape(2, 3, 4) + 3))
-    np.testing.assert_array_equal(restore_output(graph, "pooled", levels[1]), values[1])
+    scores = 0.5 * (levels.reshape(2, 36)[:, order].reshape(2, 3, 4) + 3)
+    odds = np.exp(scores) / np.exp(scores).sum(axis=2, keepdims=True)
+    for raw in (False, True):
+        values = restore_outputs(graph, {"pooled": levels}, raw=raw)
+        assert list(values) == ["odds", "scores"]
+        np.testing.assert_array_equal(values["scores"], scores)
+        np.testing.assert_allclose(values["odds"], scores if raw else odds, rtol=1e-12)
+        sample = restore_outputs(graph, {"pooled": levels[1]}, raw=raw)
+        np.testing.assert_array_equal(sample["odds"], values["odds"][1])

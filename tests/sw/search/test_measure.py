@@ -8,7 +8,7 @@ from narrows.sw.compile import compile_graph
 from narrows.sw.examples import digits, digits_model
 from narrows.sw.frontend import load_model
 from narrows.sw.report.timeline import timeline
-from narrows.sw.runtime import prepare_input, restore_output
+from narrows.sw.runtime import prepare_input, restore_outputs
 from narrows.sw.search.cycles import CycleTable
 from narrows.sw.search.measure import Measurer
 from narrows.sw.search.space import Point, Space
@@ -18,8 +18,8 @@ CORE = {"rescale_bits": 4, "base": "dybit4", "shape": (2, 4, 4)}
 
 
 def golden(quantised, config, x):
-    name = quantised.outputs[0][0]
-    return restore_output(quantised, name, GoldenModel(quantised, config).run(prepare_input(quantised, x))[name])
+    name = quantised.outputs[0].name
+    return restore_outputs(quantised, GoldenModel(quantised, config).run(prepare_input(quantised, x)))[name]
 
 
 @pytest.fixture(scope="module")

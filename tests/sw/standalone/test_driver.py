@@ -109,10 +109,10 @@ class Host:
         assert self.write(levels) == OK
         assert self.c.narrows_run(self.bus, 1000) == OK
         found = {}
-        for number, (name, _) in enumerate(self.program.graph.outputs):
-            read = np.zeros(self.program.graph.tensors[name].shape, dtype=np.int16)
+        for number, output in enumerate(self.program.graph.outputs):
+            read = np.zeros(self.program.graph.tensors[output.tensor].shape, dtype=np.int16)
             self.c.glue_read(self.bus, number, read.ctypes.data_as(ctypes.c_void_p))
-            found[name] = read.astype(np.int64)
+            found[output.tensor] = read.astype(np.int64)
         assert self.errors == []
         return found
 
