@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .curves import Function, X
 from .outputs import Output, output_tensors
-from .quantised import InputSpec
+from .quantised import InputSpec, Segment
 
 __all__ = [
     "Add",
@@ -38,12 +38,29 @@ Shape = tuple[int, int, int]
 
 @dataclass(frozen=True, kw_only=True)
 class Window:
-    """Geometry of a sliding window; ``pads`` are (top, left, bottom, right)."""
+    """Geometry of a sliding window; ``pads`` are (top, left, bottom, right).
+
+    A negative pad leaves out lines or columns. ``inset`` are lines and columns of output pixels, at the same four
+    sides, that see only padding.
+    """
 
     kernel: tuple[int, int]
     stride: tuple[int, int] = (1, 1)
     pads: tuple[int, int, int, int] = (0, 0, 0, 0)
     dilation: tuple[int, int] = (1, 1)
+    inset: tuple[int, int, int, int] = (0, 0, 0, 0)
+
+    @property
+    def sees_padding(self) -> bool:
+        """Whether some output pixel may find a tap in padding."""
+        return max(self.pads) > 0 or any(self.inset)
+
+    def inside(self, height: int, width: int) -> NDArray[np.bool_]:
+        """Which of ``height`` x ``width`` output pixels lie within the inset."""
+        top, left, bottom, right = self.inset
+        pixels = np.zeros((height, width), dtype=np.bool_)
+        pixels[top : max(0, height - bottom), left : max(0, width - right)] = True
+        return pixels
 
     def output(self, height: int, width: int) -> tuple[int, int]:
         """Lines and columns that windows over ``height`` x ``width`` pixels give."""
@@ -103,6 +120,18 @@ class Term:
     depthwise: bool = False
     constant: bool = False
     step: NDArray[np.float64] | None = None
+
+    def segment(self, levels: NDArray[np.int64]) -> Segment:
+        """The term in integers."""
+        return Segment(
+            source=self.source,
+            weights=levels,
+            depthwise=self.depthwise,
+            stride=self.window.stride,
+            pads=self.window.pads,
+            dilation=self.window.dilation,
+            inset=self.window.inset,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -47,7 +47,9 @@ class Segment:
     """One source of a MAC layer with its taps.
 
     ``weights`` are levels of shape (O, I, kH, kW), or (C, 1, kH, kW) when ``depthwise`` (output channel c reads source
-    channel c only). ``pads`` are (top, left, bottom, right); padding reads as the source's zero level.
+    channel c only). ``pads`` are (top, left, bottom, right); padding reads as the source's zero level, and a negative
+    amount leaves out lines or columns of the source. ``inset`` are the lines and columns of output pixels, at the same
+    four sides, that find all taps in padding: so weights can differ near the border.
     """
 
     source: str
@@ -56,6 +58,7 @@ class Segment:
     stride: tuple[int, int] = (1, 1)
     pads: tuple[int, int, int, int] = (0, 0, 0, 0)
     dilation: tuple[int, int] = (1, 1)
+    inset: tuple[int, int, int, int] = (0, 0, 0, 0)
 
 
 @dataclass(frozen=True, kw_only=True)

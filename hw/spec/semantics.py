@@ -44,6 +44,11 @@ class SegmentLike(Protocol):
         """Vertical and horizontal distance of taps."""
         ...
 
+    @property
+    def inset(self) -> tuple[int, int, int, int]:
+        """Lines and columns of output pixels at top, left, bottom, right that see only zero levels."""
+        ...
+
 
 def output_size(size: int, kernel: int, stride: int, padding: int, dilation: int) -> int:
     """Output lines or columns of a window that moves over ``size`` plus ``padding`` (both sides together)."""
@@ -52,6 +57,8 @@ def output_size(size: int, kernel: int, stride: int, padding: int, dilation: int
 
 def accumulate(levels: ArrayLike, zero: int, segment: SegmentLike) -> NDArray[np.int64]:
     """Exact sums of one segment: convolution of levels with weight levels; padding reads as the zero level.
+
+    Padding below 0 leaves out lines or columns of the source. Output pixels in the segment's inset read zero levels alone.
 
     Parameters
     ----------
@@ -101,14 +108,22 @@ def _convolve(
     kernel_h, kernel_w = weights.shape[2:]
     out_h = output_size(height, kernel_h, segment.stride[0], top + bottom, segment.dilation[0])
     out_w = output_size(width, kernel_w, segment.stride[1], left + right, segment.dilation[1])
-    padded = np.full((channels, samples, height + top + bottom, width + left + right), zero, dtype=levels.dtype)
-    padded[:, :, top : top + height, left : left + width] = levels.transpose(1, 0, 2, 3)
+    more = [max(0, pad) for pad in segment.pads]
+    shape = (channels, samples, height + more[0] + more[2], width + more[1] + more[3])
+    padded = np.full(shape, zero, dtype=levels.dtype)
+    padded[:, :, more[0] : more[0] + height, more[1] : more[1] + width] = levels.transpose(1, 0, 2, 3)
+    padded = padded[:, :, max(0, -top) : shape[2] - max(0, -bottom), max(0, -left) : shape[3] - max(0, -right)]
 
     patches = np.empty((kernel_h, kernel_w, channels, samples, out_h, out_w), dtype=levels.dtype)
     for y in range(kernel_h):
         lines = _strided(y * segment.dilation[0], out_h, segment.stride[0])
         for x in range(kernel_w):
             patches[y, x] = padded[:, :, lines, _strided(x * segment.dilation[1], out_w, segment.stride[1])]
+    if any(segment.inset):
+        above, before, below, behind = segment.inset
+        inside = np.zeros((out_h, out_w), dtype=bool)
+        inside[above : max(0, out_h - below), before : max(0, out_w - behind)] = True
+        patches[..., ~inside] = zero
     positions = samples * out_h * out_w
     if segment.depthwise:
         sums = np.einsum("cyx,yxcp->cp", weights[:, 0], patches.reshape(kernel_h, kernel_w, channels, positions))

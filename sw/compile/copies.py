@@ -24,7 +24,7 @@ def copy_strided_sources(graph: QuantisedGraph, layer: MacLayer, config: Acceler
     made: list[MacLayer] = []
     segments: list[Segment] = []
     for segment in layer.segments:
-        point = segment.weights.shape[2:] == (1, 1) and not any(segment.pads)
+        point = segment.weights.shape[2:] == (1, 1) and not any(segment.pads) and not any(segment.inset)
         stride = segment.stride if point else (1, 1)
         whole = f" for {layer.name}"
         name = f"{segment.source} every {stride[0]}x{stride[1]}" if point else segment.source + whole

@@ -37,18 +37,25 @@ class Tap(NamedTuple):
 
 @dataclass(frozen=True)
 class Window:
-    """A kernel sliding over a tensor; every pair is (vertical, horizontal), ``pad`` is at the top and at the left."""
+    """A kernel sliding over a tensor; every pair is (vertical, horizontal), ``pad`` is at the top and at the left.
+
+    ``inset`` are output pixels at top, left, bottom and right that find all taps in padding.
+    """
 
     kernel: tuple[int, int]
     stride: tuple[int, int]
     pad: tuple[int, int]
     dilation: tuple[int, int]
+    inset: tuple[int, int, int, int] = (0, 0, 0, 0)
 
     @classmethod
     def of(cls, reader: Segment | MaxLayer) -> Window:
         """Window of a segment or of a max-pool."""
-        kernel = reader.kernel if isinstance(reader, MaxLayer) else (reader.weights.shape[2], reader.weights.shape[3])
-        return cls(kernel, reader.stride, (reader.pads[0], reader.pads[1]), reader.dilation)
+        pad = reader.pads[0], reader.pads[1]
+        if isinstance(reader, MaxLayer):
+            return cls(reader.kernel, reader.stride, pad, reader.dilation)
+        kernel = reader.weights.shape[2], reader.weights.shape[3]
+        return cls(kernel, reader.stride, pad, reader.dilation, reader.inset)
 
     @classmethod
     def on(cls, reader: Segment | MaxLayer, layout: TensorLayout) -> Window:
@@ -90,12 +97,17 @@ class Window:
         taps = []
         for kernel_y in range(self.kernel[0]):
             y = kernel_y * self.dilation[0] - self.pad[0]
-            top, bottom = _border(layout.height, out_size[0], self.stride[0], y)
+            top, bottom = self._border(0, layout.height, out_size[0], y)
             for kernel_x in range(self.kernel[1]):
                 x = kernel_x * self.dilation[1] - self.pad[1]
-                left, right = _border(layout.width, out_size[1], self.stride[1], x)
+                left, right = self._border(1, layout.width, out_size[1], x)
                 taps.append(Tap(int(layout.spatial(y, x)) + plane * layout.plane_pitch, top, bottom, left, right))
         return tuple(taps)
+
+    def _border(self, axis: int, size: int, out_size: int, offset: int) -> tuple[int, int]:
+        """Border numbers of a tap: output pixels at both ends for which it lies in padding."""
+        low, high = _border(size, out_size, self.stride[axis], offset)
+        return max(low, _counted(self.inset[axis])), max(high, _counted(self.inset[axis + 2]))
 
     def hits(self, layout: TensorLayout, out_size: tuple[int, int]) -> tuple[bool, ...]:
         """For each tap in kernel order: whether any output pixel finds it inside its tensor."""
@@ -114,12 +126,17 @@ def _border(size: int, out_size: int, stride: int, offset: int) -> tuple[int, in
         # Inside for no output pixel at all: any two numbers that exclude each other say so.
         low = min(out_size, BORDER_MAX)
         high = out_size - low
-    if max(low, high) > BORDER_MAX:
+    return _counted(low), _counted(high)
+
+
+def _counted(pixels: int) -> int:
+    """A border number, if the machine can count so far."""
+    if pixels > BORDER_MAX:
         raise BorderError(
-            f"a kernel tap lies outside its tensor for {max(low, high)} border pixels, "
+            f"a kernel tap lies outside its tensor for {pixels} border pixels, "
             f"the machine counts to {BORDER_MAX}: use less padding or dilation"
         )
-    return low, high
+    return pixels
 
 
 @dataclass(frozen=True)

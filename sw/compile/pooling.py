@@ -31,6 +31,7 @@ def pools_groups(layer: MacLayer | MaxLayer, graph: QuantisedGraph, config: Acce
         segment.depthwise
         and graph.tensors[layer.output].shape[1:] == (1, 1)
         and not any(segment.pads)
+        and not any(segment.inset)
         and len(layer.bias) % config.lanes == 0
         and all((values == values[:1]).all() for values in map(np.asarray, per_channel))
     )

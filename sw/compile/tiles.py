@@ -79,6 +79,10 @@ def lower_tile(
         top, left, bottom, right = reader.pads
         return top - band.first * reader.stride[0] + band.reads[reader.source][0], left, bottom, right
 
+    def inset(reader: Segment) -> tuple[int, int, int, int]:
+        top, left, bottom, right = reader.inset
+        return max(0, top - band.first), left, max(0, bottom - (output.shape[1] - band.end)), right
+
     if isinstance(layer, MaxLayer):
         part: MacLayer | MaxLayer = replace(layer, pads=pads(layer))
     else:
@@ -94,7 +98,7 @@ def lower_tile(
                 layouts[source] = replace(whole, base=base, channels=count)
                 tensor = tensors[segment.source]
                 tensors[source] = replace(tensor, name=source, shape=(count, *tensor.shape[1:]))
-            segments.append(replace(segment, source=source, weights=weights, pads=pads(segment)))
+            segments.append(replace(segment, source=source, weights=weights, pads=pads(segment), inset=inset(segment)))
         chosen = slice(channels.first, channels.end)
         part = replace(
             layer,

@@ -31,7 +31,7 @@ def unfolded_layouts(
     """
     channels, height, width = tensor.shape
     lines, columns = segment.weights.shape[2:]
-    if lines * columns == 1 or channels >= config.lanes:
+    if lines * columns == 1 or channels >= config.lanes or any(segment.inset):
         return []
     layouts = []
     for taps in sorted({-(-lines // held) for held in range(1, lines + 1)}):

@@ -61,7 +61,8 @@ def _before(layer: Affine, mac: Mac) -> Mac:
 def _can_read_through(layer: Affine, reader: Layer) -> bool:
     """Whether a shift by the affine map can join the reader's bias: padding would have to shift, too."""
     return isinstance(reader, Mac) and (
-        not layer.bias.any() or not any(any(term.window.pads) for term in reader.terms if term.source == layer.output)
+        not layer.bias.any()
+        or not any(term.window.sees_padding for term in reader.terms if term.source == layer.output)
     )
 
 

@@ -25,12 +25,16 @@ def model_input(graph: Graph, x: NDArray) -> NDArray[np.float64]:
 
 def patches(x: NDArray, window: Window, fill: float = 0.0) -> NDArray:
     """Windows over ``x`` of shape (N, C, H, W), as (N, C, oH, oW, kH, kW); padding reads as ``fill``."""
-    top, left, bottom, right = window.pads
-    if any(window.pads):
+    top, left, bottom, right = (max(0, pad) for pad in window.pads)
+    if any((top, left, bottom, right)):
         x = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)), constant_values=fill)
+    if min(window.pads) < 0:
+        above, before, below, behind = (max(0, -pad) for pad in window.pads)
+        x = x[:, :, above : x.shape[2] - below, before : x.shape[3] - behind]
     reach = [d * (k - 1) + 1 for k, d in zip(window.kernel, window.dilation, strict=True)]
     view = np.lib.stride_tricks.sliding_window_view(x, reach, axis=(2, 3))
-    return view[:, :, :: window.stride[0], :: window.stride[1], :: window.dilation[0], :: window.dilation[1]]
+    view = view[:, :, :: window.stride[0], :: window.stride[1], :: window.dilation[0], :: window.dilation[1]]
+    return np.where(window.inside(*view.shape[2:4])[..., np.newaxis, np.newaxis], view, fill) if any(window.inset) else view
 
 
 def _batches(x: NDArray) -> Iterator[NDArray]:

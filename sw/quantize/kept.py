@@ -71,15 +71,7 @@ class _Integers:
 
     def segment(self, factors: NDArray[np.int64]) -> Segment:
         """The segment, its levels times a factor for each channel."""
-        window = self.term.window
-        return Segment(
-            source=self.term.source,
-            weights=self.levels * factors[:, np.newaxis, np.newaxis, np.newaxis],
-            depthwise=self.term.depthwise,
-            stride=window.stride,
-            pads=window.pads,
-            dilation=window.dilation,
-        )
+        return self.term.segment(self.levels * factors[:, np.newaxis, np.newaxis, np.newaxis])
 
 
 def keep(

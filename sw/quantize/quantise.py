@@ -309,17 +309,7 @@ class _Quantiser:
                 weights[index][rows, columns] = part.reshape(len(rows), len(where), *term.window.kernel)
             for row, index in enumerate(constants):
                 weights[index][problem.channels] = solution.constants[row][:, np.newaxis, np.newaxis, np.newaxis]
-        return tuple(
-            Segment(
-                source=term.source,
-                weights=levels,
-                depthwise=term.depthwise,
-                stride=term.window.stride,
-                pads=term.window.pads,
-                dilation=term.window.dilation,
-            )
-            for term, levels in zip(layer.terms, weights, strict=True)
-        )
+        return tuple(term.segment(levels) for term, levels in zip(layer.terms, weights, strict=True))
 
 
 def _is_average(layer: Mac) -> bool:

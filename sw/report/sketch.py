@@ -218,6 +218,7 @@ def _outlines(layer: Mac, graph: Graph, config: AcceleratorConfig, settings: Qua
             "stride": window.stride,
             "pads": window.pads,
             "dilation": window.dilation,
+            "inset": window.inset,
         }
         if not term.constant:
             return Outline(weights=blank_weights(shape), digits=digits, **geometry)

@@ -128,6 +128,7 @@ class GraphBuilder:
         stride=(1, 1),
         pads=(0, 0, 0, 0),
         dilation=(1, 1),
+        inset=(0, 0, 0, 0),
     ) -> Segment:
         """A segment with weights drawn from ``levels``; depthwise if ``outputs`` is None."""
         channels = self.tensors[source].shape[0]
@@ -139,6 +140,7 @@ class GraphBuilder:
             stride=stride,
             pads=pads,
             dilation=dilation,
+            inset=inset,
         )
 
     def mac(self, segments, size, fmt: Format | None = None) -> str:
@@ -245,6 +247,15 @@ def random_geometry(rng, size):
             return geometry
 
 
+def near_the_border(rng, size, geometry):
+    """The window, perhaps with lines or columns of the source left out; and perhaps an inset."""
+    if rng.random() < 0.25:
+        cropped = geometry | {"pads": tuple(int(v) for v in rng.integers(-2, 3, 4))}
+        geometry = cropped if min(size_out(size, **cropped)) >= 1 else geometry
+    inset = tuple(int(v) for v in rng.integers(0, 4, 4)) if rng.random() < 0.25 else (0, 0, 0, 0)
+    return geometry, inset
+
+
 def random_levels_of_weights(rng):
     """Levels to draw weights from: native codes, integers of several digits, digits that are mostly zero."""
     choices = (NATIVE_LEVELS, DyBit(2).levels, Int(4).levels, [-100, 0, 77], [-64, 0, 8, 64], [1])
@@ -271,7 +282,7 @@ def random_layer(build, source):
             geometry["pads"] = tuple(min(pad, kernel - 1) for pad, kernel in sides)
             return build.max(source, size_out(size, **geometry), **geometry)
         case "depthwise":
-            return build.mac([build.segment(source, None, **geometry, levels=levels)], out)
+            outputs = None
         case "residual":
             inner = build.mac([build.segment(source, outputs, **SAME, levels=levels)], size)
             last = build.segment(inner, channels, **SAME, levels=random_levels_of_weights(rng))
@@ -280,7 +291,9 @@ def random_layer(build, source):
             inner = build.mac([build.segment(source, outputs, **geometry, levels=levels)], out)
             branch = build.segment(source, outputs, stride=geometry["stride"], levels=levels)
             return build.mac([build.segment(inner, outputs, levels=levels), branch], out)
-    return build.mac([build.segment(source, outputs, **geometry, levels=levels)], out)
+    geometry, inset = near_the_border(rng, size, geometry)
+    out = size_out(size, **geometry)
+    return build.mac([build.segment(source, outputs, **geometry, inset=inset, levels=levels)], out)
 
 
 def random_chain(build, layers):

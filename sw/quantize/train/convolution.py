@@ -19,14 +19,18 @@ def _padded(x: Tensor, window: Window, fill: float) -> Tensor:
 def convolve(x: Tensor, weights: Tensor, term: Term) -> Tensor:
     """Sums of products of a term's windows over ``x`` (N, C, H, W) with ``weights``, in the type of ``x``."""
     window, weights = term.window, weights.to(x.dtype)
-    if term.depthwise and window.kernel == (1, 1) and window.stride == (1, 1) and not any(window.pads):
+    plain = window.kernel == (1, 1) and window.stride == (1, 1) and not any(window.pads)
+    if term.depthwise and plain and not any(window.inset):
         return x * weights.reshape(1, -1, 1, 1)
     top, left, bottom, right = window.pads
-    even = (top, left) == (bottom, right)
+    even = (top, left) == (bottom, right) and min(top, left) >= 0
     padding = (top, left) if even else (0, 0)
     groups = len(weights) if term.depthwise else 1
     source = x if even else _padded(x, window, 0.0)
-    return functional.conv2d(source, weights, None, window.stride, padding, window.dilation, groups)
+    sums = functional.conv2d(source, weights, None, window.stride, padding, window.dilation, groups)
+    if not any(window.inset):
+        return sums
+    return sums * torch.from_numpy(window.inside(*sums.shape[2:])).to(sums.device, sums.dtype)
 
 
 def max_pool(x: Tensor, window: Window) -> Tensor:

@@ -212,7 +212,10 @@ def _windows(levels, padding: int, kernel, geometry, size) -> NDArray[np.int64]:
     """Array (C, oy, ox, ky, kx) of what each output pixel reads."""
     channels, height, width = levels.shape
     result = np.full((channels, *size, *kernel), padding, dtype=np.int64)
+    top, left, bottom, right = getattr(geometry, "inset", (0, 0, 0, 0))
     for oy, ox, ky, kx in np.ndindex(*size, *kernel):
+        if not (top <= oy < size[0] - bottom and left <= ox < size[1] - right):
+            continue
         y = oy * geometry.stride[0] + ky * geometry.dilation[0] - geometry.pads[0]
         x = ox * geometry.stride[1] + kx * geometry.dilation[1] - geometry.pads[1]
         if 0 <= y < height and 0 <= x < width:
