@@ -10,18 +10,19 @@ from numpy.typing import NDArray
 from ..hw.spec.digits import Digits
 from .quantised import MacLayer, MaxLayer, Segment
 
-__all__ = ["Outline", "blank_weights", "is_outlined", "weight_codes"]
+__all__ = ["Outline", "blank_weights", "is_outlined", "read_taps", "weight_codes"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outline(Segment):
-    """A segment of which the shape is known, and which digits of its weights, lowest first, will not all be 0.
+    """A segment of which the shape is known, and what of its weights will not all be 0: digits, lowest first, and taps.
 
     ``weights`` are zeros of their shape (`blank_weights`). A program of outlines has the sizes, cycles and schedule of
     the real one, and nothing in its weights.
     """
 
     digits: tuple[bool, ...]
+    taps: NDArray[np.bool_]
 
 
 def blank_weights(shape: tuple[int, ...]) -> NDArray[np.int64]:
@@ -40,3 +41,8 @@ def weight_codes(segment: Segment, digits: Digits) -> list[NDArray[np.uint8] | N
         blank = np.broadcast_to(np.uint8(0), segment.weights.shape)
         return [blank if used else None for used in segment.digits]
     return [codes if codes.any() else None for codes in digits.fewest_codes(segment.weights)]
+
+
+def read_taps(segment: Segment) -> NDArray[np.bool_]:
+    """Which taps (kH, kW) of a segment some channel weighs: others are not read."""
+    return segment.taps if isinstance(segment, Outline) else segment.weights.any(axis=(0, 1))

@@ -58,7 +58,7 @@ def output_size(size: int, kernel: int, stride: int, padding: int, dilation: int
 def accumulate(levels: ArrayLike, zero: int, segment: SegmentLike) -> NDArray[np.int64]:
     """Exact sums of one segment: convolution of levels with weight levels; padding reads as the zero level.
 
-    Padding below 0 leaves out lines or columns of the source. Output pixels in the segment's inset read zero levels alone.
+    Padding below 0 leaves out lines or columns of the source. Output pixels in the segment's inset read zero levels.
 
     Parameters
     ----------
@@ -108,11 +108,7 @@ def _convolve(
     kernel_h, kernel_w = weights.shape[2:]
     out_h = output_size(height, kernel_h, segment.stride[0], top + bottom, segment.dilation[0])
     out_w = output_size(width, kernel_w, segment.stride[1], left + right, segment.dilation[1])
-    more = [max(0, pad) for pad in segment.pads]
-    shape = (channels, samples, height + more[0] + more[2], width + more[1] + more[3])
-    padded = np.full(shape, zero, dtype=levels.dtype)
-    padded[:, :, more[0] : more[0] + height, more[1] : more[1] + width] = levels.transpose(1, 0, 2, 3)
-    padded = padded[:, :, max(0, -top) : shape[2] - max(0, -bottom), max(0, -left) : shape[3] - max(0, -right)]
+    padded = _padded(levels.transpose(1, 0, 2, 3), segment.pads, zero)
 
     patches = np.empty((kernel_h, kernel_w, channels, samples, out_h, out_w), dtype=levels.dtype)
     for y in range(kernel_h):
@@ -131,6 +127,16 @@ def _convolve(
         matrix = weights.transpose(0, 2, 3, 1).reshape(len(weights), -1)
         sums = matrix @ patches.reshape(kernel_h * kernel_w * channels, positions)
     return sums.reshape(len(weights), samples, out_h, out_w).transpose(1, 0, 2, 3).astype(np.int64)
+
+
+def _padded(levels: NDArray, pads: tuple[int, int, int, int], fill: int) -> NDArray:
+    """Levels of shape (..., H, W) with lines and columns of ``fill`` around them, or without some of their own."""
+    top, left, bottom, right = (max(0, pad) for pad in pads)
+    height, width = levels.shape[-2:]
+    padded = np.full((*levels.shape[:-2], height + top + bottom, width + left + right), fill, dtype=levels.dtype)
+    padded[..., top : top + height, left : left + width] = levels
+    above, before, below, behind = (max(0, -pad) for pad in pads)
+    return padded[..., above : padded.shape[-2] - below, before : padded.shape[-1] - behind]
 
 
 def _strided(first: int, count: int, stride: int) -> slice:
@@ -215,7 +221,7 @@ def max_pool(
     levels = np.asarray(levels, dtype=np.int64)
     nothing = np.iinfo(np.int64).min
     top, left, bottom, right = pads
-    padded = np.pad(levels, ((0, 0), (0, 0), (top, bottom), (left, right)), constant_values=nothing)
+    padded = _padded(levels, pads, nothing)
     out_h = output_size(levels.shape[2], kernel[0], stride[0], top + bottom, dilation[0])
     out_w = output_size(levels.shape[3], kernel[1], stride[1], left + right, dilation[1])
     largest = np.full((*levels.shape[:2], out_h, out_w), nothing, dtype=np.int64)

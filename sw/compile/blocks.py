@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -11,13 +12,16 @@ from numpy.typing import NDArray
 
 from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.layout import TensorLayout
-from ..outline import Outline, weight_codes
+from ..outline import Outline, read_taps, weight_codes
 from ..quantised import MacLayer, QuantisedGraph, Segment
 from .geometry import Tap, Window
 from .unfolding import unfolded_weights
 from .weights import channel_span, dense_words, diagonal_words, tile_count
 
 __all__ = ["BlockPlan", "LayerBlocks", "plan_blocks", "strip_step"]
+
+_LARGE = 4
+"""A part of the tap table so large is too much for one average: a weight word for each of its lines saves most taps."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,36 +64,39 @@ def plan_blocks(
 ) -> LayerBlocks:
     """Blocks and weight words of a layer.
 
-    A digit plane of weights that is zero everywhere makes no blocks; a sum of positions left without any still
-    shifts.
+    A digit plane of weights that is zero everywhere makes no blocks, and a tap that no channel weighs is not read; a
+    sum of positions left without any block still shifts.
     """
     digits = config.digits
     tiles = tile_count(len(layer.bias), config)
     step = strip_step(layer, layouts, config)
     by_order: dict[int, list[BlockPlan]] = {}
     images: list[NDArray[np.uint8]] = []
-    used = 0
+    start = 0
     for segment in layer.segments:
         layout = layouts[segment.source]
-        taps = Window.on(segment, layout).taps(layout, graph.tensors[layer.output].shape[1:])
+        window, size = Window.on(segment, layout), graph.tensors[layer.output].shape[1:]
         pads = digits.to_planes(graph.tensors[segment.source].zero, layout.planes)
-        for weight_digit, codes in enumerate(weight_codes(segment, digits)):
-            if codes is None:
-                continue
-            words = _segment_words(segment, codes, layout, config, strip=step is not None)
-            plan, words = _arrange(words, taps, layout.group_pitch, known=not isinstance(segment, Outline))
+        words_of = {
+            weight_digit: _segment_words(segment, codes, layout, config, strip=step is not None)
+            for weight_digit, codes in enumerate(weight_codes(segment, digits))
+            if codes is not None
+        }
+        used = read_taps(segment).ravel() if layout.unfold is None else slice(None)
+        for weight_digit, words in words_of.items():
+            taps = window.taps(layout, size, used=used)
+            known = not isinstance(segment, Outline)
+            plan, words = _arrange(words[:, :, used], taps, layout.group_pitch, config, known=known)
             for digit in range(layout.planes):
-                by_order.setdefault(weight_digit + digit, []).append(
-                    replace(
-                        plan, base=layout.base + digit * layout.plane_pitch, weight_base=used, pad_code=int(pads[digit])
-                    )
-                )
+                base = layout.base + digit * layout.plane_pitch
+                block = replace(plan, base=base, weight_base=start, pad_code=int(pads[digit]))
+                by_order.setdefault(weight_digit + digit, []).append(block)
             images.append(words)
-            used += words.shape[1]
+            start += words.shape[1]
     top = max(by_order, default=0)
     if any(order not in by_order for order in range(top + 1)):
         images.append(np.zeros((tiles, 1, config.columns * config.lanes), dtype=np.uint8))
-        idle = BlockPlan(weight_base=used, taps=(Tap(0),))
+        idle = BlockPlan(weight_base=start, taps=(Tap(0),))
         for order in range(top + 1):
             by_order.setdefault(order, [idle])
     blocks = []
@@ -121,12 +128,17 @@ def _segment_words(
 
 
 def _arrange(
-    words: NDArray[np.uint8], taps: tuple[Tap, ...], group_pitch: int, *, known: bool
+    words: NDArray[np.uint8], taps: tuple[Tap, ...], group_pitch: int, config: AcceleratorConfig, *, known: bool
 ) -> tuple[BlockPlan, NDArray[np.uint8]]:
     """Loops of a block, and its words in the order they are read, of shape (column groups, words, columns * lanes)."""
     tiles, groups, count, size = words.shape
     plan = BlockPlan(group_pitch=group_pitch, groups=groups, taps=taps)
     if known and count > 1 and (words == words[:, :, :1]).all():
+        lines = _lines(taps) if groups == 1 else None
+        if lines is not None and count * _LARGE > config.taps:
+            number, pitch = lines
+            plan = replace(plan, groups=number, group_pitch=pitch, taps=taps[: count // number], hold=1)
+            return plan, words[:, 0, :1].repeat(number, axis=1)
         return replace(plan, hold=1), words[:, :, 0]
     strides = {after.offset - tap.offset for tap, after in itertools.pairwise(taps)}
     if count > groups and len(strides) == 1 and all(tap.always_valid for tap in taps):
@@ -135,3 +147,22 @@ def _arrange(
         plan = replace(plan, group_pitch=strides.pop(), groups=count, taps=swapped)
         return plan, words.transpose(0, 2, 1, 3).reshape(tiles, -1, size)
     return plan, words.reshape(tiles, -1, size)
+
+
+def _lines(taps: tuple[Tap, ...]) -> tuple[int, int] | None:
+    """Lines, and words from one to the next, of taps that are always valid and form a grid; None of others."""
+    offsets = np.array([tap.offset for tap in taps])
+    steps = np.diff(offsets)
+    if not all(tap.always_valid for tap in taps):
+        return None
+    breaks = np.flatnonzero(steps != steps[0])
+    if breaks.size:
+        length = int(breaks[0]) + 1
+    else:  # one long line: any number that divides it, the nearest to a square
+        length = next(n for n in range(math.isqrt(len(taps)), 0, -1) if not len(taps) % n)
+    if len(taps) % length:
+        return None
+    grid = offsets.reshape(-1, length)
+    pitch = int(grid[1, 0] - grid[0, 0]) if len(grid) > 1 else 0
+    expected = offsets[0] + np.add.outer(np.arange(len(grid)) * pitch, np.arange(length) * int(steps[0]))
+    return (len(grid), pitch) if len(grid) > 1 and (grid == expected).all() else None

@@ -16,7 +16,7 @@ from .allocate import Lifetime, lifetimes, pack_tensors
 from .assemble import Assembler
 from .bands import plan_activations
 from .certify import certify
-from .copies import copy_strided_sources
+from .copies import copy_strided_sources, pad_sources
 from .layouts import PaceError, choose_layouts
 from .lower import lower_layer
 from .shortages import Shortages
@@ -51,7 +51,7 @@ def compile_graph(graph: QuantisedGraph, config: AcceleratorConfig) -> Program:
         raise TypeError(f"graph must be a QuantisedGraph, not {graph!r}")
     if not isinstance(config, AcceleratorConfig):
         raise TypeError(f"config must be an AcceleratorConfig, not {config!r}")
-    graph, layouts = _paced(graph, config)
+    graph, layouts = _paced(pad_sources(graph, config), config)
     shortages = Shortages(config)
     _check_units(graph, config, shortages)
     certificates = {

@@ -1,4 +1,4 @@
-"""Copies of tensors for layers whose sources no layout brings to one pace: a strided branch next to a plain one."""
+"""Copies of tensors for layers that could not read theirs: strides of several paces, more padding than is counted."""
 
 from __future__ import annotations
 
@@ -8,9 +8,59 @@ import numpy as np
 
 from ...hw.spec.certificate import final_sum_bounds, signed_bits
 from ...hw.spec.config import AcceleratorConfig
+from ...hw.spec.isa import BORDER_MAX
 from ..quantised import MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
+from .geometry import Window
 
-__all__ = ["copy_strided_sources"]
+__all__ = ["copy_strided_sources", "pad_sources"]
+
+_Sides = tuple[int, int, int, int]
+
+
+def pad_sources(graph: QuantisedGraph, config: AcceleratorConfig) -> QuantisedGraph:
+    """The graph with padded copies where windows begin or end farther outside than the machine counts border pixels.
+
+    Each copy adds as much as it can; of a tensor that several layers read, those that need equal padding share one. A
+    max-pool takes a copy only where the zero level is the lowest, so that padding wins nowhere.
+    """
+    tensors = dict(graph.tensors)
+    layers: list[MacLayer | MaxLayer] = []
+
+    def padded(reader: Segment | MaxLayer, size: tuple[int, int]) -> Segment | MaxLayer:
+        while any(more := _missing(reader, tensors[reader.source].shape[1:], size)):
+            source = tensors[reader.source]
+            name = f"{source.name} padded by {' '.join(map(str, more))}"
+            if name not in tensors:
+                shape = source.shape[0], source.shape[1] + more[0] + more[2], source.shape[2] + more[1] + more[3]
+                low, high = source.span
+                tensors[name] = replace(source, name=name, shape=shape, low=low, high=high)
+                layers.append(_copy(source, tensors[name], config, pads=more))
+            pads = tuple(pad - add for pad, add in zip(reader.pads, more, strict=True))
+            reader = replace(reader, source=name, pads=pads)
+        return reader
+
+    for layer in graph.layers:
+        size = graph.tensors[layer.output].shape[1:]
+        if isinstance(layer, MacLayer):
+            segments = tuple(padded(segment, size) for segment in layer.segments)
+            changed = any(new is not old for new, old in zip(segments, layer.segments, strict=True))
+            layers.append(replace(layer, segments=segments) if changed else layer)
+        else:
+            source = graph.tensors[layer.source]
+            layers.append(padded(layer, size) if source.span[0] == source.zero else layer)
+    return graph if len(layers) == len(graph.layers) else replace(graph, tensors=tensors, layers=tuple(layers))
+
+
+def _missing(reader: Segment | MaxLayer, size: tuple[int, int], out_size: tuple[int, int]) -> _Sides:
+    """Lines and columns to add at top, left, bottom and right: what is too far outside, as far as one copy goes."""
+    window = Window.of(reader)
+    before, behind = [], []
+    for axis in range(2):
+        counted = BORDER_MAX * window.stride[axis]
+        last = (out_size[axis] - 1) * window.stride[axis] + (window.kernel[axis] - 1) * window.dilation[axis]
+        before.append(min(BORDER_MAX, max(0, window.pad[axis] - counted)))
+        behind.append(min(BORDER_MAX, max(0, last - window.pad[axis] - (size[axis] - 1) - counted)))
+    return before[0], before[1], behind[0], behind[1]
 
 
 def copy_strided_sources(graph: QuantisedGraph, layer: MacLayer, config: AcceleratorConfig) -> QuantisedGraph | None:
@@ -33,7 +83,7 @@ def copy_strided_sources(graph: QuantisedGraph, layer: MacLayer, config: Acceler
             continue
         if name not in tensors:
             tensors[name] = _subsampled(tensors[segment.source], name, stride)
-            made.append(_copy(tensors[segment.source], tensors[name], stride, config))
+            made.append(_copy(tensors[segment.source], tensors[name], config, stride=stride))
         segments.append(replace(segment, source=name, stride=(1, 1) if point else segment.stride))
     if all(segment is old for segment, old in zip(segments, layer.segments, strict=True)):
         return None
@@ -51,13 +101,18 @@ def _subsampled(tensor: QuantisedTensor, name: str, stride: tuple[int, int]) -> 
 
 
 def _copy(
-    source: QuantisedTensor, target: QuantisedTensor, stride: tuple[int, int], config: AcceleratorConfig
+    source: QuantisedTensor,
+    target: QuantisedTensor,
+    config: AcceleratorConfig,
+    *,
+    stride: tuple[int, int] = (1, 1),
+    pads: _Sides = (0, 0, 0, 0),
 ) -> MacLayer:
     channels = source.shape[0]
     weights = np.ones((channels, 1, 1, 1), dtype=np.int64)
     return MacLayer(
         name=target.name,
-        segments=(Segment(source=source.name, weights=weights, depthwise=True, stride=stride),),
+        segments=(Segment(source=source.name, weights=weights, depthwise=True, stride=stride, pads=pads),),
         bias=np.full(channels, -source.zero, dtype=np.int64),
         multiplicand=np.full(channels, 1 << (config.rescale_bits - 1), dtype=np.int64),
         shift=np.full(channels, config.rescale_bits - 1, dtype=np.int64),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...hw.spec.isa import BORDER_MAX
 from ...hw.spec.layout import TensorLayout
@@ -77,7 +78,14 @@ class Window:
         pitch = layout.pixel_pitch
         return line if line is None else line * pitch, pixel if pixel is None else pixel * pitch
 
-    def taps(self, layout: TensorLayout, out_size: tuple[int, int], *, plane: int = 0) -> tuple[Tap, ...]:
+    def taps(
+        self,
+        layout: TensorLayout,
+        out_size: tuple[int, int],
+        *,
+        plane: int = 0,
+        used: NDArray[np.bool_] | slice = slice(None),
+    ) -> tuple[Tap, ...]:
         """Taps in kernel order, each relative to the tensor's base.
 
         Parameters
@@ -88,6 +96,8 @@ class Window:
             Output lines and pixels in a line.
         plane : int
             Digit plane read.
+        used : array of bool, shape (kH * kW,), or slice
+            Which taps to give.
 
         Raises
         ------
@@ -95,13 +105,11 @@ class Window:
             If a border number exceeds `isa.BORDER_MAX`.
         """
         taps = []
-        for kernel_y in range(self.kernel[0]):
-            y = kernel_y * self.dilation[0] - self.pad[0]
+        for kernel_y, kernel_x in np.indices(self.kernel).reshape(2, -1).T[used].tolist():
+            y, x = (k * d - pad for k, d, pad in zip((kernel_y, kernel_x), self.dilation, self.pad, strict=True))
             top, bottom = self._border(0, layout.height, out_size[0], y)
-            for kernel_x in range(self.kernel[1]):
-                x = kernel_x * self.dilation[1] - self.pad[1]
-                left, right = self._border(1, layout.width, out_size[1], x)
-                taps.append(Tap(int(layout.spatial(y, x)) + plane * layout.plane_pitch, top, bottom, left, right))
+            left, right = self._border(1, layout.width, out_size[1], x)
+            taps.append(Tap(int(layout.spatial(y, x)) + plane * layout.plane_pitch, top, bottom, left, right))
         return tuple(taps)
 
     def _border(self, axis: int, size: int, out_size: int, offset: int) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from ...hw.spec.cycles import compute_cycles
 from ...hw.spec.isa import Mode
 from ...hw.spec.layout import TensorLayout
 from ..errors import CapacityError
-from ..outline import weight_codes
+from ..outline import read_taps, weight_codes
 from ..quantised import MacLayer, MaxLayer, QuantisedGraph
 from .blocks import strip_step
 from .geometry import Walk, Window, choose_walk, pixel_steps
@@ -91,13 +91,14 @@ class _Chooser:
         for layer in graph.layers:
             for name in layer.sources:
                 self._readers[name].append(layer)
+        macs = [layer for layer in graph.layers if isinstance(layer, MacLayer)]
         self._digits = {
             layer.name: [
                 sum(codes is not None for codes in weight_codes(segment, config.digits)) for segment in layer.segments
             ]
-            for layer in graph.layers
-            if isinstance(layer, MacLayer)
+            for layer in macs
         }
+        self._taps = {layer.name: [int(read_taps(segment).sum()) for segment in layer.segments] for layer in macs}
         self.layouts = _plain_layouts(graph, config)
         self._candidates = {name: self._candidates_of(name) for name in self.layouts}
 
@@ -194,14 +195,17 @@ class _Chooser:
         pooled = pooled_source(layer, self.layouts) is not None
         strip = strip_step(layer, self.layouts, self._config) is not None
         steps = 0
-        for segment, digits in zip(layer.segments, self._digits[layer.name], strict=True):
+        counts = zip(layer.segments, self._digits[layer.name], self._taps[layer.name], strict=True)
+        for segment, digits, taps in counts:
             source = self.layouts[segment.source]
             groups = -(-source.channels // self._config.lanes)
             if pooled:
                 groups = 1
             elif strip:
                 groups = min(groups, channel_span(self._config) // self._config.lanes)
-            steps += digits * source.planes * math.prod(Window.on(segment, source).kernel) * groups
+            if source.unfold is not None:
+                taps = math.prod(Window.on(segment, source).kernel)
+            steps += digits * source.planes * taps * groups
         return steps
 
     def _score(self, layers: Iterable[MacLayer | MaxLayer], names: Iterable[str]) -> tuple[int, int, int]:

@@ -12,11 +12,13 @@ from .fuse_quantisers import fuse_quantisers, quantise_input_first
 from .lower_averages import lower_averages
 from .merge_adds import merge_adds
 from .split_concats import lower_concats, split_concats
+from .trim_windows import trim_windows
 
 __all__ = ["PASSES", "lower"]
 
 PASSES: tuple[Callable[[Graph], Graph], ...] = (
     lower_averages,
+    trim_windows,
     quantise_input_first,
     fold_affine_backward,  # before the sums, so that a bias behind a convolution does not hide it
     merge_adds,

@@ -34,7 +34,9 @@ def patches(x: NDArray, window: Window, fill: float = 0.0) -> NDArray:
     reach = [d * (k - 1) + 1 for k, d in zip(window.kernel, window.dilation, strict=True)]
     view = np.lib.stride_tricks.sliding_window_view(x, reach, axis=(2, 3))
     view = view[:, :, :: window.stride[0], :: window.stride[1], :: window.dilation[0], :: window.dilation[1]]
-    return np.where(window.inside(*view.shape[2:4])[..., np.newaxis, np.newaxis], view, fill) if any(window.inset) else view
+    if not any(window.inset):
+        return view
+    return np.where(window.inside(*view.shape[2:4])[..., np.newaxis, np.newaxis], view, fill)
 
 
 def _batches(x: NDArray) -> Iterator[NDArray]:

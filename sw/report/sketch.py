@@ -221,7 +221,8 @@ def _outlines(layer: Mac, graph: Graph, config: AcceleratorConfig, settings: Qua
             "inset": window.inset,
         }
         if not term.constant:
-            return Outline(weights=blank_weights(shape), digits=digits, **geometry)
+            taps = term.weights.any(axis=(0, 1))
+            return Outline(weights=blank_weights(shape), digits=digits, taps=taps, **geometry)
         level = _MERGED if len(layer.terms) > 1 else 1
         return Segment(weights=np.full(shape, level, dtype=np.int64), **geometry)
 

@@ -18,6 +18,7 @@ class Window:
     stride: tuple = (1, 1)
     pads: tuple = (0, 0, 0, 0)
     dilation: tuple = (1, 1)
+    inset: tuple = (0, 0, 0, 0)
 
 
 @st.composite
@@ -25,14 +26,15 @@ def convolutions(draw):
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     kernel = draw(st.integers(1, 3)), draw(st.integers(1, 3))
     dilation = draw(st.integers(1, 2)), draw(st.integers(1, 2))
-    pads = tuple(draw(st.integers(0, 2)) for _ in range(4))
-    size = [draw(st.integers(dilation[i] * (kernel[i] - 1) + 1, 7)) for i in range(2)]
+    pads = tuple(draw(st.integers(-2, 2)) for _ in range(4))
+    inset = tuple(draw(st.sampled_from((0, 0, 1, 3))) for _ in range(4))
+    crops = [-min(0, pads[i]) - min(0, pads[i + 2]) for i in range(2)]
+    size = [draw(st.integers(dilation[i] * (kernel[i] - 1) + 1 + crops[i], 9)) for i in range(2)]
     depthwise = draw(st.booleans())
     channels, outputs = draw(st.integers(1, 3)), draw(st.integers(1, 3))
     shape = (channels, 1, *kernel) if depthwise else (outputs, channels, *kernel)
-    window = Window(
-        rng.integers(-16, 17, shape), depthwise, (draw(st.integers(1, 3)), draw(st.integers(1, 3))), pads, dilation
-    )
+    stride = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    window = Window(rng.integers(-16, 17, shape), depthwise, stride, pads, dilation, inset)
     return rng.integers(-16, 17, (draw(st.integers(1, 3)), channels, *size)), draw(st.integers(-4, 4)), window
 
 
@@ -51,13 +53,15 @@ def test_sums_equal_the_definition(case):
         output_size(width, kw, sx, left + right, dx),
     )
     assert result.dtype == np.int64
+    above, before, below, behind = window.inset
     for (n, o, y, x), value in np.ndenumerate(result):
         expected = 0
+        within = above <= y < result.shape[2] - below and before <= x < result.shape[3] - behind
         for i in range(window.weights.shape[1]):
             for ky in range(kh):
                 for kx in range(kw):
                     line, column = y * sy - top + ky * dy, x * sx - left + kx * dx
-                    inside = 0 <= line < height and 0 <= column < width
+                    inside = within and 0 <= line < height and 0 <= column < width
                     level = levels[n, o if window.depthwise else i, line, column] if inside else zero
                     expected += int(window.weights[o, i, ky, kx]) * int(level)
         assert value == expected

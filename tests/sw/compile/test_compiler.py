@@ -11,7 +11,7 @@ from narrows.hw.spec.formats import DyBit, Int
 from narrows.hw.spec.isa import BLOCK, COMPUTE, Mode
 from narrows.sw.compile import compile_graph
 from narrows.sw.errors import CapacityError, CertificateError
-from random_graphs import CONFIGS, NATIVE_LEVELS, SAME, random_chain
+from random_graphs import CONFIGS, NATIVE_LEVELS, SAME, random_chain, size_out
 
 SQUARE = CONFIGS["square"]
 
@@ -255,10 +255,10 @@ def test_a_memory_that_no_configuration_has_is_said_so(builder):
         compile_graph(graph, SQUARE)
 
 
-def test_borders_wider_than_the_machine_counts_are_refused(builder):
+def test_insets_wider_than_the_machine_counts_are_refused(builder):
     build = builder(SQUARE, 18)
     source = build.tensor((SQUARE.lanes, 40, 1))
-    wide = build.segment(source, 1, kernel=(33, 1), pads=(16, 0, 16, 0), levels=[1])
+    wide = build.segment(source, 1, inset=(16, 0, 0, 0), levels=[1])
     with pytest.raises(CapacityError, match="layer 'l0': a kernel tap lies outside its tensor for 16 border pixels"):
         compile_graph(build.graph([build.mac([wide], (40, 1))]), SQUARE)
 
@@ -322,3 +322,57 @@ def test_addresses_beyond_a_signed_field_wrap_around(builder, check):
     check(program, 24)
     assert program.layouts[thin].base >= 1 << 15
     assert blocks_of(program, 1)[0]["base"] < 0
+
+
+@pytest.mark.parametrize(
+    ("size", "kernel", "taps"), [((32, 32), (32, 32), 32), ((9, 40), (9, 33), 33), ((1, 360), (1, 360), 18)]
+)
+def test_large_averages_take_few_taps(size, kernel, taps, builder, check):
+    build = builder(SQUARE, 6)
+    source = build.tensor((10, *size), DyBit(4))
+    out = (size[0] - kernel[0] + 1, size[1] - kernel[1] + 1)
+    last = build.mac([build.segment(source, None, kernel=kernel, levels=[1])], out)
+    program = compile_graph(build.graph([last]), SQUARE)
+    check(program, 6)
+    assert len(program.taps) == taps
+
+
+def test_taps_without_weights_are_not_read(builder, check):
+    build = builder(SQUARE, 8)
+    source = build.tensor((10, 6, 6), DyBit(4))
+    segment = build.segment(source, 5, kernel=(3, 3), levels=[1, 2])
+    weights = segment.weights.copy()
+    weights[:, :, [0, 0, 1, 2], [1, 2, 1, 0]] = 0
+    last = build.mac([dataclasses.replace(segment, weights=weights)], (4, 4))
+    program = compile_graph(build.graph([last]), SQUARE)
+    check(program, 8)
+    assert len(program.taps) == 5
+
+
+@pytest.mark.parametrize(
+    ("size", "window"),
+    [
+        ((40, 3), {"kernel": (3, 1), "pads": (18, 0, 18, 0), "dilation": (18, 1)}),
+        ((9, 40), {"kernel": (3, 3), "pads": (1, 36, 1, 36), "dilation": (1, 36)}),
+        ((33, 5), {"kernel": (31, 1), "pads": (15, 0, 17, 0)}),
+        ((70, 1), {"kernel": (3, 1), "pads": (40, 0, 2, 0), "stride": (2, 1), "dilation": (20, 1)}),
+        ((1, 1), {"kernel": (1, 40), "pads": (0, 39, 0, 39)}),
+    ],
+)
+def test_padding_beyond_what_the_machine_counts_takes_padded_copies(size, window, builder, check):
+    build = builder(SQUARE, 9)
+    source = build.tensor((3, *size), DyBit(4))
+    window = {"stride": (1, 1), "dilation": (1, 1)} | window
+    first = build.mac([build.segment(source, 3, levels=[1, 2])], size, DyBit(4))
+    sides = [build.segment(name, 3, **window, levels=NATIVE_LEVELS) for name in (source, first)]
+    program = compile_graph(build.graph([build.mac(sides, size_out(size, **window))]), SQUARE)
+    check(program, 9)
+    assert len(program.graph.layers) > 2
+
+
+def test_a_max_pool_takes_padded_copies_where_padding_wins_nowhere(builder, check):
+    build = builder(SQUARE, 9)
+    source = build.tensor((3, 40, 3), Int(4, False))
+    build.tensors[source] = dataclasses.replace(build.tensors[source], zero=0, low=0)
+    last = build.max(source, (40, 3), kernel=(33, 1), stride=(1, 1), pads=(16, 0, 16, 0))
+    check(compile_graph(build.graph([last]), SQUARE), 9)
