@@ -11,7 +11,7 @@ own integers. Verdicts:
     right      names, shapes and values agree within the limits (root mean square error over that of the right values)
     refused    exit status 2 and one line
     WRONG      an answer beyond the limits; without expected.npz onnxruntime on the untouched file says what is right
-    CRASH      anything else than an exit status and at most one line of complaint
+    CRASH      anything else, a fault that the last net caught among it
     timeout    longer than --timeout seconds
 """
 
@@ -81,6 +81,10 @@ _QUANTISERS = frozenset(
 )
 
 
+_FAULT = "this should not happen"
+"""How the program's last net begins."""
+
+
 class _Late(BaseException):
     """A case that takes too long; no error that a program would catch."""
 
@@ -98,7 +102,7 @@ class Verdict:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Step:
+class Step:
     """A command's exit status with what it wrote; None: it raised."""
 
     status: int | None
@@ -109,10 +113,17 @@ class _Step:
     def complaint(self) -> str | None:
         """The one line of an error of the user's; None if it is anything else."""
         lines = self.err.strip().splitlines()
-        return lines[0].removeprefix("narrows: error: ") if self.status == 2 and len(lines) == 1 else None
+        if self.status != 2 or len(lines) != 1 or _FAULT in lines[0]:
+            return None
+        return lines[0].removeprefix("narrows: error: ")
+
+    @property
+    def crashed(self) -> bool:
+        """Whether a fault of the program's own came to light."""
+        return self.status not in (0, 1) and self.complaint is None
 
 
-def command(*arguments: str | Path) -> _Step:
+def command(*arguments: str | Path) -> Step:
     """A command line of the program, in this process."""
     from narrows.sw.cli.app import run
 
@@ -123,7 +134,7 @@ def command(*arguments: str | Path) -> _Step:
         except Exception:
             status = None
             traceback.print_exc()
-    return _Step(status=status, out=out.getvalue(), err=err.getvalue())
+    return Step(status=status, out=out.getvalue(), err=err.getvalue())
 
 
 def ways_of(folder: Path, model: Path) -> tuple[str, ...]:
@@ -201,7 +212,7 @@ def judge(folder: Path, way: str, scratch: Path) -> Verdict:
     def verdict(kind: str, said: str = "", error: float | None = None) -> Verdict:
         ran = kind in ("right", "WRONG")
         doctor = ""
-        if examined.status is None or examined.status not in (0, 1, 2):
+        if examined.crashed:
             kind, said = "CRASH", f"doctor: {_last(examined)}"
         elif ran != (examined.status == 0) and "calib" not in said:
             doctor = "doctor refuses it" if ran else "doctor sees nothing to change"
@@ -218,7 +229,7 @@ def judge(folder: Path, way: str, scratch: Path) -> Verdict:
         if done.status != 0:
             if done.complaint is not None:
                 return verdict("refused", done.complaint)
-            return verdict("WRONG" if done.status == 1 else "CRASH", f"{step[0]}: {_last(done)}")
+            return verdict("CRASH" if done.crashed else "WRONG", f"{step[0]}: {_last(done)}")
     expected = right_values(folder, model)
     if expected is None:
         return verdict("WRONG", "it ran, but a refusal is right")
@@ -227,7 +238,7 @@ def judge(folder: Path, way: str, scratch: Path) -> Verdict:
     return verdict("WRONG" if wrong else "right", wrong, error)
 
 
-def _last(step: _Step) -> str:
+def _last(step: Step) -> str:
     lines = step.err.strip().splitlines() or step.out.strip().splitlines() or ["no word"]
     return lines[-1]
 

@@ -23,17 +23,18 @@ __all__ = ["Importer"]
 
 
 class Importer:
-    """Constants, views of tensors and layers so far.
+    """Constants, views of tensors and layers so far; ``opset`` is the version of ONNX's operators.
 
     ``steps`` are those of constants that a quantiser made: arrays of the constant's shape, of which its elements are
     whole multiples. ``grids`` are those of tensors that a quantiser wrote, which ``rounded`` finds by its source.
-    ``hosted`` are values that the host computes.
+    ``hosted`` are values that the host computes, ``read`` those that a node or an output shows.
     ``input_order`` holds positions in the model's input as its first reader sees them; until it is set, that is the
     model's own order.
     """
 
     def __init__(self, model: onnx.ModelProto) -> None:
         self.model = model
+        self.opset = next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), 1)
         self.constants: dict[str, NDArray[Any]] = {
             tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer
         }
@@ -45,6 +46,8 @@ class Importer:
         self.notes: list[str] = []
         self.hosted: dict[str, Hosted] = {}
         self.input_spec: InputSpec | None = None
+        outputs = (value.name for value in model.graph.output)
+        self.read = frozenset(outputs).union(*(node.input for node in model.graph.node)) - {""}
         self._names: set[str] = set()
         value = model.graph.input[0]
         self.input = value.name

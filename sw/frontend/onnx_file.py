@@ -1,8 +1,8 @@
-"""Reads an ONNX file, checks it, and cleans it up: batch of one, constants folded, BatchNorm fused."""
+"""Reads an ONNX file, checks it, and brings it to one form: functions inlined, batch of one, nothing that is unread."""
 
 from __future__ import annotations
 
-import logging
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,12 +11,10 @@ import onnx
 import onnx.checker
 import onnx.defs
 import onnx.helper
+import onnx.inliner
 import onnx.numpy_helper
 import onnx.shape_inference
-from onnx import ModelProto, TensorProto, ValueInfoProto
-from onnxscript.optimizer import optimize
-from onnxscript.rewriter import RewriteRuleSet, rewrite
-from onnxscript.rewriter.rules import common as rules
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
 
 from ..errors import ModelError, UnsupportedOperator
 from .tflite import tflite_to_onnx
@@ -28,19 +26,15 @@ QONNX_OPERATORS = frozenset({"Quant", "BipolarQuant", "Trunc", "MultiThreshold"}
 
 _QONNX_DOMAIN = "qonnx.custom_op.general"
 
-_RULES = RewriteRuleSet(
-    [
-        rules.dropout_inference_rule,
-        rules.fuse_batchnorm_into_conv_rule,
-        rules.fuse_batchnorm_into_gemm_rule,
-        rules.normalize_pad_format_conv_rule,
-        rules.fuse_pad_into_conv_rule,
-    ]
-)
+_OPSETS = range(7, 24)
+"""Versions of ONNX's operators whose forms the handlers know."""
+
+_INITIALIZERS_ALONE = 4
+"""From this version of the file format on, initializers need not be listed as inputs."""
 
 
 def read_model(path: Path) -> ModelProto:
-    """Checked and cleaned-up model: one input, batch axis 1, static shapes.
+    """Checked model: one input, batch axis 1, no functions of its own, no node that no output needs.
 
     Raises
     ------
@@ -48,20 +42,12 @@ def read_model(path: Path) -> ModelProto:
         If the file cannot be read, is not a valid model, has several inputs, a fixed batch other than 1, another
         dynamic axis, or a constant that is not finite.
     UnsupportedOperator
-        If a node is of an operator set other than ONNX's own.
+        If a node is of an operator set other than ONNX's own, or the model of a version of it that is not known.
     """
     model = _parse(path)
     _check_constants(model)
     _pin_batch(model)
-    # The optimizer logs every initializer that old files also list as inputs; nothing a user could act on.
-    previous, library = logging.getLogger("onnx_ir").level, logging.getLogger("onnx_ir")
-    library.setLevel(logging.ERROR)
-    try:
-        model = optimize(rewrite(optimize(model), pattern_rewrite_rules=_RULES))
-    except Exception as error:
-        raise ModelError(f"cannot simplify {path}: {_first_line(error)}; export it again") from error
-    finally:
-        library.setLevel(previous)
+    _drop_unread(model.graph)
     return onnx.shape_inference.infer_shapes(model)
 
 
@@ -70,8 +56,13 @@ def _parse(path: Path) -> ModelProto:
         model = tflite_to_onnx(path) if path.suffix == ".tflite" else onnx.load(path)
         if not model.graph.node and not model.graph.output:
             raise ModelError(f"cannot read {path}: it holds no ONNX graph; give a float model exported as .onnx")
+        _check_names(model.graph)
+        if model.functions:
+            _write_out_defaults(model)
+            model = onnx.inliner.inline_local_functions(model)
         _name_domain(model)
         _check_operators(model)
+        model.ir_version = max(model.ir_version, _INITIALIZERS_ALONE)
         # Inference first: the checker wants shapes of outputs, which some exporters leave out.
         model = onnx.shape_inference.infer_shapes(model)
         for output in model.graph.output:
@@ -86,6 +77,35 @@ def _parse(path: Path) -> ModelProto:
     return model
 
 
+def _check_names(graph: GraphProto) -> None:
+    """Refuses names that are no UTF-8, which protobuf gives as bytes."""
+    values = (*graph.input, *graph.output, *graph.initializer)
+    own = ((node.name, node.op_type, node.domain, *node.input, *node.output) for node in graph.node)
+    for name in (*(value.name for value in values), *itertools.chain.from_iterable(own)):
+        if not isinstance(name, str):
+            raise ValueError(f"the name {name!r} is no UTF-8")
+
+
+def _write_out_defaults(model: ModelProto) -> None:
+    """Gives calls of the model's functions the attributes that they leave to defaults: the inliner forgets those."""
+    defaults = {(function.domain, function.name): function.attribute_proto for function in model.functions}
+    bodies = [model.graph.node, *(function.node for function in model.functions)]
+    for node in itertools.chain.from_iterable(map(_with_inner, itertools.chain.from_iterable(bodies))):
+        given = {attribute.name for attribute in node.attribute}
+        for attribute in defaults.get((node.domain, node.op_type), ()):
+            if attribute.name not in given:
+                node.attribute.append(attribute)
+
+
+def _with_inner(node: NodeProto) -> Iterator[NodeProto]:
+    """A node and those of its subgraphs."""
+    yield node
+    for attribute in node.attribute:
+        for graph in (*attribute.graphs, attribute.g):
+            for inner in graph.node:
+                yield from _with_inner(inner)
+
+
 def _name_domain(model: ModelProto) -> None:
     """Files quantisers of the QONNX dialect under one domain, and declares it, so that checker and optimizer pass."""
     nodes = [node for node in model.graph.node if node.op_type in QONNX_OPERATORS]
@@ -97,6 +117,12 @@ def _name_domain(model: ModelProto) -> None:
 
 def _check_operators(model: ModelProto) -> None:
     """Before the checker, whose own message about foreign operators names neither the node nor a way out."""
+    for entry in model.opset_import:
+        if entry.domain in ("", "ai.onnx") and entry.version not in _OPSETS:
+            raise UnsupportedOperator(
+                f"the model uses version {entry.version} of ONNX's operators, {_OPSETS[0]} to {_OPSETS[-1]} are read: "
+                "export it with one of these (opset_version)"
+            )
     for node in model.graph.node:
         domain = "" if node.domain == "ai.onnx" else node.domain
         if node.op_type not in QONNX_OPERATORS and not onnx.defs.has(node.op_type, domain=domain):
@@ -156,3 +182,24 @@ def _pin_input(value: ValueInfoProto) -> None:
         if dim.dim_value < 1:
             raise ModelError(f"input {value.name!r} has no fixed size on axis {axis}: export the model with that size")
     dims[0].dim_value = 1
+
+
+def _drop_unread(graph: GraphProto) -> None:
+    """Leaves out nodes whose outputs neither the model's outputs nor other nodes need."""
+    needed = {value.name for value in graph.output}
+    kept = []
+    for node in reversed(graph.node):
+        if not needed.isdisjoint(node.output):
+            kept.append(node)
+            needed.update(_reads(node))
+    del graph.node[:]
+    graph.node.extend(reversed(kept))
+
+
+def _reads(node: NodeProto) -> Iterator[str]:
+    """Values that a node reads, those of the graph around it that its subgraphs read among them."""
+    for each in _with_inner(node):
+        yield from each.input
+        for attribute in each.attribute:
+            for graph in (*attribute.graphs, attribute.g):
+                yield from (value.name for value in graph.output)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
-import onnx.numpy_helper
-import onnxruntime
 from numpy.typing import NDArray
 from onnx import NodeProto
 
@@ -18,14 +15,14 @@ from ..errors import ModelError, UnsupportedOperator
 from ..graph import Graph, rebuild
 from ..heads import HostFunction
 from ..outputs import Output
+from .folding import OF_SHAPES, fold, folds, of_shape
 from .importer import Importer
 from .onnx_file import read_model
 from .op_head import continue_head
-from .op_quant import CONSTANT_QUANTISERS
 from .operators import ELEMENTWISE, HANDLERS, REARRANGEMENTS, REWRITES
 from .view import View
 
-__all__ = ["finish_graph", "import_nodes", "load_model", "quiet_session"]
+__all__ = ["finish_graph", "import_nodes", "load_model"]
 
 
 def load_model(path: Path) -> Graph:
@@ -82,12 +79,31 @@ def finish_graph(importer: Importer, name: str) -> Graph:
 def _input_order(importer: Importer) -> NDArray[np.int64]:
     """Positions in the model's input as the first node sees them that is neither rearrangement nor elementwise."""
     seen = {importer.input: importer.input_order}
+    guessed: set[str] = set()  # constants of shapes: an elementwise operator may have changed them
+    try:
+        return _followed(importer, seen, guessed)
+    finally:
+        for name in guessed:
+            importer.constants.pop(name, None)
+
+
+def _followed(importer: Importer, seen: dict[str, NDArray[np.int64]], guessed: set[str]) -> NDArray[np.int64]:
     padded: set[str] = set()
     for node in importer.model.graph.node:
         source = next((name for name in node.input if name in seen), None)
+        output = node.output[0]
+        if folds(importer, node) or (source is not None and node.op_type in OF_SHAPES):
+            if source is not None and node.op_type in OF_SHAPES:
+                importer.constants[output] = of_shape(importer, node, seen[source].shape)
+                guessed.add(output)
+            elif not guessed.isdisjoint(node.input):
+                fold(importer, node)
+                guessed.update(node.output)
+            else:
+                fold(importer, node)
+            continue
         if source is None:
             continue
-        output = node.output[0]
         if node.op_type in REARRANGEMENTS and (source not in padded or node.op_type == "Transpose"):
             with _sense(importer, node):
                 seen[output] = REARRANGEMENTS[node.op_type](importer, node, seen[source])
@@ -115,9 +131,9 @@ def _sense(importer: Importer, node: NodeProto) -> Iterator[None]:
 
 def _import(importer: Importer, node: NodeProto) -> None:
     inputs = [name for name in node.input if name]
-    if all(name in importer.constants for name in inputs):
+    if folds(importer, node):
         with _sense(importer, node):
-            _fold(importer, node)
+            fold(importer, node)
         return
     written = importer.constants, importer.views, importer.hosted
     missing = next((name for name in inputs if not any(name in values for values in written)), None)
@@ -127,50 +143,10 @@ def _import(importer: Importer, node: NodeProto) -> None:
     handler = continue_head if behind_head else HANDLERS.get(node.op_type)
     if handler is None:
         raise importer.unsupported(node, REWRITES.get(node.op_type, ""))
-    if node.op_type not in ("Dropout", "Split") and sum(map(bool, node.output)) > 1:
+    if node.op_type != "Split" and not importer.read.isdisjoint(node.output[1:]):
         raise importer.unsupported(node, "only its first output can be used")
     with _sense(importer, node):
         handler(importer, node)
-
-
-def quiet_session() -> onnxruntime.SessionOptions:
-    """Options of a float reference: one thread, no warnings about other people's graphs."""
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    options.intra_op_num_threads = 1
-    return options
-
-
-def _fold(importer: Importer, node: NodeProto) -> None:
-    """Evaluates a node of constants that the optimizer left alone; steps of quantised ones go along."""
-    if (quantiser := CONSTANT_QUANTISERS.get(node.op_type)) is not None:
-        importer.constants[node.output[0]], importer.steps[node.output[0]] = quantiser(importer, node)
-        return
-    results = _evaluated(importer, node, importer.constants)
-    if node.op_type in REARRANGEMENTS and node.input[0] in importer.steps:
-        steps = {node.input[0]: importer.steps[node.input[0]]}
-        importer.steps |= _evaluated(importer, node, importer.constants | steps)
-    importer.constants |= results
-
-
-def _evaluated(importer: Importer, node: NodeProto, constants: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """Outputs of a node of constants, by name."""
-    names = dict.fromkeys(name for name in node.input if name)
-    outputs = [name for name in node.output if name]
-    graph = onnx.helper.make_graph(
-        [node],
-        "fold",
-        [],
-        [onnx.helper.make_empty_tensor_value_info(name) for name in outputs],
-        initializer=[onnx.numpy_helper.from_array(constants[name], name) for name in names],
-    )
-    versions = {"opset_imports": importer.model.opset_import, "ir_version": importer.model.ir_version}
-    model = onnx.helper.make_model(graph, **versions)
-    try:
-        results = onnxruntime.InferenceSession(model.SerializeToString(), quiet_session()).run(None, {})
-    except Exception as error:
-        raise importer.unsupported(node, "fold its constants before export") from error
-    return dict(zip(outputs, map(np.asarray, results), strict=True))
 
 
 def _output(importer: Importer, name: str) -> Output:

@@ -225,8 +225,10 @@ def divide(importer: Importer, node: NodeProto) -> None:
 def batch_normalization(importer: Importer, node: NodeProto) -> None:
     """Handler of a BatchNormalization that has no Conv or Gemm before it to be fused into."""
     attributes = importer.attributes(node)
-    if attributes.get("training_mode", 0):
+    if attributes.get("training_mode", 0) or any(node.output[1:]):  # statistics are outputs of training alone
         raise importer.unsupported(node, "export the model in evaluation mode")
+    if not attributes.get("spatial", 1):  # until opset 8
+        raise importer.unsupported(node, "its statistics are those of pixels: export it with opset 9 or later")
     constants = [importer.constant(node, position) for position in (1, 2, 3, 4)]
     gamma, beta, mean, variance = (c.astype(np.float64) for c in constants if c is not None)
     scale = gamma / np.sqrt(variance + attributes.get("epsilon", 1e-5))

@@ -49,11 +49,6 @@ class _Operand:
         """The node's."""
         return self.importer.attributes(self.node)
 
-    @property
-    def opset(self) -> int:
-        """Version of the model's own operator set."""
-        return next(entry.version for entry in self.importer.model.opset_import if entry.domain in ("", "ai.onnx"))
-
     def axes(self, given: Any) -> list[int]:
         """Axes from 1 on; the batch cannot be among them."""
         axes = sorted({int(axis) % len(self.shape) for axis in np.ravel(given)})
@@ -71,7 +66,7 @@ def _curve(function: Function) -> tuple[str, dict[str, Any]]:
 
 def _softmax(kind: str) -> Entry:
     def entry(operand: _Operand) -> tuple[str, dict[str, Any]]:
-        if operand.opset >= 13:
+        if operand.importer.opset >= 13:
             return kind, {"axes": operand.axes(operand.attributes.get("axis", -1))}
         first = operand.axes(operand.attributes.get("axis", 1))[0]  # up to opset 12 all axes from there on are one
         return kind, {"axes": list(range(first, len(operand.shape)))}

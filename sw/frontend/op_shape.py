@@ -80,16 +80,26 @@ def _gather(importer: Importer, node: NodeProto, index: Index) -> Index:
 
 
 def _slice(importer: Importer, node: NodeProto, index: Index) -> Index:
-    operands = [importer.constant(node, position) for position in range(1, len(node.input))]
-    if any(operand is None for operand in operands) or len(operands) < 2:
-        raise importer.unsupported(node, "its starts, ends, axes and steps must be constant operands")
-    starts, ends, *rest = ([int(value) for value in np.ravel(operand)] for operand in operands if operand is not None)
-    axes = rest[0] if rest else range(len(starts))
-    steps = rest[1] if len(rest) > 1 else [1] * len(starts)
+    starts, ends, axes, steps = _slice_operands(importer, node)
+    if starts is None or ends is None:
+        raise importer.unsupported(node, "its starts, ends, axes and steps must be constant")
     cut = [slice(None)] * index.ndim
+    axes, steps = axes or range(len(starts)), steps or [1] * len(starts)
     for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
         cut[axis] = slice(start, None if step < 0 and end < -index.shape[axis] else end, step)
     return index[tuple(cut)]
+
+
+def _slice_operands(importer: Importer, node: NodeProto) -> list[list[int] | None]:
+    """Starts, ends, axes and steps: operands since opset 10, attributes before; None for absent ones."""
+    if importer.opset < 10:
+        attributes = importer.attributes(node)
+        return [attributes.get(name) for name in ("starts", "ends", "axes", "steps")]
+    operands = [importer.constant(node, position) for position in range(1, 5)]
+    given = [bool(name) for name in node.input[1:]] + [False] * 4
+    if any(operand is None and wanted for operand, wanted in zip(operands, given, strict=False)):
+        return [None] * 4
+    return [None if operand is None else [int(value) for value in operand.ravel()] for operand in operands]
 
 
 def resize(importer: Importer, node: NodeProto) -> None:
@@ -113,9 +123,11 @@ def resize(importer: Importer, node: NodeProto) -> None:
 
 
 def _factors(importer: Importer, node: NodeProto, shape: tuple[int, ...], kind: str) -> NDArray[np.float64] | None:
-    """Constant operand ``scales`` or ``sizes``, one entry for each axis."""
-    position = {"Upsample": {"scales": 1}, "Resize": {"scales": 2, "sizes": 3}}[node.op_type].get(kind)
+    """``scales`` or ``sizes``, one entry for each axis: a constant operand, of the first Upsample an attribute."""
+    position = ({"scales": 1} if _by_scales(importer, node) else {"scales": 2, "sizes": 3}).get(kind)
     operand = None if position is None else importer.constant(node, position)
+    if kind == "scales" and node.op_type == "Upsample" and "scales" in importer.attributes(node):
+        operand = np.array(importer.attributes(node)["scales"])
     if operand is None or not operand.size:
         return None
     factors = np.array(shape, dtype=np.float64) if kind == "sizes" else np.ones(len(shape))
@@ -124,10 +136,15 @@ def _factors(importer: Importer, node: NodeProto, shape: tuple[int, ...], kind: 
     return factors
 
 
+def _by_scales(importer: Importer, node: NodeProto) -> bool:
+    """Whether a node is an Upsample, or the Resize of opset 10, which is the same by another name."""
+    return node.op_type == "Upsample" or importer.opset < 11
+
+
 def _nearest(importer: Importer, node: NodeProto, length: int, target: int, scale: float) -> Index:
     """Index of the pixel that each of ``target`` pixels is taken from."""
     place, attributes = np.arange(target, dtype=np.float64), importer.attributes(node)
-    default = "asymmetric" if node.op_type == "Upsample" else "half_pixel"
+    default = "asymmetric" if _by_scales(importer, node) else "half_pixel"
     mode = attributes.get("coordinate_transformation_mode", default)
     if mode == "asymmetric":
         place = place / scale
@@ -137,7 +154,7 @@ def _nearest(importer: Importer, node: NodeProto, length: int, target: int, scal
         place = place * (length - 1) / max(1, target - 1)
     else:
         raise importer.unsupported(node, f"its coordinates are {mode}: use asymmetric or half_pixel")
-    rounding = attributes.get("nearest_mode", "floor" if node.op_type == "Upsample" else "round_prefer_floor")
+    rounding = attributes.get("nearest_mode", "floor" if _by_scales(importer, node) else "round_prefer_floor")
     rounded = {
         "floor": np.floor(place),
         "ceil": np.ceil(place),

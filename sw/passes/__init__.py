@@ -8,6 +8,7 @@ from ..graph import Graph
 from .fold_affine import fold_affine_backward, fold_affine_forward, lower_affine
 from .fuse_clamps import clamp_before_pooling, fuse_clamps, lower_clamps
 from .fuse_curves import fuse_curves, join_curves, lower_curves
+from .fuse_pads import fuse_pads
 from .fuse_quantisers import fuse_quantisers, quantise_input_first
 from .lower_averages import lower_averages
 from .merge_adds import merge_adds
@@ -17,6 +18,7 @@ from .trim_windows import trim_windows
 __all__ = ["PASSES", "lower"]
 
 PASSES: tuple[Callable[[Graph], Graph], ...] = (
+    fuse_pads,
     lower_averages,
     trim_windows,
     quantise_input_first,

@@ -5,17 +5,20 @@ import os
 from pathlib import Path
 
 import numpy as np
+import public_cases
 import pytest
 from narrows.sw.cli import app
 from public_cases import compared, judge_case, main
 
 CASES = Path(os.environ.get("NARROWS_DATA", "../shared")) / "cases"  # a folder of models that are not ours to ship
 
-RIGHT = ("names_in_brackets", "odd_names")
+RIGHT = ("conv_same_dilated", "model_function", "opset10_resize")
 """Cases that once crashed or gave a wrong answer, or were refused though they can run."""
 
 REFUSED = {
     "nan_weight": "initializer 'w' holds NaN or infinity: train or export the model again",
+    "bn_training_mode": "operator BatchNormalization (node 'BatchNormalization_y') is not supported: "
+    "export the model in evaluation mode",
     "two_inputs": "the model has 2 inputs ('x', 'x2'): exactly one is supported",
 }
 """Cases that no core can run as they are, with the line that says so."""
@@ -54,9 +57,17 @@ def test_a_traceback_is_a_crash(monkeypatch):
     def fail(*_arguments):
         raise RuntimeError("a fault of ours")
 
-    path = folder("odd_names")
+    path = folder("lrn")
     monkeypatch.setattr(app, "run", fail)
-    assert {(v.verdict, v.said) for v in judge_case(path, 120)} == {("CRASH", "doctor: RuntimeError: a fault of ours")}
+    (found,) = {(v.verdict, v.said) for v in judge_case(path, 120)}
+    assert found == ("CRASH", "doctor: RuntimeError: a fault of ours")
+
+
+def test_a_fault_in_the_last_net_is_a_crash():
+    step = public_cases.Step(status=2, out="", err="narrows: error: this should not happen (KeyError: 'w'): report it")
+    assert step.crashed and step.complaint is None
+    step = public_cases.Step(status=2, out="", err="narrows: error: it has no input: export it again")
+    assert not step.crashed and step.complaint == "it has no input: export it again"
 
 
 def test_the_table_counts_verdicts(tmp_path, capsys):
