@@ -8,7 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
+from ...hw.spec.config import AcceleratorConfig
 from ..errors import InputError
+from .machine import check_size, config_for_rate, model_config
 from .options import (
     BoardOption,
     Calibration,
@@ -18,17 +20,15 @@ from .options import (
     InputFile,
     JsonFile,
     Limit,
+    ModelPreset,
     OutputArrays,
-    Preset,
     ProgramFile,
     Raw,
     Simulator,
     SimulatorOption,
-    chosen_config,
     load_samples,
 )
 from .output import progress_bar, report_done, show_table, writable_folder, write_arrays, write_json, write_text
-from .proposals import proposed_config
 
 __all__ = ["compile_model", "disasm", "run_model"]
 
@@ -37,7 +37,7 @@ def compile_model(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="ONNX (.onnx) or TFLite (.tflite) model.")],
     calib: Calibration,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="M.nrw", help="Where the program goes.")],
-    preset: Preset = None,
+    preset: ModelPreset = None,
     config: ConfigFile = None,
     board: BoardOption = None,
     weights: Annotated[
@@ -85,6 +85,8 @@ def compile_model(
     A float model gets the formats of --weights and --acts. Models that come quantised (QONNX, ONNX with QuantizeLinear,
     int8 TFLite) keep their own integers.
 
+    Without --board, --preset and --config the core is sized for the model, and it is said how.
+
     Every layer's sums are certified to fit the accumulator, for every input; a model whose sums do not fit is refused.
 
     **Examples**
@@ -99,31 +101,38 @@ def compile_model(
     """
     from ..compile import compile_graph
     from ..frontend import load_model
+    from ..graph import Mac
+    from ..passes import lower
     from ..quantize import QuantSettings, quantise
+    from ..quantize.calibration import checked_samples
     from ..quantize.settings_file import load_settings
 
     writable_folder(output)
-    if target_fps is None:
-        machine = chosen_config(preset, config, board, acc_bits=acc_bits, rescale_bits=rescale_bits)
-    elif preset or config or board:
-        raise InputError("--target-fps chooses the configuration: leave out --preset, --config and --board")
-    else:
-        machine = proposed_config(model, target_fps, target, mhz, weights=weights, acts=acts)
-        machine = dataclasses.replace(
-            machine, acc_bits=acc_bits or machine.acc_bits, rescale_bits=rescale_bits or machine.rescale_bits
-        )
-    if formats is None:
-        settings = QuantSettings(weights=weights or machine.base, acts=acts or machine.base)
-    elif weights or acts:
+    if formats is not None and (weights or acts):
         raise InputError("--formats says all formats: leave out --weights and --acts")
-    else:
-        settings = load_settings(formats)
-    settings = dataclasses.replace(settings, equalise=settings.equalise or equalise)
+    if target_fps is not None and (preset or config or board):
+        raise InputError("--target-fps chooses the configuration: leave out --preset, --config and --board")
+    chosen = None if formats is None else load_settings(formats)
     samples, _ = load_samples(calib)
+    loaded = load_model(model)
+    samples, lowered = checked_samples(loaded, samples), lower(loaded)
+    if chosen is not None:
+        chosen.check_layers(layer.name for layer in lowered.layers if isinstance(layer, Mac))
+
+    def settings_for(core: AcceleratorConfig) -> QuantSettings:
+        found = chosen or QuantSettings(weights=weights or core.base, acts=acts or core.base)
+        return dataclasses.replace(found, equalise=found.equalise or equalise)
+
+    widths = {"acc_bits": acc_bits, "rescale_bits": rescale_bits}
+    if target_fps is None:
+        machine = model_config(lowered, settings_for, preset, config, board, **widths)
+    else:
+        machine = config_for_rate(lowered, settings_for, target_fps, target, mhz)
+        machine = dataclasses.replace(machine, **{name: value for name, value in widths.items() if value is not None})
+    settings = settings_for(machine)
+    check_size(lowered, machine, settings, samples)
     with progress_bar("quantising") as progress:
-        graph = quantise(
-            load_model(model), samples, settings, machine, lambda _name, done, total: progress(done, total)
-        )
+        graph = quantise(loaded, samples, settings, machine, lambda _name, done, total: progress(done, total))
     program = compile_graph(graph, machine)
     program.save(output)
     summary = _summary(program)

@@ -26,6 +26,7 @@ __all__ = [
     "InputFile",
     "JsonFile",
     "Limit",
+    "ModelPreset",
     "OutputArrays",
     "Preset",
     "ProgramFile",
@@ -59,6 +60,15 @@ Preset = Annotated[
     str | None,
     typer.Option(
         "--preset", metavar="NAME", help=f"Named configuration: {', '.join(PRESETS)}. Without one: {DEFAULT_PRESET}."
+    ),
+]
+ModelPreset = Annotated[
+    str | None,
+    typer.Option(
+        "--preset",
+        metavar="NAME",
+        help=f"Named configuration: {', '.join(PRESETS)}. Without one, and without --config and --board, the core is "
+        "sized for the model.",
     ),
 ]
 ConfigFile = Annotated[

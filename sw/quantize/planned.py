@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from numpy.typing import NDArray
+
 from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.formats import Format, Int
 from ..graph import Graph, Mac
+from .evaluate import model_input
 from .outputs import output_format
 from .settings import QuantSettings
+from .tensors import choose_input
 
-__all__ = ["curved_layers", "planned_format", "tables_needed"]
+__all__ = ["curved_layers", "input_format", "planned_format", "tables_needed"]
+
+
+def input_format(graph: Graph, samples: NDArray) -> Format:
+    """Format of a lowered graph's input for calibration samples (N, *input shape), where it has no trained grid."""
+    return choose_input(model_input(graph, samples)).format
 
 
 def planned_format(layer: Mac, graph: Graph, settings: QuantSettings, config: AcceleratorConfig) -> Format:

@@ -14,11 +14,12 @@ from ...hw.spec.formats import Format
 from ...hw.spec.semantics import accumulate, max_pool, rescale
 from ...hw.spec.tables import look_up
 from ..curves import Function
-from ..errors import CapacityError, InputError
+from ..errors import CapacityError
 from ..graph import Graph, Mac, MaxPool
 from ..passes import lower
 from ..quantised import MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
 from . import evaluate
+from .calibration import checked_samples
 from .equalise import equalise
 from .grid import ScaleGrid
 from .kept import is_kept, keep
@@ -70,24 +71,11 @@ def quantise(
     CapacityError
         If a tensor needs more digit planes than the core writes, or the layers more tables of levels than it has.
     """
-    samples = _checked(graph, calibration)
+    samples = checked_samples(graph, calibration)
     lowered = lower(graph)
     if settings.equalise:
         lowered = equalise(lowered, samples[:_EQUALISED])
     return _Quantiser(lowered, samples, settings, config).run(progress or (lambda name, done, total: None))
-
-
-def _checked(graph: Graph, calibration: NDArray) -> NDArray:
-    samples = np.asarray(calibration)
-    expected = graph.input.shape
-    if samples.dtype.kind not in "fiu":
-        raise InputError(f"calibration data must be numbers, not {samples.dtype}: give an array of real numbers")
-    if samples.ndim != len(expected) + 1 or samples.shape[1:] != expected or not len(samples):
-        wanted = ", ".join(map(str, ("samples", *expected)))
-        raise InputError(f"calibration data must have shape ({wanted}), not {samples.shape}")
-    if not np.isfinite(samples).all():
-        raise InputError("calibration data hold NaN or infinity: remove those samples")
-    return samples
 
 
 class _Quantiser:

@@ -19,7 +19,7 @@ from .sketch import estimate, roomy
 from .summary import memory_use
 from .timeline import timeline
 
-__all__ = ["Proposal", "best_shape", "fitted", "memory_sizes", "propose", "smallest"]
+__all__ = ["USUAL_UNITS", "Proposal", "best_shape", "fitted", "memory_sizes", "propose", "smallest", "streaming"]
 
 Settings = Callable[[AcceleratorConfig], QuantSettings]
 Progress = Callable[[int, int], None]
@@ -39,11 +39,14 @@ _MEMORIES = {
     "instructions": ("instructions", 4, 1024),
 }
 
-_USUAL_UNITS = 256
+USUAL_UNITS = 256
 """Units of a core that nobody asked to be larger or smaller."""
 
 _TRAINED_BITS = 16
 """Multiplicand width with which a trained quantiser's steps can be met (docs/models.md)."""
+
+_STREAMING = {"act_words": 16384, "weight_words": 4096, "param_words": 1024, "backing": "axi4"}
+_LARGEST = {"taps": 1024, "blocks": 1024, "instructions": 1024}
 
 _ENOUGH = 1.02
 """A shape so much slower than the fastest is as good, if it is smaller."""
@@ -114,7 +117,7 @@ def best_shape(graph: Graph, settings: Settings, *, device: str, progress: Progr
     Among shapes within 2 % of the fewest cycles the one of the fewest cells comes first. Empty if no core without a
     backing store holds the model. Arguments are those of :func:`propose`.
     """
-    candidates = [(name, config) for name, config in _candidates() if config.macs <= _USUAL_UNITS]
+    candidates = [(name, config) for name, config in _candidates() if config.macs <= USUAL_UNITS]
     found = _proposals(graph, settings, candidates, device, progress)
     if not found:
         return []
@@ -136,6 +139,39 @@ def smallest(graph: Graph, settings: Settings, *, device: str) -> Proposal | Non
         if found:
             return found[0]
     return None
+
+
+def streaming(graph: Graph, settings: Settings, *, device: str) -> Proposal:
+    """The usual array with a backing store, for a model that no core holds; tables and instructions as it needs them.
+
+    Arguments are those of :func:`propose`.
+
+    Raises
+    ------
+    CapacityError
+        If even that does not do.
+    """
+    base = replace(PRESETS["medium"], **_STREAMING, **_LARGEST, tables=min(len(curved_layers(graph)), MOST_TABLES))
+    found = None
+    for words in (base.act_words, 65536):
+        found = estimate(graph, replace(base, act_words=words), settings(base), only=True)
+        narrow = [lack.enough or 0 for lack in found.shortages if lack.parameter == "acc_bits"]
+        if narrow:
+            found = estimate(graph, replace(base, act_words=words, acc_bits=max(narrow)), settings(base), only=True)
+        if (program := found.program) is not None:
+            trained = {"rescale_bits": _TRAINED_BITS} if graph.grids else {}
+            machine = replace(program.config, **trained)
+            cells = estimate_cells(machine)
+            return Proposal(
+                config=machine,
+                name="medium with a backing store",
+                cycles=timeline(program).cycles,
+                cells=cells,
+                fits=cells.fits(DEVICES[device]),
+                fast=True,
+            )
+    assert found is not None, "two sizes have been tried"
+    raise CapacityError("; ".join(found.problems), found.shortages)
 
 
 def fitted(config: AcceleratorConfig, program: Program, graph: Graph) -> AcceleratorConfig:

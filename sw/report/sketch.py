@@ -57,7 +57,13 @@ def roomy(config: AcceleratorConfig) -> AcceleratorConfig:
 
 
 def estimate(
-    graph: Graph, config: AcceleratorConfig, settings: QuantSettings, *, source: Format = _IMAGE, only: bool = False
+    graph: Graph,
+    config: AcceleratorConfig,
+    settings: QuantSettings,
+    *,
+    source: Format = _IMAGE,
+    only: bool = False,
+    least: bool = False,
 ) -> Estimate:
     """What a lowered float graph would be compiled to, with larger memories or a backing store where it does not fit.
 
@@ -71,13 +77,15 @@ def estimate(
         Of the input, where it has no trained grid; that of images unless samples say something else.
     only : bool
         Whether no other configuration is tried where the model does not fit.
+    least : bool
+        Whether what only calibration tells is taken to need as little as it can: what is lacking then always is.
     """
     found: Program | None = None
     shortages: tuple[Shortage, ...] = ()
     problems: tuple[str, ...] = ()
     needed, _ = tables = tables_needed(graph, lambda layer: planned_format(layer, graph, settings, config))
     try:
-        found = compile_graph(sketch(graph, config, settings, source), config)
+        found = compile_graph(sketch(graph, config, settings, source, merged=1 if least else _MERGED), config)
     except (CapacityError, CertificateError) as error:
         shortages, problems = error.shortages, () if error.shortages else (str(error),)
     if needed > config.tables:
@@ -103,10 +111,17 @@ def _elsewhere(
     return None
 
 
-def sketch(graph: Graph, config: AcceleratorConfig, settings: QuantSettings, source: Format = _IMAGE) -> QuantisedGraph:
+def sketch(
+    graph: Graph,
+    config: AcceleratorConfig,
+    settings: QuantSettings,
+    source: Format = _IMAGE,
+    *,
+    merged: int = _MERGED,
+) -> QuantisedGraph:
     """A quantised graph as quantisation would give it, but for scales, zero levels and the values of learned weights.
 
-    Trained integers are there as they are.
+    Trained integers are there as they are; ``merged`` is the level of constants beside other weights.
     """
     name = graph.input.tensor
     tensors = {name: _tensor(graph, name, source, config)}
@@ -120,7 +135,10 @@ def sketch(graph: Graph, config: AcceleratorConfig, settings: QuantSettings, sou
             ends_kept = kept and layer.curve is None and layer.output in graph.output_tensors
             fmt = widest_integers(config) if ends_kept else planned_format(layer, graph, settings, config)
             tensors[layer.output] = _tensor(graph, layer.output, fmt, config, layer.low, layer.high)
-            segments = _kept(layer, graph, tensors, config) if kept else _outlines(layer, graph, config, settings)
+            if kept:
+                segments = _kept(layer, graph, tensors, config)
+            else:
+                segments = _outlines(layer, graph, config, settings, merged)
             layers.append(_mac_layer(layer, segments, tensors, config))
         else:
             raise TypeError(f"the graph must be lowered, not hold a {type(layer).__name__}")
@@ -204,7 +222,9 @@ def _kept(
     return least_segments(layer, tensors, output, grid, config)
 
 
-def _outlines(layer: Mac, graph: Graph, config: AcceleratorConfig, settings: QuantSettings) -> tuple[Segment, ...]:
+def _outlines(
+    layer: Mac, graph: Graph, config: AcceleratorConfig, settings: QuantSettings, merged: int
+) -> tuple[Segment, ...]:
     """Segments of learned weights, and of constants as they mostly come out."""
     edge = graph.input.tensor in layer.sources or layer.output in graph.output_tensors
     levels = settings.weight_format(layer.name, edge=edge).levels
@@ -223,7 +243,7 @@ def _outlines(layer: Mac, graph: Graph, config: AcceleratorConfig, settings: Qua
         if not term.constant:
             taps = term.weights.any(axis=(0, 1))
             return Outline(weights=blank_weights(shape), digits=digits, taps=taps, **geometry)
-        level = _MERGED if len(layer.terms) > 1 else 1
+        level = merged if len(layer.terms) > 1 else 1
         return Segment(weights=np.full(shape, level, dtype=np.int64), **geometry)
 
     return tuple(map(segment, layer.terms))

@@ -177,6 +177,53 @@ def test_compile_chooses_a_configuration_for_a_frame_rate(
     assert message == "--target-fps chooses the configuration: leave out --preset, --config and --board"
 
 
+def test_compile_sizes_a_core_for_the_model_and_says_how(
+    example: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(propose, "_SHAPES", [(1, 16, 16), (2, 2, 4)])
+    capsys.readouterr()
+    assert compile_to(tmp_path / "m.nrw", example) == 0
+    program, text = Program.load(tmp_path / "m.nrw"), capsys.readouterr().out
+    assert text.startswith(f"chosen: {program.config.rows} x {program.config.columns} x {program.config.lanes} units, ")
+    assert "the fewest cycles of 6 shapes of up to 256 units" in text
+    assert f"act_words = {program.config.act_words}, weight_words = {program.config.weight_words}, " in text
+    assert program.config.macs <= 256
+    assert program.config.weight_words < PRESETS["medium"].weight_words
+
+
+def test_mistakes_cost_no_exploration(
+    example: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def explore(*_arguments, **_named):
+        raise AssertionError("nothing may be sized before the cheap checks")
+
+    monkeypatch.setattr(propose, "_proposals", explore)
+    np.savez(tmp_path / "flat.npz", x=np.zeros((4, 64)))
+    np.savez(tmp_path / "labels.npz", x=digits().calib_x[:4], y=np.zeros(3))
+    (tmp_path / "formats.toml").write_text('[layers."nobody"]\nweights = "int8"\n')
+    model, good, output = example / "model.onnx", example / "calib.npz", tmp_path / "m.nrw"
+    for rate in ((), ("--target-fps", "10")):
+        for calib, message in (("flat.npz", "must have shape"), ("labels.npz", "holds labels y of shape")):
+            assert message in complaint(
+                capsys, "compile", model, "--calib", tmp_path / calib, "-o", output, *rate
+            )
+        message = complaint(capsys, "compile", model, "--calib", good, "-o", tmp_path / "no" / "m.nrw", *rate)
+        assert "there is no such folder" in message
+        arguments = ["compile", model, "--calib", good, "-o", output, "--formats", tmp_path / "formats.toml", *rate]
+        assert "formats for layer 'nobody'" in complaint(capsys, *arguments)
+
+
+def test_all_that_is_lacking_is_one_line(
+    example: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "c.toml").write_text('preset = "tiny"\nact_words = 64\nweight_words = 100\ntaps = 16\n')
+    arguments = ["--calib", example / "calib.npz", "--config", tmp_path / "c.toml", "-o", tmp_path / "m.nrw"]
+    message = complaint(capsys, "compile", example / "model.onnx", *arguments)
+    for parameter in ("act_words", "weight_words", "taps"):
+        assert f": raise {parameter} to " in message
+    assert not (tmp_path / "m.nrw").exists()
+
+
 def test_trace_is_what_perfetto_reads(example: Path, tmp_path: Path) -> None:
     assert run(["trace", str(example / "model.nrw"), "-o", str(tmp_path / "trace.json")]) == 0
     events = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
