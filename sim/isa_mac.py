@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from ..hw.spec.checksum import checksum
 from ..hw.spec.config import AcceleratorConfig
-from ..hw.spec.formats import DyBit
 from ..hw.spec.isa import decode_param
+from ..hw.spec.rounding import ROUNDINGS
 from ..hw.spec.tables import TABLE_ENTRIES, TABLE_TOP, decode_table, look_up
 from ..hw.spec.words import unpack_codes
 from .isa_geometry import Pixels, drained_order, drained_pairs, walk_pixels
@@ -239,8 +239,8 @@ def _drain_codes(
 ) -> tuple[int, NDArray[np.uint8]]:
     """Codes (values of h, planes) written for ``h = first, first + 1, ...``; beyond both ends they stay the same."""
     low, high = fields["clamp_low"], fields["clamp_high"]
-    if fields["dybit"]:
-        levels = _dybit_levels(fields["width"])
+    if fields["uneven"]:
+        levels = ROUNDINGS[fields["rounding"]].levels
         halves = np.arange(2 * int(levels[0]), 2 * int(levels[-1]) + 1)
         nearest = levels[np.searchsorted(levels[1:] + levels[:-1], halves, side="right")]
     else:
@@ -257,11 +257,6 @@ def _drain_codes(
     except ValueError as error:
         raise MachineError(f"{error}: the output has {fields['planes']} planes") from error
     return int(halves[0]), np.ascontiguousarray(planes.T)
-
-
-def _dybit_levels(width: int) -> NDArray[np.int64]:
-    magnitudes = np.array(DyBit(width, signed=False).magnitudes if width > 1 else DyBit(2).magnitudes, dtype=np.int64)
-    return np.concatenate([-magnitudes[:0:-1], magnitudes])
 
 
 def _targets(

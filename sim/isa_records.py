@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..hw.spec.config import AcceleratorConfig
-from ..hw.spec.formats import MAX_BITS
 from ..hw.spec.isa import BLOCK, TAP, Mode, Opcode
 from ..hw.spec.registers import Fault
+from ..hw.spec.rounding import ROUNDINGS
 from ..hw.spec.schedule import TOKEN_FLAGS
 from ..hw.spec.transfer import is_legal
 
@@ -63,11 +63,6 @@ def _range(first: int, count: int, depth: int, name: str) -> range:
     return range(first, first + count)
 
 
-def _writes_width(config: AcceleratorConfig, width: int) -> bool:
-    """Whether the core can write all DyBit levels of a magnitude width: the largest is ``4**(width - 1)``."""
-    return 1 <= width <= MAX_BITS and 4 ** (width - 1) <= config.level_max
-
-
 def fault_of(config: AcceleratorConfig, opcode: Opcode, fields: Mapping[str, int]) -> Fault:
     """Why the core refuses an instruction, or `Fault.NONE`."""
     if any(fields[token] for token in TOKEN_FLAGS) and (opcode is Opcode.END or not config.has_backing):
@@ -82,8 +77,8 @@ def fault_of(config: AcceleratorConfig, opcode: Opcode, fields: Mapping[str, int
         and all(fields[name] for name in _NOT_ZERO)
         and 1 <= fields["rows"] <= (1 if maximum else config.rows)
         and 1 <= fields["planes"] <= config.planes
-        and (maximum or not fields["dybit"] or _writes_width(config, fields["width"]))
-        and (maximum or fields["table"] <= (0 if fields["dybit"] else config.tables))
+        and (maximum or not fields["uneven"] or ROUNDINGS.get(fields["rounding"]) in config.roundings)
+        and (maximum or fields["table"] <= (0 if fields["uneven"] else config.tables))
     )
     if not legal:
         return Fault.ILLEGAL_INSTRUCTION

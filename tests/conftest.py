@@ -55,7 +55,7 @@ class Assembler:
             "planes": 1,
             "column_groups": 1,
             "channel_period": 1,
-            "width": 3,
+            "rounding": 3,
             "block_count": 1,
             "clamp_low": -4,
             "clamp_high": 4,
@@ -147,7 +147,7 @@ def _tiny_program():
     asm.compute(
         mode=Mode.MAC,
         wrap=1,
-        dybit=1,
+        uneven=1,
         rows=2,
         out_height=5,
         out_width=6,

@@ -82,7 +82,7 @@ class Multiplier(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Tables of predecoded bits or of codes."""
         m = Module()
-        if self._base.kind == "int":
+        if not self._base.octaves:
             product: Value = (self.x.code * self.w.code)[: len(self.product)]
         else:
             product = Value.cast(Cat(self._bit(m, platform, bit) for bit in range(len(self.product))))

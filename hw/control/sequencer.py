@@ -7,7 +7,6 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..cells.records import record_layout
-from ..drain.encoder import dybit_widths
 from ..spec.config import AcceleratorConfig
 from ..spec.isa import COMPUTE, INSTRUCTION_WORDS, Mode, Opcode
 from ..spec.registers import Fault
@@ -107,8 +106,8 @@ class Sequencer(wiring.Component):
             | (is_max & (fields.rows != 1 if config.max_pool else 1))
             | (fields.planes == 0)
             | (fields.planes > config.planes)
-            | (~is_max & fields.dybit & ((fields.width == 0) | (fields.width > dybit_widths(config))))
-            | (~is_max & ((fields.table > config.tables) | (fields.dybit & (fields.table != 0))))
+            | (~is_max & fields.uneven & ~fields.rounding.matches(*(each.number for each in config.roundings)))
+            | (~is_max & ((fields.table > config.tables) | (fields.uneven & (fields.table != 0))))
             | (fields.out_height == 0)
             | (fields.out_width == 0)
             | (fields.block_count == 0)

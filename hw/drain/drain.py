@@ -195,8 +195,8 @@ class Drain(wiring.Component):
                 rescaler.high.eq(fields.clamp_high),
                 encoder.half_units.eq(rescaler.half_units),
                 encoder.plane.eq(delayed_plane),
-                encoder.dybit.eq(fields.dybit),
-                encoder.width.eq(fields.width),
+                encoder.uneven.eq(fields.uneven),
+                encoder.rounding.eq(fields.rounding),
                 encoder.planes.eq(fields.planes),
                 self.granule.word_select(index, config.code_bits).eq(encoder.code),
             ]

@@ -11,15 +11,7 @@ from amaranth.lib.wiring import In, Out
 from ..spec.config import AcceleratorConfig
 from .rescaler import Rescaler
 
-__all__ = ["Encoder", "dybit_widths"]
-
-
-def dybit_widths(config: AcceleratorConfig) -> int:
-    """Largest DyBit magnitude width whose levels all fit the core's output levels."""
-    width = 1
-    while 1 << (2 * width) <= config.level_max:
-        width += 1
-    return width
+__all__ = ["Encoder"]
 
 
 def _patterns(values: Sequence[int], width: int) -> list[str]:
@@ -43,10 +35,12 @@ class Encoder(wiring.Component):
     With tables, ``index`` is the rounded integer, sign above 7 bits of magnitude, in the cycle of ``half_units``, and
     ``entry``, sign above magnitude, replaces the level one cycle later while ``look_up`` is high.
 
-    `LATENCY` cycles from ``half_units`` and ``plane`` to ``code``; ``dybit``, ``width`` and ``planes`` must be stable.
+    `LATENCY` cycles from ``half_units`` and ``plane`` to ``code``; ``uneven``, ``rounding`` and ``planes`` must be
+    stable. ``rounding`` is the number of one of the core's (`AcceleratorConfig.roundings`), and matters where levels
+    are ``uneven``.
 
-    The DyBit levels between ``2**(w-2+i)`` and ``2**(w-1+i)`` are ``2**(2*i-1)`` apart (``1 <= i < w``; below them the
-    step is 1), so the nearest is found by adding half a step and clearing what is below a step.
+    The nearest level is found by adding half a step, the distance of levels in the octave that the magnitude has
+    reached, and clearing what is below a step (`spec.rounding`).
 
     Parameters
     ----------
@@ -62,8 +56,8 @@ class Encoder(wiring.Component):
             {
                 "half_units": In(Rescaler.half_units_shape(config)),
                 "plane": In(range(config.planes)),
-                "dybit": In(1),
-                "width": In(4),
+                "uneven": In(1),
+                "rounding": In(4),
                 "planes": In(range(config.planes + 1)),
                 "code": Out(config.digits.base.bits),
                 **(table_ports if config.tables else {}),
@@ -73,29 +67,34 @@ class Encoder(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Round, register, then pick and recode the digit, register."""
         m = Module()
-        digits, planes = self._config.digits, self._config.planes
+        digits, planes, level_max = self._config.digits, self._config.planes, self._config.level_max
         bits = self._config.level_bits  # of twice a level's magnitude
         negative = self.half_units[-1]
         magnitude = Signal(bits)
         m.d.comb += magnitude.eq(Mux(negative, ~self.half_units, self.half_units))
 
-        # half a step in half units is a step in units: 1, or 2**(2*i - 1) in segment i
-        widths = dybit_widths(self._config)
-        reached = Signal(widths + 1)  # bit i: the value lies in segment i or beyond
-        with m.If(self.dybit), m.Switch(self.width):
-            for width in range(2, widths + 1):
-                with m.Case(width):
-                    m.d.comb += reached[1:width].eq(Cat(magnitude[width - 1 + i :].any() for i in range(1, width)))
-        step = Signal(bits)
+        # half a step in half units is a step in units
+        roundings = self._config.roundings
+        steps = sorted({step for rounding in roundings for start, step in rounding.octaves if start <= level_max})
+        reached = Signal(len(steps) + 1)  # bit i: levels are steps[i] or more apart here
+        with m.If(self.uneven), m.Switch(self.rounding):
+            for rounding in roundings:
+                with m.Case(rounding.number):
+                    for i, least in enumerate(steps):
+                        start = next((start for start, step in rounding.octaves if step >= least), level_max + 1)
+                        if start <= level_max:
+                            m.d.comb += reached[i].eq(magnitude[start.bit_length() :].any())
+        half_step = Signal(bits)
         keep = Signal(bits + 1)
-        m.d.comb += step[0].eq(~reached[1])
-        for segment in range(1, widths):
-            m.d.comb += step[2 * segment - 1].eq(reached[segment] & ~reached[segment + 1])
+        m.d.comb += half_step[0].eq(~reached[0])
+        for i, step in enumerate(steps):
+            m.d.comb += half_step[step.bit_length() - 1].eq(reached[i] & ~reached[i + 1])
         for place in range(1, bits + 1):
-            m.d.comb += keep[place].eq(~reached[(place + 2) // 2] if (place + 2) // 2 < widths else 1)
+            coarser = next((i for i, step in enumerate(steps) if step >> place), len(steps))
+            m.d.comb += keep[place].eq(~reached[coarser])
         rounded = Signal(bits + 1)
         level = Signal(bits - 1)
-        m.d.comb += rounded.eq(magnitude + step)
+        m.d.comb += rounded.eq(magnitude + half_step)
         negative_1 = Signal()
         plane_1 = Signal.like(self.plane, reset_less=True)
         nearest = Signal.like(level)

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from .digits import Digits, base_digits
-from .formats import Int
+from .formats import Format, Int, roundings_of, usual_roundings
 from .memories import SINGLE_ENABLE, SINGLE_WIDTH, SINGLE_WORDS
+from .rounding import INTEGERS, Rounding
 from .tables import TABLE_TOP
 
 __all__ = ["FABRICS", "HOSTS", "MOST_TABLES", "PRESETS", "AcceleratorConfig", "ConfigError", "load_config"]
@@ -77,6 +78,9 @@ class AcceleratorConfig:
     planes : int
         Most digit planes of a tensor that the core itself writes, 1 to those of unsigned DyBit8 (5 in base ``dybit4``);
         0 means those of INT8 (3 in base ``dybit4``).
+    rounds_to : str
+        Formats that results are rounded to, beside integers: ``dybit`` (all whose levels ``planes`` hold), ``dybit4``,
+        ``e2m1`` and the like, joined by ``+``; empty means ``dybit``, or the base where that is a minifloat.
     act_words : int
         Activation memory in words of ``lanes`` codes, a power of two up to 65,536.
     weight_words : int
@@ -133,6 +137,7 @@ class AcceleratorConfig:
     drain_rows: int = 1
     bias_bits: int = 0
     planes: int = 0
+    rounds_to: str = ""
     act_words: int = 4096
     weight_words: int = 2048
     param_words: int = 256
@@ -156,7 +161,7 @@ class AcceleratorConfig:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            kind = str if field.name in ("base", "memories", "fabric", "backing", "host") else int
+            kind = str if field.name in ("base", "rounds_to", "memories", "fabric", "backing", "host") else int
             if not isinstance(value, kind) or isinstance(value, bool):
                 raise ConfigError(f"{field.name} must be {'a string' if kind is str else 'an integer'}, not {value!r}")
         try:
@@ -191,6 +196,10 @@ class AcceleratorConfig:
                 f"acc_bits, bias_bits and rescale_bits give a product of {self.value_bits} bits: at most 63"
             )
         self._need("planes", 1 <= self.planes <= digits.most, f"1 to {digits.most}, or 0")
+        try:
+            self.roundings  # noqa: B018 - names what is wrong
+        except ValueError as error:
+            raise ConfigError(f"rounds_to: {error}") from error
         self._need(
             "act_words",
             _is_power_of_two(self.act_words) and 64 <= self.act_words <= 65536,
@@ -346,6 +355,20 @@ class AcceleratorConfig:
     def level_max(self) -> int:
         """Largest magnitude of a level that the core can write."""
         return self.digits.top(self.planes)
+
+    @property
+    def rounded_formats(self) -> str:
+        """`rounds_to`, or what that is by default."""
+        return self.rounds_to or usual_roundings(self.digits.base)
+
+    @functools.cached_property
+    def roundings(self) -> tuple[Rounding, ...]:
+        """Roundings that results may have, beside that to integers."""
+        return roundings_of(self.rounded_formats, self.level_max)
+
+    def rounds(self, fmt: Format) -> bool:
+        """Whether the core can round its results to a format."""
+        return fmt.rounding in (INTEGERS, *self.roundings)
 
     @property
     def level_bits(self) -> int:

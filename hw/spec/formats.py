@@ -4,38 +4,32 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["MAX_BITS", "MAX_INT_BITS", "MIN_BITS", "DyBit", "Format", "Int", "parse_format"]
+from .rounding import INTEGERS, Octave, Rounding, dybit_rounding, minifloat_rounding
+
+__all__ = [
+    "MAX_BITS",
+    "MAX_INT_BITS",
+    "MIN_BITS",
+    "DyBit",
+    "Format",
+    "Int",
+    "Minifloat",
+    "parse_format",
+    "roundings_of",
+    "usual_roundings",
+]
 
 MIN_BITS = 2
 MAX_BITS = 8
-"""Widest DyBit code."""
+"""Widest code of DyBit and minifloats."""
 
 MAX_INT_BITS = 15
 """Widest signed integer: five digits hold it. Such widths are for sums that leave the network unrounded."""
-
-
-def _dybit_magnitudes(width: int) -> tuple[int, ...]:
-    """Levels of a DyBit magnitude of ``width`` bits, in code order (arXiv 2302.12510; `docs/numerics.md`)."""
-    levels = []
-    for code in range(1 << width):
-        ones = 0
-        while ones < width and (code >> (width - 1 - ones)) & 1:
-            ones += 1
-        if ones == width:
-            levels.append(1 << (2 * width - 2))
-        elif ones == 0:
-            levels.append(code)
-        else:
-            mantissa_bits = width - 1 - ones
-            mantissa = code & ((1 << mantissa_bits) - 1)
-            levels.append(((1 << mantissa_bits) + mantissa) << (2 * ones - 1))
-    return tuple(levels)
 
 
 @dataclass(frozen=True)
@@ -46,26 +40,33 @@ class Format:
     ----------
     name : str
         What users type, for example ``dybit4`` or ``uint8``.
-    kind : str
-        ``"dybit"`` or ``"int"``: how the hardware encoder rounds to it.
+    rounding : Rounding
+        Where its levels get sparser; all levels follow from that.
     bits : int
         Width of a code, sign included.
     signed : bool
         A signed code is ``sign << magnitude_bits | magnitude`` (sign-magnitude, for INT too).
-    magnitudes : tuple of int
-        Level of each magnitude code, in code order; strictly increasing from 0.
     """
 
     name: str
-    kind: str
+    rounding: Rounding
     bits: int
     signed: bool
-    magnitudes: tuple[int, ...]
 
     @property
     def magnitude_bits(self) -> int:
         """Width of the magnitude field, in bits."""
         return self.bits - 1 if self.signed else self.bits
+
+    @functools.cached_property
+    def magnitudes(self) -> tuple[int, ...]:
+        """Level of each magnitude code, in code order; strictly increasing from 0."""
+        return self.rounding.magnitudes[: 1 << self.magnitude_bits]
+
+    @functools.cached_property
+    def octaves(self) -> tuple[Octave, ...]:
+        """Octaves of its rounding that begin below its top: where its levels get sparser."""
+        return tuple(octave for octave in self.rounding.octaves if octave[0] < self.top)
 
     @property
     def top(self) -> int:
@@ -141,49 +142,92 @@ class Format:
         return self.name
 
 
-def _most_bits(kind: str, signed: bool) -> int:
-    return MAX_BITS if kind == "dybit" else MAX_INT_BITS - (not signed)
-
-
-def _check_bits(bits: int, most: int) -> None:
+def _check_bits(bits: int, least: int, most: int, name: str = "bits") -> None:
     if not isinstance(bits, int) or isinstance(bits, bool):
-        raise TypeError(f"bits must be an int, not {bits!r}")
-    if not MIN_BITS <= bits <= most:
-        raise ValueError(f"bits must be {MIN_BITS} to {most}, not {bits!r}")
+        raise TypeError(f"{name} must be an int, not {bits!r}")
+    if not least <= bits <= most:
+        raise ValueError(f"{name} must be {least} to {most}, not {bits!r}")
+
+
+def _sign(signed: bool) -> str:
+    return "" if signed else "u"
 
 
 @functools.cache
 def DyBit(bits: int, signed: bool = True) -> Format:  # noqa: N802 - reads as the name of a format
     """DyBit format of 2 to 8 bits: a run of leading ones is the exponent, the rest the mantissa."""
-    _check_bits(bits, _most_bits("dybit", signed))
-    width = bits - 1 if signed else bits
-    return Format(f"{'' if signed else 'u'}dybit{bits}", "dybit", bits, signed, _dybit_magnitudes(width))
+    _check_bits(bits, MIN_BITS, MAX_BITS)
+    return Format(f"{_sign(signed)}dybit{bits}", dybit_rounding(bits - signed), bits, signed)
 
 
 @functools.cache
 def Int(bits: int, signed: bool = True) -> Format:  # noqa: N802 - reads as the name of a format
     """Integer format of 2 to 15 bits (unsigned 14); signed ones are symmetric, ``+-(2**(bits - 1) - 1)``."""
-    _check_bits(bits, _most_bits("int", signed))
-    width = bits - 1 if signed else bits
-    return Format(f"{'' if signed else 'u'}int{bits}", "int", bits, signed, tuple(range(1 << width)))
+    _check_bits(bits, MIN_BITS, MAX_INT_BITS - (not signed))
+    return Format(f"{_sign(signed)}int{bits}", INTEGERS, bits, signed)
 
 
-_KINDS: dict[str, Callable[[int, bool], Format]] = {"dybit": DyBit, "int": Int}
+@functools.cache
+def Minifloat(exponent_bits: int, mantissa_bits: int, signed: bool = True) -> Format:  # noqa: N802 - as above
+    """Floating-point format of few bits in units of its smallest number, with subnormals, without infinity and NaN: 2
+    or 3 exponent bits, mantissa bits from 0 on, 8 bits in all.
+
+    E2M1, the element of NVFP4 and MXFP4 (OCP Microscaling Formats 1.0), has the levels 0, 1, 2, 3, 4, 6, 8, 12.
+    """
+    _check_bits(exponent_bits, 2, 3, "exponent bits")
+    _check_bits(mantissa_bits, 0, MAX_BITS - signed - exponent_bits, "mantissa bits")
+    name = f"{_sign(signed)}e{exponent_bits}m{mantissa_bits}"
+    return Format(name, minifloat_rounding(mantissa_bits), signed + exponent_bits + mantissa_bits, signed)
+
+
+_FAMILIES = {r"dybit([1-9])": DyBit, r"int([1-9]\d?)": Int, r"e(\d)m(\d)": Minifloat}
+"""Makers of formats by what their names look like; the numbers are their first parameters."""
 
 
 def parse_format(name: str) -> Format:
-    """Format of a name such as ``dybit4``, ``int8``, ``udybit4`` or ``uint8``.
+    """Format of a name such as ``dybit4``, ``int8``, ``e2m1``, or, unsigned, ``udybit4`` or ``uint8``.
 
     Raises
     ------
     ValueError
-        If the name is not ``[u](dybit|int)N`` with ``N`` from 2 to 8, or to 15 for ``int``, 14 for ``uint``.
+        If there is no such format.
     """
-    match = re.fullmatch(r"(u?)(dybit|int)([1-9]\d?)", name)
-    if match is not None:
-        kind, signed, bits = match[2], not match[1], int(match[3])
-        if MIN_BITS <= bits <= _most_bits(kind, signed):
-            return _KINDS[kind](bits, signed)
+    for pattern, make in _FAMILIES.items():
+        if (match := re.fullmatch("(u?)" + pattern, name)) is not None:
+            try:
+                return make(*map(int, match.groups()[1:]), not match[1])
+            except ValueError:
+                break
     raise ValueError(
-        f"unknown number format {name!r}: use [u]dybitN (N from 2 to 8) or [u]intN (N from 2 to 14), such as dybit4"
+        f"unknown number format {name!r}: use [u]dybitN (N from 2 to 8), [u]intN (N from 2 to 14) or [u]eXmY (X 2 or "
+        "3, all 8 bits at most), such as dybit4 or e2m1"
     )
+
+
+def usual_roundings(base: Format) -> str:
+    """What a core of a base rounds to if nobody says otherwise, as `roundings_of` reads it."""
+    return base.name if base.rounding.number > dybit_rounding(MAX_BITS).number else "dybit"
+
+
+def roundings_of(names: str, level_max: int) -> tuple[Rounding, ...]:
+    """Roundings of formats by name, joined by ``+``, whose levels must not exceed ``level_max``; ``dybit`` stands for
+    all DyBit formats that do not.
+
+    Raises
+    ------
+    ValueError
+        If there is no such format, its levels are one apart everywhere, or one exceeds ``level_max``.
+    """
+    found: list[Rounding] = []
+    for name in names.split("+"):
+        if name == "dybit":
+            roundings = (dybit_rounding(width) for width in range(1, MAX_BITS + 1))
+            found += (rounding for rounding in roundings if rounding.top <= level_max)
+            continue
+        fmt = parse_format(name)
+        if fmt.rounding == INTEGERS:
+            raise ValueError(f"every core rounds to integers, leave {name} out")
+        if fmt.top > level_max:
+            raise ValueError(f"{name} has levels to {fmt.top}, the core writes levels to {level_max}: set more planes")
+        found.append(fmt.rounding)
+    return tuple(dict.fromkeys(found))

@@ -43,7 +43,9 @@ def compile_model(
     weights: Annotated[
         str | None,
         typer.Option(
-            metavar="FORMAT", help="Of weights: dybit2 to dybit8, int2 to int8.", show_default="the core's base"
+            metavar="FORMAT",
+            help="Of weights: dybit2 to dybit8, int2 to int8, e2m1, ...",
+            show_default="the core's base",
         ),
     ] = None,
     acts: Annotated[

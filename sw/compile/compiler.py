@@ -12,6 +12,7 @@ from ...hw.spec.layout import TensorLayout
 from ..errors import CapacityError
 from ..program import Program
 from ..quantised import MacLayer, MaxLayer, QuantisedGraph
+from ..roundings import check_rounding
 from .allocate import Lifetime, lifetimes, pack_tensors
 from .assemble import Assembler
 from .bands import plan_activations
@@ -97,8 +98,10 @@ def _bandable(
 
 
 def _check_units(graph: QuantisedGraph, config: AcceleratorConfig, shortages: Shortages) -> None:
-    """See whether the core has the digit planes and the unit that each layer needs."""
+    """See whether the core has the roundings, the digit planes and the unit that each layer needs."""
     for layer in graph.layers:
+        if isinstance(layer, MacLayer) and layer.table is None:
+            check_rounding(layer.name, graph.tensors[layer.output].format, config)
         if isinstance(layer, MaxLayer):
             shortages.need("max_pool", "max-pool unit", 1, layer.name)
         tensor = graph.tensors[layer.output if isinstance(layer, MacLayer) else layer.source]

@@ -25,7 +25,7 @@ _GROUPS = {
         "out_dy_even",
         "out_dy_odd",
     ),
-    "rescale": ("dybit", "width", "zero", "clamp_low", "clamp_high", "table"),
+    "rescale": ("uneven", "rounding", "zero", "clamp_low", "clamp_high", "table"),
 }
 _IGNORED_BY_MAX = ("weights", "rescale")
 _MOVED = ("address", "pitch", "external", "external_pitch", "count", "lines")

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ...hw.spec.isa import INSTRUCTION_WORDS, RECORDS, IsaError, Opcode, Record
 from ...hw.spec.layout import TensorLayout
+from ...hw.spec.rounding import INTEGERS
 from ..errors import CapacityError
 from ..quantised import LevelTable, QuantisedTensor
 from .blocks import BlockPlan
@@ -99,8 +100,8 @@ def output_fields(tensor: QuantisedTensor, layout: TensorLayout) -> dict[str, in
         "out_plane_pitch": _unsigned_address(layout.plane_pitch),
         "out_group_pitch": _unsigned_address(layout.group_pitch),
         "planes": layout.planes,
-        "dybit": int(tensor.format.kind == "dybit"),
-        "width": tensor.format.magnitude_bits,
+        "uneven": int(tensor.format.rounding != INTEGERS),
+        "rounding": tensor.format.rounding.number,
         "zero": tensor.zero,
         "clamp_low": tensor.low,
         "clamp_high": tensor.high,
@@ -109,7 +110,8 @@ def output_fields(tensor: QuantisedTensor, layout: TensorLayout) -> dict[str, in
 
 def table_fields(table: LevelTable) -> dict[str, int]:
     """Fields of a COMPUTE that say how its results become the integers that are looked up."""
-    return {"dybit": 0, "zero": table.zero, "clamp_low": table.low, "clamp_high": table.high}
+    rounding = {"uneven": 0, "rounding": INTEGERS.number}
+    return {**rounding, "zero": table.zero, "clamp_low": table.low, "clamp_high": table.high}
 
 
 def encode_instructions(table: Table[Fields]) -> NDArray[np.uint32]:

@@ -18,6 +18,7 @@ from ..errors import CapacityError
 from ..graph import Graph, Mac, MaxPool
 from ..passes import lower
 from ..quantised import MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
+from ..roundings import check_rounding
 from . import evaluate
 from .calibration import checked_samples
 from .equalise import equalise
@@ -159,6 +160,7 @@ class _Quantiser:
             tensor = replace(tensor, low=int(used.min()), high=int(used.max()))
             finest = max(drained.scale, self._step(layer)) if _is_average(layer) else drained.scale
             error, grid = finest**2 / 12, layer.grid
+        check_rounding(layer.name, drained.format, self.config)
         if is_kept(layer, self.graph):
             tensors = {name: self.sources[name].tensor for name in layer.sources}
             quantised = keep(layer, tensors, drained, grid, self.config, sums)

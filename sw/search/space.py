@@ -72,9 +72,10 @@ class Point:
         )
 
     def config(self, start: AcceleratorConfig) -> AcceleratorConfig:
-        """The core, with memories that hold nearly anything; what the point does not say is ``start``'s."""
+        """The core, with memories that hold nearly anything and all roundings that the point's formats need; what the
+        point does not say is ``start``'s."""
         rows, columns, lanes = self.shape
-        return replace(
+        core = replace(
             start,
             **ROOM,
             base=self.base,
@@ -85,6 +86,9 @@ class Point:
             acc_bits=self.acc_bits,
             rescale_bits=self.rescale_bits,
         )
+        acts = sorted({name for knob, name in self.formats.items() if knob.kind == "acts"})
+        new = [fmt.name for fmt in map(parse_format, acts) if fmt.top <= core.level_max and not core.rounds(fmt)]
+        return replace(core, rounds_to="+".join([core.rounded_formats, *new])) if new else core
 
 
 @dataclass(frozen=True, kw_only=True)

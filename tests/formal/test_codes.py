@@ -9,9 +9,10 @@ from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.formats import Format
 from prover import prove_flushed
 
-BASES = ["dybit4", "int4", "dybit2"]
+BASES = ["dybit4", "e2m1", "int4", "dybit2"]
 PLANES = {
     "dybit4": [(1, 1), (3, 1), (3, 2), (3, 3), (4, 4), (5, 5)],
+    "e2m1": [(1, 1), (3, 1), (3, 2), (3, 3)],
     "int4": [(3, 1), (3, 2), (3, 3)],
     "dybit2": [(8, 1), (8, 5), (8, 8)],
 }

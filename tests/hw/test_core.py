@@ -35,8 +35,8 @@ GOOD = {
     "out_height": 1,
     "out_width": 1,
     "block_count": 1,
-    "dybit": 1,
-    "width": 3,
+    "uneven": 1,
+    "rounding": 3,
     "column_groups": 1,
     "channel_period": 1,
     "cert_bits": 12,
@@ -131,8 +131,8 @@ ILLEGAL = {
     "rows of a max-pool": {"mode": Mode.MAX, "rows": 2},
     "no planes": {"planes": 0},
     "too many planes": {"planes": 2},
-    "no width": {"width": 0},
-    "too wide": {"width": 4},
+    "no width": {"rounding": 0},
+    "too wide": {"rounding": 4},
     "no lines": {"out_height": 0},
     "no pixels": {"out_width": 0},
     "no blocks": {"block_count": 0},
@@ -147,7 +147,7 @@ def test_what_cannot_be_executed_stops_the_core_and_names_itself() -> None:
             await host.instruct(GOOD, GOOD | change)
             assert await host.run() == (Status.FAULT, Fault.ILLEGAL_INSTRUCTION, 1), name
             await host.write(Register.CONTROL.offset, Control.CLEAR)
-        await host.instruct(GOOD, GOOD | {"dybit": 0, "width": 0}, GOOD | {"mode": Mode.MAX, "width": 0})
+        await host.instruct(GOOD, GOOD | {"uneven": 0, "rounding": 0}, GOOD | {"mode": Mode.MAX, "rounding": 0})
         assert await host.run() == (Status.DONE, Fault.NONE, 0)
 
     with_host(body)
@@ -157,7 +157,7 @@ def test_a_core_without_a_max_pool_unit_refuses_max_pools(monkeypatch: pytest.Mo
     monkeypatch.setitem(globals(), "CONFIG", dataclasses.replace(CONFIG, max_pool=0))
 
     async def body(ctx: Any, host: Host) -> None:
-        await host.instruct(GOOD, GOOD | {"mode": Mode.MAX, "width": 0})
+        await host.instruct(GOOD, GOOD | {"mode": Mode.MAX, "rounding": 0})
         assert await host.run() == (Status.FAULT, Fault.ILLEGAL_INSTRUCTION, 1)
 
     with_host(body)

@@ -6,12 +6,15 @@ import pytest
 from narrows.hw.spec.isa import BLOCK, TAP, Mode, decode_instruction, decode_param
 
 MAGNITUDES = (0, 1, 2, 3, 4, 6, 8, 16)
-DYBIT = {
+LEVELS = {
     1: [0, 1],
     2: [0, 1, 2, 4],
     3: [0, 1, 2, 3, 4, 6, 8, 16],
     4: [0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 24, 32, 64],
+    10: [0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96],  # minifloats of one mantissa bit
+    11: [0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80],
 }
+"""Levels by the number of their rounding, as far as tests go."""
 
 
 def level(code):
@@ -149,8 +152,8 @@ class LiteralMachine:
                 )
                 v = (sums[j * config.rescalers + number] + bias) * m
                 h = (v >> (s - 1) if s else 2 * v) + 2 * f["zero"]
-                if f["dybit"]:
-                    y = nearest(h, [sign * magnitude for magnitude in DYBIT[f["width"]] for sign in (1, -1)])
+                if f["uneven"]:
+                    y = nearest(h, [sign * magnitude for magnitude in LEVELS[f["rounding"]] for sign in (1, -1)])
                 else:
                     y = (h + 1) // 2
                 values.append(digits(max(f["clamp_low"], min(f["clamp_high"], y)), f["planes"]))

@@ -60,16 +60,16 @@ def random_clamp(rng, planes):
         width = int(rng.integers(1, 4 if planes == 1 else 5))
         top = {1: 16, 2: 32}.get(planes, 64)
         return {
-            "dybit": 1,
-            "width": width,
+            "uneven": 1,
+            "rounding": width,
             "zero": int(rng.choice([0, -1, 1])),
             "clamp_low": -int(rng.choice([0, 1, top])),
             "clamp_high": int(rng.choice([1, top])),
         }
     top = {1: 4, 2: 35}.get(planes, 287)
     return {
-        "dybit": 0,
-        "width": 0,
+        "uneven": 0,
+        "rounding": 0,
         "zero": int(rng.integers(-4, 5)),
         "clamp_low": -int(rng.integers(0, top + 1)),
         "clamp_high": int(rng.integers(0, top + 1)),
@@ -218,7 +218,7 @@ def one_sum(assembler, config, **fields):
     for _ in range(config.tile_granules):
         program.param([(0, 1 << (config.rescale_bits - 1), config.rescale_bits - 1)] * config.rescalers)
     program.compute(
-        **({"out_height": 1, "out_width": 1, "out_base": 100, "dybit": 1, "clamp_low": -16, "clamp_high": 16} | fields)
+        **({"out_height": 1, "out_width": 1, "out_base": 100, "uneven": 1, "clamp_low": -16, "clamp_high": 16} | fields)
     )
     return program.end()
 
@@ -257,8 +257,8 @@ def test_only_the_granule_of_the_word_changes(assembler):
         {"rows": 0},
         {"planes": 0},
         {"planes": 4},
-        {"width": 0},
-        {"width": 6},
+        {"rounding": 0},
+        {"rounding": 6},
         {"out_height": 0},
         {"out_width": 0},
         {"block_count": 0},
@@ -351,4 +351,4 @@ def test_a_program_without_end_is_named(assembler):
 def test_a_level_that_the_planes_cannot_hold_is_named(assembler):
     config = AcceleratorConfig(rows=1, columns=2, lanes=8, rescalers=2)
     with pytest.raises(MachineError, match="5 is not a level of dybit4: the output has 1 planes"):
-        run_one(one_sum(assembler, config, dybit=0, clamp_low=0, clamp_high=7), code=1)
+        run_one(one_sum(assembler, config, uneven=0, clamp_low=0, clamp_high=7), code=1)

@@ -11,7 +11,7 @@ from narrows.hw.array.operand import code_of, operand_bits, operand_layout, reco
 from narrows.hw.drain.encoder import Encoder
 from narrows.hw.drain.rescaler import Rescaler
 from narrows.hw.spec.config import AcceleratorConfig
-from narrows.hw.spec.formats import DyBit, Format
+from narrows.hw.spec.formats import DyBit, Format, Minifloat
 from prover import Claim
 
 __all__ = [
@@ -27,16 +27,18 @@ __all__ = [
 
 _LEVELS = {
     "dybit4": (0, 1, 2, 3, 4, 6, 8, 16, 0, -1, -2, -3, -4, -6, -8, -16),
+    "e2m1": (0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12),
     "int4": (0, 1, 2, 3, 4, 5, 6, 7, 0, -1, -2, -3, -4, -5, -6, -7),
     "dybit2": (0, 1, 0, -1),
 }
 """Level of each code of a base, as `docs/numerics.md` lists them."""
 
-DIGIT_SHIFTS = {"dybit4": 3, "int4": 3, "dybit2": 1}
+DIGIT_SHIFTS = {"dybit4": 3, "e2m1": 3, "int4": 3, "dybit2": 1}
 """Bits by which the digits of a base differ in weight."""
 
 _SPANS = {
     "dybit4": {1: 4, 2: 35, 3: 287, 4: 2303, 5: 18431},
+    "e2m1": {1: 4, 2: 35, 3: 287},
     "int4": {1: 7, 2: 59, 3: 479},
     "dybit2": {1: 1, 2: 2, 3: 5, 4: 11, 5: 23, 6: 47, 7: 95, 8: 191},
 }
@@ -99,9 +101,11 @@ def shared_products_claim(config: AcceleratorConfig) -> Claim:
 
 
 def rounding_formats(planes: int, base: str = "dybit4") -> list[Format | None]:
-    """DyBit formats whose levels ``planes`` planes hold, one of each magnitude width, and None for integers."""
+    """Formats of each rounding whose levels ``planes`` planes of a core hold, and None for integers: DyBit, or in base
+    E2M1 minifloats."""
     limit = max(_LEVELS[base]) if planes == 1 else _SPANS[base][planes]
-    formats = [*(DyBit(bits) for bits in range(2, 9)), DyBit(8, signed=False)]
+    dybit = [*(DyBit(bits) for bits in range(2, 9)), DyBit(8, signed=False)]
+    formats = [Minifloat(2, 1), Minifloat(3, 1)] if base == "e2m1" else dybit
     fitting = (fmt for fmt in formats if fmt.top <= limit)
     return [*(fmt for fmt in fitting if planes > 1 or {*fmt.levels.tolist()} <= {*_LEVELS[base]}), None]
 
@@ -112,7 +116,6 @@ def encoder_claim(config: AcceleratorConfig, planes: int, fmt: Format | None) ->
     m = claim.module
     low, high = (fmt.bottom, fmt.top) if fmt else (-_SPANS[config.base][planes], _SPANS[config.base][planes])
     radix_log2 = DIGIT_SHIFTS[config.base]
-    width = fmt.magnitude_bits if fmt else 0
     half_units = claim.free("half_units", Rescaler.half_units_shape(config))
     claim.assume((half_units >= 2 * low) & (half_units <= 2 * high))
     past = claim.delayed(half_units, Encoder.LATENCY)
@@ -124,8 +127,8 @@ def encoder_claim(config: AcceleratorConfig, planes: int, fmt: Format | None) ->
             encoder.half_units.eq(half_units),
             encoder.plane.eq(plane),
             encoder.planes.eq(planes),
-            encoder.dybit.eq(int(width > 0)),
-            encoder.width.eq(width),
+            encoder.uneven.eq(int(fmt is not None)),
+            encoder.rounding.eq(fmt.rounding.number if fmt else 0),
         ]
         code = claim.show(f"code{plane}", encoder.code)
         digit = level_of(code, config.base)

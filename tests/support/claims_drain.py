@@ -67,7 +67,7 @@ def result_claim(config: AcceleratorConfig, fmt: Format | None, *, tie: int = 0)
     Parameters
     ----------
     fmt : Format, optional
-        DyBit format of the result; all integers that a plane holds without it.
+        Uneven format of the result; all integers that a plane holds without it.
     tie : int
         1 claims that ties go toward minus infinity, which is wrong.
     """
@@ -83,8 +83,8 @@ def result_claim(config: AcceleratorConfig, fmt: Format | None, *, tie: int = 0)
         encoder.half_units.eq(rescaled.dut.half_units),
         encoder.plane.eq(0),
         encoder.planes.eq(1),
-        encoder.dybit.eq(int(fmt is not None)),
-        encoder.width.eq(fmt.magnitude_bits if fmt else 0),
+        encoder.uneven.eq(int(fmt is not None)),
+        encoder.rounding.eq(fmt.rounding.number if fmt else 0),
     ]
     twice, shift = claim.delayed(rescaled.value << 1, Encoder.LATENCY), claim.delayed(rescaled.shift, Encoder.LATENCY)
     nearest: Value = Const(levels[0], signed(6))

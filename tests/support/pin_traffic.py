@@ -64,7 +64,6 @@ def long_run(config: AcceleratorConfig) -> Iterator[tuple[int, int]]:
         "block_count": 1,
         "column_groups": 4,
         "channel_period": 1,
-        "width": 1,
     }
     for index, record in enumerate((fields, {"opcode": Opcode.END})):
         for number, word in enumerate(COMPUTE.encode(record)):

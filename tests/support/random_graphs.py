@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from narrows.hw.spec.certificate import final_sum_bounds, signed_bits
 from narrows.hw.spec.config import FABRICS, AcceleratorConfig
-from narrows.hw.spec.formats import DyBit, Format, Int
+from narrows.hw.spec.formats import DyBit, Format, Int, Minifloat
 from narrows.sw.outputs import Output
 from narrows.sw.quantised import InputSpec, LevelTable, MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
 from numpy.typing import NDArray
@@ -55,6 +55,9 @@ CONFIGS = {
         _ROOMY, rows=3, columns=4, lanes=8, rescalers=2, max_pool=0, memories="single", tables=2
     ),
     "tables": dataclasses.replace(_ROOMY, rows=2, columns=4, lanes=8, rescalers=4, tables=4, planes=5),
+    "e2m1": dataclasses.replace(
+        _ROOMY, base="e2m1", rounds_to="e2m1+ue2m2+dybit4", rows=3, columns=4, lanes=8, rescalers=2
+    ),
     "int4": dataclasses.replace(_ROOMY, base="int4", rows=3, columns=4, lanes=8, rescalers=2),
     "int3": dataclasses.replace(_ROOMY, base="int3", planes=0, rows=2, columns=2, lanes=8, rescalers=1),
     "ternary": dataclasses.replace(_ROOMY, base="dybit2", planes=0, rows=4, columns=4, lanes=16, rescalers=2),
@@ -76,7 +79,7 @@ def _any_config(rng: np.random.Generator) -> AcceleratorConfig:
     lanes = max(2, rescalers << int(rng.integers(0, 3)))
     return dataclasses.replace(
         _ROOMY,
-        base=str(rng.choice(["dybit4", "dybit4", "dybit4", "int4", "dybit3", "int3", "dybit2"])),
+        base=str(rng.choice(["dybit4", "dybit4", "e2m1", "int4", "dybit3", "int3", "dybit2"])),
         rows=int(rng.integers(1, 7)),
         columns=rescalers * int(rng.integers(1, 4)),
         lanes=lanes,
@@ -109,6 +112,9 @@ class GraphBuilder:
         while fmt is None or (self.config.digits.of_format(fmt) > self.config.planes and self.tensors):
             formats = (DyBit(4), Int(4), DyBit(2), Int(8), Int(4, False), DyBit(4, False), DyBit(8))
             fmt = formats[self.rng.choice(7, p=[0.5, 0.2, 0.1, 0.1, 0.04, 0.04, 0.02])]
+            if not self.config.rounds(fmt):
+                fmt = (Minifloat(2, 1), Minifloat(2, 2, False))[self.rng.choice(2, p=[0.8, 0.2])]
+            fmt = fmt if self.config.rounds(fmt) else Int(4)
         low, zero, high = np.sort(self.rng.choice(fmt.levels, 3, replace=False)).tolist()
         if given or self.rng.random() < 0.6:
             low, high = int(fmt.levels[0]), int(fmt.levels[-1])
@@ -256,9 +262,9 @@ def near_the_border(rng, size, geometry):
     return geometry, inset
 
 
-def random_levels_of_weights(rng):
+def random_levels_of_weights(rng, native):
     """Levels to draw weights from: native codes, integers of several digits, digits that are mostly zero."""
-    choices = (NATIVE_LEVELS, DyBit(2).levels, Int(4).levels, [-100, 0, 77], [-64, 0, 8, 64], [1])
+    choices = (native, DyBit(2).levels, Int(4).levels, [-100, 0, 77], [-64, 0, 8, 64], [1])
     return choices[rng.choice(6, p=[0.4, 0.1, 0.2, 0.1, 0.1, 0.1])]
 
 
@@ -266,9 +272,10 @@ def random_layer(build, source):
     """One more layer of a random kind on a tensor, or two that a residual or a branch joins."""
     rng = build.rng
     channels, *size = build.tensors[source].shape
+    native = build.config.digits.base.levels
     geometry = random_geometry(rng, size)
     out = size_out(size, **geometry)
-    outputs, levels = int(rng.integers(1, 14)), random_levels_of_weights(rng)
+    outputs, levels = int(rng.integers(1, 14)), random_levels_of_weights(rng, native)
     match rng.choice(
         ["dense", "depthwise", "max", "residual", "branch", "average"], p=[0.2, 0.2, 0.2, 0.15, 0.15, 0.1]
     ):
@@ -285,7 +292,7 @@ def random_layer(build, source):
             outputs = None
         case "residual":
             inner = build.mac([build.segment(source, outputs, **SAME, levels=levels)], size)
-            last = build.segment(inner, channels, **SAME, levels=random_levels_of_weights(rng))
+            last = build.segment(inner, channels, **SAME, levels=random_levels_of_weights(rng, native))
             return build.mac([last, build.segment(source, None, levels=[3, 24, 64])], size)
         case "branch" if size_out(size, **geometry | {"kernel": (1, 1), "pads": (0, 0, 0, 0)}) == out:
             inner = build.mac([build.segment(source, outputs, **geometry, levels=levels)], out)

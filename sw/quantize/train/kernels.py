@@ -10,25 +10,24 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ....hw.spec.rounding import Octave
 from .rounding import nearest_of_halves
 
-__all__ = ["Rounding", "round_exactly", "round_sums"]
-
-Places = tuple[tuple[int, int], ...]
+__all__ = ["RoundTo", "round_exactly", "round_sums"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rounding:
-    """What sums are rounded to: `octaves`, ends and clamp of a format, in levels."""
+class RoundTo:
+    """What sums are rounded to: `Format.octaves` and both ends of a format, in levels."""
 
-    places: Places
+    octaves: tuple[Octave, ...]
     bottom: int
     top: int
     compiled: bool = False
 
 
 def round_sums(
-    sums: Tensor, bias: Tensor, gain: Tensor, zero: Tensor, low: Tensor, high: Tensor, to: Rounding
+    sums: Tensor, bias: Tensor, gain: Tensor, zero: Tensor, low: Tensor, high: Tensor, to: RoundTo
 ) -> Tensor:
     """Offsets ``clamp(nearest level to (sums + bias) * gain + zero, low, high) - zero``, differentiable.
 
@@ -43,7 +42,7 @@ def round_sums(
     bias, gain : Tensor, shape (O,)
     zero, low, high : Tensor, shape ()
         Levels; of the three only ``zero`` has a gradient.
-    to : Rounding
+    to : RoundTo
 
     Returns
     -------
@@ -53,23 +52,30 @@ def round_sums(
 
 
 def round_exactly(
-    sums: Tensor, bias: Tensor, multiplicand: Tensor, shift: Tensor, zero: int, low: int, high: int, to: Rounding
+    sums: Tensor, bias: Tensor, multiplicand: Tensor, shift: Tensor, zero: int, low: int, high: int, to: RoundTo
 ) -> Tensor:
     """The same in int64, whatever the widths: offsets from ``zero`` of int64 sums, for evaluation."""
     bias, multiplicand, shift = (part.reshape(1, -1, 1, 1) for part in (bias, multiplicand, shift))
     value = (sums + bias) * multiplicand
     reach = 1 << 40  # far beyond every level, and doubles without overflow
     halves = (value >> (shift - 1).clamp(min=0)).clamp(-reach, reach) * torch.where(shift == 0, 2, 1) + 2 * zero
-    levels = nearest_of_halves(halves.double(), to.places, to.bottom, to.top)
+    levels = nearest_of_halves(halves.double(), to.octaves, to.bottom, to.top)
     return levels.clamp(low, high).long() - zero
 
 
 def _forward(
-    sums: Tensor, bias: Tensor, gain: Tensor, zero: Tensor, low: Tensor, high: Tensor, places: Places, ends: tuple
+    sums: Tensor,
+    bias: Tensor,
+    gain: Tensor,
+    zero: Tensor,
+    low: Tensor,
+    high: Tensor,
+    octaves: tuple[Octave, ...],
+    ends: tuple[float, float],
 ) -> Tensor:
     wide = sums if sums.dtype == torch.float64 else sums.float()
     halves = torch.floor((wide + bias) * (2 * gain)) + 2 * zero
-    levels = nearest_of_halves(halves, places, *ends)
+    levels = nearest_of_halves(halves, octaves, *ends)
     return (torch.minimum(torch.maximum(levels, low), high) - zero).to(sums.dtype)
 
 
@@ -95,14 +101,14 @@ def _kernels(compiled: bool) -> tuple[Callable[..., Any], Callable[..., Any]]:
 class _RoundSums(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, sums: Tensor, bias: Tensor, gain: Tensor, zero: Tensor, low: Tensor, high: Tensor, to: Rounding
+        ctx: Any, sums: Tensor, bias: Tensor, gain: Tensor, zero: Tensor, low: Tensor, high: Tensor, to: RoundTo
     ) -> Tensor:
         kind = torch.float64 if sums.dtype == torch.float64 else torch.float32
         channels = bias.to(kind).reshape(1, -1, 1, 1), gain.to(kind).reshape(1, -1, 1, 1)
         scalars = zero.to(kind), low.to(kind), high.to(kind)
         ctx.save_for_backward(sums, *channels, *scalars)
         ctx.compiled, ctx.types = to.compiled, (bias.dtype, gain.dtype, zero.dtype)
-        return _kernels(to.compiled)[0](sums, *channels, *scalars, to.places, (float(to.bottom), float(to.top)))
+        return _kernels(to.compiled)[0](sums, *channels, *scalars, to.octaves, (float(to.bottom), float(to.top)))
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:

@@ -16,7 +16,7 @@ from ...quantised import LevelTable, MacLayer, QuantisedGraph, QuantisedTensor
 from ..settings import QuantSettings
 from .convolution import convolve, max_pool
 from .float_network import scores_of
-from .kernels import Rounding, round_exactly, round_sums
+from .kernels import RoundTo, round_exactly, round_sums
 from .lookup import look_up
 from .mac import ConstantMac, Operands, TrainedMac
 from .settings import TrainSettings
@@ -203,7 +203,7 @@ def _sums(layer: Mac, operands: Operands, values: Mapping[str, Tensor]) -> Tenso
     return total
 
 
-def _rounded(sums: Tensor, operands: Operands, drained: Clamped, to: Rounding, exact: bool) -> Tensor:
+def _rounded(sums: Tensor, operands: Operands, drained: Clamped, to: RoundTo, exact: bool) -> Tensor:
     if not exact:
         return round_sums(sums, operands.bias, operands.gain.real, drained.zero, drained.low, drained.high, to)
     gain = operands.gain

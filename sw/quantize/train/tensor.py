@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from ...quantised import QuantisedTensor
-from .kernels import Rounding
-from .rounding import nearest, octaves, straight_through
+from .kernels import RoundTo
+from .rounding import nearest, straight_through
 
 __all__ = ["Clamped", "TrainedTensor"]
 
@@ -78,10 +78,10 @@ class TrainedTensor(nn.Module):
             low, high = (float(level) for level in self.start.format.quantise(real))
         return Clamped(scale, zero, zero.new_tensor(low), zero.new_tensor(high))
 
-    def rounding(self, compiled: bool) -> Rounding:
+    def rounding(self, compiled: bool) -> RoundTo:
         """How sums become levels of it."""
         fmt = self.start.format
-        return Rounding(places=octaves(fmt), bottom=fmt.bottom, top=fmt.top, compiled=compiled)
+        return RoundTo(octaves=fmt.octaves, bottom=fmt.bottom, top=fmt.top, compiled=compiled)
 
     def quantised(self) -> QuantisedTensor:
         """The tensor as it is now."""

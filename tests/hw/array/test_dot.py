@@ -30,6 +30,8 @@ def config(base: str, lanes: int, tree_stage: int, fabric: str) -> AcceleratorCo
         ("dybit4", 16, 2, 1),
         ("dybit4", 32, 2, 2),
         ("dybit4", 32, 3, 1),
+        ("e2m1", 16, 2, 1),
+        ("e3m0", 4, 1, 1),
         ("int4", 16, 2, 1),
         ("dybit3", 8, 2, 1),
         ("int3", 8, 1, 2),

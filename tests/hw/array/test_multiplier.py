@@ -14,7 +14,17 @@ from narrows.hw.spec.config import FABRICS, AcceleratorConfig
 @pytest.mark.parametrize("first", [True, False])
 @pytest.mark.parametrize("fabric", FABRICS)
 @pytest.mark.parametrize(
-    ("base", "product_bits"), [("dybit4", 9), ("int4", 6), ("dybit3", 5), ("int3", 4), ("dybit2", 1), ("int2", 1)]
+    ("base", "product_bits"),
+    [
+        ("dybit4", 9),
+        ("e2m1", 8),
+        ("e3m0", 13),
+        ("int4", 6),
+        ("dybit3", 5),
+        ("int3", 4),
+        ("dybit2", 1),
+        ("int2", 1),
+    ],
 )
 def test_every_pair_of_codes_gives_the_product_of_its_levels(
     base: str, product_bits: int, fabric: str, first: bool

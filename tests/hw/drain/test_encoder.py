@@ -7,23 +7,25 @@ from typing import Any
 import numpy as np
 import pytest
 from amaranth_bench import simulate
-from narrows.hw.drain.encoder import Encoder, dybit_widths
+from narrows.hw.drain.encoder import Encoder
 from narrows.hw.spec.config import AcceleratorConfig
-from narrows.hw.spec.digits import Digits
-from narrows.hw.spec.formats import DyBit
+from narrows.hw.spec.formats import DyBit, Minifloat
 
 EVERY = 3000
 """More half units than that are sampled, with all neighbourhoods of ties."""
 
 
-def roundings(digits: Digits, planes: int) -> list[tuple[int, np.ndarray]]:
-    """(magnitude width or 0 for integers, levels) of all roundings whose levels fit digit planes."""
+FORMATS = [*(DyBit(bits) for bits in range(2, 9)), Minifloat(2, 1), Minifloat(3, 0), Minifloat(3, 1), Minifloat(3, 3)]
+
+
+def roundings(config: AcceleratorConfig, planes: int) -> list[tuple[int, np.ndarray]]:
+    """(number of the rounding or 0 for integers, levels) of the core's formats whose levels fit digit planes."""
+    digits = config.digits
     fitting = digits.span(planes) if planes > 1 else digits.base.top
     found: list[tuple[int, np.ndarray]] = []
-    for width in range(1, 8):
-        levels = DyBit(width + 1).levels
-        if levels[-1] <= fitting and digits.count(levels) <= planes:
-            found.append((width, levels))
+    for fmt in FORMATS:
+        if config.rounds(fmt) and fmt.top <= fitting and digits.count(fmt.levels) <= planes:
+            found.append((fmt.rounding.number, fmt.levels))
     top = digits.span(planes)
     return [*found, (0, np.arange(-top, top + 1))]
 
@@ -40,29 +42,37 @@ def halves(levels: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("base", "most_planes", "planes"),
+    ("base", "most_planes", "planes", "rounds_to"),
     [
-        *(("dybit4", *pair) for pair in [(1, 1), (3, 1), (3, 2), (3, 3), (2, 2), (4, 4), (5, 5), (5, 1)]),
-        *(("int4", *pair) for pair in [(3, 1), (3, 2), (3, 3)]),
-        *(("dybit3", *pair) for pair in [(4, 1), (4, 4)]),
-        *(("int3", *pair) for pair in [(1, 1), (4, 3)]),
-        *(("dybit2", *pair) for pair in [(1, 1), (8, 1), (8, 5), (8, 8)]),
+        *(("dybit4", *pair, "") for pair in [(1, 1), (3, 1), (3, 2), (3, 3), (2, 2), (4, 4), (5, 5), (5, 1)]),
+        *(("int4", *pair, "") for pair in [(3, 1), (3, 2), (3, 3)]),
+        *(("dybit3", *pair, "") for pair in [(4, 1), (4, 4)]),
+        *(("int3", *pair, "") for pair in [(1, 1), (4, 3)]),
+        *(("dybit2", *pair, "") for pair in [(1, 1), (8, 1), (8, 5), (8, 8)]),
+        *(("e2m1", *pair, "") for pair in [(1, 1), (3, 1), (3, 2), (3, 3)]),
+        *(("e2m1", *pair, "dybit+e2m1+e3m0+e3m3") for pair in [(4, 1), (4, 2), (4, 4)]),
+        *(("dybit4", *pair, "dybit4+e2m1") for pair in [(2, 1), (2, 2)]),
+        ("e3m0", 4, 4, "e3m0+e2m1"),
     ],
 )
-def test_codes_are_the_digits_of_the_nearest_level(base: str, most_planes: int, planes: int) -> None:
-    config = AcceleratorConfig(base=base, planes=most_planes)
+def test_codes_are_the_digits_of_the_nearest_level(
+    base: str, most_planes: int, planes: int, rounds_to: str
+) -> None:
+    config = AcceleratorConfig(base=base, planes=most_planes, rounds_to=rounds_to)
     dut: Any = Encoder(config)
     digits = config.digits
     cases = [
-        (width, plane, levels, halves(levels)) for width, levels in roundings(digits, planes) for plane in range(planes)
+        (number, plane, levels, halves(levels))
+        for number, levels in roundings(config, planes)
+        for plane in range(planes)
     ]
     got: list[list[int]] = []
 
     async def bench(ctx: Any) -> None:
         ctx.set(dut.planes, planes)
-        for width, plane, _, values in cases:
-            ctx.set(dut.dybit, int(width > 0))
-            ctx.set(dut.width, width)
+        for number, plane, _, values in cases:
+            ctx.set(dut.uneven, int(number > 0))
+            ctx.set(dut.rounding, number)
             ctx.set(dut.plane, plane)
             results: list[int] = []
             for cycle in range(len(values) + dut.LATENCY):
@@ -74,13 +84,6 @@ def test_codes_are_the_digits_of_the_nearest_level(base: str, most_planes: int, 
 
     simulate(dut, bench)
     assert len(got) >= planes * 2
-    for (width, plane, levels, values), results in zip(cases, got, strict=True):
+    for (number, plane, levels, values), results in zip(cases, got, strict=True):
         nearest = levels[np.searchsorted(levels[1:] + levels[:-1], values, side="right")]
-        assert results == digits.to_planes(nearest, planes)[plane].tolist(), f"width {width}, plane {plane}"
-
-
-@pytest.mark.parametrize(("planes", "widths"), [(1, 3), (2, 3), (3, 5), (4, 6), (5, 8)])
-def test_dybit_widths_are_those_whose_levels_can_be_written(planes: int, widths: int) -> None:
-    config = AcceleratorConfig(planes=planes)
-    assert dybit_widths(config) == widths
-    assert 4 ** (widths - 1) <= config.level_max < 4**widths
+        assert results == digits.to_planes(nearest, planes)[plane].tolist(), f"rounding {number}, plane {plane}"

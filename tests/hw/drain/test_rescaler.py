@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,11 @@ from amaranth_bench import simulate
 from narrows.hw.drain.encoder import Encoder
 from narrows.hw.drain.rescaler import Rescaler
 from narrows.hw.spec.config import AcceleratorConfig
-from narrows.hw.spec.formats import DyBit, Int
+from narrows.hw.spec.formats import DyBit, Int, Minifloat
+from narrows.hw.spec.rounding import INTEGERS
 from narrows.hw.spec.semantics import rescale
 
+MINIFLOATS = Minifloat(2, 1), Minifloat(2, 2, signed=False), Minifloat(3, 2)
 WIDTHS = [(2, 12), (2, 32), (4, 12), (4, 16), (8, 16), (8, 32), (16, 16), (16, 32), (32, 28)]
 
 
@@ -91,17 +94,26 @@ class Requantiser(wiring.Component):
         return m
 
 
-@pytest.mark.parametrize(("k", "acc_bits", "planes"), [(2, 12, 1), (4, 16, 3), (8, 32, 2), (16, 16, 5), (4, 12, 4)])
-def test_rescaled_and_encoded_sums_are_those_of_the_golden_semantics(k: int, acc_bits: int, planes: int) -> None:
-    config = AcceleratorConfig(rescale_bits=k, acc_bits=acc_bits, planes=planes)
+@pytest.mark.parametrize(
+    ("k", "acc_bits", "planes", "base", "rounds_to"),
+    [
+        *((*widths, "dybit4", "") for widths in [(2, 12, 1), (4, 16, 3), (8, 32, 2), (16, 16, 5), (4, 12, 4)]),
+        (4, 16, 1, "e2m1", ""),
+        (8, 16, 4, "e2m1", "e2m1+ue2m2+e3m2+dybit"),
+    ],
+)
+def test_rescaled_and_encoded_sums_are_those_of_the_golden_semantics(
+    k: int, acc_bits: int, planes: int, base: str, rounds_to: str
+) -> None:
+    config = AcceleratorConfig(rescale_bits=k, acc_bits=acc_bits, planes=planes, rounds_to=rounds_to, base=base)
     dut: Any = Requantiser(config)
     latency = Rescaler.LATENCY + Encoder.LATENCY
     rng = np.random.default_rng(31 * k + acc_bits)
-    formats = (DyBit(2), DyBit(3), DyBit(4), DyBit(6), DyBit(8), Int(4), Int(8), DyBit(5, signed=False))
+    formats = (DyBit(2), DyBit(3), DyBit(4), DyBit(6), DyBit(8), Int(4), Int(8), DyBit(5, signed=False), *MINIFLOATS)
     cases = []
     for fmt in formats:
         needed = config.digits.of_format(fmt)
-        if needed <= planes:
+        if needed <= planes and config.rounds(fmt):
             low, zero, high = np.sort(rng.choice(fmt.levels, 3, replace=False)).tolist()
             cases += [(fmt, needed, fmt.bottom, 0, fmt.top), (fmt, needed, low, zero, high)]
     operands = [random_operands(rng, config, 120) for _ in cases]
@@ -112,8 +124,8 @@ def test_rescaled_and_encoded_sums_are_those_of_the_golden_semantics(k: int, acc
             ctx.set(dut.rescaler.zero, zero)
             ctx.set(dut.rescaler.low, low)
             ctx.set(dut.rescaler.high, high)
-            ctx.set(dut.encoder.dybit, int(fmt.kind == "dybit"))
-            ctx.set(dut.encoder.width, fmt.magnitude_bits)
+            ctx.set(dut.encoder.uneven, int(fmt.rounding != INTEGERS))
+            ctx.set(dut.encoder.rounding, fmt.rounding.number)
             ctx.set(dut.encoder.planes, needed)
             for plane in range(needed):
                 ctx.set(dut.encoder.plane, plane)
@@ -130,7 +142,7 @@ def test_rescaled_and_encoded_sums_are_those_of_the_golden_semantics(k: int, acc
     simulate(dut, bench)
     place = 0
     for (fmt, needed, low, zero, high), values in zip(cases, operands, strict=True):
-        signed_fmt = DyBit(fmt.magnitude_bits + 1) if fmt.kind == "dybit" else fmt
+        signed_fmt = dataclasses.replace(fmt, bits=fmt.magnitude_bits + 1, signed=True)
         levels = np.concatenate(
             [
                 rescale([[a]], [b], [(1 << (k - 1)) + m], [s], zero=zero, fmt=signed_fmt, low=low, high=high)[0]

@@ -5,6 +5,7 @@ import hashlib
 
 import pytest
 from narrows.hw.spec.config import PRESETS, AcceleratorConfig, ConfigError, load_config
+from narrows.hw.spec.formats import parse_format
 
 
 @pytest.mark.parametrize(
@@ -34,6 +35,10 @@ from narrows.hw.spec.config import PRESETS, AcceleratorConfig, ConfigError, load
         ({"drain_rows": 3}, "drain_rows must be 1, or 2 for"),
         ({"bias_bits": 7}, "bias_bits must be 8 to 32, or 0 for acc_bits, not 7"),
         ({"planes": 6}, "planes must be 1 to 5, or 0, not 6"),
+        ({"rounds_to": "float4"}, "rounds_to: unknown number format 'float4': use"),
+        ({"rounds_to": "e3m2"}, "rounds_to: e3m2 has levels to 448, the core writes levels to 287: set more planes"),
+        ({"planes": 1, "rounds_to": "dybit8"}, "rounds_to: dybit8 has levels to 4096, the core writes"),
+        ({"base": "e2m3"}, "base: a base format is signed and has 2 to 4 bits, not e2m3"),
         ({"act_words": 100}, "act_words must be a power of two from 64 to 65536, not 100"),
         ({"weight_words": 8}, "weight_words must be 16 to 65536, not 8"),
         ({"param_words": 3}, "param_words must be 4 to 65536, not 3"),
@@ -95,6 +100,7 @@ def test_the_digest_depends_on_every_parameter_that_programs_depend_on():
         "drain_rows": 2,
         "bias_bits": 20,
         "planes": 2,
+        "rounds_to": "dybit+e2m1",
         "act_words": 2048,
         "weight_words": 1024,
         "param_words": 128,
@@ -186,3 +192,16 @@ def test_a_bad_file_is_named(tmp_path, text, message):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ConfigError, match=r"cannot read configuration .*none.toml: "):
         load_config(tmp_path / "none.toml")
+
+
+def test_a_core_rounds_to_dybit_or_to_the_minifloat_that_is_its_base():
+    for base, others in (("dybit4", ["dybit8"]), ("int4", ["dybit4"]), ("e2m1", ["e3m1"])):
+        config = AcceleratorConfig(base=base, planes=5)
+        rounded = [name for name in ("int8", "dybit4", "dybit8", "e2m1", "ue2m2") if config.rounds(parse_format(name))]
+        assert rounded == ["int8", "e2m1"] if base == "e2m1" else ["int8", "dybit4", "dybit8"]
+        assert all(config.rounds(parse_format(name)) for name in others)
+    both = AcceleratorConfig(base="e2m1", rounds_to="dybit4+ue2m2")
+    assert [name for name in ("dybit4", "dybit3", "e2m1", "e2m2") if both.rounds(parse_format(name))] == [
+        "dybit4",
+        "e2m2",
+    ]

@@ -8,13 +8,15 @@ from narrows.hw.spec.digits import Digits, base_digits
 from narrows.hw.spec.formats import DyBit, Int, parse_format
 
 D4 = base_digits("dybit4")
-BASES = ("dybit4", "int4", "dybit3", "int3", "dybit2", "int2")
+BASES = ("dybit4", "e2m1", "e3m0", "int4", "dybit3", "int3", "dybit2", "int2")
 
 
 @pytest.mark.parametrize(
     ("base", "code_bits", "shift", "reach", "most"),
     [
         ("dybit4", 4, 3, 4, 5),
+        ("e2m1", 4, 3, 4, 5),
+        ("e3m0", 4, 2, 2, 8),
         ("int4", 4, 3, 7, 5),
         ("dybit3", 4, 2, 2, 8),
         ("int3", 4, 2, 3, 8),
@@ -36,6 +38,14 @@ def test_a_base_is_signed_and_narrow(name):
 @pytest.mark.parametrize(
     ("base", "name", "planes"),
     [
+        ("e2m1", "e2m1", 1),
+        ("e2m1", "dybit3", 1),
+        ("e2m1", "dybit4", 2),
+        ("e2m1", "ue2m2", 2),
+        ("e2m1", "int4", 2),
+        ("e2m1", "int8", 3),
+        ("dybit4", "e2m1", 2),
+        ("int4", "e2m1", 2),
         ("int4", "int4", 1),
         ("int4", "uint4", 2),
         ("int4", "dybit4", 2),

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from narrows.hw.spec.config import AcceleratorConfig
-from narrows.hw.spec.formats import DyBit
 from narrows.hw.spec.isa import BLOCK, TAP, Mode, Opcode, decode_instruction, decode_param
+from narrows.hw.spec.rounding import ROUNDINGS
 from narrows.hw.spec.words import unpack_codes
 from narrows.sim.golden import GoldenModel
 from narrows.sim.isa_transport import IsaTransport
@@ -52,7 +52,7 @@ class LiteralMachine:
         assert f["cert_bits"] <= self.config.acc_bits
         assert 1 <= f["rows"] <= self.config.rows
         assert 1 <= f["planes"] <= self.config.planes
-        assert 1 <= f["width"] <= 8
+        assert not f["uneven"] or 1 <= f["rounding"] <= 15
         assert min(f["block_count"], f["column_groups"], f["channel_period"], f["out_height"], f["out_width"]) >= 1
         self._read: set[int] = set()
         self._written: set[int] = set()
@@ -126,7 +126,7 @@ class LiteralMachine:
 
     def _drain(self, f, cg: int, pixel, acc) -> None:
         config = self.config
-        levels = DyBit(f["width"] + 1).levels if f["dybit"] else np.arange(-(2**15), 2**15)
+        levels = ROUNDINGS[f["rounding"]].levels if f["uneven"] else np.arange(-(2**15), 2**15)
         for j in range(config.tile_granules):
             word = self.params[f["param_base"] + cg * config.tile_granules + j]
             ys = []

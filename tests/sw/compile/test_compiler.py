@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 from narrows.hw.spec.config import AcceleratorConfig
-from narrows.hw.spec.formats import DyBit, Int
+from narrows.hw.spec.formats import DyBit, Int, Minifloat
 from narrows.hw.spec.isa import BLOCK, COMPUTE, Mode
 from narrows.sw.compile import compile_graph
 from narrows.sw.errors import CapacityError, CertificateError
@@ -261,6 +261,14 @@ def test_insets_wider_than_the_machine_counts_are_refused(builder):
     wide = build.segment(source, 1, inset=(16, 0, 0, 0), levels=[1])
     with pytest.raises(CapacityError, match="layer 'l0': a kernel tap lies outside its tensor for 16 border pixels"):
         compile_graph(build.graph([build.mac([wide], (40, 1))]), SQUARE)
+
+
+def test_a_format_that_the_core_does_not_round_to_is_refused(builder):
+    build = builder(SQUARE, 21)
+    source = build.tensor((4, 4, 4), DyBit(4))
+    output = build.mac([build.segment(source, 4, levels=[1])], (4, 4), Minifloat(2, 1))
+    with pytest.raises(CapacityError, match=r"^layer 'l0' writes e2m1, the core rounds to integers and dybit: use"):
+        compile_graph(build.graph([output]), SQUARE)
 
 
 def test_a_bias_that_does_not_fit_is_refused(builder):

@@ -324,6 +324,23 @@ def test_tensors_of_more_planes_than_the_core_writes_are_refused(digits_graph):
         quantise(digits_graph, DATA.calib_x[:32], QuantSettings(acts="int8"), AcceleratorConfig(planes=2, acc_bits=24))
 
 
+def test_formats_that_the_core_does_not_round_to_are_refused(digits_graph):
+    with pytest.raises(
+        CapacityError,
+        match=r"^layer 'stem.0' writes e2m1, the core rounds to integers and dybit: use another format, or generate "
+        r"the core with rounds_to = 'dybit\+e2m1'$",
+    ):
+        quantise(digits_graph, DATA.calib_x[:32], QuantSettings(acts="e2m1"), AcceleratorConfig())
+
+
+@pytest.mark.parametrize("rounds_to", ["", "e2m1+dybit4"])
+def test_a_core_of_e2m1_keeps_the_digits(digits_graph, rounds_to):
+    config = AcceleratorConfig(base="e2m1", acc_bits=18, rescale_bits=4, rounds_to=rounds_to)
+    graph = quantise(digits_graph, DATA.calib_x, QuantSettings(weights="e2m1", acts="e2m1"), config)
+    assert {graph.tensors[layer.output].format.name for layer in mac_layers(graph)[:-1]} == {"e2m1"}
+    assert accuracy(graph, config) > 0.97
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [

@@ -49,6 +49,19 @@ def test_a_point_as_settings_and_configuration(graph):
     assert not other.is_uniform and other.key != point.key
 
 
+def test_a_core_gets_the_roundings_that_its_formats_need(graph):
+    space = Space.of(graph, **OPTIONS | {"acts": ("dybit4", "e2m1", "e3m2")})
+    core = {"acc_bits": 16, "rescale_bits": 4, "shape": (2, 4, 4)}
+    for base, acts, rounds_to in (
+        ("dybit4", "dybit4", ""),
+        ("dybit4", "e2m1", "dybit+e2m1"),
+        ("e2m1", "e2m1", ""),
+        ("e2m1", "dybit4", "e2m1+dybit4"),
+        ("dybit4", "e3m2", ""),  # beyond what three planes hold, which is refused later
+    ):
+        assert space.uniform("int8", acts, base=base, **core).config(PRESETS["tiny"]).rounds_to == rounds_to
+
+
 def test_the_widest_formats_that_a_core_writes(graph):
     space = Space.of(graph, **OPTIONS | {"acts": ("dybit4", "int6", "dybit8")})
     assert space.finest(PRESETS["tiny"]) == ("int8", "int6")

@@ -3,12 +3,11 @@ import pytest
 import torch
 from narrows.hw.spec.formats import DyBit, Int
 from narrows.hw.spec.semantics import rescale
-from narrows.sw.quantize.train.kernels import Rounding, round_exactly, round_sums
-from narrows.sw.quantize.train.rounding import octaves
+from narrows.sw.quantize.train.kernels import RoundTo, round_exactly, round_sums
 
 
 def rounding(fmt):
-    return Rounding(places=octaves(fmt), bottom=fmt.bottom, top=fmt.top)
+    return RoundTo(octaves=fmt.octaves, bottom=fmt.bottom, top=fmt.top)
 
 
 def drawn(fmt, seed, bits):

@@ -3,10 +3,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from narrows.hw.spec.formats import DyBit, Int
-from narrows.sw.quantize.train.rounding import nearest, octaves, straight_through, toward_zero
+from narrows.hw.spec.formats import DyBit, Int, Minifloat
+from narrows.sw.quantize.train.rounding import nearest, straight_through, toward_zero
 
 FORMATS = [fmt(bits, signed) for fmt in (DyBit, Int) for bits in range(2, 9) for signed in (True, False)]
+FORMATS += [Minifloat(*bits, signed) for bits in ((2, 1), (2, 2), (3, 0), (3, 4)) for signed in (True, False)]
 
 
 @pytest.mark.parametrize("fmt", FORMATS, ids=str)
@@ -29,11 +30,6 @@ class TestRounding:
         expected = np.clip(expected, fmt.bottom, fmt.top)
         np.testing.assert_array_equal(toward_zero(torch.tensor(x), fmt).numpy(), expected)
 
-
-def test_integers_have_no_octaves_and_dybit_has_one_less_than_magnitude_bits():
-    assert octaves(Int(8)) == ()
-    assert octaves(DyBit(4)) == ((8, 2), (16, 8))
-    assert len(octaves(DyBit(8, False))) == 7
 
 
 @given(st.floats(-1e9, 1e9, width=32), st.floats(-1e9, 1e9, width=32))
