@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CapacityError",
     "CertificateError",
+    "ImportMismatch",
     "InputError",
     "ModelError",
     "NarrowsError",
@@ -30,6 +31,10 @@ class ModelError(NarrowsError):
 
 class UnsupportedOperator(ModelError):
     """An operator of the model that no layer of the accelerator can stand for."""
+
+
+class ImportMismatch(ModelError):
+    """A model whose import computes something else than another runtime does with its file: a fault of ours."""
 
 
 class InputError(NarrowsError):

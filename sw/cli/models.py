@@ -10,6 +10,7 @@ import typer
 
 from ...hw.spec.config import AcceleratorConfig
 from ..errors import InputError
+from .loading import load_judged
 from .machine import check_size, config_for_rate, model_config
 from .options import (
     BoardOption,
@@ -102,7 +103,6 @@ def compile_model(
         narrows compile model.onnx --calib calib.npz --target-fps 500 --target ecp5-45k -o model.nrw
     """
     from ..compile import compile_graph
-    from ..frontend import load_model
     from ..graph import Mac
     from ..passes import lower
     from ..quantize import QuantSettings, quantise
@@ -116,7 +116,7 @@ def compile_model(
         raise InputError("--target-fps chooses the configuration: leave out --preset, --config and --board")
     chosen = None if formats is None else load_settings(formats)
     samples, _ = load_samples(calib)
-    loaded = load_model(model)
+    loaded, verdict = load_judged(model, samples)
     samples, lowered = checked_samples(loaded, samples), lower(loaded)
     if chosen is not None:
         chosen.check_layers(layer.name for layer in lowered.layers if isinstance(layer, Mac))
@@ -154,6 +154,7 @@ def compile_model(
             "config": machine.to_dict(),
             "weights": settings.weights,
             "acts": settings.acts,
+            "import": verdict,
             "layer_formats": {name: vars(own) for name, own in settings.layers.items()},
             **summary,
         },

@@ -12,6 +12,7 @@ import typer
 from numpy.typing import NDArray
 
 from ..errors import CapacityError, InputError
+from .loading import load_judged
 from .options import BoardOption, Calibration, ConfigFile, Preset, chosen_config, load_samples
 from .output import progress_bar, report_done, show_table, write_json, write_text
 
@@ -96,7 +97,6 @@ def search(
 
         narrows search model.onnx --calib calib.npz --data val.npz --storage study.journal --trials 500 -o found
     """
-    from ..frontend import load_model
     from ..report.page import search_page
     from ..search.explore import explore
     from ..search.front import Bound
@@ -112,7 +112,7 @@ def search(
     output.mkdir(parents=True, exist_ok=True)
     machine = chosen_config(preset, config, board)
     calibration, _ = load_samples(calib)
-    graph = load_model(model)
+    graph, verdict = load_judged(model, calibration)
     measurer = Measurer(graph, machine, calibration, _golden, equalise=equalise)
     samples, final = _samples(measurer, data, images), _samples(measurer, test or data, None)
     space = Space.of(
@@ -147,7 +147,7 @@ def search(
         )
     unit = measurer.costs.integer_unit
     summary = search_summary(graph.name, outcome, images=len(samples.x), final_images=len(final.x), integer_unit=unit)
-    write_json(output / "front.json", summary)
+    write_json(output / "front.json", summary | {"import": verdict})
     write_text(output / "front.html", search_page(summary, {"front": front_picture(outcome)}))
     _show(summary)
     if outcome.chosen is None:

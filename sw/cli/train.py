@@ -12,6 +12,7 @@ import typer
 from numpy.typing import NDArray
 
 from ..errors import InputError, ToolMissing
+from .loading import load_judged
 from .options import BoardOption, ConfigFile, JsonFile, Preset, chosen_config, load_samples
 from .output import progress_bar, report_done, writable_folder, write_json
 
@@ -117,7 +118,6 @@ def train(
     if importlib.util.find_spec("torch") is None:
         raise ToolMissing("training needs torch: pip install 'narrows[train]'")
     from ..compile import compile_graph
-    from ..frontend import load_model
     from ..quantize import QuantSettings
     from ..quantize.settings_file import load_settings
     from ..quantize.train import Samples, Trainer, TrainSettings, network_of, to_quantised
@@ -149,7 +149,7 @@ def train(
         compiled=compiled,
     )
     (x, y), (held_x, held_y) = _split(*load_samples(data)) if val is None else (load_samples(data), load_samples(val))
-    graph = load_model(model)
+    graph, verdict = load_judged(model, x[:_CALIBRATION])
     with progress_bar("quantising") as progress:
         network = network_of(
             graph, x[:_CALIBRATION], quantisation, machine, settings, lambda _, done, total: progress(done, total)
@@ -162,7 +162,16 @@ def train(
     program = compile_graph(to_quantised(trainer.result()), machine)
     program.save(output)
     report_done(f"{output}: judged {_shown(trainer.best)} on {len(held_x)} samples it was not trained on")
-    write_json(json, {"program": str(output), "epochs": history, "best": trainer.best, "config": machine.to_dict()})
+    write_json(
+        json,
+        {
+            "program": str(output),
+            "import": verdict,
+            "epochs": history,
+            "best": trainer.best,
+            "config": machine.to_dict(),
+        },
+    )
 
 
 def _split(x: NDArray, y: NDArray | None) -> tuple[tuple[NDArray, NDArray | None], tuple[NDArray, NDArray | None]]:

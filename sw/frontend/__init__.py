@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .onnx_graph import load_model
+from .onnx_graph import Imported, import_model, load_model
 
-__all__ = ["load_model"]
+__all__ = ["Imported", "import_model", "load_model"]

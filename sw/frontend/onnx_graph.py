@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +21,27 @@ from .importer import Importer
 from .onnx_file import read_model
 from .op_head import continue_head
 from .operators import ELEMENTWISE, HANDLERS, REARRANGEMENTS, REWRITES
+from .tflite.converter import FILE_VALUE
 from .view import View
 
-__all__ = ["finish_graph", "import_nodes", "load_model"]
+__all__ = ["Imported", "finish_graph", "import_model", "import_nodes", "load_model"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Imported:
+    """A model's graph, and how values of its file, by their names there, show elements of the graph's tensors."""
+
+    graph: Graph
+    values: Mapping[str, View]
 
 
 def load_model(path: Path) -> Graph:
-    """Typed graph of a float ONNX file.
+    """Typed graph of a model file; parameters and errors are those of :func:`import_model`."""
+    return import_model(path).graph
+
+
+def import_model(path: Path) -> Imported:
+    """Typed graph of a float ONNX file or a TFLite file, with what became of the file's values.
 
     Parameters
     ----------
@@ -44,7 +59,12 @@ def load_model(path: Path) -> Graph:
     for _, refusal in import_nodes(importer):
         if refusal is not None:
             raise refusal
-    return finish_graph(importer, Path(path).stem)
+    graph = finish_graph(importer, Path(path).stem)
+    views = {name: importer.chw(view) for name, view in importer.views.items() if name != importer.input}
+    names = {prop.key: prop.value for prop in importer.model.metadata_props if prop.key.startswith(FILE_VALUE)}
+    if names:  # a converted file: its own names
+        views = {own: views[key] for value, own in names.items() if (key := value.removeprefix(FILE_VALUE)) in views}
+    return Imported(graph=graph, values=views)
 
 
 def import_nodes(importer: Importer) -> Iterator[tuple[NodeProto, ModelError | None]]:

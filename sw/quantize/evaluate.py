@@ -1,15 +1,30 @@
-"""Float evaluation of a lowered graph: what every tensor holds on given samples."""
+"""Float evaluation of a graph: what every layer gives and every tensor holds on given samples."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
-from ..graph import Graph, Grid, Mac, MaxPool, Term, Window
+from ..graph import (
+    Add,
+    Affine,
+    AveragePool,
+    Clamp,
+    Concat,
+    Curve,
+    Graph,
+    Grid,
+    Layer,
+    Mac,
+    MaxPool,
+    Quantise,
+    Term,
+    Window,
+)
 
-__all__ = ["convolve", "evaluate", "max_pool", "model_input", "patches", "rounded", "sums"]
+__all__ = ["applied", "convolve", "evaluate", "max_pool", "model_input", "patches", "rounded", "sums"]
 
 _BATCH = 32
 """Samples convolved at once: bounds the memory of unfolded patches."""
@@ -63,27 +78,28 @@ def max_pool(x: NDArray, window: Window, lowest: float) -> NDArray:
     return np.concatenate([patches(part, window, lowest).max(axis=(4, 5)) for part in _batches(x)])
 
 
-def rounded(graph: Graph, name: str, values: NDArray) -> NDArray[np.float32]:
+def rounded(graph: Graph, name: str, values: NDArray, dtype: DTypeLike = np.float32) -> NDArray:
     """Values of a tensor on its trained grid, if it has one."""
     grid = graph.grids.get(name)
-    return (values if grid is None else grid.round(values)).astype(np.float32)
+    return (values if grid is None else grid.round(values)).astype(dtype)
 
 
-def sums(layer: Mac, tensors: Mapping[str, NDArray[np.float32]], grids: Mapping[str, Grid]) -> NDArray[np.floating]:
+def sums(layer: Mac, tensors: Mapping[str, NDArray[np.floating]], grids: Mapping[str, Grid]) -> NDArray[np.floating]:
     """Sums of a layer's terms and its bias, of shape (N, O, oH, oW), from its sources' values.
 
     Terms of trained integers on a source of ``grids`` are summed in integers, and the result is float64 then: float32
-    would take equal sums apart, and sums beside the middle of two levels to the wrong one. Other layers give float32.
+    would take equal sums apart, and sums beside the middle of two levels to the wrong one. Others give the type of
+    their sources.
     """
     exact = [_integer_sums(term, tensors[term.source], grids.get(term.source)) for term in layer.terms]
-    kind = np.float32 if any(part is None for part in exact) else np.float64
+    kind = tensors[layer.sources[0]].dtype if any(part is None for part in exact) else np.dtype(np.float64)
     total = np.zeros((), kind)
     for term, part in zip(layer.terms, exact, strict=True):
         total = total + (convolve(tensors[term.source], term, term.weights.astype(kind)) if part is None else part)
     return (total + layer.bias[:, np.newaxis, np.newaxis]).astype(kind)
 
 
-def _integer_sums(term: Term, values: NDArray[np.float32], grid: Grid | None) -> NDArray[np.float64] | None:
+def _integer_sums(term: Term, values: NDArray[np.floating], grid: Grid | None) -> NDArray[np.float64] | None:
     """Sums of a term whose weights and values are whole multiples of steps, rounded once; None of any other."""
     step = np.abs(term.weights[:, 0, 0, 0]) if term.constant else term.step
     if grid is None or step is None:
@@ -94,23 +110,47 @@ def _integer_sums(term: Term, values: NDArray[np.float32], grid: Grid | None) ->
     return products * (safe * grid.scale)[:, np.newaxis, np.newaxis]
 
 
+def _by_channel(values: NDArray, dtype: DTypeLike) -> NDArray:
+    return values.astype(dtype)[:, np.newaxis, np.newaxis]
+
+
+def applied(layer: Layer, tensors: Mapping[str, NDArray], grids: Mapping[str, Grid]) -> NDArray:
+    """What a layer gives for its sources' values of shape (N, C, H, W), before it is rounded to its output's grid."""
+    if isinstance(layer, Mac):
+        return layer.activated(sums(layer, tensors, grids))
+    if isinstance(layer, Concat):
+        return np.concatenate([tensors[part] for part in layer.parts], axis=1)
+    x = tensors[layer.sources[0]]
+    match layer:
+        case MaxPool():
+            return max_pool(x, layer.window, -np.inf)
+        case AveragePool():
+            return np.concatenate([patches(part, layer.window).mean(axis=(4, 5)) for part in _batches(x)])
+        case Clamp():
+            return np.clip(x, layer.low, layer.high)
+        case Curve():
+            return layer.function(x).astype(x.dtype)
+        case Quantise():
+            return layer.grid.round(x)
+        case Affine():
+            return x * _by_channel(layer.scale, x.dtype) + _by_channel(layer.bias, x.dtype)
+        case Add():
+            return x + layer.sign * tensors[layer.second]
+    raise TypeError(f"layer {layer.name!r} is a {type(layer).__name__}, which nothing evaluates")
+
+
 def evaluate(graph: Graph, x: NDArray) -> dict[str, NDArray[np.float32]]:
-    """Every tensor of a lowered graph, of shape (N, C, H, W), as float32 and rounded to its trained grid.
+    """Every tensor of a graph, of shape (N, C, H, W), as float32 and rounded to its trained grid.
 
     Parameters
     ----------
     graph : Graph
-        Of `Mac` and `MaxPool` layers only.
     x : array, shape (N, ...)
         Samples as the model takes them.
     """
     name = graph.input.tensor
     tensors: dict[str, NDArray[np.float32]] = {name: rounded(graph, name, model_input(graph, x))}
     for layer in graph.layers:
-        if isinstance(layer, Mac):
-            tensors[layer.output] = rounded(graph, layer.output, layer.activated(sums(layer, tensors, graph.grids)))
-        elif isinstance(layer, MaxPool):
-            tensors[layer.output] = max_pool(tensors[layer.source], layer.window, -np.inf)
-        else:
-            raise TypeError(f"layer {layer.name!r} is a {type(layer).__name__}: lower the graph first")
+        values = applied(layer, tensors, graph.grids)
+        tensors[layer.output] = values if isinstance(layer, MaxPool) else rounded(graph, layer.output, values)
     return tensors

@@ -15,7 +15,10 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 from ...errors import ModelError, UnsupportedOperator
 from .file import TfliteModel, TfliteNode, TfliteTensor, read_tflite
 
-__all__ = ["tflite_to_onnx"]
+__all__ = ["FILE_VALUE", "tflite_to_onnx"]
+
+FILE_VALUE = "narrows.file_value:"
+"""Begins keys of a converted model's metadata: a value, and the tensor of the file whose real value it is."""
 
 _OPSET = 17
 _FIRST, _LAST = [0, 3, 1, 2], [0, 2, 3, 1]
@@ -58,7 +61,10 @@ class _Converter:
         outputs = [helper.make_tensor_value_info(each, TensorProto.FLOAT, None) for each in self._outputs()]
         constants = [numpy_helper.from_array(value, key) for key, value in self.constants.items()]
         graph = helper.make_graph(self.nodes, name, inputs, outputs, constants)
-        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=8)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=8)
+        names = {value: tensors[index].name for index, value in self.values.items() if tensors[index].data is None}
+        helper.set_model_props(model, {f"{FILE_VALUE}{value}": name for value, name in names.items()})
+        return model
 
     def _outputs(self) -> list[str]:
         """Values of the file's own names, each once; a number tells those of one name apart."""

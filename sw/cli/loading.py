@@ -1,0 +1,45 @@
+"""load_judged: a model as commands load it, held against another runtime before anything is made of it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from .output import report_done
+
+if TYPE_CHECKING:
+    from ..graph import Graph
+
+__all__ = ["load_judged"]
+
+
+def load_judged(model: Path, samples: NDArray | None = None) -> tuple[Graph, dict[str, Any]]:
+    """The graph of a model file, and the verdict on its import as JSON holds it; a line on standard output says both.
+
+    Parameters
+    ----------
+    model : Path
+        ONNX or TFLite.
+    samples : array, shape (N, ...), optional
+        As the model takes them: calibration samples, or what a command has.
+
+    Raises
+    ------
+    ModelError, UnsupportedOperator
+        As `frontend.load_model` does.
+    InputError
+        If the samples do not fit the model.
+    ImportMismatch
+        If the model was read wrongly.
+    """
+    from ..frontend import import_model
+    from ..quantize.calibration import checked_samples
+    from ..reference import judge
+
+    imported = import_model(model)
+    verdict = judge(model, imported, None if samples is None else checked_samples(imported.graph, samples))
+    report_done(str(verdict))
+    return imported.graph, asdict(verdict)

@@ -1,0 +1,238 @@
+"""judge: does what was imported compute what another runtime computes with the untouched file?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ImportMismatch
+from ..frontend import Imported
+from ..frontend.view import View
+from ..graph import Graph, Grid, Quantise
+from ..outputs import Output, given_outputs
+from ..passes import lower
+from ..quantize.evaluate import evaluate
+from .runtimes import NotCompared, Runtime, runtimes_of
+from .walk import Suspect, walk
+
+__all__ = ["Verdict", "judge"]
+
+_GIVEN = 3
+"""Of the samples at hand: the first, the last, and what lies between at equal distances."""
+
+_OF_RANGE, _OF_VALUE = 2e-6, 2e-5
+"""What float32 takes from an output, of its largest and of the value itself; whatever is more is looked into."""
+
+_OF_HEAD = 1e-5
+"""What float32 takes from a function that the host computes, of the output's largest value."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What an import was held against.
+
+    ``runtime`` is empty where nothing was compared, and ``note`` says why. ``difference`` is the largest of an output,
+    as a part of that output's largest value. ``ties`` counts values that the runtime's trained quantisers round to
+    another level than ours: sums that lie in the middle of two, as far as float32 can tell.
+    """
+
+    runtime: str
+    samples: int = 0
+    difference: float = 0.0
+    ties: int = 0
+    note: str = ""
+
+    def __str__(self) -> str:
+        if not self.runtime:
+            return f"import: held against nothing, {self.note}"
+        text = f"import: computes what {self.runtime} does, on {self.samples} samples"
+        return f"{text}, {self.ties} roundings at ties aside" if self.ties else text
+
+
+def judge(path: Path, imported: Imported, samples: NDArray | None = None) -> Verdict:
+    """Hold a model's lowered graph against another runtime on its file.
+
+    All outputs are compared by name and shape, on a few of the samples and on one of noise in their range. Where an
+    output differs by more than float rounding, every layer is computed on the runtime's own values.
+
+    Parameters
+    ----------
+    path : Path
+        The file that was imported.
+    imported : Imported
+    samples : array, shape (N, ...), optional
+        As the model takes them; without any, noise alone is tried.
+
+    Raises
+    ------
+    ImportMismatch
+        If they differ; the message names the first node whose value does.
+    """
+    chosen, reasons = _chosen(imported.graph, samples), []
+    try:
+        for runtime in runtimes_of(path):
+            try:
+                runtime.run(chosen[:1], _input_grid(imported.graph))
+            except Exception as error:  # a runtime refuses in its own ways
+                reasons.append(f"{runtime.name} does not run it ({' '.join(str(error).split())})")
+                continue
+            return _compared(runtime, imported, chosen)
+    except NotCompared as reason:
+        reasons.append(str(reason))
+    return Verdict(runtime="", note=", ".join(reasons))
+
+
+def _chosen(graph: Graph, samples: NDArray | None) -> NDArray:
+    """A few samples, and one of noise in their range."""
+    grid = _input_grid(graph)
+    if samples is None or not len(samples):
+        given = np.zeros((0, *graph.input.shape))
+        ends = (0, 1) if grid is None else grid.scale * (np.array((grid.low, grid.high)) - grid.zero)
+        low, high = float(ends[0]), float(ends[1])
+    else:
+        given = np.asarray(samples)[np.unique(np.linspace(0, len(samples) - 1, _GIVEN).astype(int))].astype(np.float64)
+        low, high = float(np.min(samples)), float(np.max(samples))
+    noise = np.random.default_rng(0).uniform(low, high, (1, *graph.input.shape))
+    if len(given) and np.array_equal(given, np.rint(given)):
+        noise = np.rint(noise)
+    return np.concatenate([given, noise]).astype(np.float32).astype(np.float64)
+
+
+def _input_grid(graph: Graph) -> Grid | None:
+    """Grid of a quantiser that reads the model's input."""
+    quantisers = (each for each in graph.layers if isinstance(each, Quantise))
+    return next((each.grid for each in quantisers if each.source == graph.input.tensor), None)
+
+
+def _compared(runtime: Runtime, imported: Imported, samples: NDArray) -> Verdict:
+    graph = lower(imported.graph)
+    ours = given_outputs(graph.outputs, evaluate(graph, samples))
+    difference, ties = 0.0, 0
+    grid = _input_grid(imported.graph)
+    for index in range(len(samples)):
+        sample = samples[index : index + 1]
+        theirs = runtime.run(sample, grid)
+        mine = {name: values[index : index + 1] for name, values in ours.items()}
+        if [value.shape for value in mine.values()] != [value.shape for value in theirs.values()]:
+            _tensors(runtime, imported, runtime.run(sample, grid, tuple(imported.values)))  # names the first node
+        _check_outputs(runtime, graph.outputs, mine, theirs)
+        if not all(_close(mine[name], theirs[name]) for name in mine):
+            ties += _examined(runtime, imported, graph, sample, grid)
+        difference = max([difference, *(_difference(mine[name], theirs[name]) for name in mine)])
+    return Verdict(runtime=runtime.name, samples=len(samples), difference=difference, ties=ties)
+
+
+def _check_outputs(
+    runtime: Runtime, outputs: tuple[Output, ...], ours: Mapping[str, NDArray], theirs: Mapping[str, NDArray]
+) -> None:
+    given, wanted = list(ours), list(theirs)
+    if given != wanted:
+        raise _mismatch(runtime, f"the outputs are {', '.join(given)}", ", ".join(wanted))
+    for output in outputs:
+        if ours[output.name].shape != theirs[output.name].shape:
+            shapes = (_shown(each[output.name].shape) for each in (ours, theirs))
+            raise _mismatch(runtime, f"output {output.name!r} has the shape {next(shapes)}", next(shapes))
+
+
+def _shown(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))
+
+
+def _mismatch(runtime: Runtime, ours: str, theirs: str) -> ImportMismatch:
+    return ImportMismatch(
+        f"narrows reads this model wrongly: {ours}, with {runtime.name} {theirs}; nothing was made of it: "
+        "please report the model"
+    )
+
+
+def _close(ours: NDArray, theirs: NDArray) -> bool:
+    if theirs.dtype.kind != "f":
+        return bool(np.array_equal(ours, theirs))
+    wanted = theirs.astype(np.float64)
+    finite = np.abs(wanted[np.isfinite(wanted)])
+    limit = _OF_RANGE * finite.max(initial=0.0) + _OF_VALUE * np.abs(wanted)
+    with np.errstate(invalid="ignore"):
+        return bool(((np.abs(ours - wanted) <= limit) | (ours == wanted) | (np.isnan(ours) & np.isnan(wanted))).all())
+
+
+def _difference(ours: NDArray, theirs: NDArray) -> float:
+    if theirs.dtype.kind != "f":
+        return 0.0
+    both = np.isfinite(ours) & np.isfinite(theirs)
+    largest = float(np.abs(theirs[both]).max(initial=0.0))
+    return float(np.abs(ours[both] - theirs[both]).max(initial=0.0)) / largest if largest else 0.0
+
+
+def _examined(runtime: Runtime, imported: Imported, graph: Graph, sample: NDArray, grid: Grid | None) -> int:
+    """Ties that explain a difference of a sample, layer by layer; ImportMismatch where they do not."""
+    theirs = runtime.run(sample, grid, tuple(imported.values))
+    known, names = _tensors(runtime, imported, theirs)
+    suspect, tensors, ties = walk(graph, sample, known, steps=runtime.steps)
+    if suspect is not None:
+        # A layer may be made of several nodes: the graph as imported tells them apart.
+        earlier, _, _ = walk(imported.graph, sample, known, steps=runtime.steps)
+        raise _named(runtime, earlier or suspect, names)
+    ours = given_outputs(graph.outputs, tensors)
+    for output in graph.outputs:
+        mine, wanted = ours[output.name], theirs[output.name]
+        if not _close_head(output, mine, wanted, runtime.steps):
+            at = np.unravel_index(int(np.abs(mine - wanted.astype(np.float64)).argmax()), mine.shape)
+            raise _mismatch(
+                runtime,
+                f"output {output.name!r} is {mine[at]:.6g} at {_place(at)} where its layers are right",
+                f"{wanted[at]:.6g}",
+            )
+    return ties
+
+
+def _tensors(
+    runtime: Runtime, imported: Imported, theirs: Mapping[str, NDArray]
+) -> tuple[dict[str, NDArray], dict[str, str]]:
+    """Tensors that values of the file show whole, from those; and the value that shows each."""
+    known: dict[str, NDArray] = {}
+    names: dict[str, str] = {}
+    graph = imported.graph
+    for name, view in imported.values.items():
+        if name not in theirs or view.tensor in known:
+            continue
+        if theirs[name].size != view.index.size:
+            ours = f"{runtime.producer(name)} gives {name!r} the shape {_shown(view.shape)}"
+            raise _mismatch(runtime, ours, _shown(theirs[name].shape))
+        if _is_whole(graph, view):
+            flat = np.empty(view.index.size, dtype=np.float64)
+            flat[view.index.ravel()] = theirs[name].ravel()
+            known[view.tensor] = flat.reshape(1, *graph.tensors[view.tensor])
+            names[view.tensor] = name
+    return known, names
+
+
+def _is_whole(graph: Graph, view: View) -> bool:
+    if view.tensor not in graph.tensors or view.index.size != np.prod(graph.tensors[view.tensor]):
+        return False
+    seen = np.zeros(view.index.size, dtype=bool)
+    seen[view.index.ravel()] = True
+    return bool(seen.all())
+
+
+def _close_head(output: Output, ours: NDArray, theirs: NDArray, steps: float) -> bool:
+    """Whether what the host computes of right values is right."""
+    if any(function.kind == "codes" for function in output.head) and theirs.dtype.kind != "f":
+        return bool((np.abs(ours.astype(np.int64) - theirs.astype(np.int64)) <= 1).all())
+    if theirs.dtype.kind != "f":
+        return bool(np.array_equal(ours, theirs))
+    largest = float(np.abs(theirs[np.isfinite(theirs)]).max(initial=0.0))
+    return _close(ours, theirs) or bool(np.allclose(ours, theirs, rtol=0, atol=_OF_HEAD * largest, equal_nan=True))
+
+
+def _named(runtime: Runtime, suspect: Suspect, names: Mapping[str, str]) -> ImportMismatch:
+    value = names[suspect.tensor]
+    ours = f"{runtime.producer(value)} gives {suspect.ours:.6g} for the first value that differs ({value!r})"
+    return _mismatch(runtime, ours, f"{suspect.theirs:.6g}")
+
+
+def _place(index: tuple[int, ...]) -> str:
+    return str(tuple(int(i) for i in index[1:]))

@@ -1,0 +1,200 @@
+"""Runtimes that evaluate a model's file: onnxruntime, qonnx for its dialect, onnx's evaluator for what both lack."""
+
+from __future__ import annotations
+
+import importlib.util
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import onnx
+import onnxruntime
+from numpy.typing import NDArray
+from onnx import ModelProto
+
+from ..frontend.tflite import has_litert
+from ..graph import Grid
+from .litert import LiteRt
+
+__all__ = ["NotCompared", "Runtime", "runtimes_of"]
+
+_QONNX_DOMAIN = "qonnx.custom_op.general"
+_QONNX = frozenset({"Quant", "IntQuant", "BipolarQuant", "Trunc", "MultiThreshold"})
+
+
+class NotCompared(Exception):
+    """No runtime at hand evaluates the file; the message says why, in a clause."""
+
+
+class Runtime(Protocol):
+    """A model's file behind somebody else's arithmetic.
+
+    ``name`` is what reports call it. ``steps`` is how far it may place a result beside the nearest level for reasons of
+    its own, in levels: 0 if it computes with floating-point numbers.
+    """
+
+    name: str
+    steps: float
+
+    def run(self, sample: NDArray, grid: Grid | None, values: Iterable[str] = ()) -> dict[str, NDArray[Any]]:
+        """The model's outputs in its order, and further ``values`` of floating-point type, all by name with batch.
+
+        ``sample`` has shape (1, ...) and is real; ``grid`` is that of its codes, where the model takes codes. Values
+        that the file does not have, or that are no real numbers, are left out.
+        """
+        ...
+
+    def producer(self, value: str) -> str:
+        """Operator and node that compute a value, as errors name them."""
+        ...
+
+
+def runtimes_of(path: Path) -> Iterator[Runtime]:
+    """Runtimes that may evaluate a file, the one to be trusted most first; what none of them says is why it does not.
+
+    Raises
+    ------
+    NotCompared
+        If what it takes is not installed.
+    """
+    if path.suffix == ".tflite":
+        if not has_litert():
+            raise NotCompared("LiteRT is not installed: pip install 'narrows[litert]'")
+        yield LiteRt(path)
+        return
+    model = onnx.load(path)
+    if any(node.op_type in _QONNX for node in model.graph.node):
+        if importlib.util.find_spec("qonnx") is None:
+            raise NotCompared("qonnx, which evaluates Quant nodes, is not installed: pip install qonnx")
+        yield Qonnx(model)
+        return
+    yield OnnxRuntime(model, path)
+    yield OnnxReference(model)
+
+
+class _OnnxFile:
+    """What runtimes of ONNX files share: the input's type, nodes by the values that they compute."""
+
+    steps = 0.0
+
+    def __init__(self, model: ModelProto) -> None:
+        self.model = model
+        constants = {tensor.name for tensor in model.graph.initializer}
+        self.input = next(value for value in model.graph.input if value.name not in constants)
+        self.outputs = [value.name for value in model.graph.output]
+        self._encoded = any(
+            node.op_type == "DequantizeLinear" and node.input[0] == self.input.name for node in model.graph.node
+        )
+
+    @cached_property
+    def _producers(self) -> dict[str, onnx.NodeProto]:
+        return {output: node for node in self.model.graph.node for output in node.output if output}
+
+    def producer(self, value: str) -> str:
+        """Operator and node of a value."""
+        node = self._producers[value]
+        return f"{node.op_type} (node {node.name or value!r})"
+
+    def fed(self, sample: NDArray, grid: Grid | None) -> dict[str, NDArray[Any]]:
+        """The input by its name, in the type that the file asks for."""
+        dtype = onnx.helper.tensor_dtype_to_np_dtype(self.input.type.tensor_type.elem_type)
+        given = grid.integers(sample) if self._encoded and grid is not None else np.asarray(sample)
+        return {self.input.name: (np.rint(given) if dtype.kind in "iu" else given).astype(dtype)}
+
+    def exposed(self, values: Iterable[str]) -> tuple[ModelProto, list[str]]:
+        """The model with further outputs, and all their names."""
+        more = [value for value in dict.fromkeys(values) if value in self._producers and value not in self.outputs]
+        model = ModelProto()
+        model.CopyFrom(self.model)
+        model.graph.output.extend(onnx.ValueInfoProto(name=value) for value in more)
+        return model, [*self.outputs, *more]
+
+    def kept(self, results: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+        """Outputs and real values."""
+        arrays = {name: np.asarray(value) for name, value in results.items() if value is not None}
+        return {name: array for name, array in arrays.items() if name in self.outputs or array.dtype.kind == "f"}
+
+
+class OnnxRuntime(_OnnxFile):
+    """onnxruntime on the file as it lies there, its optimisations off."""
+
+    def __init__(self, model: ModelProto, path: Path) -> None:
+        super().__init__(model)
+        self.name = f"onnxruntime {onnxruntime.__version__}"
+        self._path = path
+
+    @cached_property
+    def _session(self) -> onnxruntime.InferenceSession:
+        return self._opened(str(self._path))
+
+    @staticmethod
+    def _opened(model: str | bytes) -> onnxruntime.InferenceSession:
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4
+        options.intra_op_num_threads = 1
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+    def run(self, sample: NDArray, grid: Grid | None, values: Iterable[str] = ()) -> dict[str, NDArray[Any]]:
+        """See `Runtime`."""
+        if values:
+            model, names = self.exposed(values)
+            session = self._opened(model.SerializeToString())
+        else:
+            session, names = self._session, self.outputs
+        return self.kept(dict(zip(names, session.run(names, self.fed(sample, grid)), strict=True)))
+
+
+class OnnxReference(_OnnxFile):
+    """onnx's own evaluator in numpy: slow, but it knows what onnxruntime lacks."""
+
+    def __init__(self, model: ModelProto) -> None:
+        super().__init__(model)
+        self.name = f"the evaluator of onnx {onnx.__version__}"
+
+    def run(self, sample: NDArray, grid: Grid | None, values: Iterable[str] = ()) -> dict[str, NDArray[Any]]:
+        """See `Runtime`."""
+        from onnx.reference import ReferenceEvaluator
+
+        model, names = self.exposed(values)
+        results: Any = ReferenceEvaluator(model).run(names, self.fed(sample, grid))
+        return self.kept(dict(zip(names, results, strict=True)))
+
+
+class Qonnx(_OnnxFile):
+    """qonnx's execution of its dialect (arXiv 2206.07527), with the batch and the domain that it asks for."""
+
+    def __init__(self, model: ModelProto) -> None:
+        super().__init__(model)
+        self.name = f"qonnx {version('qonnx')}"
+
+    @cached_property
+    def _wrapped(self) -> Any:
+        from qonnx.core.modelwrapper import ModelWrapper
+        from qonnx.transformation.infer_shapes import InferShapes
+
+        model = self.model
+        for node in model.graph.node:
+            if node.op_type in _QONNX:
+                node.domain = _QONNX_DOMAIN
+        if all(entry.domain != _QONNX_DOMAIN for entry in model.opset_import):
+            model.opset_import.append(onnx.helper.make_opsetid(_QONNX_DOMAIN, 1))
+        self.input.type.tensor_type.shape.dim[0].dim_value = 1
+        del model.graph.value_info[:]  # they may be of another batch
+        for output in model.graph.output:
+            output.type.tensor_type.ClearField("shape")
+        return ModelWrapper(model).transform(InferShapes())
+
+    def run(self, sample: NDArray, grid: Grid | None, values: Iterable[str] = ()) -> dict[str, NDArray[Any]]:
+        """See `Runtime`."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from qonnx.core.onnx_exec import execute_onnx
+
+            everything = execute_onnx(self._wrapped, self.fed(sample, grid), return_full_exec_context=True)
+        wanted = [*self.outputs, *values]
+        return self.kept({name: everything[name] for name in wanted if name in everything})
