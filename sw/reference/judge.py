@@ -27,6 +27,9 @@ _GIVEN = 3
 _OF_RANGE, _OF_VALUE = 2e-6, 2e-5
 """What float32 takes from an output, of its largest and of the value itself; whatever is more is looked into."""
 
+_LARGEST = 1e30
+"""Of made-up samples: float32 holds it, and sums of it."""
+
 _OF_HEAD = 1e-5
 """What float32 takes from a function that the host computes, of the output's largest value."""
 
@@ -96,6 +99,7 @@ def _chosen(graph: Graph, samples: NDArray | None) -> NDArray:
     else:
         given = np.asarray(samples)[np.unique(np.linspace(0, len(samples) - 1, _GIVEN).astype(int))].astype(np.float64)
         low, high = float(np.min(samples)), float(np.max(samples))
+    low, high = np.clip((low, high), -_LARGEST, _LARGEST)
     noise = np.random.default_rng(0).uniform(low, high, (1, *graph.input.shape))
     if len(given) and np.array_equal(given, np.rint(given)):
         noise = np.rint(noise)
