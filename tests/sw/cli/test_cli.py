@@ -183,7 +183,9 @@ def test_compile_sizes_a_core_for_the_model_and_says_how(
     monkeypatch.setattr(propose, "_SHAPES", [(1, 16, 16), (2, 2, 4)])
     capsys.readouterr()
     assert compile_to(tmp_path / "m.nrw", example) == 0
-    program, text = Program.load(tmp_path / "m.nrw"), capsys.readouterr().out
+    program = Program.load(tmp_path / "m.nrw")
+    verdict, text = capsys.readouterr().out.split("\n", 1)
+    assert verdict.startswith("import: computes what onnxruntime")
     assert text.startswith(f"chosen: {program.config.rows} x {program.config.columns} x {program.config.lanes} units, ")
     assert "the fewest cycles of 6 shapes of up to 256 units" in text
     assert f"act_words = {program.config.act_words}, weight_words = {program.config.weight_words}, " in text
