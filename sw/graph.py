@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .curves import Function, X
+from .origin import with_origins
 from .outputs import Output, output_tensors
 from .quantised import InputSpec, Segment
 
@@ -135,16 +136,23 @@ class Term:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mac:
+class _Named:
+    """What all layers have: a name, the tensor that they write, and the names of the model's nodes they came from."""
+
+    name: str
+    output: str
+    origin: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mac(_Named):
     """``clip(sum over terms + bias, low, high)``, or ``curve(sum over terms + bias)``; ``bias`` has shape (O,).
 
     A curve that reads trained integers reads the values of ``grid``, to which the sums are rounded then.
     """
 
-    name: str
     terms: tuple[Term, ...]
     bias: NDArray[np.float64]
-    output: str
     low: float = -np.inf
     high: float = np.inf
     curve: Function | None = None
@@ -168,13 +176,11 @@ class Mac:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MaxPool:
+class MaxPool(_Named):
     """Maximum over windows, padding excluded."""
 
-    name: str
     source: str
     window: Window
-    output: str
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -183,13 +189,11 @@ class MaxPool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AveragePool:
+class AveragePool(_Named):
     """Sum over windows divided by the window's size, padding counted as zeros."""
 
-    name: str
     source: str
     window: Window
-    output: str
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -198,14 +202,12 @@ class AveragePool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Clamp:
+class Clamp(_Named):
     """``clip(x, low, high)``: Relu, Relu6, Clip."""
 
-    name: str
     source: str
     low: float
     high: float
-    output: str
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -214,13 +216,11 @@ class Clamp:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Curve:
+class Curve(_Named):
     """``function(x)`` of every element."""
 
-    name: str
     source: str
     function: Function
-    output: str
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -229,13 +229,11 @@ class Curve:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Quantise:
+class Quantise(_Named):
     """Rounding to a trained grid."""
 
-    name: str
     source: str
     grid: Grid
-    output: str
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -244,14 +242,12 @@ class Quantise:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Affine:
+class Affine(_Named):
     """``scale * x + bias`` by channel; both of shape (C,)."""
 
-    name: str
     source: str
     scale: NDArray[np.float64]
     bias: NDArray[np.float64]
-    output: str
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -260,13 +256,11 @@ class Affine:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Add:
+class Add(_Named):
     """``first + sign * second`` of two tensors of one shape; ``sign`` is 1 or -1."""
 
-    name: str
     first: str
     second: str
-    output: str
     sign: int = 1
 
     @property
@@ -276,12 +270,10 @@ class Add:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Concat:
+class Concat(_Named):
     """Channels of several tensors of one height and width, one behind the other."""
 
-    name: str
     parts: tuple[str, ...]
-    output: str
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -345,7 +337,10 @@ class Graph:
 
 
 def rebuild(graph: Graph, layers: list[Layer]) -> Graph:
-    """The graph with other layers: ordered in an order of execution, unread layers and tensors dropped."""
+    """The graph with other layers: ordered in an order of execution, unread layers and tensors dropped.
+
+    Their origins go on (`origin.with_origins`); every rewrite ends here.
+    """
     producers = {layer.output: layer for layer in layers}
     ordered: dict[str, Layer] = {}
     pending = [(name, False) for name in reversed(graph.output_tensors)]
@@ -362,4 +357,4 @@ def rebuild(graph: Graph, layers: list[Layer]) -> Graph:
     names = {graph.input.tensor} | set(ordered)
     tensors = {name: shape for name, shape in graph.tensors.items() if name in names}
     grids = {name: grid for name, grid in graph.grids.items() if name in names}
-    return replace(graph, layers=tuple(ordered.values()), tensors=tensors, grids=grids)
+    return replace(graph, layers=with_origins(graph.layers, tuple(ordered.values())), tensors=tensors, grids=grids)

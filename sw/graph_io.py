@@ -91,7 +91,7 @@ def graph_from_parts(structure: Mapping[str, Any], arrays: Mapping[str, NDArray[
             values |= {name: _widened(arrays[f"{key}.{name}"]) for name in _MAC_ARRAYS}
             if "table" in values:
                 values["table"] = LevelTable(**values["table"], levels=_widened(arrays[f"{key}.table"]))
-            layers.append(MacLayer(**values, segments=segments))
+            layers.append(MacLayer(**{**values, "origin": tuple(values["origin"])}, segments=segments))
         else:
             raise ValueError(f"unknown layer kind {kind!r}")
     return QuantisedGraph(

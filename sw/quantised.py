@@ -80,7 +80,8 @@ class MacLayer:
 
     ``bias`` (it already holds ``-sum of Z*w`` of every segment), ``multiplicand`` and ``shift`` have shape (O,).
     With a ``table``, y is an integer with the table's Z and clamp, and what it holds for y is the output.
-    ``cert_bits`` is the accumulator width that the certificate of its weights and sources asks for.
+    ``cert_bits`` is the accumulator width that the certificate of its weights and sources asks for; ``origin`` are the
+    names of the model's nodes that the layer came from.
     """
 
     name: str
@@ -91,6 +92,7 @@ class MacLayer:
     cert_bits: int
     output: str
     table: LevelTable | None = None
+    origin: tuple[str, ...] = ()
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -109,6 +111,7 @@ class MaxLayer:
     pads: tuple[int, int, int, int]
     output: str
     dilation: tuple[int, int] = (1, 1)
+    origin: tuple[str, ...] = ()
 
     @property
     def sources(self) -> tuple[str, ...]:

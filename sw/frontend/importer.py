@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,9 @@ from onnx import NodeProto
 
 from ..errors import UnsupportedOperator
 from ..graph import Grid, Layer
+from ..origin import joined
 from ..quantised import InputSpec
+from .origins import node_label
 from .phases import Phases, phases_of
 from .view import View, input_permutation
 
@@ -27,7 +30,8 @@ class Importer:
 
     ``steps`` are those of constants that a quantiser made: arrays of the constant's shape, of which its elements are
     whole multiples. ``grids`` are those of tensors that a quantiser wrote, which ``rounded`` finds by its source.
-    ``hosted`` are values that the host computes, ``read`` those that a node or an output shows.
+    ``hosted`` are values that the host computes, ``read`` those that a node or an output shows. ``made`` holds, by a
+    node's first output, what its layers write.
     ``input_order`` holds positions in the model's input as its first reader sees them; until it is set, that is the
     model's own order.
     """
@@ -45,6 +49,7 @@ class Importer:
         self.layers: list[Layer] = []
         self.notes: list[str] = []
         self.hosted: dict[str, Hosted] = {}
+        self.made: dict[str, list[str]] = {}
         self.input_spec: InputSpec | None = None
         outputs = (value.name for value in model.graph.output)
         self.read = frozenset(outputs).union(*(node.input for node in model.graph.node)) - {""}
@@ -56,8 +61,8 @@ class Importer:
         self.views: dict[str, View] = {self.input: View(self.input, self.input_order)}
 
     def label(self, node: NodeProto) -> str:
-        """Short name of a node: converters join whole chains of names by semicolons."""
-        return (node.name or next(filter(None, node.output))).split(";")[0]
+        """Short name of a node."""
+        return node_label(node)
 
     def unsupported(self, node: NodeProto, hint: str = "") -> UnsupportedOperator:
         """Error that names operator, node and the nearest rewrite."""
@@ -138,6 +143,12 @@ class Importer:
             candidate = f"{name}_{number}"
         self._names.add(candidate)
         return candidate
+
+    def sign(self, node: NodeProto, first: int) -> None:
+        """Says of the layers from number ``first`` on that they came from the node."""
+        for number, layer in enumerate(self.layers[first:], start=first):
+            self.layers[number] = replace(layer, origin=joined(layer.origin, [node_label(node)]))
+        self.made[node.output[0]] = [layer.output for layer in self.layers[first:]]
 
     def emit(
         self, node: NodeProto, layer: Layer, shape: tuple[int, int, int], index: NDArray[np.int64] | None = None

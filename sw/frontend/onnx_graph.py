@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from .importer import Importer
 from .onnx_file import read_model
 from .op_head import continue_head
 from .operators import ELEMENTWISE, HANDLERS, REARRANGEMENTS, REWRITES
+from .origins import give_names
 from .tflite.converter import FILE_VALUE
 from .view import View
 
@@ -93,7 +94,8 @@ def finish_graph(importer: Importer, name: str) -> Graph:
         outputs=tuple(outputs),
         notes=tuple(importer.notes),
     )
-    return rebuild(graph, importer.layers)
+    graph = rebuild(graph, importer.layers)
+    return replace(graph, layers=tuple(give_names(importer.model.graph.node, graph.layers, importer.made)))
 
 
 def _input_order(importer: Importer) -> NDArray[np.int64]:
@@ -165,8 +167,10 @@ def _import(importer: Importer, node: NodeProto) -> None:
         raise importer.unsupported(node, REWRITES.get(node.op_type, ""))
     if node.op_type != "Split" and not importer.read.isdisjoint(node.output[1:]):
         raise importer.unsupported(node, "only its first output can be used")
+    first = len(importer.layers)
     with _sense(importer, node):
         handler(importer, node)
+    importer.sign(node, first)
 
 
 def _output(importer: Importer, name: str) -> Output:

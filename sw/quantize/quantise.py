@@ -83,8 +83,10 @@ class _Quantiser:
     """State of one run: float values and levels of every tensor so far."""
 
     def __init__(self, graph: Graph, samples: NDArray, settings: QuantSettings, config: AcceleratorConfig) -> None:
-        self.graph, self.settings, self.config = graph, settings, config
-        settings.check_layers(layer.name for layer in graph.layers if isinstance(layer, Mac))
+        self.graph, self.config = graph, config
+        macs = [layer for layer in graph.layers if isinstance(layer, Mac)]
+        settings.check_layers(macs)
+        self.settings = settings.for_layers(macs)
         self.outputs = graph.output_tensors
         self.shared = share_tables(graph, samples, config, self._format)
         x = evaluate.model_input(graph, samples)
@@ -108,6 +110,7 @@ class _Quantiser:
                 self._max(layer)
             else:
                 raise TypeError(f"layer {layer.name!r} is a {type(layer).__name__}: lower the graph first")
+            self.layers[-1] = replace(self.layers[-1], origin=layer.origin)
         progress("", total, total)
         tensors = {name: source.tensor for name, source in self.sources.items()}
         return QuantisedGraph(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 from ...hw.spec.formats import Format, parse_format
 from ..errors import InputError
+from ..graph import Layer
+from ..origin import named_by
 
 __all__ = ["LayerFormats", "QuantSettings"]
 
@@ -41,7 +43,7 @@ class QuantSettings:
     edge_weights : str or None
         Of the weights of layers that read the network's input or write its outputs; None: the same as ``weights``.
     layers : mapping of LayerFormats
-        By a layer's name in the lowered graph; go before the others.
+        By the name of a layer of the lowered graph, or of a node that it came from; go before the others.
     bias_correction : bool
         Biases make the means of integer sums those of the float sums; otherwise they are the model's own.
     absorb : bool
@@ -73,16 +75,28 @@ class QuantSettings:
             if not isinstance(getattr(self, name), bool):
                 raise TypeError(f"{name} must be true or false, not {getattr(self, name)!r}")
 
-    def check_layers(self, names: Iterable[str]) -> None:
-        """Refuse formats of layers that a graph does not have.
+    def check_layers(self, layers: Iterable[Layer]) -> None:
+        """Refuse formats of layers that a graph does not have, and two that mean one layer.
 
         Raises
         ------
         InputError
         """
-        known = set(names)
-        if unknown := sorted(set(self.layers) - known):
-            raise InputError(f"formats for layer {unknown[0]!r}: the layers are {', '.join(sorted(known))}")
+        layers, taken = list(layers), {}
+        for name in sorted(self.layers):
+            found = named_by(name, layers)
+            if not found:
+                known = ", ".join(sorted(layer.name for layer in layers))
+                raise InputError(f"formats for layer {name!r}: the layers are {known}")
+            for layer in found:
+                if taken.setdefault(layer, name) != name:
+                    raise InputError(f"formats for {taken[layer]!r} and {name!r}: both are the layer {layer!r}")
+
+    def for_layers(self, layers: Iterable[Layer]) -> QuantSettings:
+        """The settings by the names of a graph's layers alone, instead of nodes that those came from."""
+        layers = list(layers)
+        own = {layer: formats for name, formats in self.layers.items() for layer in named_by(name, layers)}
+        return replace(self, layers=own)
 
     def act_format(self, layer: str) -> Format:
         """Format of the tensor that a layer writes."""

@@ -80,6 +80,7 @@ def estimate(
     least : bool
         Whether what only calibration tells is taken to need as little as it can: what is lacking then always is.
     """
+    settings = settings.for_layers(graph.layers)
     found: Program | None = None
     shortages: tuple[Shortage, ...] = ()
     problems: tuple[str, ...] = ()

@@ -108,6 +108,7 @@ def _row(work: LayerWork, graph: QuantisedGraph, units: int, causes: Sequence[st
     layer = next(layer for layer in graph.layers if layer.name == work.name)
     output = graph.tensors[layer.output]
     return _shares(work, units, causes) | {
+        "origin": layer.origin,
         "formats": _formats(layer, graph),
         "output": f"{' x '.join(map(str, output.shape))} {output.format}",
     }

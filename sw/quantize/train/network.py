@@ -88,6 +88,7 @@ class Network(nn.Module):
         if graph.grids:
             raise InputError(f"model {graph.name!r} comes with integers that were trained already: compile it instead")
         self.graph, self.start, self.config, self.settings = graph, start, config, settings
+        quantisation = quantisation.for_layers(graph.layers)
         self.tensors, self.layers = nn.ModuleList(), nn.ModuleList()
         self._tensor_of: dict[str, int] = {}
         self._integers: dict[str, int] = {}

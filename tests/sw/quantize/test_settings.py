@@ -2,7 +2,12 @@
 
 import pytest
 from narrows.sw.errors import InputError
+from narrows.sw.graph import Clamp
 from narrows.sw.quantize import LayerFormats, QuantSettings
+
+
+def layer(name, *origin):
+    return Clamp(name=name, source="x", low=0.0, high=1.0, output=name, origin=origin)
 
 
 def test_unknown_format():
@@ -43,6 +48,22 @@ def test_formats_of_a_layer_are_checked():
 
 def test_layers_that_a_graph_does_not_have():
     settings = QuantSettings(layers={"c": LayerFormats(), "a": LayerFormats()})
-    settings.check_layers(["c", "a", "b"])
+    settings.check_layers([layer("c"), layer("a"), layer("b")])
     with pytest.raises(InputError, match=r"^formats for layer 'c': the layers are a, b$"):
-        settings.check_layers(["b", "a"])
+        settings.check_layers([layer("b"), layer("a")])
+
+
+def test_layers_go_by_their_nodes_too():
+    settings = QuantSettings(layers={"relu": LayerFormats(weights="int8"), "b": LayerFormats(weights="int4")})
+    layers = [layer("a", "conv", "relu"), layer("b", "b"), layer("c", "b", "shared")]
+    settings.check_layers(layers)
+    assert dict(settings.for_layers(layers).layers) == {
+        "a": LayerFormats(weights="int8"),
+        "b": LayerFormats(weights="int4"),  # and not the layer c, since there is one of that very name
+    }
+    assert settings.for_layers(layers).for_layers(layers) == settings.for_layers(layers)
+    twice = QuantSettings(layers={"conv": LayerFormats(), "relu": LayerFormats()})
+    with pytest.raises(InputError, match=r"^formats for 'conv' and 'relu': both are the layer 'a'$"):
+        twice.check_layers(layers)
+    shared = QuantSettings(layers={"shared": LayerFormats(), "b": LayerFormats()})
+    assert list(shared.for_layers(layers).layers) == ["c", "b"]
