@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from enum import Enum
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,6 +27,7 @@ __all__ = [
     "Mac",
     "MaxPool",
     "Quantise",
+    "Rounding",
     "Shape",
     "Term",
     "Window",
@@ -73,11 +75,25 @@ class Window:
         return rows, columns
 
 
+class Rounding(Enum):
+    """How the arithmetic of a trained model comes to the integers of a grid; always to the nearest, but for ties.
+
+    ``TWICE`` is that of TFLite's reference kernels: sums times a multiplicand of 31 bits are rounded to integers, ties
+    up, and those divided by a power of two, ties away from 0. Real values round ``AWAY`` then.
+    """
+
+    EVEN = "to the even integer"
+    AWAY = "away from the real value 0"
+    CODE_AWAY = "away from the integer 0"
+    TWICE = "rounded twice"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Grid:
     """Values ``scale * (q - zero)`` of the integers q from ``low`` to ``high``: what a trained quantiser rounds to.
 
-    Rounding is to the nearest, ties to the even q. A ``bipolar`` grid has q = -1 and 1 only, by sign (1 for 0).
+    A ``bipolar`` grid has q = -1 and 1 only, by sign (1 for 0). Grids of the same values are the same, whatever the
+    ``rounding`` that leads there.
     """
 
     scale: float
@@ -85,11 +101,18 @@ class Grid:
     low: int
     high: int
     bipolar: bool = False
+    rounding: Rounding = field(default=Rounding.EVEN, compare=False)
 
     def integers(self, values: ArrayLike) -> NDArray[np.int64]:
         """Integers q of real values, any shape."""
         q = np.asarray(values, dtype=np.float64) / self.scale + self.zero
-        return np.where(q >= 0, 1, -1) if self.bipolar else np.rint(np.clip(q, self.low, self.high)).astype(np.int64)
+        if self.bipolar:
+            return np.where(q >= 0, 1, -1)
+        q = np.clip(q, self.low, self.high)
+        if self.rounding is Rounding.EVEN:
+            return np.rint(q).astype(np.int64)
+        centre = 0 if self.rounding is Rounding.CODE_AWAY else self.zero
+        return (centre + np.copysign(np.floor(np.abs(q - centre) + 0.5), q - centre)).astype(np.int64)
 
     def round(self, values: ArrayLike) -> NDArray[np.float64]:
         """Real values after rounding, any shape."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto
 
 from ..errors import ModelError
-from ..graph import Grid, Quantise
+from ..graph import Grid, Quantise, Rounding
 from .view import View
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CONSTANT_QUANTISERS",
+    "ROUNDING",
     "bipolar_quant",
     "dequantize_linear",
     "linear_grid",
@@ -24,6 +25,9 @@ __all__ = [
     "quant_grid",
     "quantize_linear",
 ]
+
+ROUNDING = "narrows.rounding"
+"""Key of a QuantizeLinear's metadata under which a frontend names the `Rounding` of its format."""
 
 _LARGEST_BITS = 8
 """Widest activations: what digit planes and integer formats are made for."""
@@ -114,7 +118,14 @@ def linear_grid(importer: Importer, node: NodeProto) -> Grid:
     if zero.dtype not in _INTEGERS:
         raise importer.unsupported(node, f"its codes are {zero.dtype}: use int8 or uint8")
     low, high = _INTEGERS[zero.dtype]
-    return Grid(scale=scale, zero=int(_scalar(importer, node, 2, "zero point", 0)), low=low, high=high)
+    said = {entry.key: entry.value for entry in node.metadata_props}
+    return Grid(
+        scale=scale,
+        zero=int(_scalar(importer, node, 2, "zero point", 0)),
+        low=low,
+        high=high,
+        rounding=Rounding[said.get(ROUNDING, Rounding.EVEN.name)],
+    )
 
 
 def quantize_linear(importer: Importer, node: NodeProto) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ...hw.spec.certificate import final_sum_bounds, signed_bits
 from ...hw.spec.config import AcceleratorConfig
-from ...hw.spec.digits import Digits
+from ...hw.spec.digits import DIGITS_MAX, Digits
 from ...hw.spec.formats import Int
 from ..errors import CertificateError
 from ..graph import Graph, Grid, Mac, Term
@@ -30,8 +30,11 @@ _USUAL = Int(8)
 _ALMOST = 4
 """Wrong sums of a channel up to which one digit more is tried: it is meant to make the layer exact."""
 
-_FINER = (1, 2, 4, 8, 16)
-"""Factors by which weights may be multiplied."""
+_FINER = (2, 4, 8, 16)
+"""Factors by which weights may be multiplied, beside powers of the radix."""
+
+_IDLE = 2
+"""Positions without digits that a layer may have for accuracy's sake."""
 
 
 def is_kept(layer: Mac, graph: Graph) -> bool:
@@ -112,8 +115,8 @@ def keep(
             return fit_gain(sums, output.zero, config)
         if grid.bipolar:
             return fit_sign(sums, config)
-        odd = bool((grid.zero - output.zero) % 2)
-        return fit_steps(sums, output.zero, (output.low, output.high), config, ties_to_odd=odd)
+        levels, moved = (output.low, output.high), output.zero - grid.zero
+        return fit_steps(sums, output.zero, levels, config, rounding=grid.rounding, moved=moved)
 
     chosen, rescaling = _finest(terms, factors, fitted, config, even=grid is not None and grid.bipolar)
     segments = tuple(term.segment(factor) for term, factor in zip(terms, chosen, strict=True))
@@ -168,35 +171,65 @@ def _finest(
 ) -> tuple[NDArray[np.int64], Rescaling]:
     """Factors (T, O) and rescalers by channel: weights times 1 (2 if ``even``), or more where that makes them better.
 
-    Larger weights let the bias place steps more finely. They may take one digit more only where no sum is wrong then.
+    Larger weights let the bias place steps more finely. Times a power of the digits' radix they have the same digits,
+    further up, and what is new are positions without any, which take a step each.
     """
-    first, *more = _FINER[1:] if even else _FINER
-    chosen, rescaling = factors * first, fitted(first)
-    planes = _planes(terms, chosen, config)
-    for finer in more:
+    best: tuple[NDArray[np.int64], Rescaling] | None = None
+    for idle in range(_IDLE + 1):
+        found = _finer(terms, factors, fitted, config, start=(1 + even) << (idle * config.digits.shift))
+        if found is None:
+            break
+        if best is None or found[1].cost.sum() < best[1].cost.sum():
+            best = found
+        if not best[1].wrong.any():
+            break
+    first = 1 + even
+    return best or (factors * first, fitted(first))
+
+
+def _finer(
+    terms: list[_Integers],
+    factors: NDArray[np.int64],
+    fitted: Callable[[int], Rescaling],
+    config: AcceleratorConfig,
+    *,
+    start: int,
+) -> tuple[NDArray[np.int64], Rescaling] | None:
+    """As `_finest`, from ``start`` times the factors on; None where those do not fit.
+
+    Weights may take one digit more only where no sum is wrong then.
+    """
+    planes = _planes(terms, factors * start, config)
+    if planes is None:
+        return None
+    chosen, rescaling = factors * start, fitted(start)
+    for finer in (start * power for power in _FINER):
         if not rescaling.wrong.any():
             break
         needed = _planes(terms, factors * finer, config)
-        if needed is None or planes is None or any(n > p + 1 for n, p in zip(needed, planes, strict=True)):
-            break
-        if needed != planes and rescaling.wrong.max() > _ALMOST:
+        if needed is None or (needed != planes and rescaling.wrong.max() > _ALMOST):
             break
         better, take = rescaling.better(fitted(finer))
-        if needed == planes or not better.wrong.any():
-            chosen, rescaling = np.where(take, factors * finer, chosen), better
+        mixed = np.where(take, factors * finer, chosen)
+        needed = _planes(terms, mixed, config)
+        if needed is None or any(n > p + 1 for n, p in zip(needed, planes, strict=True)):
+            break
+        if needed == planes or (rescaling.wrong.max() <= _ALMOST and not better.wrong.any()):
+            chosen, rescaling = mixed, better
     return chosen, rescaling
 
 
 def _planes(terms: list[_Integers], factors: NDArray[np.int64], config: AcceleratorConfig) -> list[int] | None:
-    """Digits of each term's weights times factors; None where they or their sums do not fit the machine."""
+    """Positions of digits that each term's weights times factors need; None where they or their sums do not fit."""
     levels = [
         t.levels * factor[:, np.newaxis, np.newaxis, np.newaxis] for t, factor in zip(terms, factors, strict=True)
     ]
-    if any(np.abs(each).max(initial=0) > config.digits.span(config.digits.most) for each in levels):
+    if any(np.abs(each).max(initial=0) > config.digits.span(DIGITS_MAX) for each in levels):
         return None
     if signed_bits(*_bounds(terms, factors)) > config.acc_bits:
         return None
-    return [config.digits.count(each) for each in levels]
+    digits = config.digits
+    return [sum(bool(codes.any()) for codes in digits.to_planes(each, digits.count(each))) for each in levels]
 
 
 def _bounds(terms: list[_Integers], factors: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -254,7 +287,7 @@ def _common_scale(
             pick = int(good[0]) if good.size else int(off.argmin())
             if found is None or off[pick] < found[0]:
                 found = float(off[pick]), candidates[pick]
-            if good.size or planes >= config.digits.of_format(_USUAL):
+            if found[0] <= _TOLERANCE or planes >= config.digits.of_format(_USUAL):
                 break
         if found is None:
             _check(layer, _bounds(terms, np.ones_like(factors)), config)

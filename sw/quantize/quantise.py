@@ -23,6 +23,7 @@ from . import evaluate
 from .calibration import checked_samples
 from .equalise import equalise
 from .grid import ScaleGrid
+from .halves import in_halves
 from .kept import is_kept, keep
 from .lookup import choose_integers, integers_of_grid, level_table
 from .outputs import kept_output
@@ -76,7 +77,7 @@ def quantise(
     lowered = lower(graph)
     if settings.equalise:
         lowered = equalise(lowered, samples[:_EQUALISED])
-    return _Quantiser(lowered, samples, settings, config).run(progress or (lambda name, done, total: None))
+    return _Quantiser(in_halves(lowered), samples, settings, config).run(progress or (lambda name, done, total: None))
 
 
 class _Quantiser:

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...hw.spec.config import AcceleratorConfig
+from ..graph import Rounding
+from .steps import first_sums
 
 __all__ = ["Line", "Rescaling", "fit_gain", "fit_sign", "fit_steps"]
 
@@ -22,7 +24,7 @@ _BIASES = 12
 """Biases tried on both sides of the line's own."""
 
 _TIE = 1e-6
-"""A step this close to a sum (in units of sums) lies on it: scales come as float32."""
+"""A sign's step this close to a sum (in units of sums) lies on it."""
 
 
 @dataclass(frozen=True)
@@ -99,9 +101,15 @@ def fit_sign(line: Line, config: AcceleratorConfig) -> Rescaling:
 
 
 def fit_steps(
-    line: Line, zero: int, levels: tuple[int, int], config: AcceleratorConfig, *, ties_to_odd: bool = False
+    line: Line,
+    zero: int,
+    levels: tuple[int, int],
+    config: AcceleratorConfig,
+    *,
+    rounding: Rounding = Rounding.EVEN,
+    moved: int = 0,
 ) -> Rescaling:
-    """The rescaler with the least weight of sums that come out at another level than nearest to the line, ties to even.
+    """The rescaler with the least weight of sums that come out at another level than the trained quantiser's.
 
     The output shall reach level j from the sum ``n_j`` on. With a bias B it does at slope ``m / 2**s`` if
 
@@ -118,8 +126,10 @@ def fit_steps(
     levels : (int, int)
         Lowest and highest output level; all integers in between are levels.
     config : AcceleratorConfig
-    ties_to_odd : bool
-        Ties go to odd levels: the grid's integers are levels and an odd number.
+    rounding : Rounding
+        Of the trained quantiser.
+    moved : int
+        Levels are the grid's integers and this number.
     """
     if levels[0] == levels[1]:
         half = np.full(len(line.gain), 1 << (config.rescale_bits - 1))
@@ -129,8 +139,9 @@ def fit_steps(
     offset = np.where(flat, line.offset + (line.gain - 1.0) * line.low, line.offset)
     line = replace(line, gain=gain, offset=offset)
     level = np.arange(levels[0] + 1, levels[1] + 1)
-    wanted = _wanted(line, level, (level + ties_to_odd) % 2)
     low, high = line.low[:, np.newaxis], line.high[:, np.newaxis]
+    sums = first_sums(line.gain, line.offset, level, zero, rounding, moved)
+    wanted = np.clip(sums, low, high + 1).astype(np.int64)
     weight = line.weight(wanted)
 
     best: Rescaling | None = None
@@ -145,14 +156,6 @@ def fit_steps(
             best = found if best is None else best.better(found)[0]
     assert best is not None
     return best
-
-
-def _wanted(line: Line, level: NDArray[np.int64], odd: NDArray[np.int64]) -> NDArray[np.int64]:
-    """First sum (O, J) at which each level is reached; one more than the highest where none is."""
-    place = (level - 0.5 - line.offset[:, np.newaxis]) / line.gain[:, np.newaxis]
-    on_sum = np.abs(place - np.rint(place)) < _TIE
-    first = np.where(on_sum, np.rint(place) + odd, np.ceil(place))
-    return np.clip(first, line.low[:, np.newaxis], line.high[:, np.newaxis] + 1).astype(np.int64)
 
 
 def _candidates(
@@ -208,7 +211,7 @@ def _nearest(gain: NDArray[np.float64], config: AcceleratorConfig) -> list[tuple
 def _biases(
     first: NDArray[np.int64], wanted: NDArray[np.int64], line: Line, weight: NDArray[np.float64]
 ) -> list[NDArray[np.int64]]:
-    """Biases (O,) that put all steps right, where there is such a one, and ones for the step that weighs most.
+    """Biases (O,) that put all steps right, where there is such a one, and ones that put them as near as can be.
 
     Steps that no sum reaches only have to stay out of reach.
     """
@@ -220,6 +223,14 @@ def _biases(
     most = np.where(wanted > low, difference + line.every - 1, nothing.max).min(axis=1)
     above, below = (wanted > high).all(axis=1), (wanted <= low).all(axis=1)
     whole = np.where(above, most, np.where(below, least, least // 2 + most // 2 + (least % 2 + most % 2) // 2))
-    heaviest = np.where(inside, weight, -1.0).argmax(axis=1)[:, np.newaxis]
-    step = np.where(inside.any(axis=1), np.take_along_axis(difference, heaviest, axis=1)[:, 0], whole)
-    return [whole, step, step + line.every // 2, step + line.every - 1]
+    cheapest = _weighted_median(difference, np.where(inside, weight, 0.0))
+    step = np.where(inside.any(axis=1), cheapest, whole)
+    return [whole, *(step + part * (line.every - 1) // 4 for part in range(5))]
+
+
+def _weighted_median(values: NDArray[np.int64], weight: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Of each row: from where the weighted sum of distances is least."""
+    order = np.argsort(values, axis=1)
+    total = np.cumsum(np.take_along_axis(weight, order, axis=1), axis=1)
+    at = (total < total[:, -1:] / 2).sum(axis=1, keepdims=True).clip(0, values.shape[1] - 1)
+    return np.take_along_axis(values, np.take_along_axis(order, at, axis=1), axis=1)[:, 0]

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from ...errors import ModelError, UnsupportedOperator
+from ...graph import Rounding
+from ..op_quant import ROUNDING
 from .file import TfliteModel, TfliteNode, TfliteTensor, read_tflite
 
 __all__ = ["FILE_VALUE", "tflite_to_onnx"]
@@ -55,7 +57,7 @@ class _Converter:
         for index in self.source.inputs:
             tensor = tensors[index]
             inputs.append(helper.make_tensor_value_info(tensor.name, TensorProto.FLOAT, (1, *tensor.shape[1:])))
-            self.values[index] = self._rounded(tensor, tensor.name)
+            self.values[index] = self._rounded(tensor, tensor.name, Rounding.EVEN)
         for node in self.source.nodes:
             self.convert(node)
         outputs = [helper.make_tensor_value_info(each, TensorProto.FLOAT, None) for each in self._outputs()]
@@ -125,7 +127,7 @@ class _Converter:
             "DequantizeLinear", inputs, tensor.name, axis=(tensor.axis if axis is None else axis) if many else 1
         )
 
-    def _rounded(self, tensor: TfliteTensor, value: str) -> str:
+    def _rounded(self, tensor: TfliteTensor, value: str, rounding: Rounding = Rounding.AWAY) -> str:
         """The value as the tensor's integers hold it."""
         if tensor.scale is None:
             return value
@@ -136,6 +138,7 @@ class _Converter:
         scale = self.constant("scale", tensor.scale.reshape(()))
         zero = self.constant("zero", tensor.zero.reshape(()).astype(tensor.dtype))
         codes = self.emit("QuantizeLinear", [value, scale, zero], tensor.name)
+        self.nodes[-1].metadata_props.add(key=ROUNDING, value=rounding.name)
         return self.emit("DequantizeLinear", [codes, scale, zero], tensor.name)
 
     def convert(self, node: TfliteNode) -> None:
@@ -148,7 +151,8 @@ class _Converter:
         if activation not in _CLAMPS:
             raise self.unsupported(node, "its fused activation is neither Relu nor Relu6: use one of them")
         value = self.clamped(value, self.label(node), *_CLAMPS[activation])
-        self.values[node.outputs[0]] = self._rounded(self.source.tensors[node.outputs[0]], value)
+        rounding = _ROUNDINGS.get(node.kind, Rounding.AWAY)
+        self.values[node.outputs[0]] = self._rounded(self.source.tensors[node.outputs[0]], value, rounding)
 
     def clamped(self, value: str, name: str, low: float | None, high: float | None) -> str:
         """The value between two bounds, either of which may be missing."""
@@ -314,6 +318,17 @@ _HANDLERS: dict[str, Callable[[_Converter, TfliteNode], str]] = {
     "ELU": _plain("Elu"),
 }
 """Converter of each operator: gives the real value of its output before its fused activation."""
+
+_ROUNDINGS = {
+    "CONV_2D": Rounding.TWICE,
+    "DEPTHWISE_CONV_2D": Rounding.TWICE,
+    "QUANTIZE": Rounding.TWICE,
+    "RELU": Rounding.TWICE,
+    "RELU6": Rounding.TWICE,
+    "MEAN": Rounding.TWICE,
+    "AVERAGE_POOL_2D": Rounding.CODE_AWAY,
+}
+"""How the format's reference kernels round what an operator gives, where not once, away from 0."""
 
 _REWRITES = {
     "TRANSPOSE_CONV": "use CONV_2D",

@@ -23,8 +23,10 @@ def has_litert() -> bool:
     return importlib.util.find_spec(_MODULE) is not None
 
 
-def run_litert(path: Path, samples: NDArray[Any], *, every: bool = False) -> dict[str, NDArray[Any]]:
-    """Real values that LiteRT's reference kernels give for samples, by tensor name.
+def run_litert(
+    path: Path, samples: NDArray[Any], *, every: bool = False, default_kernels: bool = False
+) -> dict[str, NDArray[Any]]:
+    """Real values that LiteRT gives for samples, by tensor name.
 
     Integers of quantised inputs are rounded from the samples to the nearest, ties to even, and those of quantised
     tensors are given as the real values ``scale * (q - zero)`` in float64; other tensors come as they are.
@@ -37,6 +39,8 @@ def run_litert(path: Path, samples: NDArray[Any], *, every: bool = False) -> dic
         As the model takes them, in real numbers, without its batch axis.
     every : bool
         Give all tensors that are not constant, instead of the outputs alone.
+    default_kernels : bool
+        Use the kernels that LiteRT prefers on this machine, which round otherwise, instead of its reference kernels.
 
     Returns
     -------
@@ -52,7 +56,7 @@ def run_litert(path: Path, samples: NDArray[Any], *, every: bool = False) -> dic
     if not has_litert():
         raise ToolMissing("LiteRT is not installed: pip install 'narrows[litert]'")
     try:
-        interpreter = _interpreter(path, every)
+        interpreter = _interpreter(path, every, default_kernels)
         given = interpreter.get_input_details()
         if len(given) != 1:
             raise InputError(f"{path} has {len(given)} inputs: exactly one is supported")
@@ -66,12 +70,13 @@ def run_litert(path: Path, samples: NDArray[Any], *, every: bool = False) -> dic
         raise InputError(f"LiteRT does not run {path}: {' '.join(str(error).split())}") from error
 
 
-def _interpreter(path: Path, every: bool) -> Any:
+def _interpreter(path: Path, every: bool, default_kernels: bool) -> Any:
     library = importlib.import_module(f"{_MODULE}.interpreter")
+    kinds = library.OpResolverType
     return library.Interpreter(
         model_content=Path(path).read_bytes(),
         num_threads=1,
-        experimental_op_resolver_type=library.OpResolverType.BUILTIN_REF,
+        experimental_op_resolver_type=kinds.AUTO if default_kernels else kinds.BUILTIN_REF,
         experimental_preserve_all_tensors=every,
     )
 

@@ -73,7 +73,7 @@ def test_ties_go_to_the_even_integer_of_the_grid():
     config = AcceleratorConfig(acc_bits=16, rescale_bits=8)
     of = line([0.25], [0.0], -1, 3)  # the only tie is 2 * 0.25
     assert outputs(fit_steps(of, 0, (0, 1), config), of, 0, 0, 1).tolist() == [[0, 0, 0, 0, 1]]
-    assert outputs(fit_steps(of, 0, (0, 1), config, ties_to_odd=True), of, 0, 0, 1).tolist() == [[0, 0, 0, 1, 1]]
+    assert outputs(fit_steps(of, 0, (0, 1), config, moved=1), of, 0, 0, 1).tolist() == [[0, 0, 0, 1, 1]]
 
 
 @settings(deadline=None, max_examples=40)

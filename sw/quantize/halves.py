@@ -1,0 +1,64 @@
+"""Layers in two halves, below and above zero: for models whose arithmetic steps differently on either side."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from ..graph import Graph, Layer, Mac, Rounding, rebuild
+from .kept import is_kept
+
+__all__ = ["in_halves"]
+
+_MORE = 0.2
+"""Multiply-accumulates that halves may add, as a part of the model's."""
+
+
+def in_halves(graph: Graph) -> Graph:
+    """The lowered graph with layers of both signs made twice, clamped to either side, and added up by their readers.
+
+    Sums that are rounded twice step earlier above zero than below it, by one to two sums, which no single line follows
+    (`Rounding.TWICE`). What goes wrong grows from layer to layer, so layers are taken from the input on, as long as all
+    of them together cost little. A layer that a max-pool reads, or that is an output, stays as it is.
+    """
+    work = {layer.output: _work(graph, layer) for layer in graph.layers if isinstance(layer, Mac)}
+    room = _MORE * sum(work.values())
+    tensors, grids, layers = dict(graph.tensors), dict(graph.grids), list[Layer]()
+    split: dict[str, str] = {}
+    for layer in graph.layers:
+        layer = _reading(layer, split)
+        layers.append(layer)
+        if not isinstance(layer, Mac) or not _has_two_sides(graph, layer) or work[layer.output] > room:
+            continue
+        room -= work[layer.output]
+        grid, below = grids[layer.output], f"{layer.output}/below"
+        layers[-1] = replace(layer, low=max(0.0, layer.low))
+        layers.append(replace(layer, name=f"{layer.name}/below", output=below, high=min(0.0, layer.high)))
+        tensors[below] = tensors[layer.output]
+        grids[layer.output], grids[below] = replace(grid, low=grid.zero), replace(grid, high=grid.zero)
+        split[layer.output] = below
+    return rebuild(replace(graph, tensors=tensors, grids=grids), layers) if split else graph
+
+
+def _work(graph: Graph, layer: Mac) -> int:
+    pixels = math.prod(graph.tensors[layer.output][1:])
+    return pixels * sum(term.weights.size for term in layer.terms)
+
+
+def _has_two_sides(graph: Graph, layer: Mac) -> bool:
+    grid = graph.grids.get(layer.output)
+    if grid is None or grid.rounding is not Rounding.TWICE or layer.curve is not None or not is_kept(layer, graph):
+        return False
+    if not grid.low < grid.zero < grid.high or not layer.low < 0 < layer.high:
+        return False
+    readers = [reader for reader in graph.layers if layer.output in reader.sources]
+    outputs = {name for name, _ in graph.outputs}
+    return layer.output not in outputs and all(isinstance(reader, Mac) and is_kept(reader, graph) for reader in readers)
+
+
+def _reading(layer: Layer, split: dict[str, str]) -> Layer:
+    """The layer with a term more for each half."""
+    if not isinstance(layer, Mac):
+        return layer
+    halves = (replace(term, source=split[term.source]) for term in layer.terms if term.source in split)
+    return replace(layer, terms=(*layer.terms, *halves))

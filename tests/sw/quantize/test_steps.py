@@ -1,0 +1,51 @@
+"""First sums of levels, against the arithmetic itself on every sum."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from narrows.sw.graph import Grid, Rounding
+from narrows.sw.quantize.steps import first_sums
+
+
+def rounded_twice(total: int, gain: float) -> int:
+    """What TFLite's reference kernels make of a total: a product of 31 bits to an integer, then a power of two."""
+    fraction, exponent = np.frexp(gain)
+    multiplicand, left, right = int(np.rint(fraction * 2**31)), max(int(exponent), 0), max(-int(exponent), 0)
+    high = (total * 2**left * multiplicand + 2**30) >> 31
+    mask = (1 << right) - 1
+    return (high >> right) + ((high & mask) > (mask >> 1) + (high < 0))
+
+
+def levels_by(first, sums, level):
+    return level[0] - 1 + (sums[:, np.newaxis] >= first[0]).sum(axis=1)
+
+
+@settings(deadline=None, max_examples=80)
+@given(gain=st.floats(2e-3, 3.0), bias=st.integers(-900, 900), zero=st.integers(-128, 127), moved=st.integers(0, 128))
+def test_sums_that_are_rounded_twice(gain, bias, zero, moved):
+    sums, level = np.arange(-700, 700), np.arange(-90, 91) + zero
+    first = first_sums(np.array([gain]), np.array([gain * bias + zero]), level, zero, Rounding.TWICE, moved)
+    expected = [rounded_twice(int(s) + bias, gain) + zero for s in sums]
+    np.testing.assert_array_equal(levels_by(first, sums, level), np.clip(expected, level[0] - 1, level[-1]))
+
+
+def test_rounding_twice_is_not_rounding_once():
+    of = np.array([0.011]), np.array([0.0]), np.arange(-50, 51), 0
+    once, twice = (first_sums(*of, rounding, 0) for rounding in (Rounding.AWAY, Rounding.TWICE))
+    assert (twice[0, 51:] <= once[0, 51:]).all() and (twice[0, 51:] < once[0, 51:]).any()
+    assert (twice[0, :51] >= once[0, :51]).all() and (twice[0, :51] > once[0, :51]).any()
+
+
+def test_a_bias_that_is_no_integer_is_rounded_once():
+    of = np.array([0.011]), np.array([0.011 * 0.5]), np.arange(-50, 51), 0
+    np.testing.assert_array_equal(first_sums(*of, Rounding.TWICE, 0), first_sums(*of, Rounding.AWAY, 0))
+
+
+@pytest.mark.parametrize("rounding", [Rounding.EVEN, Rounding.AWAY, Rounding.CODE_AWAY])
+@pytest.mark.parametrize(("zero", "moved"), [(0, 0), (131, 128), (-3, 0), (5, 7)])
+def test_ties_go_where_the_grid_rounds_them(rounding, zero, moved):
+    grid = Grid(scale=1.0, zero=zero - moved, low=-60 - moved + zero, high=60 - moved + zero, rounding=rounding)
+    sums, level = np.arange(-200, 200), np.arange(-59, 61) + zero
+    first = first_sums(np.array([0.25]), np.array([float(zero)]), level, zero, rounding, moved)
+    np.testing.assert_array_equal(levels_by(first, sums, level), grid.integers(0.25 * sums) + moved)
