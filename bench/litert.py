@@ -5,9 +5,9 @@
 
 Codes are those of the last quantised tensor (before a Softmax, which is left to the host). LiteRT has several kernels
 for an operator, which do not agree with each other: its reference kernels, which are also those of microcontrollers,
-round sums twice, those that run by default on a desktop once. The programs follow the reference kernels; --default holds
-the same answers against the others, and says how far LiteRT agrees with itself. Samples are CIFAR-10's test images
-(MobileNet: enlarged to 96 x 96), the keyword set's spectrograms, and smooth noise for the autoencoder.
+round sums twice, those that run by default on a desktop once. The programs follow the reference kernels; --default
+holds the same answers against the others, and says how far LiteRT agrees with itself. Samples are CIFAR-10's test
+images (MobileNet: enlarged to 96 x 96), the keyword set's spectrograms, and smooth noise for the autoencoder.
 """
 
 from __future__ import annotations
@@ -100,7 +100,8 @@ def _measure(
 ) -> Row:
     config = replace(CONFIGS[EXACT], acc_bits=acc_bits, rescale_bits=rescale_bits)
     graph = quantise(load_model(path), calibration, QuantSettings(), config)
-    output, tensor = graph.outputs[0][0], graph.tensors[graph.outputs[0][0]]
+    output = graph.outputs[0].tensor
+    tensor = graph.tensors[output]
     golden, parts = GoldenModel(graph, config), []
     for start in range(0, len(x), _AT_ONCE):
         parts.append(golden.run(prepare_input(graph, x[start : start + _AT_ONCE]))[output])

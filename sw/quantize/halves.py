@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 
 from ..graph import Graph, Layer, Mac, Rounding, rebuild
+from ..outputs import output_tensors
 from .kept import is_kept
 
 __all__ = ["in_halves"]
@@ -52,8 +53,9 @@ def _has_two_sides(graph: Graph, layer: Mac) -> bool:
     if not grid.low < grid.zero < grid.high or not layer.low < 0 < layer.high:
         return False
     readers = [reader for reader in graph.layers if layer.output in reader.sources]
-    outputs = {name for name, _ in graph.outputs}
-    return layer.output not in outputs and all(isinstance(reader, Mac) and is_kept(reader, graph) for reader in readers)
+    if layer.output in output_tensors(graph.outputs):
+        return False
+    return all(isinstance(reader, Mac) and is_kept(reader, graph) for reader in readers)
 
 
 def _reading(layer: Layer, split: dict[str, str]) -> Layer:

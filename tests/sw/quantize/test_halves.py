@@ -2,6 +2,7 @@
 
 import numpy as np
 from narrows.sw.graph import Graph, Grid, Mac, Rounding, Term, Window, scaled
+from narrows.sw.outputs import Output
 from narrows.sw.quantised import InputSpec
 from narrows.sw.quantize.evaluate import evaluate
 from narrows.sw.quantize.halves import in_halves
@@ -26,7 +27,7 @@ def residual(**grids):
         tensors={"x": (3, 4, 4), "a": (3, 4, 4), "add": (3, 4, 4), "y": (9, 2, 2)},
         input=InputSpec(tensor="x", shape=(3, 4, 4)),
         layers=(conv("a", "x", 3, 3), add, conv("y", "add", 9, 3, kernel=3)),
-        outputs=(("y", (9, 2, 2)),),
+        outputs=(Output.whole("y", (9, 2, 2)),),
         grids={
             "x": Grid(scale=0.1, zero=3, **byte),
             "a": Grid(scale=0.013, zero=-5, rounding=TWICE, **byte),
