@@ -76,6 +76,10 @@ class Program:
     external : dict of int
         Byte of the window at which each tensor begins that does not lie in the activation memory; its layout then
         counts words from there.
+    record : dict
+        Where the program comes from and what was measured of it, in values of JSON: what its import was held against
+        (``import``), how it was quantised (``settings``, ``calibration``), its integers beside floats (``quality``).
+        Nothing of it is needed to run it.
 
     Raises
     ------
@@ -97,6 +101,7 @@ class Program:
     backing: NDArray[np.uint32] = field(default_factory=lambda: np.zeros(0, dtype=np.uint32))
     window_bytes: int = 0
     external: dict[str, int] = field(default_factory=dict)
+    record: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         widths = {
@@ -156,6 +161,7 @@ class Program:
             "parts": [list(part) for part in self.parts],
             "window_bytes": self.window_bytes,
             "external": self.external,
+            "record": self.record,
         }
         members = {"manifest.json": json.dumps(manifest, indent=1).encode()}
         tables = {name: getattr(self, name) for name in (*_TABLES, "backing")}
@@ -216,6 +222,7 @@ class Program:
             parts=tuple((int(line), int(group)) for line, group in manifest["parts"]),
             window_bytes=manifest["window_bytes"],
             external=manifest["external"],
+            record=dict(manifest.get("record", {})),
         )
 
     def save(self, path: Path) -> None:

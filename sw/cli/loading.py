@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
+from ..errors import InputError
 from .output import report_done
 
 if TYPE_CHECKING:
     from ..graph import Graph
+    from ..program import Program
 
-__all__ = ["load_judged"]
+__all__ = ["load_judged", "load_original"]
 
 
 def load_judged(model: Path, samples: NDArray | None = None) -> tuple[Graph, dict[str, Any]]:
@@ -43,3 +45,18 @@ def load_judged(model: Path, samples: NDArray | None = None) -> tuple[Graph, dic
     verdict = judge(model, imported, None if samples is None else checked_samples(imported.graph, samples))
     report_done(str(verdict))
     return imported.graph, asdict(verdict)
+
+
+def load_original(model: Path, program: Program, samples: NDArray) -> Graph:
+    """The graph of the model that a program was compiled from, its import judged on ``samples``.
+
+    Raises
+    ------
+    InputError
+        If the program is another model's.
+    """
+    graph, _ = load_judged(model, samples)
+    given, wanted = ([(each.name, each.shape) for each in one.outputs] for one in (graph, program.graph))
+    if given != wanted or graph.input.shape != program.graph.input.shape:
+        raise InputError(f"{model} is not what the program was compiled from: its input or outputs are others")
+    return graph

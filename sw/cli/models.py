@@ -10,7 +10,7 @@ import typer
 
 from ...hw.spec.config import AcceleratorConfig
 from ..errors import InputError
-from .loading import load_judged
+from .loading import load_judged, load_original
 from .machine import check_size, config_for_rate, model_config
 from .options import (
     BoardOption,
@@ -18,10 +18,12 @@ from .options import (
     ConfigFile,
     Engine,
     EngineOption,
+    HeldSamples,
     InputFile,
     JsonFile,
     Limit,
     ModelPreset,
+    OriginalModel,
     OutputArrays,
     ProgramFile,
     Raw,
@@ -30,6 +32,7 @@ from .options import (
     load_samples,
 )
 from .output import progress_bar, report_done, show_table, writable_folder, write_arrays, write_json, write_text
+from .quality import compared, recorded, recorded_accuracy, show_quality, sound_labels
 
 __all__ = ["compile_model", "disasm", "run_model"]
 
@@ -38,6 +41,7 @@ def compile_model(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="ONNX (.onnx) or TFLite (.tflite) model.")],
     calib: Calibration,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="M.nrw", help="Where the program goes.")],
+    data: HeldSamples = None,
     preset: ModelPreset = None,
     config: ConfigFile = None,
     board: BoardOption = None,
@@ -88,6 +92,10 @@ def compile_model(
     A float model gets the formats of --weights and --acts. Models that come quantised (QONNX, ONNX with QuantizeLinear,
     int8 TFLite) keep their own integers.
 
+    What comes out is held against the float model: share of samples with the same first answer, signal-to-noise ratio,
+    largest error, and with labels the accuracy of both; on --data, or on the calibration samples. `narrows explain`
+    says where the error comes from.
+
     Without --board, --preset and --config the core is sized for the model, and it is said how.
 
     Every layer's sums are certified to fit the accumulator, for every input; a model whose sums do not fit is refused.
@@ -115,9 +123,11 @@ def compile_model(
     if target_fps is not None and (preset or config or board):
         raise InputError("--target-fps chooses the configuration: leave out --preset, --config and --board")
     chosen = None if formats is None else load_settings(formats)
-    samples, _ = load_samples(calib)
+    samples, y = load_samples(calib)
+    held, held_y = (samples, y) if data is None else load_samples(data)
     loaded, verdict = load_judged(model, samples)
     samples, lowered = checked_samples(loaded, samples), lower(loaded)
+    held, labels = checked_samples(loaded, held), sound_labels(loaded.outputs, held_y)
     if chosen is not None:
         chosen.check_layers(layer.name for layer in lowered.layers if isinstance(layer, Mac))
 
@@ -136,6 +146,16 @@ def compile_model(
     with progress_bar("quantising") as progress:
         graph = quantise(loaded, samples, settings, machine, lambda _name, done, total: progress(done, total))
     program = compile_graph(graph, machine)
+    program = recorded(
+        program,
+        loaded,
+        held,
+        labels,
+        samples="calibration samples" if data is None else f"samples of {data.name}",
+        verdict=verdict,
+        settings=settings,
+        calibration=samples,
+    )
     program.save(output)
     summary = _summary(program)
     show_table(
@@ -154,7 +174,7 @@ def compile_model(
             "config": machine.to_dict(),
             "weights": settings.weights,
             "acts": settings.acts,
-            "import": verdict,
+            **{name: program.record[name] for name in ("import", "quality")},
             "layer_formats": {name: vars(own) for name, own in settings.layers.items()},
             **summary,
         },
@@ -169,9 +189,12 @@ def run_model(
     limit: Limit = None,
     output: OutputArrays = None,
     raw: Raw = False,
+    model: OriginalModel = None,
     json: JsonFile = None,
 ) -> None:
     """Run a program on samples; prints cycles, and with labels the accuracy.
+
+    With --model the float model answers the same samples, and the program is held against it.
 
     Outputs have the model's names and shapes. Functions that it leaves to the host (Softmax, Sigmoid, ArgMax, ...) are
     computed here; --raw writes what the core gave them.
@@ -190,15 +213,17 @@ def run_model(
         writable_folder(output)
     compiled = Program.load(program)
     x, y = load_samples(samples, limit)
+    labels = sound_labels(compiled.graph.outputs, y)
     levels = prepare_input(compiled.graph, x)
+    float_graph = None if model is None else load_original(model, compiled, x)
     with progress_bar(f"running ({engine})") as progress:
         result = run_engine(engine, compiled, levels, progress=progress, simulator=simulator)
     outputs = restore_outputs(compiled.graph, result.outputs, raw=raw)
     if output is not None:
         write_arrays(output, outputs)
     report: dict[str, Any] = {"engine": engine.value, "samples": len(levels)}
-    if y is not None:
-        report["accuracy"] = accuracy(compiled.graph, result.outputs, y)
+    if labels is not None:
+        report["accuracy"] = accuracy(compiled.graph, result.outputs, labels)
     if len(result.cycles):
         report["cycles_per_sample"] = float(result.cycles.mean())
     if result.wall_seconds:
@@ -208,6 +233,12 @@ def run_model(
         ("", engine.value),
         [(name.replace("_", " "), _shown(value)) for name, value in report.items() if name != "engine"],
     )
+    if float_graph is not None:
+        report["quality"] = compared(float_graph, compiled.graph, x, result.outputs, labels)
+        show_quality(report["quality"], f"samples of {samples.name}")
+    elif labels is not None and compiled.record.get("quality"):
+        report["recorded_quality"] = compiled.record["quality"]
+        report_done(recorded_accuracy(compiled.record["quality"]))
     write_json(json, report)
 
 

@@ -23,9 +23,11 @@ __all__ = [
     "ConfigFile",
     "Engine",
     "EngineOption",
+    "HeldSamples",
     "InputFile",
     "JsonFile",
     "Limit",
+    "OriginalModel",
     "ModelPreset",
     "OutputArrays",
     "Preset",
@@ -86,6 +88,19 @@ BoardOption = Annotated[
 ProgramFile = Annotated[Path, typer.Argument(metavar="MODEL.nrw", help="Program, as `narrows compile` writes it.")]
 InputFile = Annotated[Path, typer.Option("--input", metavar="X.npz", help="Samples `x`, perhaps labels `y`.")]
 Calibration = Annotated[Path, typer.Option("--calib", metavar="X.npz", help="Typical samples `x`; some hundred do.")]
+HeldSamples = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        metavar="X.npz",
+        help="Samples `x`, perhaps labels `y`, to measure the result on.",
+        show_default="the calibration samples",
+    ),
+]
+OriginalModel = Annotated[
+    Path | None,
+    typer.Option("--model", metavar="M.onnx", help="The model it was compiled from: its float answers beside."),
+]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Only the first N samples.")]
 OutputArrays = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="Y.npz", help="Write each output, by its name.")

@@ -18,7 +18,16 @@ from rich.table import Table
 
 from ..files import write_whole
 
-__all__ = ["progress_bar", "report_done", "show_table", "write_arrays", "write_json", "write_text", "writable_folder"]
+__all__ = [
+    "progress_bar",
+    "report_done",
+    "show_table",
+    "warn",
+    "writable_folder",
+    "write_arrays",
+    "write_json",
+    "write_text",
+]
 
 _ERRORS = Console(stderr=True)
 _RESULTS = Console(soft_wrap=False)
@@ -55,6 +64,11 @@ def show_table(title: str, header: Iterable[str], rows: Iterable[Iterable[Any]])
 def report_done(message: str) -> None:
     """A line on standard output."""
     _RESULTS.print(message, highlight=False, markup=False, soft_wrap=True)
+
+
+def warn(message: str) -> None:
+    """A line on standard output that says what may be wrong and what to do."""
+    report_done(f"warning: {message}")
 
 
 def writable_folder(path: Path) -> None:

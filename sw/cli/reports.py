@@ -9,6 +9,7 @@ import typer
 
 from .options import BoardOption, JsonFile, ProgramFile, program_on
 from .output import report_done, show_table, writable_folder, write_json, write_text
+from .quality import show_quality
 
 if TYPE_CHECKING:
     from ...hw.spec.transfer_cycles import BusTiming
@@ -85,6 +86,8 @@ def report(
             for row in [*summary["layers"], summary["total"]]
         ],
     )
+    if quality := compiled.record.get("quality"):
+        show_quality(quality, f"{quality['data']}, when it was made")
     write_json(json, summary)
     report_done(f"page: {output}")
 

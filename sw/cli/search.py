@@ -15,9 +15,11 @@ from ..errors import CapacityError, InputError
 from .loading import load_judged
 from .options import BoardOption, Calibration, ConfigFile, Preset, chosen_config, load_samples
 from .output import progress_bar, report_done, show_table, write_json, write_text
+from .quality import recorded, sound_labels
 
 if TYPE_CHECKING:
     from ...hw.spec.config import AcceleratorConfig
+    from ..program import Program
     from ..quantised import QuantisedGraph
     from ..search.explore import Samples
     from ..search.measure import Measured, Measurer
@@ -115,6 +117,7 @@ def search(
     graph, verdict = load_judged(model, calibration)
     measurer = Measurer(graph, machine, calibration, _golden, equalise=equalise)
     samples, final = _samples(measurer, data, images), _samples(measurer, test or data, None)
+    final_labels = sound_labels(graph.outputs, load_samples(test or data)[1])
     space = Space.of(
         measurer.lowered,
         weights=_names(weights),
@@ -152,7 +155,18 @@ def search(
     _show(summary)
     if outcome.chosen is None:
         raise CapacityError(f"no point keeps to the bound, see {output / 'front.html'}: loosen it, or raise --trials")
-    _write_choice(outcome.chosen, measurer, output)
+    program = recorded(
+        _program(outcome.chosen, measurer),
+        graph,
+        final.x,
+        final_labels,
+        samples=f"samples of {(test or data).name}",
+        verdict=verdict,
+        settings=measurer.settings(outcome.chosen.point),
+        calibration=calibration,
+    )
+    write_json(output / "front.json", summary | program.record)
+    _write_choice(outcome.chosen, measurer, program, output)
 
 
 def _show(summary: dict[str, Any]) -> None:
@@ -189,10 +203,9 @@ def _show(summary: dict[str, Any]) -> None:
     )
 
 
-def _write_choice(chosen: Measured, measurer: Measurer, output: Path) -> None:
-    """Formats, configuration and program of a point; memories are the configuration's if they hold it."""
+def _program(chosen: Measured, measurer: Measurer) -> Program:
+    """Program of a point; memories are the configuration's if they hold it."""
     from ..compile import compile_graph
-    from ..quantize.settings_file import settings_text
     from ..report.propose import memory_sizes
     from ..search.space import ROOM
 
@@ -200,13 +213,19 @@ def _write_choice(chosen: Measured, measurer: Measurer, output: Path) -> None:
     roomy = point.config(measurer.config)
     memories = {name: getattr(measurer.config, name) for name in ROOM}
     try:
-        program = compile_graph(graph, dataclasses.replace(roomy, **memories))
+        return compile_graph(graph, dataclasses.replace(roomy, **memories))
     except CapacityError:
         sizes = memory_sizes(compile_graph(graph, roomy))
-        program = compile_graph(graph, dataclasses.replace(roomy, **sizes))
+        return compile_graph(graph, dataclasses.replace(roomy, **sizes))
+
+
+def _write_choice(chosen: Measured, measurer: Measurer, program: Program, output: Path) -> None:
+    """Formats, configuration and program of a point."""
+    from ..quantize.settings_file import settings_text
+
     values = program.config.to_dict()
     write_text(output / "config.toml", "".join(f"{name} = {json.dumps(value)}\n" for name, value in values.items()))
-    write_text(output / "formats.toml", settings_text(measurer.settings(point)))
+    write_text(output / "formats.toml", settings_text(measurer.settings(chosen.point)))
     program.save(output / "model.nrw")
     report_done(
         f"chosen: {chosen.worth.accuracy:.2%}, {chosen.cost.cycles:,} cycles, {chosen.cost.speedup:.2f} times as fast "

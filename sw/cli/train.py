@@ -15,6 +15,7 @@ from ..errors import InputError, ToolMissing
 from .loading import load_judged
 from .options import BoardOption, ConfigFile, JsonFile, Preset, chosen_config, load_samples
 from .output import progress_bar, report_done, writable_folder, write_json
+from .quality import recorded, sound_labels
 
 if TYPE_CHECKING:
     from ..quantize.train import Samples, Trainer
@@ -150,6 +151,7 @@ def train(
     )
     (x, y), (held_x, held_y) = _split(*load_samples(data)) if val is None else (load_samples(data), load_samples(val))
     graph, verdict = load_judged(model, x[:_CALIBRATION])
+    held_labels = sound_labels(graph.outputs, held_y)
     with progress_bar("quantising") as progress:
         network = network_of(
             graph, x[:_CALIBRATION], quantisation, machine, settings, lambda _, done, total: progress(done, total)
@@ -159,14 +161,24 @@ def train(
     if resume and place.exists():
         trainer.load(place)
     history = _run(trainer, Samples(network.start, held_x, held_y), place)
-    program = compile_graph(to_quantised(trainer.result()), machine)
+    program = recorded(
+        compile_graph(to_quantised(trainer.result()), machine),
+        graph,
+        held_x,
+        held_labels,
+        samples="samples that it was not trained on",
+        verdict=verdict,
+        settings=quantisation,
+        calibration=x[:_CALIBRATION],
+        trained=True,
+    )
     program.save(output)
     report_done(f"{output}: judged {_shown(trainer.best)} on {len(held_x)} samples it was not trained on")
     write_json(
         json,
         {
             "program": str(output),
-            "import": verdict,
+            **{name: program.record[name] for name in ("import", "quality")},
             "epochs": history,
             "best": trainer.best,
             "config": machine.to_dict(),

@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
+from .loading import load_original
 from .options import (
     BoardOption,
     Engine,
     InputFile,
     JsonFile,
     Limit,
+    OriginalModel,
     ProgramFile,
     Simulator,
     SimulatorOption,
@@ -20,6 +22,7 @@ from .options import (
     program_on,
 )
 from .output import progress_bar, report_done, show_table, write_json
+from .quality import compared, show_quality, sound_labels
 
 __all__ = ["verify"]
 
@@ -36,6 +39,7 @@ def verify(
         typer.Option("--engine", help="Only these engines (repeat the option); all of them without it."),
     ] = None,
     simulator: SimulatorOption = Simulator.VERILATOR,
+    model: OriginalModel = None,
     waves: Annotated[
         Path, typer.Option("--waves", metavar="FOLDER", help="Where the waveform of a first difference goes.")
     ] = Path("build/verify"),
@@ -48,9 +52,14 @@ def verify(
     followed to its first layer, tile, element and cycle; where the Verilog is at fault, a waveform cropped around the
     wrong write is left in a folder, with views of it for GTKWave and Surfer.
 
+    With --model the chain begins at the model's file: its import is held against another runtime, and the integers
+    against the float model.
+
     **Example**
 
         narrows verify model.nrw --input test.npz --limit 10 --json verdict.json
+
+        narrows verify model.nrw --input test.npz --model model.onnx
     """
     from ..program import Program
     from ..runtime import prepare_input
@@ -58,8 +67,10 @@ def verify(
     from .comparison import compare_engines
 
     compiled = program_on(Program.load(program), board)
-    x, _ = load_samples(samples, limit)
+    x, y = load_samples(samples, limit)
+    labels = sound_labels(compiled.graph.outputs, y)
     levels = prepare_input(compiled.graph, x)
+    float_graph = None if model is None else load_original(model, compiled, x)
     comparison = compare_engines(compiled, levels, engine or list(Engine), bar=progress_bar, simulator=simulator)
     report = comparison.to_dict(compiled)
     count = {name: sum(mismatch.engine == name for mismatch in comparison.mismatches) for name in report["engines"]}
@@ -87,6 +98,9 @@ def verify(
             for path in culprit.files:
                 report_done(f"waveform: {path}")
             report["first"] = culprit.to_dict()
+    if float_graph is not None:
+        report["quality"] = compared(float_graph, compiled.graph, x, comparison.runs[Engine.GOLDEN].outputs, labels)
+        show_quality(report["quality"], f"samples of {samples.name}")
     write_json(json, report)
     if comparison.mismatches:
         raise typer.Exit(1)

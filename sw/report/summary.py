@@ -65,6 +65,7 @@ def summarise(
         "total": _shares(total, config.macs, causes) | {"bound": sum(bounds.values())},
         "weight_words": len(program.weights),
         "weight_depth": config.weight_words,
+        "record": program.record,
         "memories": [
             {"name": name, "used": used, "available": available}
             for name, (used, available) in memory_use(program).items()

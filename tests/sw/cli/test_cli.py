@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 from narrows.hw.spec.config import PRESETS
 from narrows.sw.cli import run
@@ -50,6 +51,44 @@ def test_compile_leaves_a_program_and_says_what_it_uses(example: Path) -> None:
     assert report["layers"] == [layer.name for layer in program.graph.layers]
     assert report["memories"]["weight words"] == {"used": len(program.weights), "available": 8192}
     assert report["cert_bits"] <= 16
+
+
+def test_compile_holds_its_integers_against_the_float_model(
+    example: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = {name: tmp_path / f"{name}.json" for name in ("compile", "run", "report")}
+    options = ("--preset", "tiny", "--data", example / "test.npz", "--json", paths["compile"])
+    capsys.readouterr()
+    assert compile_to(tmp_path / "m.nrw", example, *map(str, options)) == 0
+    made = json.loads(paths["compile"].read_text())
+    assert made["import"]["runtime"].startswith("onnxruntime")
+    quality = made["quality"]
+    assert (quality["samples"], quality["data"]) == (40, "samples of test.npz")
+    text = capsys.readouterr().out
+    assert f"accuracy: float {quality['float_accuracy']:.2%}, integers {quality['accuracy']:.2%}" in text
+
+    x, y = (np.load(example / "test.npz")[name] for name in "xy")
+    session = onnxruntime.InferenceSession(str(example / "model.onnx"))
+    wanted = np.concatenate([session.run(None, {session.get_inputs()[0].name: one[None]})[0] for one in x.astype("f4")])
+    assert quality["float_accuracy"] == (wanted.argmax(1) == y).mean()
+    scores = tmp_path / "scores.npz"
+    common = ["run", tmp_path / "m.nrw", "--input", example / "test.npz", "--engine", "golden", "-o", scores]
+    assert run([*map(str, common), "--model", str(example / "model.onnx"), "--json", str(paths["run"])]) == 0
+    given = np.load(scores)[quality["outputs"][0]["name"]]
+    assert quality["accuracy"] == (given.argmax(1) == y).mean()
+    assert quality["outputs"][0]["agreement"] == (given.argmax(1) == wanted.argmax(1)).mean()
+    noise = 10 * np.log10(np.square(wanted).mean() / np.square(given - wanted).mean())
+    assert quality["outputs"][0]["snr_db"] == pytest.approx(noise, abs=0.01)
+    again = json.loads(paths["run"].read_text())["quality"]
+    assert again == {name: value for name, value in quality.items() if name != "data"}
+
+    capsys.readouterr()
+    assert run([str(part) for part in common]) == 0
+    assert "on 40 samples of test.npz when it was made: float" in capsys.readouterr().out
+    report = ["report", tmp_path / "m.nrw", "-o", tmp_path / "page.html", "--json", paths["report"]]
+    assert run([str(part) for part in report]) == 0
+    assert json.loads(paths["report"].read_text())["record"]["quality"] == quality
+    assert "Integers beside the float model" in (tmp_path / "page.html").read_text()
 
 
 def test_compile_takes_widths_from_options(example: Path, tmp_path: Path) -> None:

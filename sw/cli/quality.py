@@ -1,0 +1,156 @@
+"""What commands show of a program's quality: its integers beside the float model, on calibration or held samples."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .output import progress_bar, report_done, show_table, warn
+
+if TYPE_CHECKING:
+    from ...hw.spec.config import AcceleratorConfig
+    from ..graph import Graph
+    from ..outputs import Output
+    from ..program import Program
+    from ..quantised import QuantisedGraph
+    from ..quantize import QuantSettings
+
+__all__ = ["compared", "digest", "measured_quality", "recorded", "recorded_accuracy", "show_quality", "sound_labels"]
+
+_MACS = 10**10
+_FEWEST = 8
+
+
+def sound_labels(outputs: tuple[Output, ...], y: NDArray | None) -> NDArray[np.int64] | None:
+    """Labels as class numbers; a line on what is strange about them. InputError if the model cannot name them."""
+    from ..quantize.quality import checked_labels
+
+    if y is None:
+        return None
+    labels, strange = checked_labels(outputs, y)
+    for line in strange:
+        warn(line)
+    return labels
+
+
+def recorded(
+    program: Program,
+    graph: Graph,
+    x: NDArray,
+    labels: NDArray[np.int64] | None,
+    *,
+    samples: str,
+    verdict: dict[str, Any],
+    settings: QuantSettings,
+    calibration: NDArray,
+    trained: bool = False,
+) -> Program:
+    """The program with its record, and its quality on standard output.
+
+    Parameters
+    ----------
+    program : Program
+    graph : Graph
+        As loaded.
+    x, labels : array
+        What quality is measured on; see :func:`measured_quality`.
+    samples : str
+        What those are.
+    verdict : dict
+        On the import (`loading.load_judged`).
+    settings : QuantSettings
+        What it was quantised with, on the samples ``calibration``.
+    trained : bool
+        Whether its integers were trained from there.
+    """
+    quality = measured_quality(graph, program.graph, program.config, x, labels)
+    show_quality(quality, samples)
+    record = {
+        "import": verdict,
+        "settings": asdict(settings),
+        "trained": trained,
+        "calibration": {"samples": len(calibration), "sha256": digest(calibration)},
+        "quality": quality | {"data": samples},
+    }
+    return replace(program, record=record)
+
+
+def digest(samples: NDArray) -> str:
+    """What tells sets of samples apart."""
+    return hashlib.sha256(np.ascontiguousarray(samples, dtype=np.float32).tobytes()).hexdigest()
+
+
+def measured_quality(
+    graph: Graph, quantised: QuantisedGraph, config: AcceleratorConfig, x: NDArray, labels: NDArray[np.int64] | None
+) -> dict[str, Any]:
+    """Quality of a quantised graph on samples, by the golden model, as JSON holds it.
+
+    Of models that take long, only as many samples are used as some ten thousand million multiplications do.
+
+    Parameters
+    ----------
+    graph : Graph
+        As loaded.
+    quantised : QuantisedGraph
+    config : AcceleratorConfig
+    x : array, shape (N, ...)
+    labels : array, shape (N,), or None
+        See :func:`sound_labels`.
+    """
+    from ...sim.golden import GoldenModel
+    from ..passes import lower
+    from ..report.work import useful_macs
+    from ..runtime import prepare_input
+
+    lowered = lower(graph)
+    count = max(_FEWEST, _MACS // max(1, useful_macs(lowered)))
+    x, labels = x[:count], None if labels is None else labels[:count]
+    with progress_bar("measuring quality"):
+        levels = GoldenModel(quantised, config).run(prepare_input(quantised, x), keep=quantised.output_tensors)
+        return compared(lowered, quantised, x, levels, labels)
+
+
+def compared(
+    graph: Graph, quantised: QuantisedGraph, x: NDArray, levels: Mapping[str, NDArray[np.int64]], labels: NDArray | None
+) -> dict[str, Any]:
+    """Quality of what an engine gave for samples, as JSON holds it; parameters as of :func:`measured_quality`."""
+    from ..passes import lower
+    from ..quantize.quality import float_tensors, quality_of
+
+    return asdict(quality_of(quantised, float_tensors(lower(graph), x), levels, labels))
+
+
+def recorded_accuracy(quality: dict[str, Any]) -> str:
+    """A line on what a program's record says of float and integers."""
+    first = quality["outputs"][0]
+    where = f"on {quality['samples']} {quality['data']} when it was made"
+    if quality["accuracy"] is not None:
+        return f"{where}: float {quality['float_accuracy']:.2%}, integers {quality['accuracy']:.2%}"
+    agreement = "" if first["agreement"] is None else f"the float model's first answer in {first['agreement']:.2%}, "
+    noise = "no error" if first["snr_db"] is None else f"signal to noise {first['snr_db']:.1f} dB"
+    return f"{where}: {agreement}{noise}; --model shows the float model beside these samples"
+
+
+def show_quality(quality: dict[str, Any], samples: str) -> None:
+    """A table of what :func:`measured_quality` gives; ``samples`` says of which ones."""
+    rows = [
+        (
+            output["name"],
+            "" if output["agreement"] is None else f"{output['agreement']:.2%}",
+            "exact" if output["snr_db"] is None else f"{output['snr_db']:.1f} dB",
+            f"{output['largest_error']:.4g} steps",
+        )
+        for output in quality["outputs"]
+    ]
+    show_table(
+        f"integers beside the float model, {quality['samples']} {samples}",
+        ("output", "same first answer", "signal to noise", "largest error"),
+        rows,
+    )
+    if quality["accuracy"] is not None:
+        report_done(f"accuracy: float {quality['float_accuracy']:.2%}, integers {quality['accuracy']:.2%}")
