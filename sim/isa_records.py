@@ -14,13 +14,14 @@ from ..hw.spec.registers import Fault
 from ..hw.spec.rounding import ROUNDINGS
 from ..hw.spec.schedule import TOKEN_FLAGS
 from ..hw.spec.transfer import is_legal
+from ..sw.errors import NarrowsError
 
 __all__ = ["BlockTaps", "MachineError", "fault_of", "fetch_blocks"]
 
 _NOT_ZERO = ("out_height", "out_width", "block_count", "column_groups", "channel_period")
 
 
-class MachineError(RuntimeError):
+class MachineError(NarrowsError, RuntimeError):
     """A program that breaks a rule of the contract in a way that no core detects; what one would do is undefined."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
@@ -13,6 +14,8 @@ from ..hw.spec.formats import parse_format
 from .heads import HostFunction
 from .outputs import Output
 from .quantised import InputSpec, LevelTable, MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
+from .records import read_record
+from .validate import MOST_ELEMENTS, validate_graph
 
 __all__ = ["graph_from_parts", "graph_to_parts"]
 
@@ -70,53 +73,71 @@ def graph_from_parts(structure: Mapping[str, Any], arrays: Mapping[str, NDArray[
     Raises
     ------
     KeyError, TypeError, ValueError
-        If a part is missing, unknown or of the wrong kind.
+        If a part is missing, unknown or of the wrong kind, or parts do not fit each other (`validate_graph`).
     """
-    tensors = [
-        QuantisedTensor(**_tuples({**values, "format": parse_format(values["format"])}))
-        for values in structure["tensors"]
-    ]
-    layers: list[MacLayer | MaxLayer] = []
-    for index, values in enumerate(structure["layers"]):
-        values = dict(values)
-        kind = values.pop("kind")
-        if kind == "max":
-            layers.append(MaxLayer(**_tuples(values)))
-        elif kind == "mac":
-            key = f"layer{index}"
-            segments = tuple(
-                Segment(**_tuples(segment), weights=_widened(arrays[f"{key}.segment{number}.weights"]))
-                for number, segment in enumerate(values.pop("segments"))
-            )
-            values |= {name: _widened(arrays[f"{key}.{name}"]) for name in _MAC_ARRAYS}
-            if "table" in values:
-                values["table"] = LevelTable(**values["table"], levels=_widened(arrays[f"{key}.table"]))
-            layers.append(MacLayer(**{**values, "origin": tuple(values["origin"])}, segments=segments))
-        else:
-            raise ValueError(f"unknown layer kind {kind!r}")
-    return QuantisedGraph(
-        name=structure["name"],
-        tensors={tensor.name: tensor for tensor in tensors},
-        input=InputSpec(**_tuples(structure["input"])),
-        layers=tuple(layers),
+    tensors = [_tensor(values) for values in structure["tensors"]]
+    by_name = {tensor.name: tensor for tensor in tensors}
+    if len(by_name) != len(tensors):
+        raise ValueError("two tensors have one name")
+    graph = QuantisedGraph(
+        name=_text(structure["name"]),
+        tensors=by_name,
+        input=read_record(InputSpec, structure["input"]),
+        layers=tuple(_layer(values, f"layer{index}", arrays) for index, values in enumerate(structure["layers"])),
         outputs=tuple(
-            _output(values, arrays.get(f"output{number}.order"), {tensor.name: tensor for tensor in tensors})
+            _output(values, arrays.get(f"output{number}.order"), by_name)
             for number, values in enumerate(structure["outputs"])
         ),
     )
+    validate_graph(graph)
+    return graph
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"a name is {value!r}")
+    return value
+
+
+def _tensor(values: Mapping[str, Any]) -> QuantisedTensor:
+    values = dict(values)
+    return read_record(QuantisedTensor, values, format=parse_format(_text(values.pop("format"))))
+
+
+def _layer(values: Mapping[str, Any], key: str, arrays: Mapping[str, NDArray[Any]]) -> MacLayer | MaxLayer:
+    values = dict(values)
+    kind = values.pop("kind")
+    if kind == "max":
+        return read_record(MaxLayer, values)
+    if kind != "mac":
+        raise ValueError(f"unknown layer kind {kind!r}")
+    segments = tuple(
+        read_record(Segment, segment, weights=_widened(arrays[f"{key}.segment{number}.weights"]))
+        for number, segment in enumerate(values.pop("segments"))
+    )
+    plain = values.pop("table", None)
+    table = None if plain is None else read_record(LevelTable, plain, levels=_widened(arrays[f"{key}.table"]))
+    numbers = {name: _widened(arrays[f"{key}.{name}"]) for name in _MAC_ARRAYS}
+    return read_record(MacLayer, values, segments=segments, table=table, **numbers)
 
 
 def _output(values: Mapping[str, Any], order: NDArray[Any] | None, tensors: Mapping[str, QuantisedTensor]) -> Output:
-    head = tuple(HostFunction(**function) for function in values["head"])
-    output = Output(**{**_tuples(values), "head": head}, order=None if order is None else _widened(order))
+    values = dict(values)
+    head = tuple(read_record(HostFunction, function) for function in values.pop("head"))
+    output = read_record(Output, values, head=head, order=None if order is None else _widened(order))
     shape = tensors[output.tensor].shape
-    size, elements = int(np.prod(shape)), int(np.prod(output.shape))
-    flat = np.arange(size) if output.order is None else output.order
-    if flat.shape != (elements,) or (flat < 0).any() or (flat >= size).any():
+    size, elements = math.prod(shape), math.prod(output.shape)
+    fits = size <= MOST_ELEMENTS and min(output.shape, default=1) >= 0
+    if output.order is None:
+        fits = fits and elements == size
+    else:
+        fits = fits and output.order.shape == (elements,)
+        fits = fits and bool(((output.order >= 0) & (output.order < size)).all())
+    if not fits:
         raise ValueError(f"the order of output {output.name!r} does not fit it")
     try:
         output.given(np.zeros((1, *shape)))
-    except (ValueError, TypeError, KeyError, IndexError) as error:
+    except Exception as error:  # whatever numpy makes of attributes that do not fit
         raise ValueError(f"what the host computes of output {output.name!r} does not fit it: {error}") from error
     return output
 
@@ -147,7 +168,3 @@ def _json_value(value: Any) -> Any:
     if isinstance(value, (tuple, list)):
         return [_json_value(item) for item in value]
     return value.item() if isinstance(value, np.generic) else value
-
-
-def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}

@@ -7,7 +7,7 @@ import io
 import json
 import struct
 import zipfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,13 @@ from ..hw.spec.isa import BLOCK, INSTRUCTION_WORDS, TAP
 from ..hw.spec.layout import TensorLayout
 from ..hw.spec.registers import VERSION, Region, region_beats, region_depth
 from ..hw.spec.transfer import PAGE
+from .archives import read_array
 from .errors import ProgramError, ProgramMismatch
 from .files import write_whole
 from .graph_io import graph_from_parts, graph_to_parts
+from .program_check import check_program
 from .quantised import QuantisedGraph
+from .records import read_record
 
 __all__ = ["FILE_VERSION", "Program"]
 
@@ -41,6 +44,17 @@ _TABLES = {
     "weights": Region.WEIGHTS,
     "tables": Region.TABLES,
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Manifest:
+    """What a program file's manifest says of its instructions, its window and its making."""
+
+    layers: tuple[str, ...]
+    parts: tuple[tuple[int, int], ...]
+    window_bytes: int
+    external: dict[str, int]
+    record: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -192,16 +206,16 @@ class Program:
             with zipfile.ZipFile(io.BytesIO(payload)) as archive:
                 manifest = json.loads(archive.read("manifest.json"))
                 arrays = {
-                    member.removesuffix(".npy"): _array(archive.read(member))
-                    for member in archive.namelist()
-                    if member.endswith(".npy")
+                    member.filename.removesuffix(".npy"): _array(archive, member)
+                    for member in archive.infolist()
+                    if member.filename.endswith(".npy")
                 }
             contract = manifest["contract"]
             if contract == VERSION:
                 return cls._from_parts(manifest, arrays)
         except ProgramError as error:
             raise ProgramError(f"{name} makes no sense: {error}") from error
-        except (zipfile.BadZipFile, KeyError, TypeError, ValueError, EOFError, AttributeError) as error:
+        except Exception as error:  # zipfile, json, numpy and our own checks each raise their own kinds
             raise ProgramError(f"{name} makes no sense ({error}): compile the model again") from error
         raise ProgramMismatch(
             f"{name} was written for version {contract} of the machine, this is version {VERSION}: "
@@ -213,17 +227,17 @@ class Program:
         config = AcceleratorConfig.from_dict(manifest["config"])
         if config.digest != manifest["config_digest"]:
             raise ValueError("the digest of its configuration is wrong")
-        return cls(
+        known = {entry.name: manifest[entry.name] for entry in fields(_Manifest) if entry.name in manifest}
+        plain = read_record(_Manifest, known)
+        program = cls(
             config=config,
             graph=graph_from_parts(manifest["graph"], arrays),
             **{name: arrays[name] for name in (*_TABLES, "backing")},
-            layouts={name: TensorLayout(**values) for name, values in manifest["layouts"].items()},
-            layers=tuple(manifest["layers"]),
-            parts=tuple((int(line), int(group)) for line, group in manifest["parts"]),
-            window_bytes=manifest["window_bytes"],
-            external=manifest["external"],
-            record=dict(manifest.get("record", {})),
+            layouts={name: read_record(TensorLayout, values) for name, values in manifest["layouts"].items()},
+            **vars(plain),
         )
+        check_program(program)
+        return program
 
     def save(self, path: Path) -> None:
         """Write the program's file; it appears whole or not at all.
@@ -263,8 +277,11 @@ def _npy(array: NDArray[Any]) -> bytes:
     return buffer.getvalue()
 
 
-def _array(content: bytes) -> NDArray[Any]:
-    return np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
+def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
+    if member.compress_type != zipfile.ZIP_STORED:  # so that a small file needs little memory
+        raise ValueError(f"{member.filename} is compressed")
+    with archive.open(member) as file:
+        return read_array(file, member.file_size)
 
 
 def _checked_payload(data: bytes, name: str) -> bytes:

@@ -436,7 +436,7 @@ def load_config(path: Path) -> AcceleratorConfig:
         raise ConfigError(f"cannot read configuration {path}: {error}") from error
     base: dict[str, Any] = {}
     if (preset := values.pop("preset", None)) is not None:
-        if preset not in PRESETS:
+        if not isinstance(preset, str) or preset not in PRESETS:
             raise ConfigError(f"unknown preset {preset!r} in {path}: the presets are {', '.join(PRESETS)}")
         base = PRESETS[preset].to_dict()
     return AcceleratorConfig.from_dict(base | values)

@@ -177,6 +177,11 @@ def test_a_file_may_start_from_a_preset(tmp_path):
     ("text", "message"),
     [
         ('preset = "huge"', "unknown preset 'huge' in .*: the presets are tiny, small"),
+        ("preset = []", r"unknown preset \[\] in "),
+        ("preset = { a = 1 }", "unknown preset {'a': 1} in "),
+        ('rows = "4"', "rows must be an integer, not '4'"),
+        ("rows = true", "rows must be an integer, not True"),
+        ("base = 4", "base must be a string, not 4"),
         ("rows = ", "cannot read configuration .*core.toml: "),
         ("rows = 99", "rows must be 1 to 32, not 99"),
         ("colour = 1", "unknown parameter 'colour'"),

@@ -1,0 +1,277 @@
+"""Campaign: damaged files of every format through the command line; each ends in an answer or one line, within bounds.
+
+    python bench/damaged_files.py --files 20000 --json damaged.json
+    python bench/damaged_files.py --formats program --first 4711 --files 1 --keep /tmp/damaged   # look at one again
+
+File number N of a format is made from the built-in example with the seed (format, N), so it can be made again alone.
+Commands run in worker processes whose memory may grow by 1 GiB, each file within --seconds. Verdicts:
+
+    answer      exit status 0 or 1: the damage did no harm, or engines differ (a program's numbers were changed)
+    refused     exit status 2 and one line
+    FAULT       a traceback, caught or not, more than one line, or another exit status
+    MEMORY      more than 1 GiB
+    HANG        longer than --seconds
+    DIED        the process was killed by a signal
+    LEFT        a file was left half-written
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import multiprocessing
+import multiprocessing.connection
+import os
+import resource
+import signal
+import sys
+import tempfile
+import time
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from narrows.sw.cli import run
+from narrows.sw.examples import digits, digits_model
+from rich.console import Console
+from rich.progress import Progress
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
+
+from damage import damaged, with_other_value, with_right_checksum
+
+_GROWTH = 1 << 30
+_BAD = ("FAULT", "MEMORY", "HANG", "DIED", "LEFT")
+_CONFIG = 'preset = "tiny"\ncolumns = 8\nacc_bits = 20\nbase = "dybit4"\nfabric = "ecp5"\nhost = "axi"\n'
+_FORMATS = 'weights = "dybit4"\nacts = "uint4"\nequalise = false\n\n[layers."stem.0"]\nweights = "int8"\n'
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A format: the whole file, and commands that read it; ``{file}`` is the damaged one, ``{out}`` a new name."""
+
+    whole: str
+    commands: tuple[str, ...]
+
+
+KINDS = {
+    "samples": Kind(
+        "test.npz",
+        (
+            "run {ok}/model.nrw --input {file} --engine golden --limit 3 -o {out}.npz",
+            "compile {ok}/model.onnx --preset tiny --calib {file} -o {out}.nrw",
+        ),
+    ),
+    "program": Kind(
+        "model.nrw",
+        (
+            "run {file} --input {ok}/test.npz --engine golden --limit 2 -o {out}.npz",
+            "run {file} --input {ok}/test.npz --engine isa --limit 1 -o {out}.npz",
+            "disasm {file} -o {out}.txt",
+            "trace {file} -o {out}.json",
+            "report {file} -o {out}.html",
+        ),
+    ),
+    "onnx": Kind("model.onnx", ("doctor {file}", "compile {file} --preset tiny --calib {ok}/few.npz -o {out}.nrw")),
+    "config": Kind(
+        "config.toml",
+        (
+            "synth --config {file} --target ecp5 --estimate --json {out}.json",
+            "doctor {ok}/model.onnx --config {file} --json {out}.json",
+        ),
+    ),
+    "formats": Kind(
+        "formats.toml",
+        ("compile {ok}/model.onnx --preset tiny --formats {file} --calib {ok}/few.npz -o {out}.nrw",),
+    ),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the campaign; 1 if a file ended otherwise than in an answer or one line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--files", type=int, default=1000, help="how many in all (default 1000)")
+    parser.add_argument("--formats", nargs="+", choices=KINDS, default=list(KINDS))
+    parser.add_argument("--first", type=int, default=0, help="number of each format's first file (default 0)")
+    parser.add_argument("--seconds", type=int, default=60, help="for one file (default 60)")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--keep", type=Path, help="folder that the damaged files are kept in")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args(arguments)
+    if options.keep is not None:
+        options.keep.mkdir(parents=True, exist_ok=True)
+    share = -(-options.files // len(options.formats))
+    tasks = [(kind, options.first + n) for n in range(share) for kind in options.formats][: options.files]
+    counts: dict[str, Counter[str]] = {kind: Counter() for kind in options.formats}
+    findings = []
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="narrows-damaged-") as scratch:
+        whole = Path(scratch)
+        make_whole(whole)
+        progress = Progress(console=Console(stderr=True))
+        with progress:
+            bar = progress.add_task("damaged files", total=len(tasks))
+            for kind, number, verdict, said in judged(tasks, whole, options):
+                counts[kind][verdict] += 1
+                progress.advance(bar)
+                if verdict in _BAD:
+                    findings.append({"format": kind, "number": number, "verdict": verdict, "said": said})
+                    progress.console.print(f"{verdict} {kind} {number}: {said}", markup=False, highlight=False)
+    seconds = time.monotonic() - began
+    for kind, verdicts in counts.items():
+        shown = ", ".join(f"{verdicts[name]:,} {name}" for name in ("answer", "refused", *_BAD))
+        Console().print(f"{kind:8} {shown}", highlight=False)
+    Console().print(f"{len(tasks):,} files in {seconds:,.0f} s, {len(findings)} ended badly", highlight=False)
+    if options.json is not None:
+        report = {"files": len(tasks), "seconds": seconds, "verdicts": counts, "findings": findings}
+        options.json.write_text(json.dumps(report, indent=1), encoding="utf-8")
+    return 1 if findings else 0
+
+
+def make_whole(folder: Path) -> None:
+    """The undamaged files, from the built-in example."""
+    data = digits()
+    with digits_model() as path:
+        (folder / "model.onnx").write_bytes(path.read_bytes())
+    np.savez(folder / "calib.npz", x=data.calib_x[:32])
+    np.savez(folder / "few.npz", x=data.calib_x[:4])
+    np.savez_compressed(folder / "test.npz", x=data.test_x[:6], y=data.test_y[:6])
+    (folder / "config.toml").write_text(_CONFIG)
+    (folder / "formats.toml").write_text(_FORMATS)
+    command = f"compile {folder}/model.onnx --calib {folder}/calib.npz --preset tiny -o {folder}/model.nrw"
+    with contextlib.redirect_stdout(io.StringIO()):
+        assert run(command.split()) == 0
+
+
+def make_damaged(whole: Path, kind: str, number: int) -> tuple[bytes, str]:
+    """Damaged file ``number`` of a format, and the command that reads it."""
+    rng = np.random.default_rng([zlib.crc32(kind.encode()), number])
+    content = (whole / KINDS[kind].whole).read_bytes()
+    crafted = kind == "program" and rng.random() < 0.8
+    if kind in ("config", "formats") and rng.integers(2):
+        content = with_other_value(content, rng)
+    else:
+        content = with_right_checksum(content, rng) if crafted else damaged(content, rng)
+    commands = KINDS[kind].commands
+    return content, commands[int(rng.integers(len(commands)))]
+
+
+def judged(
+    tasks: Sequence[tuple[str, int]], whole: Path, options: argparse.Namespace
+) -> Iterator[tuple[str, int, str, str]]:
+    """(format, number, verdict, what was said) of every task, from workers that are replaced when they die or hang."""
+    context = multiprocessing.get_context("fork")
+    waiting = list(reversed(tasks))
+    workers: list[_Worker] = []
+    try:
+        while waiting or workers:
+            while waiting and len(workers) < options.workers:
+                workers.append(_Worker(context, whole, options))
+            for worker in list(workers):
+                if worker.task is None and waiting:
+                    worker.give(waiting.pop())
+                elif worker.task is None:
+                    worker.end()
+                    workers.remove(worker)
+            ready = multiprocessing.connection.wait([worker.answers for worker in workers], timeout=0.5)
+            for worker in list(workers):
+                result = worker.result() if worker.answers in ready else worker.overdue(options.seconds)
+                if result is not None:
+                    yield result
+                    if not worker.lives:
+                        workers.remove(worker)
+    finally:
+        for worker in workers:
+            worker.end()
+
+
+class _Worker:
+    """A process that judges one file after the other."""
+
+    def __init__(self, context: Any, whole: Path, options: argparse.Namespace) -> None:
+        self.answers, theirs = context.Pipe()
+        self.process = context.Process(target=_serve, args=(theirs, whole, options.keep), daemon=True)
+        self.process.start()
+        theirs.close()
+        self.task: tuple[str, int] | None = None
+        self.since = 0.0
+        self.lives = True
+
+    def give(self, task: tuple[str, int]) -> None:
+        self.task, self.since = task, time.monotonic()
+        self.answers.send(task)
+
+    def result(self) -> tuple[str, int, str, str]:
+        assert self.task is not None
+        kind, number = self.task
+        self.task = None
+        try:
+            verdict, said = self.answers.recv()
+        except EOFError:
+            self.end()
+            return kind, number, "DIED", f"exit code {self.process.exitcode}"
+        return kind, number, verdict, said
+
+    def overdue(self, seconds: float) -> tuple[str, int, str, str] | None:
+        if self.task is None or time.monotonic() - self.since < seconds:
+            return None
+        self.end()
+        return (*self.task, "HANG", f"more than {seconds} s")
+
+    def end(self) -> None:
+        self.lives = False
+        self.process.kill()
+        self.process.join()
+
+
+def _serve(tasks: Connection, whole: Path, keep: Path | None) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + _GROWTH, resource.RLIM_INFINITY))
+    os.environ["COLUMNS"] = "80"
+    while True:
+        kind, number = tasks.recv()
+        with tempfile.TemporaryDirectory(prefix="narrows-damaged-") as scratch:
+            tasks.send(_judge(kind, number, whole, Path(scratch), keep))
+
+
+def _judge(kind: str, number: int, whole: Path, scratch: Path, keep: Path | None) -> tuple[str, str]:
+    content, command = make_damaged(whole, kind, number)
+    file = scratch / f"file{Path(KINDS[kind].whole).suffix}"
+    file.write_bytes(content)
+    out = scratch / "out"
+    out.mkdir()
+    arguments = command.format(ok=whole, file=file, out=out / "new").split()
+    said, shown = io.StringIO(), io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(shown):
+            status = run(arguments)
+    except BaseException as error:
+        status = f"{type(error).__name__}: {error}"[:200]
+    lines = said.getvalue().strip().splitlines()
+    verdict, line = _verdict(status, lines), " | ".join([command.split()[0], str(status), *lines[-2:]])[:400]
+    if verdict == "refused" and any(out.iterdir()):
+        verdict, line = "LEFT", f"{line}: {', '.join(path.name for path in out.iterdir())}"
+    if keep is not None:
+        (keep / f"{kind}-{number}{file.suffix}").write_bytes(content)
+    return verdict, line
+
+
+def _verdict(status: int | str, lines: Sequence[str]) -> str:
+    if any("not enough memory" in line for line in lines):
+        return "MEMORY"
+    if status in (0, 1):
+        return "answer"
+    clear = status == 2 and len(lines) == 1 and lines[0].startswith("narrows: error: ")
+    return "refused" if clear and "should not happen" not in lines[0] else "FAULT"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
