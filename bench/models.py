@@ -120,13 +120,15 @@ class Row:
     layers: list[dict[str, Any]]
 
 
-def _images(data: Path) -> Samples:
+def pictures(data: Path) -> Samples:
+    """CIFAR-10: calibration on training images, answers on test images."""
     calibration = np.load(data / "cifar10_train_first20000.npz")["x"][:128]
     test = np.load(data / "cifar10_test_first5000.npz")
     return Samples(calibration=calibration, x=test["x"], labels=test["y"].ravel())
 
 
-def _keywords(data: Path) -> Samples:
+def keywords(data: Path) -> Samples:
+    """Spectrograms of keywords; the first 128 calibrate."""
     archive = np.load(data / "kws_first500.npz")
     x = (archive["x_int8"].astype(np.float64) - 83) * 0.5847029089927673  # the scale of the reference model's input
     return Samples(calibration=x[:128], x=x, labels=archive["y"])
@@ -147,7 +149,7 @@ def _digits(top: float) -> Callable[[Path], Samples]:
     return load
 
 
-def _noise(mean: float, deviation: float, *shape: int) -> Callable[[Path], Samples]:
+def noise(mean: float, deviation: float, *shape: int) -> Callable[[Path], Samples]:
     """Samples drawn at random, for models without a data set: they show cycles and agreement, not accuracy."""
 
     def load(data: Path) -> Samples:
@@ -157,14 +159,14 @@ def _noise(mean: float, deviation: float, *shape: int) -> Callable[[Path], Sampl
     return load
 
 
-_FACES = _noise(0.5, 0.25, 96, 96, 3)
-_SOUND = _noise(-30.0, 20.0, 640)
+_FACES = noise(0.5, 0.25, 96, 96, 3)
+_SOUND = noise(-30.0, 20.0, 640)
 CASES = (
-    Case(model="resnet8", file="resnet8_float.onnx", config=BYTES, samples=_images, weights="int8", acts="int8"),
-    Case(model="resnet8", file="resnet8_float.onnx", config=NARROW, samples=_images, weights="dybit4", acts="dybit4"),
-    Case(model="resnet8", file="pretrainedResnet_quant.tflite", config=EXACT, samples=_images),
-    Case(model="dscnn", file="dscnn_float.onnx", config=BYTES, samples=_keywords, weights="int8", acts="int8"),
-    Case(model="dscnn", file="kws_ref_model.tflite", config=EXACT, samples=_keywords),
+    Case(model="resnet8", file="resnet8_float.onnx", config=BYTES, samples=pictures, weights="int8", acts="int8"),
+    Case(model="resnet8", file="resnet8_float.onnx", config=NARROW, samples=pictures, weights="dybit4", acts="dybit4"),
+    Case(model="resnet8", file="pretrainedResnet_quant.tflite", config=EXACT, samples=pictures),
+    Case(model="dscnn", file="dscnn_float.onnx", config=BYTES, samples=keywords, weights="int8", acts="int8"),
+    Case(model="dscnn", file="kws_ref_model.tflite", config=EXACT, samples=keywords),
     Case(
         model="mobilenetv1",
         file="mobilenetv1_vww_float.onnx",

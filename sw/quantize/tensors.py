@@ -13,7 +13,7 @@ from ..errors import CapacityError
 from ..graph import Grid
 from ..quantised import QuantisedTensor
 
-__all__ = ["Choice", "choose", "choose_input", "describe", "exact_integers", "on_grid"]
+__all__ = ["Choice", "choose", "choose_input", "describe", "exact_integers", "exact_steps", "on_grid"]
 
 _SAMPLES = 65536
 _GRID_POINTS = 160
@@ -22,6 +22,12 @@ _WIDE_BITS = 6
 
 _SPAN_TOLERANCE = 1.02
 """A narrower span of levels, so narrower sums, is worth this much of the mean square error."""
+
+_DIFFERENT = 32
+"""Different values from which on their common step is no accident."""
+
+_EXACT = 1e-3
+"""How far from a whole number of steps a value may be, in steps: what float32 leaves of an earlier quantiser's."""
 
 
 @dataclass(frozen=True)
@@ -107,10 +113,35 @@ def exact_integers(values: NDArray, most: int = MAX_BITS) -> Format | None:
     return next((fmt for fmt in formats if fmt.bottom <= low and high <= fmt.top), None)
 
 
+def exact_steps(values: NDArray) -> Choice | None:
+    """Integers of 8 bits that hold all values exactly: pixels over 255, codes of an earlier quantiser.
+
+    None if there is no such step, or too few different values to tell. The room that is left is at both ends, of values
+    that are never negative at the upper one.
+    """
+    different = np.unique(np.asarray(values, dtype=np.float64))
+    fmt = Int(8, signed=bool(different[0] < 0))
+    most = fmt.top - fmt.bottom
+    if not _DIFFERENT <= different.size <= most + 1:
+        return None
+    reach, gap = max(different[-1], 0.0) - min(different[0], 0.0), float(np.diff(different).max())
+    for parts in range(1, most + 1):  # the step divides every gap: it is the largest one, its half, its third, ...
+        if reach * parts > (most + 0.5) * gap:
+            return None
+        scale = reach / np.rint(reach * parts / gap)  # of the reach, in which an error of the gap is smallest
+        levels = np.rint(different / scale)
+        if np.abs(different / scale - levels).max() <= _EXACT:
+            zero = -int((levels[0] + levels[-1]) // 2) if fmt.signed else 0
+            return Choice(fmt, float(scale), zero, 0.0)
+    return None
+
+
 def choose_input(values: NDArray) -> Choice:
-    """Format of the network's input: exact where it is small integers, else 8 bits with a searched scale."""
+    """Format of the network's input: exact where it is small integers or 8-bit steps, else 8 bits, scale searched."""
     if (fmt := exact_integers(values)) is not None:
         return Choice(fmt, 1.0, 0, 0.0)
+    if (choice := exact_steps(values)) is not None:
+        return choice
     return choose(values, Int(8, signed=float(np.min(values)) < 0))
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from narrows.hw.spec.formats import DyBit, Int, parse_format
-from narrows.sw.quantize.tensors import choose, choose_input, describe, exact_integers
+from narrows.sw.quantize.tensors import choose, choose_input, describe, exact_integers, exact_steps
 
 
 def error(values, choice):
@@ -54,7 +54,7 @@ def test_small_integers_have_an_exact_format(a, b, seed):
     values = np.random.default_rng(seed).integers(low, high, 20, endpoint=True)
     fmt = exact_integers(values)
     assert fmt is not None
-    assert fmt.kind == "int"
+    assert fmt == Int(fmt.bits, signed=fmt.signed)
     np.testing.assert_array_equal(fmt.quantise(values), values)
     if fmt.bits > 2:
         narrower = Int(fmt.bits - 1, signed=fmt.signed)
@@ -88,3 +88,22 @@ def test_clamp_consists_of_levels():
     tensor = describe("t", (1, 1, 1), choice, 0.0, 3.0)
     assert tensor.low == tensor.zero
     assert tensor.high == choice.format.quantise(3.0 / choice.scale + choice.zero)
+
+
+@pytest.mark.parametrize("scale", [1 / 255, 0.5847029089927673, 3e-4])
+@pytest.mark.parametrize(("low", "high"), [(0, 250), (-211, 43), (-100, 27), (-90, -20)])
+def test_values_on_common_steps_are_held_exactly(scale: float, low: int, high: int) -> None:
+    q = np.random.default_rng(7).integers(low, high + 1, 4000)
+    values = (np.concatenate([q, [low, high]]) * scale).astype(np.float32)
+    choice = choose_input(values)
+    assert choice.format == Int(8, signed=low < 0)
+    assert choice.scale == pytest.approx(scale, rel=1e-6)
+    levels = choice.format.quantise(values.astype(np.float64) / choice.scale + choice.zero)
+    np.testing.assert_allclose(choice.scale * (levels - choice.zero), values, atol=1e-3 * scale)
+
+
+def test_few_or_uneven_values_have_no_common_steps() -> None:
+    assert exact_steps(np.array([0.0, 0.5, 1.0])) is None
+    assert exact_steps(np.random.default_rng(7).normal(size=4000)) is None
+    assert exact_steps((np.arange(-150, 150)) * 0.25) is None  # more than 8 bits
+    assert exact_steps((np.arange(0, 200) + 0.4) * 0.25) is None  # no step leads to 0
