@@ -257,7 +257,7 @@ def _measure(case: Case, models: Path, data: Path, images: int, compare: int, rt
 
 def _run(engine: Engine, program: Program, levels: NDArray[np.int64], dumps: int) -> EngineRun:
     with progress_bar(f"running ({engine})") as progress:
-        return run_engine(engine, program, levels, progress=progress, dump_layers=dumps)
+        return run_engine(engine, program, levels, progress=progress, dump_layers=dumps, keep_tensors=True)
 
 
 def _layers(program: Program, isa: EngineRun, core: EngineRun | None) -> list[dict[str, Any]]:

@@ -25,9 +25,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "narrows"
 
 
-def kept_build(
-    place: Path, build: Callable[[Path], Sequence[str]], failure: type[Exception] | tuple[()] = ()
-) -> Path:
+def kept_build(place: Path, build: Callable[[Path], Sequence[str]], failure: type[Exception] | tuple[()] = ()) -> Path:
     """The folder of a build, made now if it is not there.
 
     Several processes may ask for one build at once: each makes it, the first one's stays. What a killed process left

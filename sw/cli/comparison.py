@@ -86,6 +86,7 @@ def compare_engines(
                 levels,
                 progress=progress,
                 dump_layers=len(levels),
+                keep_tensors=True,
                 simulator=simulator,
             )
     return Comparison(runs=runs, mismatches=compare_runs(program, runs))

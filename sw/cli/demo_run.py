@@ -68,7 +68,7 @@ def run_demo(*, images: int, engine: Engine, simulator: str, synthesis: bool) ->
         program = compile_graph(quantised, _CONFIG)
         levels = prepare_input(quantised, x)
         with progress_bar("running (golden)") as progress:
-            golden = run_engine(Engine.GOLDEN, program, levels, progress=progress)
+            golden = run_engine(Engine.GOLDEN, program, levels, progress=progress, keep_tensors=True)
         with progress_bar(f"running ({engine}): {images} images") as progress:
             machine = run_engine(
                 engine, program, levels, progress=progress, dump_layers=_DUMPED, simulator=simulator, verilog=verilog

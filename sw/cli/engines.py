@@ -26,8 +26,8 @@ _BATCH = 32
 class EngineRun:
     """What N samples gave.
 
-    ``outputs`` are levels of shape (N, C, H, W). ``tensors`` are those that layers wrote, for all samples (golden) or
-    for the first ones that dumps were asked for. ``checksums`` are of shape (N, instructions); ``cycles`` and
+    ``outputs`` are levels of shape (N, C, H, W). ``tensors`` are those that layers wrote, for all samples (golden, if
+    asked for) or for the first ones that dumps were asked for. ``checksums`` are of shape (N, instructions); ``cycles`` and
     ``busy``, of shape (N,), are counted by the machine, and so are ``layer_cycles``, of shape (dumps, layers): cycles
     of runs that end behind each layer. What an engine does not know is empty.
     """
@@ -49,12 +49,17 @@ def run_engine(
     *,
     progress: Progress,
     dump_layers: int = 0,
+    keep_tensors: bool = False,
     simulator: str = "verilator",
     verilog: str | None = None,
 ) -> EngineRun:
-    """Run samples of shape (N, C, H, W) on an engine; ``verilog`` replaces the core's own."""
+    """Run samples of shape (N, C, H, W) on an engine.
+
+    ``keep_tensors`` keeps all tensors of the golden model, which takes memory for each of them and each sample;
+    ``verilog`` replaces the core's own.
+    """
     if engine is Engine.GOLDEN:
-        return _golden(program, levels, progress)
+        return _golden(program, levels, progress, keep_tensors)
     if engine is Engine.ISA:
         return _isa(program, levels, progress, dump_layers)
     return _rtl(program, levels, progress, dump_layers, simulator, verilog)
@@ -68,18 +73,19 @@ def accuracy(graph: QuantisedGraph, tensors: Mapping[str, NDArray[np.int64]], la
     return float((first.answers(restore_outputs(graph, tensors)[first.name]) == labels).mean())
 
 
-def _golden(program: Program, levels: NDArray[np.int64], progress: Progress) -> EngineRun:
+def _golden(program: Program, levels: NDArray[np.int64], progress: Progress, keep_tensors: bool) -> EngineRun:
     from ...sim.golden import GoldenModel
 
-    model = GoldenModel(program.graph, program.config)
-    batches = []
+    graph = program.graph
+    written = [layer.output for layer in graph.layers] if keep_tensors else []
+    model, batches = GoldenModel(graph, program.config), []
     for start in range(0, len(levels), _BATCH):
-        batches.append(model.run(levels[start : start + _BATCH]))
+        batches.append(model.run(levels[start : start + _BATCH], {*graph.output_tensors, *written}))
         progress(min(start + _BATCH, len(levels)), len(levels))
     tensors = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
     return EngineRun(
-        outputs={name: tensors[name] for name in program.graph.output_tensors},
-        tensors={layer.output: tensors[layer.output] for layer in program.graph.layers},
+        outputs={name: tensors[name] for name in graph.output_tensors},
+        tensors={name: tensors[name] for name in written},
     )
 
 
