@@ -129,7 +129,7 @@ def compile_model(
     samples, lowered = checked_samples(loaded, samples), lower(loaded)
     held, labels = checked_samples(loaded, held), sound_labels(loaded.outputs, held_y)
     if chosen is not None:
-        chosen.check_layers(layer.name for layer in lowered.layers if isinstance(layer, Mac))
+        chosen.check_layers(layer for layer in lowered.layers if isinstance(layer, Mac))
 
     def settings_for(core: AcceleratorConfig) -> QuantSettings:
         found = chosen or QuantSettings(weights=weights or core.base, acts=acts or core.base)
