@@ -27,9 +27,9 @@ class EngineRun:
     """What N samples gave.
 
     ``outputs`` are levels of shape (N, C, H, W). ``tensors`` are those that layers wrote, for all samples (golden, if
-    asked for) or for the first ones that dumps were asked for. ``checksums`` are of shape (N, instructions); ``cycles`` and
-    ``busy``, of shape (N,), are counted by the machine, and so are ``layer_cycles``, of shape (dumps, layers): cycles
-    of runs that end behind each layer. What an engine does not know is empty.
+    asked for) or for the first ones that dumps were asked for. ``checksums`` are of shape (N, instructions);
+    ``cycles`` and ``busy``, of shape (N,), are counted by the machine, and so are ``layer_cycles``, of shape (dumps,
+    layers): cycles of runs that end behind each layer. What an engine does not know is empty.
     """
 
     outputs: dict[str, NDArray[np.int64]]
