@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
@@ -33,6 +34,7 @@ __all__ = [
     "Window",
     "elementwise",
     "rebuild",
+    "renamed",
     "scaled",
 ]
 
@@ -357,6 +359,20 @@ class Graph:
     def uses(self) -> Counter[str]:
         """How often each tensor is read, by layers or by outputs of the network."""
         return Counter([s for layer in self.layers for s in layer.sources] + [output.tensor for output in self.outputs])
+
+
+def renamed(layer: Layer, names: Mapping[str, str]) -> Layer:
+    """The layer reading other tensors in the places of some."""
+    if not any(source in names for source in layer.sources):
+        return layer
+    if isinstance(layer, Mac):
+        terms = tuple(replace(term, source=names.get(term.source, term.source)) for term in layer.terms)
+        return replace(layer, terms=terms)
+    if isinstance(layer, Concat):
+        return replace(layer, parts=tuple(names.get(part, part) for part in layer.parts))
+    if isinstance(layer, Add):
+        return replace(layer, first=names.get(layer.first, layer.first), second=names.get(layer.second, layer.second))
+    return replace(layer, source=names.get(layer.source, layer.source))
 
 
 def rebuild(graph: Graph, layers: list[Layer]) -> Graph:

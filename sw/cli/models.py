@@ -27,6 +27,7 @@ from .options import (
     OutputArrays,
     ProgramFile,
     Raw,
+    Requantise,
     Simulator,
     SimulatorOption,
     load_samples,
@@ -71,6 +72,7 @@ def compile_model(
             "--equalise", help="Scale channels against the weights that read them first; helps depthwise networks."
         ),
     ] = False,
+    requantise: Requantise = False,
     acc_bits: Annotated[
         int | None, typer.Option(metavar="P", help="Accumulator width instead of the configuration's.")
     ] = None,
@@ -90,7 +92,8 @@ def compile_model(
     """Quantise a model and compile it to a program for one configuration of the core.
 
     A float model gets the formats of --weights and --acts. Models that come quantised (QONNX, ONNX with QuantizeLinear,
-    int8 TFLite) keep their own integers.
+    int8 TFLite) keep their own integers; what has none in them gets 8 bits, and is named. --requantise makes float
+    models of them first.
 
     What comes out is held against the float model: share of samples with the same first answer, signal-to-noise ratio,
     largest error, and with labels the accuracy of both; on --data, or on the calibration samples. `narrows explain`
@@ -116,6 +119,7 @@ def compile_model(
     from ..quantize import QuantSettings, quantise
     from ..quantize.calibration import checked_samples
     from ..quantize.settings_file import load_settings
+    from ..quantize.trained import beside_integers, forget_integers
 
     writable_folder(output)
     if formats is not None and (weights or acts):
@@ -126,6 +130,7 @@ def compile_model(
     samples, y = load_samples(calib)
     held, held_y = (samples, y) if data is None else load_samples(data)
     loaded, verdict = load_judged(model, samples)
+    loaded = forget_integers(loaded) if requantise else loaded
     samples, lowered = checked_samples(loaded, samples), lower(loaded)
     held, labels = checked_samples(loaded, held), sound_labels(loaded.outputs, held_y)
     if chosen is not None:
@@ -143,6 +148,11 @@ def compile_model(
         machine = dataclasses.replace(machine, **{name: value for name, value in widths.items() if value is not None})
     settings = settings_for(machine)
     check_size(lowered, machine, settings, samples)
+    beside = beside_integers(lowered)
+    if beside.note:
+        report_done(f"note: {beside.note}")
+    if lowered.grids and (weights or acts):
+        report_done("note: the model keeps its own integers: for --weights and --acts say --requantise, too")
     with progress_bar("quantising") as progress:
         graph = quantise(loaded, samples, settings, machine, lambda _name, done, total: progress(done, total))
     program = compile_graph(graph, machine)
@@ -175,6 +185,7 @@ def compile_model(
             "weights": settings.weights,
             "acts": settings.acts,
             **{name: program.record[name] for name in ("import", "quality")},
+            "beside_integers": dataclasses.asdict(beside),
             "layer_formats": {name: vars(own) for name, own in settings.layers.items()},
             **summary,
         },

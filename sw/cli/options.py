@@ -32,6 +32,7 @@ __all__ = [
     "OutputArrays",
     "Preset",
     "ProgramFile",
+    "Requantise",
     "Raw",
     "Simulator",
     "SimulatorOption",
@@ -86,6 +87,12 @@ BoardOption = Annotated[
     typer.Option("--board", metavar="NAME", help="The core of a board, as `narrows board list` names it."),
 ]
 ProgramFile = Annotated[Path, typer.Argument(metavar="MODEL.nrw", help="Program, as `narrows compile` writes it.")]
+Requantise = Annotated[
+    bool,
+    typer.Option(
+        "--requantise", help="Of a model that comes quantised: forget its integers and take the formats asked for."
+    ),
+]
 InputFile = Annotated[Path, typer.Option("--input", metavar="X.npz", help="Samples `x`, perhaps labels `y`.")]
 Calibration = Annotated[Path, typer.Option("--calib", metavar="X.npz", help="Typical samples `x`; some hundred do.")]
 HeldSamples = Annotated[

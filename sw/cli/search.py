@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..errors import CapacityError, InputError
 from .loading import load_judged
-from .options import BoardOption, Calibration, ConfigFile, Preset, chosen_config, load_samples
+from .options import BoardOption, Calibration, ConfigFile, Preset, Requantise, chosen_config, load_samples
 from .output import progress_bar, report_done, show_table, write_json, write_text
 from .quality import recorded, sound_labels
 
@@ -57,6 +57,7 @@ def search(
     shapes: Annotated[
         str | None, typer.Option(metavar="4x4x16,..", help="Rows x columns x lanes; else the configuration's.")
     ] = None,
+    requantise: Requantise = False,
     equalise: Annotated[
         bool, typer.Option("--equalise", help="Equalise channels first, as `narrows compile` does.")
     ] = False,
@@ -99,6 +100,7 @@ def search(
 
         narrows search model.onnx --calib calib.npz --data val.npz --storage study.journal --trials 500 -o found
     """
+    from ..quantize.trained import forget_integers
     from ..report.page import search_page
     from ..search.explore import explore
     from ..search.front import Bound
@@ -115,6 +117,7 @@ def search(
     machine = chosen_config(preset, config, board)
     calibration, _ = load_samples(calib)
     graph, verdict = load_judged(model, calibration)
+    graph = forget_integers(graph) if requantise else graph
     measurer = Measurer(graph, machine, calibration, _golden, equalise=equalise)
     samples, final = _samples(measurer, data, images), _samples(measurer, test or data, None)
     final_labels = sound_labels(graph.outputs, load_samples(test or data)[1])

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError, ToolMissing
 from .loading import load_judged
-from .options import BoardOption, ConfigFile, JsonFile, Preset, chosen_config, load_samples
+from .options import BoardOption, ConfigFile, JsonFile, Preset, Requantise, chosen_config, load_samples
 from .output import progress_bar, report_done, writable_folder, write_json
 from .quality import recorded, sound_labels
 
@@ -53,6 +53,7 @@ def train(
         Path | None,
         typer.Option(metavar="FILE.toml", help="Formats layer by layer, as `narrows search` writes them."),
     ] = None,
+    requantise: Requantise = False,
     acc_bits: Annotated[
         int | None, typer.Option(metavar="P", help="Accumulator width instead of the configuration's.")
     ] = None,
@@ -122,6 +123,7 @@ def train(
     from ..quantize import QuantSettings
     from ..quantize.settings_file import load_settings
     from ..quantize.train import Samples, Trainer, TrainSettings, network_of, to_quantised
+    from ..quantize.trained import forget_integers
 
     writable_folder(output)
     place = checkpoint or output.with_suffix(".pt")
@@ -151,6 +153,7 @@ def train(
     )
     (x, y), (held_x, held_y) = _split(*load_samples(data)) if val is None else (load_samples(data), load_samples(val))
     graph, verdict = load_judged(model, x[:_CALIBRATION])
+    graph = forget_integers(graph) if requantise else graph
     held_labels = sound_labels(graph.outputs, held_y)
     with progress_bar("quantising") as progress:
         network = network_of(

@@ -78,7 +78,9 @@ def fold(importer: Importer, node: NodeProto) -> None:
         importer.constants[output] = of_shape(importer, node, view.shape)
         return
     if (quantiser := CONSTANT_QUANTISERS.get(node.op_type)) is not None:
-        importer.constants[output], importer.steps[output] = quantiser(importer, node)
+        importer.constants[output], steps = quantiser(importer, node)
+        if steps is not None:
+            importer.steps[output] = steps
         return
     results = _evaluated(importer, node, importer.constants)
     if node.op_type in REARRANGEMENTS and node.input[0] in importer.steps:

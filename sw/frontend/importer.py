@@ -29,9 +29,9 @@ class Importer:
     """Constants, views of tensors and layers so far; ``opset`` is the version of ONNX's operators.
 
     ``steps`` are those of constants that a quantiser made: arrays of the constant's shape, of which its elements are
-    whole multiples. ``grids`` are those of tensors that a quantiser wrote, which ``rounded`` finds by its source.
-    ``hosted`` are values that the host computes, ``read`` those that a node or an output shows. ``made`` holds, by a
-    node's first output, what its layers write.
+    whole multiples. ``codes`` are the grids of values that are a quantiser's codes; their views show what these stand
+    for. ``rounded`` finds what a quantiser wrote by its source and grid. ``hosted`` are values that the host computes,
+    ``read`` those that a node or an output shows. ``made`` holds, by a node's first output, what its layers write.
     ``input_order`` holds positions in the model's input as its first reader sees them; until it is set, that is the
     model's own order.
     """
@@ -43,7 +43,7 @@ class Importer:
             tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer
         }
         self.steps: dict[str, NDArray[np.float64]] = {}
-        self.grids: dict[str, Grid] = {}
+        self.codes: dict[str, Grid] = {}
         self.rounded: dict[tuple[str, Grid], str] = {}
         self.tensors: dict[str, tuple[int, int, int]] = {}
         self.layers: list[Layer] = []

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
 from onnx import NodeProto
 
@@ -19,6 +18,7 @@ from ..outputs import Output
 from .folding import OF_SHAPES, fold, folds, of_shape
 from .importer import Importer
 from .onnx_file import read_model
+from .op_codes import on_codes
 from .op_head import continue_head
 from .operators import ELEMENTWISE, HANDLERS, REARRANGEMENTS, REWRITES
 from .origins import give_names
@@ -163,6 +163,8 @@ def _import(importer: Importer, node: NodeProto) -> None:
         raise ModelError(f"node {importer.label(node)!r} reads {missing!r}, which nothing writes: export it again")
     behind_head = any(name in importer.hosted for name in inputs)
     handler = continue_head if behind_head else HANDLERS.get(node.op_type)
+    if not behind_head and not importer.codes.keys().isdisjoint(inputs):
+        handler = on_codes
     if handler is None:
         raise importer.unsupported(node, REWRITES.get(node.op_type, ""))
     if node.op_type != "Split" and not importer.read.isdisjoint(node.output[1:]):
@@ -189,16 +191,14 @@ def _output(importer: Importer, name: str) -> Output:
         tensor=view.tensor,
         shape=view.shape[1:],
         order=None if np.array_equal(order, np.arange(size)) else order,
-        head=_codes(importer, name, view) if hosted is None else hosted.head,
+        head=_codes(importer, name) if hosted is None else hosted.head,
     )
 
 
-def _codes(importer: Importer, name: str, view: View) -> tuple[HostFunction, ...]:
+def _codes(importer: Importer, name: str) -> tuple[HostFunction, ...]:
     """The head of an output of quantised integers: tensors hold what they stand for."""
-    types = {value.name: value.type.tensor_type.elem_type for value in importer.model.graph.output}
-    grid = importer.grids.get(view.tensor)
-    if grid is None or types[name] not in (onnx.TensorProto.INT8, onnx.TensorProto.UINT8):
+    grid = importer.codes.get(name)
+    if grid is None:
         return ()
-    kind = onnx.helper.tensor_dtype_to_np_dtype(types[name]).name
-    attributes = {"scale": grid.scale, "zero": grid.zero, "type": kind}
+    attributes = {"scale": grid.scale, "zero": grid.zero, "type": "int8" if grid.low < 0 else "uint8"}
     return (HostFunction(kind="codes", attributes=attributes, operator="QuantizeLinear", node=name),)

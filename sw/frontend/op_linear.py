@@ -62,13 +62,44 @@ def _weights(importer: Importer, node: NodeProto) -> NDArray[np.float64]:
     return weights.astype(np.float64)
 
 
+_WIDEST = 1023
+"""Largest weight in common steps of several scales: 11 bits, beyond which sums outgrow what small cores hold."""
+
+_PARTS = 64
+"""Into so many parts at most the smallest of several scales is divided for a common step."""
+
+_WHOLE = 1e-6
+"""How far from a whole number a ratio of scales may be, relative to it."""
+
+
 def _step(importer: Importer, node: NodeProto, axis: int) -> NDArray[np.float64] | None:
-    """Step of each output channel, which lie along ``axis`` of the weights, if the weights have them."""
+    """Step of each output channel, which lie along ``axis`` of the weights, if the weights have them.
+
+    A channel whose weights have several scales (along a summed axis) has a step if these are small multiples of one.
+    """
     steps = importer.steps.get(node.input[1])
     if steps is None:
         return None
-    rows = np.moveaxis(steps, axis, 0).reshape(steps.shape[axis], -1)
-    return rows[:, 0] if (rows == rows[:, :1]).all() else None
+    rows, weights = (
+        np.moveaxis(values, axis, 0).reshape(steps.shape[axis], -1)
+        for values in (steps, importer.constants[node.input[1]])
+    )
+    if (rows == rows[:, :1]).all():
+        return rows[:, 0]
+    found = [_common_step(row, float(np.abs(own).max())) for row, own in zip(rows, weights, strict=True)]
+    return None if None in found else np.array(found, dtype=np.float64)
+
+
+def _common_step(steps: NDArray[np.float64], largest: float) -> float | None:
+    """What all steps are small multiples of, with weights of at most ``largest``."""
+    smallest = float(steps.min())
+    for parts in range(1, _PARTS + 1):
+        if largest * parts > _WIDEST * smallest:
+            return None
+        multiples = steps * (parts / smallest)
+        if (np.abs(multiples - np.rint(multiples)) <= _WHOLE * multiples).all():
+            return smallest / parts
+    return None
 
 
 def conv(importer: Importer, node: NodeProto) -> None:

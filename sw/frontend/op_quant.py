@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import NodeProto, TensorProto
+from onnx import NodeProto, TensorProto, helper
 
 from ..errors import ModelError
 from ..graph import Grid, Quantise, Rounding
@@ -21,8 +22,10 @@ __all__ = [
     "bipolar_quant",
     "dequantize_linear",
     "linear_grid",
+    "linear_scale_and_zero",
     "quant",
     "quant_grid",
+    "quantised",
     "quantize_linear",
 ]
 
@@ -32,21 +35,34 @@ ROUNDING = "narrows.rounding"
 _LARGEST_BITS = 8
 """Widest activations: what digit planes and integer formats are made for."""
 
-_INTEGERS = {np.dtype(np.int8): (-128, 127), np.dtype(np.uint8): (0, 255)}
+_CODES: Mapping[int, tuple[int, int]] = {
+    TensorProto.INT8: (-128, 127),
+    TensorProto.UINT8: (0, 255),
+    TensorProto.INT4: (-8, 7),
+    TensorProto.UINT4: (0, 15),
+}
+"""Smallest and largest code of each type that activations may have."""
+
+_FRACTIONS: Mapping[int, float] = {TensorProto.FLOAT4E2M1: 0.5}
+"""What all values of a floating-point type of codes are small multiples of."""
 
 
-def _emit(importer: Importer, node: NodeProto, grid: Grid) -> None:
-    """A `Quantise` of the first operand; the same grid on the same tensor is made once."""
-    view = importer.chw(importer.view(node))
+def quantised(importer: Importer, node: NodeProto, view: View, grid: Grid, *, codes: bool = True) -> None:
+    """Lets a node's output be a view rounded to a grid, or the codes of that; the same is made once."""
     key = view.tensor, grid
     if key not in importer.rounded:
-        layer = Quantise(
-            name=importer.unique(importer.label(node)), source=view.tensor, grid=grid, output=node.output[0]
-        )
-        importer.emit(node, layer, importer.tensors[view.tensor], view.index)
-        importer.rounded[key] = layer.output
-        importer.grids[layer.output] = grid
+        name, output = importer.unique(importer.label(node)), node.output[0]
+        importer.layers.append(Quantise(name=name, source=view.tensor, grid=grid, output=output))
+        importer.tensors[output] = importer.tensors[view.tensor]
+        importer.rounded[key] = output
     importer.views[node.output[0]] = View(importer.rounded[key], view.index)
+    if codes:
+        importer.codes[node.output[0]] = grid
+
+
+def _emit(importer: Importer, node: NodeProto, grid: Grid, *, codes: bool = False) -> None:
+    """A `Quantise` of the first operand."""
+    quantised(importer, node, importer.chw(importer.view(node)), grid, codes=codes)
 
 
 def _parameter(importer: Importer, node: NodeProto, position: int, default: float | None = None) -> NDArray[Any]:
@@ -108,50 +124,47 @@ def bipolar_quant(importer: Importer, node: NodeProto) -> None:
     _emit(importer, node, Grid(scale=_scale(importer, node), zero=0, low=-1, high=1, bipolar=True))
 
 
+def linear_scale_and_zero(importer: Importer, node: NodeProto) -> tuple[float, int]:
+    """Scale and zero point of QuantizeLinear or DequantizeLinear on a tensor."""
+    return _scale(importer, node), int(_scalar(importer, node, 2, "zero point", 0))
+
+
 def linear_grid(importer: Importer, node: NodeProto) -> Grid:
     """Grid of QuantizeLinear or DequantizeLinear on a tensor."""
-    scale, attributes = _scale(importer, node), importer.attributes(node)
-    zero = importer.constant(node, 2)
-    if zero is None:
-        wanted = attributes.get("output_dtype", TensorProto.UNDEFINED)
-        zero = np.zeros((), np.int8 if wanted == TensorProto.INT8 else np.uint8)
-    if zero.dtype not in _INTEGERS:
-        raise importer.unsupported(node, f"its codes are {zero.dtype}: use int8 or uint8")
-    low, high = _INTEGERS[zero.dtype]
+    scale, zero = linear_scale_and_zero(importer, node)
+    given = importer.constant(node, 2)
+    if given is None:
+        kind = importer.attributes(node).get("output_dtype") or TensorProto.UINT8
+    else:
+        kind = helper.np_dtype_to_tensor_dtype(given.dtype)
+    if kind not in _CODES:
+        name = TensorProto.DataType.Name(kind).lower()
+        raise importer.unsupported(node, f"its codes are {name}: use int8 or uint8")
+    low, high = _CODES[kind]
     said = {entry.key: entry.value for entry in node.metadata_props}
-    return Grid(
-        scale=scale,
-        zero=int(_scalar(importer, node, 2, "zero point", 0)),
-        low=low,
-        high=high,
-        rounding=Rounding[said.get(ROUNDING, Rounding.EVEN.name)],
-    )
+    rounding = Rounding[said.get(ROUNDING, Rounding.EVEN.name)]
+    return Grid(scale=scale, zero=zero, low=low, high=high, rounding=rounding)
 
 
 def quantize_linear(importer: Importer, node: NodeProto) -> None:
     """Handler of QuantizeLinear on a tensor: its codes stand for rounded values from here on."""
-    _emit(importer, node, linear_grid(importer, node))
+    _emit(importer, node, linear_grid(importer, node), codes=True)
 
 
 def dequantize_linear(importer: Importer, node: NodeProto) -> None:
-    """Handler of DequantizeLinear behind the QuantizeLinear of the same scale and zero point: nothing is left to do.
+    """Handler of DequantizeLinear on an input of integers: rounds the real values that they stand for.
 
-    On an input of integers it rounds the real values that they stand for: samples are those.
+    Samples are those.
     """
     view = importer.chw(importer.view(node))
-    grid = importer.grids.get(view.tensor)
-    if grid is None and view.tensor == importer.input:
-        _emit(importer, node, linear_grid(importer, node))
-        return
-    if grid is None:
+    if view.tensor != importer.input:
         raise importer.unsupported(node, "no QuantizeLinear wrote its operand: put one before it")
-    zero = _scalar(importer, node, 2, "zero point", 0)
-    if (grid.scale, grid.zero) != (_scale(importer, node), zero):
-        raise importer.unsupported(node, "its scale or zero point differs from its QuantizeLinear's: use the same")
-    importer.views[node.output[0]] = view
+    _emit(importer, node, linear_grid(importer, node))
 
 
-def _dequantized_constant(importer: Importer, node: NodeProto) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _dequantized_constant(
+    importer: Importer, node: NodeProto
+) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
     codes = _parameter(importer, node, 0)
     axis = importer.attributes(node).get("axis", 1)
     if importer.attributes(node).get("block_size", 0):
@@ -164,7 +177,9 @@ def _dequantized_constant(importer: Importer, node: NodeProto) -> tuple[NDArray[
         return np.broadcast_to(by_axis, codes.shape).astype(np.float64)
 
     scale, zero = spread(_parameter(importer, node, 1)), spread(_parameter(importer, node, 2, 0.0))
-    return scale * (codes.astype(np.float64) - zero), scale
+    values = scale * (codes.astype(np.float64) - zero)
+    fraction = _FRACTIONS.get(helper.np_dtype_to_tensor_dtype(codes.dtype), 1.0)
+    return values, None if codes.dtype.name.startswith("float8") else scale * fraction
 
 
 def _quant_constant(importer: Importer, node: NodeProto) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -186,4 +201,4 @@ CONSTANT_QUANTISERS = {
     "Quant": _quant_constant,
     "BipolarQuant": _bipolar_constant,
 }
-"""Real values and their steps (of the same shape) that a node makes of a constant."""
+"""Real values that a node makes of a constant, and their steps of the same shape, None if they are no integers."""

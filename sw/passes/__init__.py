@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..graph import Graph
-from .fold_affine import fold_affine_backward, fold_affine_forward, lower_affine
+from .fold_affine import fold_affine_backward, fold_affine_forward, join_affines, lower_affine
 from .fuse_clamps import clamp_before_pooling, fuse_clamps, lower_clamps
 from .fuse_curves import fuse_curves, join_curves, lower_curves
 from .fuse_pads import fuse_pads
 from .fuse_quantisers import fuse_quantisers, quantise_input_first
+from .keep_grids import keep_grids
 from .lower_averages import lower_averages
 from .merge_adds import merge_adds
 from .split_concats import lower_concats, split_concats
@@ -18,6 +19,7 @@ from .trim_windows import trim_windows
 __all__ = ["PASSES", "lower"]
 
 PASSES: tuple[Callable[[Graph], Graph], ...] = (
+    join_affines,
     fuse_pads,
     lower_averages,
     trim_windows,
@@ -37,6 +39,7 @@ PASSES: tuple[Callable[[Graph], Graph], ...] = (
     lower_curves,
     fuse_quantisers,
     lower_clamps,
+    keep_grids,
 )
 """Each takes a graph and returns an equivalent one; after the last only `Mac` and `MaxPool` layers are left."""
 

@@ -7,9 +7,35 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..graph import Affine, Graph, Layer, Mac, Term, rebuild, scaled
+from ..graph import Affine, Graph, Layer, Mac, Term, rebuild, renamed, scaled
 
-__all__ = ["fold_affine_backward", "fold_affine_forward", "lower_affine"]
+__all__ = ["fold_affine_backward", "fold_affine_forward", "join_affines", "lower_affine"]
+
+_NOTHING = 1e-12
+"""A scale so close to 1, and a bias so close to 0, is the rest of a calculation that gives these."""
+
+
+def join_affines(graph: Graph) -> Graph:
+    """An `Affine` that alone reads another one becomes one with it; two that undo each other vanish."""
+    uses = graph.uses()
+    done: dict[str, Layer] = {}
+    alias: dict[str, str] = {}
+    for layer in graph.layers:
+        layer = renamed(layer, alias)
+        if isinstance(layer, Affine):
+            source = done.get(layer.source)
+            if isinstance(source, Affine) and uses[source.output] == 1:
+                del done[source.output]
+                scale, bias = layer.scale * source.scale, layer.scale * source.bias + layer.bias
+                scale = np.where(np.abs(scale - 1) <= _NOTHING, 1.0, scale)
+                bias = np.where(np.abs(bias) <= _NOTHING * np.abs(layer.bias), 0.0, bias)
+                layer = replace(layer, source=source.source, scale=scale, bias=bias)
+            if (layer.scale == 1).all() and not layer.bias.any() and layer.output not in graph.output_tensors:
+                alias[layer.output] = layer.source
+                uses[layer.source] += uses[layer.output] - 1
+                continue
+        done[layer.output] = layer
+    return rebuild(graph, list(done.values()))
 
 
 def _after(layer: Affine, mac: Mac) -> Mac:

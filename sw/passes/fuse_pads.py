@@ -28,15 +28,15 @@ def fuse_pads(graph: Graph) -> Graph:
                 tensors[inner.output] = tensors[border.source]
                 done.append(inner)
                 layer = replace(border, source=inner.output, output=layer.output)
-        if isinstance(layer, AveragePool) and layer.window == _border(layer.window.pads):
+        if isinstance(layer, AveragePool) and _is_border(layer.window):
             borders[layer.output] = layer
         done.append(layer)
     return rebuild(replace(graph, tensors=tensors), done)
 
 
-def _border(pads: tuple[int, int, int, int]) -> Window:
-    """The window that adds a border and does nothing else."""
-    return Window(kernel=(1, 1), pads=pads)
+def _is_border(window: Window) -> bool:
+    """Whether a window adds a border and does nothing else."""
+    return window == Window(kernel=(1, 1), pads=window.pads) and min(window.pads) >= 0
 
 
 def _keeps_zero(layer: Clamp | Quantise) -> bool:

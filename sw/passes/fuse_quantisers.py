@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..graph import Affine, Clamp, Graph, Grid, Layer, Mac, MaxPool, Quantise, rebuild
+from ..graph import Affine, Clamp, Graph, Grid, Layer, Mac, MaxPool, Quantise, rebuild, renamed
 from .merge_adds import identity
 
 __all__ = ["fuse_quantisers", "quantise_input_first"]
@@ -73,7 +73,7 @@ def fuse_quantisers(graph: Graph) -> Graph:
     grids, tensors = dict(graph.grids), dict(graph.tensors)
     alias: dict[str, str] = {}
     for layer in graph.layers:
-        layer = _renamed(layer, alias)
+        layer = renamed(layer, alias)
         if isinstance(layer, Quantise):
             source, producer = layer.source, done.get(layer.source)
             alone = uses[source] == 1 and source not in grids
@@ -105,13 +105,3 @@ def fuse_quantisers(graph: Graph) -> Graph:
             grids[layer.output] = grids[layer.source]
         done[layer.output] = layer
     return rebuild(replace(graph, grids=grids, tensors=tensors), list(done.values()))
-
-
-def _renamed(layer: Layer, alias: dict[str, str]) -> Layer:
-    """The layer reading what stands for tensors that are gone."""
-    if not any(source in alias for source in layer.sources):
-        return layer
-    if isinstance(layer, Mac):
-        return replace(layer, terms=tuple(replace(t, source=alias.get(t.source, t.source)) for t in layer.terms))
-    fields = [name for name in ("source", "first", "second") if hasattr(layer, name)]
-    return replace(layer, **{name: alias.get(getattr(layer, name), getattr(layer, name)) for name in fields})

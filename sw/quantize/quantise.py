@@ -33,6 +33,7 @@ from .search import Solution, solve
 from .settings import QuantSettings
 from .sharing import share_tables
 from .tensors import choose, choose_input, describe, on_grid
+from .trained import settings_beside
 
 __all__ = ["quantise"]
 
@@ -58,7 +59,7 @@ def quantise(
     calibration : array, shape (N, *input shape)
         Samples as the model takes them; some hundred do.
     settings : QuantSettings
-        Number formats.
+        Number formats; in a model that comes quantised, those of single layers alone (`settings_beside`).
     config : AcceleratorConfig
         Widths to respect: accumulator, bias, multiplicand, digit planes.
     progress : callable, optional
@@ -75,6 +76,7 @@ def quantise(
     """
     samples = checked_samples(graph, calibration)
     lowered = lower(graph)
+    settings = settings_beside(lowered, settings)
     if settings.equalise:
         lowered = equalise(lowered, samples[:_EQUALISED])
     return _Quantiser(in_halves(lowered), samples, settings, config).run(progress or (lambda name, done, total: None))

@@ -21,6 +21,7 @@ from ..quantize.kept import is_kept, least_segments
 from ..quantize.outputs import widest_integers
 from ..quantize.planned import curved_layers, planned_format, tables_needed
 from ..quantize.tensors import on_grid
+from ..quantize.trained import settings_beside
 from ..shortage import Shortage
 
 __all__ = ["Estimate", "alone", "estimate", "roomy", "sketch"]
@@ -80,7 +81,7 @@ def estimate(
     least : bool
         Whether what only calibration tells is taken to need as little as it can: what is lacking then always is.
     """
-    settings = settings.for_layers(graph.layers)
+    settings = settings_beside(graph, settings).for_layers(graph.layers)
     found: Program | None = None
     shortages: tuple[Shortage, ...] = ()
     problems: tuple[str, ...] = ()

@@ -12,7 +12,19 @@ from public_cases import compared, judge_case, main
 
 CASES = Path(os.environ.get("NARROWS_DATA", "../shared")) / "cases"  # a folder of models that are not ours to ship
 
-RIGHT = ("conv_same_dilated", "model_function", "opset10_resize")
+RIGHT = (
+    "conv_same_dilated",
+    "model_function",
+    "opset10_resize",
+    "qcdq_clip_4bit",
+    "qdq_codes_cast_to_float",
+    "qdq_input_channel_scale_w8",
+    "qdq_matmul_input_channel_scales",
+    "qdq_missing_quantiser",
+    "qdq_pad_on_codes",
+    "qdq_resize_concat",
+    "qdq_uint4_acts",
+)
 """Cases that once crashed or gave a wrong answer, or were refused though they can run."""
 
 REFUSED = {

@@ -86,7 +86,10 @@ class Network(nn.Module):
         super().__init__()
         self._integers_at_start = integers
         if graph.grids:
-            raise InputError(f"model {graph.name!r} comes with integers that were trained already: compile it instead")
+            raise InputError(
+                f"model {graph.name!r} comes with integers that were trained already: compile it instead, or train it "
+                "with --requantise"
+            )
         self.graph, self.start, self.config, self.settings = graph, start, config, settings
         quantisation = quantisation.for_layers(graph.layers)
         self.tensors, self.layers = nn.ModuleList(), nn.ModuleList()

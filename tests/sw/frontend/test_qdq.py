@@ -111,11 +111,6 @@ def node(kind, *inputs, output="y", **attributes):
 
 
 REFUSED = {
-    "two scales": (
-        [node("QuantizeLinear", "x", "s", "z", output="q"), node("DequantizeLinear", "q", "t", "z")],
-        "operator DequantizeLinear (node 'DequantizeLinear_y') is not supported: its scale or zero point differs from "
-        "its QuantizeLinear's: use the same",
-    ),
     "wide codes": (
         [node("QuantizeLinear", "x", "s", "wide", output="q"), node("DequantizeLinear", "q", "s", "wide")],
         "operator QuantizeLinear (node 'QuantizeLinear_q') is not supported: its codes are int32: use int8 or uint8",
@@ -136,7 +131,6 @@ def test_what_cannot_be_kept_is_refused(case, onnx_model):
     nodes, message = REFUSED[case]
     constants = {
         "s": np.float32(0.1),
-        "t": np.float32(0.2),
         "z": np.uint8(3),
         "wide": np.int32(0),
         "by": np.array([0.1, 0.2, 0.3], np.float32),
