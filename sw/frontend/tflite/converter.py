@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from ...errors import ModelError, UnsupportedOperator
 from ...graph import Rounding
 from ..op_quant import ROUNDING
 from .file import TfliteModel, TfliteNode, TfliteTensor, read_tflite
+from .folding import FOLDED, MOVED
+from .operators import HANDLERS, REWRITES, ROUNDINGS
 
-__all__ = ["FILE_VALUE", "tflite_to_onnx"]
+__all__ = ["FILE_VALUE", "Converter", "tflite_to_onnx"]
 
 FILE_VALUE = "narrows.file_value:"
 """Begins keys of a converted model's metadata: a value, and the tensor of the file whose real value it is."""
@@ -25,6 +28,14 @@ FILE_VALUE = "narrows.file_value:"
 _OPSET = 17
 _FIRST, _LAST = [0, 3, 1, 2], [0, 2, 3, 1]
 """Axis orders: channels last to channels first, and back."""
+
+_CLAMPS: dict[int, tuple[float | None, float | None]] = {
+    tflite.ActivationFunctionType.NONE: (None, None),
+    tflite.ActivationFunctionType.RELU: (0.0, None),
+    tflite.ActivationFunctionType.RELU6: (0.0, 6.0),
+    tflite.ActivationFunctionType.RELU_N1_TO_1: (-1.0, 1.0),
+}
+"""Fused activations that clamp."""
 
 
 def tflite_to_onnx(path: Path) -> ModelProto:
@@ -38,25 +49,31 @@ def tflite_to_onnx(path: Path) -> ModelProto:
     ModelError, UnsupportedOperator
         As :func:`~.file.read_tflite` does, or if an operator is not supported.
     """
-    return _Converter(read_tflite(path)).model(path.stem)
+    return Converter(read_tflite(path)).model(path.stem)
 
 
-class _Converter:
-    """ONNX nodes so far, and the real value of each tensor by name."""
+class Converter:
+    """ONNX nodes so far, and the real value of each tensor by name.
+
+    ``tensors`` are the file's; those that only depend on constants get their ``data``. ``padded`` are tensors that are
+    another one behind a border which no maximum sees, ``spaced`` those that are another one taken apart into blocks.
+    """
 
     def __init__(self, source: TfliteModel) -> None:
         self.source = source
+        self.tensors = list(source.tensors)
         self.nodes: list[onnx.NodeProto] = []
         self.constants: dict[str, NDArray[Any]] = {}
         self.values: dict[int, str] = {}
+        self.padded: dict[int, tuple[int, NDArray[np.int64]]] = {}
+        self.spaced: dict[int, tuple[int, NDArray[np.int64], NDArray[np.int64]]] = {}
 
     def model(self, name: str) -> ModelProto:
         """The whole model."""
-        tensors = self.source.tensors
         inputs = []
         for index in self.source.inputs:
-            tensor = tensors[index]
-            inputs.append(helper.make_tensor_value_info(tensor.name, TensorProto.FLOAT, (1, *tensor.shape[1:])))
+            tensor = self.tensors[index]
+            inputs.append(helper.make_tensor_value_info(tensor.name, TensorProto.FLOAT, tensor.shape))
             self.values[index] = self._rounded(tensor, tensor.name, Rounding.EVEN)
         for node in self.source.nodes:
             self.convert(node)
@@ -64,27 +81,27 @@ class _Converter:
         constants = [numpy_helper.from_array(value, key) for key, value in self.constants.items()]
         graph = helper.make_graph(self.nodes, name, inputs, outputs, constants)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=8)
-        names = {value: tensors[index].name for index, value in self.values.items() if tensors[index].data is None}
+        names = {value: self.tensors[index].name for index, value in self.values.items() if not self.is_constant(index)}
         helper.set_model_props(model, {f"{FILE_VALUE}{value}": name for value, name in names.items()})
         return model
 
     def _outputs(self) -> list[str]:
         """Values of the file's own names, each once; a number tells those of one name apart."""
-        taken = {tensor.name for tensor in map(self.source.tensors.__getitem__, self.source.inputs)}
+        taken = {self.tensors[index].name for index in self.source.inputs}
         names: list[str] = []
         for index in self.source.outputs:
-            name, number = self.source.tensors[index].name, 1
+            name, number = self.tensors[index].name, 1
             while name in taken:
                 number += 1
-                name = f"{self.source.tensors[index].name}_{number}"
+                name = f"{self.tensors[index].name}_{number}"
             taken.add(name)
             names.append(name)
-            self.nodes.append(helper.make_node("Identity", [self._value(index)], [name], name=name))
+            self.nodes.append(helper.make_node("Identity", [self.value(index)], [name], name=name))
         return names
 
     def label(self, node: TfliteNode) -> str:
         """Name of a node: that of its output, which is all that a file says."""
-        return self.source.tensors[node.outputs[0]].name
+        return self.tensors[node.outputs[0]].name
 
     def unsupported(self, node: TfliteNode, hint: str = "") -> UnsupportedOperator:
         """Error that names operator, node and the nearest rewrite."""
@@ -93,21 +110,30 @@ class _Converter:
 
     def emit(self, kind: str, inputs: Sequence[str], name: str, **attributes: Any) -> str:
         """Adds a node; gives its output's name, which is new (converters join whole chains of names by semicolons)."""
-        name = name.split(";")[0]
-        output = f"{name}:{kind}{len(self.nodes)}"
-        self.nodes.append(helper.make_node(kind, list(inputs), [output], name=name, **attributes))
+        output = f"{name.split(';')[0]}:{kind}{len(self.nodes)}"
+        self.emit_as(kind, inputs, [output], name, **attributes)
         return output
 
-    def constant(self, name: str, value: NDArray[Any]) -> str:
+    def emit_as(self, kind: str, inputs: Sequence[str], outputs: Sequence[str], name: str, **attributes: Any) -> None:
+        """Adds a node with outputs of given names."""
+        self.nodes.append(helper.make_node(kind, list(inputs), list(outputs), name=name.split(";")[0], **attributes))
+
+    def constant(self, name: str, value: Any) -> str:
         """Adds a constant; gives its name, which is new."""
         name = f"{name}:{len(self.constants)}"
-        self.constants[name] = value
+        self.constants[name] = np.asarray(value)
         return name
 
-    def _value(self, index: int) -> str:
+    def is_constant(self, index: int) -> bool:
+        """Whether a tensor does not depend on the model's input."""
+        return self.tensors[index].data is not None
+
+    def value(self, index: int) -> str:
         """Real value of a tensor; constants of floating-point type or of integers that stand for themselves as well."""
         if index not in self.values:
-            tensor = self.source.tensors[index]
+            tensor = self.tensors[index]
+            if index in self.padded or index in self.spaced:
+                raise UnsupportedOperator(f"tensor {tensor.name!r} is read by other operators than its own kind has")
             if tensor.data is None:
                 raise ModelError(f"nothing writes tensor {tensor.name!r}: convert the model again")
             self.values[index] = self.weights(index, tensor.data)
@@ -115,7 +141,8 @@ class _Converter:
 
     def weights(self, index: int, data: NDArray[Any], axis: int | None = None) -> str:
         """Real value of a constant, rearranged as ``data`` with its channels on ``axis`` (None: where they were)."""
-        tensor = self.source.tensors[index]
+        tensor = self.tensors[index]
+        data = data.astype(np.float32) if data.dtype.kind == "f" else data
         name = self.constant(tensor.name, data)
         if tensor.scale is None:
             return name
@@ -131,6 +158,11 @@ class _Converter:
         """The value as the tensor's integers hold it."""
         if tensor.scale is None:
             return value
+        if tensor.dtype == np.int16:
+            raise UnsupportedOperator(
+                f"tensor {tensor.name!r} has 16-bit codes: convert the model with 8-bit activations "
+                "(TFLITE_BUILTINS_INT8, not EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8)"
+            )
         if tensor.scale.size != 1 or tensor.dtype not in (np.int8, np.uint8):
             raise UnsupportedOperator(
                 f"tensor {tensor.name!r} has {tensor.dtype} codes with {tensor.scale.size} scales: use int8 with one"
@@ -142,17 +174,59 @@ class _Converter:
         return self.emit("DequantizeLinear", [codes, scale, zero], tensor.name)
 
     def convert(self, node: TfliteNode) -> None:
-        """Adds what an operator is in ONNX."""
-        handler = _HANDLERS.get(node.kind)
-        if handler is None or len(node.outputs) != 1:
-            raise self.unsupported(node, _REWRITES.get(node.kind, ""))
-        value = handler(self, node)
+        """Adds what an operator is in ONNX.
+
+        Raises
+        ------
+        ModelError
+            If its options or operands make no sense, too.
+        """
+        try:
+            self._convert(node)
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            raise ModelError(
+                f"operator {node.kind} (node {self.label(node).split(';')[0]!r}) makes no sense "
+                f"({type(error).__name__}): convert the model again"
+            ) from error
+
+    def _convert(self, node: TfliteNode) -> None:
+        if self._is_known(node):
+            self._fold(node)
+            return
+        handler = HANDLERS.get(node.kind)
+        if handler is None:
+            raise self.unsupported(node, REWRITES.get(node.kind, ""))
+        found = handler(self, node)
+        values = [found] if isinstance(found, str) else list(found)
         activation = node.options.get("FusedActivationFunction", tflite.ActivationFunctionType.NONE)
-        if activation not in _CLAMPS:
-            raise self.unsupported(node, "its fused activation is neither Relu nor Relu6: use one of them")
-        value = self.clamped(value, self.label(node), *_CLAMPS[activation])
-        rounding = _ROUNDINGS.get(node.kind, Rounding.AWAY)
-        self.values[node.outputs[0]] = self._rounded(self.source.tensors[node.outputs[0]], value, rounding)
+        for index, value in zip(node.outputs, values, strict=bool(values)):
+            if activation == tflite.ActivationFunctionType.TANH:
+                value = self.emit("Tanh", [value], self.label(node))
+            elif activation in _CLAMPS:
+                value = self.clamped(value, self.label(node), *_CLAMPS[activation])
+            else:
+                raise self.unsupported(node, "its fused activation has no layer: use Relu or Relu6")
+            rounding = ROUNDINGS.get(node.kind, Rounding.AWAY)
+            self.values[index] = self._rounded(self.tensors[index], value, rounding)
+
+    def _is_known(self, node: TfliteNode) -> bool:
+        """Whether an operator's output only depends on constants, and its function of them is known."""
+        if node.kind == "SHAPE":
+            return True
+        operands = [self.tensors[index] for index in node.inputs if index >= 0]
+        if node.kind not in FOLDED or not operands or any(tensor.data is None for tensor in operands):
+            return False
+        return node.kind in MOVED | {"DEQUANTIZE"} or all(tensor.scale is None for tensor in operands)
+
+    def _fold(self, node: TfliteNode) -> None:
+        """Makes a constant of what only depends on constants."""
+        operands = [self.tensors[index] for index in node.inputs if index >= 0]
+        (index,) = node.outputs
+        if node.kind == "DEQUANTIZE" and operands[0].scale is not None:
+            self.tensors[index] = replace(operands[0], name=self.tensors[index].name)
+            return
+        data = FOLDED[node.kind](node.options, operands).astype(self.tensors[index].dtype)
+        self.tensors[index] = replace(self.tensors[index], data=data, shape=data.shape)
 
     def clamped(self, value: str, name: str, low: float | None, high: float | None) -> str:
         """The value between two bounds, either of which may be missing."""
@@ -162,179 +236,35 @@ class _Converter:
         return self.emit("Clip", [value, *bounds], name)
 
     def data(self, node: TfliteNode, position: int) -> NDArray[Any]:
-        """Integers of a constant operand."""
-        data = self.source.tensors[node.inputs[position]].data
+        """Elements of a constant operand as the file holds them."""
+        data = self.tensors[node.inputs[position]].data
         if data is None:
             raise self.unsupported(node, f"its operand {position} must be constant")
         return data
 
+    def shape(self, node: TfliteNode, position: int = 0) -> tuple[int, ...]:
+        """Shape of an operand."""
+        return self.tensors[node.inputs[position]].shape
+
     def operand(self, node: TfliteNode, position: int = 0) -> str:
         """Real value of an operand."""
-        return self._value(node.inputs[position])
+        return self.value(node.inputs[position])
 
-    def on_image(self, kind: str, node: TfliteNode, others: Sequence[str], **attributes: Any) -> str:
+    def on_image(self, kind: str, node: TfliteNode, value: str, others: Sequence[str] = (), **attributes: Any) -> str:
         """A node of channels first around which the image is transposed."""
         name = self.label(node)
-        first = self.emit("Transpose", [self.operand(node)], name, perm=_FIRST)
+        first = self.emit("Transpose", [value], name, perm=_FIRST)
         result = self.emit(kind, [first, *others], name, **attributes)
         return self.emit("Transpose", [result], name, perm=_LAST)
 
-    def bias(self, node: TfliteNode) -> list[str]:
-        """The third operand, if there is one."""
-        return [self.operand(node, 2)] if len(node.inputs) > 2 and node.inputs[2] >= 0 else []
+    def reshaped(self, value: str, shape: Sequence[int], node: TfliteNode) -> str:
+        """The value in another shape."""
+        return self.emit("Reshape", [value, self.constant("shape", np.array(shape, np.int64))], self.label(node))
 
+    def bias(self, node: TfliteNode, position: int = 2) -> list[str]:
+        """An operand that may be missing."""
+        return [self.operand(node, position)] if len(node.inputs) > position and node.inputs[position] >= 0 else []
 
-_CLAMPS: dict[int, tuple[float | None, float | None]] = {
-    tflite.ActivationFunctionType.NONE: (None, None),
-    tflite.ActivationFunctionType.RELU: (0.0, None),
-    tflite.ActivationFunctionType.RELU6: (0.0, 6.0),
-    tflite.ActivationFunctionType.RELU_N1_TO_1: (-1.0, 1.0),
-}
-
-
-def _window(node: TfliteNode) -> dict[str, Any]:
-    options = node.options
-    window: dict[str, Any] = {
-        "strides": [options["StrideH"], options["StrideW"]],
-        "auto_pad": "SAME_UPPER" if options["Padding"] == tflite.Padding.SAME else "VALID",
-    }
-    if "DilationHFactor" in options:
-        window["dilations"] = [options["DilationHFactor"], options["DilationWFactor"]]
-    return window
-
-
-def _conv(converter: _Converter, node: TfliteNode) -> str:
-    weights = converter.weights(node.inputs[1], converter.data(node, 1).transpose(0, 3, 1, 2), 0)
-    groups = converter.source.tensors[node.inputs[0]].shape[3] // converter.data(node, 1).shape[3]
-    return converter.on_image("Conv", node, [weights, *converter.bias(node)], group=groups, **_window(node))
-
-
-def _depthwise(converter: _Converter, node: TfliteNode) -> str:
-    weights = converter.weights(node.inputs[1], converter.data(node, 1).transpose(3, 0, 1, 2), 0)
-    groups = converter.source.tensors[node.inputs[0]].shape[3]
-    return converter.on_image("Conv", node, [weights, *converter.bias(node)], group=groups, **_window(node))
-
-
-def _dense(converter: _Converter, node: TfliteNode) -> str:
-    matrix = converter.data(node, 1)
-    name = converter.label(node)
-    shape = converter.constant("shape", np.array([-1, matrix.shape[1]]))
-    flat = converter.emit("Reshape", [converter.operand(node), shape], name)
-    inputs = [flat, converter.weights(node.inputs[1], matrix), *converter.bias(node)]
-    rows = converter.emit("Gemm", inputs, name, transB=1)
-    size = converter.source.tensors[node.outputs[0]].shape
-    if len(size) == 2:
-        return rows
-    return converter.emit("Reshape", [rows, converter.constant("shape", np.array([1, *size[1:]]))], name)
-
-
-def _pool(kind: str) -> Callable[[_Converter, TfliteNode], str]:
-    def convert(converter: _Converter, node: TfliteNode) -> str:
-        kernel = [node.options["FilterHeight"], node.options["FilterWidth"]]
-        return converter.on_image(kind, node, [], kernel_shape=kernel, **_window(node))
-
-    return convert
-
-
-def _plain(kind: str) -> Callable[[_Converter, TfliteNode], str]:
-    """Operators that are the same on any axis order."""
-
-    def convert(converter: _Converter, node: TfliteNode) -> str:
-        values = [converter.operand(node, position) for position in range(len(node.inputs))]
-        return converter.emit(kind, values, converter.label(node))
-
-    return convert
-
-
-def _passed(converter: _Converter, node: TfliteNode) -> str:
-    """QUANTIZE and DEQUANTIZE: the real value is the same, its tensor decides how it is rounded."""
-    return converter.operand(node)
-
-
-def _clamp(low: float | None, high: float | None) -> Callable[[_Converter, TfliteNode], str]:
-    def convert(converter: _Converter, node: TfliteNode) -> str:
-        return converter.clamped(converter.operand(node), converter.label(node), low, high)
-
-    return convert
-
-
-def _reshape(converter: _Converter, node: TfliteNode) -> str:
-    size = converter.source.tensors[node.outputs[0]].shape
-    shape = converter.constant("shape", np.array([1, *size[1:]]))
-    return converter.emit("Reshape", [converter.operand(node), shape], converter.label(node))
-
-
-def _mean(converter: _Converter, node: TfliteNode) -> str:
-    axes = [int(axis) for axis in np.atleast_1d(converter.data(node, 1))]
-    keep = int(bool(node.options.get("KeepDims", False)))
-    return converter.emit("ReduceMean", [converter.operand(node)], converter.label(node), axes=axes, keepdims=keep)
-
-
-def _transpose(converter: _Converter, node: TfliteNode) -> str:
-    perm = [int(axis) for axis in converter.data(node, 1)]
-    return converter.emit("Transpose", [converter.operand(node)], converter.label(node), perm=perm)
-
-
-def _pad(converter: _Converter, node: TfliteNode) -> str:
-    pads = converter.constant("pads", converter.data(node, 1).T.reshape(-1).astype(np.int64))
-    return converter.emit("Pad", [converter.operand(node), pads], converter.label(node))
-
-
-def _concat(converter: _Converter, node: TfliteNode) -> str:
-    values = [converter.operand(node, position) for position in range(len(node.inputs))]
-    return converter.emit("Concat", values, converter.label(node), axis=node.options["Axis"])
-
-
-def _leaky_relu(converter: _Converter, node: TfliteNode) -> str:
-    alpha = float(node.options["Alpha"])
-    return converter.emit("LeakyRelu", [converter.operand(node)], converter.label(node), alpha=alpha)
-
-
-_HANDLERS: dict[str, Callable[[_Converter, TfliteNode], str]] = {
-    "CONV_2D": _conv,
-    "DEPTHWISE_CONV_2D": _depthwise,
-    "FULLY_CONNECTED": _dense,
-    "AVERAGE_POOL_2D": _pool("AveragePool"),
-    "MAX_POOL_2D": _pool("MaxPool"),
-    "MEAN": _mean,
-    "ADD": _plain("Add"),
-    "SUB": _plain("Sub"),
-    "MUL": _plain("Mul"),
-    "CONCATENATION": _concat,
-    "PAD": _pad,
-    "RESHAPE": _reshape,
-    "SQUEEZE": _reshape,
-    "EXPAND_DIMS": _reshape,
-    "TRANSPOSE": _transpose,
-    "RELU": _clamp(0.0, None),
-    "RELU6": _clamp(0.0, 6.0),
-    "LEAKY_RELU": _leaky_relu,
-    "QUANTIZE": _passed,
-    "DEQUANTIZE": _passed,
-    "SOFTMAX": _plain("Softmax"),
-    "LOGISTIC": _plain("Sigmoid"),
-    "TANH": _plain("Tanh"),
-    "HARD_SWISH": _plain("HardSwish"),
-    "ELU": _plain("Elu"),
-}
-"""Converter of each operator: gives the real value of its output before its fused activation."""
-
-_ROUNDINGS = {
-    "CONV_2D": Rounding.TWICE,
-    "DEPTHWISE_CONV_2D": Rounding.TWICE,
-    "QUANTIZE": Rounding.TWICE,
-    "RELU": Rounding.TWICE,
-    "RELU6": Rounding.TWICE,
-    "MEAN": Rounding.TWICE,
-    "AVERAGE_POOL_2D": Rounding.CODE_AWAY,
-}
-"""How the format's reference kernels round what an operator gives, where not once, away from 0."""
-
-_REWRITES = {
-    "TRANSPOSE_CONV": "use CONV_2D",
-    "RESIZE_BILINEAR": "resize on the host",
-    "RESIZE_NEAREST_NEIGHBOR": "resize on the host",
-    "UNIDIRECTIONAL_SEQUENCE_LSTM": "only feed-forward networks run",
-    "SVDF": "only feed-forward networks run",
-}
-"""Nearest rewrite of operators without a converter."""
+    def readers(self, index: int) -> list[TfliteNode]:
+        """Operators that read a tensor."""
+        return [node for node in self.source.nodes if index in node.inputs]

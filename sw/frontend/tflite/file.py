@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,56 +13,42 @@ import tflite
 from numpy.typing import NDArray
 
 from ...errors import ModelError, UnsupportedOperator
+from .options import OPTIONS
 
-__all__ = ["TfliteModel", "TfliteNode", "TfliteTensor", "read_tflite"]
+__all__ = ["IDENTIFIER", "TfliteModel", "TfliteNode", "TfliteTensor", "read_tflite"]
 
-_IDENTIFIER = b"TFL3"
+IDENTIFIER = b"TFL3"
+"""Bytes 4 to 7 of every file."""
 
 _TYPES = {
     tflite.TensorType.FLOAT32: np.dtype(np.float32),
+    tflite.TensorType.FLOAT16: np.dtype(np.float16),
+    tflite.TensorType.FLOAT64: np.dtype(np.float64),
     tflite.TensorType.INT32: np.dtype(np.int32),
     tflite.TensorType.UINT8: np.dtype(np.uint8),
     tflite.TensorType.INT64: np.dtype(np.int64),
     tflite.TensorType.INT8: np.dtype(np.int8),
     tflite.TensorType.BOOL: np.dtype(np.bool_),
     tflite.TensorType.INT16: np.dtype(np.int16),
+    tflite.TensorType.UINT32: np.dtype(np.uint32),
+    tflite.TensorType.INT4: np.dtype(np.int8),
 }
 
-_NAMES = {value: name for name, value in vars(tflite.BuiltinOperator).items() if isinstance(value, int)}
+_TYPE_NAMES = {value: name for name, value in vars(tflite.TensorType).items() if isinstance(value, int)}
+_KINDS = {value: name for name, value in vars(tflite.BuiltinOperator).items() if isinstance(value, int)}
 
-_OPTIONS: Mapping[str, tuple[Any, tuple[str, ...]]] = {
-    "CONV_2D": (
-        tflite.Conv2DOptions,
-        ("Padding", "StrideH", "StrideW", "DilationHFactor", "DilationWFactor", "FusedActivationFunction"),
-    ),
-    "DEPTHWISE_CONV_2D": (
-        tflite.DepthwiseConv2DOptions,
-        ("Padding", "StrideH", "StrideW", "DilationHFactor", "DilationWFactor", "FusedActivationFunction"),
-    ),
-    "FULLY_CONNECTED": (tflite.FullyConnectedOptions, ("FusedActivationFunction",)),
-    "AVERAGE_POOL_2D": (
-        tflite.Pool2DOptions,
-        ("Padding", "StrideH", "StrideW", "FilterHeight", "FilterWidth", "FusedActivationFunction"),
-    ),
-    "MAX_POOL_2D": (
-        tflite.Pool2DOptions,
-        ("Padding", "StrideH", "StrideW", "FilterHeight", "FilterWidth", "FusedActivationFunction"),
-    ),
-    "ADD": (tflite.AddOptions, ("FusedActivationFunction",)),
-    "SUB": (tflite.SubOptions, ("FusedActivationFunction",)),
-    "MUL": (tflite.MulOptions, ("FusedActivationFunction",)),
-    "CONCATENATION": (tflite.ConcatenationOptions, ("Axis", "FusedActivationFunction")),
-    "MEAN": (tflite.ReducerOptions, ("KeepDims",)),
-    "LEAKY_RELU": (tflite.LeakyReluOptions, ("Alpha",)),
-}
-"""Options of each operator, by the names of the schema."""
+_STATEFUL = frozenset({"VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE"})
+
+_MOST_AXES = 8
+_MOST_ELEMENTS = 1 << 26
+"""Of a tensor: no machine that this is made for holds more."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TfliteTensor:
     """A tensor: ``data`` if it is constant, ``scale`` and ``zero`` if its integers stand for real values.
 
-    Those are one value, or one for each index of ``axis``.
+    Those are one value, or one for each index of ``axis``. A batch axis that may be of any size is 1 in ``shape``.
     """
 
     name: str
@@ -85,7 +72,7 @@ class TfliteNode:
 
 @dataclass(frozen=True, kw_only=True)
 class TfliteModel:
-    """The first subgraph of a file; inputs and outputs are indices of tensors."""
+    """The only subgraph of a file; inputs and outputs are indices of tensors."""
 
     tensors: tuple[TfliteTensor, ...]
     nodes: tuple[TfliteNode, ...]
@@ -101,25 +88,16 @@ def read_tflite(path: Path) -> TfliteModel:
     ModelError
         If the file cannot be read or is no TFLite model.
     UnsupportedOperator
-        If a tensor is of a type that none of the operators takes.
+        If a tensor is of a type that none of the operators takes, or the model keeps a state between runs.
     """
     try:
         content = path.read_bytes()
     except OSError as error:
         raise ModelError(f"cannot read {path}: {error.strerror or error}") from error
-    if content[4:8] != _IDENTIFIER:
+    if content[4:8] != IDENTIFIER:
         raise ModelError(f"cannot read {path}: it holds no TFLite model; convert the model again")
     try:
-        model: Any = tflite.Model.GetRootAsModel(content, 0)
-        if model.SubgraphsLength() != 1:
-            raise UnsupportedOperator(f"{path} holds {model.SubgraphsLength()} subgraphs: only one is supported")
-        graph = model.Subgraphs(0)
-        return TfliteModel(
-            tensors=tuple(_tensor(model, graph.Tensors(i)) for i in range(graph.TensorsLength())),
-            nodes=tuple(_node(model, graph.Operators(i)) for i in range(graph.OperatorsLength())),
-            inputs=_indices(graph.InputsAsNumpy()),
-            outputs=_indices(graph.OutputsAsNumpy()),
-        )
+        return _Reader(content).model(path)
     except ModelError:
         raise
     except Exception as error:  # flatbuffers checks nothing: damage shows as whatever comes of it
@@ -128,39 +106,112 @@ def read_tflite(path: Path) -> TfliteModel:
         ) from error
 
 
+class _Reader:
+    """A file's content; whatever it says of counts and places is held against its length before it is believed."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+        self.root: Any = tflite.Model.GetRootAsModel(content, 0)
+
+    def model(self, path: Path) -> TfliteModel:
+        codes = [self.root.OperatorCodes(i) for i in range(self.count(self.root.OperatorCodesLength()))]
+        kinds = [_KINDS.get(max(code.BuiltinCode(), code.DeprecatedBuiltinCode()), "unknown") for code in codes]
+        if not _STATEFUL.isdisjoint(kinds):
+            kind = next(kind for kind in kinds if kind in _STATEFUL)
+            raise UnsupportedOperator(f"{path} keeps a state between runs ({kind}): only feed-forward models run")
+        if self.root.SubgraphsLength() != 1:
+            raise UnsupportedOperator(
+                f"{path} holds {self.root.SubgraphsLength()} subgraphs (branches, loops or several signatures): "
+                "convert one function without control flow"
+            )
+        kinds = [_custom(kind, code) for kind, code in zip(kinds, codes, strict=True)]
+        graph = self.root.Subgraphs(0)
+        tensors = tuple(self.tensor(graph.Tensors(i)) for i in range(self.count(graph.TensorsLength())))
+        nodes = tuple(self.node(graph.Operators(i), kinds) for i in range(self.count(graph.OperatorsLength())))
+        inputs, outputs = _indices(graph.InputsAsNumpy()), _indices(graph.OutputsAsNumpy())
+        read = [index for node in nodes for index in node.inputs if index != -1]
+        written = [index for node in nodes for index in node.outputs]
+        if any(not 0 <= index < len(tensors) for index in (*inputs, *outputs, *read, *written)):
+            raise ValueError("an index of a tensor is out of range")
+        sources = [*inputs, *written]
+        if not outputs or any(not node.outputs for node in nodes) or len(set(sources)) < len(sources):
+            raise ValueError("tensors are written twice, or not at all")
+        return TfliteModel(tensors=tensors, nodes=nodes, inputs=inputs, outputs=outputs)
+
+    def count(self, length: int) -> int:
+        """A vector's length, of which each entry takes four bytes at least."""
+        if length > len(self.content) // 4:
+            raise ValueError(f"a vector of {length} entries")
+        return length
+
+    def tensor(self, tensor: Any) -> TfliteTensor:
+        name = (tensor.Name() or b"").decode()
+        if tensor.Type() not in _TYPES:
+            kind = _TYPE_NAMES.get(tensor.Type(), "unknown")
+            raise UnsupportedOperator(f"tensor {name!r} is of type {kind}, which has no layer: use float32 or int8")
+        if tensor.Sparsity() is not None:
+            raise UnsupportedOperator(f"tensor {name!r} is stored sparsely: convert without sparsity")
+        shape = _shape(tensor)
+        data = self.data(self.root.Buffers(tensor.Buffer()), tensor.Type(), shape)
+        scale, zero, axis = None, np.zeros(1, dtype=np.int64), 0
+        quantisation = tensor.Quantization()
+        if quantisation is not None and quantisation.ScaleLength():
+            scale = np.array(quantisation.ScaleAsNumpy(), dtype=np.float32)
+            if quantisation.ZeroPointLength():
+                zero = np.array(quantisation.ZeroPointAsNumpy(), dtype=np.int64)
+            axis = quantisation.QuantizedDimension()
+            if not (np.isfinite(scale) & (scale >= 0)).all() or zero.size not in (1, scale.size):
+                raise ValueError("a scale or zero point makes no sense")
+            if scale.size > 1 and not (0 <= axis < len(shape) and shape[axis] == scale.size):
+                raise ValueError("scales do not fit their axis")
+        dtype = _TYPES[tensor.Type()]
+        return TfliteTensor(name=name, shape=shape, dtype=dtype, data=data, scale=scale, zero=zero, axis=axis)
+
+    def data(self, buffer: Any, kind: int, shape: tuple[int, ...]) -> NDArray[Any] | None:
+        """A constant's elements: a view of the file, but for packed ones."""
+        start, size = buffer.Offset(), buffer.Size()
+        if start > 1:  # large files keep them behind the tables
+            raw = np.frombuffer(self.content, np.uint8, size, start)
+        elif buffer.DataLength():
+            raw = buffer.DataAsNumpy()
+        else:
+            return None
+        if kind == tflite.TensorType.INT4:
+            pairs = raw.view(np.int8)
+            return np.stack([pairs << 4 >> 4, pairs >> 4], axis=-1).ravel()[: math.prod(shape)].reshape(shape)
+        return np.frombuffer(memoryview(raw), _TYPES[kind].newbyteorder("<")).reshape(shape)
+
+    def node(self, operator: Any, kinds: list[str]) -> TfliteNode:
+        kind = kinds[operator.OpcodeIndex()]
+        options: dict[str, Any] = {}
+        table = operator.BuiltinOptions()
+        if kind in OPTIONS:
+            record_type, names = OPTIONS[kind]
+            record = record_type()
+            if table is not None:
+                record.Init(table.Bytes, table.Pos)
+            options = {name: getattr(record, name)() if table is not None else 0 for name in names}
+        inputs, outputs = _indices(operator.InputsAsNumpy()), _indices(operator.OutputsAsNumpy())
+        return TfliteNode(kind=kind, inputs=inputs, outputs=outputs, options=options)
+
+
+def _custom(kind: str, code: Any) -> str:
+    """Operators of other makers go by the name they gave them."""
+    return f"CUSTOM {(code.CustomCode() or b'').decode()!r}" if kind == "CUSTOM" else kind
+
+
 def _indices(values: Any) -> tuple[int, ...]:
-    return tuple(int(value) for value in np.atleast_1d(values))
+    """A vector of numbers; an absent one reads as 0."""
+    return tuple(values.tolist()) if isinstance(values, np.ndarray) else ()
 
 
-def _tensor(model: Any, tensor: Any) -> TfliteTensor:
-    name = tensor.Name().decode()
-    if tensor.Type() not in _TYPES:
-        raise UnsupportedOperator(f"tensor {name!r} is of a type that is not supported: use int8")
-    dtype = _TYPES[tensor.Type()]
-    shape = tuple(int(size) for size in tensor.ShapeAsNumpy()) if tensor.ShapeLength() else ()
-    buffer = model.Buffers(tensor.Buffer())
-    data = None
-    if buffer.DataLength():
-        data = np.frombuffer(buffer.DataAsNumpy().tobytes(), dtype=dtype.newbyteorder("<")).astype(dtype).reshape(shape)
-    scale, zero, axis = None, np.zeros(1, dtype=np.int64), 0
-    quantisation = tensor.Quantization()
-    if quantisation is not None and quantisation.ScaleLength():
-        scale = np.array(quantisation.ScaleAsNumpy(), dtype=np.float32)
-        if quantisation.ZeroPointLength():
-            zero = np.array(quantisation.ZeroPointAsNumpy(), dtype=np.int64)
-        axis = quantisation.QuantizedDimension()
-    return TfliteTensor(name=name, shape=shape, dtype=dtype, data=data, scale=scale, zero=zero, axis=axis)
-
-
-def _node(model: Any, operator: Any) -> TfliteNode:
-    code = model.OperatorCodes(operator.OpcodeIndex())
-    kind = _NAMES.get(max(code.BuiltinCode(), code.DeprecatedBuiltinCode()), "unknown")
-    options: dict[str, Any] = {}
-    table = operator.BuiltinOptions()
-    if kind in _OPTIONS and table is not None:
-        record_type, names = _OPTIONS[kind]
-        record = record_type()
-        record.Init(table.Bytes, table.Pos)
-        options = {name: getattr(record, name)() for name in names}
-    inputs, outputs = _indices(operator.InputsAsNumpy()), _indices(operator.OutputsAsNumpy())
-    return TfliteNode(kind=kind, inputs=inputs, outputs=outputs, options=options)
+def _shape(tensor: Any) -> tuple[int, ...]:
+    if tensor.ShapeLength() > _MOST_AXES:
+        raise ValueError(f"{tensor.ShapeLength()} axes")
+    shape = _indices(tensor.ShapeAsNumpy()) if tensor.ShapeLength() else ()
+    signature = _indices(tensor.ShapeSignatureAsNumpy()) if tensor.ShapeSignatureLength() else ()
+    if signature and len(signature) == len(shape) and signature[0] == -1:
+        shape = (1, *shape[1:])
+    if min(shape, default=1) < 0 or math.prod(shape) > _MOST_ELEMENTS:
+        raise ValueError(f"a tensor of shape {shape}")
+    return shape

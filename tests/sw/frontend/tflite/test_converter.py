@@ -205,12 +205,12 @@ def test_activation_functions_become_tables(tmp_path):
 
 def test_unknown_operators_are_named(tmp_path):
     tensors, ops = small_model()
-    ops = [Op(kind=tflite.BuiltinOperator.RESIZE_BILINEAR, inputs=(0,), output=3)]
+    ops = [Op(kind=tflite.BuiltinOperator.L2_NORMALIZATION, inputs=(0,), output=3)]
     path = tmp_path / "resized.tflite"
     path.write_bytes(tflite_bytes(tensors, ops, [0], [3]))
     with pytest.raises(UnsupportedOperator) as caught:
         load_model(path)
-    assert str(caught.value) == "operator RESIZE_BILINEAR (node 'conv') is not supported: resize on the host"
+    assert str(caught.value) == "operator L2_NORMALIZATION (node 'conv') is not supported: normalise on the host"
 
 
 def test_other_files_are_refused(tmp_path):
