@@ -17,7 +17,7 @@ import onnx.shape_inference
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
 
 from ..errors import ModelError, UnsupportedOperator
-from .tflite import tflite_to_onnx
+from .model_file import load_onnx
 
 __all__ = ["QONNX_OPERATORS", "read_model"]
 
@@ -53,7 +53,7 @@ def read_model(path: Path) -> ModelProto:
 
 def _parse(path: Path) -> ModelProto:
     try:
-        model = tflite_to_onnx(path) if path.suffix == ".tflite" else onnx.load(path)
+        model = load_onnx(path)
         if not model.graph.node and not model.graph.output:
             raise ModelError(f"cannot read {path}: it holds no ONNX graph; give a float model exported as .onnx")
         _check_names(model.graph)

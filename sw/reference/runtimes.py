@@ -16,6 +16,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import ModelProto
 
+from ..frontend.model_file import is_tflite
 from ..frontend.tflite import has_litert
 from ..graph import Grid
 from .litert import LiteRt
@@ -61,7 +62,7 @@ def runtimes_of(path: Path) -> Iterator[Runtime]:
     NotCompared
         If what it takes is not installed.
     """
-    if path.suffix == ".tflite":
+    if is_tflite(path):
         if not has_litert():
             raise NotCompared("LiteRT is not installed: pip install 'narrows[litert]'")
         yield LiteRt(path)

@@ -18,9 +18,9 @@ from onnx import ModelProto, NodeProto
 from ...hw.spec.config import AcceleratorConfig
 from ..errors import ModelError, NarrowsError
 from ..frontend.importer import Importer
+from ..frontend.model_file import load_onnx
 from ..frontend.onnx_file import QONNX_OPERATORS, read_model
 from ..frontend.onnx_graph import finish_graph, import_nodes
-from ..frontend.tflite import tflite_to_onnx
 from ..frontend.view import View
 from ..graph import Graph, MaxPool, Window
 from ..passes import lower
@@ -138,7 +138,7 @@ def diagnose(path: Path, config: AcceleratorConfig, settings: QuantSettings) -> 
 
 def _load(path: Path) -> ModelProto:
     try:
-        return tflite_to_onnx(path) if path.suffix == ".tflite" else onnx.load(path)
+        return load_onnx(path)
     except FileNotFoundError as error:
         raise ModelError(f"cannot read {path}: no such file") from error
     except NarrowsError:

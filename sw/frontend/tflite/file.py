@@ -179,7 +179,7 @@ class _Reader:
         if kind == tflite.TensorType.INT4:
             pairs = raw.view(np.int8)
             return np.stack([pairs << 4 >> 4, pairs >> 4], axis=-1).ravel()[: math.prod(shape)].reshape(shape)
-        return np.frombuffer(memoryview(raw), _TYPES[kind].newbyteorder("<")).reshape(shape)
+        return raw.view(_TYPES[kind].newbyteorder("<")).reshape(shape)
 
     def node(self, operator: Any, kinds: list[str]) -> TfliteNode:
         kind = kinds[operator.OpcodeIndex()]

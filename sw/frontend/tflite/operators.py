@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ...graph import Rounding
@@ -45,7 +45,7 @@ _SAME = {
 }
 """Operators that ONNX has under another name."""
 
-HANDLERS: dict[str, Callable[[Converter, TfliteNode], str | Sequence[str]]] = {
+HANDLERS: Mapping[str, Callable[[Converter, TfliteNode], str | Sequence[str]]] = {
     "ARG_MAX": elementwise.arg_max,
     "AVERAGE_POOL_2D": window.average_pool,
     "BATCH_MATMUL": linear.batch_matmul,

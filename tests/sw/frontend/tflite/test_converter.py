@@ -215,7 +215,7 @@ def test_unknown_operators_are_named(tmp_path):
 
 def test_other_files_are_refused(tmp_path):
     path = tmp_path / "none.tflite"
-    with pytest.raises(ModelError, match=r"^cannot read .*none\.tflite: No such file or directory$"):
+    with pytest.raises(ModelError, match=r"^cannot read .*none\.tflite: no such file$"):
         load_model(path)
     path.write_bytes(b"something else")
     with pytest.raises(ModelError, match=r"holds no TFLite model; convert the model again$"):
