@@ -190,7 +190,8 @@ def test_truncated_file(length, tmp_path):
 
 
 def test_folder_instead_of_file(tmp_path):
-    assert refusal(tmp_path, ModelError) == f"cannot read {tmp_path}: it is a folder, not a model: give the model's file"
+    said = f"cannot read {tmp_path}: it is a folder, not a model: give the model's file"
+    assert refusal(tmp_path, ModelError) == said
 
 
 def test_fixed_batch(onnx_model):
