@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from .output import report_done
+from .output import report_done, warn
 
 if TYPE_CHECKING:
     from ..graph import Graph
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["load_judged", "load_original"]
 
 
-def load_judged(model: Path, samples: NDArray | None = None) -> tuple[Graph, dict[str, Any]]:
+def load_judged(
+    model: Path, samples: NDArray | None = None, *, calibrates: bool = True
+) -> tuple[Graph, dict[str, Any]]:
     """The graph of a model file, and the verdict on its import as JSON holds it; a line on standard output says both.
 
     Parameters
@@ -27,6 +29,8 @@ def load_judged(model: Path, samples: NDArray | None = None) -> tuple[Graph, dic
         ONNX or TFLite.
     samples : array, shape (N, ...), optional
         As the model takes them: calibration samples, or what a command has.
+    calibrates : bool
+        Whether scales are going to be chosen on them: lines say what is strange about them then.
 
     Raises
     ------
@@ -39,11 +43,15 @@ def load_judged(model: Path, samples: NDArray | None = None) -> tuple[Graph, dic
     """
     from ..frontend import import_model
     from ..quantize.calibration import checked_samples
+    from ..quantize.suspicions import of_samples
     from ..reference import judge
 
     imported = import_model(model)
     verdict = judge(model, imported, None if samples is None else checked_samples(imported.graph, samples))
     report_done(str(verdict))
+    if samples is not None and calibrates:
+        for line in of_samples(imported.graph, samples):
+            warn(line)
     return imported.graph, asdict(verdict)
 
 
@@ -55,7 +63,7 @@ def load_original(model: Path, program: Program, samples: NDArray) -> Graph:
     InputError
         If the program is another model's.
     """
-    graph, _ = load_judged(model, samples)
+    graph, _ = load_judged(model, samples, calibrates=False)
     given, wanted = ([(each.name, each.shape) for each in one.outputs] for one in (graph, program.graph))
     if given != wanted or graph.input.shape != program.graph.input.shape:
         raise InputError(f"{model} is not what the program was compiled from: its input or outputs are others")

@@ -33,7 +33,7 @@ from .options import (
     load_samples,
 )
 from .output import progress_bar, report_done, show_table, writable_folder, write_arrays, write_json, write_text
-from .quality import compared, recorded, recorded_accuracy, show_quality, sound_labels
+from .quality import compared, recorded, recorded_accuracy, show_quality, sound_labels, warn_of_input
 
 __all__ = ["compile_model", "disasm", "run_model"]
 
@@ -184,7 +184,7 @@ def compile_model(
             "config": machine.to_dict(),
             "weights": settings.weights,
             "acts": settings.acts,
-            **{name: program.record[name] for name in ("import", "quality")},
+            **{name: program.record[name] for name in ("import", "quality", "warnings")},
             "beside_integers": dataclasses.asdict(beside),
             "layer_formats": {name: vars(own) for name, own in settings.layers.items()},
             **summary,
@@ -226,6 +226,7 @@ def run_model(
     x, y = load_samples(samples, limit)
     labels = sound_labels(compiled.graph.outputs, y)
     levels = prepare_input(compiled.graph, x)
+    warn_of_input(compiled, levels, x)
     float_graph = None if model is None else load_original(model, compiled, x)
     with progress_bar(f"running ({engine})") as progress:
         result = run_engine(engine, compiled, levels, progress=progress, simulator=simulator)

@@ -20,10 +20,20 @@ if TYPE_CHECKING:
     from ..quantised import QuantisedGraph
     from ..quantize import QuantSettings
 
-__all__ = ["compared", "digest", "measured_quality", "recorded", "recorded_accuracy", "show_quality", "sound_labels"]
+__all__ = [
+    "compared",
+    "digest",
+    "measured_quality",
+    "recorded",
+    "recorded_accuracy",
+    "show_quality",
+    "sound_labels",
+    "warn_of_input",
+]
 
 _MACS = 10**10
 _FEWEST = 8
+_EXAMINED = 32
 
 
 def sound_labels(outputs: tuple[Output, ...], y: NDArray | None) -> NDArray[np.int64] | None:
@@ -70,14 +80,66 @@ def recorded(
     """
     quality = measured_quality(graph, program.graph, program.config, x, labels)
     show_quality(quality, samples)
+    warnings = _suspicions(graph, program, x, labels, calibration, quality)
+    for line in warnings:
+        warn(line)
     record = {
         "import": verdict,
         "settings": asdict(settings),
         "trained": trained,
         "calibration": {"samples": len(calibration), "sha256": digest(calibration)},
         "quality": quality | {"data": samples},
+        "warnings": warnings,
     }
     return replace(program, record=record)
+
+
+def _suspicions(
+    graph: Graph,
+    program: Program,
+    x: NDArray,
+    labels: NDArray[np.int64] | None,
+    calibration: NDArray,
+    quality: dict[str, Any],
+) -> list[str]:
+    """What may be wrong with samples, channels and results, a line each."""
+    from ...sim.golden import GoldenModel
+    from ..passes import lower
+    from ..quantize import suspicions
+    from ..quantize.evaluate import evaluate
+    from ..quantize.quality import float_tensors
+    from ..runtime import prepare_input
+
+    quantised, lowered, golden = program.graph, lower(graph), GoldenModel(program.graph, program.config)
+    count = min(_EXAMINED, _affordable(lowered))
+    found = suspicions.of_quality(quantised, quality)
+    levels = golden.run(prepare_input(quantised, calibration[:count]))
+    found += suspicions.of_channels(quantised, evaluate(lowered, calibration[:count]), levels)
+    if x is not calibration:
+        held = prepare_input(quantised, x[:count])
+        found += suspicions.of_input(quantised.tensors[quantised.input.tensor], held, x[:count])
+        found += suspicions.of_clamps(quantised, levels, golden.run(held))
+    if labels is not None:
+        count = quality["samples"]
+        output = lowered.outputs[0]
+        values = output.given(float_tensors(lowered, x[:count])[output.tensor])
+        found += suspicions.of_labels(lowered.outputs, values, labels[:count])
+    return found
+
+
+def _affordable(lowered: Graph) -> int:
+    """How many samples of a model are looked at."""
+    from ..report.work import useful_macs
+
+    return max(_FEWEST, _MACS // max(1, useful_macs(lowered)))
+
+
+def warn_of_input(program: Program, levels: NDArray[np.int64], x: NDArray) -> None:
+    """A line where samples seem to be scaled otherwise than those that a program was calibrated on."""
+    from ..quantize.suspicions import of_input
+
+    for line in of_input(program.graph.tensors[program.graph.input.tensor], levels, x):
+        warn(line)
 
 
 def digest(samples: NDArray) -> str:
@@ -104,11 +166,10 @@ def measured_quality(
     """
     from ...sim.golden import GoldenModel
     from ..passes import lower
-    from ..report.work import useful_macs
     from ..runtime import prepare_input
 
     lowered = lower(graph)
-    count = max(_FEWEST, _MACS // max(1, useful_macs(lowered)))
+    count = _affordable(lowered)
     x, labels = x[:count], None if labels is None else labels[:count]
     with progress_bar("measuring quality"):
         levels = GoldenModel(quantised, config).run(prepare_input(quantised, x), keep=quantised.output_tensors)

@@ -181,7 +181,7 @@ def train(
         json,
         {
             "program": str(output),
-            **{name: program.record[name] for name in ("import", "quality")},
+            **{name: program.record[name] for name in ("import", "quality", "warnings")},
             "epochs": history,
             "best": trainer.best,
             "config": machine.to_dict(),

@@ -22,7 +22,7 @@ from .options import (
     program_on,
 )
 from .output import progress_bar, report_done, show_table, write_json
-from .quality import compared, show_quality, sound_labels
+from .quality import compared, show_quality, sound_labels, warn_of_input
 
 __all__ = ["verify"]
 
@@ -70,6 +70,7 @@ def verify(
     x, y = load_samples(samples, limit)
     labels = sound_labels(compiled.graph.outputs, y)
     levels = prepare_input(compiled.graph, x)
+    warn_of_input(compiled, levels, x)
     float_graph = None if model is None else load_original(model, compiled, x)
     comparison = compare_engines(compiled, levels, engine or list(Engine), bar=progress_bar, simulator=simulator)
     report = comparison.to_dict(compiled)

@@ -128,7 +128,8 @@ def checked_labels(outputs: tuple[Output, ...], y: NDArray) -> tuple[NDArray[np.
     """
     labels = np.asarray(y)
     if labels.dtype.kind not in "iufb":
-        raise InputError(f"labels y must be class numbers, not {labels.dtype}: number the classes from 0")
+        kind = "text" if labels.dtype.kind in "US" else labels.dtype
+        raise InputError(f"labels y must be class numbers, not {kind}: number the classes from 0")
     if labels.dtype.kind == "f":
         if not np.isfinite(labels).all():
             raise InputError("labels y hold NaN or infinity: give class numbers, from 0")

@@ -91,6 +91,29 @@ def test_compile_holds_its_integers_against_the_float_model(
     assert "Integers beside the float model" in (tmp_path / "page.html").read_text()
 
 
+def test_what_may_be_wrong_with_samples_is_said_in_a_line(
+    example: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    x, y = (np.load(example / "test.npz")[name] for name in "xy")
+    np.savez(tmp_path / "calib.npz", x=x[:5])
+    np.savez(tmp_path / "held.npz", x=x, y=np.minimum(y + 1, 9))
+    np.savez(tmp_path / "dark.npz", x=x / 255)
+    np.savez(tmp_path / "names.npz", x=x, y=y.astype(str))
+    report = tmp_path / "report.json"
+    options = ["--calib", tmp_path / "calib.npz", "--data", tmp_path / "held.npz", "--preset", "tiny", "--json", report]
+    command = ["compile", example / "model.onnx", "-o", tmp_path / "m.nrw", *options]
+    capsys.readouterr()
+    assert run([str(part) for part in command]) == 0
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("warning: ")]
+    assert said[0].startswith("warning: only 5 calibration samples: ")
+    assert said[-1].endswith("of their neighbours: subtract 1 from y?")
+    assert [f"warning: {line}" for line in json.loads(report.read_text())["warnings"]] == said[1:]
+    message = complaint(capsys, "run", example / "model.nrw", "--input", tmp_path / "names.npz", "--engine", "golden")
+    assert message == "labels y must be class numbers, not text: number the classes from 0"
+    assert run(["run", str(example / "model.nrw"), "--input", str(tmp_path / "dark.npz"), "--engine", "golden"]) == 0
+    assert "warning: samples are 0 to 0.06275, the program's input 0 to 31" in capsys.readouterr().out
+
+
 def test_compile_takes_widths_from_options(example: Path, tmp_path: Path) -> None:
     assert compile_to(tmp_path / "m.nrw", example, "--preset", "tiny", "--acc-bits", "14", "--rescale-bits", "6") == 0
     config = Program.load(tmp_path / "m.nrw").config

@@ -63,7 +63,7 @@ def test_a_single_number_is_no_class_but_behind_a_sigmoid() -> None:
 @pytest.mark.parametrize(
     ("labels", "complaint"),
     [
-        (np.array(["cat", "dog"]), "labels y must be class numbers, not <U3: number the classes from 0"),
+        (np.array(["cat", "dog"]), "labels y must be class numbers, not text: number the classes from 0"),
         (np.array([0.0, np.nan]), "labels y hold NaN or infinity: give class numbers, from 0"),
         (np.array([0.0, 0.5]), "labels y must be class numbers, 0.5 is none: number the classes from 0"),
         (np.array([-1, 1]), "labels y are -1 to 1, output 'scores' names classes 0 to 2"),
