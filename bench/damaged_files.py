@@ -46,6 +46,7 @@ from rich.progress import Progress
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 
 from damage import damaged, with_other_value, with_right_checksum
+from hostile_onnx import hostile
 
 _GROWTH = 1 << 30
 _BAD = ("FAULT", "MEMORY", "HANG", "DIED", "LEFT")
@@ -92,6 +93,14 @@ KINDS = {
         ("compile {ok}/model.onnx --preset tiny --formats {file} --calib {ok}/few.npz -o {out}.nrw",),
     ),
 }
+
+_CRAFTED = {
+    "program": with_right_checksum,
+    "onnx": hostile,
+    "config": with_other_value,
+    "formats": with_other_value,
+}
+"""What is done to seven of ten files of a format, so that damage gets behind the parser."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -154,11 +163,8 @@ def make_damaged(whole: Path, kind: str, number: int) -> tuple[bytes, str]:
     """Damaged file ``number`` of a format, and the command that reads it."""
     rng = np.random.default_rng([zlib.crc32(kind.encode()), number])
     content = (whole / KINDS[kind].whole).read_bytes()
-    crafted = kind == "program" and rng.random() < 0.8
-    if kind in ("config", "formats") and rng.integers(2):
-        content = with_other_value(content, rng)
-    else:
-        content = with_right_checksum(content, rng) if crafted else damaged(content, rng)
+    crafted = _CRAFTED.get(kind)
+    content = crafted(content, rng) if crafted is not None and rng.random() < 0.7 else damaged(content, rng)
     commands = KINDS[kind].commands
     return content, commands[int(rng.integers(len(commands)))]
 
