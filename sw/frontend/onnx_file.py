@@ -18,6 +18,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
 
 from ..errors import ModelError, UnsupportedOperator
 from .model_file import load_onnx
+from .qoperators import write_out_qoperators
 
 __all__ = ["QONNX_OPERATORS", "read_model"]
 
@@ -60,6 +61,7 @@ def _parse(path: Path) -> ModelProto:
         if model.functions:
             _write_out_defaults(model)
             model = onnx.inliner.inline_local_functions(model)
+        write_out_qoperators(model)
         _name_domain(model)
         _check_operators(model)
         model.ir_version = max(model.ir_version, _INITIALIZERS_ALONE)
