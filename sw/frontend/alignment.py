@@ -8,7 +8,8 @@ import numpy as np
 from onnx import NodeProto
 
 from ..graph import Mac, Term, Window
-from .phases import Phases, interleaved, over_phases, phases_of
+from .copying import as_image
+from .phases import Pair, Phases, interleaved, over_phases, phases_of
 from .view import View
 
 if TYPE_CHECKING:
@@ -28,37 +29,42 @@ def in_same_phases(importer: Importer, node: NodeProto, views: tuple[View, ...])
     UnsupportedOperator
         If one is no image.
     """
-    found = [phases_of(view, importer.tensors[view.tensor]) for view in views]
-    images = [image for image in found if image is not None]
-    sizes = {image.shape[1:] for image in images}
-    if len(images) < len(found) or len(sizes) > 1:
-        shapes = " and ".join(str(view.shape) for view in views)
-        raise importer.unsupported(
-            node, f"its operands of shapes {shapes} have different axis orders: bring both to channels first"
-        )
-    factor = int(np.lcm.reduce([image.factor for image in images]))
-    parts = enumerate(zip(views, images, strict=True))
-    return tuple(_taken_apart(importer, node, number, view, image, factor) for number, (view, image) in parts)
+    images, found = [], []
+    for view in views:
+        image = phases_of(view, importer.tensors[view.tensor])
+        if image is None:
+            copied = as_image(importer, node, view)
+            if copied is None:
+                raise importer.no_image(node, view)
+            view, image = copied, phases_of(copied, importer.tensors[copied.tensor])
+            assert image is not None, "a copy is an image"
+        found.append(view)
+        images.append(image)
+    factors = tuple(int(np.lcm.reduce([image.factors[axis] for image in images])) for axis in range(2))
+    parts = enumerate(zip(found, images, strict=True))
+    return tuple(_taken_apart(importer, node, number, view, image, factors) for number, (view, image) in parts)
 
 
-def _taken_apart(importer: Importer, node: NodeProto, number: int, view: View, image: Phases, factor: int) -> View:
-    """The image in a tensor of its own in ``factor`` x ``factor`` phases, innermost in its channels."""
-    channels, height, width = image.shape
-    shape = (channels * factor**2, height // factor, width // factor)
-    index = interleaved(np.arange(channels * height * width).reshape(1, *shape), (factor, factor))
+def _taken_apart(importer: Importer, node: NodeProto, number: int, view: View, image: Phases, factors: Pair) -> View:
+    """The image in a tensor of its own in so many phases, innermost in its channels."""
+    (channels, height, width), (f, g) = image.shape, factors
+    if factors == (1, 1) and (copied := as_image(importer, node, view)) is not None:
+        return copied
+    shape = (channels * f * g, -(-height // f), -(-width // g))
+    index = interleaved(np.arange(int(np.prod(shape))).reshape(1, *shape), factors)[:, :, :height, :width]
     if importer.tensors[view.tensor] == shape and np.array_equal(view.index, index):
         return view
-    picked = np.zeros((channels, factor, factor, channels, factor, factor))
+    picked = np.zeros((channels, f, g, channels, f, g))
     place = np.arange(channels)[:, np.newaxis, np.newaxis]
-    y, x = np.ogrid[:factor, :factor]
+    y, x = np.ogrid[:f, :g]
     picked[place, y, x, place, y, x] = 1.0
-    window = Window(kernel=(factor, factor), stride=(factor, factor))
-    weights = picked.reshape(-1, channels, factor, factor)
-    if not image.is_plain():
-        weights, window, _ = over_phases(weights, window, image)
+    window = Window(kernel=factors, stride=factors, pads=(0, 0, -height % f, -width % g))
+    parts, _ = over_phases(picked.reshape(-1, channels, f, g), window, image)
     name = importer.unique(f"{importer.label(node)}/phases{number}")
     output = f"{node.output[0]}/phases{number}"
-    term = Term(source=view.tensor, weights=weights, window=window, step=np.ones(len(weights)))
-    importer.layers.append(Mac(name=name, terms=(term,), bias=np.zeros(len(weights)), output=output))
+    terms = tuple(
+        Term(source=view.tensor, weights=part.weights, window=part.window, step=np.ones(shape[0])) for part in parts
+    )
+    importer.layers.append(Mac(name=name, terms=terms, bias=np.zeros(shape[0]), output=output))
     importer.tensors[output] = shape
     return View(output, index)

@@ -16,7 +16,6 @@ from ..graph import Grid, Layer
 from ..origin import joined
 from ..quantised import InputSpec
 from .origins import node_label
-from .phases import Phases, phases_of
 from .view import View, input_permutation
 
 if TYPE_CHECKING:
@@ -32,6 +31,7 @@ class Importer:
     whole multiples. ``codes`` are the grids of values that are a quantiser's codes; their views show what these stand
     for. ``rounded`` finds what a quantiser wrote by its source and grid. ``hosted`` are values that the host computes,
     ``read`` those that a node or an output shows. ``made`` holds, by a node's first output, what its layers write.
+    ``copies`` holds what became of views that had to be copied, by tensor, shape and index; None where no copy can be.
     ``input_order`` holds positions in the model's input as its first reader sees them; until it is set, that is the
     model's own order.
     """
@@ -45,6 +45,7 @@ class Importer:
         self.steps: dict[str, NDArray[np.float64]] = {}
         self.codes: dict[str, Grid] = {}
         self.rounded: dict[tuple[str, Grid], str] = {}
+        self.copies: dict[tuple[str, tuple[int, ...], bytes], View | None] = {}
         self.tensors: dict[str, tuple[int, int, int]] = {}
         self.layers: list[Layer] = []
         self.notes: list[str] = []
@@ -108,31 +109,22 @@ class Importer:
         sample = [*shape[1:], 1, 1]
         return sample[0], sample[1], int(np.prod(sample[2:]))
 
-    def image(self, node: NodeProto, position: int = 0) -> tuple[str, tuple[int, int, int]]:
-        """Tensor and (C, H, W) of an operand that must be a plain image of 4 axes, or a line of 3."""
-        view = self._on_four_axes(self.chw(self.view(node, position)))
-        if not view.is_chw() or view.shape != (1, *self.tensors[view.tensor]):
-            raise self.unsupported(node, self._no_image(view))
-        return view.tensor, self.tensors[view.tensor]
-
-    def phases(self, node: NodeProto, position: int = 0) -> Phases:
-        """How an operand, an image or a line, lies in its tensor: whole, in some of its channels, or enlarged."""
-        view = self._on_four_axes(self.chw(self.view(node, position)))
-        found = phases_of(view, self.tensors[view.tensor])
-        if found is None:
-            raise self.unsupported(node, self._no_image(view))
-        return found
-
-    @staticmethod
-    def _on_four_axes(view: View) -> View:
-        """The view; a line (batch, channels, length) is an image of width 1."""
+    def on_four_axes(self, node: NodeProto, position: int = 0) -> View:
+        """View of an operand as (1, C, H, W); a line (batch, channels, length) is an image of width 1."""
+        view = self.chw(self.view(node, position))
         return View(view.tensor, view.index[..., np.newaxis]) if len(view.shape) == 3 else view
 
-    @staticmethod
-    def _no_image(view: View) -> str:
-        return (
-            f"its input of shape {view.shape} is not (batch, channels, height, width): "
-            "transpose the model's input only, or export it with channels first"
+    def no_image(self, node: NodeProto, view: View) -> UnsupportedOperator:
+        """Error for a value that neither is an image in its tensor nor can be copied into one."""
+        shape = self.tensors[view.tensor]
+        if len(view.shape) not in (3, 4) or view.shape[0] != 1:
+            return self.unsupported(
+                node, f"its input of shape {view.shape} is not (batch, channels, height, width), nor a line"
+            )
+        return self.unsupported(
+            node,
+            f"its input of shape {view.shape} takes channels from lines or columns of an earlier image, or the other "
+            "way round (a Transpose or Reshape in the middle), which no layer does: keep images in one order",
         )
 
     def unique(self, name: str) -> str:

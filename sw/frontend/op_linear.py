@@ -12,6 +12,7 @@ from onnx import NodeProto
 
 from ..errors import ModelError
 from ..graph import Mac, Term, Window
+from .copying import phases_operand
 from .phases import Enlarged, Phases, interleaved, over_phases
 from .view import View
 
@@ -106,7 +107,7 @@ def conv(importer: Importer, node: NodeProto) -> None:
     """Handler of Conv: dense, depthwise, or grouped (made dense with zeros)."""
     weights = _weights(importer, node)
     line = weights.ndim == 3
-    image = importer.phases(node)
+    source, image = phases_operand(importer, node)
     channels, height, width = image.shape
     groups = importer.attributes(node).get("group", 1)
     outputs, inputs = weights.shape[:2]
@@ -117,7 +118,7 @@ def conv(importer: Importer, node: NodeProto) -> None:
         )
     window = window_of(importer, node, weights.shape[2:], (height, width))
     weights = weights.reshape(*weights.shape[:2], *window.kernel)
-    depthwise = groups == channels == outputs and channels > 1 and image.is_plain()
+    depthwise = groups == channels == outputs and channels > 1 and image.keeps_channels()
     if groups > 1 and not depthwise:
         weights = _ungrouped(weights, groups)
     bias = importer.constant(node, 2)
@@ -126,7 +127,7 @@ def conv(importer: Importer, node: NodeProto) -> None:
         node,
         image,
         Term(
-            source=importer.view(node).tensor,
+            source=source,
             weights=weights,
             window=window,
             depthwise=depthwise,
@@ -153,14 +154,14 @@ def _convolve(importer: Importer, node: NodeProto, image: Phases, term: Term, bi
     outputs = len(term.weights)
     height, width = term.window.output(*image.shape[1:])
     if image.is_plain():
-        return _emit(importer, node, term, bias, (outputs, height, width))
-    weights, window, ways = over_phases(term.weights, term.window, image)
+        return _emit(importer, node, (term,), bias, (outputs, height, width))
+    parts, ways = over_phases(term.weights, term.window, image)
     repeats = ways[0] * ways[1]
     step = None if term.step is None else np.repeat(term.step, repeats)
-    shape = (outputs * repeats, *window.output(*image.source[1:]))
+    shape = (outputs * repeats, -(-height // ways[0]), -(-width // ways[1]))
     index = interleaved(np.arange(math.prod(shape)).reshape(1, *shape), ways)[:, :, :height, :width]
-    term = replace(term, weights=weights, window=window, step=step)
-    return _emit(importer, node, term, np.repeat(bias, repeats), shape, index)
+    terms = tuple(replace(term, weights=part.weights, window=part.window, step=step) for part in parts)
+    return _emit(importer, node, terms, np.repeat(bias, repeats), shape, index)
 
 
 def conv_transpose(importer: Importer, node: NodeProto) -> None:
@@ -170,7 +171,7 @@ def conv_transpose(importer: Importer, node: NodeProto) -> None:
     is a convolution of stride 1 whose tap j reads line ``(v + pad - dilation * j) / stride`` from its own.
     """
     weights = _weights(importer, node)
-    image = importer.phases(node)
+    source, image = phases_operand(importer, node)
     attributes = importer.attributes(node)
     groups = attributes.get("group", 1)
     if weights.shape[0] != image.shape[0] or weights.shape[0] % groups:
@@ -196,7 +197,7 @@ def conv_transpose(importer: Importer, node: NodeProto) -> None:
         pads=(axes[0].before, axes[1].before, axes[0].behind, axes[1].behind),
     )
     term = Term(
-        source=importer.view(node).tensor,
+        source=source,
         weights=inner.reshape(-1, *inner.shape[3:]),
         window=window,
         step=None if step is None else np.repeat(np.tile(step, groups), repeats),
@@ -233,14 +234,14 @@ def _enlarged(
 def _emit(
     importer: Importer,
     node: NodeProto,
-    term: Term,
+    terms: tuple[Term, ...],
     bias: NDArray[np.float64],
     shape: tuple[int, int, int],
     index: NDArray[np.int64] | None = None,
 ) -> View:
     weights = node.input[1]
     name = importer.unique(weights.removesuffix(".weight") if weights.endswith(".weight") else importer.label(node))
-    importer.emit(node, Mac(name=name, terms=(term,), bias=bias, output=node.output[0]), shape, index)
+    importer.emit(node, Mac(name=name, terms=terms, bias=bias, output=node.output[0]), shape, index)
     return importer.views[node.output[0]]
 
 
@@ -268,7 +269,7 @@ def _dense(
         window=Window(kernel=(height, width)),
         step=step,
     )
-    _emit(importer, node, term, full, (outputs, 1, 1), np.arange(outputs).reshape(*view.shape[:-1], outputs))
+    _emit(importer, node, (term,), full, (outputs, 1, 1), np.arange(outputs).reshape(*view.shape[:-1], outputs))
 
 
 def gemm(importer: Importer, node: NodeProto) -> None:

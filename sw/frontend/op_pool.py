@@ -8,6 +8,7 @@ import numpy as np
 from onnx import NodeProto
 
 from ..graph import Affine, AveragePool, MaxPool, Shape, Window
+from .copying import image_operand
 from .op_linear import window_of
 from .view import View
 
@@ -43,7 +44,7 @@ def _emit(importer: Importer, node: NodeProto, layer: MaxPool | AveragePool, sha
 
 def max_pool(importer: Importer, node: NodeProto) -> None:
     """Handler of MaxPool."""
-    source, (channels, height, width) = importer.image(node)
+    source, (channels, height, width) = image_operand(importer, node)
     window = _window(importer, node, (height, width))
     reach = [d * (k - 1) + 1 for k, d in zip(window.kernel, window.dilation, strict=True)]
     if any(pad >= r for pad, r in zip(window.pads, reach * 2, strict=True)):
@@ -54,7 +55,7 @@ def max_pool(importer: Importer, node: NodeProto) -> None:
 
 def average_pool(importer: Importer, node: NodeProto) -> None:
     """Handler of AveragePool: without padding, or with padding counted."""
-    source, (channels, height, width) = importer.image(node)
+    source, (channels, height, width) = image_operand(importer, node)
     window = _window(importer, node, (height, width))
     if any(window.pads) and not importer.attributes(node).get("count_include_pad", 0):
         raise importer.unsupported(
@@ -66,7 +67,7 @@ def average_pool(importer: Importer, node: NodeProto) -> None:
 
 def global_average_pool(importer: Importer, node: NodeProto) -> None:
     """Handler of GlobalAveragePool."""
-    source, (channels, height, width) = importer.image(node)
+    source, (channels, height, width) = image_operand(importer, node)
     name, window = importer.unique(importer.label(node)), Window(kernel=(height, width))
     layer = AveragePool(name=name, source=source, window=window, output=node.output[0])
     _emit(importer, node, layer, (channels, 1, 1))
@@ -74,7 +75,7 @@ def global_average_pool(importer: Importer, node: NodeProto) -> None:
 
 def global_max_pool(importer: Importer, node: NodeProto) -> None:
     """Handler of GlobalMaxPool."""
-    source, (channels, height, width) = importer.image(node)
+    source, (channels, height, width) = image_operand(importer, node)
     layer = MaxPool(
         name=importer.unique(importer.label(node)),
         source=source,
