@@ -12,6 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["OPERATORS", "X", "Function"]
 
+_TINY = 1e-30
+"""What is nearer to 0 counts as this: quantised arguments meet poles that the model's own never do."""
+
 _erf = np.frompyfunc(math.erf, 1, 1)
 
 
@@ -27,14 +30,35 @@ def _quantise(x: NDArray, scale: float, zero: float, low: float, high: float) ->
     return (np.rint(np.clip(x / scale + zero, low, high)) - zero) * scale
 
 
+def _pow(x: NDArray, exponent: float) -> NDArray:
+    if float(exponent).is_integer() and exponent >= 0:
+        return np.power(x, exponent)
+    base = np.abs(x) if float(exponent).is_integer() else np.maximum(x, 0)
+    sign = np.where((x < 0) & (exponent % 2 == 1), -1.0, 1.0)
+    return sign * np.power(np.maximum(base, _TINY) if exponent < 0 else base, exponent)
+
+
+def _div(x: NDArray, y: NDArray) -> NDArray:
+    return x / np.where(np.abs(y) < _TINY, np.where(np.signbit(y), -_TINY, _TINY), y)
+
+
 OPERATORS: Mapping[str, Callable[..., NDArray]] = {
     "add": np.add,
     "sub": np.subtract,
     "mul": np.multiply,
     "clip": np.clip,
-    "pow": np.power,
+    "div": _div,
+    "pow": _pow,
     "abs": np.abs,
     "exp": np.exp,
+    "log": lambda x: np.log(np.maximum(x, _TINY)),
+    "sqrt": lambda x: np.sqrt(np.maximum(x, 0)),
+    "sin": np.sin,
+    "cos": np.cos,
+    "floor": np.floor,
+    "ceil": np.ceil,
+    "round": np.rint,
+    "sign": np.sign,
     "erf": lambda x: np.asarray(_erf(x), dtype=np.float64),
     "tanh": np.tanh,
     "sigmoid": _sigmoid,
@@ -44,9 +68,12 @@ OPERATORS: Mapping[str, Callable[..., NDArray]] = {
     "quantise": _quantise,
     "thresholdedrelu": lambda x, alpha: np.where(x > alpha, x, 0),
 }
-"""Operators by name; operands are arrays or numbers. Definitions are those of the ONNX operators of these names."""
+"""Operators by name; operands are arrays or numbers. Definitions are those of the ONNX operators of these names, where
+those are finite: beyond, values are those of the nearest argument."""
 
-_INCREASING = frozenset({"tanh", "sigmoid", "erf", "exp", "softplus", "softsign"})
+_INCREASING = frozenset(
+    {"tanh", "sigmoid", "erf", "exp", "log", "sqrt", "softplus", "softsign", "floor", "ceil", "round", "sign"}
+)
 
 
 @dataclass(frozen=True)

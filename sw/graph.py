@@ -22,6 +22,7 @@ __all__ = [
     "Clamp",
     "Concat",
     "Curve",
+    "ElementAffine",
     "Graph",
     "Grid",
     "Layer",
@@ -281,6 +282,20 @@ class Affine(_Named):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ElementAffine(_Named):
+    """``scale * x + bias`` by element; both of the tensor's shape (C, H, W)."""
+
+    source: str
+    scale: NDArray[np.float64]
+    bias: NDArray[np.float64]
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Tensors read."""
+        return (self.source,)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Add(_Named):
     """``first + sign * second`` of two tensors of one shape; ``sign`` is 1 or -1."""
 
@@ -312,7 +327,7 @@ def scaled(source: str, gains: NDArray[np.float64]) -> Term:
     return Term(source=source, weights=weights, window=Window(kernel=(1, 1)), depthwise=True, constant=True)
 
 
-Layer = Mac | MaxPool | AveragePool | Clamp | Curve | Quantise | Affine | Add | Concat
+Layer = Mac | MaxPool | AveragePool | Clamp | Curve | Quantise | Affine | ElementAffine | Add | Concat
 
 
 def elementwise(layer: Layer | None) -> Function | None:

@@ -45,4 +45,4 @@ def weight_codes(segment: Segment, digits: Digits) -> list[NDArray[np.uint8] | N
 
 def read_taps(segment: Segment) -> NDArray[np.bool_]:
     """Which taps (kH, kW) of a segment some channel weighs: others are not read."""
-    return segment.taps if isinstance(segment, Outline) else segment.weights.any(axis=(0, 1))
+    return segment.taps if isinstance(segment, Outline) else np.asarray(segment.weights.any(axis=(0, 1)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from .geometry import Window
 __all__ = ["copy_strided_sources", "pad_sources"]
 
 _Sides = tuple[int, int, int, int]
+_Reader = TypeVar("_Reader", Segment, MaxLayer)
 
 
 def pad_sources(graph: QuantisedGraph, config: AcceleratorConfig) -> QuantisedGraph:
@@ -26,7 +28,7 @@ def pad_sources(graph: QuantisedGraph, config: AcceleratorConfig) -> QuantisedGr
     tensors = dict(graph.tensors)
     layers: list[MacLayer | MaxLayer] = []
 
-    def padded(reader: Segment | MaxLayer, size: tuple[int, int]) -> Segment | MaxLayer:
+    def padded(reader: _Reader, size: tuple[int, int]) -> _Reader:
         while any(more := _missing(reader, tensors[reader.source].shape[1:], size)):
             source = tensors[reader.source]
             name = f"{source.name} padded by {' '.join(map(str, more))}"

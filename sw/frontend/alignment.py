@@ -15,11 +15,20 @@ from .view import View
 if TYPE_CHECKING:
     from .importer import Importer
 
-__all__ = ["in_same_phases"]
+__all__ = ["in_same_phases", "on_image_axes"]
+
+
+_ORDERS = ((0, 1, 2, 3), (0, 3, 1, 2))
+"""Axes of values of four axes as (batch, channels, height, width)."""
+
+
+def on_image_axes(view: View) -> View:
+    """The value with axes of 1 behind it until they are four."""
+    return View(view.tensor, view.index.reshape(*view.shape, *(1,) * (4 - len(view.shape))))
 
 
 def in_same_phases(importer: Importer, node: NodeProto, views: tuple[View, ...]) -> tuple[View, ...]:
-    """Views of images of one height and width, each as a tensor that holds just them, all with the same phases.
+    """Values of one shape, each as a tensor that holds just them, all with the same phases.
 
     Where they do not lie so, a layer of weights 1 copies them: an image beside an enlarged one is taken apart into
     phases, so that both are tensors of the small size.
@@ -27,22 +36,39 @@ def in_same_phases(importer: Importer, node: NodeProto, views: tuple[View, ...])
     Raises
     ------
     UnsupportedOperator
-        If one is no image.
+        If one cannot be copied into an image.
     """
-    images, found = [], []
-    for view in views:
-        image = phases_of(view, importer.tensors[view.tensor])
-        if image is None:
-            copied = as_image(importer, node, view)
-            if copied is None:
-                raise importer.no_image(node, view)
-            view, image = copied, phases_of(copied, importer.tensors[copied.tensor])
-            assert image is not None, "a copy is an image"
-        found.append(view)
-        images.append(image)
-    factors = tuple(int(np.lcm.reduce([image.factors[axis] for image in images])) for axis in range(2))
-    parts = enumerate(zip(found, images, strict=True))
-    return tuple(_taken_apart(importer, node, number, view, image, factors) for number, (view, image) in parts)
+    shape = views[0].shape
+    if not 0 < len(shape) <= 4 or shape[0] != 1:
+        raise importer.no_image(node, views[0])
+    values = [on_image_axes(view) for view in views]
+    for order in _ORDERS:
+        moved = [View(value.tensor, value.index.transpose(order)) for value in values]
+        images = [_image(importer, node, value) for value in moved]
+        if all(image is not None for image in images):
+            aligned = _aligned(importer, node, [image for image in images if image is not None])
+            back = np.argsort(order)
+            return tuple(View(view.tensor, view.index.transpose(back).reshape(shape)) for view in aligned)
+    raise importer.no_image(node, views[0])
+
+
+def _image(importer: Importer, node: NodeProto, view: View) -> tuple[View, Phases] | None:
+    """A value (1, C, H, W), perhaps copied, and how it lies in its tensor."""
+    image = phases_of(view, importer.tensors[view.tensor])
+    if image is None:
+        copied = as_image(importer, node, view)
+        if copied is None:
+            return None
+        view, image = copied, Phases.plain(importer.tensors[copied.tensor])
+    return view, image
+
+
+def _aligned(importer: Importer, node: NodeProto, images: list[tuple[View, Phases]]) -> list[View]:
+    factors = tuple(int(np.lcm.reduce([image.factors[axis] for _, image in images])) for axis in range(2))
+    return [
+        _taken_apart(importer, node, number, view, image, (factors[0], factors[1]))
+        for number, (view, image) in enumerate(images)
+    ]
 
 
 def _taken_apart(importer: Importer, node: NodeProto, number: int, view: View, image: Phases, factors: Pair) -> View:

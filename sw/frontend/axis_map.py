@@ -1,8 +1,9 @@
 """AxisMap: a linear map along one axis of an image, as taps at constant distances and exceptions near both ends.
 
-Row i of a matrix says what output line i takes from the input's lines. Output lines come in phases, ``i = ways * o + v``;
-from o to o + 1 the lines read move on by ``stride``. What differs near an end is the difference from one o to the next,
-weighed by all outputs from there on: an inset keeps it from those before. The machine counts so far.
+Row i of a matrix says what output line i takes from the input's lines. Output lines come in phases: i is
+``ways * o + v``, and from o to o + 1 the lines read move on by ``stride``. What differs near an end is the difference
+from one o to the next, weighed by all outputs from there on: an inset keeps it from those before. The machine counts
+the lines of insets, so exceptions reach no farther than that.
 """
 
 from __future__ import annotations
@@ -48,6 +49,10 @@ class AxisMap:
     def count(self) -> int:
         """Output lines of each phase."""
         return -(-self.outputs // self.ways)
+
+    def pads(self, piece: Piece) -> tuple[int, int]:
+        """Padding before and behind the input for a window over a piece's lines."""
+        return -piece.first, (self.count - 1) * self.stride + piece.first + piece.weights.shape[1] - self.size
 
     @property
     def cost(self) -> int:
@@ -108,16 +113,21 @@ def _fitted(matrix: NDArray[np.float64], ways: int, stride: int) -> AxisMap | No
             base -= change
     base = np.where(np.abs(base) < _SAME, 0.0, base)
     parts = [(base, (0, 0)), *pieces] if base.any() else pieces
-    return AxisMap(size, outputs, ways, stride, tuple(Piece(first, weights, insets) for weights, insets in parts))
+    return AxisMap(size, outputs, ways, stride, tuple(_piece(first, weights, insets) for weights, insets in parts))
+
+
+def _piece(first: int, weights: NDArray[np.float64], insets: tuple[int, int]) -> Piece:
+    """A piece without the lines that it gives no weight at either end."""
+    low, high = np.flatnonzero(weights.any(axis=0))[[0, -1]].tolist()
+    return Piece(first + low, weights[:, low : high + 1], insets)
 
 
 def _filled(rows: NDArray[np.float64], free: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Rows in which what reads padding, so may be anything, is what it is in the nearest row towards the middle."""
-    rows, middle = rows.copy(), len(rows) // 2
-    known = ~free
+    given, rows, middle = rows, rows.copy(), len(rows) // 2
     order = np.abs(np.arange(len(rows)) - middle).argsort(kind="stable")
     for at in order[::-1]:  # the middle row itself takes what the nearest row knows
-        rows[middle] = np.where(known[at], rows[at], rows[middle])
+        rows[middle] = np.where(free[at], rows[middle], given[at])
     for at in [*range(middle - 1, -1, -1), *range(middle + 1, len(rows))]:
         rows[at] = np.where(free[at], rows[at + 1 if at < middle else at - 1], rows[at])
     return rows

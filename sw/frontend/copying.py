@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +11,7 @@ from onnx import NodeProto
 
 from ..graph import Mac, Shape, Term, Window
 from .axis_map import AxisMap
-from .phases import Phases, interleaved, over_phases, phases_of
+from .phases import Part, Phases, interleaved, over_phases, phases_of
 from .view import View
 
 if TYPE_CHECKING:
@@ -85,25 +86,15 @@ def _copied(importer: Importer, node: NodeProto, view: View, *, plain: bool = Tr
     source = importer.tensors[view.tensor]
     image = phases_of(view, source)
     if image is not None and image.factors == (1, 1):
-        channels = image.shape[0]
-        weights = np.ones((channels, 1, 1, 1)) if image.keeps_channels() else np.eye(channels)[:, :, None, None]
-        (part,), _ = over_phases(weights, Window(kernel=(1, 1)), image)
-        depthwise = image.keeps_channels()
-        step = None if depthwise else np.ones(channels)
-        term = Term(
-            source=view.tensor,
-            weights=part.weights,
-            window=part.window,
-            depthwise=depthwise,
-            constant=depthwise,
-            step=step,
-        )
-        return _written(importer, node, "copy", (term,), image.shape)
+        size = np.eye(image.shape[1]), np.eye(image.shape[2])
+        return linear_map(importer, node, view.tensor, image, size, plain=True)
     gathered = _gathered(view, source)
     if gathered is None:
         return None
     channels, matrices = gathered
-    return linear_map(importer, node, view.tensor, matrices, channels=channels, plain=plain)
+    all_of_them = np.array_equal(channels, np.arange(source[0]))
+    chosen = None if all_of_them else channels
+    return linear_map(importer, node, view.tensor, Phases.plain(source), matrices, channels=chosen, plain=plain)
 
 
 def _gathered(
@@ -123,15 +114,18 @@ def linear_map(
     importer: Importer,
     node: NodeProto,
     tensor: str,
+    image: Phases,
     matrices: tuple[NDArray[np.float64], NDArray[np.float64]],
     *,
     channels: NDArray[np.int64] | None = None,
     plain: bool = False,
 ) -> View | None:
-    """A layer that applies a matrix to the lines, and one to the columns, of a tensor's channels.
+    """A layer that applies a matrix to the lines, and one to the columns, of an image's channels.
 
     Parameters
     ----------
+    tensor, image : str, Phases
+        The image, and the tensor that it lies in.
     matrices : (array, array)
         Of shape (output lines, lines) and (output columns, columns).
     channels : array of int, optional
@@ -144,50 +138,54 @@ def linear_map(
     View or None
         Of the output, (1, C, H, W), perhaps in phases; None if the machine's border numbers do not reach.
     """
-    source = importer.tensors[tensor]
     down, right = (AxisMap.of(matrix, plain=plain) for matrix in matrices)
     if down is None or right is None:
         return None
     if min(len(down.pieces), len(right.pieces)) > 1 and len(down.pieces) * len(right.pieces) > _MOST_TERMS:
-        lines = linear_map(importer, node, tensor, (matrices[0], np.eye(source[2])), channels=channels, plain=True)
-        if lines is not None:
-            return linear_map(importer, node, lines.tensor, (np.eye(len(matrices[0])), matrices[1]), plain=plain)
-    ways = (down.ways, right.ways)
-    picked = np.arange(source[0]) if channels is None else channels
-    depthwise = ways == (1, 1) and channels is None
-    terms = []
-    for vertical in down.pieces:
-        for horizontal in right.pieces:
-            taps = np.einsum("vi,hj->vhij", vertical.weights, horizontal.weights)
-            used = [np.flatnonzero(piece.weights.any(axis=0))[[0, -1]] for piece in (vertical, horizontal)]
-            taps = taps[:, :, used[0][0] : used[0][1] + 1, used[1][0] : used[1][1] + 1]
-            kernel = (taps.shape[2], taps.shape[3])
-            firsts = vertical.first + int(used[0][0]), horizontal.first + int(used[1][0])
-            pads = [
-                (-first, (axis.count - 1) * axis.stride + first + size - axis.size)
-                for axis, first, size in zip((down, right), firsts, kernel, strict=True)
-            ]
-            window = Window(
-                kernel=kernel,
-                stride=(down.stride, right.stride),
-                pads=(pads[0][0], pads[1][0], pads[0][1], pads[1][1]),
-                inset=(vertical.insets[0], horizontal.insets[0], vertical.insets[1], horizontal.insets[1]),
-            )
-            if depthwise:
-                weights = np.broadcast_to(taps[0, 0], (source[0], 1, *kernel)).copy()
-            else:
-                weights = np.zeros((len(picked), *ways, source[0], *kernel))
-                weights[np.arange(len(picked)), :, :, picked] = taps
-                weights = weights.reshape(-1, source[0], *kernel)
-            constant = depthwise and np.ptp(weights) == 0
-            step = None if constant else whole_steps(weights)
-            terms.append(
-                Term(source=tensor, weights=weights, window=window, depthwise=depthwise, constant=constant, step=step)
-            )
-    shape = (len(picked) * ways[0] * ways[1], down.count, right.count)
+        size = np.eye(image.shape[1]), np.eye(image.shape[2])
+        lines = linear_map(importer, node, tensor, image, (matrices[0], size[1]), channels=channels, plain=plain)
+        found = None if lines is None else phases_of(lines, importer.tensors[lines.tensor])
+        if lines is not None and found is not None:
+            own = np.eye(len(matrices[0]))
+            return linear_map(importer, node, lines.tensor, found, (own, matrices[1]), plain=plain)
+    ways, steps = (down.ways, right.ways), (down.stride, right.stride)
+    picked = np.arange(image.shape[0]) if channels is None else channels
+    depthwise = ways == (1, 1) and channels is None and image.keeps_channels()
+    terms: list[Term] = []
+    inner = (1, 1)
+    for vertical, horizontal in itertools.product(down.pieces, right.pieces):
+        taps = np.einsum("vi,hj->vhij", vertical.weights, horizontal.weights)
+        pads = down.pads(vertical), right.pads(horizontal)
+        window = Window(
+            kernel=(taps.shape[2], taps.shape[3]),
+            stride=steps,
+            pads=(pads[0][0], pads[1][0], pads[0][1], pads[1][1]),
+            inset=(vertical.insets[0], horizontal.insets[0], vertical.insets[1], horizontal.insets[1]),
+        )
+        if depthwise:
+            weights = np.broadcast_to(taps[0, 0], (image.shape[0], 1, *window.kernel)).copy()
+        else:
+            weights = np.zeros((len(picked), *ways, image.shape[0], *window.kernel))
+            weights[np.arange(len(picked)), :, :, picked] = taps
+            weights = weights.reshape(-1, image.shape[0], *window.kernel)
+        parts = [Part(weights, window)]
+        if not image.is_plain():
+            parts, inner = over_phases(weights, window, image)
+        terms += [_term(tensor, part, depthwise) for part in parts]
+    counts = -(-down.count // inner[0]), -(-right.count // inner[1])
+    shape = (len(picked) * ways[0] * ways[1] * inner[0] * inner[1], *counts)
     result = _written(importer, node, "map", tuple(terms), shape)
-    index = interleaved(result.index, ways)[:, :, : down.outputs, : right.outputs]
-    return View(result.tensor, index)
+    index = interleaved(result.index, inner)[:, :, : down.count, : right.count]
+    return View(result.tensor, interleaved(index, ways)[:, :, : down.outputs, : right.outputs])
+
+
+def _term(tensor: str, part: Part, depthwise: bool) -> Term:
+    """A part as a term of weights that come from the graph's structure."""
+    constant = depthwise and np.ptp(part.weights) == 0
+    step = None if constant else whole_steps(part.weights)
+    return Term(
+        source=tensor, weights=part.weights, window=part.window, depthwise=depthwise, constant=constant, step=step
+    )
 
 
 def _written(

@@ -16,6 +16,7 @@ from ..graph import Grid, Layer
 from ..origin import joined
 from ..quantised import InputSpec
 from .origins import node_label
+from .phases import phases_of
 from .view import View, input_permutation
 
 if TYPE_CHECKING:
@@ -109,22 +110,39 @@ class Importer:
         sample = [*shape[1:], 1, 1]
         return sample[0], sample[1], int(np.prod(sample[2:]))
 
-    def on_four_axes(self, node: NodeProto, position: int = 0) -> View:
-        """View of an operand as (1, C, H, W); a line (batch, channels, length) is an image of width 1."""
+    def lies_across(self, node: NodeProto, position: int = 0) -> bool:
+        """Whether an operand is a line (batch, channels, length) along the columns of its tensor."""
         view = self.chw(self.view(node, position))
-        return View(view.tensor, view.index[..., np.newaxis]) if len(view.shape) == 3 else view
+        _, height, width = self.tensors[view.tensor]
+        return len(view.shape) == 3 and height == 1 < width
+
+    def on_four_axes(self, node: NodeProto, position: int = 0) -> View:
+        """View of an operand as (1, C, H, W); a line is an image of width 1, or of height 1 if it lies across."""
+        view = self.chw(self.view(node, position))
+        if len(view.shape) != 3:
+            return view
+        return View(view.tensor, np.expand_dims(view.index, 2 if self.lies_across(node, position) else 3))
+
+    def shown_like(self, node: NodeProto, view: View) -> View:
+        """A result of shape (1, C, H, W) with as many axes as the node's first operand."""
+        if len(self.view(node).shape) != 3:
+            return view
+        return View(view.tensor, view.index[:, :, 0] if self.lies_across(node) else view.index[..., 0])
 
     def no_image(self, node: NodeProto, view: View) -> UnsupportedOperator:
         """Error for a value that neither is an image in its tensor nor can be copied into one."""
-        shape = self.tensors[view.tensor]
         if len(view.shape) not in (3, 4) or view.shape[0] != 1:
             return self.unsupported(
                 node, f"its input of shape {view.shape} is not (batch, channels, height, width), nor a line"
             )
+        if phases_of(view, self.tensors[view.tensor]) is not None:
+            return self.unsupported(
+                node, f"its input of shape {view.shape} is an enlarged image, which only convolutions and sums can read"
+            )
         return self.unsupported(
             node,
-            f"its input of shape {view.shape} takes channels from lines or columns of an earlier image, or the other "
-            "way round (a Transpose or Reshape in the middle), which no layer does: keep images in one order",
+            f"its input of shape {view.shape} shows channels, lines or columns of an earlier image as one another "
+            "(a Transpose or Reshape in the middle), which no layer does: keep images in one order",
         )
 
     def unique(self, name: str) -> str:

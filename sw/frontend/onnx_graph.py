@@ -23,7 +23,7 @@ from .op_head import continue_head
 from .operators import ELEMENTWISE, HANDLERS, REARRANGEMENTS, REWRITES
 from .origins import give_names
 from .tflite.converter import FILE_VALUE
-from .view import View
+from .view import View, input_permutation
 
 __all__ = ["Imported", "finish_graph", "import_model", "import_nodes", "load_model"]
 
@@ -111,6 +111,7 @@ def _input_order(importer: Importer) -> NDArray[np.int64]:
 
 def _followed(importer: Importer, seen: dict[str, NDArray[np.int64]], guessed: set[str]) -> NDArray[np.int64]:
     padded: set[str] = set()
+    usable = dict(seen)  # the last order on the way that a transposition on the host brings about
     for node in importer.model.graph.node:
         source = next((name for name in node.input if name in seen), None)
         output = node.output[0]
@@ -129,15 +130,33 @@ def _followed(importer: Importer, seen: dict[str, NDArray[np.int64]], guessed: s
         if node.op_type in REARRANGEMENTS and (source not in padded or node.op_type == "Transpose"):
             with _sense(importer, node):
                 seen[output] = REARRANGEMENTS[node.op_type](importer, node, seen[source])
+            usable[output] = seen[output] if _is_usable(importer, seen[output]) else usable[source]
             if seen[output].size != importer.input_order.size:
-                return seen[source]
+                return usable[source]
         elif node.op_type in ELEMENTWISE:
-            seen[output] = seen[source]
+            seen[output], usable[output] = seen[source], usable[source]
         else:
-            return seen[source]
+            return _channels_first(importer, node, usable[source], seen[source])
         if node.op_type == "Pad" or source in padded:
             padded.add(output)
     return importer.input_order
+
+
+def _is_usable(importer: Importer, order: NDArray[np.int64]) -> bool:
+    """Whether an order of the input's elements is an image or a line of its axes transposed."""
+    if order.size != importer.input_order.size or not 2 <= order.ndim <= 4:
+        return False
+    return input_permutation(importer.input_shape[1:], order) is not None
+
+
+def _channels_first(
+    importer: Importer, node: NodeProto, order: NDArray[np.int64], seen: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """The order with the axis that a MatMul sums over first: a dense layer of every token is a convolution then."""
+    if node.op_type != "MatMul" or order is not seen or order.ndim < 3:
+        return order
+    moved = np.moveaxis(order, -1 if importer.constant(node, 1) is not None else -2, 1)
+    return moved if _is_usable(importer, moved) else order
 
 
 @contextlib.contextmanager

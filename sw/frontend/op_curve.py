@@ -48,9 +48,19 @@ def _hard_swish() -> Function:
     return _times(X, Function("clip", (Function("add", (_times(X, 1 / 6), 0.5)), 0.0, 1.0)))
 
 
+_BY_NAME = (
+    *("Sigmoid", "Tanh", "Softplus", "Softsign", "Erf", "Exp", "Log", "Sqrt", "Abs"),
+    *("Sin", "Cos", "Floor", "Ceil", "Round", "Sign"),
+)
+"""Operators that `curves.OPERATORS` has by the same name."""
+
+
+def _named(operator: str) -> Callable[[Mapping[str, Any]], Function]:
+    return lambda attributes: Function(operator, (X,))
+
+
 FUNCTIONS: Mapping[str, Callable[[Mapping[str, Any]], Function]] = {
-    "Sigmoid": lambda attributes: Function("sigmoid", (X,)),
-    "Tanh": lambda attributes: Function("tanh", (X,)),
+    **{name: _named(name.lower()) for name in _BY_NAME},
     "HardSwish": lambda attributes: _hard_swish(),
     "Swish": lambda attributes: _swish(attributes.get("alpha", 1.0)),
     "Gelu": _gelu,
@@ -58,12 +68,8 @@ FUNCTIONS: Mapping[str, Callable[[Mapping[str, Any]], Function]] = {
     "Elu": lambda attributes: Function("elu", (X, attributes.get("alpha", 1.0))),
     "Selu": _selu,
     "Celu": _celu,
-    "Softplus": lambda attributes: Function("softplus", (X,)),
-    "Softsign": lambda attributes: Function("softsign", (X,)),
     "ThresholdedRelu": lambda attributes: Function("thresholdedrelu", (X, attributes.get("alpha", 1.0))),
-    "Erf": lambda attributes: Function("erf", (X,)),
-    "Exp": lambda attributes: Function("exp", (X,)),
-    "Abs": lambda attributes: Function("abs", (X,)),
+    "Reciprocal": lambda attributes: Function("div", (1.0, X)),
 }
 """What operators compute of an element, from their attributes."""
 
@@ -77,10 +83,10 @@ def curve(importer: Importer, node: NodeProto) -> None:
 
 
 def power(importer: Importer, node: NodeProto) -> None:
-    """Handler of Pow by a whole number."""
+    """Handler of Pow by one constant."""
     exponent = importer.constant(node, 1)
-    if exponent is None or exponent.size != 1 or exponent.item() not in range(1, 9):
-        raise importer.unsupported(node, "its exponent must be a whole number from 1 to 8")
+    if exponent is None or exponent.size != 1:
+        raise importer.unsupported(node, "its exponent must be constant, one for all elements")
     _emit(importer, node, Function("pow", (X, float(exponent.item()))))
 
 
@@ -92,17 +98,23 @@ def _emit(importer: Importer, node: NodeProto, function: Function) -> None:
 
 
 def product(importer: Importer, node: NodeProto) -> None:
-    """Handler of Mul of two tensors that both are functions of one: ``x * sigmoid(x)``, ``x * clip(x + 3, 0, 6)``."""
+    """Handler of Mul and Div of tensors that both are functions of one: ``x * sigmoid(x)``, ``x / (1 + abs(x))``."""
     first, second = (importer.chw(importer.view(node, position)) for position in (0, 1))
     layers: dict[str, Layer] = {layer.output: layer for layer in importer.layers}
     own, other = (_origins(view.tensor, layers) for view in (first, second))
     source = next((tensor for tensor in own if tensor in other), None)
     if source is None or not np.array_equal(first.index, second.index):
+        what = "product" if node.op_type == "Mul" else "quotient"
         raise importer.unsupported(
-            node, "the product of two tensors has no layer: one must be constant, or both functions of one tensor"
+            node, f"the {what} of two tensors has no layer: one must be constant, or both functions of one tensor"
         )
     name = importer.unique(importer.label(node))
-    layer = Curve(name=name, source=source, function=_times(own[source], other[source]), output=node.output[0])
+    layer = Curve(
+        name=name,
+        source=source,
+        function=Function(node.op_type.lower(), (own[source], other[source])),
+        output=node.output[0],
+    )
     importer.emit(node, layer, importer.tensors[source], first.index)
 
 

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from onnx import NodeProto, helper
 
 from ..errors import ModelError
-from ..graph import Add, Affine, Clamp, Concat, Mac, scaled
-from .alignment import in_same_phases
-from .op_curve import product
+from ..graph import Add, Affine, Clamp, ElementAffine, Mac, scaled
+from .alignment import in_same_phases, on_image_axes
+from .copying import as_image
+from .op_curve import curve, product
 from .view import View
 
 if TYPE_CHECKING:
@@ -23,10 +24,13 @@ __all__ = [
     "batch_normalization",
     "bound",
     "clip",
-    "concat",
+    "affine",
+    "constant_by_channel",
     "divide",
     "hard_sigmoid",
     "leaky_relu",
+    "maximum",
+    "mean",
     "multiply",
     "negate",
     "prelu",
@@ -62,31 +66,58 @@ def clip(importer: Importer, node: NodeProto) -> None:
     _clamp(importer, node, *bounds)
 
 
-def _by_channel(importer: Importer, node: NodeProto, view: View, constant: NDArray[Any] | float) -> NDArray[np.float64]:
-    """What a constant is in each channel of a view's tensor; 0 in channels that the view does not show."""
-    try:
-        full = np.broadcast_to(np.asarray(constant, dtype=np.float64), view.shape)
-    except ValueError as error:
-        raise importer.unsupported(node, f"its constant does not broadcast to {view.shape}") from error
-    shape = importer.tensors[view.tensor]
+def constant_by_channel(
+    importer: Importer, node: NodeProto, view: View, constant: NDArray[Any] | float
+) -> NDArray[np.float64] | None:
+    """What a constant is in each channel of a view's tensor, 0 in channels not shown; None if its pixels differ."""
+    full, shape = _broadcast(importer, node, view, constant), importer.tensors[view.tensor]
     channel = view.index // (shape[1] * shape[2])
     by_channel = np.zeros(shape[0])
     by_channel[channel.ravel()] = full.ravel()
-    if (by_channel[channel] != full).any():
-        raise importer.unsupported(node, "its constant differs from pixel to pixel: use one value a channel")
-    return by_channel
+    return None if (by_channel[channel] != full).any() else by_channel
 
 
-def _affine(
+def _by_element(
+    importer: Importer, node: NodeProto, view: View, constant: NDArray[Any] | float
+) -> NDArray[np.float64] | None:
+    """What a constant is for each element (C, H, W) of a view's tensor; None if one is shown with several values."""
+    full, shape = _broadcast(importer, node, view, constant), importer.tensors[view.tensor]
+    by_element = np.zeros(int(np.prod(shape)))
+    by_element[view.index.ravel()] = full.ravel()
+    return None if (by_element[view.index] != full).any() else by_element.reshape(shape)
+
+
+def _broadcast(importer: Importer, node: NodeProto, view: View, constant: NDArray[Any] | float) -> NDArray[np.float64]:
+    try:
+        return np.broadcast_to(np.asarray(constant, dtype=np.float64), view.shape)
+    except ValueError as error:
+        raise importer.unsupported(node, f"its constant does not broadcast to {view.shape}") from error
+
+
+def affine(
     importer: Importer, node: NodeProto, view: View, scale: NDArray[Any] | float, bias: NDArray[Any] | float
 ) -> None:
-    """A layer ``scale * x + bias``; the constants broadcast to the view, the same in all pixels of a channel."""
+    """A layer ``scale * x + bias``; constants and view broadcast to each other."""
+    shape = np.broadcast_shapes(view.shape, np.shape(scale), np.shape(bias))
     view = importer.chw(view)
-    shape = importer.tensors[view.tensor]
-    scales, biases = (_by_channel(importer, node, view, constant) for constant in (scale, bias))
-    name = importer.unique(importer.label(node))
-    layer = Affine(name=name, source=view.tensor, scale=scales, bias=biases, output=node.output[0])
-    importer.emit(node, layer, shape, view.index)
+    view = View(view.tensor, np.broadcast_to(view.index, shape))
+    name, output = importer.unique(importer.label(node)), node.output[0]
+    scales, biases = (constant_by_channel(importer, node, view, constant) for constant in (scale, bias))
+    if scales is not None and biases is not None:
+        layer: Affine | ElementAffine = Affine(name=name, source=view.tensor, scale=scales, bias=biases, output=output)
+        importer.emit(node, layer, importer.tensors[view.tensor], view.index)
+        return
+    scales, biases = (_by_element(importer, node, view, constant) for constant in (scale, bias))
+    if scales is None or biases is None:
+        copied = as_image(importer, node, on_image_axes(view))
+        if copied is None:
+            raise importer.unsupported(node, "its constant differs between places that show one element")
+        view = View(copied.tensor, copied.index.reshape(view.shape))
+        scales, biases = (_by_element(importer, node, view, constant) for constant in (scale, bias))
+        assert scales is not None, "a copy shows each element once"
+        assert biases is not None, "a copy shows each element once"
+    layer = ElementAffine(name=name, source=view.tensor, scale=scales, bias=biases, output=output)
+    importer.emit(node, layer, importer.tensors[view.tensor], view.index)
 
 
 def _operands(importer: Importer, node: NodeProto) -> tuple[View, NDArray[Any], bool] | None:
@@ -100,10 +131,12 @@ def _operands(importer: Importer, node: NodeProto) -> tuple[View, NDArray[Any], 
 
 def _sum(importer: Importer, node: NodeProto, sign: int) -> None:
     first, second = (importer.chw(importer.view(node, position)) for position in (0, 1))
-    if first.shape != second.shape:
-        raise importer.unsupported(
-            node, f"its operands have shapes {first.shape} and {second.shape}: both must be equal"
-        )
+    try:
+        indices = np.broadcast_arrays(first.index, second.index)
+    except ValueError as error:
+        shapes = f"{first.shape} and {second.shape}"
+        raise importer.unsupported(node, f"its operands of shapes {shapes} do not broadcast") from error
+    first, second = View(first.tensor, indices[0]), View(second.tensor, indices[1])
     shape = importer.tensors[first.tensor]
     if shape != importer.tensors[second.tensor] or not np.array_equal(first.index, second.index):
         first, second = in_same_phases(importer, node, (first, second))
@@ -111,6 +144,30 @@ def _sum(importer: Importer, node: NodeProto, sign: int) -> None:
     name = importer.unique(importer.label(node))
     layer = Add(name=name, first=first.tensor, second=second.tensor, output=node.output[0], sign=sign)
     importer.emit(node, layer, shape, first.index)
+
+
+def maximum(importer: Importer, node: NodeProto) -> None:
+    """Handler of Max and Min of tensors: ``a + max(b - a, 0)``, ``a - max(a - b, 0)``."""
+    label, result = importer.label(node), node.output[0]
+    for number, other in enumerate(node.input[1:], start=1):
+        first = node.input[0] if number == 1 else f"{result}/{number - 1}"
+        output = result if number == len(node.input) - 1 else f"{result}/{number}"
+        operands = (other, first) if node.op_type == "Max" else (first, other)
+        steps = (
+            ("Sub", operands, f"{output}/difference"),
+            ("Relu", (f"{output}/difference",), f"{output}/positive"),
+            ("Add" if node.op_type == "Max" else "Sub", (first, f"{output}/positive"), output),
+        )
+        handlers = {"Sub": subtract, "Relu": relu, "Add": add}
+        for kind, inputs, name in steps:
+            handlers[kind](importer, helper.make_node(kind, inputs, [name], name=f"{label}/{kind.lower()}{number}"))
+
+
+def mean(importer: Importer, node: NodeProto) -> None:
+    """Handler of Mean: the sum of its operands, divided by their number."""
+    total = f"{node.output[0]}/sum"
+    add_all(importer, helper.make_node("Sum", node.input, [total], name=f"{importer.label(node)}/sum"))
+    affine(importer, node, importer.views[total], 1.0 / len(node.input), 0.0)
 
 
 def add_all(importer: Importer, node: NodeProto) -> None:
@@ -126,14 +183,20 @@ def add_all(importer: Importer, node: NodeProto) -> None:
 
 def negate(importer: Importer, node: NodeProto) -> None:
     """Handler of Neg."""
-    _affine(importer, node, importer.view(node), -1.0, 0.0)
+    affine(importer, node, importer.view(node), -1.0, 0.0)
 
 
 def bound(importer: Importer, node: NodeProto) -> None:
-    """Handler of Max and Min with one constant bound."""
+    """Handler of Max and Min: of tensors, or with one constant bound."""
     operands = _operands(importer, node) if len(node.input) == 2 else None
+    if len(node.input) == 1:
+        importer.views[node.output[0]] = importer.view(node)
+        return
+    if operands is None and not any(name in importer.constants for name in node.input):
+        maximum(importer, node)
+        return
     if operands is None or operands[1].size == 0 or (operands[1] != operands[1].flat[0]).any():
-        raise importer.unsupported(node, "one of two operands must be a constant, the same for all elements")
+        raise importer.unsupported(node, "a constant among its operands must be the only other one, one value for all")
     limit = float(operands[1].flat[0])
     _clamp(importer, node, *((limit, np.inf) if node.op_type == "Max" else (-np.inf, limit)))
 
@@ -142,7 +205,7 @@ def hard_sigmoid(importer: Importer, node: NodeProto) -> None:
     """Handler of HardSigmoid: ``clip(alpha * x + beta, 0, 1)``."""
     attributes, line = importer.attributes(node), f"{node.output[0]}/line"
     inner = helper.make_node("HardSigmoid", node.input, [line], name=f"{importer.label(node)}/line")
-    _affine(importer, inner, importer.view(node), attributes.get("alpha", 0.2), attributes.get("beta", 0.5))
+    affine(importer, inner, importer.view(node), attributes.get("alpha", 0.2), attributes.get("beta", 0.5))
     _clamp(importer, helper.make_node("HardSigmoid", [line], node.output, name=importer.label(node)), 0.0, 1.0)
 
 
@@ -160,31 +223,22 @@ def prelu(importer: Importer, node: NodeProto) -> None:
 
 
 def _leaky(importer: Importer, node: NodeProto, slope: NDArray[Any] | float) -> None:
-    view = importer.chw(importer.view(node))
-    shape, name = importer.tensors[view.tensor], importer.unique(importer.label(node))
-    alpha = _by_channel(importer, node, view, slope)
-    positive = f"{node.output[0]}/positive"
-    importer.layers.append(Clamp(name=f"{name}/positive", source=view.tensor, low=0.0, high=np.inf, output=positive))
-    importer.tensors[positive] = shape
-    terms = tuple(scaled(source, gain) for source, gain in ((view.tensor, alpha), (positive, 1.0 - alpha)))
-    layer = Mac(name=name, terms=terms, bias=np.zeros(shape[0]), output=node.output[0])
-    importer.emit(node, layer, shape, view.index)
-
-
-def concat(importer: Importer, node: NodeProto) -> None:
-    """Handler of Concat: the tensors' channels one behind the other, in whatever axis order the values are."""
-    views = [importer.chw(importer.view(node, position)) for position in range(len(node.input))]
-    if len({importer.tensors[view.tensor][1:] for view in views}) > 1:
-        views = list(in_same_phases(importer, node, tuple(views)))
-    shapes = [importer.tensors[view.tensor] for view in views]
-    starts = np.cumsum([0, *(int(np.prod(shape)) for shape in shapes)])
-    index = np.concatenate(
-        [view.index + start for view, start in zip(views, starts, strict=False)],
-        axis=importer.attributes(node)["axis"],
-    )
-    sources = tuple(view.tensor for view in views)
-    layer = Concat(name=importer.unique(importer.label(node)), parts=sources, output=node.output[0])
-    importer.emit(node, layer, (sum(shape[0] for shape in shapes), *shapes[0][1:]), index)
+    """``slope * x + (1 - slope) * max(x, 0)``, as terms of one layer."""
+    view, label = importer.chw(importer.view(node)), importer.label(node)
+    parts = [f"{node.output[0]}/{part}" for part in ("positive", "falling", "rising")]
+    relu(importer, helper.make_node("Relu", node.input[:1], parts[:1], name=f"{label}/positive"))
+    alpha = constant_by_channel(importer, node, view, slope)
+    if alpha is not None:
+        shape, name = importer.tensors[view.tensor], importer.unique(label)
+        sources = (view.tensor, alpha), (importer.views[parts[0]].tensor, 1.0 - alpha)
+        terms = tuple(scaled(source, gain) for source, gain in sources)
+        layer = Mac(name=name, terms=terms, bias=np.zeros(shape[0]), output=node.output[0])
+        importer.emit(node, layer, shape, view.index)
+        return
+    for source, gain, output in ((node.input[0], slope, parts[1]), (parts[0], 1.0 - slope, parts[2])):
+        inner = helper.make_node("Mul", [source], [output], name=f"{label}/slope")
+        affine(importer, inner, importer.views[source], gain, 0.0)
+    add(importer, helper.make_node("Add", parts[1:], node.output, name=label))
 
 
 def add(importer: Importer, node: NodeProto) -> None:
@@ -192,7 +246,7 @@ def add(importer: Importer, node: NodeProto) -> None:
     if (operands := _operands(importer, node)) is None:
         _sum(importer, node, 1)
     else:
-        _affine(importer, node, operands[0], 1.0, operands[1])
+        affine(importer, node, operands[0], 1.0, operands[1])
 
 
 def subtract(importer: Importer, node: NodeProto) -> None:
@@ -201,7 +255,7 @@ def subtract(importer: Importer, node: NodeProto) -> None:
         _sum(importer, node, -1)
     else:
         view, constant, first = operands
-        _affine(importer, node, view, -1.0 if first else 1.0, constant if first else -constant)
+        affine(importer, node, view, -1.0 if first else 1.0, constant if first else -constant)
 
 
 def multiply(importer: Importer, node: NodeProto) -> None:
@@ -209,17 +263,26 @@ def multiply(importer: Importer, node: NodeProto) -> None:
     if (operands := _operands(importer, node)) is None:
         product(importer, node)
     else:
-        _affine(importer, node, operands[0], operands[1], 0.0)
+        affine(importer, node, operands[0], operands[1], 0.0)
 
 
 def divide(importer: Importer, node: NodeProto) -> None:
-    """Handler of Div by a constant."""
+    """Handler of Div: by a constant, of a constant, or of two functions of one tensor."""
     operands = _operands(importer, node)
-    if operands is None or operands[2]:
-        raise importer.unsupported(node, "its divisor must be constant")
-    if not operands[1].all():
+    if operands is None:
+        product(importer, node)
+        return
+    view, constant, first = operands
+    if first:
+        inverse = f"{node.output[0]}/inverse"
+        curve(
+            importer, helper.make_node("Reciprocal", node.input[1:], [inverse], name=f"{importer.label(node)}/inverse")
+        )
+        affine(importer, node, importer.views[inverse], constant, 0.0)
+        return
+    if not constant.all():
         raise ModelError(f"node {importer.label(node)!r} divides by 0: train or export the model again")
-    _affine(importer, node, operands[0], 1.0 / operands[1], 0.0)
+    affine(importer, node, view, 1.0 / constant, 0.0)
 
 
 def batch_normalization(importer: Importer, node: NodeProto) -> None:
@@ -234,4 +297,4 @@ def batch_normalization(importer: Importer, node: NodeProto) -> None:
     scale = gamma / np.sqrt(variance + attributes.get("epsilon", 1e-5))
     view = importer.view(node)
     by_axis = (-1,) + (1,) * (len(view.shape) - 2)
-    _affine(importer, node, view, scale.reshape(by_axis), (beta - mean * scale).reshape(by_axis))
+    affine(importer, node, view, scale.reshape(by_axis), (beta - mean * scale).reshape(by_axis))

@@ -1,10 +1,10 @@
-"""Conv, ConvTranspose, Gemm and MatMul with constant weights; a Gemm is a convolution as large as its image."""
+"""Conv and ConvTranspose with constant weights."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from .view import View
 if TYPE_CHECKING:
     from .importer import Importer
 
-__all__ = ["conv", "conv_transpose", "gemm", "matmul", "window_of"]
+__all__ = ["conv", "conv_transpose", "emit", "step_of", "window_of"]
 
 
 def window_of(importer: Importer, node: NodeProto, kernel: tuple[int, ...], size: tuple[int, int]) -> Window:
@@ -30,7 +30,10 @@ def window_of(importer: Importer, node: NodeProto, kernel: tuple[int, ...], size
     stride, dilation = (tuple(attributes.get(name, (1,) * len(kernel))) for name in ("strides", "dilations"))
     pads = tuple(attributes.get("pads", (0, 0) * len(kernel)))
     if len(kernel) == 1:
-        kernel, stride, dilation, pads = (*kernel, 1), (*stride, 1), (*dilation, 1), (pads[0], 0, pads[1], 0)
+        pads = (pads[0], 0, pads[1], 0)
+        kernel, stride, dilation = (*kernel, 1), (*stride, 1), (*dilation, 1)
+        if importer.lies_across(node):
+            kernel, stride, dilation, pads = kernel[::-1], stride[::-1], dilation[::-1], (0, pads[0], 0, pads[2])
     mode = attributes.get("auto_pad", "NOTSET")
     if mode in ("SAME_UPPER", "SAME_LOWER"):
         total = [
@@ -73,17 +76,17 @@ _WHOLE = 1e-6
 """How far from a whole number a ratio of scales may be, relative to it."""
 
 
-def _step(importer: Importer, node: NodeProto, axis: int) -> NDArray[np.float64] | None:
+def step_of(importer: Importer, node: NodeProto, axis: int, *, position: int = 1) -> NDArray[np.float64] | None:
     """Step of each output channel, which lie along ``axis`` of the weights, if the weights have them.
 
     A channel whose weights have several scales (along a summed axis) has a step if these are small multiples of one.
     """
-    steps = importer.steps.get(node.input[1])
+    steps = importer.steps.get(node.input[position])
     if steps is None:
         return None
     rows, weights = (
         np.moveaxis(values, axis, 0).reshape(steps.shape[axis], -1)
-        for values in (steps, importer.constants[node.input[1]])
+        for values in (steps, importer.constants[node.input[position]])
     )
     if (rows == rows[:, :1]).all():
         return rows[:, 0]
@@ -106,7 +109,6 @@ def _common_step(steps: NDArray[np.float64], largest: float) -> float | None:
 def conv(importer: Importer, node: NodeProto) -> None:
     """Handler of Conv: dense, depthwise, or grouped (made dense with zeros)."""
     weights = _weights(importer, node)
-    line = weights.ndim == 3
     source, image = phases_operand(importer, node)
     channels, height, width = image.shape
     groups = importer.attributes(node).get("group", 1)
@@ -131,12 +133,11 @@ def conv(importer: Importer, node: NodeProto) -> None:
             weights=weights,
             window=window,
             depthwise=depthwise,
-            step=_step(importer, node, 0),
+            step=step_of(importer, node, 0),
         ),
         np.zeros(outputs) if bias is None else bias.astype(np.float64),
     )
-    if line:
-        importer.views[node.output[0]] = View(view.tensor, view.index[..., 0])
+    importer.views[node.output[0]] = importer.shown_like(node, view)
 
 
 def _ungrouped(weights: NDArray[np.float64], groups: int) -> NDArray[np.float64]:
@@ -154,14 +155,14 @@ def _convolve(importer: Importer, node: NodeProto, image: Phases, term: Term, bi
     outputs = len(term.weights)
     height, width = term.window.output(*image.shape[1:])
     if image.is_plain():
-        return _emit(importer, node, (term,), bias, (outputs, height, width))
+        return emit(importer, node, (term,), bias, (outputs, height, width))
     parts, ways = over_phases(term.weights, term.window, image)
     repeats = ways[0] * ways[1]
     step = None if term.step is None else np.repeat(term.step, repeats)
     shape = (outputs * repeats, -(-height // ways[0]), -(-width // ways[1]))
     index = interleaved(np.arange(math.prod(shape)).reshape(1, *shape), ways)[:, :, :height, :width]
     terms = tuple(replace(term, weights=part.weights, window=part.window, step=step) for part in parts)
-    return _emit(importer, node, terms, np.repeat(bias, repeats), shape, index)
+    return emit(importer, node, terms, np.repeat(bias, repeats), shape, index)
 
 
 def conv_transpose(importer: Importer, node: NodeProto) -> None:
@@ -179,11 +180,14 @@ def conv_transpose(importer: Importer, node: NodeProto) -> None:
             f"node {importer.label(node)!r} has weights of shape {weights.shape} in {groups} groups, "
             f"but its input has {image.shape[0]} channels: export it again"
         )
-    step = _step(importer, node, 1)
+    step = step_of(importer, node, 1)
+    across = importer.lies_across(node)
+    if weights.ndim == 3:
+        weights = np.expand_dims(weights, 2 if across else 3)
     # (I, O / groups, kH, kW) to dense (O, I, kH, kW)
     parts = np.split(weights, groups)
     weights = _ungrouped(np.concatenate([part.transpose(1, 0, 2, 3) for part in parts]), groups)
-    axes = _enlarged(importer, node, weights.shape[2:], image.shape[1:])
+    axes = _enlarged(importer, node, (weights.shape[2], weights.shape[3]), (image.shape[1], image.shape[2]))
     ways = axes[0].stride, axes[1].stride
     inner = np.zeros((len(weights), *ways, image.shape[0], axes[0].size, axes[1].size))
     for v, j, line in axes[0].taps:
@@ -204,34 +208,46 @@ def conv_transpose(importer: Importer, node: NodeProto) -> None:
     )
     view = _convolve(importer, node, image, term, np.repeat(bias, repeats))
     index = interleaved(view.index, ways)[:, :, : axes[0].outputs, : axes[1].outputs]
-    importer.views[node.output[0]] = View(view.tensor, index)
+    importer.views[node.output[0]] = importer.shown_like(node, View(view.tensor, index))
 
 
 def _enlarged(
-    importer: Importer, node: NodeProto, kernel: tuple[int, ...], size: tuple[int, int]
+    importer: Importer, node: NodeProto, kernel: tuple[int, int], size: tuple[int, int]
 ) -> tuple[Enlarged, Enlarged]:
     """Geometry of a ConvTranspose from its attributes."""
-    attributes = importer.attributes(node)
-    if len(kernel) != 2:
-        raise importer.unsupported(node, f"its kernel has {len(kernel)} axes: only 2-dimensional ones run")
-    if "output_shape" in attributes:
-        raise importer.unsupported(node, "output_shape leaves its padding open: give pads and output_padding")
-    strides, dilations = attributes.get("strides", (1, 1)), attributes.get("dilations", (1, 1))
-    extra, mode = attributes.get("output_padding", (0, 0)), attributes.get("auto_pad", "NOTSET")
+    attributes, mode = importer.attributes(node), importer.attributes(node).get("auto_pad", "NOTSET")
+
+    def pair(name: str, missing: int) -> tuple[int, int]:
+        given = list(attributes.get(name, ()))[-2:]  # the first output_shape named batch and channels, too
+        if len(importer.view(node).shape) == 3 and given:
+            given = [missing, given[-1]] if importer.lies_across(node) else [given[-1], missing]
+        return (given[0], given[1]) if given else (missing, missing)
+
+    strides, dilations, extra = pair("strides", 1), pair("dilations", 1), pair("output_padding", 0)
+    pads, wanted = attributes.get("pads", ()), pair("output_shape", 1) if "output_shape" in attributes else None
+    if len(pads) == 2:
+        pads = (0, pads[0], 0, pads[1]) if importer.lies_across(node) else (pads[0], 0, pads[1], 0)
     axes = []
     for axis in (0, 1):
-        begin, end = (attributes.get("pads", (0, 0, 0, 0))[axis + 2 * side] for side in (0, 1))
-        if mode in ("SAME_UPPER", "SAME_LOWER"):
-            total = max(0, dilations[axis] * (kernel[axis] - 1) + 1 + extra[axis] - strides[axis])
+        begin, end = (pads[axis + 2 * side] if pads else 0 for side in (0, 1))
+        reach = dilations[axis] * (kernel[axis] - 1) + 1 + extra[axis]
+        if wanted is not None:
+            total = max(0, strides[axis] * (size[axis] - 1) + reach - wanted[axis])
+            small, large = total // 2, total - total // 2
+            begin, end = (small, large) if mode == "SAME_UPPER" else (large, small)
+        elif mode in ("SAME_UPPER", "SAME_LOWER"):
+            total = max(0, reach - strides[axis])
             begin, end = (total // 2, total - total // 2)[:: 1 if mode == "SAME_UPPER" else -1]
         elif mode == "VALID":
             begin = end = 0
         geometry = {"kernel": kernel[axis], "stride": strides[axis], "dilation": dilations[axis]}
         axes.append(Enlarged.of(size[axis], **geometry, pads=(begin, end), extra=extra[axis]))
+        if wanted is not None and axes[-1].outputs != wanted[axis]:
+            raise importer.unsupported(node, f"no padding gives its output_shape {wanted}: give pads instead")
     return axes[0], axes[1]
 
 
-def _emit(
+def emit(
     importer: Importer,
     node: NodeProto,
     terms: tuple[Term, ...],
@@ -239,57 +255,8 @@ def _emit(
     shape: tuple[int, int, int],
     index: NDArray[np.int64] | None = None,
 ) -> View:
-    weights = node.input[1]
+    """Adds a layer of weights, named by them where they have a name; ``index`` is the view of its output."""
+    weights = node.input[1] if node.input[1] in importer.constants else node.input[0]
     name = importer.unique(weights.removesuffix(".weight") if weights.endswith(".weight") else importer.label(node))
     importer.emit(node, Mac(name=name, terms=terms, bias=bias, output=node.output[0]), shape, index)
     return importer.views[node.output[0]]
-
-
-def _dense(
-    importer: Importer,
-    node: NodeProto,
-    matrix: NDArray[np.float64],
-    step: NDArray[np.float64] | None,
-    bias: NDArray[Any] | None,
-) -> None:
-    """A layer ``x @ matrix + bias`` on a (1, K) view of any tensor; ``step`` as a `Term` has it."""
-    view = importer.chw(importer.view(node))
-    rows, outputs = matrix.shape
-    if view.index.size != rows or view.shape[-1] != rows:
-        raise importer.unsupported(
-            node, f"it needs one row of {rows} values, its input has shape {view.shape}: flatten it first"
-        )
-    channels, height, width = importer.tensors[view.tensor]
-    weights = np.zeros((outputs, channels * height * width))
-    np.add.at(weights.T, view.index.ravel(), matrix)  # an element may stand in several places
-    full = np.broadcast_to(0.0 if bias is None else bias, (*view.shape[:-1], outputs)).astype(np.float64).ravel()
-    term = Term(
-        source=view.tensor,
-        weights=weights.reshape(outputs, channels, height, width),
-        window=Window(kernel=(height, width)),
-        step=step,
-    )
-    _emit(importer, node, (term,), full, (outputs, 1, 1), np.arange(outputs).reshape(*view.shape[:-1], outputs))
-
-
-def gemm(importer: Importer, node: NodeProto) -> None:
-    """Handler of Gemm: ``alpha * A' * B' + beta * C``."""
-    attributes = importer.attributes(node)
-    if attributes.get("transA", 0):
-        raise importer.unsupported(node, "its first operand must not be transposed")
-    matrix, alpha = _weights(importer, node), attributes.get("alpha", 1.0)
-    step = _step(importer, node, 0 if attributes.get("transB", 0) else 1)
-    matrix = matrix.T if attributes.get("transB", 0) else matrix
-    bias = importer.constant(node, 2)
-    if len(node.input) > 2 and node.input[2] and bias is None:
-        raise importer.unsupported(node, "its bias must be constant")
-    bias = None if bias is None else bias * attributes.get("beta", 1.0)
-    _dense(importer, node, alpha * matrix, None if step is None else abs(alpha) * step, bias)
-
-
-def matmul(importer: Importer, node: NodeProto) -> None:
-    """Handler of MatMul by a constant matrix on the right."""
-    matrix = _weights(importer, node)
-    if matrix.ndim != 2:
-        raise importer.unsupported(node, f"its matrix must have 2 axes, not {matrix.ndim}")
-    _dense(importer, node, matrix, _step(importer, node, 1), None)

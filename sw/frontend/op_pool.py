@@ -1,76 +1,127 @@
-"""Operators with a window and no weights: maxima, averages, and padding, which is an average of one pixel."""
+"""Operators with a window and no weights: maxima and averages."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from onnx import NodeProto
 
-from ..graph import Affine, AveragePool, MaxPool, Shape, Window
-from .copying import image_operand
+from ..graph import AveragePool, MaxPool, Shape, Window
+from .copying import image_operand, linear_map, phases_operand
 from .op_linear import window_of
-from .view import View
+from .phases import Phases
 
 if TYPE_CHECKING:
     from .importer import Importer
 
-__all__ = ["average_pool", "global_average_pool", "global_max_pool", "max_pool", "pad", "reduce"]
+__all__ = ["average_pool", "global_average_pool", "global_max_pool", "max_pool"]
 
 
 def _window(importer: Importer, node: NodeProto, size: tuple[int, int]) -> Window:
+    """Geometry of a pool; with ceil_mode the last, partial windows end in more padding."""
     attributes = importer.attributes(node)
-    if attributes.get("ceil_mode", 0):
-        plain = window_of(importer, node, tuple(attributes["kernel_shape"]), size)
-        top, left, bottom, right = plain.pads
-        spare = [
-            (n + a + b - d * (k - 1) - 1) % s
-            for n, a, b, k, s, d in zip(
-                size, (top, left), (bottom, right), plain.kernel, plain.stride, plain.dilation, strict=True
-            )
-        ]
-        if any(spare):
-            raise importer.unsupported(node, "ceil_mode=1 adds a partial window here: set explicit pads")
+    plain = window_of(importer, node, tuple(attributes["kernel_shape"]), size)
+    if not attributes.get("ceil_mode", 0) or attributes.get("auto_pad", "NOTSET") not in ("NOTSET", ""):
         return plain
-    return window_of(importer, node, tuple(attributes["kernel_shape"]), size)
+    behind = []
+    for axis, length in enumerate(size):
+        before, after, stride = plain.pads[axis], plain.pads[axis + 2], plain.stride[axis]
+        reach = plain.dilation[axis] * (plain.kernel[axis] - 1) + 1
+        outputs = -(-(length + before + after - reach) // stride) + 1
+        if (outputs - 1) * stride >= length + before:  # a window may not begin beyond the image
+            outputs -= 1
+        behind.append((outputs - 1) * stride + reach - length - before)
+    return Window(
+        kernel=plain.kernel,
+        stride=plain.stride,
+        pads=(plain.pads[0], plain.pads[1], max(behind[0], 0), max(behind[1], 0)),
+        dilation=plain.dilation,
+    )
 
 
 def _emit(importer: Importer, node: NodeProto, layer: MaxPool | AveragePool, shape: Shape) -> None:
     """Adds the layer; its output has as many axes as its input."""
-    axes = len(importer.view(node).shape)
-    index = np.arange(int(np.prod(shape))).reshape((1, *shape)[:axes])
-    importer.emit(node, layer, shape, index)
+    importer.emit(node, layer, shape)
+    importer.views[node.output[0]] = importer.shown_like(node, importer.views[node.output[0]])
 
 
 def max_pool(importer: Importer, node: NodeProto) -> None:
     """Handler of MaxPool."""
     source, (channels, height, width) = image_operand(importer, node)
     window = _window(importer, node, (height, width))
-    reach = [d * (k - 1) + 1 for k, d in zip(window.kernel, window.dilation, strict=True)]
-    if any(pad >= r for pad, r in zip(window.pads, reach * 2, strict=True)):
-        raise importer.unsupported(node, "its padding is as large as its kernel, some windows are empty: pad less")
+    outputs = window.output(height, width)
+    for axis, length in enumerate((height, width)):
+        lines = _lines(window, axis, outputs[axis])
+        if not ((lines >= 0) & (lines < length)).any(axis=1).all():
+            raise importer.unsupported(node, "some of its windows lie in padding altogether: pad less")
     layer = MaxPool(name=importer.unique(importer.label(node)), source=source, window=window, output=node.output[0])
-    _emit(importer, node, layer, (channels, *window.output(height, width)))
+    _emit(importer, node, layer, (channels, *outputs))
+
+
+def _lines(window: Window, axis: int, outputs: int) -> NDArray[np.int64]:
+    """Lines (outputs, kernel) that windows see along one axis, padding included."""
+    starts = np.arange(outputs) * window.stride[axis] - window.pads[axis]
+    return np.add.outer(starts, np.arange(window.kernel[axis]) * window.dilation[axis])
 
 
 def average_pool(importer: Importer, node: NodeProto) -> None:
-    """Handler of AveragePool: without padding, or with padding counted."""
-    source, (channels, height, width) = image_operand(importer, node)
-    window = _window(importer, node, (height, width))
-    if any(window.pads) and not importer.attributes(node).get("count_include_pad", 0):
-        raise importer.unsupported(
-            node, "padding left out of the average needs divisors by pixel: set count_include_pad=1 or pad none"
-        )
-    layer = AveragePool(name=importer.unique(importer.label(node)), source=source, window=window, output=node.output[0])
-    _emit(importer, node, layer, (channels, *window.output(height, width)))
+    """Handler of AveragePool; where padding is not counted, windows at the border have weights of their own."""
+    attributes = importer.attributes(node)
+    tensor, image = phases_operand(importer, node)
+    channels, *size = image.shape
+    window, counted = _window(importer, node, (size[0], size[1])), bool(attributes.get("count_include_pad", 0))
+    kernel = tuple(attributes["kernel_shape"])
+    given = window_of(importer, node, kernel, (size[0], size[1]))
+    if image.is_plain() and window == given and (counted or max(window.pads) <= 0):
+        name = importer.unique(importer.label(node))
+        layer = AveragePool(name=name, source=tensor, window=window, output=node.output[0])
+        _emit(importer, node, layer, (channels, *window.output(*size)))
+        return
+    matrices = []
+    for axis in range(2):
+        lines = _lines(window, axis, window.output(size[0], size[1])[axis])
+        inside = (lines >= 0) & (lines < size[axis])
+        padded = lines < size[axis] + given.pads[axis + 2]  # what ceil_mode adds is never counted
+        number = (padded if counted else inside).sum(axis=1)
+        if not number.all():
+            raise importer.unsupported(node, "some of its windows lie in padding altogether: pad less")
+        matrix = np.zeros((len(lines), size[axis]))
+        row, tap = np.nonzero(inside)
+        matrix[row, lines[row, tap]] = 1.0 / number[row]
+        matrices.append(matrix)
+    _map(importer, node, tensor, image, (matrices[0], matrices[1]))
+
+
+def _map(
+    importer: Importer,
+    node: NodeProto,
+    tensor: str,
+    image: Phases,
+    matrices: tuple[NDArray[np.float64], NDArray[np.float64]],
+) -> None:
+    found = linear_map(importer, node, tensor, image, matrices, plain=True) or linear_map(
+        importer, node, tensor, image, matrices
+    )
+    if found is None:
+        raise importer.unsupported(node, "its windows differ over more than 15 border pixels: pad less")
+    importer.views[node.output[0]] = importer.shown_like(node, found)
 
 
 def global_average_pool(importer: Importer, node: NodeProto) -> None:
     """Handler of GlobalAveragePool."""
-    source, (channels, height, width) = image_operand(importer, node)
-    name, window = importer.unique(importer.label(node)), Window(kernel=(height, width))
-    layer = AveragePool(name=name, source=source, window=window, output=node.output[0])
-    _emit(importer, node, layer, (channels, 1, 1))
+    tensor, image = phases_operand(importer, node)
+    if image.is_plain():
+        name, window = importer.unique(importer.label(node)), Window(kernel=image.shape[1:])
+        layer = AveragePool(name=name, source=tensor, window=window, output=node.output[0])
+        _emit(importer, node, layer, (image.shape[0], 1, 1))
+    else:
+        _map(importer, node, tensor, image, (_mean(image.shape[1]), _mean(image.shape[2])))
+
+
+def _mean(lines: int) -> NDArray[np.float64]:
+    return np.full((1, lines), 1.0 / lines)
 
 
 def global_max_pool(importer: Importer, node: NodeProto) -> None:
@@ -83,65 +134,3 @@ def global_max_pool(importer: Importer, node: NodeProto) -> None:
         output=node.output[0],
     )
     _emit(importer, node, layer, (channels, 1, 1))
-
-
-def pad(importer: Importer, node: NodeProto) -> None:
-    """Handler of a Pad with zeros that could not join the window behind it, in any order of four axes."""
-    attributes, amounts = importer.attributes(node), importer.constant(node, 1)
-    if attributes.get("mode", "constant") != "constant":
-        raise importer.unsupported(node, "only padding with zeros has a layer: use mode=constant")
-    value = importer.constant(node, 2)
-    if (attributes.get("value", 0.0) if value is None else np.any(value)) or (amounts is None and len(node.input) > 1):
-        raise importer.unsupported(node, "it must pad with 0, by constant amounts")
-    view = importer.chw(importer.view(node))
-    shape = importer.tensors[view.tensor]
-    order = next((perm for perm in ((0, 1, 2, 3), (0, 3, 1, 2)) if _is_image(view, shape, perm)), None)
-    if order is None:
-        raise importer.unsupported(node, f"its input of shape {view.shape} is no image: pad the image, or on the host")
-    given = np.array(attributes.get("pads") if amounts is None else amounts).reshape(-1).astype(int)
-    axes = importer.constant(node, 3)
-    sides = np.zeros((2, 4), dtype=int)
-    sides[:, range(4) if axes is None else axes.ravel() % 4] = given.reshape(2, -1)
-    batch, channels, *(lines, columns) = sides.T[list(order)]
-    if batch.any() or channels.any() or sides.min() < 0:
-        raise importer.unsupported(node, "only height and width can be padded, and nothing cropped")
-    window = Window(kernel=(1, 1), pads=(int(lines[0]), int(columns[0]), int(lines[1]), int(columns[1])))
-    layer = AveragePool(
-        name=importer.unique(importer.label(node)), source=view.tensor, window=window, output=node.output[0]
-    )
-    size = (shape[0], *window.output(*shape[1:]))
-    index = np.arange(int(np.prod(size))).reshape(1, *size).transpose(np.argsort(order))
-    importer.emit(node, layer, size, index)
-
-
-def _is_image(view: View, shape: Shape, order: tuple[int, ...]) -> bool:
-    """Whether a value with its axes in ``order`` is the whole tensor."""
-    return len(view.shape) == 4 and np.array_equal(
-        view.index.transpose(order), np.arange(int(np.prod(shape))).reshape(1, *shape)
-    )
-
-
-def reduce(importer: Importer, node: NodeProto) -> None:
-    """Handler of ReduceMean, ReduceMax and ReduceSum over height and width, in whatever axis order the value is."""
-    attributes = importer.attributes(node)
-    operand = importer.constant(node, 1)
-    view = importer.chw(importer.view(node))
-    axes = attributes.get("axes", range(len(view.shape))) if operand is None else operand.ravel()
-    axes = tuple(int(axis) % len(view.shape) for axis in axes)
-    channels, height, width = importer.tensors[view.tensor]
-    index = view.pixels_of_channels(axes, height * width)
-    if index is None:
-        raise importer.unsupported(node, "it must reduce height and width: use GlobalAveragePool or GlobalMaxPool")
-    if attributes.get("keepdims", 1):
-        index = index.reshape([1 if axis in axes else size for axis, size in enumerate(view.shape)])
-    name, window, output = importer.unique(importer.label(node)), Window(kernel=(height, width)), node.output[0]
-    if node.op_type == "ReduceSum":
-        mean = f"{output}/mean"
-        importer.layers.append(AveragePool(name=f"{name}/mean", source=view.tensor, window=window, output=mean))
-        importer.tensors[mean] = (channels, 1, 1)
-        scale = np.full(channels, float(height * width))
-        layer = Affine(name=name, source=mean, scale=scale, bias=np.zeros(channels), output=output)
-    else:
-        kind = MaxPool if node.op_type == "ReduceMax" else AveragePool
-        layer = kind(name=name, source=view.tensor, window=window, output=output)
-    importer.emit(node, layer, (channels, 1, 1), index)

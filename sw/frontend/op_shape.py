@@ -15,7 +15,7 @@ from .view import View
 if TYPE_CHECKING:
     from .importer import Importer
 
-__all__ = ["REARRANGEMENTS", "rearrange", "resize", "split"]
+__all__ = ["REARRANGEMENTS", "rearrange", "split"]
 
 Index = NDArray[np.int64]
 
@@ -102,66 +102,25 @@ def _slice_operands(importer: Importer, node: NodeProto) -> list[list[int] | Non
     return [None if operand is None else [int(value) for value in operand.ravel()] for operand in operands]
 
 
-def resize(importer: Importer, node: NodeProto) -> None:
-    """Handler of Resize and Upsample to the nearest pixel: every pixel of the view is one of the tensor's."""
-    attributes = importer.attributes(node)
-    if attributes.get("mode", "nearest") != "nearest":
-        raise importer.unsupported(node, 'only mode="nearest" moves data without computing: use it, or a ConvTranspose')
-    view = importer.chw(importer.view(node))
-    scales, sizes = (_factors(importer, node, view.shape, kind) for kind in ("scales", "sizes"))
-    if scales is None and sizes is None:
-        raise importer.unsupported(node, "its scales or sizes must be constant")
-    index = view.index
-    for axis, length in enumerate(view.shape):
-        if sizes is not None:
-            target, scale = int(sizes[axis]), sizes[axis] / length
-        else:
-            assert scales is not None
-            target, scale = int(np.floor(length * scales[axis])), scales[axis]
-        index = np.take(index, _nearest(importer, node, length, target, scale), axis=axis)
-    importer.views[node.output[0]] = View(view.tensor, index)
+def _space_to_depth(importer: Importer, node: NodeProto, index: Index) -> Index:
+    size = importer.attributes(node)["blocksize"]
+    _, channels, height, width = index.shape
+    split = index.reshape(channels, height // size, size, width // size, size).transpose(2, 4, 0, 1, 3)
+    return split.reshape(1, -1, height // size, width // size)
 
 
-def _factors(importer: Importer, node: NodeProto, shape: tuple[int, ...], kind: str) -> NDArray[np.float64] | None:
-    """``scales`` or ``sizes``, one entry for each axis: a constant operand, of the first Upsample an attribute."""
-    position = ({"scales": 1} if _by_scales(importer, node) else {"scales": 2, "sizes": 3}).get(kind)
-    operand = None if position is None else importer.constant(node, position)
-    if kind == "scales" and node.op_type == "Upsample" and "scales" in importer.attributes(node):
-        operand = np.array(importer.attributes(node)["scales"])
-    if operand is None or not operand.size:
-        return None
-    factors = np.array(shape, dtype=np.float64) if kind == "sizes" else np.ones(len(shape))
-    axes = importer.attributes(node).get("axes", range(len(shape)))
-    factors[list(axes)] = operand.ravel()
-    return factors
+def _expand(importer: Importer, node: NodeProto, index: Index) -> Index:
+    shape = importer.constant(node, 1)
+    if shape is None:
+        raise importer.unsupported(node, "its shape must be constant")
+    return np.broadcast_to(index, np.broadcast_shapes(index.shape, tuple(shape.ravel().tolist())))
 
 
-def _by_scales(importer: Importer, node: NodeProto) -> bool:
-    """Whether a node is an Upsample, or the Resize of opset 10, which is the same by another name."""
-    return node.op_type == "Upsample" or importer.opset < 11
-
-
-def _nearest(importer: Importer, node: NodeProto, length: int, target: int, scale: float) -> Index:
-    """Index of the pixel that each of ``target`` pixels is taken from."""
-    place, attributes = np.arange(target, dtype=np.float64), importer.attributes(node)
-    default = "asymmetric" if _by_scales(importer, node) else "half_pixel"
-    mode = attributes.get("coordinate_transformation_mode", default)
-    if mode == "asymmetric":
-        place = place / scale
-    elif mode in ("half_pixel", "pytorch_half_pixel"):
-        place = (place + 0.5) / scale - 0.5 if target > 1 or mode == "half_pixel" else place * 0
-    elif mode == "align_corners":
-        place = place * (length - 1) / max(1, target - 1)
-    else:
-        raise importer.unsupported(node, f"its coordinates are {mode}: use asymmetric or half_pixel")
-    rounding = attributes.get("nearest_mode", "floor" if _by_scales(importer, node) else "round_prefer_floor")
-    rounded = {
-        "floor": np.floor(place),
-        "ceil": np.ceil(place),
-        "round_prefer_floor": np.ceil(place - 0.5),
-        "round_prefer_ceil": np.floor(place + 0.5),
-    }[rounding]
-    return np.clip(rounded, 0, length - 1).astype(np.int64)
+def _tile(importer: Importer, node: NodeProto, index: Index) -> Index:
+    repeats = importer.constant(node, 1)
+    if repeats is None:
+        raise importer.unsupported(node, "its repeats must be constant")
+    return np.tile(index, repeats.ravel().tolist())
 
 
 REARRANGEMENTS: dict[str, Callable[[Importer, NodeProto, Index], Index]] = {
@@ -174,6 +133,9 @@ REARRANGEMENTS: dict[str, Callable[[Importer, NodeProto, Index], Index]] = {
     "Unsqueeze": _unsqueeze,
     "Transpose": _transpose,
     "DepthToSpace": _depth_to_space,
+    "SpaceToDepth": _space_to_depth,
+    "Expand": _expand,
+    "Tile": _tile,
     "Slice": _slice,
     "Gather": _gather,
 }

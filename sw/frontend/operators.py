@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from onnx import NodeProto
 
+from .op_concat import concat
 from .op_curve import CURVES, curve, power
 from .op_elementwise import (
     add,
@@ -14,10 +15,10 @@ from .op_elementwise import (
     batch_normalization,
     bound,
     clip,
-    concat,
     divide,
     hard_sigmoid,
     leaky_relu,
+    mean,
     multiply,
     negate,
     prelu,
@@ -25,10 +26,14 @@ from .op_elementwise import (
     subtract,
 )
 from .op_head import ONLY_HOST, host_unless_inside, leave_to_host
-from .op_linear import conv, conv_transpose, gemm, matmul
-from .op_pool import average_pool, global_average_pool, global_max_pool, max_pool, pad, reduce
+from .op_linear import conv, conv_transpose
+from .op_matmul import gemm, matmul
+from .op_pad import pad
+from .op_pool import average_pool, global_average_pool, global_max_pool, max_pool
 from .op_quant import bipolar_quant, dequantize_linear, quant, quantize_linear
-from .op_shape import REARRANGEMENTS, rearrange, resize, split
+from .op_reduce import reduce
+from .op_resize import resize
+from .op_shape import REARRANGEMENTS, rearrange, split
 
 if TYPE_CHECKING:
     from .importer import Importer
@@ -49,6 +54,7 @@ HANDLERS: dict[str, Callable[[Importer, NodeProto], None]] = (
         "Pad": pad,
         "Add": add,
         "Sum": add_all,
+        "Mean": mean,
         "Neg": negate,
         "Max": bound,
         "Min": bound,
@@ -64,6 +70,7 @@ HANDLERS: dict[str, Callable[[Importer, NodeProto], None]] = (
         "GlobalMaxPool": global_max_pool,
         "ReduceMean": reduce,
         "ReduceMax": reduce,
+        "ReduceMin": reduce,
         "ReduceSum": reduce,
         "Resize": resize,
         "Upsample": resize,

@@ -42,6 +42,13 @@ class Phases:
     lines: NDArray[np.int64]
     columns: NDArray[np.int64]
 
+    @staticmethod
+    def plain(shape: Shape) -> Phases:
+        """A tensor of a shape as the image that it is."""
+        channels = np.arange(shape[0]).reshape(-1, 1, 1)
+        zeros = np.zeros((shape[0], 1), dtype=np.int64)
+        return Phases(shape, shape, channels, (1, 1), zeros, zeros)
+
     @property
     def factors(self) -> Pair:
         """Lines, and columns, of the image in one period."""
@@ -150,7 +157,7 @@ class _Tap:
 
 @dataclass(frozen=True)
 class _Axis:
-    """A window along one axis in terms of the tensor: ``count`` outputs of each of ``ways`` phases, ``stride`` apart."""
+    """A window along one axis of the tensor: ``count`` outputs of each of ``ways`` phases, ``stride`` lines apart."""
 
     ways: int
     stride: int
@@ -169,11 +176,13 @@ class _Axis:
         at = np.arange(count)
         taps = []
         for way in range(ways):
-            wanted = at * ways + way < outputs
+            out = at * ways + way
+            wanted = out < outputs
+            within = (out >= window.inset[axis]) & (out < outputs - window.inset[axis + 2])
             for tap in range(window.kernel[axis]):
                 first = way * stride - pad + tap * dilation
                 lines = at * ways * stride + first
-                seen = (lines >= 0) & (lines < size) & wanted
+                seen = (lines >= 0) & (lines < size) & wanted & within
                 if not seen.any():
                     continue
                 period, phase = divmod(first, factor)

@@ -12,6 +12,7 @@ from .fuse_pads import fuse_pads
 from .fuse_quantisers import fuse_quantisers, quantise_input_first
 from .keep_grids import keep_grids
 from .lower_averages import lower_averages
+from .lower_elements import lower_elements
 from .merge_adds import merge_adds
 from .split_concats import lower_concats, split_concats
 from .trim_windows import trim_windows
@@ -22,6 +23,7 @@ PASSES: tuple[Callable[[Graph], Graph], ...] = (
     join_affines,
     fuse_pads,
     lower_averages,
+    lower_elements,
     trim_windows,
     quantise_input_first,
     fold_affine_backward,  # before the sums, so that a bias behind a convolution does not hide it

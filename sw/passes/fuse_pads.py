@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..graph import AveragePool, Clamp, Graph, Layer, Mac, Quantise, Window, rebuild
+from ..graph import AveragePool, Clamp, Graph, Layer, Mac, MaxPool, Quantise, Window, rebuild
 
 __all__ = ["fuse_pads"]
 
@@ -13,14 +13,21 @@ def fuse_pads(graph: Graph) -> Graph:
     """Borders of zeros join the windows of `Mac` and `AveragePool` layers that read them.
 
     A border that a `Clamp` or `Quantise` alone reads moves behind it first, if that leaves 0 as it is. What other
-    layers read, a `MaxPool` among them, stays a layer: their borders are no zeros.
+    layers read stays a layer, for a `MaxPool`, too, whose own padding takes no part: it joins borders that a `MaxPool`
+    of single pixels makes.
     """
     uses = graph.uses()
     tensors = dict(graph.tensors)
     borders: dict[str, AveragePool] = {}
+    lowest: dict[str, MaxPool] = {}
     done: list[Layer] = []
     for layer in graph.layers:
         layer = _without_borders(layer, borders)
+        if isinstance(layer, MaxPool):
+            if (below := lowest.get(layer.source)) is not None:
+                layer = replace(layer, source=below.source, window=_padded(layer.window, below.window))
+            if max(layer.window.pads) > 0 and layer.window == _border(layer.window.pads):
+                lowest[layer.output] = layer
         if isinstance(layer, Clamp | Quantise) and layer.source in borders:
             border = borders[layer.source]
             if uses[border.output] == 1 and _keeps_zero(layer):

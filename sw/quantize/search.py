@@ -104,18 +104,59 @@ def solve(
         bias = problem.mean_sums - problem.target @ problem.mean_inputs - constant_means
         finest = np.maximum(finest, np.abs(bias) / (_bias_limit(config) / 2))
         window = grid.window(finest, np.log2(fmt.top * _CLIPPING))
-        return _search(problem, grid, window, fmt, config, constant_planes, layer, axe)[0]
+        return _search(problem, grid, window, fmt, config, constant_planes, layer, axe)
     if not len(problem.gains):
         # No weights at all, only a bias: any scale that places it within a level will do.
         finest = np.maximum(output_scale / 8, np.abs(problem.mean_sums) / (_bias_limit(config) / 2))
-        return _search(problem, grid, grid.window(finest, 1.0), fmt, config, 1, layer, axe)[0]
-    for planes in range(1, constant_planes + 1):
+        return _search(problem, grid, grid.window(finest, 1.0), fmt, config, 1, layer, axe)
+    return _solve_constants(problem, grid, fmt, config, constant_planes, _GAIN_TOLERANCE * output_error, layer)
+
+
+def _solve_constants(
+    problem: Problem,
+    grid: ScaleGrid,
+    fmt: Format,
+    config: AcceleratorConfig,
+    most_planes: int,
+    tolerance: float,
+    layer: str,
+) -> Solution:
+    """Levels of constants alone, of as few digits as make all errors small enough; of any that fit where none do."""
+    channels = np.arange(len(problem.channels))
+    least = np.full(channels.size, np.inf)
+    levels, choice = np.zeros((len(problem.gains), channels.size), dtype=np.int64), np.zeros_like(channels)
+    tried: list[_Trial] = []
+    for planes in range(1, most_planes + 1):
         top = config.digits.top(planes)
         window = grid.window(np.abs(problem.gains).max(axis=0) / (top + 0.5), np.log2(top + 0.5))
-        solution, error = _search(problem, grid, window, fmt, config, planes, layer, axe)
-        if planes == constant_planes or (error <= _GAIN_TOLERANCE * output_error).all():
+        trials, errors = _trials(problem, grid, window, fmt, config, planes)
+        tried += trials
+        best = errors.argmin(axis=0)
+        error = errors[best, channels]
+        constants = np.array([t.constants for t in trials]).transpose(0, 2, 1)[best, channels].T
+        better = error < least
+        levels = np.where(better, constants, levels)
+        choice = np.where(better, window[channels, best], choice)
+        least = np.minimum(least, error)
+        if (least <= tolerance).all():
             break
-    return solution
+    _check(problem, tried, least, config, layer)
+    return Solution(np.zeros((channels.size, 0), dtype=np.int64), levels, choice)
+
+
+def _trials(
+    problem: Problem,
+    grid: ScaleGrid,
+    window: NDArray[np.int64],
+    fmt: Format,
+    config: AcceleratorConfig,
+    planes: int,
+) -> tuple[list[_Trial], NDArray[np.float64]]:
+    """Scales of a window (O, J), and errors (J, O): infinite where certificate or bias do not allow a scale."""
+    bounds = Bounds.of(config.acc_bits)
+    trials = [_trial(problem, grid.scales[column], fmt, config, planes) for column in window.T]
+    fits = np.array([(t.low >= bounds.low) & (t.high <= bounds.high) for t in trials])
+    return trials, np.where(fits & [t.bias_fits for t in trials], [t.error for t in trials], np.inf)
 
 
 def _bias_limit(config: AcceleratorConfig) -> int:
@@ -132,22 +173,21 @@ def _search(
     planes: int,
     layer: str,
     axe: bool,
-) -> tuple[Solution, NDArray[np.float64]]:
-    bounds = Bounds.of(config.acc_bits)
+) -> Solution:
     channels = np.arange(len(problem.channels))
-    trials = [_trial(problem, grid.scales[column], fmt, config, planes) for column in window.T]
-    fits = np.array([(t.low >= bounds.low) & (t.high <= bounds.high) for t in trials])
-    errors = np.where(fits & [t.bias_fits for t in trials], [t.error for t in trials], np.inf)
+    trials, errors = _trials(problem, grid, window, fmt, config, planes)
     if not problem.target.shape[1]:
         best = errors.argmin(axis=0)
         _check(problem, trials, errors[best, channels], config, layer)
-        constants = np.array([t.constants for t in trials]).transpose(0, 2, 1)[best, channels].T
         empty = np.zeros((len(channels), 0), dtype=np.int64)
-        return Solution(empty, constants, window[channels, best]), errors[best, channels]
+        constants = np.zeros((0, len(channels)), dtype=np.int64)
+        return Solution(empty, constants, window[channels, best])
 
     ranked = np.argsort(errors, axis=0, kind="stable")[:_REFINED]
     rows = [(int(j), o, False) for rank in ranked for o, j in enumerate(rank) if np.isfinite(errors[j, o])]
     if axe:
+        bounds = Bounds.of(config.acc_bits)
+        fits = np.array([(t.low >= bounds.low) & (t.high <= bounds.high) for t in trials])
         tight = np.isfinite([t.error for t in trials]) & ~fits
         rows += [(int(j), int(o), True) for o in channels for j in np.flatnonzero(tight[:, o])[-_TIGHT:]]
     if not rows:
@@ -159,7 +199,7 @@ def _search(
     pick = order[first]
     least[known] = tried.total[pick]
     _check(problem, trials, least, config, layer)
-    return Solution(tried.weights[pick], tried.constants[pick].T, tried.index[pick]), least
+    return Solution(tried.weights[pick], tried.constants[pick].T, tried.index[pick])
 
 
 @dataclass(frozen=True)

@@ -31,12 +31,6 @@ UNSUPPORTED = {
         [node("Conv", "x", "w", output="c"), node("LRN", "c", size=3)],
         "operator LRN (node 'the_LRN') is not supported: use BatchNormalization",
     ),
-    "no rewrite known": ([node("Floor", "x")], "operator Floor (node 'the_Floor') is not supported"),
-    "softmax inside": (
-        [node("Softmax", "x", output="s"), node("Conv", "s", "w")],
-        "operator Softmax (node 'Softmax_s') is not supported: only the host can compute it, "
-        "and Conv (node 'the_Conv') behind it needs a layer",
-    ),
     "computed weights": (
         [node("Relu", "x", output="v"), node("Conv", "x", "v")],
         "operator Conv (node 'the_Conv') is not supported: its weights must be constant",
@@ -46,69 +40,19 @@ UNSUPPORTED = {
         "operator Mul (node 'the_Mul') is not supported: the product of two tensors has no layer: "
         "one must be constant, or both functions of one tensor",
     ),
-    "root": (
-        [node("Conv", "x", "w", output="c"), node("Pow", "c", "half")],
-        "operator Pow (node 'the_Pow') is not supported: its exponent must be a whole number from 1 to 8",
-    ),
-    "average without padding": (
-        [node("AveragePool", "x", kernel_shape=[3, 3], pads=[1, 1, 1, 1])],
-        "operator AveragePool (node 'the_AveragePool') is not supported: padding left out of the "
-        "average needs divisors by pixel: set count_include_pad=1 or pad none",
-    ),
-    "bias by pixel": (
-        [node("Add", "x", "pixels", output="a"), node("Conv", "a", "w")],
-        "operator Add (node 'Add_a') is not supported: its constant differs from pixel to pixel: "
-        "use one value a channel",
-    ),
-    "average of lines": (
-        [node("ReduceMean", "x", axes=[2], keepdims=1)],
-        "operator ReduceMean (node 'the_ReduceMean') is not supported: it must reduce height and "
-        "width: use GlobalAveragePool or GlobalMaxPool",
-    ),
     "transposed image": (
         [
             node("Conv", "x", "w", output="c"),
             node("Transpose", "c", output="t", perm=[0, 1, 3, 2]),
             node("MaxPool", "t", kernel_shape=[2, 2]),
         ],
-        "operator MaxPool (node 'the_MaxPool') is not supported: its input of shape (1, 4, 4, 3) is not "
-        "(batch, channels, height, width): transpose the model's input only, or export it with channels "
-        "first",
-    ),
-    "dense layer on an image": (
-        [node("MatMul", "x", "m")],
-        "operator MatMul (node 'the_MatMul') is not supported: it needs one row of 6 values, its "
-        "input has shape (1, 3, 5, 6): flatten it first",
-    ),
-    "leftover of an enlarged image": (
-        [
-            node("Resize", "x", "", "f", output="u"),
-            node("MaxPool", "u", kernel_shape=[2, 2]),
-        ],
-        "operator MaxPool (node 'the_MaxPool') is not supported: its input of shape (1, 3, 10, 12) is not "
-        "(batch, channels, height, width): transpose the model's input only, or export it with channels first",
-    ),
-    "smooth enlargement": (
-        [node("Resize", "x", "", "f", mode="linear")],
-        "operator Resize (node 'the_Resize') is not supported: only mode=\"nearest\" moves data without computing: "
-        "use it, or a ConvTranspose",
-    ),
-    "padding with a value": (
-        [node("Conv", "x", "w", output="c"), node("Pad", "c", "p", "one")],
-        "operator Pad (node 'the_Pad') is not supported: it must pad with 0, by constant amounts",
-    ),
-    "padding channels": (
-        [node("Conv", "x", "w", output="c"), node("Pad", "c", "q")],
-        "operator Pad (node 'the_Pad') is not supported: only height and width can be padded, and nothing cropped",
+        "operator MaxPool (node 'the_MaxPool') is not supported: its input of shape (1, 4, 4, 3) shows channels, lines "
+        "or columns of an earlier image as one another (a Transpose or Reshape in the middle), which no layer does: "
+        "keep images in one order",
     ),
     "computed slope": (
         [node("PRelu", "x", "x")],
         "operator PRelu (node 'the_PRelu') is not supported: its slope must be constant",
-    ),
-    "open output shape": (
-        [node("ConvTranspose", "x", "up", output_shape=[9, 9])],
-        "operator ConvTranspose (node 'the_ConvTranspose') is not supported: output_shape leaves its padding open: "
-        "give pads and output_padding",
     ),
     "sum of different orders": (
         [
@@ -119,13 +63,8 @@ UNSUPPORTED = {
             node("Reshape", "x", "s3", output="z"),
             node("Add", "e", "z"),
         ],
-        "operator Add (node 'the_Add') is not supported: its operands have shapes (1, 5, 6, 4) and (1, 5, 6, 3): both "
-        "must be equal",
-    ),
-    "partial windows": (
-        [node("MaxPool", "x", kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1)],
-        "operator MaxPool (node 'the_MaxPool') is not supported: ceil_mode=1 adds a partial window here: "
-        "set explicit pads",
+        "operator Add (node 'the_Add') is not supported: its operands of shapes (1, 5, 6, 4) and (1, 5, 6, 3) do not "
+        "broadcast",
     ),
 }
 
@@ -134,18 +73,10 @@ UNSUPPORTED = {
 def test_unsupported_operators_are_named_with_node_and_rewrite(case, onnx_model):
     nodes, message = UNSUPPORTED[case]
     constants = {
-        "f": np.array([1, 1, 2, 2], np.float32),
-        "p": np.array([0, 0, 1, 1, 0, 0, 1, 1]),
-        "q": np.array([0, 1, 0, 0, 0, 0, 0, 0]),
-        "one": np.float32(1.0),
-        "half": np.float32(0.5),
-        "up": np.ones((3, 2, 2, 2), np.float32),
         "s4": np.array([1, 5, 6, 4]),
         "s3": np.array([1, 5, 6, 3]),
         "w": W,
         "w2": 2 * W,
-        "pixels": np.arange(30, dtype=np.float32).reshape(5, 6),
-        "m": np.ones((6, 2), np.float32),
     }
     used = {name for n in nodes for name in n.input}
     path = onnx_model(nodes, (1, 3, 5, 6), {k: v for k, v in constants.items() if k in used})
