@@ -26,7 +26,7 @@ def fuse_pads(graph: Graph) -> Graph:
         if isinstance(layer, MaxPool):
             if (below := lowest.get(layer.source)) is not None:
                 layer = replace(layer, source=below.source, window=_padded(layer.window, below.window))
-            if max(layer.window.pads) > 0 and layer.window == _border(layer.window.pads):
+            if max(layer.window.pads) > 0 and _is_border(layer.window):
                 lowest[layer.output] = layer
         if isinstance(layer, Clamp | Quantise) and layer.source in borders:
             border = borders[layer.source]
