@@ -22,8 +22,9 @@ def test_the_inner_function_takes_the_place_of_every_variable():
 
 def test_far_out_values_are_infinite_at_most():
     for name in OPERATORS:
-        parameters = {"add": 1.0, "sub": 1.0, "mul": 2.0, "pow": 3.0, "elu": 1.0, "thresholdedrelu": 1.0}.get(name)
-        extra = {"clip": (-1.0, 1.0), "quantise": (0.5, 0.0, -8.0, 7.0)}.get(name, (parameters,) if parameters else ())
+        numbers = {"add": 1.0, "sub": 1.0, "mul": 2.0, "div": 2.0, "pow": 3.0, "elu": 1.0, "thresholdedrelu": 1.0}
+        one = (numbers[name],) if name in numbers else ()
+        extra = {"clip": (-1.0, 1.0), "quantise": (0.5, 0.0, -8.0, 7.0)}.get(name, one)
         assert not np.isnan(Function(name, (X, *extra))([-1e6, 1e6])).any(), name
 
 
