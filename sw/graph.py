@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -147,6 +148,11 @@ class Term:
     depthwise: bool = False
     constant: bool = False
     step: NDArray[np.float64] | None = None
+
+    @functools.cached_property
+    def read(self) -> NDArray[np.bool_]:
+        """Taps (kH, kW) that some channel weighs."""
+        return self.weights.any(axis=(0, 1))
 
     def segment(self, levels: NDArray[np.int64]) -> Segment:
         """The term in integers."""

@@ -10,6 +10,7 @@ from ..hw.spec.config import MOST_TABLES, AcceleratorConfig, ConfigError
 __all__ = ["Shortage"]
 
 _OUTSIDE = 'keep them in a backing store (backing = "axi4")'
+_FEWER_PARTS = "raise act_words or weight_words, so that the model is cut into fewer parts"
 _WAYS = {
     "act_words": "use more lanes, or smaller images",
     "weight_words": "use more columns or lanes, or fewer weights",
@@ -60,7 +61,8 @@ class Shortage:
             dataclasses.replace(config, **{parameter: enough})
             cure = f"raise {parameter} to {enough}"
         except ConfigError as error:
-            enough, ways = None, [_WAYS[parameter]]
+            streams = parameter == "instructions" and config.has_backing
+            enough, ways = None, [_FEWER_PARTS if streams else _WAYS[parameter]]
             if parameter in _MEMORIES and not config.has_backing:
                 ways.insert(0, _OUTSIDE)
             cure = f"{', or '.join(ways)} ({str(error).split(', not ')[0]})"

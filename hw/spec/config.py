@@ -18,7 +18,16 @@ from .memories import SINGLE_ENABLE, SINGLE_WIDTH, SINGLE_WORDS
 from .rounding import INTEGERS, Rounding
 from .tables import TABLE_TOP
 
-__all__ = ["FABRICS", "HOSTS", "MOST_TABLES", "PRESETS", "AcceleratorConfig", "ConfigError", "load_config"]
+__all__ = [
+    "FABRICS",
+    "HOSTS",
+    "MOST_INSTRUCTIONS",
+    "MOST_TABLES",
+    "PRESETS",
+    "AcceleratorConfig",
+    "ConfigError",
+    "load_config",
+]
 
 
 FABRICS = ("ecp5", "ice40", "xilinx")
@@ -34,6 +43,9 @@ class ConfigError(ValueError):
 
 _MOST_TOGETHER = 256
 """Multiply-accumulate units that signals can reach from one register: beyond, an ECP5 runs out of wires."""
+
+MOST_INSTRUCTIONS = 1024
+"""Most instructions that a core can hold."""
 
 MOST_TABLES = 15
 """Most tables of levels that a core can have."""
@@ -212,7 +224,7 @@ class AcceleratorConfig:
             raise ConfigError(f"tables are for integers to {TABLE_TOP}, which needs more planes than {self.planes}")
         self._need("taps", 16 <= self.taps <= 1024, "16 to 1024")
         self._need("blocks", 8 <= self.blocks <= 1024, "8 to 1024")
-        self._need("instructions", 4 <= self.instructions <= 1024, "4 to 1024")
+        self._need("instructions", 4 <= self.instructions <= MOST_INSTRUCTIONS, f"4 to {MOST_INSTRUCTIONS}")
         self._need("tree_stage", 1 <= self.tree_stage <= 6, "1 to 6")
         self._need("product_stage", self.product_stage in (0, 1), "0 or 1")
         self._need("dsp_lanes", 0 <= self.dsp_lanes <= self.lanes, f"0 to lanes ({self.lanes})")

@@ -12,6 +12,7 @@ from ..errors import InputError
 from .output import report_done, warn
 
 if TYPE_CHECKING:
+    from ..frontend.onnx_file import Shapes
     from ..graph import Graph
     from ..program import Program
 
@@ -19,7 +20,7 @@ __all__ = ["load_judged", "load_original"]
 
 
 def load_judged(
-    model: Path, samples: NDArray | None = None, *, calibrates: bool = True
+    model: Path, samples: NDArray | None = None, *, calibrates: bool = True, shapes: Shapes | None = None
 ) -> tuple[Graph, dict[str, Any]]:
     """The graph of a model file, and the verdict on its import as JSON holds it; a line on standard output says both.
 
@@ -31,6 +32,8 @@ def load_judged(
         As the model takes them: calibration samples, or what a command has.
     calibrates : bool
         Whether scales are going to be chosen on them: lines say what is strange about them then.
+    shapes : mapping of sequence of int, optional
+        Sizes of axes that the file leaves open, by input.
 
     Raises
     ------
@@ -46,7 +49,7 @@ def load_judged(
     from ..quantize.suspicions import of_samples
     from ..reference import judge
 
-    imported = import_model(model)
+    imported = import_model(model, shapes)
     verdict = judge(model, imported, None if samples is None else checked_samples(imported.graph, samples))
     report_done(str(verdict))
     if samples is not None and calibrates:

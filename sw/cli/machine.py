@@ -74,6 +74,8 @@ def _sized(graph: Graph, settings: Settings) -> Proposal:
     else:
         best = streaming(graph, settings, device=_DEVICE)
         reason = "no core holds the model, so weights and large tensors stay in a backing store"
+        if not best.fits:
+            reason += f"; even so it is larger than an {_DEVICE}"
     machine = best.config
     report_done(
         f"chosen: {machine.rows} x {machine.columns} x {machine.lanes} units, {best.cycles:,} cycles a sample: {reason}"
@@ -106,9 +108,10 @@ def check_size(graph: Graph, config: AcceleratorConfig, settings: QuantSettings,
         Of everything that is lacking in any case.
     """
     from ..quantize.planned import input_format
-    from ..report.sketch import estimate
+    from ..report.sketch import estimate, with_larger_memories
 
     found = estimate(graph, config, settings, source=input_format(graph, samples), only=True, least=True)
+    found = with_larger_memories(found, graph, config, settings)
     if found.problems:
         raise CapacityError("; ".join(found.problems), found.shortages)
 

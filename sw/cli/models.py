@@ -20,6 +20,7 @@ from .options import (
     EngineOption,
     HeldSamples,
     InputFile,
+    InputShapes,
     JsonFile,
     Limit,
     ModelPreset,
@@ -30,6 +31,7 @@ from .options import (
     Requantise,
     Simulator,
     SimulatorOption,
+    input_shapes,
     load_samples,
 )
 from .output import progress_bar, report_done, show_table, writable_folder, write_arrays, write_json, write_text
@@ -66,6 +68,7 @@ def compile_model(
         Path | None,
         typer.Option(metavar="FILE.toml", help="Formats layer by layer, as `narrows search` writes them."),
     ] = None,
+    input_shape: InputShapes = None,
     equalise: Annotated[
         bool,
         typer.Option(
@@ -129,7 +132,7 @@ def compile_model(
     chosen = None if formats is None else load_settings(formats)
     samples, y = load_samples(calib)
     held, held_y = (samples, y) if data is None else load_samples(data)
-    loaded, verdict = load_judged(model, samples)
+    loaded, verdict = load_judged(model, samples, shapes=input_shapes(input_shape))
     loaded = forget_integers(loaded) if requantise else loaded
     samples, lowered = checked_samples(loaded, samples), lower(loaded)
     held, labels = checked_samples(loaded, held), sound_labels(loaded.outputs, held_y)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,6 +26,7 @@ __all__ = [
     "EngineOption",
     "HeldSamples",
     "InputFile",
+    "InputShapes",
     "JsonFile",
     "Limit",
     "OriginalModel",
@@ -37,6 +39,7 @@ __all__ = [
     "Simulator",
     "SimulatorOption",
     "chosen_config",
+    "input_shapes",
     "load_samples",
     "program_on",
 ]
@@ -85,6 +88,14 @@ ConfigFile = Annotated[
 BoardOption = Annotated[
     str | None,
     typer.Option("--board", metavar="NAME", help="The core of a board, as `narrows board list` names it."),
+]
+InputShapes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--input-shape",
+        metavar="NAME=1,C,H,W",
+        help="Sizes of an input with open axes, as in x=1,3,320,320; the first is the batch.",
+    ),
 ]
 ProgramFile = Annotated[Path, typer.Argument(metavar="MODEL.nrw", help="Program, as `narrows compile` writes it.")]
 Requantise = Annotated[
@@ -185,6 +196,24 @@ def program_on(program: Program, board: str | None) -> Program:
             f"the program was compiled for another core than that of {board}: compile the model with --board {board}"
         )
     return dataclasses.replace(program, config=dataclasses.replace(program.config, fabric=machine.fabric))
+
+
+def input_shapes(texts: Sequence[str] | None) -> dict[str, tuple[int, ...]]:
+    """What ``--input-shape`` says, by input.
+
+    Raises
+    ------
+    InputError
+        If one is not a name and positive sizes.
+    """
+    shapes = {}
+    for text in texts or ():
+        name, _, sizes = text.rpartition("=")
+        numbers = [part.strip() for part in sizes.split(",")]
+        if not name or not all(part.isdecimal() and int(part) > 0 for part in numbers):
+            raise InputError(f"--input-shape must be a name and sizes such as x=1,3,320,320, not {text!r}")
+        shapes[name] = tuple(map(int, numbers))
+    return shapes
 
 
 def load_samples(path: Path, limit: int | None = None) -> tuple[NDArray[Any], NDArray[Any] | None]:

@@ -6,12 +6,13 @@ import contextlib
 import io
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -51,11 +52,21 @@ def progress_bar(title: str) -> Iterator[Callable[..., None]]:
         yield lambda done, total, what=title: bar.update(task, completed=done, total=total, description=what)
 
 
-def show_table(title: str, header: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
-    """A table on standard output; the first column is left-aligned, the others are right-aligned."""
-    table = Table(title=title, title_justify="left", header_style="bold")
+def show_table(
+    title: str, header: Iterable[str], rows: Iterable[Iterable[Any]], *, texts: Collection[str] = ()
+) -> None:
+    """A table on standard output; the first column is left-aligned, the others are right-aligned.
+
+    Where ``texts`` names columns, these are left-aligned and give way where the terminal is narrow; others stay whole.
+    """
+    shape = box.SIMPLE_HEAD if texts else box.HEAVY_HEAD
+    table = Table(title=title, title_justify="left", header_style="bold", box=shape)
     for number, name in enumerate(header):
-        table.add_column(name, justify="left" if number == 0 else "right", overflow="fold")
+        if texts:
+            words = name in texts
+            table.add_column(name, justify="left" if words else "right", overflow="fold", no_wrap=not words)
+        else:
+            table.add_column(name, justify="left" if number == 0 else "right", overflow="fold")
     for row in rows:
         table.add_row(*map(str, row))
     _RESULTS.print(table)

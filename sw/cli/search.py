@@ -13,7 +13,17 @@ from numpy.typing import NDArray
 
 from ..errors import CapacityError, InputError
 from .loading import load_judged
-from .options import BoardOption, Calibration, ConfigFile, Preset, Requantise, chosen_config, load_samples
+from .options import (
+    BoardOption,
+    Calibration,
+    ConfigFile,
+    InputShapes,
+    Preset,
+    Requantise,
+    chosen_config,
+    input_shapes,
+    load_samples,
+)
 from .output import progress_bar, report_done, show_table, write_json, write_text
 from .quality import recorded, sound_labels
 
@@ -41,6 +51,7 @@ def search(
     preset: Preset = None,
     config: ConfigFile = None,
     board: BoardOption = None,
+    input_shape: InputShapes = None,
     weights: Annotated[
         str, typer.Option(metavar="A,B", help="Formats of weights to choose among.")
     ] = "dybit4,int6,int8",
@@ -116,7 +127,7 @@ def search(
     output.mkdir(parents=True, exist_ok=True)
     machine = chosen_config(preset, config, board)
     calibration, _ = load_samples(calib)
-    graph, verdict = load_judged(model, calibration)
+    graph, verdict = load_judged(model, calibration, shapes=input_shapes(input_shape))
     graph = forget_integers(graph) if requantise else graph
     measurer = Measurer(graph, machine, calibration, _golden, equalise=equalise)
     samples, final = _samples(measurer, data, images), _samples(measurer, test or data, None)

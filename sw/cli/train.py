@@ -13,7 +13,17 @@ from numpy.typing import NDArray
 
 from ..errors import InputError, ToolMissing
 from .loading import load_judged
-from .options import BoardOption, ConfigFile, JsonFile, Preset, Requantise, chosen_config, load_samples
+from .options import (
+    BoardOption,
+    ConfigFile,
+    InputShapes,
+    JsonFile,
+    Preset,
+    Requantise,
+    chosen_config,
+    input_shapes,
+    load_samples,
+)
 from .output import progress_bar, report_done, writable_folder, write_json
 from .quality import recorded, sound_labels
 
@@ -43,6 +53,7 @@ def train(
     preset: Preset = None,
     config: ConfigFile = None,
     board: BoardOption = None,
+    input_shape: InputShapes = None,
     weights: Annotated[
         str | None, typer.Option(metavar="FORMAT", help="As for `narrows compile`.", show_default="the core's base")
     ] = None,
@@ -152,7 +163,7 @@ def train(
         compiled=compiled,
     )
     (x, y), (held_x, held_y) = _split(*load_samples(data)) if val is None else (load_samples(data), load_samples(val))
-    graph, verdict = load_judged(model, x[:_CALIBRATION])
+    graph, verdict = load_judged(model, x[:_CALIBRATION], shapes=input_shapes(input_shape))
     graph = forget_integers(graph) if requantise else graph
     held_labels = sound_labels(graph.outputs, held_y)
     with progress_bar("quantising") as progress:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..quantised import QuantisedGraph
 
-__all__ = ["Lifetime", "lifetimes", "pack_tensors"]
+__all__ = ["Lifetime", "least_words", "lifetimes", "pack_tensors"]
 
 _LIMITS = 8
 _TRIES = 2000
@@ -38,6 +38,14 @@ def lifetimes(graph: QuantisedGraph) -> dict[str, Lifetime]:
     return {name: Lifetime(first[name], last[name]) for name in first}
 
 
+def least_words(sizes: Mapping[str, int], lives: Mapping[str, Lifetime]) -> int:
+    """Words of the tensors that are needed at the same time, at most: no packing takes fewer."""
+    births = {lives[name].first for name in sizes}
+    return max(
+        sum(size for name, size in sizes.items() if lives[name].first <= birth <= lives[name].last) for birth in births
+    )
+
+
 def pack_tensors(sizes: Mapping[str, int], lives: Mapping[str, Lifetime]) -> tuple[dict[str, int], int]:
     """Base address of each tensor, and the words used in all.
 
@@ -58,14 +66,13 @@ def pack_tensors(sizes: Mapping[str, int], lives: Mapping[str, Lifetime]) -> tup
         sorted(sizes, key=lambda name: (-lives[name].last, place[name])),
         sorted(sizes, key=lambda name: (lives[name].first - lives[name].last, -sizes[name], place[name])),
     )
-    bases = min((_first_fit(order, sizes, lives) for order in orders), key=lambda bases: _used(bases, sizes))
+    rivals = {name: tuple(other for other in sizes if lives[name].meets(lives[other])) for name in sizes}
+    bases = min((_first_fit(order, sizes, rivals) for order in orders), key=lambda bases: _used(bases, sizes))
     used = _used(bases, sizes)
-    births = {life.first for life in lives.values()}
-    alive = [[name for name in sizes if lives[name].first <= birth <= lives[name].last] for birth in sorted(births)]
-    least = max(sum(sizes[name] for name in names) for names in alive)
+    least = least_words(sizes, lives)
     for part in range(_LIMITS):
         limit = least + (used - least) * part // _LIMITS
-        if limit < used and (found := _search(born, sizes, lives, limit)) is not None:
+        if limit < used and (found := _search(born, sizes, rivals, limit)) is not None:
             bases, used = found, _used(found, sizes)
     return {name: bases[name] for name in sizes}, used
 
@@ -75,11 +82,10 @@ def _used(bases: Mapping[str, int], sizes: Mapping[str, int]) -> int:
 
 
 def _gaps(
-    name: str, bases: Mapping[str, int], sizes: Mapping[str, int], lives: Mapping[str, Lifetime], limit: int
+    name: str, bases: Mapping[str, int], sizes: Mapping[str, int], rivals: Mapping[str, tuple[str, ...]], limit: int
 ) -> list[tuple[int, int]]:
-    """Free ranges below ``limit`` that hold a tensor, lowest first."""
-    alive = [other for other in bases if lives[name].meets(lives[other])]
-    taken = sorted((bases[other], bases[other] + sizes[other]) for other in alive)
+    """Free ranges below ``limit`` that hold a tensor, lowest first; ``rivals`` are those needed at the same time."""
+    taken = sorted((bases[other], bases[other] + sizes[other]) for other in rivals[name] if other in bases)
     gaps, start = [], 0
     for low, high in [*taken, (limit, limit)]:
         if low - start >= sizes[name]:
@@ -88,21 +94,21 @@ def _gaps(
     return gaps
 
 
-def _first_fit(order: list[str], sizes: Mapping[str, int], lives: Mapping[str, Lifetime]) -> dict[str, int]:
+def _first_fit(order: list[str], sizes: Mapping[str, int], rivals: Mapping[str, tuple[str, ...]]) -> dict[str, int]:
     bases: dict[str, int] = {}
     for name in order:
-        bases[name] = _gaps(name, bases, sizes, lives, sum(sizes.values()))[0][0]
+        bases[name] = _gaps(name, bases, sizes, rivals, sum(sizes.values()))[0][0]
     return bases
 
 
 def _search(
-    order: list[str], sizes: Mapping[str, int], lives: Mapping[str, Lifetime], limit: int
+    order: list[str], sizes: Mapping[str, int], rivals: Mapping[str, tuple[str, ...]], limit: int
 ) -> dict[str, int] | None:
     """Bases below ``limit`` for tensors placed in this order; None if none are found in a number of tries."""
 
     def choices() -> Iterator[int]:
         name = order[len(bases)]
-        gaps = _gaps(name, bases, sizes, lives, limit)
+        gaps = _gaps(name, bases, sizes, rivals, limit)
         ends = (gaps[0][0], gaps[-1][1] - sizes[name]) if gaps else ()
         # A chain fits best with its tensors at the two ends by turns.
         return iter(dict.fromkeys(reversed(ends) if len(bases) % 2 else ends))

@@ -9,7 +9,7 @@ from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.layout import TensorLayout
 from ..errors import CapacityError
 from ..quantised import MaxLayer, QuantisedGraph
-from .allocate import Lifetime, lifetimes, pack_tensors
+from .allocate import Lifetime, least_words, lifetimes, pack_tensors
 from .geometry import Window
 from .shortages import Shortages
 
@@ -68,9 +68,10 @@ def plan_activations(
     planner = _Planner(graph, config, layouts)
     for _ in range(_TRIES):
         sizes, lives = planner.demands()
-        bases, used = pack_tensors(sizes, lives) if sizes else ({}, 0)
-        if used <= config.act_words:
-            return planner.plan(bases)
+        if not sizes or least_words(sizes, lives) <= config.act_words:
+            bases, used = pack_tensors(sizes, lives) if sizes else ({}, 0)
+            if used <= config.act_words:
+                return planner.plan(bases)
         planner.relieve(sizes, lives)
     raise CapacityError(f"no tiling of the model fits {config.act_words} act_words: raise act_words")
 

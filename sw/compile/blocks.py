@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.layout import TensorLayout
-from ..outline import Outline, read_taps, weight_codes
+from ..outline import Outline, is_outlined, read_taps, weight_codes
 from ..quantised import MacLayer, QuantisedGraph, Segment
 from .geometry import Tap, Window
 from .unfolding import unfolded_weights
@@ -82,7 +82,8 @@ def plan_blocks(
             for weight_digit, codes in enumerate(weight_codes(segment, digits))
             if codes is not None
         }
-        used = read_taps(segment).ravel() if layout.unfold is None else slice(None)
+        read = read_taps(segment).ravel()
+        used = slice(None) if layout.unfold is not None or read.all() else read
         for weight_digit, words in words_of.items():
             taps = window.taps(layout, size, used=used)
             known = not isinstance(segment, Outline)
@@ -97,6 +98,7 @@ def plan_blocks(
     if any(order not in by_order for order in range(top + 1)):
         images.append(np.zeros((tiles, 1, config.columns * config.lanes), dtype=np.uint8))
         idle = BlockPlan(weight_base=start, taps=(Tap(0),))
+        start += 1
         for order in range(top + 1):
             by_order.setdefault(order, [idle])
     blocks = []
@@ -105,7 +107,7 @@ def plan_blocks(
         blocks += [replace(first, shift=int(order < top)), *rest]
     return LayerBlocks(
         blocks=tuple(blocks),
-        words=np.concatenate(images, axis=1),
+        words=_blank_words(tiles, start, config) if is_outlined(layer) else np.concatenate(images, axis=1),
         channel_period=1 if step is None else channel_span(config) // config.columns,
         channel_step=step or 0,
     )
@@ -115,16 +117,24 @@ def _segment_words(
     segment: Segment, codes: NDArray[np.uint8], layout: TensorLayout, config: AcceleratorConfig, *, strip: bool
 ) -> NDArray[np.uint8]:
     """Words of one weight digit, of shape (column groups, channel groups, taps, columns * lanes)."""
+    groups, span = -(-layout.channels // config.lanes), channel_span(config)
+    if segment.depthwise and strip and span < groups * config.lanes:
+        groups = span // config.lanes
+    if isinstance(segment, Outline):
+        taps = math.prod(Window.on(segment, layout).kernel)
+        words = _blank_words(tile_count(len(codes), config), groups * taps, config)
+        return words.reshape(len(words), groups, taps, -1)
     if layout.unfold is not None:
         return dense_words(unfolded_weights(codes, layout.unfold), config)
     flat = codes.reshape(*codes.shape[:2], -1)
     if not segment.depthwise:
         return dense_words(flat, config)
-    groups = -(-layout.channels // config.lanes)
-    span = channel_span(config)
-    if strip and span < groups * config.lanes:
-        return diagonal_words(flat[:, 0], config, groups=span // config.lanes, span=span)
     return diagonal_words(flat[:, 0], config, groups=groups, span=groups * config.lanes)
+
+
+def _blank_words(tiles: int, count: int, config: AcceleratorConfig) -> NDArray[np.uint8]:
+    """Words of weights that are not known, of shape (column groups, words, columns * lanes); they take no memory."""
+    return np.broadcast_to(np.uint8(0), (tiles, count, config.columns * config.lanes))
 
 
 def _arrange(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ...hw.spec.config import AcceleratorConfig
+from ...hw.spec.config import MOST_INSTRUCTIONS, AcceleratorConfig
 from ...hw.spec.cycles import compute_cycles
 from ...hw.spec.isa import Opcode, Unit
 from ...hw.spec.layout import TensorLayout
@@ -107,7 +107,11 @@ def compile_streamed(
     """
     plan = plan_activations(graph, config, layouts)
     streamer = _Streamer(graph, config, plan, certificates, shortages)
-    steps = prefetch(list(streamer.steps()))
+    steps = list(streamer.steps())
+    if len(steps) >= MOST_INSTRUCTIONS:
+        shortages.need("instructions", "instructions", len(steps) + 1, steps[MOST_INSTRUCTIONS - 1].layer)
+        shortages.check()
+    steps = prefetch(steps)
     tokens = assign_tokens([step.work for step in steps])
     _check_progress(config, steps, tokens)
     assembler = Assembler(graph, config, plan.layouts, shortages)

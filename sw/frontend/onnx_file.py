@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,16 +16,22 @@ import onnx.numpy_helper
 import onnx.shape_inference
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
 
-from ..errors import ModelError, UnsupportedOperator
+from ..errors import InputError, ModelError, UnsupportedOperator
 from .model_file import load_onnx
 from .qoperators import write_out_qoperators
 
-__all__ = ["QONNX_OPERATORS", "read_model"]
+__all__ = ["FOREIGN_DOMAIN", "QONNX_OPERATORS", "Shapes", "read_model"]
+
+Shapes = Mapping[str, Sequence[int]]
+"""Sizes of inputs by name, batch of 1 included, where a file leaves some open."""
 
 QONNX_OPERATORS = frozenset({"Quant", "BipolarQuant", "Trunc", "MultiThreshold"})
 """Operators of the QONNX dialect (arXiv 2206.07527), which exporters file under domains of their own."""
 
 _QONNX_DOMAIN = "qonnx.custom_op.general"
+
+FOREIGN_DOMAIN = "narrows.foreign"
+"""Domain under which operators of any other set are filed: the importer refuses them one by one."""
 
 _OPSETS = range(7, 24)
 """Versions of ONNX's operators whose forms the handlers know."""
@@ -34,8 +40,15 @@ _INITIALIZERS_ALONE = 4
 """From this version of the file format on, initializers need not be listed as inputs."""
 
 
-def read_model(path: Path) -> ModelProto:
+def read_model(path: Path, shapes: Shapes | None = None) -> ModelProto:
     """Checked model: one input, batch axis 1, no functions of its own, no node that no output needs.
+
+    Parameters
+    ----------
+    path : Path
+        ONNX or TFLite.
+    shapes : mapping of sequence of int, optional
+        Sizes of axes that the file leaves open.
 
     Raises
     ------
@@ -43,10 +56,13 @@ def read_model(path: Path) -> ModelProto:
         If the file cannot be read, is not a valid model, has several inputs, a fixed batch other than 1, another
         dynamic axis, or a constant that is not finite.
     UnsupportedOperator
-        If a node is of an operator set other than ONNX's own, or the model of a version of it that is not known.
+        If the model is of a version of ONNX's operators that is not known.
+    InputError
+        If ``shapes`` do not fit the model.
     """
     model = _parse(path)
     _check_constants(model)
+    _give_shapes(model.graph, shapes or {})
     _pin_batch(model)
     _drop_unread(model.graph)
     return onnx.shape_inference.infer_shapes(model)
@@ -63,7 +79,7 @@ def _parse(path: Path) -> ModelProto:
             model = onnx.inliner.inline_local_functions(model)
         write_out_qoperators(model)
         _name_domain(model)
-        _check_operators(model)
+        _check_version(model)
         model.ir_version = max(model.ir_version, _INITIALIZERS_ALONE)
         # Inference first: the checker wants shapes of outputs, which some exporters leave out.
         model = onnx.shape_inference.infer_shapes(model)
@@ -109,28 +125,24 @@ def _with_inner(node: NodeProto) -> Iterator[NodeProto]:
 
 
 def _name_domain(model: ModelProto) -> None:
-    """Files quantisers of the QONNX dialect under one domain, and declares it, so that checker and optimizer pass."""
-    nodes = [node for node in model.graph.node if node.op_type in QONNX_OPERATORS]
-    for node in nodes:
-        node.domain = _QONNX_DOMAIN
-    if nodes and all(entry.domain != _QONNX_DOMAIN for entry in model.opset_import):
-        model.opset_import.append(onnx.helper.make_opsetid(_QONNX_DOMAIN, 1))
+    """Files quantisers of the QONNX dialect, and operators of other sets, under a domain each, and declares these, so
+    that the checker passes: its own message about foreign operators names neither the node nor a way out."""
+    for node in model.graph.node:
+        if node.op_type in QONNX_OPERATORS:
+            node.domain = _QONNX_DOMAIN
+        elif not onnx.defs.has(node.op_type, domain="" if node.domain == "ai.onnx" else node.domain):
+            node.domain = FOREIGN_DOMAIN
+    declared = {entry.domain for entry in model.opset_import}
+    for domain in {node.domain for node in model.graph.node} & {_QONNX_DOMAIN, FOREIGN_DOMAIN} - declared:
+        model.opset_import.append(onnx.helper.make_opsetid(domain, 1))
 
 
-def _check_operators(model: ModelProto) -> None:
-    """Before the checker, whose own message about foreign operators names neither the node nor a way out."""
+def _check_version(model: ModelProto) -> None:
     for entry in model.opset_import:
         if entry.domain in ("", "ai.onnx") and entry.version not in _OPSETS:
             raise UnsupportedOperator(
                 f"the model uses version {entry.version} of ONNX's operators, {_OPSETS[0]} to {_OPSETS[-1]} are read: "
                 "export it with one of these (opset_version)"
-            )
-    for node in model.graph.node:
-        domain = "" if node.domain == "ai.onnx" else node.domain
-        if node.op_type not in QONNX_OPERATORS and not onnx.defs.has(node.op_type, domain=domain):
-            raise UnsupportedOperator(
-                f"operator {node.op_type} (node {node.name or node.output[0]!r}) is not standard ONNX: "
-                "export the float model, without quantisation or custom nodes"
             )
 
 
@@ -154,6 +166,24 @@ def _check_constants(model: ModelProto) -> None:
             raise ModelError(f"initializer {name!r} cannot be read ({_first_line(error)}): export it again") from error
         if values.dtype.kind == "f" and not np.isfinite(values).all():
             raise ModelError(f"initializer {name!r} holds NaN or infinity: train or export the model again")
+
+
+def _give_shapes(graph: GraphProto, shapes: Shapes) -> None:
+    """Fixes the axes of inputs that a file leaves open."""
+    inputs = {value.name: value.type.tensor_type.shape.dim for value in graph.input}
+    for name, sizes in shapes.items():
+        if name not in inputs:
+            raise InputError(f"the model has no input {name!r}: its inputs are {', '.join(map(repr, inputs))}")
+        dims = inputs[name]
+        held = "x".join(str(dim.dim_value or dim.dim_param or "?") for dim in dims)
+        fixed = [(dim.dim_value, size) for dim, size in zip(dims, sizes, strict=False) if dim.dim_value > 0]
+        if len(dims) != len(sizes) or any(own != given for own, given in fixed):
+            raise InputError(
+                f"input {name!r} is {held} in the file, not {'x'.join(map(str, sizes))}: give the sizes of its open "
+                "axes, and the others as they are"
+            )
+        for dim, size in zip(dims, sizes, strict=True):
+            dim.dim_value = size
 
 
 def _pin_batch(model: ModelProto) -> None:
@@ -182,8 +212,17 @@ def _pin_input(value: ValueInfoProto) -> None:
         )
     for axis, dim in enumerate(dims[1:], start=1):
         if dim.dim_value < 1:
-            raise ModelError(f"input {value.name!r} has no fixed size on axis {axis}: export the model with that size")
+            raise ModelError(
+                f"input {value.name!r} has no fixed size on axis {axis}: give one with --input-shape "
+                f"{value.name}={_example(value)}, or export the model with that size"
+            )
     dims[0].dim_value = 1
+
+
+def _example(value: ValueInfoProto) -> str:
+    """Sizes for an input, a made-up one where it has none."""
+    dims = value.type.tensor_type.shape.dim
+    return ",".join(["1", *(str(dim.dim_value if dim.dim_value > 0 else 64) for dim in dims[1:])])
 
 
 def _drop_unread(graph: GraphProto) -> None:

@@ -17,7 +17,7 @@ from ..heads import HostFunction
 from ..outputs import Output
 from .folding import OF_SHAPES, fold, folds, of_shape
 from .importer import Importer
-from .onnx_file import read_model
+from .onnx_file import FOREIGN_DOMAIN, Shapes, read_model
 from .op_codes import on_codes
 from .op_head import continue_head
 from .operators import ELEMENTWISE, HANDLERS, REARRANGEMENTS, REWRITES
@@ -36,18 +36,20 @@ class Imported:
     values: Mapping[str, View]
 
 
-def load_model(path: Path) -> Graph:
+def load_model(path: Path, shapes: Shapes | None = None) -> Graph:
     """Typed graph of a model file; parameters and errors are those of :func:`import_model`."""
-    return import_model(path).graph
+    return import_model(path, shapes).graph
 
 
-def import_model(path: Path) -> Imported:
+def import_model(path: Path, shapes: Shapes | None = None) -> Imported:
     """Typed graph of a float ONNX file or a TFLite file, with what became of the file's values.
 
     Parameters
     ----------
     path : Path
         A model with one input whose first axis is the batch (1 or dynamic) and whose other axes are fixed.
+    shapes : mapping of sequence of int, optional
+        Sizes of axes that the file leaves open, by input.
 
     Raises
     ------
@@ -56,7 +58,7 @@ def import_model(path: Path) -> Imported:
     UnsupportedOperator
         If a node cannot run on the accelerator; the message names it and, where there is one, a rewrite.
     """
-    importer = Importer(read_model(Path(path)))
+    importer = Importer(read_model(Path(path), shapes))
     for _, refusal in import_nodes(importer):
         if refusal is not None:
             raise refusal
@@ -171,6 +173,11 @@ def _sense(importer: Importer, node: NodeProto) -> Iterator[None]:
 
 
 def _import(importer: Importer, node: NodeProto) -> None:
+    if node.domain == FOREIGN_DOMAIN:
+        raise UnsupportedOperator(
+            f"operator {node.op_type} (node {importer.label(node)!r}) is not standard ONNX: export the float model, "
+            "without quantisation or custom nodes"
+        )
     inputs = [name for name in node.input if name]
     if folds(importer, node):
         with _sense(importer, node):

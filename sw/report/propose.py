@@ -15,7 +15,7 @@ from ..quantised import MacLayer
 from ..quantize import QuantSettings
 from ..quantize.planned import curved_layers
 from .cells import DEVICES, Cells, estimate_cells
-from .sketch import estimate, roomy
+from .sketch import Estimate, estimate, roomy
 from .summary import memory_use
 from .timeline import timeline
 
@@ -45,7 +45,9 @@ USUAL_UNITS = 256
 _TRAINED_BITS = 16
 """Multiplicand width with which a trained quantiser's steps can be met (docs/models.md)."""
 
-_STREAMING = {"act_words": 16384, "weight_words": 4096, "param_words": 1024, "backing": "axi4"}
+_STREAMING = ((16384, 4096), (32768, 4096), (16384, 8192), (65536, 4096), (65536, 16384), (65536, 65536))
+"""Words of activations and weights of a core with a backing store, the fewest first."""
+
 _LARGEST = {"taps": 1024, "blocks": 1024, "instructions": 1024}
 
 _ENOUGH = 1.02
@@ -151,13 +153,15 @@ def streaming(graph: Graph, settings: Settings, *, device: str) -> Proposal:
     CapacityError
         If even that does not do.
     """
-    base = replace(PRESETS["medium"], **_STREAMING, **_LARGEST, tables=min(len(curved_layers(graph)), MOST_TABLES))
-    found = None
-    for words in (base.act_words, 65536):
-        found = estimate(graph, replace(base, act_words=words), settings(base), only=True)
-        narrow = [lack.enough or 0 for lack in found.shortages if lack.parameter == "acc_bits"]
-        if narrow:
-            found = estimate(graph, replace(base, act_words=words, acc_bits=max(narrow)), settings(base), only=True)
+    tables = min(len(curved_layers(graph)), MOST_TABLES)
+    base = replace(PRESETS["medium"], **_LARGEST, param_words=1024, tables=tables, backing="axi4")
+    found = estimate(graph, roomy(PRESETS["medium"]), settings(base), only=True)
+    weights = max((lack.needed for lack in found.shortages if lack.parameter == "weight_words"), default=0)
+    for act_words, weight_words in _STREAMING:
+        if 4 * weights > weight_words * base.instructions:  # each half memory's worth takes a LOAD and a COMPUTE
+            continue
+        sized = replace(base, act_words=act_words, weight_words=weight_words)
+        found = _program(graph, sized, settings)
         if (program := found.program) is not None:
             trained = {"rescale_bits": _TRAINED_BITS} if graph.grids else {}
             machine = replace(program.config, **trained)
@@ -170,7 +174,6 @@ def streaming(graph: Graph, settings: Settings, *, device: str) -> Proposal:
                 fits=cells.fits(DEVICES[device]),
                 fast=True,
             )
-    assert found is not None, "two sizes have been tried"
     raise CapacityError("; ".join(found.problems), found.shortages)
 
 
@@ -204,9 +207,9 @@ def _proposals(
     """Those candidates that hold a model without a backing store, with memories of the sizes that it needs."""
     candidates, found = list(candidates), []
     for number, (name, config) in enumerate(candidates):
-        program = None if _hopeless(graph, config) else estimate(graph, config, settings(config)).program
+        program = None if _hopeless(graph, config) else _program(graph, config, settings).program
         progress(number + 1, len(candidates))
-        if program is None or program.config.has_backing:
+        if program is None:
             continue
         machine = fitted(config, program, graph)
         cells = estimate_cells(machine)
@@ -220,6 +223,16 @@ def _proposals(
                 fast=True,
             )
         )
+    return found
+
+
+def _program(graph: Graph, config: AcceleratorConfig, settings: Settings) -> Estimate:
+    """A program for a core, its accumulators as wide as trained integers need."""
+    found = estimate(graph, config, settings(config), only=True)
+    narrow = [lack.enough for lack in found.shortages if lack.parameter == "acc_bits" and lack.enough]
+    if found.program is None and narrow:
+        wide = replace(config, acc_bits=max(narrow))
+        found = estimate(graph, wide, settings(wide), only=True)
     return found
 
 

@@ -7,15 +7,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...hw.spec.certificate import final_sum_bounds, signed_bits
-from ...hw.spec.config import AcceleratorConfig
+from ...hw.spec.config import MOST_INSTRUCTIONS, AcceleratorConfig
 from ...hw.spec.formats import Format, Int
 from ..compile import compile_graph
 from ..errors import CapacityError, CertificateError
-from ..graph import Graph, Layer, Mac, MaxPool, Term
+from ..graph import Graph, Mac, MaxPool, Term
 from ..outline import Outline, blank_weights
-from ..outputs import Output
 from ..program import Program
-from ..quantised import InputSpec, MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
+from ..quantised import MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
 from ..quantize import QuantSettings
 from ..quantize.kept import is_kept, least_segments
 from ..quantize.outputs import widest_integers
@@ -24,10 +23,11 @@ from ..quantize.tensors import on_grid
 from ..quantize.trained import settings_beside
 from ..shortage import Shortage
 
-__all__ = ["Estimate", "alone", "estimate", "roomy", "sketch"]
+__all__ = ["Estimate", "estimate", "roomy", "sketch", "with_larger_memories"]
 
 _MERGED = 24  # a constant beside other weights, such as a skip connection's, mostly takes two codes
 _IMAGE = Int(8, signed=False)
+_MOST_WORDS = 65536
 _ROOMY = {
     "act_words": 65536,
     "weight_words": 65536,
@@ -98,6 +98,34 @@ def estimate(
     return Estimate(program=found, shortages=shortages, problems=problems)
 
 
+def with_larger_memories(found: Estimate, graph: Graph, config: AcceleratorConfig, settings: QuantSettings) -> Estimate:
+    """The same; where no core with a backing store has so many instructions, the memories at which they suffice.
+
+    Tensors and weights are cut into fewer parts then. Arguments are those of :func:`estimate`.
+    """
+    hopeless = [lack.parameter for lack in found.shortages if lack.enough is None]
+    if hopeless != ["instructions"] or not config.has_backing:
+        return found
+    given = {lack.parameter: lack.enough for lack in found.shortages if lack.enough is not None}
+    words = {name: getattr(config, name) for name in ("act_words", "weight_words")}
+    while min(words.values()) < _MOST_WORDS:
+        words = {name: min(_MOST_WORDS, 2 * count) for name, count in words.items()}
+        for names in (("act_words",), ("weight_words",), ("act_words", "weight_words")):
+            more = {name: words[name] for name in names}
+            wide = replace(config, **{"instructions": MOST_INSTRUCTIONS, **given, **more})
+            try:
+                program = compile_graph(sketch(graph, wide, settings), wide)
+            except (CapacityError, CertificateError):
+                continue
+            if (count := len(program.instructions)) > config.instructions:
+                more["instructions"] = count
+            raised = ", ".join(f"{name} to {value}" for name, value in more.items())
+            cure = f"raise {raised}, so that the model is cut into fewer parts"
+            lacks = tuple(replace(lack, cure=cure) if lack.enough is None else lack for lack in found.shortages)
+            return replace(found, shortages=lacks, problems=tuple(map(str, lacks)))
+    return found
+
+
 def _elsewhere(
     graph: Graph, config: AcceleratorConfig, settings: QuantSettings, source: Format, shortages: tuple[Shortage, ...]
 ) -> Program | None:
@@ -147,30 +175,6 @@ def sketch(
     return QuantisedGraph(
         name=graph.name, tensors=tensors, input=graph.input, layers=tuple(layers), outputs=graph.outputs
     )
-
-
-def alone(layer: Layer, graph: Graph) -> list[Graph]:
-    """Graphs of one layer each that together do a layer's work: one for each shape of its sources."""
-    sources: dict[tuple[int, int, int], str] = {}
-    for name in layer.sources:
-        sources.setdefault(graph.tensors[name], name)
-    graphs = []
-    for shape, name in sources.items():
-        own = layer
-        if isinstance(layer, Mac):
-            terms = tuple(replace(term, source=name) for term in layer.terms if graph.tensors[term.source] == shape)
-            own = replace(layer, terms=terms)
-        tensors = {name: shape, layer.output: graph.tensors[layer.output]}
-        graphs.append(
-            Graph(
-                name=layer.name,
-                tensors=tensors,
-                input=InputSpec(tensor=name, shape=shape),
-                layers=(own,),
-                outputs=(Output.whole(layer.output, tensors[layer.output]),),
-            )
-        )
-    return graphs
 
 
 def _tensor(
@@ -243,8 +247,7 @@ def _outlines(
             "inset": window.inset,
         }
         if not term.constant:
-            taps = term.weights.any(axis=(0, 1))
-            return Outline(weights=blank_weights(shape), digits=digits, taps=taps, **geometry)
+            return Outline(weights=blank_weights(shape), digits=digits, taps=term.read, **geometry)
         level = merged if len(layer.terms) > 1 else 1
         return Segment(weights=np.full(shape, level, dtype=np.int64), **geometry)
 

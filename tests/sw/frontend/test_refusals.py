@@ -132,7 +132,10 @@ def test_fixed_batch(onnx_model):
 
 def test_dynamic_size(onnx_model):
     path = onnx_model([node("Conv", "x", "w")], (1, 3, "height", 6), {"w": W})
-    assert refusal(path, ModelError) == "input 'x' has no fixed size on axis 2: export the model with that size"
+    assert refusal(path, ModelError) == (
+        "input 'x' has no fixed size on axis 2: give one with --input-shape x=1,3,64,6, or export the model with that "
+        "size"
+    )
 
 
 def test_kernel_larger_than_image(onnx_model):

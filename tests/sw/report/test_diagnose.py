@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,12 @@ import pytest
 from narrows.hw.spec.config import PRESETS
 from narrows.sw.errors import ModelError
 from narrows.sw.examples import digits_model
+from narrows.sw.passes import lower
 from narrows.sw.program import Program
 from narrows.sw.quantize import QuantSettings
-from narrows.sw.report.diagnose import Diagnosis, Status, diagnose
+from narrows.sw.report.diagnose import Diagnosis, cores_for, diagnose
+from narrows.sw.report.examine import Status
+from narrows.sw.report.examine import examine as examined
 from narrows.sw.report.work import layer_macs, layer_work
 from onnx import helper
 
@@ -22,7 +26,7 @@ RNG = np.random.default_rng(3)
 
 
 def examine(path: Path) -> Diagnosis:
-    return diagnose(path, CONFIG, QuantSettings())
+    return diagnose(examined(path), CONFIG, QuantSettings())
 
 
 def weights(*shape: int) -> np.ndarray:
@@ -59,23 +63,25 @@ def test_what_is_fused_names_the_node_of_the_file_that_does_its_work() -> None:
     assert found["/pool/MaxPool"].status is Status.MAX_POOL
 
 
-def test_every_refusal_is_found_and_the_rest_still_has_costs(onnx_model) -> None:
+def test_what_stands_behind_a_refused_node_is_not_looked_at(onnx_model) -> None:
     nodes = [
         conv("x", "a", "w1"),
         helper.make_node("LRN", ["a"], ["b"], name="norm", size=3),
         conv("b", "c", "w2"),
         helper.make_node("Hardmax", ["c"], ["d"], name="hard"),
-        conv("d", "e", "w2"),
-        helper.make_node("Relu", ["e"], ["f"], name="relu"),
+        helper.make_node("LRN", ["x"], ["e"], name="other", size=3),
+        helper.make_node("Relu", ["a"], ["f"], name="relu"),
+        helper.make_node("Concat", ["d", "e", "f"], ["g"], name="joined", axis=1),
     ]
     path = onnx_model(nodes, (1, 3, 8, 8), {"w1": weights(8, 3, 3, 3), "w2": weights(8, 8, 3, 3)})
     found = examine(path)
     by_name = {node.name: node for node in found.nodes}
-    assert [by_name[name].status for name in ("norm", "hard")] == [Status.REFUSED] * 2
+    assert [by_name[name].status for name in ("norm", "other")] == [Status.REFUSED] * 2
     assert by_name["norm"].detail == "not supported: use BatchNormalization"
-    assert [by_name[name].status for name in "ace"] == [Status.ARRAY] * 3
-    assert all(by_name[name].cycles > 0 and by_name[name].macs > 0 for name in "ace")
-    assert by_name["relu"].detail == "into e"
+    assert [by_name[name].status for name in ("c", "hard", "joined")] == [Status.UNKNOWN] * 3
+    assert by_name["hard"].detail == "it stands behind norm, which is refused"
+    assert by_name["a"].cycles > 0 and by_name["a"].macs > 0
+    assert by_name["relu"].detail == "into a"
     assert len(found.changes) == 2 and found.refused and found.cycles == 0
 
 
@@ -83,12 +89,12 @@ def test_operators_of_other_sets_are_refused_one_by_one(onnx_model) -> None:
     nodes = [
         conv("x", "a", "w1"),
         helper.make_node("Wiggle", ["a"], ["b"], name="wiggle", domain="my.ops"),
-        helper.make_node("Jiggle", ["b"], ["c"], name="jiggle", domain="my.ops"),
-        conv("c", "d", "w2"),
+        helper.make_node("Jiggle", ["a"], ["c"], name="jiggle", domain="my.ops"),
+        helper.make_node("Add", ["b", "c"], ["d"], name="sum"),
     ]
-    path = onnx_model(nodes, (1, 3, 8, 8), {"w1": weights(8, 3, 3, 3), "w2": weights(8, 8, 3, 3)})
+    path = onnx_model(nodes, (1, 3, 8, 8), {"w1": weights(8, 3, 3, 3)})
     found = examine(path)
-    assert [node.status for node in found.nodes] == [Status.ARRAY, Status.REFUSED, Status.REFUSED, Status.ARRAY]
+    assert [node.status for node in found.nodes] == [Status.ARRAY, Status.REFUSED, Status.REFUSED, Status.UNKNOWN]
     assert [change.split()[1] for change in found.changes] == ["Wiggle", "Jiggle"]
 
 
@@ -149,4 +155,50 @@ def test_functions_need_tables(onnx_model) -> None:
         "the model needs 1 tables of levels for its functions, the configuration has 0 (layer 'a' exceeds them): "
         "raise tables to 1",
     )
-    assert not diagnose(path, dataclasses.replace(CONFIG, tables=1), QuantSettings()).refused
+    assert not diagnose(examined(path), dataclasses.replace(CONFIG, tables=1), QuantSettings()).refused
+
+
+def test_all_shortages_are_said_at_once(onnx_model) -> None:
+    path = onnx_model([conv("x", "a", "w")], (1, 16, 40, 40), {"w": weights(64, 16, 3, 3)})
+    tight = dataclasses.replace(CONFIG, act_words=64, weight_words=16, param_words=4)
+    found = diagnose(examined(path), tight, QuantSettings(acts="int8"))
+    assert {lack.parameter for lack in found.shortages} == {"act_words", "weight_words", "param_words"}
+    enough = {lack.parameter: lack.enough for lack in found.shortages}
+    assert not diagnose(examined(path), dataclasses.replace(tight, **enough), QuantSettings(acts="int8")).refused
+
+
+def test_a_core_with_a_backing_store_is_told_the_memories_that_cut_a_model_into_fewer_parts(onnx_model) -> None:
+    path = onnx_model([conv("x", "a", "w")], (1, 16, 1400, 32), {"w": weights(8, 16, 3, 3)})
+    small = dataclasses.replace(CONFIG, backing="axi4", act_words=2048, instructions=1024)
+    (lack,) = diagnose(examined(path), small, QuantSettings()).shortages
+    assert lack.parameter == "instructions" and lack.enough is None
+    cure = re.fullmatch(r"raise act_words to (\d+), so that the model is cut into fewer parts", lack.cure)
+    assert cure is not None, lack.cure
+    larger = dataclasses.replace(small, act_words=int(cure[1]))
+    assert not diagnose(examined(path), larger, QuantSettings()).refused
+
+
+def test_trained_integers_show_the_accumulator_that_they_need(onnx_model) -> None:
+    levels = np.full((8, 64, 3, 3), 127, dtype=np.int8)
+    scale, zero = np.float32(0.1), np.int8(0)
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "s", "z"], ["q"], name="q"),
+        helper.make_node("DequantizeLinear", ["q", "s", "z"], ["d"], name="d"),
+        helper.make_node("DequantizeLinear", ["w", "s", "z"], ["v"], name="v"),
+        conv("d", "y", "v"),
+    ]
+    path = onnx_model(nodes, (1, 64, 6, 6), {"w": levels, "s": scale, "z": zero})
+    found = diagnose(examined(path), CONFIG, QuantSettings())
+    (lack,) = [lack for lack in found.shortages if lack.parameter == "acc_bits"]
+    assert lack.needed == (255 * 127 * 64 * 9).bit_length() + 1  # codes are stored as 0 to 255
+    assert lack.cure == "raise acc_bits to 26"
+
+
+def test_cores_that_hold_a_model_are_told_from_others(onnx_model) -> None:
+    path = onnx_model([conv("x", "a", "w")], (1, 8, 8, 8), {"w": weights(8, 8, 3, 3)})
+    graph = lower(examined(path).graph)
+    cores = {"good": CONFIG, "port": dataclasses.replace(CONFIG, host="uart")}
+    cores["bad"] = dataclasses.replace(CONFIG, weight_words=16)
+    good, port, bad = cores_for(graph, cores, lambda config: QuantSettings())
+    assert good.cycles == port.cycles == diagnose(examined(path), CONFIG, QuantSettings()).cycles
+    assert not good.lacking and [lack.parameter for lack in bad.shortages] == ["weight_words"]
