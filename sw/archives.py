@@ -6,7 +6,7 @@ import math
 import os
 import zipfile
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +45,7 @@ def read_archive(path: Path) -> dict[str, NDArray[Any]]:
         raise _damaged(path, error) from error
 
 
-def read_array(file: BinaryIO, size: int) -> NDArray[Any]:
+def read_array(file: IO[bytes], size: int) -> NDArray[Any]:
     """The array of a ``.npy`` file of ``size`` bytes, which its header has to agree with before memory is taken.
 
     Raises
@@ -66,16 +66,17 @@ def read_array(file: BinaryIO, size: int) -> NDArray[Any]:
     count = math.prod(shape)
     if any(length < 0 for length in shape) or file.tell() + count * dtype.itemsize != size:
         raise ValueError(f"its header says {shape} of {dtype}, but {size} bytes are there")
+    reader: Any = file  # all of zipfile and io can read into memory that is there, which typing's IO leaves open
     flat = np.empty(count, dtype=dtype)
-    rest = memoryview(flat.view(np.uint8)) if flat.nbytes else memoryview(b"")
+    rest = flat.view(np.uint8).data if flat.nbytes else memoryview(b"")
     while rest:
-        if not (done := file.readinto(rest)):
+        if not (done := reader.readinto(rest)):
             raise ValueError("it is truncated")
         rest = rest[done:]
     return flat.reshape(shape[::-1]).transpose() if fortran else flat.reshape(shape)
 
 
-def _arrays(file: BinaryIO, path: Path) -> dict[str, NDArray[Any]]:
+def _arrays(file: IO[bytes], path: Path) -> dict[str, NDArray[Any]]:
     with zipfile.ZipFile(file) as archive:
         members = [member for member in archive.infolist() if member.filename.endswith(".npy")]
         if any(member.file_size > _MOST_DEFLATED * (member.compress_size + 1) for member in members):

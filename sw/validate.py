@@ -48,7 +48,10 @@ def validate_graph(graph: QuantisedGraph) -> None:
         for name in layer.sources:
             _need(name in written, f"layer {layer.name!r} reads {name!r}, which nothing has written")
         _need(layer.output in graph.tensors and layer.output not in written, f"layer {layer.name!r} writes no tensor")
-        (_mac if isinstance(layer, MacLayer) else _max)(graph, layer)
+        if isinstance(layer, MacLayer):
+            _mac(graph, layer)
+        else:
+            _max(graph, layer)
         written.add(layer.output)
     if left := sorted(set(graph.tensors) - written):
         raise ValueError(f"nothing writes the tensor {left[0]!r}")
