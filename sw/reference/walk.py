@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..graph import Curve, Graph, Layer, Mac, MaxPool, Quantise
+from ..graph import Curve, Graph, Grid, Layer, Mac, MaxPool, Quantise, Rounding
 from ..quantize import evaluate
 
 __all__ = ["Suspect", "walk"]
@@ -97,7 +97,7 @@ def _range(
         reach = evaluate.sums(_magnitudes(layer), {name: np.abs(tensors[name]) for name in layer.sources}, {})
         slack = _EPSILON * (8 + np.sqrt(taps)) * reach
         if grid is not None and not function:
-            slack = slack + _TIE * steps * grid.scale
+            slack = slack + _TIE * steps * grid.scale + _rounded_twice(graph, layer, grid)
         results = [layer.activated(sums + offset) for offset in (0.0, -slack, slack)]
     else:
         results = [evaluate.applied(layer, tensors, graph.grids)]
@@ -116,6 +116,18 @@ def _range(
             low, high = low - steps * grid.scale, high + steps * grid.scale
     spare = 8 * _EPSILON * np.maximum(np.abs(low), np.abs(high))
     return centre, low - spare, high + spare
+
+
+def _rounded_twice(graph: Graph, layer: Mac, grid: Grid) -> NDArray[np.float64] | float:
+    """How far a first rounding may move sums (`Rounding.TWICE`): by half a step of it, which is one sum at most."""
+    if grid.rounding is not Rounding.TWICE:
+        return 0.0
+    units = [
+        (np.abs(term.weights[:, 0, 0, 0]) if term.step is None else term.step) * graph.grids[term.source].scale
+        for term in layer.terms
+        if term.source in graph.grids
+    ]
+    return np.max(units, axis=0)[:, np.newaxis, np.newaxis] if units else 0.0
 
 
 def _magnitudes(layer: Mac) -> Mac:

@@ -1,4 +1,4 @@
-"""Small int8 TFLite files made on the spot, with the schema's own builder functions."""
+"""Small TFLite files made on the spot, with the schema's own builder functions."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Op:
 
     kind: int
     inputs: Sequence[int]
-    output: int
+    output: int | Sequence[int]
     options: tuple[str, dict[str, Any]] | None = None
 
 
@@ -127,7 +127,8 @@ def _operator(builder: Any, op: Op, code: int) -> int:
         for name, value in fields.items():
             getattr(tflite, f"{record}Add{name}")(builder, value)
         options = getattr(tflite, f"{record}End")(builder)
-    inputs, outputs = (builder.CreateNumpyVector(np.array(ids, np.int32)) for ids in (op.inputs, [op.output]))
+    written = np.atleast_1d(np.array(op.output, np.int32))
+    inputs, outputs = (builder.CreateNumpyVector(ids) for ids in (np.array(op.inputs, np.int32), written))
     tflite.OperatorStart(builder)
     tflite.OperatorAddOpcodeIndex(builder, code)
     tflite.OperatorAddInputs(builder, inputs)

@@ -56,7 +56,8 @@ class Converter:
     """ONNX nodes so far, and the real value of each tensor by name.
 
     ``tensors`` are the file's; those that only depend on constants get their ``data``. ``padded`` are tensors that are
-    another one behind a border which no maximum sees, ``spaced`` those that are another one taken apart into blocks.
+    another one behind a border which no maximum sees, ``spaced`` those that are another one taken apart into blocks;
+    ``whole`` are taken apart in the file and whole here.
     """
 
     def __init__(self, source: TfliteModel) -> None:
@@ -66,6 +67,7 @@ class Converter:
         self.constants: dict[str, NDArray[Any]] = {}
         self.values: dict[int, str] = {}
         self.padded: dict[int, tuple[int, NDArray[np.int64]]] = {}
+        self.whole: set[int] = set()
         self.spaced: dict[int, tuple[int, NDArray[np.int64], NDArray[np.int64]]] = {}
 
     def model(self, name: str) -> ModelProto:
@@ -81,7 +83,8 @@ class Converter:
         constants = [numpy_helper.from_array(value, key) for key, value in self.constants.items()]
         graph = helper.make_graph(self.nodes, name, inputs, outputs, constants)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=8)
-        names = {value: self.tensors[index].name for index, value in self.values.items() if not self.is_constant(index)}
+        shown = [index for index in self.values if not self.is_constant(index) and index not in self.whole]
+        names = {self.values[index]: self.tensors[index].name for index in shown}
         helper.set_model_props(model, {f"{FILE_VALUE}{value}": name for value, name in names.items()})
         return model
 
@@ -206,8 +209,18 @@ class Converter:
                 value = self.clamped(value, self.label(node), *_CLAMPS[activation])
             else:
                 raise self.unsupported(node, "its fused activation has no layer: use Relu or Relu6")
-            rounding = ROUNDINGS.get(node.kind, Rounding.AWAY)
-            self.values[index] = self._rounded(self.tensors[index], value, rounding)
+            if not self._is_passed_on(node, index, value):
+                value = self._rounded(self.tensors[index], value, ROUNDINGS.get(node.kind, Rounding.AWAY))
+            self.values[index] = value
+
+    def _is_passed_on(self, node: TfliteNode, index: int, value: str) -> bool:
+        """Whether a value is that of the node's operand, and the tensor has the same integers for it."""
+        if not node.inputs or value != self.values.get(node.inputs[0]):
+            return False
+        source, target = self.tensors[node.inputs[0]], self.tensors[index]
+        if source.scale is None or target.scale is None or source.dtype != target.dtype:
+            return False
+        return np.array_equal(source.scale, target.scale) and np.array_equal(source.zero, target.zero)
 
     def _is_known(self, node: TfliteNode) -> bool:
         """Whether an operator's output only depends on constants, and its function of them is known."""
@@ -245,6 +258,10 @@ class Converter:
     def shape(self, node: TfliteNode, position: int = 0) -> tuple[int, ...]:
         """Shape of an operand."""
         return self.tensors[node.inputs[position]].shape
+
+    def output_shape(self, node: TfliteNode) -> tuple[int, ...]:
+        """Shape of the first output, as the file has it."""
+        return self.tensors[node.outputs[0]].shape
 
     def operand(self, node: TfliteNode, position: int = 0) -> str:
         """Real value of an operand."""

@@ -134,10 +134,15 @@ def reduce(kind: str) -> Handler:
 
     def convert(converter: Converter, node: TfliteNode) -> str:
         axes = sorted({int(axis) % len(converter.shape(node)) for axis in np.ravel(converter.data(node, 1))})
-        keep, name = int(bool(node.options["KeepDims"])), converter.label(node)
-        value = converter.operand(node)
-        if kind == "ReduceSum":
-            return converter.emit(kind, [value, converter.constant("axes", np.array(axes))], name, keepdims=keep)
-        return converter.emit(kind, [value], name, axes=axes, keepdims=keep)
+        value, image = converter.operand(node), len(converter.shape(node)) == 4
+        if image:
+            axes = sorted((0, 2, 3, 1)[axis] for axis in axes)
+        given = {"axes": axes} if kind != "ReduceSum" else {}
+        others = [] if given else [converter.constant("axes", np.array(axes))]
+        if not image:
+            keep = int(bool(node.options["KeepDims"]))
+            return converter.emit(kind, [value, *others], converter.label(node), keepdims=keep, **given)
+        kept = converter.on_image(kind, node, value, others, keepdims=1, **given)
+        return kept if node.options["KeepDims"] else converter.reshaped(kept, converter.output_shape(node), node)
 
     return convert

@@ -41,6 +41,7 @@ def _convolved(converter: Converter, node: TfliteNode, weights: str, kernel: tup
         if any(pads) or strides_of(node) != [1, 1] or dilation != [1, 1] or (amounts[:, 1] < crops[:, 1]).any():
             raise converter.unsupported(node, "between SPACE_TO_BATCH_ND and BATCH_TO_SPACE_ND: use dilation instead")
         amounts = amounts - crops
+        converter.whole.add(node.outputs[0])
         dilation, pads = block.tolist(), amounts.T.ravel().tolist()
     return converter.on_image(
         "Conv",
@@ -94,7 +95,7 @@ def dense(converter: Converter, node: TfliteNode) -> str:
     if node.options["WeightsFormat"]:
         raise converter.unsupported(node, "its weights are shuffled for one processor: convert the model again")
     matrix, shape = converter.data(node, 1), converter.shape(node)
-    name, size = converter.label(node), converter.tensors[node.outputs[0]].shape
+    name, size = converter.label(node), converter.output_shape(node)
     if math.prod(shape) == matrix.shape[1]:
         flat = converter.reshaped(converter.operand(node), [1, matrix.shape[1]], node)
         inputs = [flat, converter.weights(node.inputs[1], matrix), *converter.bias(node)]

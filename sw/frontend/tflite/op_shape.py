@@ -29,7 +29,7 @@ __all__ = [
 
 def reshape(converter: Converter, node: TfliteNode) -> str:
     """RESHAPE, SQUEEZE and EXPAND_DIMS: the output's shape says all."""
-    return converter.reshaped(converter.operand(node), converter.tensors[node.outputs[0]].shape, node)
+    return converter.reshaped(converter.operand(node), converter.output_shape(node), node)
 
 
 def transpose(converter: Converter, node: TfliteNode) -> str:

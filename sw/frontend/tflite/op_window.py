@@ -60,12 +60,16 @@ def max_pool(converter: Converter, node: TfliteNode) -> str:
 def pad(converter: Converter, node: TfliteNode) -> str | tuple[str, ...]:
     """PAD with zeros, PADV2 with any value: lowest ones before maxima become their border."""
     amounts = converter.data(node, 1).astype(np.int64)
-    inputs = [converter.operand(node), converter.constant("pads", amounts.T.reshape(-1))]
+    image = amounts.shape == (4, 2)
+    sides = amounts[[0, 3, 1, 2]] if image else amounts
+    inputs = [converter.operand(node), converter.constant("pads", sides.T.reshape(-1))]
     if len(node.inputs) > 2 and node.inputs[2] >= 0:
         if _is_lowest(converter, node, converter.data(node, 2)):
             converter.padded[node.outputs[0]] = node.inputs[0], amounts
             return ()
         inputs.append(converter.constant("fill", np.float32(_real(converter, node, 2))))
+    if image:
+        return converter.on_image("Pad", node, inputs[0], inputs[1:])
     return converter.emit("Pad", inputs, converter.label(node))
 
 
