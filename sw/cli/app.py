@@ -15,7 +15,7 @@ from typer.exceptions import TyperException
 from ...hw.spec.config import ConfigError
 from ...hw.spec.isa import IsaError
 from ..errors import NarrowsError
-from . import board, board_link, demo, doctor, hardware, models, reports, search, train, verify
+from . import board, board_link, demo, doctor, explain, hardware, models, reports, search, train, verify
 
 __all__ = ["app", "main", "run"]
 
@@ -40,6 +40,7 @@ of the core that runs it; every engine (integer model, instruction-set model, si
     narrows verilog --program model.nrw -o core.v
     narrows synth --program model.nrw --target ecp5
     narrows report model.nrw -o report.html
+    narrows explain model.nrw --model model.onnx --calib calib.npz
 
 Sample files are numpy archives with samples `x` of shape (N, ...), as the model takes them, and perhaps labels `y` of
 shape (N,).
@@ -54,6 +55,7 @@ app.command("run")(models.run_model)
 app.command("verify")(verify.verify)
 app.command("verilog")(hardware.verilog)
 app.command("synth")(hardware.synth)
+app.command("explain")(explain.explain)
 app.command("disasm")(models.disasm)
 app.command("report")(reports.report)
 app.command("trace")(reports.trace)

@@ -168,6 +168,7 @@ def compile_model(
         verdict=verdict,
         settings=settings,
         calibration=samples,
+        requantised=requantise,
     )
     program.save(output)
     summary = _summary(program)

@@ -59,6 +59,7 @@ def recorded(
     settings: QuantSettings,
     calibration: NDArray,
     trained: bool = False,
+    requantised: bool = False,
 ) -> Program:
     """The program with its record, and its quality on standard output.
 
@@ -77,6 +78,8 @@ def recorded(
         What it was quantised with, on the samples ``calibration``.
     trained : bool
         Whether its integers were trained from there.
+    requantised : bool
+        Whether the model's own integers were forgotten first.
     """
     quality = measured_quality(graph, program.graph, program.config, x, labels)
     show_quality(quality, samples)
@@ -87,6 +90,7 @@ def recorded(
         "import": verdict,
         "settings": asdict(settings),
         "trained": trained,
+        "requantised": requantised,
         "calibration": {"samples": len(calibration), "sha256": digest(calibration)},
         "quality": quality | {"data": samples},
         "warnings": warnings,

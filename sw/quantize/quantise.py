@@ -35,7 +35,7 @@ from .sharing import share_tables
 from .tensors import choose, choose_input, describe, on_grid
 from .trained import settings_beside
 
-__all__ = ["quantise"]
+__all__ = ["prepared", "quantise"]
 
 _EQUALISED = 64
 """Samples that show the ranges of channels."""
@@ -75,11 +75,17 @@ def quantise(
         If a tensor needs more digit planes than the core writes, or the layers more tables of levels than it has.
     """
     samples = checked_samples(graph, calibration)
+    ready = prepared(graph, samples, settings)
+    return _Quantiser(ready, samples, settings, config).run(progress or (lambda name, done, total: None))
+
+
+def prepared(graph: Graph, calibration: NDArray, settings: QuantSettings) -> Graph:
+    """The float graph whose layers are quantised one by one: lowered, and equalised where that is asked for."""
     lowered = lower(graph)
     settings = settings_beside(lowered, settings)
     if settings.equalise:
-        lowered = equalise(lowered, samples[:_EQUALISED])
-    return _Quantiser(in_halves(lowered), samples, settings, config).run(progress or (lambda name, done, total: None))
+        lowered = equalise(lowered, calibration[:_EQUALISED])
+    return in_halves(lowered)
 
 
 class _Quantiser:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -240,5 +240,5 @@ def _named(runtime: Runtime, suspect: Suspect, names: Mapping[str, str]) -> Impo
     return _mismatch(runtime, ours, f"{suspect.theirs:.6g}")
 
 
-def _place(index: tuple[int, ...]) -> str:
+def _place(index: Sequence[np.intp]) -> str:
     return str(tuple(int(i) for i in index[1:]))

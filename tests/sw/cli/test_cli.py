@@ -91,6 +91,36 @@ def test_compile_holds_its_integers_against_the_float_model(
     assert "Integers beside the float model" in (tmp_path / "page.html").read_text()
 
 
+def test_explain_ranks_layers_and_measures_what_would_help(
+    example: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report, formats = tmp_path / "report.json", tmp_path / "formats.toml"
+    command = ["explain", example / "model.nrw", "--calib", example / "calib.npz"]
+    with_model = [*command, "--model", example / "model.onnx"]
+    capsys.readouterr()
+    assert run([str(part) for part in [*with_model, "-o", formats, "--json", report]]) == 0
+    text, found = capsys.readouterr().out, json.loads(report.read_text())
+    assert max(len(line) for line in text.splitlines() if line[:1] in "┏┃┡│└") <= 80
+    assert sum(layer["share"] for layer in found["layers"]) == pytest.approx(1, abs=1e-3)
+    assert {layer.name for layer in Program.load(example / "model.nrw").graph.layers} >= {
+        layer["layer"] for layer in found["layers"][1:] if layer["origin"]
+    }
+    gains = {each["what"]: each["gain_db"] for each in found["advice"]}
+    assert gains["8 bits everywhere"] > 3
+    assert f"8 bits everywhere (compile --weights int8 --acts int8): {gains['8 bits everywhere']:+.1f} dB" in text
+
+    settings = ("--preset", "tiny", "--acc-bits", "24", "--formats", str(formats))
+    assert compile_to(tmp_path / "m.nrw", example, *settings) == 0
+    again = ["explain", tmp_path / "m.nrw", *with_model[2:], "--quick", "--json", report]
+    assert run([str(part) for part in again]) == 0
+    assert json.loads(report.read_text())["snr_db"] > found["snr_db"]
+    assert json.loads(report.read_text())["advice"] == []
+
+    assert run([str(part) for part in [*command, "--json", report]]) == 0
+    assert all(layer["weights"] is None for layer in json.loads(report.read_text())["layers"])
+    assert complaint(capsys, *command, "-o", formats) == "--output needs the float model: give --model"
+
+
 def test_what_may_be_wrong_with_samples_is_said_in_a_line(
     example: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
