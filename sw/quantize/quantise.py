@@ -244,7 +244,7 @@ class _Quantiser:
         else:
             zeros = [self.sources[s.source].tensor.zero * s.weights.sum(axis=(1, 2, 3)) for s in segments]
             wanted = layer.bias / grid.scales[choice] - np.sum(zeros, axis=0)
-        if _is_average(layer):
+        if _is_average(layer) and np.ptp(layer.bias) == 0:
             wanted[:] = wanted.mean()  # channels treated alike can take each other's places in the array
         limit = 1 << (self.config.bias_width - 1)
         bias = np.clip(np.rint(wanted), -limit, limit - 1).astype(np.int64)

@@ -355,6 +355,21 @@ def test_bad_calibration_data_are_refused(data, message, digits_graph):
         quantise(digits_graph, data, QuantSettings(), AcceleratorConfig())
 
 
+@pytest.mark.parametrize("behind", ["Relu", "GlobalMaxPool", "MaxPool"])
+def test_a_mean_by_channel_is_taken_off_each_channel(behind, onnx_model, run_onnx):
+    # one gain for all channels as in an average, but each has its own bias
+    attributes = {"kernel_shape": [2, 2]} if behind == "MaxPool" else {}
+    nodes = [node("Sub", "x", "mean", output="s"), node(behind, "s", **attributes)]
+    mean = np.array([0.485, -1.2, 2.4], np.float32).reshape(3, 1, 1)
+    path = onnx_model(nodes, (1, 3, 6, 5), {"mean": mean})
+    x = np.random.default_rng(17).normal(size=(16, 3, 6, 5)).astype(np.float32)
+    config = AcceleratorConfig(acc_bits=24, rescale_bits=8)
+    quantised = quantise(load_model(path), x, QuantSettings(weights="int8", acts="int8"), config)
+    (found,) = restore_outputs(quantised, GoldenModel(quantised, config).run(prepare_input(quantised, x))).values()
+    expected = run_onnx(path, x)
+    assert np.sqrt(np.square(found - expected).mean() / np.square(expected).mean()) < 0.02
+
+
 def test_progress_counts_every_layer(digits_graph):
     calls = []
     quantise(digits_graph, DATA.calib_x[:16], QuantSettings(), AcceleratorConfig(), lambda *call: calls.append(call))

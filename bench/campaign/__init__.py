@@ -1,0 +1,1 @@
+"""Random models of several kinds for bench/import_campaign.py."""

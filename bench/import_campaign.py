@@ -1,0 +1,199 @@
+"""Campaign: random models over operators and attributes against the runtime that defines them.
+
+    python bench/import_campaign.py --onnx 10000 --json campaign.json     # 10,000 ONNX models against onnxruntime
+    python bench/import_campaign.py --onnx 1 --seed 4711                  # one model again, shown node by node
+
+Each model is read as commands read it. Its float graph must compute what onnxruntime computes without optimisations on
+the file, to float rounding; of every --every-th one the golden model's 8-bit answer must come near as well. A model
+that is refused is counted by its reason. Anything else is a difference, and printed with its seed. SAME padding with
+a dilation is left out: onnxruntime refuses it for Conv and forgets the dilation in pools.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import tempfile
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import onnx
+import typer
+from campaign.onnx_models import RandomModel, reference_session
+from narrows.hw.spec.config import AcceleratorConfig
+from narrows.sim.golden import GoldenModel
+from narrows.sw.compile import compile_graph
+from narrows.sw.errors import NarrowsError
+from narrows.sw.frontend import load_model
+from narrows.sw.graph import Graph
+from narrows.sw.outputs import given_outputs
+from narrows.sw.passes import lower
+from narrows.sw.quantize import QuantSettings, quantise
+from narrows.sw.quantize.evaluate import evaluate
+from narrows.sw.runtime import prepare_input, restore_outputs
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+CONFIG = AcceleratorConfig(
+    acc_bits=32, rescale_bits=8, act_words=65536, weight_words=65536, param_words=4096, taps=1024, blocks=1024,
+    instructions=256, tables=15,
+)  # fmt: skip
+SETTINGS = QuantSettings(weights="int8", acts="int8")
+FLOAT_LIMIT = 1e-3
+"""Largest difference of float graphs, relative to the largest value of an output: float32 sums in another order."""
+
+GOLDEN_LIMIT = 0.3
+"""Largest root mean square error of 8-bit answers relative to that of the right values; seven layers may add up."""
+
+_JUDGED, _CALIBRATION = 3, 24
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of a model: right, refused, different (float), beyond (8 bits) or crashed."""
+
+    seed: int
+    kind: str
+    detail: str = ""
+    golden: float | None = None
+
+
+def _difference(ours: dict[str, NDArray[Any]], right: dict[str, NDArray[Any]]) -> str:
+    """What is different between the outputs of a float graph and the right ones; empty if nothing is."""
+    if list(ours) != list(right):
+        return f"outputs {list(ours)} instead of {list(right)}"
+    for name, wanted in right.items():
+        if ours[name].shape != wanted.shape:
+            return f"{name} has shape {ours[name].shape} instead of {wanted.shape}"
+        off = float(np.abs(ours[name] - wanted).max() / max(float(np.abs(wanted).max()), 1e-2))
+        if not off <= FLOAT_LIMIT:
+            return f"{name} differs by {off:.2g} of its largest value"
+    return ""
+
+
+def _golden_error(graph: Graph, model: RandomModel, session: Any) -> float:
+    """Largest relative error of the outputs in 8 bits."""
+    quantised = quantise(graph, model.samples(_CALIBRATION), SETTINGS, CONFIG)
+    compile_graph(quantised, CONFIG)
+    x = model.samples(_CALIBRATION)[: 2 * _JUDGED]
+    found = restore_outputs(quantised, GoldenModel(quantised, CONFIG).run(prepare_input(quantised, x)))
+    right = _right(session, x)
+    errors = []
+    for name, wanted in right.items():
+        scale = max(float(np.sqrt(np.square(wanted).mean())), 1e-2)
+        errors.append(float(np.sqrt(np.square(found[name] - wanted).mean())) / scale)
+    return max(errors)
+
+
+def _right(session: Any, x: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+    rows = [session.run(None, {"x": sample[np.newaxis]}) for sample in x]
+    return {output.name: np.concatenate([row[i] for row in rows]) for i, output in enumerate(session.get_outputs())}
+
+
+def judge_onnx(seed: int, every: int) -> Outcome:
+    """A random ONNX model; its 8-bit answers if ``every`` divides the seed."""
+    made = RandomModel(seed)
+    if not made.outputs:
+        return Outcome(seed=seed, kind="empty")
+    model = made.model
+    session = reference_session(model)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        onnx.save(model, path)
+        try:
+            graph = load_model(path)
+            lowered = lower(graph)
+            x = made.samples(_JUDGED)
+            ours = given_outputs(lowered.outputs, evaluate(lowered, x))
+        except NarrowsError as error:
+            return Outcome(seed=seed, kind="refused", detail=str(error))
+        except Exception:
+            return Outcome(seed=seed, kind="crashed", detail=traceback.format_exc(limit=-2).replace("\n", " "))
+    wrong = _difference(ours, _right(session, x))
+    if wrong:
+        return Outcome(seed=seed, kind="different", detail=wrong)
+    if seed % every:
+        return Outcome(seed=seed, kind="right")
+    try:
+        error = _golden_error(graph, made, session)
+    except NarrowsError as refusal:
+        return Outcome(seed=seed, kind="refused later", detail=str(refusal))
+    except Exception:
+        return Outcome(seed=seed, kind="crashed", detail=traceback.format_exc(limit=-2).replace("\n", " "))
+    beyond = not error <= GOLDEN_LIMIT
+    return Outcome(
+        seed=seed, kind="beyond" if beyond else "right", detail=f"error {error:.3f}" if beyond else "", golden=error
+    )
+
+
+def reason(detail: str) -> str:
+    """A refusal without what is special to a model."""
+    text = re.sub(r"'[^']*'", "*", detail)
+    text = re.sub(r"\([\d, ]+\)|-?\d+(\.\d+)?", "#", text)
+    return re.sub(r"\(node \*\) ", "", text)[:150]
+
+
+def outcomes(judge: Callable[[int], Outcome], seeds: range, jobs: int) -> Iterator[Outcome]:
+    """Outcomes of seeds, in order."""
+    if len(seeds) < 2 * jobs:
+        yield from map(judge, seeds)
+        return
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(judge, seeds, chunksize=8)
+
+
+def summary(found: list[Outcome]) -> dict[str, Any]:
+    """Counts by kind and by reason, and all that is wrong."""
+    refused = Counter(reason(each.detail) for each in found if each.kind.startswith("refused"))
+    errors = [each.golden for each in found if each.golden is not None]
+    return {
+        "models": len(found),
+        "kinds": dict(Counter(each.kind for each in found)),
+        "wrong": [asdict(each) for each in found if each.kind in ("different", "beyond", "crashed")],
+        "golden": {"models": len(errors), "median": float(np.median(errors)) if errors else None},
+        "refused": dict(refused.most_common()),
+    }
+
+
+def main(
+    onnx_models: Annotated[int, typer.Option("--onnx", min=0, metavar="N", help="Random ONNX models.")] = 1000,
+    seed: Annotated[int, typer.Option(metavar="S", help="Of the first model; the others follow.")] = 0,
+    every: Annotated[int, typer.Option(min=1, metavar="K", help="Every K-th is quantised to 8 bits as well.")] = 10,
+    jobs: Annotated[int, typer.Option(min=1, metavar="N", help="Models at once.")] = os.cpu_count() or 1,
+    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all counts.")] = None,
+) -> None:
+    """Judge random models; exit status 1 if one is read wrongly."""
+    console = Console(width=None if sys.stdout.isatty() else 180)
+    if onnx_models == 1:
+        console.print(str(RandomModel(seed)), markup=False)
+    seeds = range(seed, seed + onnx_models)
+    found = []
+    for each in outcomes(partial(judge_onnx, every=every), seeds, jobs):
+        found.append(each)
+        if each.kind in ("different", "beyond", "crashed"):
+            console.print(f"seed {each.seed}: {each.kind}: {each.detail}", markup=False)
+    result = summary(found) | {"seeds": [seeds.start, seeds.stop]}
+    table = Table("models", "refused because", box=None)
+    for text, count in list(result["refused"].items())[:25]:
+        table.add_row(str(count), text)
+    console.print(table)
+    console.print(json.dumps({name: result[name] for name in ("seeds", "models", "kinds", "golden")}))
+    if json_file:
+        json_file.write_text(json.dumps(result, indent=1), encoding="utf-8")
+    if result["wrong"]:
+        raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    typer.run(main)
