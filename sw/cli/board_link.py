@@ -60,7 +60,7 @@ def run_on_board(
         narrows board run icebreaker model.nrw --link spi --port ftdi://ftdi:2232h/1 --input test.npz
     """
     from ..program import Program
-    from ..runtime import prepare_input, restore_outputs, run_sync
+    from ..runtime import clamped_share, prepare_input, restore_outputs, run_sync
     from ..runtime.samples import run_samples
     from ..runtime.serial_transport import SerialTransport
     from .engines import accuracy
@@ -84,6 +84,8 @@ def run_on_board(
         "milliseconds_per_sample": round(float(record.cycles.mean()) / board.clock_mhz / 1e3, 4),
         "requests_repeated": transport.repeated,
     }
+    if clamped := clamped_share(compiled.graph, x):
+        report["input_values_clamped"] = clamped
     if y is not None:
         report["accuracy"] = accuracy(compiled.graph, record.outputs, y)
     if check:

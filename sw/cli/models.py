@@ -137,7 +137,9 @@ def compile_model(
     samples, lowered = checked_samples(loaded, samples), lower(loaded)
     held, labels = checked_samples(loaded, held), sound_labels(loaded.outputs, held_y)
     if chosen is not None:
-        chosen.check_layers(layer for layer in lowered.layers if isinstance(layer, Mac))
+        macs = [layer for layer in lowered.layers if isinstance(layer, Mac)]
+        chosen.check_layers(macs)
+        chosen = chosen.for_layers(macs)
 
     def settings_for(core: AcceleratorConfig) -> QuantSettings:
         found = chosen or QuantSettings(weights=weights or core.base, acts=acts or core.base)
@@ -221,7 +223,7 @@ def run_model(
         narrows run model.nrw --input test.npz --engine rtl --limit 20 -o scores.npz
     """
     from ..program import Program
-    from ..runtime import prepare_input, restore_outputs
+    from ..runtime import clamped_share, prepare_input, restore_outputs
     from .engines import accuracy, run_engine
 
     if output is not None:
@@ -238,6 +240,8 @@ def run_model(
     if output is not None:
         write_arrays(output, outputs)
     report: dict[str, Any] = {"engine": engine.value, "samples": len(levels)}
+    if clamped := clamped_share(compiled.graph, x):
+        report["input_values_clamped"] = clamped
     if labels is not None:
         report["accuracy"] = accuracy(compiled.graph, result.outputs, labels)
     if len(result.cycles):

@@ -10,9 +10,9 @@ from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.formats import Format, Int
 from ..graph import Graph, Mac
 from .evaluate import model_input
+from .inputs import choose_input
 from .outputs import output_format
 from .settings import QuantSettings
-from .tensors import choose_input
 
 __all__ = ["curved_layers", "input_format", "planned_format", "tables_needed"]
 

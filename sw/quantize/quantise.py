@@ -24,6 +24,7 @@ from .calibration import checked_samples
 from .equalise import equalise
 from .grid import ScaleGrid
 from .halves import in_halves
+from .inputs import choose_input
 from .kept import is_kept, keep
 from .lookup import choose_integers, integers_of_grid, level_table
 from .outputs import kept_output
@@ -32,7 +33,7 @@ from .problem import Problem, Source, problems
 from .search import Solution, solve
 from .settings import QuantSettings
 from .sharing import share_tables
-from .tensors import choose, choose_input, describe, on_grid
+from .tensors import choose, describe, on_grid
 from .trained import settings_beside
 
 __all__ = ["prepared", "quantise"]

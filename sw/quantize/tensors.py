@@ -13,7 +13,7 @@ from ..errors import CapacityError
 from ..graph import Grid
 from ..quantised import QuantisedTensor
 
-__all__ = ["Choice", "choose", "choose_input", "describe", "exact_integers", "exact_steps", "on_grid"]
+__all__ = ["Choice", "choose", "describe", "exact_integers", "exact_steps", "on_grid"]
 
 _SAMPLES = 65536
 _GRID_POINTS = 160
@@ -134,15 +134,6 @@ def exact_steps(values: NDArray) -> Choice | None:
             zero = -int((levels[0] + levels[-1]) // 2) if fmt.signed else 0
             return Choice(fmt, float(scale), zero, 0.0)
     return None
-
-
-def choose_input(values: NDArray) -> Choice:
-    """Format of the network's input: exact where it is small integers or 8-bit steps, else 8 bits, scale searched."""
-    if (fmt := exact_integers(values)) is not None:
-        return Choice(fmt, 1.0, 0, 0.0)
-    if (choice := exact_steps(values)) is not None:
-        return choice
-    return choose(values, Int(8, signed=float(np.min(values)) < 0))
 
 
 def describe(name: str, shape: tuple[int, int, int], choice: Choice, low: float, high: float) -> QuantisedTensor:

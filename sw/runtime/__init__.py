@@ -1,7 +1,16 @@
 """The host's side of a core: one driver over any transport."""
 
 from .driver import Driver, RunResult
-from .tensors import prepare_input, restore_outputs
+from .tensors import clamped_share, prepare_input, restore_outputs
 from .transport import Transport, TransportError, run_sync
 
-__all__ = ["Driver", "RunResult", "Transport", "TransportError", "prepare_input", "restore_outputs", "run_sync"]
+__all__ = [
+    "Driver",
+    "RunResult",
+    "Transport",
+    "TransportError",
+    "clamped_share",
+    "prepare_input",
+    "restore_outputs",
+    "run_sync",
+]

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import InputError
 from ..quantised import QuantisedGraph
 
-__all__ = ["prepare_input", "restore_outputs"]
+__all__ = ["clamped_share", "prepare_input", "restore_outputs"]
 
 
 def prepare_input(graph: QuantisedGraph, x: ArrayLike) -> NDArray[np.int64]:
@@ -31,6 +31,22 @@ def prepare_input(graph: QuantisedGraph, x: ArrayLike) -> NDArray[np.int64]:
     InputError
         If the shape or the type is wrong, or a value is not finite.
     """
+    tensor = graph.tensors[graph.input.tensor]
+    levels = tensor.format.quantise(_on_scale(graph, x))
+    return np.clip(levels, tensor.low, tensor.high)
+
+
+def clamped_share(graph: QuantisedGraph, x: ArrayLike) -> float:
+    """Share of the values of samples that lie beyond the input's range, as calibration chose it, by more than a step.
+
+    Parameters and errors are those of :func:`prepare_input`.
+    """
+    tensor, places = graph.tensors[graph.input.tensor], _on_scale(graph, x)
+    return float(((places < tensor.low - 1) | (places > tensor.high + 1)).mean()) if places.size else 0.0
+
+
+def _on_scale(graph: QuantisedGraph, x: ArrayLike) -> NDArray[np.float64]:
+    """``x / scale + Z``, of shape (N, C, H, W)."""
     spec, tensor = graph.input, graph.tensors[graph.input.tensor]
     values = np.asarray(x)
     if values.dtype.kind not in "fiu":
@@ -45,9 +61,7 @@ def prepare_input(graph: QuantisedGraph, x: ArrayLike) -> NDArray[np.int64]:
         raise InputError(f"input sample {sample} holds NaN or infinity: every value must be finite")
     if spec.permutation:
         values = values.transpose(0, *(axis + 1 for axis in spec.permutation))
-    values = values.reshape(len(values), *tensor.shape)
-    levels = tensor.format.quantise(values / tensor.scale + tensor.zero)
-    return np.clip(levels, tensor.low, tensor.high)
+    return values.reshape(len(values), *tensor.shape) / tensor.scale + tensor.zero
 
 
 def restore_outputs(

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from narrows.hw.spec.formats import DyBit, Int, parse_format
-from narrows.sw.quantize.tensors import choose, choose_input, describe, exact_integers, exact_steps
+from narrows.sw.quantize.tensors import choose, describe, exact_integers, exact_steps
 
 
 def error(values, choice):
@@ -61,45 +61,11 @@ def test_small_integers_have_an_exact_format(a, b, seed):
         assert (narrower.quantise(values) != values).any()
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "name"), [(0, 16, "uint5"), (0, 255, "uint8"), (0, 1, "uint2"), (-127, 127, "int8")]
-)
-def test_integer_inputs_are_exact(low, high, name):
-    choice = choose_input(np.array([low, high]))
-    assert (choice.format.name, choice.scale, choice.zero) == (name, 1.0, 0)
-
-
-@pytest.mark.parametrize(
-    ("values", "name"),
-    [([0.0, 0.5, 1.0], "uint8"), ([-1.0, 0.25], "int8"), ([-128.0, 3.0], "int8"), ([0.0, 256.0], "uint8")],
-)
-def test_other_inputs_take_8_bits(values, name):
-    choice = choose_input(np.array(values))
-    assert choice.format.name == name
-    assert np.sqrt(choice.error) < np.abs(values).max() / 100
-
-
-def test_pixels_as_fractions_are_exact():
-    assert choose_input(np.arange(256) / 255).error < 1e-12
-
-
 def test_clamp_consists_of_levels():
     choice = choose(np.random.default_rng(6).uniform(0, 6, 1000), DyBit(4))
     tensor = describe("t", (1, 1, 1), choice, 0.0, 3.0)
     assert tensor.low == tensor.zero
     assert tensor.high == choice.format.quantise(3.0 / choice.scale + choice.zero)
-
-
-@pytest.mark.parametrize("scale", [1 / 255, 0.5847029089927673, 3e-4])
-@pytest.mark.parametrize(("low", "high"), [(0, 250), (-211, 43), (-100, 27), (-90, -20)])
-def test_values_on_common_steps_are_held_exactly(scale: float, low: int, high: int) -> None:
-    q = np.random.default_rng(7).integers(low, high + 1, 4000)
-    values = (np.concatenate([q, [low, high]]) * scale).astype(np.float32)
-    choice = choose_input(values)
-    assert choice.format == Int(8, signed=low < 0)
-    assert choice.scale == pytest.approx(scale, rel=1e-6)
-    levels = choice.format.quantise(values.astype(np.float64) / choice.scale + choice.zero)
-    np.testing.assert_allclose(choice.scale * (levels - choice.zero), values, atol=1e-3 * scale)
 
 
 def test_few_or_uneven_values_have_no_common_steps() -> None:

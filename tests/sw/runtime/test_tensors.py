@@ -7,7 +7,7 @@ import pytest
 from narrows.sw.errors import InputError
 from narrows.sw.heads import HostFunction
 from narrows.sw.outputs import Output
-from narrows.sw.runtime import prepare_input, restore_outputs
+from narrows.sw.runtime import clamped_share, prepare_input, restore_outputs
 
 
 @pytest.fixture
@@ -81,3 +81,12 @@ def test_outputs_come_in_the_order_of_the_model(graph):
         np.testing.assert_allclose(values["odds"], scores if raw else odds, rtol=1e-12)
         sample = restore_outputs(graph, {"pooled": levels[1]}, raw=raw)
         np.testing.assert_array_equal(sample["odds"], values["odds"][1])
+
+
+def test_what_lies_beyond_the_inputs_range_is_counted(graph):
+    tensor = graph.tensors["image"]
+    ends = [tensor.scale * (bound - tensor.zero) for bound in (tensor.low, tensor.high)]
+    x = np.full((2, 5, 6, 3), ends[1])
+    assert clamped_share(graph, x) == 0.0
+    x[0, 0, 0, 0], x[1, 2, 3, 1], x[1, 2, 3, 2] = ends[0] - 2 * tensor.scale, ends[1] + 2 * tensor.scale, ends[0]
+    assert clamped_share(graph, x) == 2 / x.size
