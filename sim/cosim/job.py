@@ -109,11 +109,12 @@ def read_progress(folder: Path) -> tuple[int, int] | None:
 
 
 def _save(stem: Path, arrays: Mapping[str, NDArray[Any]], header: Mapping[str, Any]) -> None:
-    np.savez(stem.with_suffix(".npz"), allow_pickle=False, **dict(arrays))
-    stem.with_suffix(".json").write_text(json.dumps(header), encoding="utf-8")
+    named = {str(number): array for number, array in enumerate(arrays.values())}  # names may be any text
+    np.savez(stem.with_suffix(".npz"), allow_pickle=False, **named)
+    stem.with_suffix(".json").write_text(json.dumps({"arrays": list(arrays), **header}), encoding="utf-8")
 
 
 def _load(stem: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     header = json.loads(stem.with_suffix(".json").read_text(encoding="utf-8"))
     with np.load(stem.with_suffix(".npz"), allow_pickle=False) as archive:
-        return {name: archive[name] for name in archive.files}, header
+        return {name: archive[str(number)] for number, name in enumerate(header["arrays"])}, header

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -15,6 +16,7 @@ from typer.exceptions import TyperException
 from ...hw.spec.config import ConfigError
 from ...hw.spec.isa import IsaError
 from ..errors import NarrowsError
+from ..names import printable
 from . import board, board_link, demo, doctor, explain, hardware, models, reports, search, train, verify
 
 __all__ = ["app", "main", "run"]
@@ -90,6 +92,9 @@ def run(arguments: Sequence[str]) -> int:
 
 def main() -> None:
     """Entry point of the `narrows` script."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names may have letters that the terminal's encoding lacks
+            stream.reconfigure(errors="backslashreplace")
     # As an exception, so that scratch files and started tools go as they do after Ctrl-C.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     sys.exit(run(sys.argv[1:]))
@@ -106,5 +111,5 @@ def _fault(error: Exception, arguments: Sequence[str]) -> str:
 
 
 def _complain(message: str, status: int = 2) -> int:
-    print("narrows: error:", " ".join(message.split()), file=sys.stderr)  # noqa: T201
+    print("narrows: error:", printable(" ".join(message.split())), file=sys.stderr)  # noqa: T201
     return status

@@ -10,6 +10,7 @@ import typer
 
 from ...hw.spec.config import AcceleratorConfig
 from ..errors import InputError
+from ..names import archive_member
 from .loading import load_judged, load_original
 from .machine import check_size, config_for_rate, model_config
 from .options import (
@@ -239,7 +240,10 @@ def run_model(
     outputs = restore_outputs(compiled.graph, result.outputs, raw=raw)
     if output is not None:
         write_arrays(output, outputs)
-    report: dict[str, Any] = {"engine": engine.value, "samples": len(levels)}
+    report: dict[str, Any] = {
+        "engine": engine.value,
+        "samples": len(levels),
+    }
     if clamped := clamped_share(compiled.graph, x):
         report["input_values_clamped"] = clamped
     if labels is not None:
@@ -253,6 +257,9 @@ def run_model(
         ("", engine.value),
         [(name.replace("_", " "), _shown(value)) for name, value in report.items() if name != "engine"],
     )
+    report["outputs"] = [
+        {"name": name, "member": archive_member(name), "shape": values.shape[1:]} for name, values in outputs.items()
+    ]
     if float_graph is not None:
         report["quality"] = compared(float_graph, compiled.graph, x, result.outputs, labels)
         show_quality(report["quality"], f"samples of {samples.name}")

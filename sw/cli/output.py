@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import zipfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,10 @@ from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from ..files import write_whole
+from ..names import archive_member, printable
 
 __all__ = [
     "progress_bar",
@@ -42,14 +45,16 @@ def progress_bar(title: str) -> Iterator[Callable[..., None]]:
     """
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=_ERRORS, transient=True, disable=not _ERRORS.is_terminal) as bar:
-        task = bar.add_task(title, total=None)
-        yield lambda done, total, what=title: bar.update(task, completed=done, total=total, description=what)
+        task = bar.add_task(printable(title), total=None)
+        yield lambda done, total, what=title: bar.update(
+            task, completed=done, total=total, description=printable(what)
+        )
 
 
 def show_table(
@@ -60,21 +65,26 @@ def show_table(
     Where ``texts`` names columns, these are left-aligned and give way where the terminal is narrow; others stay whole.
     """
     shape = box.SIMPLE_HEAD if texts else box.HEAVY_HEAD
-    table = Table(title=title, title_justify="left", header_style="bold", box=shape)
+    table = Table(title=_text(title), title_justify="left", header_style="bold", box=shape)
     for number, name in enumerate(header):
         if texts:
             words = name in texts
-            table.add_column(name, justify="left" if words else "right", overflow="fold", no_wrap=not words)
+            table.add_column(_text(name), justify="left" if words else "right", overflow="fold", no_wrap=not words)
         else:
-            table.add_column(name, justify="left" if number == 0 else "right", overflow="fold")
+            table.add_column(_text(name), justify="left" if number == 0 else "right", overflow="fold")
     for row in rows:
-        table.add_row(*map(str, row))
+        table.add_row(*map(_text, row))
     _RESULTS.print(table)
+
+
+def _text(value: Any) -> Text:
+    """A cell as it is: names in brackets are no markup."""
+    return Text("\n".join(printable(line) for line in str(value).split("\n")))
 
 
 def report_done(message: str) -> None:
     """A line on standard output."""
-    _RESULTS.print(message, highlight=False, markup=False, soft_wrap=True)
+    _RESULTS.print(Text(printable(message)), highlight=False, soft_wrap=True)
 
 
 def warn(message: str) -> None:
@@ -103,9 +113,16 @@ def write_json(path: Path | None, content: Mapping[str, Any]) -> None:
 
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Write a numpy archive whole or not at all."""
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **dict(arrays))
+    """Write a numpy archive whole or not at all; its members are named as :func:`~..names.archive_member` says."""
+    buffer, taken = io.BytesIO(), set()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, array in arrays.items():
+            member = archive_member(name)
+            while member in taken:
+                member += "_"
+            taken.add(member)
+            with archive.open(f"{member}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, np.asanyarray(array), allow_pickle=False)
     _write(path, buffer.getvalue())
 
 

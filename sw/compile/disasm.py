@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from ...hw.spec.isa import BLOCK, TAP, Mode, Opcode, decode_instruction
 from ...hw.spec.registers import Region
+from ..names import printable
 from ..program import Program
 
 __all__ = ["disassemble"]
@@ -43,7 +44,7 @@ def disassemble(program: Program) -> str:
     shown: set[int] = set()
     for index, row in enumerate(program.instructions):
         lines += ["", *_instruction(program, index, row.tolist(), shown)]
-    return "\n".join(lines) + "\n"
+    return "\n".join(map(printable, lines)) + "\n"
 
 
 def _memory_use(program: Program) -> Iterator[str]:

@@ -239,6 +239,9 @@ def continue_head(importer: Importer, node: NodeProto) -> None:
 def _compute(importer: Importer, node: NodeProto, position: int, source: Hosted) -> None:
     """Adds the node's function to what the host computes of ``source``."""
     kind, attributes = HOST[node.op_type](_Operand(importer, node, position, source.shape))
+    if kind == "rearrange" and attributes == {"shape": list(source.shape[1:]), "order": None}:
+        importer.hosted[node.output[0]] = source  # nothing changes
+        return
     function = HostFunction(kind=kind, attributes=attributes, operator=node.op_type, node=importer.label(node))
     head = (*source.head, function)
     shape = function(np.zeros(source.shape)).shape

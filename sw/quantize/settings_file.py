@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..names import toml_key
 from .settings import LayerFormats, QuantSettings
 
 __all__ = ["load_settings", "settings_text"]
@@ -50,7 +51,7 @@ def settings_text(settings: QuantSettings) -> str:
         if entry.name != _LAYERS and (always or value != getattr(defaults, entry.name)):
             lines.append(f"{entry.name} = {json.dumps(value)}")
     for name, formats in settings.layers.items():
-        lines += ["", f"[{_LAYERS}.{json.dumps(name, ensure_ascii=False)}]"]
+        lines += ["", f"[{_LAYERS}.{toml_key(name)}]"]
         lines += [f'{key} = "{value}"' for key, value in vars(formats).items() if value is not None]
     return "\n".join(lines) + "\n"
 

@@ -11,7 +11,7 @@ from ...hw.spec.registers import Region
 from ...hw.spec.transfer_cycles import BusTiming
 from ..compile.allocate import lifetimes
 from ..program import Program
-from .canvas import ALERT, GRID, INK, MAIN, MUTED, PALETTE, figure, svg
+from .canvas import ALERT, GRID, INK, MAIN, MUTED, PALETTE, figure, label, svg
 from .timeline import Timeline
 from .work import LayerWork, step_bytes
 
@@ -159,7 +159,7 @@ def memory_map(program: Program, run: Timeline) -> str:
                     )
                     if width > run.cycles / 16 and height > depths[region] / 24:
                         panel.annotate(
-                            stay.name,
+                            label(stay.name),
                             (stay.begin + width / 2, stay.first + height / 2),
                             ha="center",
                             va="center",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from html import escape
 
 from ..quantised import MaxLayer, QuantisedGraph
-from .canvas import GRID, INK, MAIN, MUTED, SOFT
+from .canvas import GRID, INK, MAIN, MUTED, SOFT, label
 
 __all__ = ["network_picture"]
 
@@ -82,10 +82,11 @@ def _kind(segments: tuple) -> str:
 
 def _box(row: int, name: str, text: str, right: str, *, plain: bool) -> str:
     top = _TOP + row * (_HEIGHT + _GAP)
+    shown = escape(label(name))
     fill, line = ("#fff", GRID) if plain else ("#f0fdfa", SOFT)
     return (
         f'<rect x="1" y="{top}" width="{_BOX}" height="{_HEIGHT}" rx="7" fill="{fill}" stroke="{line}"/>'
-        f'<text x="12" y="{top + 17}" {_FONT} font-size="13" font-weight="600" fill="{INK}">{escape(name)}</text>'
+        f'<text x="12" y="{top + 17}" {_FONT} font-size="13" font-weight="600" fill="{INK}">{shown}</text>'
         f'<text x="12" y="{top + 32}" {_FONT} font-size="11" fill="{MUTED}">{escape(text)}</text>'
         f'<text x="{_BOX - 10}" y="{top + 17}" {_FONT} font-size="11" text-anchor="end" fill="{MAIN}">'
         f"{escape(right)}</text>"

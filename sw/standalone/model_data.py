@@ -10,6 +10,7 @@ from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.layout import TensorLayout
 from ...hw.spec.registers import Region, region_address, region_stride
 from ..errors import ProgramError
+from ..names import in_c_comment
 from ..outputs import Output
 from ..program import Program
 from ..quantised import QuantisedTensor
@@ -48,13 +49,13 @@ def _header(program: Program) -> str:
         '#include "narrows.h"',
         "",
         "extern const narrows_program narrows_model;",
-        f"extern const narrows_tensor narrows_input; /* {graph.input.tensor} */",
+        f"extern const narrows_tensor narrows_input; /* {in_c_comment(graph.input.tensor)} */",
         f"#define NARROWS_OUTPUTS {len(graph.outputs)}",
         "extern const narrows_tensor narrows_outputs[NARROWS_OUTPUTS];",
     ]
     for number, output in enumerate(graph.outputs):
         size = int(np.prod(graph.tensors[output.tensor].shape))
-        lines.append(f"#define NARROWS_OUTPUT_{number}_LEVELS {size} /* {_output(output)} */")
+        lines.append(f"#define NARROWS_OUTPUT_{number}_LEVELS {size} /* {in_c_comment(_output(output))} */")
     lines += [f"#define NARROWS_INPUT_LEVELS {int(np.prod(graph.tensors[graph.input.tensor].shape))}", "", "#endif", ""]
     return "\n".join(lines)
 
