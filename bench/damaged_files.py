@@ -47,8 +47,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"
 
 from damage import damaged, with_other_value, with_right_checksum
 from hostile_onnx import hostile
+from random_tflite import random_tflite
 
 _GROWTH = 1 << 30
+_TFLITE_MODELS = 50  # whole ones, of which each damaged file is made
 _BAD = ("FAULT", "MEMORY", "HANG", "DIED", "LEFT")
 _CONFIG = 'preset = "tiny"\ncolumns = 8\nacc_bits = 20\nbase = "dybit4"\nfabric = "ecp5"\nhost = "axi"\n'
 _FORMATS = 'weights = "dybit4"\nacts = "uint4"\nequalise = false\n\n[layers."stem.0"]\nweights = "int8"\n'
@@ -81,6 +83,7 @@ KINDS = {
         ),
     ),
     "onnx": Kind("model.onnx", ("doctor {file}", "compile {file} --preset tiny --calib {ok}/few.npz -o {out}.nrw")),
+    "tflite": Kind("model.tflite", ("doctor {file}", "compile {file} --calib {ok}/few.npz -o {out}.nrw")),
     "config": Kind(
         "config.toml",
         (
@@ -152,6 +155,7 @@ def make_whole(folder: Path) -> None:
     np.savez(folder / "calib.npz", x=data.calib_x[:32])
     np.savez(folder / "few.npz", x=data.calib_x[:4])
     np.savez_compressed(folder / "test.npz", x=data.test_x[:6], y=data.test_y[:6])
+    (folder / "model.tflite").write_bytes(random_tflite(0)[0])
     (folder / "config.toml").write_text(_CONFIG)
     (folder / "formats.toml").write_text(_FORMATS)
     command = f"compile {folder}/model.onnx --calib {folder}/calib.npz --preset tiny -o {folder}/model.nrw"
@@ -163,6 +167,8 @@ def make_damaged(whole: Path, kind: str, number: int) -> tuple[bytes, str]:
     """Damaged file ``number`` of a format, and the command that reads it."""
     rng = np.random.default_rng([zlib.crc32(kind.encode()), number])
     content = (whole / KINDS[kind].whole).read_bytes()
+    if kind == "tflite":
+        content = random_tflite(number % _TFLITE_MODELS)[0]
     crafted = _CRAFTED.get(kind)
     content = crafted(content, rng) if crafted is not None and rng.random() < 0.7 else damaged(content, rng)
     commands = KINDS[kind].commands
@@ -255,19 +261,33 @@ def _judge(kind: str, number: int, whole: Path, scratch: Path, keep: Path | None
     out = scratch / "out"
     out.mkdir()
     arguments = command.format(ok=whole, file=file, out=out / "new").split()
-    said, shown = io.StringIO(), io.StringIO()
+    said, shown, native = io.StringIO(), io.StringIO(), scratch / "native"
     try:
-        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(shown):
+        with native_errors(native), contextlib.redirect_stderr(said), contextlib.redirect_stdout(shown):
             status = run(arguments)
     except BaseException as error:
         status = f"{type(error).__name__}: {error}"[:200]
-    lines = said.getvalue().strip().splitlines()
+    lines = [*native.read_text(errors="replace").splitlines(), *said.getvalue().strip().splitlines()]
     verdict, line = _verdict(status, lines), " | ".join([command.split()[0], str(status), *lines[-2:]])[:400]
     if verdict == "refused" and any(out.iterdir()):
         verdict, line = "LEFT", f"{line}: {', '.join(path.name for path in out.iterdir())}"
     if keep is not None:
         (keep / f"{kind}-{number}{file.suffix}").write_bytes(content)
     return verdict, line
+
+
+@contextlib.contextmanager
+def native_errors(path: Path) -> Iterator[None]:
+    """What libraries write to the process's own standard error, past Python, goes to a file."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with path.open("wb") as file:
+            os.dup2(file.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _verdict(status: int | str, lines: Sequence[str]) -> str:
