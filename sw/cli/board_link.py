@@ -12,6 +12,7 @@ import typer
 from .board import BoardName, Link, OverLink, chosen_board
 from .options import InputFile, JsonFile, Limit, OutputArrays, ProgramFile, Raw, load_samples
 from .output import progress_bar, report_done, show_table, writable_folder, write_arrays, write_json
+from .quality import sound_labels, warn_of_input
 
 if TYPE_CHECKING:
     from ...boards.board import Board
@@ -70,7 +71,9 @@ def run_on_board(
     board = chosen_board(name, link=link)
     compiled = Program.load(program)
     x, y = load_samples(samples, limit)
+    labels = sound_labels(compiled.graph.outputs, y)
     levels = prepare_input(compiled.graph, x)
+    warn_of_input(compiled, levels, x)
     transport = run_sync(SerialTransport.open(board_line(board, port, baud or board.bits_per_second)))
     with progress_bar(f"running on {board.title}") as progress:
         record = run_sync(run_samples(transport, compiled, levels, progress=progress))
@@ -86,8 +89,8 @@ def run_on_board(
     }
     if clamped := clamped_share(compiled.graph, x):
         report["input_values_clamped"] = clamped
-    if y is not None:
-        report["accuracy"] = accuracy(compiled.graph, record.outputs, y)
+    if labels is not None:
+        report["accuracy"] = accuracy(compiled.graph, record.outputs, labels)
     if check:
         from ...sim.golden import GoldenModel
 

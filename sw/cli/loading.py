@@ -66,7 +66,8 @@ def load_original(model: Path, program: Program, samples: NDArray) -> Graph:
     InputError
         If the program is another model's.
     """
-    graph, _ = load_judged(model, samples, calibrates=False)
+    shapes = {program.graph.input.tensor: (1, *program.graph.input.shape)}  # of axes that the file may leave open
+    graph, _ = load_judged(model, samples, calibrates=False, shapes=shapes)
     given, wanted = ([(each.name, each.shape) for each in one.outputs] for one in (graph, program.graph))
     if given != wanted or graph.input.shape != program.graph.input.shape:
         raise InputError(f"{model} is not what the program was compiled from: its input or outputs are others")

@@ -14,6 +14,7 @@ from ..graph import (
     Clamp,
     Concat,
     Curve,
+    ElementAffine,
     Graph,
     Grid,
     Layer,
@@ -134,6 +135,8 @@ def applied(layer: Layer, tensors: Mapping[str, NDArray], grids: Mapping[str, Gr
             return layer.grid.round(x)
         case Affine():
             return x * _by_channel(layer.scale, x.dtype) + _by_channel(layer.bias, x.dtype)
+        case ElementAffine():
+            return x * layer.scale.astype(x.dtype) + layer.bias.astype(x.dtype)
         case Add():
             return x + layer.sign * tensors[layer.second]
     raise TypeError(f"layer {layer.name!r} is a {type(layer).__name__}, which nothing evaluates")

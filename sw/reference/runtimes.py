@@ -172,6 +172,7 @@ class Qonnx(_OnnxFile):
     def __init__(self, model: ModelProto) -> None:
         super().__init__(model)
         self.name = f"qonnx {version('qonnx')}"
+        self._shape: tuple[int, ...] = ()
 
     @cached_property
     def _wrapped(self) -> Any:
@@ -184,7 +185,8 @@ class Qonnx(_OnnxFile):
                 node.domain = _QONNX_DOMAIN
         if all(entry.domain != _QONNX_DOMAIN for entry in model.opset_import):
             model.opset_import.append(onnx.helper.make_opsetid(_QONNX_DOMAIN, 1))
-        self.input.type.tensor_type.shape.dim[0].dim_value = 1
+        for dim, size in zip(self.input.type.tensor_type.shape.dim, self._shape, strict=True):
+            dim.dim_value = size
         del model.graph.value_info[:]  # they may be of another batch
         for output in model.graph.output:
             output.type.tensor_type.ClearField("shape")
@@ -196,6 +198,7 @@ class Qonnx(_OnnxFile):
             warnings.simplefilter("ignore")
             from qonnx.core.onnx_exec import execute_onnx
 
+            self._shape = sample.shape
             everything = execute_onnx(self._wrapped, self.fed(sample, grid), return_full_exec_context=True)
         wanted = [*self.outputs, *values]
         return self.kept({name: everything[name] for name in wanted if name in everything})

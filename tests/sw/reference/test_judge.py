@@ -145,6 +145,31 @@ def test_a_node_that_its_handler_misreads_is_named(name: str, residual: Path, mo
         judge(residual, import_model(residual), SAMPLES)
 
 
+def test_every_kind_of_layer_can_be_told_apart(onnx_model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The graph as imported is evaluated to name a node: all that handlers emit must be."""
+    nodes = [
+        helper.make_node("Add", ["x", "each"], ["a"], "by element"),
+        helper.make_node("Mul", ["a", "gains"], ["m"], "by channel"),
+        helper.make_node("Concat", ["m", "a"], ["j"], "join", axis=1),
+        helper.make_node("Sigmoid", ["j"], ["s"], "curve"),
+        helper.make_node("AveragePool", ["s"], ["p"], "mean", kernel_shape=[2, 2]),
+        helper.make_node("Relu", ["p"], ["r"], "relu"),
+        helper.make_node("Conv", ["r", "w"], ["y"], "last"),
+    ]
+    constants = {"each": weights(1, 3, 9, 8), "gains": weights(3, 1, 1), "w": weights(4, 6, 3, 3)}
+    path = onnx_model(nodes, (1, 3, 9, 8), constants)
+    judge(path, import_model(path), SAMPLES)
+
+    def wrong(graph: Graph) -> Graph:
+        return macs(graph, lambda layer: shifted(layer) if layer.name == "last" else None)
+
+    monkeypatch.setattr(passes, "PASSES", (*passes.PASSES, wrong))
+    with pytest.raises(ImportMismatch, match=r"\(node 'last'\) gives .* for the first value that differs"):
+        judge(path, import_model(path), SAMPLES)
+    kinds = {type(layer).__name__ for layer in import_model(path).graph.layers}
+    assert kinds >= {"ElementAffine", "Affine", "Concat", "Curve", "AveragePool", "Clamp", "Mac"}
+
+
 def test_a_view_in_the_wrong_order_is_found(residual: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(op_shape.REARRANGEMENTS, "Transpose", lambda importer, node, index: index.transpose(0, 3, 2, 1))
     with pytest.raises(ImportMismatch, match=r"'(last|dense)'"):
