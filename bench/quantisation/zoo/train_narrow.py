@@ -31,7 +31,7 @@ from narrows.sw.compile import compile_graph
 from narrows.sw.errors import NarrowsError
 from narrows.sw.frontend import load_model
 from narrows.sw.program import Program
-from narrows.sw.quantize import QuantSettings
+from narrows.sw.quantize import LayerFormats, QuantSettings
 from narrows.sw.quantize.train import Samples, Trainer, TrainSettings, network_of, score, to_quantised
 from narrows.sw.runtime.tensors import prepare_input
 from rich.console import Console
@@ -40,6 +40,7 @@ __all__ = ["golden_accuracy", "main"]
 
 CALIBRATION = 128
 _AT_ONCE = 250
+_AVERAGE = "/mean/AveragePool"
 _LOGGED = 1000
 
 _console = Console(highlight=False)
@@ -75,6 +76,7 @@ def _arguments() -> Any:
     parser.add_argument("--output", type=Path, help="the program; by default beside this script, named by what it is")
     parser.add_argument("--weights", default="dybit4")
     parser.add_argument("--acts", default="dybit4")
+    parser.add_argument("--average", metavar="FORMAT", help="of the tensor before the classifier, 64 values an image")
     parser.add_argument("--acc-bits", type=int, default=16)
     parser.add_argument("--rescale-bits", type=int, default=4)
     parser.add_argument("--epochs", type=int, default=6)
@@ -111,10 +113,11 @@ def main() -> None:
     )
     try:
         data = load_npz(given.data) if given.data else load_cifar10()
-        quantisation = QuantSettings(weights=given.weights, acts=given.acts)
+        layers = {_AVERAGE: LayerFormats(acts=given.average)} if given.average else {}
+        quantisation = QuantSettings(weights=given.weights, acts=given.acts, layers=layers)
         calibration = data.x_train[:CALIBRATION].astype(np.float32)
         network = network_of(load_model(given.model), calibration, quantisation, config, settings)
-        trainer = Trainer(network, Samples(network.start, data.x_train, data.y_train), label={"formats": formats})
+        trainer = Trainer(network, Samples(network.start, data.x_train, data.y_train), label={"formats": formats, "average": given.average or ""})
         if given.resume and checkpoint.exists():
             trainer.load(checkpoint)
         _trained(trainer, Samples(network.start, data.x_test[:_LOGGED], data.y_test[:_LOGGED]), checkpoint)
