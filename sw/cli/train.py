@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
@@ -24,7 +25,7 @@ from .options import (
     input_shapes,
     load_samples,
 )
-from .output import progress_bar, report_done, writable_folder, write_json
+from .output import progress_bar, report_done, warn, writable_folder, write_json
 from .quality import recorded, sound_labels
 
 if TYPE_CHECKING:
@@ -33,6 +34,11 @@ if TYPE_CHECKING:
 __all__ = ["train"]
 
 _HELD = 0.05
+_TOO_GOOD = 0.995
+_ADVICE = (
+    "judged by every twentieth sample of --data: if the float model was trained on them, the score flatters it; give "
+    "others with --val"
+)
 _CALIBRATION = 128
 
 
@@ -72,10 +78,18 @@ def train(
         int | None, typer.Option(metavar="K", help="Multiplicand width instead of the configuration's.")
     ] = None,
     epochs: Annotated[int, typer.Option(min=1, metavar="N", help="Times that all samples are seen.")] = 10,
-    batch: Annotated[int, typer.Option(min=1, metavar="N", help="Samples to a step.")] = 128,
+    batch: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Samples to a step.", show_default="16 to 128, by how many there are"),
+    ] = None,
     rate: Annotated[
-        float, typer.Option(metavar="R", help="Largest step of a weight, in its levels. Lower it if the loss jumps.")
-    ] = 4e-3,
+        float | None,
+        typer.Option(
+            metavar="R",
+            help="Largest step of a weight, in its levels. Lower it if the loss jumps.",
+            show_default="0.001 to 0.01, larger for short runs",
+        ),
+    ] = None,
     accumulator: Annotated[
         str,
         typer.Option(
@@ -124,16 +138,23 @@ def train(
 
         narrows train model.onnx --data train.npz --epochs 30 --patience 4 -o model.nrw --resume
 
-    Stopped? The same command with --resume goes on after the last whole epoch, and ends with the same program.
+    What `narrows compile` would make is judged first, then every epoch, beside the float model. M.nrw is always the
+    best so far: stop when it is good enough. --resume goes on after the last whole epoch, and ends with the same
+    program as a run that was not stopped.
+
+    Judge by samples that the float model was not trained on (--val): of those it was, every score is flattering.
 
     Accuracy below what you need? More epochs first, then a wider accumulator, then wider activations.
     """
     if importlib.util.find_spec("torch") is None:
-        raise ToolMissing("training needs torch: pip install 'narrows[train]'")
+        raise ToolMissing(
+            "training needs torch: pip install 'narrows[train]' (without a GPU, add --extra-index-url "
+            "https://download.pytorch.org/whl/cpu for a download of a tenth of the size)"
+        )
     from ..compile import compile_graph
     from ..quantize import QuantSettings
     from ..quantize.settings_file import load_settings
-    from ..quantize.train import Samples, Trainer, TrainSettings, network_of, to_quantised
+    from ..quantize.train import Samples, Trainer, TrainSettings, float_score, network_of, suited, to_quantised
     from ..quantize.trained import forget_integers
 
     writable_folder(output)
@@ -147,9 +168,12 @@ def train(
         if formats is not None
         else QuantSettings(weights=weights or machine.base, acts=acts or machine.base)
     )
+    (x, y), (held_x, held_y) = _split(*load_samples(data)) if val is None else (load_samples(data), load_samples(val))
+    usual_batch, usual_rate = suited(len(x), epochs)
+    rate = usual_rate if rate is None else rate
     settings = TrainSettings(
         epochs=epochs,
-        batch=batch,
+        batch=batch or usual_batch,
         seed=seed,
         rate=rate,
         scale_rate=rate / 40,
@@ -162,7 +186,6 @@ def train(
         precision="bfloat16" if bfloat16 else "float32",
         compiled=compiled,
     )
-    (x, y), (held_x, held_y) = _split(*load_samples(data)) if val is None else (load_samples(data), load_samples(val))
     graph, verdict = load_judged(model, x[:_CALIBRATION], shapes=input_shapes(input_shape))
     graph = forget_integers(graph) if requantise else graph
     held_labels = sound_labels(graph.outputs, held_y)
@@ -174,7 +197,15 @@ def train(
     trainer = Trainer(network, Samples(network.start, x, y), label=label)
     if resume and place.exists():
         trainer.load(place)
-    history = _run(trainer, Samples(network.start, held_x, held_y), place)
+    held = Samples(network.start, held_x, held_y)
+    goal = None if held_y is None else float_score(network, held)
+    if val is None:
+        warn(_ADVICE if goal is None or goal < _TOO_GOOD else f"{_ADVICE} (it labels {_shown(goal)} of them)")
+
+    def keep() -> None:
+        compile_graph(to_quantised(trainer.result()), machine).save(output)
+
+    _run(trainer, held, goal, place, keep)
     program = recorded(
         compile_graph(to_quantised(trainer.result()), machine),
         graph,
@@ -187,14 +218,15 @@ def train(
         trained=True,
     )
     program.save(output)
-    report_done(f"{output}: judged {_shown(trainer.best)} on {len(held_x)} samples it was not trained on")
+    report_done(f"{output}: judged {_beside(trainer.best, goal)} on {len(held_x)} samples it was not trained on")
     write_json(
         json,
         {
             "program": str(output),
             **{name: program.record[name] for name in ("import", "quality", "warnings")},
-            "epochs": history,
+            "epochs": trainer.history,
             "best": trainer.best,
+            "float": goal,
             "config": machine.to_dict(),
         },
     )
@@ -207,18 +239,39 @@ def _split(x: NDArray, y: NDArray | None) -> tuple[tuple[NDArray, NDArray | None
     return (x[~held], None if y is None else y[~held]), (x[held], None if y is None else y[held])
 
 
-def _run(trainer: Trainer, held: Samples, place: Path) -> list[dict[str, Any]]:
-    history = []
+def _run(trainer: Trainer, held: Samples, goal: float | None, place: Path, keep: Callable[[], None]) -> None:
+    """All epochs, each judged and saved; ``keep`` writes the program whenever one is the best so far."""
+    if not trainer.history:
+        _judged(trainer, held, goal, {"epoch": 0}, "before training", keep)
     while not trainer.done:
         start, number = time.monotonic(), trainer.epoch + 1
         with progress_bar(f"epoch {number} of {trainer.settings.epochs}") as progress:
             loss = trainer.train_epoch(progress)
-        judged = trainer.judge(held)
+        entry = {"epoch": number, "loss": loss, "seconds": time.monotonic() - start}
+        _judged(trainer, held, goal, entry, f"epoch {number}: loss {loss:.4f}", keep)
         trainer.save(place)
-        seconds = time.monotonic() - start
-        report_done(f"epoch {number}: loss {loss:.4f}, judged {_shown(judged)}, {seconds:.0f} s")
-        history.append({"epoch": number, "loss": loss, "judged": judged, "seconds": seconds})
-    return history
+
+
+def _judged(
+    trainer: Trainer,
+    held: Samples,
+    goal: float | None,
+    entry: dict[str, float],
+    title: str,
+    keep: Callable[[], None],
+) -> None:
+    judged = trainer.judge(held)
+    trainer.history.append({**entry, "judged": judged})
+    if trainer.since_best == 0:
+        keep()
+    seconds = f", {entry['seconds']:.0f} s" if "seconds" in entry else ""
+    best = ", the best so far" if trainer.since_best == 0 and len(trainer.history) > 1 else ""
+    report_done(f"{title}, judged {_beside(judged, goal)}{seconds}{best}")
+
+
+def _beside(score: float, goal: float | None) -> str:
+    """A score beside the float model's."""
+    return _shown(score) if goal is None else f"{_shown(score)} (float {_shown(goal)}, {100 * (score - goal):+.2f})"
 
 
 def _shown(score: float) -> str:

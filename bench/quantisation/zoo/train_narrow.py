@@ -85,6 +85,7 @@ def _arguments() -> Any:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--images", type=int, default=5000, help="test images to measure on, the first ones")
     parser.add_argument("--json", type=Path, help="write the measured row")
+    parser.add_argument("--float32", action="store_true", help="convolve in float32: faster where there is no AMX")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint if there is one")
     return parser.parse_args()
 
@@ -108,7 +109,7 @@ def main() -> None:
         distillation=given.distillation,
         crop=4,
         mirror=True,
-        precision="bfloat16",
+        precision="float32" if given.float32 else "bfloat16",
         compiled=True,
     )
     try:
@@ -117,7 +118,8 @@ def main() -> None:
         quantisation = QuantSettings(weights=given.weights, acts=given.acts, layers=layers)
         calibration = data.x_train[:CALIBRATION].astype(np.float32)
         network = network_of(load_model(given.model), calibration, quantisation, config, settings)
-        trainer = Trainer(network, Samples(network.start, data.x_train, data.y_train), label={"formats": formats, "average": given.average or ""})
+        label = {"formats": formats, "average": given.average or ""}
+        trainer = Trainer(network, Samples(network.start, data.x_train, data.y_train), label=label)
         if given.resume and checkpoint.exists():
             trainer.load(checkpoint)
         _trained(trainer, Samples(network.start, data.x_test[:_LOGGED], data.y_test[:_LOGGED]), checkpoint)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from .export import to_quantised
 from .samples import Samples
-from .settings import TrainSettings
+from .settings import TrainSettings, suited
 from .start import network_of
-from .trainer import Trainer, score
+from .trainer import Trainer, float_score, score
 
-__all__ = ["Samples", "TrainSettings", "Trainer", "network_of", "score", "to_quantised"]
+__all__ = ["Samples", "TrainSettings", "Trainer", "float_score", "network_of", "score", "suited", "to_quantised"]

@@ -7,13 +7,29 @@ from dataclasses import dataclass
 from ...errors import InputError
 from .rescaler import RESCALING
 
-__all__ = ["ACCUMULATORS", "PRECISIONS", "TrainSettings"]
+__all__ = ["ACCUMULATORS", "PRECISIONS", "TrainSettings", "suited"]
 
 ACCUMULATORS = ("free", "a2q", "a2q+", "fitted")
 """What holds sums inside the accumulator: nothing, a norm (arXiv 2308.13504, 2401.10432), or the certificate itself."""
 
 PRECISIONS = ("float32", "bfloat16")
 """What convolutions are computed in. Weights, scales, evaluation and export are the same in both."""
+
+
+_BATCHES = (16, 128)
+_STEPS = 20
+"""Steps that an epoch of few samples should have at least."""
+
+_RATES = (1e-3, 1e-2)
+_TRAVEL = 8.0
+"""Levels that a weight could move at most if all steps of the largest rate went one way."""
+
+
+def suited(samples: int, epochs: int) -> tuple[int, float]:
+    """Batch and rate that suit so many samples and epochs: few samples take small batches, a short run large steps."""
+    batch = min(max(samples // _STEPS, _BATCHES[0]), _BATCHES[1])
+    steps = max(1, epochs * max(1, samples // batch))
+    return batch, min(max(_TRAVEL / steps, _RATES[0]), _RATES[1])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,7 @@ from .network import Network
 from .samples import Samples
 from .settings import TrainSettings
 
-__all__ = ["Trainer", "score"]
+__all__ = ["Trainer", "float_score", "score"]
 
 Progress = Callable[[int, int], None]
 
@@ -42,6 +42,18 @@ def score(network: Network, samples: Samples) -> float:
         else:
             total += int((scores.argmax(1) == labels).sum())
     return total / len(samples)
+
+
+@torch.no_grad()
+def float_score(network: Network, samples: Samples) -> float:
+    """What `score` would give the float model: its share of labels, or without labels 0."""
+    teacher = FloatNetwork(network.graph)
+    parts = samples.in_order(_AT_ONCE)
+    right = sum(
+        0 if labels is None else int((teacher(_real(network, offsets)).argmax(1) == labels).sum())
+        for offsets, labels in parts
+    )
+    return right / len(samples)
 
 
 def _real(network: Network, offsets: Tensor) -> Tensor:
@@ -69,6 +81,7 @@ class Trainer:
         self.run = asdict(settings) | {"samples": len(samples)} | dict(label or {})
         del self.run["patience"], self.run["compiled"]
         self.epoch, self.best, self.since_best = 0, -math.inf, 0
+        self.history: list[dict[str, float]] = []
         self.teacher = FloatNetwork(network.graph)
         self.average = copy.deepcopy(dict(network.named_parameters()))
         self.kept = {name: value.detach().clone() for name, value in self.average.items()}
@@ -122,7 +135,10 @@ class Trainer:
         return network
 
     def judge(self, validation: Samples) -> float:
-        """Score of the averaged network; keeps it if it is the best so far."""
+        """Score of the averaged network; keeps it if it is the best so far.
+
+        Before the first epoch it is that of post-training quantisation, which training then has to better.
+        """
         value = score(self.averaged(), validation)
         if value > self.best:
             self.best, self.since_best = value, 0
@@ -138,9 +154,9 @@ class Trainer:
         return self.epoch >= self.settings.epochs or (patience > 0 and self.since_best >= patience)
 
     def result(self) -> Network:
-        """The averaged network: the best one of all that were judged, if patience asked for judging, or the last."""
+        """The averaged network: the best one of all that were judged, or the last if none was."""
         network = self.averaged()
-        if self.settings.patience and self.best > -math.inf:
+        if self.best > -math.inf:
             network.load_state_dict(self.kept, strict=False)
         return network
 
@@ -151,6 +167,7 @@ class Trainer:
             {
                 "run": self.run,
                 "progress": {"epoch": self.epoch, "best": self.best, "since_best": self.since_best},
+                "history": self.history,
                 "parameters": dict(self.network.named_parameters()),
                 "average": self.average,
                 "kept": self.kept,
@@ -175,6 +192,7 @@ class Trainer:
             changed = sorted(key for key in self.run | state["run"] if self.run.get(key) != state["run"].get(key))
             raise InputError(f"{path} is of a run with other {', '.join(changed)}: resume with the same, or start anew")
         self.epoch, self.best, self.since_best = (state["progress"][key] for key in ("epoch", "best", "since_best"))
+        self.history = state["history"]
         self.network.load_state_dict(state["parameters"], strict=False)
         self.network.learn_shifts(self.settings.learn_shift and self.epoch <= self.settings.epochs // 2)
         self.average, self.kept = state["average"], state["kept"]

@@ -40,8 +40,9 @@ def test_a_trained_program_runs_and_a_resumed_run_gives_the_same(
     options = ["--val", str(folder / "test.npz"), "--acc-bits", "14"]
     assert train(folder, "labelled.npz", "whole.nrw", *options, "--json", str(folder / "whole.json")) == 0
     report = json.loads((folder / "whole.json").read_text())
-    assert [entry["epoch"] for entry in report["epochs"]] == [1, 2]
-    assert report["best"] >= 0.9
+    assert [entry["epoch"] for entry in report["epochs"]] == [0, 1, 2]
+    assert report["best"] == max(entry["judged"] for entry in report["epochs"]) >= 0.9
+    assert report["float"] >= 0.9
     program = Program.load(folder / "whole.nrw")
     assert program.config.acc_bits == 14
     assert max(layer.cert_bits for layer in program.graph.layers if hasattr(layer, "cert_bits")) <= 14
@@ -57,9 +58,20 @@ def test_a_trained_program_runs_and_a_resumed_run_gives_the_same(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Trainer, "save", stop)
         assert train(folder, "labelled.npz", "parts.nrw", *options) == 130
+    assert Program.load(folder / "parts.nrw").config.acc_bits == 14, "the best so far is on disk all the time"
     assert train(folder, "labelled.npz", "parts.nrw", *options, "--resume") == 0
     assert same(folder / "whole.nrw", folder / "parts.nrw")
-    assert "epoch 2" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert shown.count("before training, judged ") == 2, "a resumed run knows what came before"
+    assert f"(float {100 * report['float']:.2f} %, " in shown and "epoch 2: loss " in shown
+    assert "judged by every twentieth sample" not in shown
+
+
+def test_held_back_samples_that_the_float_model_may_know_are_warned_of(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(folder, "labelled.npz", "held.nrw", "--epochs", "1") == 0
+    assert "warning: judged by every twentieth sample of --data: if the float model was" in capsys.readouterr().out
 
 
 def test_without_labels_the_float_model_is_the_measure(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 from narrows.sw.errors import InputError
-from narrows.sw.quantize.train import Samples, Trainer, score, to_quantised
+from narrows.sw.quantize.train import Samples, Trainer, float_score, score, suited, to_quantised
+from narrows.sw.quantize.train.float_network import FloatNetwork
 from narrows.sw.quantize.train.loss import task_loss
 from narrows.sw.quantize.train.settings import TrainSettings
 from trained_networks import disturbed, random_network
@@ -69,6 +70,18 @@ def test_patience_ends_a_run_and_keeps_its_best(monkeypatch):
     assert (trainer.epoch, trainer.best) == (4, 0.7)
     assert kept is not None
     assert same(integers(trainer), kept)
+
+
+def test_a_run_that_betters_nothing_ends_with_its_start(monkeypatch):
+    scores = iter([0.5, 0.4, 0.3])
+    monkeypatch.setattr("narrows.sw.quantize.train.trainer.score", lambda *_: next(scores))
+    trainer = run_of(epochs=2, rate=0.1)
+    trainer.judge(trainer.samples)
+    start = integers(trainer)
+    while not trainer.done:
+        trainer.train_epoch()
+        trainer.judge(trainer.samples)
+    assert same(integers(trainer), start)
 
 
 def test_zero_levels_are_learned_in_the_first_half_only():
@@ -150,6 +163,26 @@ class TestLoss:
     def test_without_labels_it_is_the_distance_in_the_scores_own_variance(self):
         expected = (self.SCORES - self.WANTED).square().mean() / self.WANTED.var()
         assert task_loss(self.SCORES, self.WANTED, None, TrainSettings()).item() == pytest.approx(expected.item())
+
+
+def test_the_float_models_score_is_its_share_of_labels():
+    network, x = random_network(1)
+    answers = FloatNetwork(network.graph)(Samples(network.start, x, None).offsets.float() * _scale(network)).argmax(1)
+    labels = answers.numpy().copy()
+    labels[:6] = (labels[:6] + 1) % 4
+    assert float_score(network, Samples(network.start, x, labels)) == 18 / 24
+
+
+def _scale(network):
+    return network.start.tensors[network.graph.input.tensor].scale
+
+
+@pytest.mark.parametrize(
+    ("samples", "epochs", "batch", "rate"),
+    [(10, 10, 16, 1e-2), (456, 10, 22, 1e-2), (2000, 10, 100, 1e-2), (50000, 6, 128, 8 / 2340), (50000, 60, 128, 1e-3)],
+)
+def test_few_samples_take_small_batches_and_large_steps(samples, epochs, batch, rate):
+    assert suited(samples, epochs) == (batch, pytest.approx(rate))
 
 
 @pytest.mark.parametrize(
