@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
 import onnx
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-__all__ = ["Builder", "yolo"]
+__all__ = ["Builder", "chain", "cnn", "depthwise", "enlarger", "mlp", "yolo"]
 
 
 class Builder:
@@ -125,3 +126,54 @@ def yolo(path: Path, size: int = 320, width: int = 16, act: str = "Silu") -> Pat
             y = net.conv(net.conv(x, channels, inner, act=act), inner, inner, act=act)
             outputs.append(net.conv(y, inner, last, 1, act=""))
     return net.save(path, (1, 3, size, size), outputs)
+
+
+def mlp(path: Path, widths: tuple[int, ...]) -> Path:
+    """Fully connected layers of these widths, the input's first."""
+    net, x = Builder(), "x"
+    for index, (inputs, outputs) in enumerate(itertools.pairwise(widths)):
+        x = net.dense(x, inputs, outputs, act="" if index == len(widths) - 2 else "Relu")
+    return net.save(path, (1, widths[0]), [x])
+
+
+def cnn(
+    path: Path, size: int, channels: tuple[int, ...], *, act: str = "Relu", pool: str = "MaxPool", classes: int = 10
+) -> Path:
+    """Convolutions of 3 x 3, a pool of 2 x 2 behind each (empty: strides of 2), an average, and a dense layer."""
+    net, x, inputs = Builder(), "x", 3
+    for outputs in channels:
+        x = net.conv(x, inputs, outputs, stride=1 if pool else 2, act=act)
+        if pool:
+            (x,) = net.node(pool, x, kernel_shape=[2, 2], strides=[2, 2])
+        inputs = outputs
+    (x,) = net.node("Flatten", *net.node("GlobalAveragePool", x))
+    return net.save(path, (1, 3, size, size), [net.dense(x, inputs, classes, act="")])
+
+
+def depthwise(path: Path, size: int, channels: tuple[int, ...]) -> Path:
+    """Depthwise convolutions of stride 1 and 2 by turns with pointwise ones between, as in MobileNet, with skips."""
+    net, inputs = Builder(), channels[0]
+    x = net.conv("x", 3, inputs, stride=2)
+    for index, outputs in enumerate(channels[1:]):
+        y = net.conv(x, inputs, inputs, stride=1 + index % 2, groups=inputs)
+        y = net.conv(y, inputs, outputs, 1, act="")
+        x = net.node("Add", x, y)[0] if inputs == outputs and not index % 2 else y
+        inputs = outputs
+    (x,) = net.node("Flatten", *net.node("GlobalAveragePool", x))
+    return net.save(path, (1, 3, size, size), [net.dense(x, inputs, 10, act="")])
+
+
+def chain(path: Path, size: int, channels: int, layers: int) -> Path:
+    """Many small convolutions of one size, with skips over every second one."""
+    net = Builder()
+    x = net.conv("x", 3, channels)
+    for _ in range(layers // 2):
+        x = net.node("Add", x, net.conv(net.conv(x, channels, channels), channels, channels, act=""))[0]
+    return net.save(path, (1, 3, size, size), [net.conv(x, channels, 4, 1, act="")])
+
+
+def enlarger(path: Path, size: int) -> Path:
+    """Super-resolution as in ESPCN: three convolutions on a large image."""
+    net = Builder()
+    x = net.conv(net.conv("x", 1, 64, 5, act="Tanh"), 64, 32, act="Tanh")
+    return net.save(path, (1, 1, size, size), [net.conv(x, 32, 9, act="")])
