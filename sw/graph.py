@@ -195,6 +195,23 @@ class Mac(_Named):
         """Tensors read."""
         return tuple(term.source for term in self.terms)
 
+    @functools.cached_property
+    def large_weights(self) -> tuple[NDArray[np.int64], ...]:
+        """Of each term how many learned weights are beyond half of the channel's largest: (2, O), negative first.
+
+        On the coarsest scale that quantisation tries these are -1 and 1, all others 0.
+        """
+        learned = [term.weights for term in self.terms if not term.constant]
+        ends = [np.maximum(w.max(axis=(1, 2, 3)), -w.min(axis=(1, 2, 3))) for w in learned]
+        half = np.max(ends, axis=0) / 2 if ends else np.zeros(len(self.bias))
+        half = half[:, np.newaxis, np.newaxis, np.newaxis]
+        counts = []
+        for term in self.terms:
+            sides = (term.weights < -half, term.weights > half)
+            found = [np.count_nonzero(side, axis=(1, 2, 3)) for side in sides]
+            counts.append(np.zeros((2, len(half)), dtype=np.int64) if term.constant else np.array(found))
+        return tuple(counts)
+
     @property
     def is_linear(self) -> bool:
         """Whether the output is the sum itself."""

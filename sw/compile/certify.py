@@ -13,7 +13,7 @@ __all__ = ["certify"]
 
 
 def certify(layer: MacLayer, graph: QuantisedGraph, config: AcceleratorConfig, shortages: Shortages) -> int:
-    """Accumulator bits that the layer's final sums need; those stated where its weights are not known yet.
+    """Accumulator bits that the layer's final sums need; what it states where its weights are not known yet.
 
     Raises
     ------
@@ -21,7 +21,8 @@ def certify(layer: MacLayer, graph: QuantisedGraph, config: AcceleratorConfig, s
         If the layer states fewer.
     """
     if is_outlined(layer):
-        return layer.cert_bits
+        shortages.need("acc_bits", "accumulator bits", layer.cert_bits, layer.name)
+        return min(layer.cert_bits, config.acc_bits)
     low, high = final_sum_bounds((segment.weights, graph.tensors[segment.source].span) for segment in layer.segments)
     bits = signed_bits(low, high)
     if bits > layer.cert_bits:

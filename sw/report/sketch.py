@@ -169,7 +169,7 @@ def sketch(
                 segments = _kept(layer, graph, tensors, config)
             else:
                 segments = _outlines(layer, graph, config, settings, merged)
-            layers.append(_mac_layer(layer, segments, tensors, config))
+            layers.append(_mac_layer(layer, segments, tensors, config, least=merged == 1))
         else:
             raise TypeError(f"the graph must be lowered, not hold a {type(layer).__name__}")
     return QuantisedGraph(
@@ -201,11 +201,18 @@ def _max_layer(layer: MaxPool) -> MaxLayer:
 
 
 def _mac_layer(
-    layer: Mac, segments: tuple[Segment, ...], tensors: dict[str, QuantisedTensor], config: AcceleratorConfig
+    layer: Mac,
+    segments: tuple[Segment, ...],
+    tensors: dict[str, QuantisedTensor],
+    config: AcceleratorConfig,
+    *,
+    least: bool,
 ) -> MacLayer:
     channels = tensors[layer.output].shape[0]
-    bits = config.acc_bits  # learned weights are made to fit it
-    if not any(isinstance(segment, Outline) for segment in segments):
+    if any(isinstance(segment, Outline) for segment in segments):
+        # learned weights are made to fit the accumulator, as far as that goes: by luck of rounding even further
+        bits = 1 if least else _coarsest_bits(layer, tensors)
+    else:
         bits = signed_bits(*final_sum_bounds([(s.weights, tensors[s.source].span) for s in segments]))
     return MacLayer(
         name=layer.name,
@@ -216,6 +223,16 @@ def _mac_layer(
         cert_bits=bits,
         output=layer.output,
     )
+
+
+def _coarsest_bits(layer: Mac, tensors: dict[str, QuantisedTensor]) -> int:
+    """Accumulator bits of a layer whose learned weights are on the coarsest scale that quantisation tries."""
+    low, high = np.zeros(len(layer.bias), dtype=np.int64), np.zeros(len(layer.bias), dtype=np.int64)
+    for term, (below, above) in zip(layer.terms, layer.large_weights, strict=True):
+        first, last = tensors[term.source].span
+        low += above * first - below * last
+        high += above * last - below * first
+    return signed_bits(low, high)
 
 
 def _kept(
