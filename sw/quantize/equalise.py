@@ -14,6 +14,10 @@ from .kept import is_kept
 
 __all__ = ["equalise"]
 
+_DEAD = 1e-4
+"""A channel that gives its readers so small a part of what the largest one gives stays as it is: stretched to a range
+like theirs, its bias would outgrow what biases can be."""
+
 Factors = dict[str, NDArray[np.float64]]
 
 
@@ -22,7 +26,7 @@ def equalise(graph: Graph, samples: NDArray) -> Graph:
 
     A channel's factor is ``sqrt(r / w)``, r its largest value on the samples and w the largest weight that reads it:
     then both have the same part of their ranges. Where only depthwise layers read it, whose channels have scales of
-    their own, it is r. Factors of a tensor have a geometric mean of 1.
+    their own, it is r. Factors of a tensor have a geometric mean of 1. Channels that are nearly dead have none.
 
     Only tensors whose layers are linear but for a clamp at zero are scaled, in the middle of the network, and none with
     a trained grid. Max-pools and averages pass factors on.
@@ -43,6 +47,8 @@ def equalise(graph: Graph, samples: NDArray) -> Graph:
             continue
         wanted = np.where((reach > 0) & (weights > 0), np.sqrt(reach / np.where(weights > 0, weights, 1.0)), 0.0)
         wanted = np.where(np.isinf(weights), reach, wanted)
+        worth = reach * np.where(np.isinf(weights), 1.0, weights)
+        wanted[worth <= _DEAD * worth.max()] = 0.0
         if not (wanted > 0).any():
             continue
         mean = np.exp(np.log(wanted[wanted > 0]).mean())

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from narrows.hw.spec.config import AcceleratorConfig
 from narrows.sw.frontend import load_model
 from narrows.sw.graph import Mac
 from narrows.sw.passes import lower
+from narrows.sw.quantize import QuantSettings, quantise
 from narrows.sw.quantize.equalise import equalise
 from narrows.sw.quantize.evaluate import evaluate
 from onnx import helper
@@ -95,3 +97,21 @@ def test_clamped_tensors_are_left_alone(onnx_model):
     for old, new in zip(graph.layers, changed.layers, strict=True):
         assert isinstance(old, Mac) and isinstance(new, Mac)
         np.testing.assert_array_equal(new.terms[0].weights, old.terms[0].weights)
+
+
+@pytest.mark.parametrize("depthwise", [True, False])
+def test_channels_that_are_nearly_dead_keep_biases_that_fit(depthwise, onnx_model):
+    x = RNG.normal(size=(20, 3, 6, 6)).astype(np.float32)
+    stem = weights(8, 3, 1, 1)
+    bias = np.zeros(8, np.float32)
+    sums = np.einsum("nchw,c->nhw", x, stem[0, :, 0, 0])
+    stem[0] *= 1 / np.abs(sums).max()
+    bias[0] = 1e-6 - np.einsum("nchw,c->nhw", x, stem[0, :, 0, 0]).max()
+    second = conv("b", "second", "c", group=8 if depthwise else 1, pads=[1, 1, 1, 1])
+    nodes = [helper.make_node("Conv", ["x", "stem", "bias"], ["a"], name="stem"), node("Relu", "a", output="b"), second]
+    nodes += [node("Relu", "c", output="d"), conv("d", "head", "y")]
+    constants = {"stem": stem, "bias": bias, "head": weights(4, 8, 1, 1)}
+    constants["second"] = weights(8, 1 if depthwise else 8, 3, 3)
+    graph = load_model(onnx_model(nodes, (1, 3, 6, 6), constants))
+    config = AcceleratorConfig(acc_bits=24, bias_bits=16, rescale_bits=8, planes=3)
+    quantise(graph, x, QuantSettings(weights="int8", acts="int8", equalise=True), config)
