@@ -131,7 +131,11 @@ class Importer:
 
     def no_image(self, node: NodeProto, view: View) -> UnsupportedOperator:
         """Error for a value that neither is an image in its tensor nor can be copied into one."""
-        if len(view.shape) not in (3, 4) or view.shape[0] != 1:
+        if len(view.shape) > 4:
+            return self.unsupported(
+                node, f"its input of shape {view.shape} has {len(view.shape) - 2} axes of pixels: images and lines run"
+            )
+        if len(view.shape) < 3 or view.shape[0] != 1:
             return self.unsupported(
                 node, f"its input of shape {view.shape} is not (batch, channels, height, width), nor a line"
             )

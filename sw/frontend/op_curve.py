@@ -14,7 +14,7 @@ from ..graph import Add, Curve, Layer, elementwise
 if TYPE_CHECKING:
     from .importer import Importer
 
-__all__ = ["CURVES", "FUNCTIONS", "curve", "power", "product"]
+__all__ = ["CURVES", "FUNCTIONS", "curve", "element", "power", "product"]
 
 
 def _times(first: Function, second: Function | float) -> Function:
@@ -79,7 +79,7 @@ CURVES = frozenset(FUNCTIONS)
 
 def curve(importer: Importer, node: NodeProto) -> None:
     """Handler of all `CURVES`."""
-    _emit(importer, node, FUNCTIONS[node.op_type](importer.attributes(node)))
+    element(importer, node, FUNCTIONS[node.op_type](importer.attributes(node)))
 
 
 def power(importer: Importer, node: NodeProto) -> None:
@@ -87,10 +87,11 @@ def power(importer: Importer, node: NodeProto) -> None:
     exponent = importer.constant(node, 1)
     if exponent is None or exponent.size != 1:
         raise importer.unsupported(node, "its exponent must be constant, one for all elements")
-    _emit(importer, node, Function("pow", (X, float(exponent.item()))))
+    element(importer, node, Function("pow", (X, float(exponent.item()))))
 
 
-def _emit(importer: Importer, node: NodeProto, function: Function) -> None:
+def element(importer: Importer, node: NodeProto, function: Function) -> None:
+    """A layer that is a function of each element."""
     view = importer.chw(importer.view(node))
     name = importer.unique(importer.label(node))
     layer = Curve(name=name, source=view.tensor, function=function, output=node.output[0])

@@ -28,6 +28,7 @@ from .op_elementwise import (
 from .op_head import ONLY_HOST, host_unless_inside, leave_to_host
 from .op_linear import conv, conv_transpose
 from .op_matmul import gemm, matmul
+from .op_norm import lp_pool, reduce_norm
 from .op_pad import pad
 from .op_pool import average_pool, global_average_pool, global_max_pool, max_pool
 from .op_quant import bipolar_quant, dequantize_linear, quant, quantize_linear
@@ -71,6 +72,11 @@ HANDLERS: dict[str, Callable[[Importer, NodeProto], None]] = (
         "ReduceMean": reduce,
         "ReduceMax": reduce,
         "ReduceMin": reduce,
+        "ReduceL1": reduce_norm,
+        "ReduceL2": reduce_norm,
+        "ReduceSumSquare": reduce_norm,
+        "LpPool": lp_pool,
+        "GlobalLpPool": lp_pool,
         "ReduceSum": reduce,
         "Resize": resize,
         "Upsample": resize,
@@ -94,14 +100,20 @@ ELEMENTWISE = CURVES | frozenset(
 """Operators that keep the order of elements whatever it is, Pad but for what it adds."""
 
 REWRITES: dict[str, str] = {
-    "InstanceNormalization": "use BatchNormalization",
-    "LayerNormalization": "use BatchNormalization",
-    "GroupNormalization": "use BatchNormalization",
-    "LRN": "use BatchNormalization",
+    **dict.fromkeys(
+        ("InstanceNormalization", "LayerNormalization", "GroupNormalization", "MeanVarianceNormalization"),
+        "it divides by what it measures in each sample: train with BatchNormalization, whose statistics are constants",
+    ),
+    "LRN": "it divides by sums of squares of the sample: train without it, or with BatchNormalization",
+    "Einsum": "write it as MatMul by a constant",
+    "RoiAlign": "it takes its places from another tensor: do it on the host",
+    "GridSample": "it takes its places from another tensor: do it on the host",
+    "NonMaxSuppression": "end the model before it and do it on the host",
+    "TopK": "end the model before it and do it on the host",
     "DynamicQuantizeLinear": "quantise statically: scales must be constant",
     "Trunc": "train with Quant instead",
     "MultiThreshold": "export before the conversion to thresholds, with Quant nodes",
-    "LSTM": "only feed-forward networks run",
-    "GRU": "only feed-forward networks run",
+    **dict.fromkeys(("LSTM", "GRU", "RNN", "Scan", "Loop"), "only feed-forward networks run"),
+    "If": "export the branch that is taken",
 }
 """Nearest rewrite of operators without a handler."""

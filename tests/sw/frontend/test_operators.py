@@ -340,6 +340,28 @@ def test_functions_of_elements(kind, onnx_model, run_onnx):
     check(onnx_model, run_onnx, nodes, (1, 3, 4, 5), constants | {"one": np.float32(0.1)})
 
 
+@RELAXED
+@given(
+    kind=st.sampled_from(["ReduceL1", "ReduceL2", "ReduceSumSquare", "LpPool", "GlobalLpPool"]),
+    exponent=st.integers(1, 3),
+    keep=st.booleans(),
+    kernel=pair(1, 3),
+    stride=pair(1, 2),
+    pads=st.tuples(*[st.integers(0, 1)] * 4),
+    seed=SEEDS,
+)
+def test_norms(kind, exponent, keep, kernel, stride, pads, seed, onnx_model, run_onnx):
+    assume(all(pad < k for pad, k in zip(pads, kernel * 2, strict=True)))
+    constants = {}
+    if kind == "LpPool":
+        nodes = [node(kind, "x", p=exponent, kernel_shape=kernel, strides=stride, pads=pads)]
+    elif kind == "GlobalLpPool":
+        nodes = [node(kind, "x", p=exponent)]
+    else:
+        nodes, constants = [node(kind, "x", "a", keepdims=int(keep))], {"a": np.array([2, 3])}
+    check(onnx_model, run_onnx, nodes, (1, 3, 4, 5), constants, seed=seed)
+
+
 @pytest.mark.parametrize("exponent", [0.5, 1.5, -1.0, -2.0, 3.0, 0.0])
 def test_powers(exponent, onnx_model, run_onnx):
     constants = {"w": np.random.default_rng(0).normal(size=(2, 3, 2, 2)).astype(np.float32), "e": np.float32(exponent)}
