@@ -180,7 +180,8 @@ class _Named:
 class Mac(_Named):
     """``clip(sum over terms + bias, low, high)``, or ``curve(sum over terms + bias)``; ``bias`` has shape (O,).
 
-    A curve that reads trained integers reads the values of ``grid``, to which the sums are rounded then.
+    A curve that reads trained integers reads the values of ``grid``, to which the sums are rounded then. Where it
+    ``copies``, each sum is one element of a source, or 0: of several terms that see a pixel, all but one cancel out.
     """
 
     terms: tuple[Term, ...]
@@ -189,6 +190,7 @@ class Mac(_Named):
     high: float = np.inf
     curve: Function | None = None
     grid: Grid | None = None
+    copies: bool = False
 
     @property
     def sources(self) -> tuple[str, ...]:

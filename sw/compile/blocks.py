@@ -77,12 +77,12 @@ def plan_blocks(
         layout = layouts[segment.source]
         window, size = Window.on(segment, layout), graph.tensors[layer.output].shape[1:]
         pads = digits.to_planes(graph.tensors[segment.source].zero, layout.planes)
+        read = read_taps(segment).ravel()
         words_of = {
             weight_digit: _segment_words(segment, codes, layout, config, strip=step is not None)
             for weight_digit, codes in enumerate(weight_codes(segment, digits))
-            if codes is not None
+            if codes is not None and read.any()
         }
-        read = read_taps(segment).ravel()
         used = slice(None) if layout.unfold is not None or read.all() else read
         for weight_digit, words in words_of.items():
             taps = window.taps(layout, size, used=used)

@@ -172,9 +172,10 @@ def linear_map(
         if not image.is_plain():
             parts, inner = over_phases(weights, window, image)
         terms += [_term(tensor, part, depthwise) for part in parts]
+    copies = all(np.isin(matrix, (0, 1)).all() and matrix.sum(axis=1).max() <= 1 for matrix in matrices)
     counts = -(-down.count // inner[0]), -(-right.count // inner[1])
     shape = (len(picked) * ways[0] * ways[1] * inner[0] * inner[1], *counts)
-    result = _written(importer, node, "map", tuple(terms), shape)
+    result = _written(importer, node, tuple(terms), shape, copies=copies)
     index = interleaved(result.index, inner)[:, :, : down.count, : right.count]
     return View(result.tensor, interleaved(index, ways)[:, :, : down.outputs, : right.outputs])
 
@@ -189,11 +190,12 @@ def _term(tensor: str, part: Part, depthwise: bool) -> Term:
 
 
 def _written(
-    importer: Importer, node: NodeProto, what: str, terms: tuple[Term, ...], shape: tuple[int, int, int]
+    importer: Importer, node: NodeProto, terms: tuple[Term, ...], shape: tuple[int, int, int], *, copies: bool
 ) -> View:
     """Adds a layer of terms alone; the view is the whole of its output."""
+    what = "copy" if copies else "map"
     name = importer.unique(f"{importer.label(node)}/{what}")
     output = importer.unique(f"{node.output[0]}/{what}")
-    importer.layers.append(Mac(name=name, terms=terms, bias=np.zeros(shape[0]), output=output))
+    importer.layers.append(Mac(name=name, terms=terms, bias=np.zeros(shape[0]), output=output, copies=copies))
     importer.tensors[output] = shape
     return View(output, np.arange(int(np.prod(shape))).reshape(1, *shape))

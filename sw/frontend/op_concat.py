@@ -140,7 +140,7 @@ def _side_by_side(importer: Importer, node: NodeProto, views: list[View], axis: 
         size[along] = total
         shape = (channels, size[0], size[1])
         name = importer.unique(importer.label(node))
-        layer = Mac(name=name, terms=tuple(terms), bias=np.zeros(channels), output=node.output[0])
+        layer = Mac(name=name, terms=tuple(terms), bias=np.zeros(channels), output=node.output[0], copies=True)
         index = np.arange(int(np.prod(shape))).reshape(1, *shape).transpose(np.argsort(order))
         out = list(views[0].shape)
         out[axis] = total

@@ -41,7 +41,8 @@ def join_affines(graph: Graph) -> Graph:
 def _after(layer: Affine, mac: Mac) -> Mac:
     """``mac`` with the affine map applied to its sums."""
     terms = tuple(_scaled(term, layer.scale) for term in mac.terms)
-    return replace(mac, terms=terms, bias=mac.bias * layer.scale + layer.bias, output=layer.output)
+    bias = mac.bias * layer.scale + layer.bias
+    return replace(mac, terms=terms, bias=bias, output=layer.output, copies=False)
 
 
 def _scaled(term: Term, by_output: NDArray[np.float64]) -> Term:
@@ -81,7 +82,7 @@ def _before(layer: Affine, mac: Mac) -> Mac:
                 term = replace(term, weights=weights, step=None)
             term = replace(term, source=layer.source)
         terms.append(term)
-    return replace(mac, terms=tuple(terms), bias=bias)
+    return replace(mac, terms=tuple(terms), bias=bias, copies=False)
 
 
 def _can_read_through(layer: Affine, reader: Layer) -> bool:

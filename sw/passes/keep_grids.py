@@ -38,6 +38,8 @@ def _kept(layer: Layer, grids: dict[str, Grid]) -> Grid | None:
         return None
     if any(term.window.sees_padding for term in layer.terms) and not grid.low <= grid.zero <= grid.high:
         return None
+    if layer.copies:
+        return grid.clipped(layer.low, layer.high)
     weights = np.concatenate([term.weights.reshape(len(layer.bias), -1) for term in layer.terms], axis=1)
     gain = float(weights.max())
     shift = float(layer.bias[0]) / (gain * grid.scale) if gain > 0 else np.inf

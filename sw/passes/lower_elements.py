@@ -69,7 +69,7 @@ def _before(element: ElementAffine, mac: Mac) -> Mac:
             # trained integers cannot be kept: each element would need a step of its own
             term = replace(term, source=element.source, weights=term.weights * own, constant=False, step=None)
         terms.append(term)
-    return replace(mac, terms=tuple(terms), bias=bias)
+    return replace(mac, terms=tuple(terms), bias=bias, copies=False)
 
 
 def _lowered(element: ElementAffine, shape: Shape, tensors: dict[str, Shape]) -> list[Layer]:

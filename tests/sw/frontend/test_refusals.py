@@ -29,7 +29,8 @@ def refusal(path, kind: type[ModelError] = UnsupportedOperator):
 UNSUPPORTED = {
     "foreign operator": (
         [node("Conv", "x", "w", output="c"), node("LRN", "c", size=3)],
-        "operator LRN (node 'the_LRN') is not supported: use BatchNormalization",
+        "operator LRN (node 'the_LRN') is not supported: it divides by sums of squares of the sample: train without "
+        "it, or with BatchNormalization",
     ),
     "computed weights": (
         [node("Relu", "x", output="v"), node("Conv", "x", "v")],
