@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 __all__ = ["Importer"]
 
 
+_SAMPLES = ""
+"""In place of a tensor's name: views of the model's input in the order that samples have, until `chw` places them."""
+
+
 class Importer:
     """Constants, views of tensors and layers so far; ``opset`` is the version of ONNX's operators.
 
@@ -60,7 +64,7 @@ class Importer:
         self.input = value.name
         self.input_shape = tuple(dim.dim_value for dim in value.type.tensor_type.shape.dim)
         self.input_order = np.arange(int(np.prod(self.input_shape))).reshape(self.input_shape)
-        self.views: dict[str, View] = {self.input: View(self.input, self.input_order)}
+        self.views: dict[str, View] = {self.input: View(_SAMPLES, self.input_order)}
 
     def label(self, node: NodeProto) -> str:
         """Short name of a node."""
@@ -88,7 +92,7 @@ class Importer:
 
     def chw(self, view: View) -> View:
         """The view in terms of a (C, H, W) tensor; for the model's input that is the order its first reader sees."""
-        if view.tensor != self.input:
+        if view.tensor != _SAMPLES:
             return view
         order = self.input_order
         if self.input_spec is None:
@@ -102,7 +106,7 @@ class Importer:
             self.input_spec = InputSpec(tensor=self.input, shape=sample, permutation=permutation)
         position = np.empty(order.size, dtype=np.int64)
         position[order.ravel()] = np.arange(order.size)
-        return View(view.tensor, position[view.index])
+        return View(self.input, position[view.index])
 
     @staticmethod
     def chw_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
