@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,7 @@ __all__ = [
 
 _MACS = 10**10
 _FEWEST = 8
-_EXAMINED = 32
+_EXAMINED, _AT_LEAST, _VALUES = 32, 2, 2 * 10**7  # samples whose every tensor is in memory, and values of all of them
 
 
 def sound_labels(outputs: tuple[Output, ...], y: NDArray | None) -> NDArray[np.int64] | None:
@@ -115,13 +116,14 @@ def _suspicions(
     from ..runtime import prepare_input
 
     quantised, lowered, golden = program.graph, lower(graph), GoldenModel(program.graph, program.config)
-    count = min(_EXAMINED, _affordable(lowered))
+    values = sum(math.prod(tensor.shape) for tensor in quantised.tensors.values())
+    count = min(_EXAMINED, _affordable(lowered), max(_AT_LEAST, _VALUES // values))
     found = suspicions.of_quality(quantised, quality)
     levels = golden.run(prepare_input(quantised, calibration[:count]))
     found += suspicions.of_channels(quantised, evaluate(lowered, calibration[:count]), levels)
     if x is not calibration:
         held = prepare_input(quantised, x[:count])
-        found += suspicions.of_input(quantised.tensors[quantised.input.tensor], held, x[:count])
+        found += _of_input(quantised, held, x[:count])
         found += suspicions.of_clamps(quantised, levels, golden.run(held))
     if labels is not None:
         count = quality["samples"]
@@ -140,10 +142,15 @@ def _affordable(lowered: Graph) -> int:
 
 def warn_of_input(program: Program, levels: NDArray[np.int64], x: NDArray) -> None:
     """A line where samples seem to be scaled otherwise than those that a program was calibrated on."""
-    from ..quantize.suspicions import of_input
-
-    for line in of_input(program.graph.tensors[program.graph.input.tensor], levels, x):
+    for line in _of_input(program.graph, levels, x):
         warn(line)
+
+
+def _of_input(graph: QuantisedGraph, levels: NDArray[np.int64], x: NDArray) -> list[str]:
+    from ..quantize.suspicions import of_input
+    from ..runtime import clamped_share
+
+    return of_input(graph.tensors[graph.input.tensor], levels, x, clamped_share(graph, x))
 
 
 def digest(samples: NDArray) -> str:

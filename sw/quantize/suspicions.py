@@ -63,7 +63,7 @@ def _expected_reach(graph: Graph) -> float | None:
     return None
 
 
-def of_input(tensor: QuantisedTensor, levels: NDArray[np.int64], values: NDArray) -> list[str]:
+def of_input(tensor: QuantisedTensor, levels: NDArray[np.int64], values: NDArray, clamped: float) -> list[str]:
     """Whether samples seem to be scaled otherwise than those that a program was calibrated on.
 
     Parameters
@@ -74,13 +74,14 @@ def of_input(tensor: QuantisedTensor, levels: NDArray[np.int64], values: NDArray
         Of the samples (`runtime.prepare_input`).
     values : array
         The samples.
+    clamped : float
+        Share of them beyond the input's range (`runtime.clamped_share`).
     """
     ends = tuple(tensor.scale * (end - tensor.zero) for end in (tensor.low, tensor.high))
     low, high = float(np.min(values)), float(np.max(values))
-    beyond = float(((values < ends[0] - tensor.scale) | (values > ends[1] + tensor.scale)).mean())
     span = f"samples are {low:.4g} to {high:.4g}, the program's input {ends[0]:.4g} to {ends[1]:.4g}"
-    if beyond > _CLAMPED:
-        return [f"{span}: {beyond:.1%} of the values are clamped, scale them as the calibration samples"]
+    if clamped > _CLAMPED:
+        return [f"{span}: {clamped:.1%} of the values are clamped, scale them as the calibration samples"]
     if levels.max() - levels.min() < _USED * (tensor.high - tensor.low):
         return [f"{span}: are they scaled as the calibration samples?"]
     return []
