@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -16,7 +17,8 @@ from .evaluate import evaluate
 
 __all__ = ["OutputQuality", "Quality", "checked_labels", "float_tensors", "quality_of"]
 
-_AT_ONCE = 32
+_VALUES = 2 * 10**7
+"""Values of tensors that are in memory at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,9 +60,9 @@ class Quality:
 
 def float_tensors(graph: Graph, x: NDArray) -> dict[str, NDArray[np.float32]]:
     """Tensors of shape (N, C, H, W) that a lowered graph's outputs show, for samples of shape (N, ...)."""
-    parts = []
-    for start in range(0, len(x), _AT_ONCE):
-        tensors = evaluate(graph, x[start : start + _AT_ONCE])
+    parts, at_once = [], max(1, _VALUES // sum(math.prod(shape) for shape in graph.tensors.values()))
+    for start in range(0, len(x), at_once):
+        tensors = evaluate(graph, x[start : start + at_once])
         parts.append({name: tensors[name] for name in graph.output_tensors})
     return {name: np.concatenate([part[name] for part in parts]) for name in graph.output_tensors}
 
