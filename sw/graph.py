@@ -83,13 +83,15 @@ class Rounding(Enum):
     """How the arithmetic of a trained model comes to the integers of a grid; always to the nearest, but for ties.
 
     ``TWICE`` is that of TFLite's reference kernels: sums times a multiplicand of 31 bits are rounded to integers, ties
-    up, and those divided by a power of two, ties away from 0. Real values round ``AWAY`` then.
+    up, and those divided by a power of two, ties away from 0. A ``MEAN`` does the same, its multiplicand divided by the
+    number of values. Real values round ``AWAY`` then.
     """
 
     EVEN = "to the even integer"
     AWAY = "away from the real value 0"
     CODE_AWAY = "away from the integer 0"
     TWICE = "rounded twice"
+    MEAN = "rounded twice, as a mean"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -116,7 +117,8 @@ def keep(
         if grid.bipolar:
             return fit_sign(sums, config)
         levels, moved = (output.low, output.high), output.zero - grid.zero
-        return fit_steps(sums, output.zero, levels, config, rounding=grid.rounding, moved=moved)
+        count = math.prod(layer.terms[0].window.kernel)
+        return fit_steps(sums, output.zero, levels, config, rounding=grid.rounding, moved=moved, count=count)
 
     chosen, rescaling = _finest(terms, factors, fitted, config, even=grid is not None and grid.bipolar)
     segments = tuple(term.segment(factor) for term, factor in zip(terms, chosen, strict=True))

@@ -25,6 +25,7 @@ def first_sums(
     zero: int,
     rounding: Rounding,
     moved: int,
+    count: int = 1,
 ) -> NDArray[np.float64]:
     """First sum (O, J), an integer, that comes out at each level or above.
 
@@ -38,6 +39,8 @@ def first_sums(
     rounding : Rounding
     moved : int
         Levels are the grid's integers and this number.
+    count : int
+        Of values that a `Rounding.MEAN` is of: a sum's gain is a ``count``-th of theirs.
     """
     place = (level - 0.5 - offset[:, np.newaxis]) / gain[:, np.newaxis]
     on_sum = np.abs(place - np.rint(place)) < _TIE
@@ -46,22 +49,26 @@ def first_sums(
     else:
         stays = level <= (moved if rounding is Rounding.CODE_AWAY else zero)
     sums = np.where(on_sum, np.rint(place) + stays, np.ceil(place))
-    if rounding is Rounding.TWICE:
+    if rounding in (Rounding.TWICE, Rounding.MEAN):
         bias = (offset - zero) / gain
         whole = np.abs(bias - np.rint(bias)) < _WHOLE
-        sums[whole] = _rounded_twice(gain[whole], np.rint(bias[whole]), level - zero)
+        parts = count if rounding is Rounding.MEAN else 1
+        sums[whole] = _rounded_twice(gain[whole] * parts, np.rint(bias[whole]), level - zero, parts)
     return sums
 
 
 def _rounded_twice(
-    gain: NDArray[np.float64], bias: NDArray[np.float64], above: NDArray[np.int64]
+    gain: NDArray[np.float64], bias: NDArray[np.float64], above: NDArray[np.int64], count: int
 ) -> NDArray[np.float64]:
     """First sum (O, J) whose total with its bias (O,) comes to integers ``above`` (J,) the zero point.
 
-    The total times ``q`` of ``gain = q * 2**e`` is rounded first: for e < 0 to an integer that ``2**-e`` divides.
+    The total times ``q`` of ``gain = q * 2**e`` is rounded first: for e < 0 to an integer that ``2**-e`` divides. Where
+    it is divided by a ``count``, q is, after it was multiplied by the largest power of two in there.
     """
     fraction, exponent = np.frexp(gain)
     multiplicand = np.rint(fraction * (1 << _MULTIPLICAND_BITS))
+    power = count.bit_length() - 1
+    multiplicand, exponent = np.floor(multiplicand * (1 << power) / count), exponent - power
     right, left = np.maximum(-exponent, 0)[:, np.newaxis], np.maximum(exponent, 0)[:, np.newaxis]
     half = np.where(right > 0, np.exp2(right - 1), 0.0)
     least = np.exp2(right) * above - half + ((above <= 0) & (right > 0))

@@ -108,6 +108,7 @@ def fit_steps(
     *,
     rounding: Rounding = Rounding.EVEN,
     moved: int = 0,
+    count: int = 1,
 ) -> Rescaling:
     """The rescaler with the least weight of sums that come out at another level than the trained quantiser's.
 
@@ -130,6 +131,8 @@ def fit_steps(
         Of the trained quantiser.
     moved : int
         Levels are the grid's integers and this number.
+    count : int
+        Of values that a `Rounding.MEAN` is of.
     """
     if levels[0] == levels[1]:
         half = np.full(len(line.gain), 1 << (config.rescale_bits - 1))
@@ -140,7 +143,7 @@ def fit_steps(
     line = replace(line, gain=gain, offset=offset)
     level = np.arange(levels[0] + 1, levels[1] + 1)
     low, high = line.low[:, np.newaxis], line.high[:, np.newaxis]
-    sums = first_sums(line.gain, line.offset, level, zero, rounding, moved)
+    sums = first_sums(line.gain, line.offset, level, zero, rounding, moved, count)
     wanted = np.clip(sums, low, high + 1).astype(np.int64)
     weight = line.weight(wanted)
 

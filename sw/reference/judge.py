@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from ..errors import ImportMismatch
 from ..frontend import Imported
-from ..frontend.view import View
 from ..graph import Graph, Grid, Quantise
 from ..outputs import Output, given_outputs
 from ..passes import lower
@@ -196,31 +195,23 @@ def _examined(runtime: Runtime, imported: Imported, graph: Graph, sample: NDArra
 
 def _tensors(
     runtime: Runtime, imported: Imported, theirs: Mapping[str, NDArray]
-) -> tuple[dict[str, NDArray], dict[str, str]]:
-    """Tensors that values of the file show whole, from those; and the value that shows each."""
-    known: dict[str, NDArray] = {}
+) -> tuple[dict[str, np.ma.MaskedArray], dict[str, str]]:
+    """Tensors that values of the file show, masked where none does; and a value that shows each."""
+    known: dict[str, np.ma.MaskedArray] = {}
     names: dict[str, str] = {}
     graph = imported.graph
     for name, view in imported.values.items():
-        if name not in theirs or view.tensor in known:
+        if name not in theirs or (view.tensor in known and not np.ma.getmaskarray(known[view.tensor]).any()):
             continue
         if theirs[name].size != view.index.size:
             ours = f"{runtime.producer(name)} gives {name!r} the shape {_shown(view.shape)}"
             raise _mismatch(runtime, ours, _shown(theirs[name].shape))
-        if _is_whole(graph, view):
-            flat = np.empty(view.index.size, dtype=np.float64)
-            flat[view.index.ravel()] = theirs[name].ravel()
-            known[view.tensor] = flat.reshape(1, *graph.tensors[view.tensor])
-            names[view.tensor] = name
+        if view.tensor in graph.tensors:
+            unseen = np.ma.masked_all((1, *graph.tensors[view.tensor]), dtype=np.float64)
+            tensor = known.setdefault(view.tensor, unseen)
+            tensor.reshape(-1)[view.index.ravel()] = theirs[name].ravel()
+            names.setdefault(view.tensor, name)
     return known, names
-
-
-def _is_whole(graph: Graph, view: View) -> bool:
-    if view.tensor not in graph.tensors or view.index.size != np.prod(graph.tensors[view.tensor]):
-        return False
-    seen = np.zeros(view.index.size, dtype=bool)
-    seen[view.index.ravel()] = True
-    return bool(seen.all())
 
 
 def _close_head(output: Output, ours: NDArray, theirs: NDArray, steps: float, spare: float) -> bool:

@@ -36,7 +36,7 @@ class Suspect:
 
 
 def walk(
-    graph: Graph, sample: NDArray, known: Mapping[str, NDArray], *, steps: float = 0.0
+    graph: Graph, sample: NDArray, known: Mapping[str, np.ma.MaskedArray], *, steps: float = 0.0
 ) -> tuple[Suspect | None, dict[str, NDArray[np.float64]], int]:
     """Hold every layer of a graph against a runtime's values.
 
@@ -45,7 +45,7 @@ def walk(
     graph : Graph
     sample : array, shape (1, ...)
     known : mapping of arrays, shape (1, C, H, W)
-        The runtime's values of tensors, as far as it has them.
+        The runtime's values of tensors, as far as it has them; masked where it does not show them.
     steps : float
         What the runtime's integer kernels may be off, in levels (`runtimes.Runtime`).
 
@@ -61,7 +61,7 @@ def walk(
     name = graph.input.tensor
     tensors = {name: evaluate.rounded(graph, name, evaluate.model_input(graph, sample), np.float64)}
     if name in known:
-        tensors[name] = known[name]
+        tensors[name] = known[name].filled(0.0) if not np.ma.getmaskarray(known[name]).any() else tensors[name]
     ties = 0
     for layer in graph.layers:
         centre, low, high = _range(graph, layer, tensors, steps)
@@ -69,7 +69,7 @@ def walk(
         if theirs is None:
             tensors[layer.output] = centre
             continue
-        tensors[layer.output] = theirs = theirs.astype(np.float64)
+        tensors[layer.output] = theirs = np.where(np.ma.getmaskarray(theirs), centre, np.ma.getdata(theirs))
         outside = np.maximum(low - theirs, theirs - high)
         outside = np.where(np.isnan(theirs) & np.isnan(centre), -1.0, outside)
         wrong = ~(outside <= 0)
@@ -119,15 +119,16 @@ def _range(
 
 
 def _rounded_twice(graph: Graph, layer: Mac, grid: Grid) -> NDArray[np.float64] | float:
-    """How far a first rounding may move sums (`Rounding.TWICE`): by half a step of it, which is one sum at most."""
-    if grid.rounding is not Rounding.TWICE:
+    """How far a first rounding may move sums (`Rounding.TWICE`): by half a step of it, one sum at most (means: 2)."""
+    if grid.rounding not in (Rounding.TWICE, Rounding.MEAN):
         return 0.0
     units = [
         (np.abs(term.weights[:, 0, 0, 0]) if term.step is None else term.step) * graph.grids[term.source].scale
         for term in layer.terms
         if term.source in graph.grids
     ]
-    return np.max(units, axis=0)[:, np.newaxis, np.newaxis] if units else 0.0
+    most = 2 if grid.rounding is Rounding.MEAN else 1
+    return most * np.max(units, axis=0)[:, np.newaxis, np.newaxis] if units else 0.0
 
 
 def _magnitudes(layer: Mac) -> Mac:

@@ -18,7 +18,7 @@ from ...graph import Rounding
 from ..op_quant import ROUNDING
 from .file import TfliteModel, TfliteNode, TfliteTensor, read_tflite
 from .folding import FOLDED, MOVED
-from .operators import HANDLERS, REWRITES, ROUNDINGS
+from .operators import HANDLERS, MOVES, REWRITES, ROUNDINGS
 
 __all__ = ["FILE_VALUE", "Converter", "tflite_to_onnx"]
 
@@ -214,10 +214,11 @@ class Converter:
             self.values[index] = value
 
     def _is_passed_on(self, node: TfliteNode, index: int, value: str) -> bool:
-        """Whether a value is that of the node's operand, and the tensor has the same integers for it."""
-        if not node.inputs or value != self.values.get(node.inputs[0]):
+        """Whether values are the node's operand's, perhaps elsewhere, and the tensor has the same integers for them."""
+        place = 1 if node.kind == "SPLIT" else 0
+        if len(node.inputs) <= place or not (node.kind in MOVES or value == self.values.get(node.inputs[place])):
             return False
-        source, target = self.tensors[node.inputs[0]], self.tensors[index]
+        source, target = self.tensors[node.inputs[place]], self.tensors[index]
         if source.scale is None or target.scale is None or source.dtype != target.dtype:
             return False
         return np.array_equal(source.scale, target.scale) and np.array_equal(source.zero, target.zero)
@@ -269,10 +270,21 @@ class Converter:
 
     def on_image(self, kind: str, node: TfliteNode, value: str, others: Sequence[str] = (), **attributes: Any) -> str:
         """A node of channels first around which the image is transposed."""
-        name = self.label(node)
-        first = self.emit("Transpose", [value], name, perm=_FIRST)
-        result = self.emit(kind, [first, *others], name, **attributes)
-        return self.emit("Transpose", [result], name, perm=_LAST)
+        result = self.emit(kind, [self.first(value, node), *others], self.label(node), **attributes)
+        return self.last(result, node)
+
+    def first(self, value: str, node: TfliteNode, axes: int = 4) -> str:
+        """An image with its channels first; what has other than four axes as it is."""
+        return self.emit("Transpose", [value], self.label(node), perm=_FIRST) if axes == 4 else value
+
+    def last(self, value: str, node: TfliteNode, axes: int = 4) -> str:
+        """The inverse of `first`."""
+        return self.emit("Transpose", [value], self.label(node), perm=_LAST) if axes == 4 else value
+
+    @staticmethod
+    def axis(axis: int, axes: int) -> int:
+        """Where `first` puts an axis, which may be counted from the end."""
+        return (0, 2, 3, 1)[axis] if axes == 4 else axis % axes
 
     def reshaped(self, value: str, shape: Sequence[int], node: TfliteNode) -> str:
         """The value in another shape."""

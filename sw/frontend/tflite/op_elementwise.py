@@ -136,7 +136,7 @@ def reduce(kind: str) -> Handler:
         axes = sorted({int(axis) % len(converter.shape(node)) for axis in np.ravel(converter.data(node, 1))})
         value, image = converter.operand(node), len(converter.shape(node)) == 4
         if image:
-            axes = sorted((0, 2, 3, 1)[axis] for axis in axes)
+            axes = sorted(converter.axis(axis, 4) for axis in axes)
         given = {"axes": axes} if kind != "ReduceSum" else {}
         others = [] if given else [converter.constant("axes", np.array(axes))]
         if not image:

@@ -40,9 +40,10 @@ def transpose(converter: Converter, node: TfliteNode) -> str:
 
 def concatenation(converter: Converter, node: TfliteNode) -> str:
     """CONCATENATION on any axis."""
-    values = [converter.operand(node, position) for position in range(len(node.inputs))]
     axes = len(converter.shape(node))
-    return converter.emit("Concat", values, converter.label(node), axis=node.options["Axis"] % axes)
+    values = [converter.first(converter.operand(node, each), node, axes) for each in range(len(node.inputs))]
+    axis = converter.axis(node.options["Axis"], axes)
+    return converter.last(converter.emit("Concat", values, converter.label(node), axis=axis), node, axes)
 
 
 def _cut(converter: Converter, node: TfliteNode, index: tuple) -> str:
@@ -60,10 +61,14 @@ def _cut(converter: Converter, node: TfliteNode, index: tuple) -> str:
         lines = range(size[axis])[each]
         if len(lines) < size[axis] or lines.step < 0:
             last = lines[-1] + (1 if lines.step > 0 else -1)
-            rows.append((lines[0], last if last >= 0 else np.iinfo(np.int64).min, axis, lines.step))
+            end, place = last if last >= 0 else np.iinfo(np.int64).min, converter.axis(axis, len(size))
+            rows.append((lines[0], end, place, lines.step))
     if rows:
         bounds = [converter.constant("cut", np.array(column, np.int64)) for column in zip(*rows, strict=True)]
-        value = converter.emit("Slice", [value, *bounds], converter.label(node))
+        value = converter.first(value, node, len(size))
+        value = converter.last(converter.emit("Slice", [value, *bounds], converter.label(node)), node, len(size))
+        if where.ndim == len(size) and not any(isinstance(each, int) for each in spread):
+            return value
     return converter.reshaped(value, where.shape, node)
 
 
@@ -98,8 +103,9 @@ def split(converter: Converter, node: TfliteNode) -> list[str]:
     name, first = converter.label(node), f"{converter.label(node).split(';')[0]}:Split{len(converter.nodes)}"
     outputs = [f"{first}/{number}" for number in range(count)]
     parts = converter.constant("lengths", np.array(lengths, np.int64))
-    converter.emit_as("Split", [converter.operand(node, image), parts], outputs, name, axis=along)
-    return outputs
+    whole = converter.first(converter.operand(node, image), node, len(size))
+    converter.emit_as("Split", [whole, parts], outputs, name, axis=converter.axis(along, len(size)))
+    return [converter.last(output, node, len(size)) for output in outputs]
 
 
 def unpack(converter: Converter, node: TfliteNode) -> list[str]:

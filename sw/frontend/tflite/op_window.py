@@ -103,7 +103,7 @@ def mirror_pad(converter: Converter, node: TfliteNode) -> str:
 
 def resize_nearest(converter: Converter, node: TfliteNode) -> str:
     """RESIZE_NEAREST_NEIGHBOR: lines and columns of the image, picked in the format's own float32 arithmetic."""
-    value = converter.operand(node)
+    value = converter.first(converter.operand(node), node)
     for axis, total in enumerate(np.ravel(converter.data(node, 1)).tolist(), start=1):
         size = converter.shape(node)[axis]
         corners = node.options["AlignCorners"] and total > 1
@@ -111,8 +111,8 @@ def resize_nearest(converter: Converter, node: TfliteNode) -> str:
         place = (np.arange(total, dtype=np.float32) + np.float32(0.5 * node.options["HalfPixelCenters"])) * scale
         place = np.floor(place + np.float32(0.5)) if corners else np.floor(place)
         picked = converter.constant("lines", np.clip(place, 0, size - 1).astype(np.int64))
-        value = converter.emit("Gather", [value, picked], converter.label(node), axis=axis)
-    return value
+        value = converter.emit("Gather", [value, picked], converter.label(node), axis=converter.axis(axis, 4))
+    return converter.last(value, node)
 
 
 def resize_bilinear(converter: Converter, node: TfliteNode) -> str:

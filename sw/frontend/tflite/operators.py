@@ -15,7 +15,7 @@ from .file import TfliteNode
 if TYPE_CHECKING:
     from .converter import Converter
 
-__all__ = ["HANDLERS", "REWRITES", "ROUNDINGS"]
+__all__ = ["HANDLERS", "MOVES", "REWRITES", "ROUNDINGS"]
 
 _SAME = {
     "ABS": "Abs",
@@ -104,7 +104,7 @@ ROUNDINGS = {
     "CONV_2D": Rounding.TWICE,
     "DEPTHWISE_CONV_2D": Rounding.TWICE,
     "LEAKY_RELU": Rounding.TWICE,
-    "MEAN": Rounding.TWICE,
+    "MEAN": Rounding.MEAN,
     "PRELU": Rounding.TWICE,
     "QUANTIZE": Rounding.TWICE,
     "RELU": Rounding.TWICE,
@@ -112,6 +112,12 @@ ROUNDINGS = {
     "TRANSPOSE_CONV": Rounding.TWICE,
 }
 """How the format's reference kernels round what an operator gives, where not once, away from 0."""
+
+MOVES = frozenset(
+    {"RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE", "SLICE", "STRIDED_SLICE", "SPLIT", "SPLIT_V", "UNPACK", "GATHER"}
+    | {"TILE", "REVERSE_V2", "SPACE_TO_DEPTH", "DEPTH_TO_SPACE", "RESIZE_NEAREST_NEIGHBOR", "MAX_POOL_2D"}
+)
+"""Operators that leave values what they are."""
 
 _FEED_FORWARD = "only feed-forward networks run"
 

@@ -8,10 +8,12 @@ from narrows.sw.graph import Grid, Rounding
 from narrows.sw.quantize.steps import first_sums
 
 
-def rounded_twice(total: int, gain: float) -> int:
+def rounded_twice(total: int, gain: float, count: int = 1) -> int:
     """What TFLite's reference kernels make of a total: a product of 31 bits to an integer, then a power of two."""
     fraction, exponent = np.frexp(gain)
-    multiplicand, left, right = int(np.rint(fraction * 2**31)), max(int(exponent), 0), max(-int(exponent), 0)
+    power = count.bit_length() - 1
+    multiplicand, exponent = (int(np.rint(fraction * 2**31)) << power) // count, int(exponent) - power
+    left, right = max(exponent, 0), max(-exponent, 0)
     high = (total * 2**left * multiplicand + 2**30) >> 31
     mask = (1 << right) - 1
     return (high >> right) + ((high & mask) > (mask >> 1) + (high < 0))
@@ -27,6 +29,16 @@ def test_sums_that_are_rounded_twice(gain, bias, zero, moved):
     sums, level = np.arange(-700, 700), np.arange(-90, 91) + zero
     first = first_sums(np.array([gain]), np.array([gain * bias + zero]), level, zero, Rounding.TWICE, moved)
     expected = [rounded_twice(int(s) + bias, gain) + zero for s in sums]
+    np.testing.assert_array_equal(levels_by(first, sums, level), np.clip(expected, level[0] - 1, level[-1]))
+
+
+@settings(deadline=None, max_examples=60)
+@given(ratio=st.floats(0.4, 2.5), zeros=st.tuples(*[st.integers(-128, 127)] * 2), count=st.integers(1, 90))
+def test_means(ratio, zeros, count):
+    sums, level = np.arange(-128 * count, 128 * count, max(1, count // 8)), np.arange(-126, 128)
+    gain, bias = ratio / count, -zeros[0] * count
+    first = first_sums(np.array([gain]), np.array([gain * bias + zeros[1]]), level, zeros[1], Rounding.MEAN, 0, count)
+    expected = [rounded_twice(int(s) + bias, ratio, count) + zeros[1] for s in sums]
     np.testing.assert_array_equal(levels_by(first, sums, level), np.clip(expected, level[0] - 1, level[-1]))
 
 
