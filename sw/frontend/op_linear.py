@@ -256,7 +256,7 @@ def emit(
     index: NDArray[np.int64] | None = None,
 ) -> View:
     """Adds a layer of weights, named by them where they have a name; ``index`` is the view of its output."""
-    weights = node.input[1] if node.input[1] in importer.constants else node.input[0]
+    weights = next((name for name in (*node.input[1:2], node.input[0]) if name in importer.constants), "")
     name = importer.unique(weights.removesuffix(".weight") if weights.endswith(".weight") else importer.label(node))
     importer.emit(node, Mac(name=name, terms=terms, bias=bias, output=node.output[0]), shape, index)
     return importer.views[node.output[0]]
