@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...hw.spec.config import PRESETS, AcceleratorConfig
+from .loading import load_judged
 from .machine import model_config
 from .options import (
     BoardOption,
@@ -72,6 +73,7 @@ def doctor(
 
     examined = examine(model, input_shapes(input_shape))
     lowered = None if examined.refusals or examined.graph is None else lower(examined.graph)
+    verdict = None if lowered is None else load_judged(model, shapes=input_shapes(input_shape))[1]
     if lowered is None:
         machine = chosen_config(preset, config, board)
     else:
@@ -95,7 +97,7 @@ def doctor(
         json,
         asdict(found)
         | {"model": str(model), "changes": found.changes, "refused": found.refused, "macs": machine.macs}
-        | {"config": machine.to_dict(), "cores": [asdict(fit) for fit in fits]}
+        | {"import": verdict, "config": machine.to_dict(), "cores": [asdict(fit) for fit in fits]}
         | {"smallest": None if least is None else least.config.to_dict()},
     )
     if found.refused:

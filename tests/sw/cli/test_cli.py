@@ -245,6 +245,7 @@ def test_report_leaves_a_page_and_its_numbers(example: Path, tmp_path: Path) -> 
 def test_doctor_examines_a_model_and_fails_where_it_cannot_run(example: Path, tmp_path: Path) -> None:
     report = tmp_path / "doctor.json"
     assert run(["doctor", str(example / "model.onnx"), "--preset", "tiny", "--json", str(report)]) == 0
+    assert json.loads(report.read_text())["import"]["samples"] == 1
     found = json.loads(report.read_text())
     assert found["changes"] == [] and not found["refused"] and found["cycles"] > 0
     assert {node["status"] for node in found["nodes"]} == {"array", "max-pool unit", "fused", "data movement"}
