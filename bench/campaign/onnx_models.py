@@ -60,6 +60,11 @@ class RandomModel:
             self._try(self._pick())
         self.outputs = self._ends()
 
+    @property
+    def has_pole(self) -> bool:
+        """Whether it divides by a tensor: values are then of any size, and 8 bits hold few of them."""
+        return any(node.op_type == "Div" and node.input[1] not in self.constants for node in self.nodes)
+
     def samples(self, count: int) -> NDArray[np.float32]:
         """Samples, of shape (count, *input shape)."""
         rng = np.random.default_rng(self.seed + 1)

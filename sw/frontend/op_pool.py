@@ -23,8 +23,14 @@ def _window(importer: Importer, node: NodeProto, size: tuple[int, int]) -> Windo
     """Geometry of a pool; with ceil_mode the last, partial windows end in more padding."""
     attributes = importer.attributes(node)
     plain = window_of(importer, node, tuple(attributes["kernel_shape"]), size)
-    if not attributes.get("ceil_mode", 0) or attributes.get("auto_pad", "NOTSET") not in ("NOTSET", ""):
-        return plain
+    mode = attributes.get("auto_pad", "NOTSET")
+    if attributes.get("ceil_mode", 0) and mode == "VALID" and plain != _up_to(plain, size):
+        raise importer.unsupported(node, "runtimes disagree on ceil_mode=1 with auto_pad=VALID: give pads instead")
+    return _up_to(plain, size) if attributes.get("ceil_mode", 0) and mode in ("NOTSET", "") else plain
+
+
+def _up_to(plain: Window, size: tuple[int, int]) -> Window:
+    """The window with more padding behind, so that a last, partial one counts."""
     behind = []
     for axis, length in enumerate(size):
         before, after, stride = plain.pads[axis], plain.pads[axis + 2], plain.stride[axis]

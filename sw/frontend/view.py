@@ -32,12 +32,12 @@ class View:
         return bool(np.array_equal(self.index.ravel(), np.arange(self.index.size)))
 
     def pixels_of_channels(self, axes: tuple[int, ...], pixels: int) -> NDArray[np.int64] | None:
-        """Channel of each group of elements along ``axes``, if every group is all ``pixels`` pixels of one channel."""
+        """Channel of each group of elements along ``axes``, if each is all ``pixels`` pixels of one channel, once."""
         moved = np.moveaxis(self.index, axes, range(-len(axes), 0))
-        channels = moved.reshape(*moved.shape[: moved.ndim - len(axes)], -1) // pixels
-        if channels.shape[-1] != pixels or (channels != channels[..., :1]).any():
+        groups = np.sort(moved.reshape(*moved.shape[: moved.ndim - len(axes)], -1), axis=-1)
+        if groups.shape[-1] != pixels or (groups[..., :1] % pixels).any() or (np.diff(groups, axis=-1) != 1).any():
             return None
-        return channels[..., 0]
+        return groups[..., 0] // pixels
 
 
 def input_permutation(shape: tuple[int, ...], index: NDArray[np.int64]) -> tuple[int, ...] | None:

@@ -20,7 +20,7 @@ def test_random_onnx_models_are_read_rightly_or_refused():
     assert any(each.golden is not None and each.golden < GOLDEN_LIMIT for each in found)
 
 
-@pytest.mark.parametrize("seed", [130, 2300, 100025, 100764, 101092])
+@pytest.mark.parametrize("seed", [130, 2300, 100025, 100764, 101092, 104439, 105772])
 def test_seeds_that_were_wrong_once(seed):
     assert judge_onnx(seed, 1).kind == "right"
 
