@@ -2,165 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import tflite
-from numpy.typing import NDArray
+from growing_tflite import GrowingFile
 from tflite_builder import Op, Tensor, tflite_bytes
 
-__all__ = ["RandomFile", "random_tflite"]
+__all__ = ["random_tflite"]
 
 _KINDS = tflite.BuiltinOperator
-_NONE, _RELU, _N1, _RELU6 = (
-    tflite.ActivationFunctionType.NONE,
-    tflite.ActivationFunctionType.RELU,
-    tflite.ActivationFunctionType.RELU_N1_TO_1,
-    tflite.ActivationFunctionType.RELU6,
-)
+_NONE, _RELU = tflite.ActivationFunctionType.NONE, tflite.ActivationFunctionType.RELU
 _FLOAT, _INT8, _UINT8 = tflite.TensorType.FLOAT32, tflite.TensorType.INT8, tflite.TensorType.UINT8
 _MOST = 1 << 13
 """Elements of a tensor."""
 
-Shape = tuple[int, ...]
 
-
-class RandomFile:
-    """Tensors and operators so far; ``now`` is the last tensor, ``done`` the operators' names."""
-
-    def __init__(self, rng: np.random.Generator, kind: int) -> None:
-        self.rng, self.kind = rng, kind
-        self.tensors: list[Tensor] = []
-        self.ops: list[Op] = []
-        self.done: list[str] = []
-        if rng.random() < 0.15:
-            shape: Shape = (1, int(rng.integers(2, 7)), int(rng.integers(2, 9)))
-        else:
-            shape = (1, int(rng.integers(4, 10)), int(rng.integers(4, 10)), int(rng.integers(1, 7)))
-        self.now = self.tensor("x", shape, *self.grid())
-
-    @property
-    def shape(self) -> Shape:
-        return tuple(self.tensors[self.now].shape)
-
-    @property
-    def quantised(self) -> bool:
-        return self.kind != _FLOAT
-
-    def pick(self, *choices: Any) -> Any:
-        return choices[int(self.rng.integers(len(choices)))]
-
-    def grid(self, *, positive: bool = False) -> tuple[float, int]:
-        """Scale and zero point of values of about -4 to 4."""
-        zero = -128 if positive else int(self.rng.integers(-30, 31))
-        zero += 128 if self.kind == _UINT8 else 0
-        return float(np.float32((4 if positive else 8) / 255 * self.rng.uniform(0.7, 1.4))), zero
-
-    def same(self) -> tuple[float, int]:
-        tensor = self.tensors[self.now]
-        return (tensor.scale[0], tensor.zero[0]) if self.quantised else (0.0, 0)
-
-    def tensor(self, name: str, shape: Sequence[int], scale: float = 0.0, zero: int = 0) -> int:
-        quantisation = {"scale": [scale], "zero": [zero]} if self.quantised else {}
-        self.tensors.append(
-            Tensor(name=f"{name}{len(self.tensors)}", shape=tuple(shape), kind=self.kind, **quantisation)
-        )
-        return len(self.tensors) - 1
-
-    def integers(self, values: Any) -> int:
-        data = np.asarray(values, np.int32)
-        self.tensors.append(
-            Tensor(name=f"i{len(self.tensors)}", shape=data.shape, data=data, kind=tflite.TensorType.INT32)
-        )
-        return len(self.tensors) - 1
-
-    def constant(self, values: NDArray, axis: int | None = None) -> int:
-        """A constant: codes with one scale, or one for each index of ``axis``; in float files at times in halves."""
-        name, number = f"c{len(self.tensors)}", len(self.tensors)
-        if not self.quantised:
-            if self.rng.random() < 0.2:
-                half = tflite.TensorType.FLOAT16
-                self.tensors.append(Tensor(name=name, shape=values.shape, data=values.astype(np.float16), kind=half))
-                self.tensors.append(Tensor(name=f"{name}f", shape=values.shape, kind=_FLOAT))
-                self.ops.append(Op(kind=_KINDS.DEQUANTIZE, inputs=(number,), output=number + 1))
-                return number + 1
-            self.tensors.append(Tensor(name=name, shape=values.shape, data=values.astype(np.float32), kind=_FLOAT))
-            return number
-        if self.kind == _UINT8:
-            scale, zero = np.float32(np.ptp(values) / 254 + 1e-3), int(self.rng.integers(110, 146))
-            codes = np.clip(np.rint(values / scale) + zero, 1, 255).astype(np.uint8)
-            self.tensors.append(
-                Tensor(name=name, shape=values.shape, data=codes, scale=[float(scale)], zero=[zero], kind=_UINT8)
-            )
-            return number
-        by_axis = axis is not None and self.rng.random() < 0.7
-        reduced = tuple(i for i in range(values.ndim) if i != axis) if by_axis else None
-        scale = np.float32(np.abs(values).max(axis=reduced, keepdims=True) / 127 + 1e-4)
-        codes, scale = np.clip(np.rint(values / scale), -127, 127).astype(np.int8), scale.ravel()
-        self.tensors.append(
-            Tensor(
-                name=name,
-                shape=values.shape,
-                data=codes,
-                scale=scale.tolist(),
-                zero=[0] * scale.size,
-                axis=axis if by_axis and axis is not None else 0,
-            )
-        )
-        return number
-
-    def bias(self, count: int, weights: int) -> int:
-        values = self.rng.normal(0, 0.3, count)
-        if not self.quantised:
-            return self.constant(values)
-        scale = np.float32(self.tensors[self.now].scale[0]) * np.float32(self.tensors[weights].scale)
-        codes = np.rint(values / scale).astype(np.int32)
-        self.tensors.append(
-            Tensor(
-                name=f"b{len(self.tensors)}",
-                shape=(count,),
-                data=codes,
-                scale=scale.tolist(),
-                zero=[0] * scale.size,
-                kind=tflite.TensorType.INT32,
-            )
-        )
-        return len(self.tensors) - 1
-
-    def put(
-        self,
-        kind: str,
-        inputs: Sequence[int],
-        shape: Sequence[int],
-        options: tuple[str, dict[str, Any]] | None = None,
-        grid: tuple[float, int] | None = None,
-    ) -> None:
-        """Adds an operator with one output, on a grid of its own unless one is given."""
-        output = self.tensor("t", shape, *(self.grid() if grid is None else grid))
-        self.ops.append(Op(kind=getattr(_KINDS, kind), inputs=inputs, output=output, options=options))
-        self.now = output
-        self.done.append(kind)
-
-    def out(self, padding: int, size: int, kernel: int, stride: int) -> int:
-        return -(-size // stride) if padding == tflite.Padding.SAME else (size - kernel) // stride + 1
-
-    def window(self, most: int = 3) -> dict[str, int]:
-        """Kernel, strides and padding that fit the image."""
-        _, height, width, _ = self.shape
-        return {
-            "kh": int(self.rng.integers(1, min(most, height) + 1)),
-            "kw": int(self.rng.integers(1, min(most, width) + 1)),
-            "StrideH": int(self.rng.integers(1, 3)),
-            "StrideW": int(self.rng.integers(1, 3)),
-            "Padding": self.pick(tflite.Padding.SAME, tflite.Padding.VALID),
-        }
-
-    def fused(self) -> int:
-        return self.pick(_NONE, _NONE, _RELU, _RELU6, _N1)
-
-
-def _conv(f: RandomFile) -> None:
+def _conv(f: GrowingFile) -> None:
     window = f.window()
     kh, kw = window.pop("kh"), window.pop("kw")
     dilated = f.rng.random() < 0.3 and min(f.shape[1:3]) >= 2 * max(kh, kw)
@@ -187,7 +45,7 @@ def _conv(f: RandomFile) -> None:
     f.put(kind, (f.now, weights, f.bias(outputs, weights)), (1, *size, outputs), (record, options))
 
 
-def _transpose_conv(f: RandomFile) -> None:
+def _transpose_conv(f: GrowingFile) -> None:
     window = f.window()
     kh, kw = window.pop("kh"), window.pop("kw")
     if window["Padding"] == tflite.Padding.SAME:
@@ -202,7 +60,7 @@ def _transpose_conv(f: RandomFile) -> None:
     f.put("TRANSPOSE_CONV", (where, weights, f.now), shape, ("TransposeConvOptions", window))
 
 
-def _pool(f: RandomFile) -> None:
+def _pool(f: GrowingFile) -> None:
     window = f.window()
     window |= {
         "FilterHeight": window.pop("kh"),
@@ -217,7 +75,7 @@ def _pool(f: RandomFile) -> None:
     f.put(kind, (f.now,), (1, *size, f.shape[3]), ("Pool2DOptions", window), f.same())
 
 
-def _padded_pool(f: RandomFile) -> None:
+def _padded_pool(f: GrowingFile) -> None:
     amounts = np.array([[0, 0], *f.rng.integers(0, 2, (2, 2)), [0, 0]])
     lowest = {_FLOAT: np.float32(-np.inf), _INT8: np.int8(-128), _UINT8: np.uint8(0)}[f.kind]
     quantisation = {"scale": [f.same()[0]], "zero": [f.same()[1]]} if f.quantised else {}
@@ -231,7 +89,7 @@ def _padded_pool(f: RandomFile) -> None:
     f.put("MAX_POOL_2D", (f.now,), (1, *size.tolist(), f.shape[3]), ("Pool2DOptions", window), f.same())
 
 
-def _pad(f: RandomFile) -> None:
+def _pad(f: GrowingFile) -> None:
     amounts = np.array([[0, 0], *f.rng.integers(0, 3, (2, 2)), [0, 0]])
     f.put(
         "PAD",
@@ -242,7 +100,7 @@ def _pad(f: RandomFile) -> None:
     )
 
 
-def _activation(f: RandomFile) -> None:
+def _activation(f: GrowingFile) -> None:
     kind = f.pick("RELU", "RELU6", "RELU_N1_TO_1", "LEAKY_RELU", "PRELU")
     if kind == "PRELU":
         slope = f.constant(f.rng.uniform(0.05, 0.6, (1,) * (len(f.shape) - 2) + (f.shape[-1],)))
@@ -253,7 +111,7 @@ def _activation(f: RandomFile) -> None:
         f.put(kind, (f.now,), f.shape, None, f.same() if kind != "RELU_N1_TO_1" or f.kind == _UINT8 else None)
 
 
-def _residual(f: RandomFile) -> None:
+def _residual(f: GrowingFile) -> None:
     before = f.now
     kind = f.pick("ADD", "SUB")
     weights = f.constant(f.rng.normal(0, f.shape[3] ** -0.5, (f.shape[3], 1, 1, f.shape[3])), 0)
@@ -263,13 +121,13 @@ def _residual(f: RandomFile) -> None:
     f.put(kind, (before, f.now), f.shape, options)
 
 
-def _by_constant(f: RandomFile) -> None:
+def _by_constant(f: GrowingFile) -> None:
     kind = f.pick("ADD", "SUB", "MUL")
     values = f.rng.uniform(0.3, 1.5, f.pick((1,), (f.shape[-1],)))
     f.put(kind, (f.now, f.constant(values)), f.shape, (f"{kind.title()}Options", {"FusedActivationFunction": _NONE}))
 
 
-def _resize(f: RandomFile) -> None:
+def _resize(f: GrowingFile) -> None:
     _, height, width, channels = f.shape
     size = f.pick((height * 2, width * 2), (height * 3, width * 2))
     kind, record = "RESIZE_NEAREST_NEIGHBOR", "ResizeNearestNeighborOptions"
@@ -278,7 +136,7 @@ def _resize(f: RandomFile) -> None:
     f.put(kind, (f.now, f.integers(size)), (1, *size, channels), (record, options), f.same())
 
 
-def _slice(f: RandomFile) -> None:
+def _slice(f: GrowingFile) -> None:
     size = np.array(f.shape)
     begin, end, stride = np.zeros(4, int), size.copy(), np.ones(4, int)
     begin[1:3], end[1:3] = f.rng.integers(0, 2, 2), size[1:3] - f.rng.integers(0, 2, 2)
@@ -305,7 +163,7 @@ def _slice(f: RandomFile) -> None:
     f.put("STRIDED_SLICE", operands, shape, ("StridedSliceOptions", masks), f.same())
 
 
-def _branches(f: RandomFile) -> None:
+def _branches(f: GrowingFile) -> None:
     if f.shape[3] % 2 == 0 and f.rng.random() < 0.5:
         shape, before = (*f.shape[:3], f.shape[3] // 2), f.now
         axis = f.integers(3)
@@ -332,7 +190,7 @@ def _branches(f: RandomFile) -> None:
     f.put("CONCATENATION", parts, shape, ("ConcatenationOptions", {"Axis": axis}), f.same())
 
 
-def _blocks(f: RandomFile) -> None:
+def _blocks(f: GrowingFile) -> None:
     _, height, width, channels = f.shape
     if channels % 4 == 0 and f.rng.random() < 0.5:
         shape = (1, height * 2, width * 2, channels // 4)
@@ -342,7 +200,7 @@ def _blocks(f: RandomFile) -> None:
         f.put("SPACE_TO_DEPTH", (f.now,), shape, ("SpaceToDepthOptions", {"BlockSize": 2}), f.same())
 
 
-def _dilated_by_blocks(f: RandomFile) -> None:
+def _dilated_by_blocks(f: GrowingFile) -> None:
     _, height, width, channels = f.shape
     padded = [-(-(n + 2) // 2) * 2 for n in (height, width)]
     amounts = [[1, p - n - 1] for n, p in zip((height, width), padded, strict=True)]
@@ -362,12 +220,12 @@ def _dilated_by_blocks(f: RandomFile) -> None:
     f.put("BATCH_TO_SPACE_ND", (f.now, block, crops), shape, ("BatchToSpaceNDOptions", {}), f.same())
 
 
-def _requantised(f: RandomFile) -> None:
+def _requantised(f: GrowingFile) -> None:
     if f.quantised:
         f.put("QUANTIZE", (f.now,), f.shape, ("QuantizeOptions", {}))
 
 
-_IMAGE: tuple[Callable[[RandomFile], None], ...] = (
+_IMAGE: tuple[Callable[[GrowingFile], None], ...] = (
     _conv,
     _conv,
     _transpose_conv,
@@ -386,7 +244,7 @@ _IMAGE: tuple[Callable[[RandomFile], None], ...] = (
 )
 
 
-def _flat(f: RandomFile) -> None:
+def _flat(f: GrowingFile) -> None:
     """To a row of numbers: means over height and width, or Keras' Flatten with a free batch."""
     if len(f.shape) == 4 and f.rng.random() < 0.5:
         f.put("MEAN", (f.now, f.integers([1, 2])), (1, f.shape[3]), ("ReducerOptions", {"KeepDims": False}))
@@ -424,7 +282,7 @@ def _flat(f: RandomFile) -> None:
     f.put("RESHAPE", (start, packed), (1, count), ("ReshapeOptions", {}), f.same())
 
 
-def _head(f: RandomFile) -> None:
+def _head(f: GrowingFile) -> None:
     count = int(f.rng.integers(1, 8))
     weights = f.constant(f.rng.normal(0, f.shape[-1] ** -0.5, (count, f.shape[-1])), 0 if f.kind == _INT8 else None)
     keep = len(f.shape) == 3
@@ -442,7 +300,7 @@ def _head(f: RandomFile) -> None:
 def random_tflite(seed: int, *, kind: int | None = None, steps: int = 4) -> tuple[bytes, list[str]]:
     """Content of a random file, and the names of its operators; the same for the same seed."""
     rng = np.random.default_rng(seed)
-    f = RandomFile(rng, int(rng.choice([_FLOAT, _INT8, _INT8, _UINT8])) if kind is None else kind)
+    f = GrowingFile(rng, int(rng.choice([_FLOAT, _INT8, _INT8, _UINT8])) if kind is None else kind)
     for _ in range(int(rng.integers(1, steps + 1)) if len(f.shape) == 4 else 0):
         before = len(f.tensors)
         if min(f.shape[1:3]) >= 2 and np.prod(f.shape) < _MOST:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -264,6 +264,12 @@ class Converter:
         """Shape of the first output, as the file has it."""
         return self.tensors[node.outputs[0]].shape
 
+    @staticmethod
+    def check(node: TfliteNode, expected: Iterable[int], declared: Iterable[int]) -> None:
+        """Holds a shape that follows from a node's operands against what the file says: damaged files differ."""
+        if tuple(expected) != tuple(declared) or min(declared, default=1) < 1:
+            raise ValueError(f"{node.kind} gives the shape {tuple(expected)}, not {tuple(declared)}")
+
     def operand(self, node: TfliteNode, position: int = 0) -> str:
         """Real value of an operand."""
         return self.value(node.inputs[position])
@@ -287,7 +293,7 @@ class Converter:
         return (0, 2, 3, 1)[axis] if axes == 4 else axis % axes
 
     def reshaped(self, value: str, shape: Sequence[int], node: TfliteNode) -> str:
-        """The value in another shape."""
+        """The value in another shape, of as many elements."""
         return self.emit("Reshape", [value, self.constant("shape", np.array(shape, np.int64))], self.label(node))
 
     def bias(self, node: TfliteNode, position: int = 2) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,12 +30,15 @@ __all__ = [
 
 def reshape(converter: Converter, node: TfliteNode) -> str:
     """RESHAPE, SQUEEZE and EXPAND_DIMS: the output's shape says all."""
-    return converter.reshaped(converter.operand(node), converter.output_shape(node), node)
+    size = converter.output_shape(node)
+    converter.check(node, [math.prod(converter.shape(node))], [math.prod(size)])
+    return converter.reshaped(converter.operand(node), size, node)
 
 
 def transpose(converter: Converter, node: TfliteNode) -> str:
     """TRANSPOSE."""
     order = [int(axis) for axis in converter.data(node, 1)]
+    converter.check(node, [converter.shape(node)[axis] for axis in order], converter.output_shape(node))
     return converter.emit("Transpose", [converter.operand(node)], converter.label(node), perm=order)
 
 
@@ -50,6 +54,7 @@ def _cut(converter: Converter, node: TfliteNode, index: tuple) -> str:
     """The operand under an index of numpy's."""
     size = converter.shape(node)
     where = np.arange(int(np.prod(size))).reshape(size)[index]
+    converter.check(node, where.shape, converter.output_shape(node))
     value, spread = converter.operand(node), [each for each in index if each is not None]
     if ... in spread:
         at = spread.index(...)

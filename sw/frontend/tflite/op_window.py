@@ -59,7 +59,7 @@ def max_pool(converter: Converter, node: TfliteNode) -> str:
 
 def pad(converter: Converter, node: TfliteNode) -> str | tuple[str, ...]:
     """PAD with zeros, PADV2 with any value: lowest ones before maxima become their border."""
-    amounts = converter.data(node, 1).astype(np.int64)
+    amounts = _amounts(converter, node)
     image = amounts.shape == (4, 2)
     sides = amounts[[0, 3, 1, 2]] if image else amounts
     inputs = [converter.operand(node), converter.constant("pads", sides.T.reshape(-1))]
@@ -95,10 +95,17 @@ def mirror_pad(converter: Converter, node: TfliteNode) -> str:
     """MIRROR_PAD without the edge itself (REFLECT)."""
     if node.options["Mode"] != tflite.MirrorPadMode.REFLECT:
         raise converter.unsupported(node, "only REFLECT is known: pad with zeros")
-    amounts = converter.data(node, 1).astype(np.int64).T.reshape(-1)
-    return converter.emit(
-        "Pad", [converter.operand(node), converter.constant("pads", amounts)], converter.label(node), mode="reflect"
-    )
+    pads = converter.constant("pads", _amounts(converter, node).T.reshape(-1))
+    return converter.emit("Pad", [converter.operand(node), pads], converter.label(node), mode="reflect")
+
+
+def _amounts(converter: Converter, node: TfliteNode) -> NDArray[np.int64]:
+    """Elements before and behind each axis, (axes, 2)."""
+    amounts = converter.data(node, 1).astype(np.int64)
+    if amounts.min(initial=0) < 0:
+        raise converter.unsupported(node, "negative amounts crop: use SLICE")
+    converter.check(node, converter.shape(node) + amounts.sum(axis=1), converter.output_shape(node))
+    return amounts
 
 
 def resize_nearest(converter: Converter, node: TfliteNode) -> str:
@@ -111,6 +118,7 @@ def resize_nearest(converter: Converter, node: TfliteNode) -> str:
         place = (np.arange(total, dtype=np.float32) + np.float32(0.5 * node.options["HalfPixelCenters"])) * scale
         place = np.floor(place + np.float32(0.5)) if corners else np.floor(place)
         picked = converter.constant("lines", np.clip(place, 0, size - 1).astype(np.int64))
+        converter.check(node, [total], [converter.output_shape(node)[axis]])
         value = converter.emit("Gather", [value, picked], converter.label(node), axis=converter.axis(axis, 4))
     return converter.last(value, node)
 

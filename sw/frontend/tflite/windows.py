@@ -31,11 +31,12 @@ def border_of(
     converter: Converter, node: TfliteNode, kernel: tuple[int, int], dilation: tuple[int, int]
 ) -> list[int]:
     """Padding at top, left, bottom, right that the operator's own option asks for."""
-    if node.options["Padding"] != tflite.Padding.SAME:
-        return [0, 0, 0, 0]
-    sides = []
+    same, sides, expected = node.options["Padding"] == tflite.Padding.SAME, [], []
     for size, k, stride, d in zip(converter.shape(node)[1:3], kernel, strides_of(node), dilation, strict=True):
-        sides.append(same_padding(-(-size // stride), size, k, stride, d))
+        outputs = -(-(size if same else size - d * (k - 1)) // stride)
+        expected.append(outputs)
+        sides.append(same_padding(outputs, size, k, stride, d) if same else (0, 0))
+    converter.check(node, expected, converter.output_shape(node)[1:3])
     (top, bottom), (left, right) = sides
     return [top, left, bottom, right]
 
