@@ -31,6 +31,11 @@ _PART = 0.2
 _SPREAD = 1.0
 """Decibels between samples that were calibrated on and others from which on more calibration is advised."""
 
+_TRIALS = 6
+
+_WIDEST = 16
+"""Bits of a multiplicand with which trained integers step where they were trained to in nearly all channels."""
+
 _GOOD = 30.0
 """Decibels from which on training would be for nothing."""
 
@@ -118,38 +123,44 @@ def advise(
     def quality(quantised: QuantisedGraph, samples: NDArray) -> float:
         return -10 * float(np.log10(max(leftover(quantised, samples, ready), 1e-30)))
 
-    def tried(what: str, how: str, other: QuantSettings) -> Advice:
+    def tried(what: str, how: str, other: QuantSettings, core: AcceleratorConfig = config) -> Advice:
         try:
-            after = quality(quantise(graph, calibration, other, config), calibration)
+            after = quality(quantise(graph, calibration, other, core), calibration)
         except (CapacityError, CertificateError) as error:
             return Advice(what=what, how=f"{how}; the core does not hold it: {error}")
-        return Advice(what=what, how=how, gain_db=round(after - before, 2))
+        return Advice(what=what, how=how, gain_db=round(after - before, 2) + 0.0)
 
-    macs = [layer for layer in ready.layers if isinstance(layer, Mac) and not is_kept(layer, ready)]
-    ready_settings = settings.for_layers(macs)
-    tell(0, 5)
+    macs = [layer for layer in ready.layers if isinstance(layer, Mac)]
+    learned = [layer for layer in macs if not is_kept(layer, ready)]
+    own = settings.for_layers(macs)
+    tell(0, _TRIALS)
     before = quality(quantise(graph, calibration, settings, config), calibration)
+    tell(1, _TRIALS)
     wider = eight_bits(attribution, ready, settings)
-    tell(1, 5)
     if wider is not None:
         named = [name for name in wider.layers if wider.layers[name] != settings.layers.get(name)]
         found.append(tried(f"8 bits in {', '.join(named)}", "compile --formats, see --output", wider))
-    tell(2, 5)
-    if any(_bits(ready_settings, layer) < _BITS for layer in macs):
+    tell(2, _TRIALS)
+    if any(_bits(own, layer) < _BITS for layer in learned):
         everywhere = replace(settings, weights=_EIGHT, acts=_EIGHT, edge_weights=None, layers={})
         found.append(tried("8 bits everywhere", "compile --weights int8 --acts int8", everywhere))
-    tell(3, 5)
-    if not settings.equalise:
+    tell(3, _TRIALS)
+    if learned and not settings.equalise:
         found.append(tried("equalised channels", "compile --equalise", replace(settings, equalise=True)))
-    tell(4, 5)
+    tell(4, _TRIALS)
+    if len(learned) < len(macs) and config.rescale_bits < _WIDEST:
+        core = replace(config, rescale_bits=_WIDEST)
+        how = f"compile --rescale-bits {_WIDEST}"
+        found.append(tried("trained integers that step where the model does", how, settings, core))
+    tell(5, _TRIALS)
     half = len(calibration) // 2
-    if half >= 2:
+    if learned and half >= 2:
         part = quantise(graph, calibration[::2], settings, config)
         spread = quality(part, calibration[::2]) - quality(part, calibration[1::2])
         if spread >= _SPREAD:
             what = f"more calibration samples: half of them leave the other half {spread:.1f} dB behind"
             found.append(Advice(what=what, how="compile --calib"))
-    if not trained and attribution.snr_db < _GOOD:
+    if learned and not trained and attribution.snr_db < _GOOD:
         found.append(Advice(what="trained integers", how="train"))
-    tell(5, 5)
+    tell(_TRIALS, _TRIALS)
     return sorted(found, key=lambda each: -(each.gain_db if each.gain_db is not None else -np.inf))

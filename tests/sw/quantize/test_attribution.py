@@ -144,3 +144,30 @@ def test_what_a_core_does_not_hold_is_said(onnx_model) -> None:
     everywhere = next(each for each in advise(found, model, X, settings, small) if each.what == "8 bits everywhere")
     assert everywhere.gain_db is None
     assert "the core does not hold it: " in everywhere.how
+
+
+def test_a_model_with_integers_of_its_own_is_advised_no_formats(onnx_model) -> None:
+    rng = np.random.default_rng(SEED)
+    node = helper.make_node
+    nodes = [
+        node("QuantizeLinear", ["x", "sx", "z"], ["xc"], "xq"),
+        node("DequantizeLinear", ["xc", "sx", "z"], ["xr"], "xd"),
+        node("DequantizeLinear", ["w", "sw"], ["wr"], "wd"),
+        node("Conv", ["xr", "wr"], ["c"], "conv"),
+        node("QuantizeLinear", ["c", "sy", "z"], ["yc"], "yq"),
+        node("DequantizeLinear", ["yc", "sy", "z"], ["y"], "yd"),
+    ]
+    constants = {
+        "w": rng.integers(-127, 128, (4, 3, 3, 3)).astype(np.int8),
+        "sw": np.float32(0.0031),
+        "sx": np.float32(0.027),
+        "sy": np.float32(0.0371),
+        "z": np.int8(0),
+    }
+    model, settings = load_model(onnx_model(nodes, (1, 3, 8, 8), constants)), QuantSettings()
+    config = AcceleratorConfig(acc_bits=28, rescale_bits=4, planes=3)
+    found = attribute(quantise(model, X, settings, config), X, prepared(model, X, settings))
+    (advice,) = advise(found, model, X, settings, config)
+    assert advice.how == "compile --rescale-bits 16"
+    assert advice.gain_db is not None
+    assert advice.gain_db > 3
