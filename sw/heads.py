@@ -6,7 +6,7 @@ One entry of `HOST_FUNCTIONS` is one function; `frontend/op_head.py` says which 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,17 @@ ARITHMETIC: Mapping[str, Callable[[NDArray, NDArray], NDArray]] = {
 }
 """What a constant operand does to every element it meets."""
 
-REDUCTIONS: Mapping[str, Callable[..., NDArray]] = {"max": np.max, "min": np.min, "mean": np.mean, "sum": np.sum}
+REDUCTIONS: Mapping[str, Callable[..., NDArray]] = {
+    "max": np.max,
+    "min": np.min,
+    "mean": np.mean,
+    "sum": np.sum,
+    "prod": np.prod,
+    "l1": lambda values, **how: np.abs(values).sum(**how),
+    "l2": lambda values, **how: np.sqrt(np.square(values).sum(**how)),
+    "sum_square": lambda values, **how: np.square(values).sum(**how),
+    "log_sum_exp": lambda values, **how: np.logaddexp.reduce(values, **how),
+}
 """What becomes of all elements along some axes."""
 
 
@@ -56,6 +66,12 @@ def _arg(values: NDArray, extreme: str, axis: int, keep: bool, last: bool) -> ND
     return find(values, axis=axis, keepdims=keep)
 
 
+def _top(values: NDArray, what: str, k: int, axis: int, largest: bool) -> NDArray:
+    order = np.argsort(-values if largest else values, axis=axis, kind="stable")  # of equal ones the first comes first
+    chosen = np.take(order, np.arange(k), axis=axis)
+    return chosen if what == "indices" else np.take_along_axis(values, chosen, axis=axis)
+
+
 def _normalise(values: NDArray, axis: int, order: int) -> NDArray:
     norm = np.linalg.norm(values, ord=order, axis=axis, keepdims=True)
     return values / np.where(norm == 0, 1, norm)
@@ -66,6 +82,22 @@ def _arithmetic(values: NDArray, operator: str, operand: Any, reverse: bool) -> 
     first, second = (constant, values) if reverse else (values, constant)
     with np.errstate(divide="ignore", invalid="ignore"):  # as in every other implementation
         return ARITHMETIC[operator](first, second)
+
+
+def _combined(values: NDArray, operator: str, first: list[Any], second: list[Any]) -> NDArray:
+    one, other = (_applied(values, functions) for functions in (first, second))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return ARITHMETIC[operator](one, other)
+
+
+def _applied(values: NDArray, functions: list[Any]) -> NDArray:
+    for function in functions:
+        values = HostFunction(**function)(values)
+    return values
+
+
+def _expand(values: NDArray, shape: list[int]) -> NDArray:
+    return np.broadcast_to(values, (len(values), *shape))
 
 
 def _reduce(values: NDArray, operator: str, axes: list[int], keep: bool) -> NDArray:
@@ -91,8 +123,11 @@ HOST_FUNCTIONS: Mapping[str, Callable[..., NDArray]] = {
     "softmax": _softmax,
     "log_softmax": _log_softmax,
     "arg": _arg,
+    "top": _top,
     "normalise": _normalise,
     "arithmetic": _arithmetic,
+    "combined": _combined,
+    "expand": _expand,
     "reduce": _reduce,
     "rearrange": _rearrange,
     "cast": _cast,
@@ -101,7 +136,9 @@ HOST_FUNCTIONS: Mapping[str, Callable[..., NDArray]] = {
 """Functions by kind: of values of shape (N, ...) and the attributes of a `HostFunction`.
 
 Axes count from the batch, which is axis 0 and never among them. ``softmax`` and ``log_softmax`` take all ``axes``
-together, ``arg`` gives indices of the largest or smallest element, of several equal ones the first or the ``last``.
+together, ``arg`` gives indices of the largest or smallest element, of several equal ones the first or the ``last``;
+``top`` the ``k`` largest or smallest in their order, or their indices. ``combined`` joins what two heads, as plain
+`HostFunction` parameters, make of the same values; both have as many axes.
 ``rearrange`` gives a sample its ``shape`` after taking its elements at the flat positions ``order`` (None: all, as they
 are). ``codes`` are the integers of a quantiser: ``round(x / scale) + zero`` in an integer type, ties to even.
 """
@@ -133,6 +170,10 @@ class HostFunction:
     def __post_init__(self) -> None:
         if self.kind not in HOST_FUNCTIONS:
             raise ValueError(f"unknown function of the host {self.kind!r}: there are {', '.join(HOST_FUNCTIONS)}")
+
+    def to_plain(self) -> dict[str, Any]:
+        """The function's parameters, as JSON holds them."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def __call__(self, values: NDArray[Any]) -> NDArray[Any]:
         """The function of values of shape (N, ...), in float64; indices, codes and truths in types of their own."""

@@ -193,7 +193,7 @@ def _import(importer: Importer, node: NodeProto) -> None:
         handler = on_codes
     if handler is None:
         raise importer.unsupported(node, REWRITES.get(node.op_type, ""))
-    if node.op_type != "Split" and not importer.read.isdisjoint(node.output[1:]):
+    if node.op_type not in ("Split", "TopK") and not importer.read.isdisjoint(node.output[1:]):
         raise importer.unsupported(node, "only its first output can be used")
     first = len(importer.layers)
     with _sense(importer, node):

@@ -15,7 +15,7 @@ from .view import View
 if TYPE_CHECKING:
     from .importer import Importer
 
-__all__ = ["REARRANGEMENTS", "rearrange", "split"]
+__all__ = ["REARRANGEMENTS", "parts_of", "rearrange", "split"]
 
 Index = NDArray[np.int64]
 
@@ -153,13 +153,19 @@ def rearrange(importer: Importer, node: NodeProto) -> None:
 
 def split(importer: Importer, node: NodeProto) -> None:
     """Handler of Split: every output is a view of a part."""
-    view, attributes = importer.view(node), importer.attributes(node)
+    view = importer.view(node)
+    for name, part in zip(node.output, parts_of(importer, node, view.index), strict=True):
+        importer.views[name] = View(view.tensor, part)
+
+
+def parts_of(importer: Importer, node: NodeProto, index: Index) -> list[Index]:
+    """What Split makes of an index array."""
+    attributes = importer.attributes(node)
     axis, sizes = attributes.get("axis", 0), importer.constant(node, 1)
     if sizes is None and len(node.input) > 1 and node.input[1]:
         raise importer.unsupported(node, "its sizes must be constant")
     given = attributes.get("split") if sizes is None else sizes.ravel().tolist()
-    length = view.shape[axis]
+    length = index.shape[axis]
     share = -(-length // len(node.output))
     ends = np.cumsum(given) if given is not None else np.minimum(share * np.arange(1, len(node.output) + 1), length)
-    for name, part in zip(node.output, np.split(view.index, ends[:-1], axis=axis), strict=True):
-        importer.views[name] = View(view.tensor, part)
+    return np.split(index, ends[:-1], axis=axis)

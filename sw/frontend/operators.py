@@ -25,7 +25,7 @@ from .op_elementwise import (
     relu,
     subtract,
 )
-from .op_head import ONLY_HOST, host_unless_inside, leave_to_host
+from .op_head import ONLY_HOST, host_unless_inside, host_where_joined, leave_to_host
 from .op_linear import conv, conv_transpose
 from .op_matmul import gemm, matmul
 from .op_norm import lp_pool, reduce_norm
@@ -72,9 +72,9 @@ HANDLERS: dict[str, Callable[[Importer, NodeProto], None]] = (
         "ReduceMean": reduce,
         "ReduceMax": reduce,
         "ReduceMin": reduce,
-        "ReduceL1": reduce_norm,
-        "ReduceL2": reduce_norm,
-        "ReduceSumSquare": reduce_norm,
+        "ReduceL1": host_where_joined(reduce_norm),
+        "ReduceL2": host_where_joined(reduce_norm),
+        "ReduceSumSquare": host_where_joined(reduce_norm),
         "LpPool": lp_pool,
         "GlobalLpPool": lp_pool,
         "ReduceSum": reduce,
@@ -109,7 +109,6 @@ REWRITES: dict[str, str] = {
     "RoiAlign": "it takes its places from another tensor: do it on the host",
     "GridSample": "it takes its places from another tensor: do it on the host",
     "NonMaxSuppression": "end the model before it and do it on the host",
-    "TopK": "end the model before it and do it on the host",
     "DynamicQuantizeLinear": "quantise statically: scales must be constant",
     "Trunc": "train with Quant instead",
     "MultiThreshold": "export before the conversion to thresholds, with Quant nodes",

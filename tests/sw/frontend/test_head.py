@@ -80,6 +80,24 @@ ROWS = {
         node("Relu", "n"),
     ],
     "equal": [node("Equal", "d", "half")],
+    "divided by its length": [node("ReduceL2", "d", axes=[1], output="l"), node("Div", "d", "l")],
+    "divided by its clipped and spread length": [
+        node("ReduceL2", "d", axes=[-1], output="l"),
+        node("Clip", "l", "low", output="c"),
+        node("Shape", "d", output="s"),
+        node("Expand", "c", "s", output="e"),
+        node("Div", "d", "e"),
+    ],
+    "softmax and sigmoid": [node("Softmax", "d", output="s"), node("Sigmoid", "d", output="t"), node("Add", "s", "t")],
+    "less its largest, summed without the axis": [
+        node("Softmax", "d", output="s"),
+        node("ReduceMax", "s", axes=[1], keepdims=0, output="m"),
+        node("ReduceSum", "s", "channels", keepdims=1, output="t"),
+        node("Sub", "t", "m"),
+    ],
+    "logarithm of exponentials": [node("ReduceLogSumExp", "d", axes=[1])],
+    "sum of magnitudes": [node("ReduceL1", "d", axes=[1], output="l"), node("Div", "d", "l")],
+    "sum of squares": [node("ReduceSumSquare", "d", axes=[1], keepdims=0, output="l"), node("Mul", "l", "d")],
 }
 IMAGES = {
     "softmax over channels": [node("Softmax", "d", axis=1)],
@@ -176,6 +194,22 @@ def test_several_outputs_show_one_tensor_in_their_own_ways(tmp_path):
     assert graph.output_tensors == ("more", "r", "d")
 
 
+@pytest.mark.parametrize("largest", [0, 1])
+def test_the_best_few_and_where_they_are(largest, tmp_path):
+    nodes = [*DENSE, node("Softmax", "d", output="s"), node("TopK", "s", "three", largest=largest, axis=1)]
+    nodes[-1].output[:] = ["scores", "classes"]
+    CONSTANTS["three"] = np.array([3])
+    graph = check(save(tmp_path / "m.onnx", nodes, (1, 5), ["classes", "scores"]))
+    assert [output.given_shape for output in graph.outputs] == [(3,), (3,)]
+
+
+def test_a_head_is_split(tmp_path):
+    nodes = [*CONV, node("Sigmoid", "d", output="t"), node("Split", "t", axis=1)]
+    nodes[-1].output[:] = ["left", "right"]
+    nodes.append(node("Softmax", "right", axis=1, output="odds"))
+    check(save(tmp_path / "m.onnx", nodes, (1, 3, 4, 3), ["odds", "left"]))
+
+
 def test_a_part_of_a_tensor_is_an_output(tmp_path):
     nodes = [*CONV, node("Split", "d", axis=1)]
     nodes[-1].output[:] = ["left", "right"]
@@ -208,8 +242,8 @@ def test_codes_are_an_output(kind, tmp_path):
         ),
         ([node("Softmax", "d", axis=0)], "it works along the batch axis: leave that alone"),
         (
-            [node("Softmax", "d", output="s"), node("Sigmoid", "d", output="t"), node("Add", "s", "t")],
-            "behind it needs a layer",
+            [node("Softmax", "d", output="s"), node("Relu", "d", output="t"), node("Add", "s", "t")],
+            "only functions of one tensor can follow Softmax 'Softmax_s', which the host computes",
         ),
     ],
 )
