@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import onnx.numpy_helper
 from numpy.typing import NDArray
 from onnx import NodeProto
 
@@ -187,6 +188,9 @@ def _import(importer: Importer, node: NodeProto) -> None:
     missing = next((name for name in inputs if not any(name in values for values in written)), None)
     if missing is not None:
         raise ModelError(f"node {importer.label(node)!r} reads {missing!r}, which nothing writes: export it again")
+    if node.op_type == "If":
+        _import_branch(importer, node)
+        return
     behind_head = any(name in importer.hosted for name in inputs)
     handler = continue_head if behind_head else HANDLERS.get(node.op_type)
     if not behind_head and not importer.codes.keys().isdisjoint(inputs):
@@ -199,6 +203,21 @@ def _import(importer: Importer, node: NodeProto) -> None:
     with _sense(importer, node):
         handler(importer, node)
     importer.sign(node, first)
+
+
+def _import_branch(importer: Importer, node: NodeProto) -> None:
+    """Imports the branch of an If that is taken for every sample."""
+    condition = importer.constant(node, 0)
+    if condition is None:
+        raise importer.unsupported(node, "its condition depends on the samples: export the branch that is taken")
+    branch = importer.attributes(node)["then_branch" if condition.any() else "else_branch"]
+    importer.constants |= {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in branch.initializer}
+    for inner in branch.node:
+        _import(importer, inner)
+    for output, result in zip(node.output, branch.output, strict=True):
+        for values in (importer.constants, importer.steps, importer.views, importer.codes, importer.hosted):
+            if result.name in values:
+                values[output] = values[result.name]
 
 
 def _output(importer: Importer, name: str) -> Output:

@@ -113,6 +113,5 @@ REWRITES: dict[str, str] = {
     "Trunc": "train with Quant instead",
     "MultiThreshold": "export before the conversion to thresholds, with Quant nodes",
     **dict.fromkeys(("LSTM", "GRU", "RNN", "Scan", "Loop"), "only feed-forward networks run"),
-    "If": "export the branch that is taken",
 }
 """Nearest rewrite of operators without a handler."""

@@ -71,6 +71,46 @@ def test_computed_weights(onnx_model, run_onnx):
     check(onnx_model(nodes, SHAPE, {"w": W}), run_onnx)
 
 
+def branches(condition):
+    """An If as exporters write it for a squeeze of an axis that may not be 1; its branches read values around it."""
+    then = helper.make_graph(
+        [node("ReduceMean", "c", output="t", axes=[2, 3]), node("Add", "t", "inner", output="tt")],
+        "then",
+        [],
+        [helper.make_tensor_value_info("tt", TensorProto.FLOAT, None)],
+        [onnx.numpy_helper.from_array(np.float32([[[[0.5]]]]), "inner")],
+    )
+    other = helper.make_graph(
+        [node("Relu", "c", output="e")], "else", [], [helper.make_tensor_value_info("e", TensorProto.FLOAT, None)]
+    )
+    return node("If", condition, output="y", then_branch=then, else_branch=other)
+
+
+@pytest.mark.parametrize("channels", [4, 5])
+def test_a_branch_that_shapes_decide(channels, onnx_model, run_onnx):
+    nodes = [
+        node("Conv", "x", "w", output="c"),
+        node("Shape", "c", output="s"),
+        node("Gather", "s", "one", output="n"),
+        node("Equal", "n", "many", output="same"),
+        branches("same"),
+    ]
+    constants = {"w": W, "one": np.array(1), "many": np.array(channels)}
+    check(onnx_model(nodes, SHAPE, constants), run_onnx)
+
+
+def test_a_branch_that_samples_decide_is_refused(onnx_model):
+    nodes = [
+        node("Conv", "x", "w", output="c"),
+        node("ReduceMax", "c", output="m", keepdims=0),
+        node("Greater", "m", "zero", output="same"),
+        branches("same"),
+    ]
+    with pytest.raises(UnsupportedOperator) as caught:
+        load_model(onnx_model(nodes, SHAPE, {"w": W, "zero": np.float32(0)}))
+    assert "is not supported" in str(caught.value)
+
+
 def test_unread_nodes_need_no_handler(onnx_model, run_onnx):
     nodes = [node("Floor", "x", output="z"), node("Floor", "z", output="zz"), node("Conv", "x", "w")]
     check(onnx_model(nodes, SHAPE, {"w": W}), run_onnx)
