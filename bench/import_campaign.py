@@ -2,15 +2,18 @@
 
     python bench/import_campaign.py --onnx 10000 --json campaign.json     # 10,000 ONNX models against onnxruntime
     python bench/import_campaign.py --onnx 1 --seed 4711                  # one model again, shown node by node
+    python bench/import_campaign.py --onnx 0 --qdq 1000                   # 1,000 with quantisers around their tensors
 
 Each model is read as commands read it. Its float graph must compute what onnxruntime computes without optimisations on
 the file, to float rounding; of every --every-th one the golden model's 8-bit answer must come near as well. A model
 that is refused is counted by its reason. Anything else is a difference, and printed with its seed. SAME padding with
-a dilation is left out: onnxruntime refuses it for Conv and forgets the dilation in pools.
+a dilation is left out: onnxruntime refuses it for Conv and forgets the dilation in pools. Models with quantisers are
+judged by the golden model alone, whose integers are theirs: sums half way between two levels may go to either.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -30,6 +33,7 @@ import numpy as np
 import onnx
 import typer
 from campaign.onnx_models import RandomModel, reference_session
+from campaign.quantised_models import quantised_model
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.sim.golden import GoldenModel
 from narrows.sw.compile import compile_graph
@@ -55,6 +59,11 @@ FLOAT_LIMIT = 1e-3
 
 GOLDEN_LIMIT = 0.3
 """Largest root mean square error of 8-bit answers relative to that of the right values; seven layers may add up."""
+
+TRAINED_LIMIT = 0.08
+"""As `GOLDEN_LIMIT`, of models that come quantised: single steps beside, which later layers see."""
+
+TRAINED_CONFIG = dataclasses.replace(CONFIG, rescale_bits=16, planes=5)
 
 _JUDGED, _CALIBRATION = 3, 24
 
@@ -82,12 +91,12 @@ def _difference(ours: dict[str, NDArray[Any]], right: dict[str, NDArray[Any]]) -
     return ""
 
 
-def _golden_error(graph: Graph, model: RandomModel, session: Any) -> float:
+def _golden_error(graph: Graph, model: RandomModel, session: Any, config: AcceleratorConfig = CONFIG) -> float:
     """Largest relative error of the outputs in 8 bits."""
-    quantised = quantise(graph, model.samples(_CALIBRATION), SETTINGS, CONFIG)
-    compile_graph(quantised, CONFIG)
+    quantised = quantise(graph, model.samples(_CALIBRATION), SETTINGS, config)
+    compile_graph(quantised, config)
     x = model.samples(_CALIBRATION)[: 2 * _JUDGED]
-    found = restore_outputs(quantised, GoldenModel(quantised, CONFIG).run(prepare_input(quantised, x)))
+    found = restore_outputs(quantised, GoldenModel(quantised, config).run(prepare_input(quantised, x)))
     right = _right(session, x)
     errors = []
     for name, wanted in right.items():
@@ -137,6 +146,28 @@ def judge_onnx(seed: int, every: int) -> Outcome:
     )
 
 
+def judge_quantised(seed: int) -> Outcome:
+    """A random ONNX model that comes quantised."""
+    made = RandomModel(seed)
+    model = None if made.has_pole else quantised_model(made)
+    if model is None:
+        return Outcome(seed=seed, kind="empty")
+    session = reference_session(model)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        onnx.save(model, path)
+        try:
+            error = _golden_error(load_model(path), made, session, TRAINED_CONFIG)
+        except NarrowsError as refusal:
+            return Outcome(seed=seed, kind="refused", detail=str(refusal))
+        except Exception:
+            return Outcome(seed=seed, kind="crashed", detail=traceback.format_exc(limit=-2).replace("\n", " "))
+    beyond = not error <= TRAINED_LIMIT
+    return Outcome(
+        seed=seed, kind="beyond" if beyond else "right", detail=f"error {error:.3f}" if beyond else "", golden=error
+    )
+
+
 def reason(detail: str) -> str:
     """A refusal without what is special to a model."""
     text = re.sub(r"'[^']*'", "*", detail)
@@ -168,6 +199,7 @@ def summary(found: list[Outcome]) -> dict[str, Any]:
 
 def main(
     onnx_models: Annotated[int, typer.Option("--onnx", min=0, metavar="N", help="Random ONNX models.")] = 1000,
+    qdq: Annotated[int, typer.Option(min=0, metavar="N", help="Random ONNX models that come quantised.")] = 0,
     seed: Annotated[int, typer.Option(metavar="S", help="Of the first model; the others follow.")] = 0,
     every: Annotated[int, typer.Option(min=1, metavar="K", help="Every K-th is quantised to 8 bits as well.")] = 10,
     jobs: Annotated[int, typer.Option(min=1, metavar="N", help="Models at once.")] = os.cpu_count() or 1,
@@ -177,22 +209,37 @@ def main(
     console = Console(width=None if sys.stdout.isatty() else 180)
     if onnx_models == 1:
         console.print(str(RandomModel(seed)), markup=False)
-    seeds = range(seed, seed + onnx_models)
+    kinds: dict[str, tuple[Callable[[int], Outcome], int]] = {
+        "onnx": (partial(judge_onnx, every=every), onnx_models),
+        "qdq": (judge_quantised, qdq),
+    }
+    results = {}
+    for name, (judge, count) in kinds.items():
+        if count:
+            results[name] = _campaign(name, judge, range(seed, seed + count), jobs, console)
+    if json_file:
+        json_file.write_text(json.dumps(results, indent=1), encoding="utf-8")
+    if any(result["wrong"] for result in results.values()):
+        raise typer.Exit(1)
+
+
+def _campaign(
+    name: str, judge: Callable[[int], Outcome], seeds: range, jobs: int, console: Console
+) -> dict[str, Any]:
+    """Counts of one kind of models, printed."""
     found = []
-    for each in outcomes(partial(judge_onnx, every=every), seeds, jobs):
+    for each in outcomes(judge, seeds, jobs):
         found.append(each)
         if each.kind in ("different", "beyond", "crashed"):
-            console.print(f"seed {each.seed}: {each.kind}: {each.detail}", markup=False)
+            console.print(f"{name}, seed {each.seed}: {each.kind}: {each.detail}", markup=False)
     result = summary(found) | {"seeds": [seeds.start, seeds.stop]}
     table = Table("models", "refused because", box=None)
     for text, count in list(result["refused"].items())[:25]:
         table.add_row(str(count), text)
     console.print(table)
-    console.print(json.dumps({name: result[name] for name in ("seeds", "models", "kinds", "golden")}))
-    if json_file:
-        json_file.write_text(json.dumps(result, indent=1), encoding="utf-8")
-    if result["wrong"]:
-        raise typer.Exit(1)
+    shown = {key: result[key] for key in ("seeds", "models", "kinds", "golden")}
+    console.print(f"{name}: {json.dumps(shown)}", markup=False)
+    return result
 
 
 if __name__ == "__main__":

@@ -62,6 +62,6 @@ def test_reasons_leave_out_what_is_a_models_own():
 
 def test_counts_are_written(tmp_path, capsys):
     report = tmp_path / "campaign.json"
-    main(onnx_models=6, seed=3, every=100, jobs=1, json_file=report)
-    assert json.loads(report.read_text())["models"] == 6
+    main(onnx_models=6, qdq=0, seed=3, every=100, jobs=1, json_file=report)
+    assert json.loads(report.read_text())["onnx"]["models"] == 6
     assert partial(judge_onnx, every=100)(3).kind in capsys.readouterr().out
