@@ -232,7 +232,7 @@ def _campaign(
         found.append(each)
         if each.kind in ("different", "beyond", "crashed"):
             console.print(f"{name}, seed {each.seed}: {each.kind}: {each.detail}", markup=False)
-    result = summary(found) | {"seeds": [seeds.start, seeds.stop]}
+    result: dict[str, Any] = summary(found) | {"seeds": [seeds.start, seeds.stop]}
     table = Table("models", "refused because", box=None)
     for text, count in list(result["refused"].items())[:25]:
         table.add_row(str(count), text)

@@ -178,7 +178,7 @@ def right_values(folder: Path, model: Path) -> dict[str, NDArray[Any]] | None:
         (value,) = session.get_inputs()
         with np.load(folder / "test.npz") as archive:
             samples = archive["x"].astype(np.float32)
-        rows = [session.run(None, {value.name: sample[np.newaxis]}) for sample in samples]
+        rows: list[Any] = [session.run(None, {value.name: sample[np.newaxis]}) for sample in samples]
     except Exception:  # whatever is wrong with it: there is no right value
         return None
     names = [output.name for output in session.get_outputs()]

@@ -30,7 +30,7 @@ def quantised_model(made: RandomModel) -> ModelProto | None:
     written = [node.output for node in made.nodes]
     values = [name for names in written for name in names if name in made.shapes]
     session = reference_session(made._model(made.nodes, values))
-    runs = [session.run(None, {"x": sample[np.newaxis]}) for sample in made.samples(16)]
+    runs: list[Any] = [session.run(None, {"x": sample[np.newaxis]}) for sample in made.samples(16)]
     ranges = {name: np.concatenate([np.ravel(run[i]) for run in runs]) for i, name in enumerate(values)}
     ranges["x"] = made.samples(16).ravel()
     nodes: list[NodeProto] = []
@@ -64,7 +64,7 @@ def quantised_model(made: RandomModel) -> ModelProto | None:
         codes: NDArray[np.int8] = np.clip(np.rint(weights / spread), -127, 127).astype(np.int8)
         inputs = [made._constant(codes, np.int8), made._constant(scale), made._constant(np.zeros(scale.shape), np.int8)]
         real = f"{inputs[0]}_r"
-        attributes = {"axis": axis} if scale.ndim else {}
+        attributes: dict[str, Any] = {"axis": axis} if scale.ndim else {}
         nodes.append(helper.make_node("DequantizeLinear", inputs, [real], **attributes))
         return real
 

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx.numpy_helper
@@ -215,7 +216,8 @@ def _import_branch(importer: Importer, node: NodeProto) -> None:
     for inner in branch.node:
         _import(importer, inner)
     for output, result in zip(node.output, branch.output, strict=True):
-        for values in (importer.constants, importer.steps, importer.views, importer.codes, importer.hosted):
+        kinds: list[Any] = [importer.constants, importer.steps, importer.views, importer.codes, importer.hosted]
+        for values in kinds:
             if result.name in values:
                 values[output] = values[result.name]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
@@ -41,7 +42,7 @@ class _Writer:
         """An operand's name; empty if it is absent."""
         return self.node.input[position] if position < len(self.node.input) else ""
 
-    def add(self, kind: str, inputs: Sequence[str], output: str, *, name: str = "", **attributes: object) -> str:
+    def add(self, kind: str, inputs: Sequence[str], output: str, *, name: str = "", **attributes: Any) -> str:
         """A further node; gives its output."""
         while inputs and not inputs[-1]:
             inputs = inputs[:-1]
@@ -81,11 +82,11 @@ class _Writer:
         step = self.constant("bias_scale", np.asarray(product.reshape(-1) if product.ndim else product, np.float32))
         return self.add("DequantizeLinear", [name, step], self.value("bias"), axis=0)
 
-    def attributes(self, *without: str) -> dict[str, object]:
+    def attributes(self, *without: str) -> dict[str, Any]:
         """The node's, some left out."""
         return {a.name: helper.get_attribute_value(a) for a in self.node.attribute if a.name not in without}
 
-    def rounded(self, kind: str, inputs: Sequence[str], scale: int, **attributes: object) -> None:
+    def rounded(self, kind: str, inputs: Sequence[str], scale: int, **attributes: Any) -> None:
         """The operator of real values and its quantiser; without a scale there is none."""
         if not self.given(scale):
             self.add(kind, inputs, self.node.output[0], name=self.name, **attributes)
@@ -113,7 +114,7 @@ def _gemm(w: _Writer) -> None:
     attributes = w.attributes()
     transposed = bool(attributes.get("transB", 0))
     alpha = attributes.get("alpha", 1.0)
-    bias = w.bias(6, (1, 4), float(alpha))  # type: ignore[arg-type]
+    bias = w.bias(6, (1, 4), float(alpha))
     w.rounded("Gemm", [w.real(0), w.real(3, axis=0 if transposed else 1), bias], 7, **attributes)
 
 

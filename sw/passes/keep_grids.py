@@ -42,7 +42,9 @@ def _kept(layer: Layer, grids: dict[str, Grid]) -> Grid | None:
         return grid.clipped(layer.low, layer.high)
     weights = np.concatenate([term.weights.reshape(len(layer.bias), -1) for term in layer.terms], axis=1)
     gain = float(weights.max())
-    shift = float(layer.bias[0]) / (gain * grid.scale) if gain > 0 else np.inf
+    if gain <= 0:
+        return None
+    shift = float(layer.bias[0]) / (gain * grid.scale)
     if (
         (np.count_nonzero(weights, axis=1) != 1).any()
         or (weights.sum(axis=1) != gain).any()
