@@ -22,6 +22,10 @@ _ORDERS = ((0, 1, 2, 3), (0, 3, 1, 2))
 """Axes of values of four axes as (batch, channels, height, width)."""
 
 
+_MOST_ELEMENTS = 1024
+"""Elements of values that are brought to one order by a dense layer, where no other does."""
+
+
 def on_image_axes(view: View) -> View:
     """The value with axes of 1 behind it until they are four."""
     return View(view.tensor, view.index.reshape(*view.shape, *(1,) * (4 - len(view.shape))))
@@ -49,6 +53,10 @@ def in_same_phases(importer: Importer, node: NodeProto, views: tuple[View, ...])
             aligned = _aligned(importer, node, [image for image in images if image is not None])
             back = np.argsort(order)
             return tuple(View(view.tensor, view.index.transpose(back).reshape(shape)) for view in aligned)
+    if values[0].index.size <= _MOST_ELEMENTS:  # one pixel of as many channels
+        flat = [_image(importer, node, View(value.tensor, value.index.reshape(1, -1, 1, 1))) for value in values]
+        aligned = _aligned(importer, node, [image for image in flat if image is not None])
+        return tuple(View(view.tensor, view.index.reshape(shape)) for view in aligned)
     raise importer.no_image(node, views[0])
 
 
@@ -91,6 +99,6 @@ def _taken_apart(importer: Importer, node: NodeProto, number: int, view: View, i
     terms = tuple(
         Term(source=view.tensor, weights=part.weights, window=part.window, step=np.ones(shape[0])) for part in parts
     )
-    importer.layers.append(Mac(name=name, terms=terms, bias=np.zeros(shape[0]), output=output))
+    importer.layers.append(Mac(name=name, terms=terms, bias=np.zeros(shape[0]), output=output, copies=True))
     importer.tensors[output] = shape
     return View(output, index)

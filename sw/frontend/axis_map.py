@@ -22,7 +22,10 @@ __all__ = ["AxisMap", "Piece"]
 _MOST_WAYS = 16
 """Phases tried: each makes the layer's output channels as many times more."""
 
-_SAME = 1e-12
+_LARGEST = 1 << 22
+"""Rows times phases times taps beyond which a stride is none that the matrix repeats at."""
+
+_SAME = 1e-10
 """Differences of weights that are rounding."""
 
 
@@ -55,9 +58,14 @@ class AxisMap:
         return -piece.first, (self.count - 1) * self.stride + piece.first + piece.weights.shape[1] - self.size
 
     @property
+    def taps(self) -> int:
+        """Lines read for each output line of each phase, all pieces together."""
+        return sum(int(piece.weights.any(axis=0).sum()) for piece in self.pieces)
+
+    @property
     def cost(self) -> int:
-        """Lines read for each output line of each phase, all pieces together, times the phases."""
-        return self.ways * sum(int(piece.weights.any(axis=0).sum()) for piece in self.pieces)
+        """Taps times phases, as each phase reads those of all."""
+        return self.ways * self.taps
 
     @staticmethod
     def of(matrix: NDArray[np.float64], *, plain: bool) -> AxisMap | None:
@@ -92,6 +100,8 @@ def _fitted(matrix: NDArray[np.float64], ways: int, stride: int) -> AxisMap | No
     places = line - stride * (row // ways)
     first = int(places.min())
     taps = int(places.max()) - first + 1
+    if count * ways * taps > _LARGEST:
+        return None
     rows = np.zeros((count, ways, taps))
     rows[row // ways, row % ways, places - first] = matrix[row, line]
     read = np.arange(count)[:, np.newaxis] * stride + first + np.arange(taps)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from typing import TYPE_CHECKING
 
@@ -19,11 +20,12 @@ if TYPE_CHECKING:
 
 __all__ = ["as_image", "image_operand", "linear_map", "phases_operand", "whole_steps"]
 
-_DENOMINATORS = 4096
+_DENOMINATORS = 256
 """Largest common denominator of weights that is looked for."""
 
-_MOST_TERMS = 16
-"""Terms of a layer beyond which lines and columns are mapped by a layer each."""
+_MOST_TERMS, _MOST_TAPS = 16, 256
+"""Terms and taps of a layer beyond which lines and columns are mapped by a layer each; copies, which lose nothing
+between two layers, are by fewer taps."""
 
 
 def whole_steps(weights: NDArray[np.float64]) -> NDArray[np.float64] | None:
@@ -74,7 +76,7 @@ def as_image(importer: Importer, node: NodeProto, view: View) -> View | None:
     shape = importer.tensors[view.tensor]
     if view.shape == (1, *shape) and view.is_chw():
         return view
-    key = (view.tensor, view.shape, view.index.tobytes())
+    key = (view.tensor, view.shape, hashlib.blake2b(np.ascontiguousarray(view.index)).digest())
     if key not in importer.copies:
         importer.copies[key] = _copied(importer, node, view)
     return importer.copies[key]
@@ -141,7 +143,11 @@ def linear_map(
     down, right = (AxisMap.of(matrix, plain=plain) for matrix in matrices)
     if down is None or right is None:
         return None
-    if min(len(down.pieces), len(right.pieces)) > 1 and len(down.pieces) * len(right.pieces) > _MOST_TERMS:
+    copies = all(np.isin(matrix, (0, 1)).all() and matrix.sum(axis=1).max() <= 1 for matrix in matrices)
+    taps = down.taps, right.taps
+    if min(taps) > 1 and (
+        len(down.pieces) * len(right.pieces) > _MOST_TERMS or taps[0] * taps[1] > (sum(taps) if copies else _MOST_TAPS)
+    ):
         size = np.eye(image.shape[1]), np.eye(image.shape[2])
         lines = linear_map(importer, node, tensor, image, (matrices[0], size[1]), channels=channels, plain=plain)
         found = None if lines is None else phases_of(lines, importer.tensors[lines.tensor])
@@ -172,7 +178,6 @@ def linear_map(
         if not image.is_plain():
             parts, inner = over_phases(weights, window, image)
         terms += [_term(tensor, part, depthwise) for part in parts]
-    copies = all(np.isin(matrix, (0, 1)).all() and matrix.sum(axis=1).max() <= 1 for matrix in matrices)
     counts = -(-down.count // inner[0]), -(-right.count // inner[1])
     shape = (len(picked) * ways[0] * ways[1] * inner[0] * inner[1], *counts)
     result = _written(importer, node, tuple(terms), shape, copies=copies)

@@ -36,6 +36,7 @@ __all__ = [
     "prelu",
     "relu",
     "subtract",
+    "where",
 ]
 
 
@@ -283,6 +284,26 @@ def divide(importer: Importer, node: NodeProto) -> None:
     if not constant.all():
         raise ModelError(f"node {importer.label(node)!r} divides by 0: train or export the model again")
     affine(importer, node, view, 1.0 / constant, 0.0)
+
+
+def where(importer: Importer, node: NodeProto) -> None:
+    """Handler of Where by a constant condition: ``c * x + (1 - c) * y``."""
+    condition = importer.constant(node, 0)
+    if condition is None:
+        raise importer.unsupported(node, "its condition must be constant: a choice by values has no layer")
+    mask = condition.astype(np.float64)
+    parts, label = [f"{node.output[0]}/{part}" for part in ("first", "second")], importer.label(node)
+    first, second = (importer.constant(node, position) for position in (1, 2))
+    if first is not None or second is not None:  # not both, or the node would be folded
+        view = importer.view(node, 1 if second is not None else 2)
+        own, other = (mask, 1.0 - mask) if second is not None else (1.0 - mask, mask)
+        summand = other * np.asarray(second if second is not None else first, dtype=np.float64)
+        affine(importer, node, view, own, summand)
+        return
+    for operand, own, output in zip(node.input[1:], (mask, 1.0 - mask), parts, strict=True):
+        inner = helper.make_node("Mul", [operand], [output], name=f"{label}/{output.rpartition('/')[2]}")
+        affine(importer, inner, importer.views[operand], own, 0.0)
+    add(importer, helper.make_node("Add", parts, node.output, name=label))
 
 
 def batch_normalization(importer: Importer, node: NodeProto) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto
 
+from ..errors import ModelError
 from .copying import linear_map, phases_operand
 from .view import View
 
@@ -25,6 +26,8 @@ def resize(importer: Importer, node: NodeProto) -> None:
     attributes = importer.attributes(node)
     view = importer.chw(importer.view(node))
     sizes = _sizes(importer, node, view.shape)
+    if any(target < 1 for target, _ in sizes):
+        raise ModelError(f"node {importer.label(node)!r} resizes {view.shape} to nothing: export the model again")
     mode = attributes.get("mode", "nearest")
     shrinks = any(scale < 1 for _, scale in sizes)
     if attributes.get("antialias", 0) and shrinks and mode != "nearest":
@@ -101,11 +104,13 @@ def _by_scales(importer: Importer, node: NodeProto) -> bool:
     return node.op_type == "Upsample" or importer.opset < 11
 
 
-def _places(importer: Importer, node: NodeProto, length: int, target: int, scale: float) -> NDArray[np.float32]:
-    """Where each of ``target`` pixels lies in the input, in single precision, as runtimes compute it."""
+def _places(
+    importer: Importer, node: NodeProto, length: int, target: int, scale: float, kind: type[np.floating]
+) -> NDArray[np.floating]:
+    """Where each of ``target`` pixels lies in the input, in an arithmetic: runtimes round to pixels in single."""
     attributes: dict[str, Any] = importer.attributes(node)
-    place, single = np.arange(target, dtype=np.float32), np.float32(scale)
-    half = (place + np.float32(0.5)) / single
+    place, single = np.arange(target).astype(kind), kind(scale)
+    half = (place + kind(0.5)) / single
     mode = attributes.get(
         "coordinate_transformation_mode", "asymmetric" if _by_scales(importer, node) else "half_pixel"
     )
@@ -113,22 +118,21 @@ def _places(importer: Importer, node: NodeProto, length: int, target: int, scale
         case "asymmetric":
             return place / single
         case "half_pixel":
-            return half - np.float32(0.5)
+            return half - kind(0.5)
         case "pytorch_half_pixel":
-            return half - np.float32(0.5) if target > 1 else place * 0
+            return half - kind(0.5) if target > 1 else place * 0
         case "tf_half_pixel_for_nn":
             return half
         case "half_pixel_symmetric":
-            centre = np.float32(length / 2)
-            return centre * (1 - np.float32(target / (single * length))) + half - np.float32(0.5)
+            return kind(length / 2) * (1 - kind(target / (single * length))) + half - kind(0.5)
         case "align_corners":
-            return place * np.float32(length - 1) / np.float32(max(1, target - 1))
+            return place * kind(length - 1) / kind(max(1, target - 1))
     raise importer.unsupported(node, f"its coordinates are {mode}: use asymmetric, half_pixel or align_corners")
 
 
 def _nearest(importer: Importer, node: NodeProto, length: int, target: int, scale: float) -> NDArray[np.int64]:
     """Index of the pixel that each of ``target`` pixels is taken from."""
-    place = _places(importer, node, length, target, scale)
+    place = _places(importer, node, length, target, scale, np.float32)
     rounding = importer.attributes(node).get(
         "nearest_mode", "floor" if _by_scales(importer, node) else "round_prefer_floor"
     )
@@ -152,7 +156,7 @@ def _matrix(
     """Weights (target, length) of the pixels around each of ``target`` places; beyond an end its pixel repeats."""
     if (target, scale) == (length, 1):
         return np.eye(length)
-    place = _places(importer, node, length, target, scale).astype(np.float64)
+    place = _places(importer, node, length, target, scale, np.float64)
     matrix = np.zeros((target, length))
     if mode == "linear":
         place = np.clip(place, 0, length - 1)

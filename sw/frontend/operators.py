@@ -24,6 +24,7 @@ from .op_elementwise import (
     prelu,
     relu,
     subtract,
+    where,
 )
 from .op_head import ONLY_HOST, host_unless_inside, host_where_joined, leave_to_host
 from .op_linear import conv, conv_transpose
@@ -57,6 +58,7 @@ HANDLERS: dict[str, Callable[[Importer, NodeProto], None]] = (
         "Sum": add_all,
         "Mean": mean,
         "Neg": negate,
+        "Where": where,
         "Max": bound,
         "Min": bound,
         "HardSigmoid": hard_sigmoid,

@@ -46,6 +46,6 @@ def lower_concats(graph: Graph) -> Graph:
                 weights[start + np.arange(channels), np.arange(channels)] = 1.0
                 terms.append(Term(source=part, weights=weights, window=Window(kernel=(1, 1)), step=np.ones(total)))
                 start += channels
-            layer = Mac(name=layer.name, terms=tuple(terms), bias=np.zeros(total), output=layer.output)
+            layer = Mac(name=layer.name, terms=tuple(terms), bias=np.zeros(total), output=layer.output, copies=True)
         layers.append(layer)
     return rebuild(graph, layers)

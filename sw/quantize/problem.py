@@ -156,10 +156,11 @@ def _problem(
     ridge = variance * (_RIDGE + 0.25 * len(covariance) / rows)
     metric = covariance + ridge * np.eye(len(covariance))
     solved, cost = [], []
+    learned = not layer.copies  # fitted to few samples, a copy would be none
     for values in constant_inputs:
         deviation = values - values.mean(axis=0)
         cross = centred.T.astype(np.float64) @ deviation / rows
-        answer = np.linalg.solve(metric, cross)
+        answer = np.linalg.solve(metric, cross) if learned else np.zeros_like(cross)
         solved.append(answer.T)
         cost.append(np.maximum(np.square(deviation).mean(axis=0) - (cross * answer).sum(axis=0), 0.0))
     rest = targets - targets.mean(axis=0)
@@ -170,7 +171,7 @@ def _problem(
     return Problem(
         channels=channels,
         places=places,
-        target=np.linalg.solve(metric, cross).T,
+        target=np.linalg.solve(metric, cross).T if learned else w.astype(np.float64),
         metric=metric,
         gains=gains.reshape(count, size),
         response=np.array(solved).reshape(count, size, len(metric)),

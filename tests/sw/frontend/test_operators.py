@@ -117,6 +117,7 @@ def test_resize(size, target, mode, coordinates, nearest, by_scale, read_by, see
     constants = {"r": np.array([], np.float32)}
     if by_scale:
         constants["s"] = np.array([1, 1, *(rng.choice([0.5, 1, 1.5, 2, 3], 2))], np.float32)
+        assume(min(np.floor(constants["s"][2:] * size)) >= 1)
         operands = ("x", "", "s")
     else:
         constants["n"] = np.array([1, 2, *target])
@@ -288,6 +289,22 @@ def test_two_tensors_of_which_one_repeats(kind, axes, read_by, seed, onnx_model,
     if not axes:
         del constants["a"]
     check(onnx_model, run_onnx, nodes, (1, 3, 4, 5), constants, first=False, seed=seed)
+
+
+@RELAXED
+@given(
+    shape=st.sampled_from([(3, 4, 5), (1, 4, 5), (3, 1, 1), (5,)]),
+    other=st.sampled_from(["tensor", "first", "second"]),
+    read_by=BEHIND,
+    seed=SEEDS,
+)
+def test_choices_by_a_constant(shape, other, read_by, seed, onnx_model, run_onnx):
+    rng = np.random.default_rng(seed)
+    constants = {"c": rng.random(shape) < 0.5, "k": rng.normal(size=(3, 1, 1)).astype(np.float32)}
+    nodes = [node("Relu", "x", output="r")] if other == "tensor" else []
+    operands = {"tensor": ("x", "r"), "first": ("k", "x"), "second": ("x", "k")}[other]
+    nodes += [node("Where", "c", *operands), *behind(read_by, rng, 3, constants)]
+    check(onnx_model, run_onnx, nodes, (1, 3, 4, 5), constants, first=other != "tensor", seed=seed)
 
 
 @RELAXED
