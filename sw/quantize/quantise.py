@@ -77,7 +77,8 @@ def quantise(
     """
     samples = checked_samples(graph, calibration)
     ready = prepared(graph, samples, settings)
-    return _Quantiser(ready, samples, settings, config).run(progress or (lambda name, done, total: None))
+    beside = settings_beside(ready, settings)
+    return _Quantiser(ready, samples, beside, config).run(progress or (lambda name, done, total: None))
 
 
 def prepared(graph: Graph, calibration: NDArray, settings: QuantSettings) -> Graph:

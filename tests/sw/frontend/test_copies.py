@@ -57,3 +57,21 @@ def test_integers_of_copies_are_those_of_their_source(case, onnx_model):
     real = {name: (v - quantised.tensors[name].zero) * quantised.tensors[name].scale for name, v in values.items()}
     output = quantised.outputs[0]
     np.testing.assert_allclose(output.given(real[output.tensor]), moved(real[source]), atol=1e-9)
+
+
+def test_what_has_no_integers_of_its_own_beside_others_gets_8_bits(onnx_model):
+    constants = {"w": np.random.default_rng(0).integers(-99, 99, (3, 2, 1, 1)).astype(np.int8), "zw": np.int8(0)}
+    constants |= {"v": np.random.default_rng(1).normal(size=(2, 3, 1, 1)).astype(np.float32)}
+    constants |= {"s": np.float32(0.05), "z": np.int8(3)}
+    nodes = [
+        node("QuantizeLinear", "x", "s", "z", output="xq"),
+        node("DequantizeLinear", "xq", "s", "z", output="xd"),
+        node("DequantizeLinear", "w", "s", "zw", output="wd"),
+        node("Conv", "xd", "wd", output="c"),
+        node("Relu", "c", output="r"),
+        node("Conv", "r", "v"),
+    ]
+    x = np.random.default_rng(1).normal(size=(6, 2, 4, 5))
+    quantised = quantise(load_model(onnx_model(nodes, (1, 2, 4, 5), constants)), x, QuantSettings(), CONFIG)
+    assert str(quantised.tensors["r"].format) == "int8"
+    assert np.abs(quantised.layers[1].segments[0].weights).max() > 64
