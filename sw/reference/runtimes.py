@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
@@ -91,7 +91,7 @@ class _OnnxFile:
             node.op_type == "DequantizeLinear" and node.input[0] == self.input.name for node in model.graph.node
         )
 
-    @cached_property
+    @functools.cached_property
     def _producers(self) -> dict[str, onnx.NodeProto]:
         return {output: node for node in self.model.graph.node for output in node.output if output}
 
@@ -128,9 +128,17 @@ class OnnxRuntime(_OnnxFile):
         self.name = f"onnxruntime {onnxruntime.__version__}"
         self._path = path
 
-    @cached_property
+    @functools.cached_property
     def _session(self) -> onnxruntime.InferenceSession:
         return self._opened(str(self._path))
+
+    @functools.lru_cache(maxsize=2)  # noqa: B019 - a runtime lives as long as its model is looked at
+    def _exposing(self, values: tuple[str, ...]) -> tuple[onnxruntime.InferenceSession, list[str]]:
+        """A session that gives further values, and the names of all that it gives."""
+        if not values:
+            return self._session, self.outputs
+        model, names = self.exposed(values)
+        return self._opened(model.SerializeToString()), names
 
     @staticmethod
     def _opened(model: str | bytes) -> onnxruntime.InferenceSession:
@@ -142,11 +150,7 @@ class OnnxRuntime(_OnnxFile):
 
     def run(self, sample: NDArray, grid: Grid | None, values: Iterable[str] = ()) -> dict[str, NDArray[Any]]:
         """See `Runtime`."""
-        if values:
-            model, names = self.exposed(values)
-            session = self._opened(model.SerializeToString())
-        else:
-            session, names = self._session, self.outputs
+        session, names = self._exposing(tuple(values))
         return self.kept(dict(zip(names, session.run(names, self.fed(sample, grid)), strict=True)))
 
 
@@ -174,7 +178,7 @@ class Qonnx(_OnnxFile):
         self.name = f"qonnx {version('qonnx')}"
         self._shape: tuple[int, ...] = ()
 
-    @cached_property
+    @functools.cached_property
     def _wrapped(self) -> Any:
         from qonnx.core.modelwrapper import ModelWrapper
         from qonnx.transformation.infer_shapes import InferShapes

@@ -182,6 +182,19 @@ def test_a_wrong_head_is_found(residual: Path, monkeypatch: pytest.MonkeyPatch) 
         judge(residual, import_model(residual), SAMPLES)
 
 
+def test_a_softmax_that_is_sure_hides_nothing(onnx_model, monkeypatch: pytest.MonkeyPatch) -> None:
+    nodes = [
+        helper.make_node("Flatten", ["x"], ["f"], "flat"),
+        helper.make_node("Gemm", ["f", "w"], ["g"], "dense", transB=1),
+        helper.make_node("Softmax", ["g"], ["y"], "odds", axis=1),
+    ]
+    path = onnx_model(nodes, (1, 3, 9, 8), {"w": weights(5, 3 * 9 * 8) * np.float32(40)})
+    judge(path, import_model(path), SAMPLES)
+    monkeypatch.setattr(passes, "PASSES", (*passes.PASSES, SABOTAGE["a bias"]))
+    with pytest.raises(ImportMismatch, match=r"\(node 'dense'\)"):
+        judge(path, import_model(path), SAMPLES)
+
+
 def test_a_wrong_name_and_a_wrong_shape_are_found(residual: Path) -> None:
     imported = import_model(residual)
     (output,) = imported.graph.outputs
