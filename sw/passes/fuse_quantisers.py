@@ -90,9 +90,13 @@ def fuse_quantisers(graph: Graph) -> Graph:
                 del done[source]
                 layer, grid = replace(producer, output=layer.output), layer.grid
             else:
+                low, high = -np.inf, np.inf
+                if alone and isinstance(producer, Clamp):  # of values on another grid: one layer does both
+                    del done[source]
+                    source, low, high = producer.source, producer.low, producer.high
                 channels = tensors[source][0]
-                terms, grid = (identity(source, channels),), layer.grid
-                layer = Mac(name=layer.name, terms=terms, bias=np.zeros(channels), output=layer.output)
+                terms, grid, bias = (identity(source, channels),), layer.grid, np.zeros(channels)
+                layer = Mac(name=layer.name, terms=terms, bias=bias, output=layer.output, low=low, high=high)
             grids[layer.output] = grid
         elif isinstance(layer, Clamp) and layer.source in grids and uses[layer.source] == 1:
             producer = done.get(layer.source)

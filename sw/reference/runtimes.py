@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto
 
 from ..frontend.model_file import is_tflite
-from ..frontend.tflite import has_litert
+from ..frontend.tflite import has_litert, is_hybrid
 from ..graph import Grid
 from .litert import LiteRt
 
@@ -65,6 +65,8 @@ def runtimes_of(path: Path) -> Iterator[Runtime]:
     if is_tflite(path):
         if not has_litert():
             raise NotCompared("LiteRT is not installed: pip install 'narrows[litert]'")
+        if is_hybrid(path):
+            raise NotCompared("LiteRT rounds activations beside weights of integers, anew for each sample")
         yield LiteRt(path)
         return
     model = onnx.load(path)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ...errors import ModelError, UnsupportedOperator
 from .options import OPTIONS
 
-__all__ = ["IDENTIFIER", "TfliteModel", "TfliteNode", "TfliteTensor", "read_tflite"]
+__all__ = ["IDENTIFIER", "TfliteModel", "TfliteNode", "TfliteTensor", "is_hybrid", "read_tflite"]
 
 IDENTIFIER = b"TFL3"
 """Bytes 4 to 7 of every file."""
@@ -104,6 +104,18 @@ def read_tflite(path: Path) -> TfliteModel:
         raise ModelError(
             f"cannot read {path}: it is damaged ({type(error).__name__}); convert the model again"
         ) from error
+
+
+def is_hybrid(path: Path) -> bool:
+    """Whether weights are integers and what they are multiplied by is not (dynamic-range quantisation)."""
+    model = read_tflite(path)
+    products = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "BATCH_MATMUL", "TRANSPOSE_CONV"}
+    for node in model.nodes:
+        if node.kind in products:
+            known = [model.tensors[index] for index in node.inputs[:2] if index >= 0]
+            if any(tensor.scale is not None for tensor in known) and model.tensors[node.outputs[0]].scale is None:
+                return True
+    return False
 
 
 class _Reader:

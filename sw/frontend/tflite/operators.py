@@ -113,11 +113,8 @@ ROUNDINGS = {
 }
 """How the format's reference kernels round what an operator gives, where not once, away from 0."""
 
-MOVES = frozenset(
-    {"RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE", "SLICE", "STRIDED_SLICE", "SPLIT", "SPLIT_V", "UNPACK", "GATHER"}
-    | {"TILE", "REVERSE_V2", "SPACE_TO_DEPTH", "DEPTH_TO_SPACE", "RESIZE_NEAREST_NEIGHBOR", "MAX_POOL_2D"}
-)
-"""Operators that leave values what they are."""
+MOVES = frozenset({"RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE", "MAX_POOL_2D"})
+"""Operators that leave values what they are, and need no copies of them."""
 
 _FEED_FORWARD = "only feed-forward networks run"
 

@@ -258,3 +258,21 @@ def test_keyword_spotting_keeps_its_accuracy():
     name = quantised.outputs[0].tensor
     scores = GoldenModel(quantised, CONFIG).run(prepare_input(quantised, x))[name].reshape(len(x), -1)
     assert (scores.argmax(axis=1) == archive["y"]).mean() >= 0.895
+
+
+def test_a_clamp_between_two_grids_is_one_layer(tmp_path):
+    tensors = [
+        Tensor(name="x", shape=(1, 3, 3, 2), scale=[0.0313], zero=[-25]),
+        Tensor(name="clamped", shape=(1, 3, 3, 2), scale=[0.0406], zero=[-17]),
+    ]
+    path = tmp_path / "clamp.tflite"
+    op = Op(kind=tflite.BuiltinOperator.RELU_N1_TO_1, inputs=(0,), output=1)
+    path.write_bytes(tflite_bytes(tensors, [op], [0], [1]))
+    graph = lower(load_model(path))
+    (layer,) = graph.layers
+    assert (layer.low, layer.high, graph.grids[layer.output].scale) == (-1.0, 1.0, float(np.float32(0.0406)))
+    x = 0.0313 * (integers(20, 3, 3, 2).astype(float) + 25)
+    quantised = quantise(graph, x, QuantSettings(), CONFIG)
+    levels = GoldenModel(quantised, CONFIG).run(prepare_input(quantised, x))[layer.output]
+    real = 0.0406 * (levels - quantised.tensors[layer.output].zero)
+    assert np.abs(real - np.clip(x, -1, 1).transpose(0, 3, 1, 2)).max() < 0.0204

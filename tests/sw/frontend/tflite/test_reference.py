@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import tflite
 from narrows.sw.errors import InputError
-from narrows.sw.frontend.tflite import has_litert, run_litert
+from narrows.sw.frontend import import_model
+from narrows.sw.frontend.tflite import has_litert, is_hybrid, run_litert
+from narrows.sw.reference import judge
 from tflite_builder import Op, Tensor, tflite_bytes
 
 pytestmark = pytest.mark.skipif(not has_litert(), reason="LiteRT is an extra")
@@ -41,3 +43,21 @@ def test_samples_that_do_not_fit_are_an_error(tmp_path):
     with pytest.raises(InputError, match=r"^LiteRT does not run ") as caught:
         run_litert(halved(tmp_path), np.zeros((1, 7)))
     assert "\n" not in str(caught.value)
+
+
+def test_weights_of_integers_beside_float_values_are_told(tmp_path):
+    codes = np.arange(-6, 6, dtype=np.int8).reshape(3, 4)
+    tensors = [
+        Tensor(name="x", shape=(1, 4), kind=0),
+        Tensor(name="w", shape=(3, 4), data=codes, scale=[0.1], zero=[0]),
+        Tensor(name="y", shape=(1, 3), kind=0),
+    ]
+    path = tmp_path / "hybrid.tflite"
+    op = Op(kind=tflite.BuiltinOperator.FULLY_CONNECTED, inputs=(0, 1, -1), output=2)
+    path.write_bytes(tflite_bytes(tensors, [op], [0], [2]))
+    assert is_hybrid(path) and not is_hybrid(halved(tmp_path))
+    verdict = judge(path, import_model(path))
+    assert (verdict.runtime, verdict.note) == (
+        "",
+        "LiteRT rounds activations beside weights of integers, anew for each sample",
+    )
