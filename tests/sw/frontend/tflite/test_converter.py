@@ -275,4 +275,4 @@ def test_a_clamp_between_two_grids_is_one_layer(tmp_path):
     quantised = quantise(graph, x, QuantSettings(), CONFIG)
     levels = GoldenModel(quantised, CONFIG).run(prepare_input(quantised, x))[layer.output]
     real = 0.0406 * (levels - quantised.tensors[layer.output].zero)
-    assert np.abs(real - np.clip(x, -1, 1).transpose(0, 3, 1, 2)).max() < 0.0204
+    assert np.abs(real - np.clip(x, -1, 1)).max() < 0.0204  # no image operator: the sample's own order
