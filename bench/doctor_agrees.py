@@ -58,7 +58,6 @@ MADE: dict[str, Callable[[Path], Path]] = {
     "chain long": lambda path: made_models.chain(path, 8, 8, 40),
     "enlarger": lambda path: made_models.enlarger(path, 64),
     "enlarger small": lambda path: made_models.enlarger(path, 16),
-    "detector": lambda path: made_models.yolo(path, 64, 4, "Relu"),
 }
 
 

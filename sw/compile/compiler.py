@@ -20,6 +20,7 @@ from .certify import certify
 from .copies import copy_strided_sources, pad_sources
 from .layouts import PaceError, choose_layouts
 from .lower import lower_layer
+from .maxima import without_max_pools
 from .shortages import Shortages
 from .streamed import compile_streamed
 
@@ -32,7 +33,8 @@ _PRICES = (0, 1, 4, 16, 1 << 20)
 def compile_graph(graph: QuantisedGraph, config: AcceleratorConfig) -> Program:
     """Program that computes a quantised graph on a core; the same for the same arguments.
 
-    The program's graph has additional layers, copies of tensors, where a layer could not read its sources otherwise.
+    The program's graph has additional layers: copies of tensors, where a layer could not read its sources otherwise,
+    and sums and differences in place of max-pools, where the core has no unit for these.
 
     Parameters
     ----------
@@ -52,6 +54,7 @@ def compile_graph(graph: QuantisedGraph, config: AcceleratorConfig) -> Program:
         raise TypeError(f"graph must be a QuantisedGraph, not {graph!r}")
     if not isinstance(config, AcceleratorConfig):
         raise TypeError(f"config must be an AcceleratorConfig, not {config!r}")
+    graph = without_max_pools(graph, config)
     graph, layouts = _paced(pad_sources(graph, config), config)
     shortages = Shortages(config)
     _check_units(graph, config, shortages)

@@ -182,8 +182,9 @@ def _tensor(
 ) -> QuantisedTensor:
     if (grid := graph.grids.get(name)) is not None:
         return on_grid(name, graph.tensors[name], grid, low, high, config.digits)
+    zero = fmt.bottom if low >= 0 else 0  # levels below the zero level of what is never negative stay unused
     return QuantisedTensor(
-        name=name, shape=graph.tensors[name], format=fmt, scale=1.0, zero=0, low=fmt.bottom, high=fmt.top
+        name=name, shape=graph.tensors[name], format=fmt, scale=1.0, zero=zero, low=fmt.bottom, high=fmt.top
     )
 
 
