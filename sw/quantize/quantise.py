@@ -247,7 +247,8 @@ class _Quantiser:
             zeros = [self.sources[s.source].tensor.zero * s.weights.sum(axis=(1, 2, 3)) for s in segments]
             wanted = layer.bias / grid.scales[choice] - np.sum(zeros, axis=0)
         if _is_average(layer) and np.ptp(layer.bias) == 0:
-            wanted[:] = wanted.mean()  # channels treated alike can take each other's places in the array
+            for scale in np.unique(choice):  # channels treated alike can take each other's places in the array
+                wanted[choice == scale] = wanted[choice == scale].mean()
         limit = 1 << (self.config.bias_width - 1)
         bias = np.clip(np.rint(wanted), -limit, limit - 1).astype(np.int64)
         bounds = final_sum_bounds([(s.weights, self.sources[s.source].tensor.span) for s in segments])

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 from campaign.onnx_models import RandomModel, reference_session
-from import_campaign import GOLDEN_LIMIT, judge_onnx, main, reason, summary
+from import_campaign import GOLDEN_LIMIT, judge_onnx, judge_quantised, main, reason, summary
 
 SLICE = range(20000, 20160)
 
@@ -23,6 +23,17 @@ def test_random_onnx_models_are_read_rightly_or_refused():
 @pytest.mark.parametrize("seed", [130, 2300, 100025, 100764, 101092, 104439, 105772])
 def test_seeds_that_were_wrong_once(seed):
     assert judge_onnx(seed, 1).kind == "right"
+
+
+@pytest.mark.parametrize("seed", [300184, 300378])
+def test_quantised_models_that_were_wrong_once(seed):
+    assert judge_quantised(seed).kind == "right"
+
+
+def test_random_models_that_come_quantised_keep_their_integers():
+    found = [judge_quantised(seed) for seed in range(40)]
+    assert summary(found)["wrong"] == []
+    assert np.median([each.golden for each in found if each.golden is not None]) < 1e-3
 
 
 def test_a_seed_is_a_model():
