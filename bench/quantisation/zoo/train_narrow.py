@@ -36,7 +36,7 @@ from narrows.sw.quantize.train import Samples, Trainer, TrainSettings, network_o
 from narrows.sw.runtime.tensors import prepare_input
 from rich.console import Console
 
-__all__ = ["golden_accuracy", "main"]
+__all__ = ["golden_accuracy", "main", "recipe"]
 
 CALIBRATION = 128
 _AT_ONCE = 250
@@ -68,6 +68,16 @@ def _trained(trainer: Trainer, held: Samples, checkpoint: Path) -> None:
         )
 
 
+def recipe(given: list[str]) -> dict[str, Any]:
+    """Fields of `TrainSettings` from ``NAME=VALUE``."""
+    pairs = (text.partition("=") for text in given)
+    known = {field.name: type(field.default) for field in dataclasses.fields(TrainSettings)}
+    try:
+        return {name: known[name](value) for name, _, value in pairs}
+    except (KeyError, ValueError) as error:
+        sys.exit(f"--set: {error} is no field of TrainSettings, or no value of one")
+
+
 def _arguments() -> Any:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="npz with x_train, y_train, x_test, y_test instead of fetched images")
@@ -85,6 +95,9 @@ def _arguments() -> Any:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--images", type=int, default=5000, help="test images to measure on, the first ones")
     parser.add_argument("--json", type=Path, help="write the measured row")
+    parser.add_argument(
+        "--set", nargs="*", default=[], metavar="NAME=VALUE", help="other fields of TrainSettings, such as inner=1.0"
+    )
     parser.add_argument("--float32", action="store_true", help="convolve in float32: faster where there is no AMX")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint if there is one")
     return parser.parse_args()
@@ -111,6 +124,7 @@ def main() -> None:
         mirror=True,
         precision="float32" if given.float32 else "bfloat16",
         compiled=True,
+        **recipe(given.set),
     )
     try:
         data = load_npz(given.data) if given.data else load_cifar10()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
@@ -37,9 +39,17 @@ class FloatNetwork(nn.Module):
                 for index, term in enumerate(layer.terms):
                     self.register_buffer(f"weights{number}_{index}", torch.tensor(term.weights, dtype=torch.float32))
 
-    @torch.no_grad()
     def forward(self, x: Tensor) -> Tensor:
         """First output, without its head, (N, scores) for real inputs (N, C, H, W); in the type of ``x``."""
+        return self.scores(self.tensors(x))
+
+    def scores(self, tensors: Mapping[str, Tensor]) -> Tensor:
+        """The same, from all tensors."""
+        return scores_of(self.graph.outputs[0], tensors[self.graph.outputs[0].tensor])
+
+    @torch.no_grad()
+    def tensors(self, x: Tensor) -> dict[str, Tensor]:
+        """All tensors by name, for real inputs."""
         tensors = {self.graph.input.tensor: x}
         for number, layer in enumerate(self.graph.layers):
             if isinstance(layer, Mac):
@@ -48,7 +58,7 @@ class FloatNetwork(nn.Module):
                 tensors[layer.output] = max_pool(tensors[layer.source], layer.window)
             else:
                 raise TypeError(f"layer {layer.name!r} is a {type(layer).__name__}: lower the graph first")
-        return scores_of(self.graph.outputs[0], tensors[self.graph.outputs[0].tensor])
+        return tensors
 
     def _mac(self, number: int, layer: Mac, tensors: dict[str, Tensor]) -> Tensor:
         total = None

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from .settings import TrainSettings
 
-__all__ = ["task_loss"]
+__all__ = ["inner_distance", "task_loss"]
 
 
 def task_loss(scores: Tensor, wanted: Tensor, labels: Tensor | None, settings: TrainSettings) -> Tensor:
@@ -28,3 +30,16 @@ def task_loss(scores: Tensor, wanted: Tensor, labels: Tensor | None, settings: T
         torch.log_softmax(scores / heat, 1), torch.log_softmax(wanted / heat, 1), reduction="batchmean", log_target=True
     )
     return torch.lerp(hard, soft * heat**2, settings.distillation)
+
+
+def inner_distance(made: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> Tensor:
+    """Mean over tensors (N, C, H, W) of their mean square distance from those of the same name, each in its variance.
+
+    The variance is that of a batch around the mean of each channel.
+    """
+    parts = []
+    for name, values in made.items():
+        goal = wanted[name].float()
+        spread = (goal - goal.mean((0, 2, 3), keepdim=True)).square().mean()
+        parts.append(functional.mse_loss(values, goal) / spread.clamp(min=1e-12))
+    return torch.stack(parts).mean()

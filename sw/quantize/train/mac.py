@@ -41,13 +41,15 @@ _STRETCHES = 2.0 ** (np.arange(17) / 16)
 class Operands:
     """Integers of one forward pass, float64: levels of each term's weights, and biases of sums of *offsets*.
 
-    An offset is a level less its tensor's zero level. ``excess`` is what the penalty is made of.
+    An offset is a level less its tensor's zero level. ``excess`` is what the penalty is made of, ``unrest`` the mean
+    square distance of weights from the levels that they are rounded to.
     """
 
     weights: tuple[Tensor, ...]
     bias: Tensor
     gain: Gain
     excess: Tensor
+    unrest: Tensor
 
 
 class ConstantMac(nn.Module):
@@ -70,7 +72,7 @@ class ConstantMac(nn.Module):
         """The same in every pass."""
         real = self._multiplicand.double() * torch.exp2(-self._shift.double())
         gain = Gain(real, real * drained.scale, self._multiplicand, self._shift)
-        return Operands(self._weights, self._bias, gain, real.new_zeros(()))
+        return Operands(self._weights, self._bias, gain, real.new_zeros(()), real.new_zeros(()))
 
 
 class TrainedMac(nn.Module):
@@ -107,6 +109,8 @@ class TrainedMac(nn.Module):
     ) -> None:
         super().__init__()
         self.layer, self.fmt, self.config, self.settings = layer, fmt, config, settings
+        self.seen: tuple[Tensor, Tensor] | None = None
+        """Levels of the last pass, and what weights were multiplied by to become them, both (O, K)."""
         self._limit = (1 << ((settings.acc_bits or config.acc_bits) - 1)) - 1
         self._scales, self._output_scale = [tensor.scale for tensor in sources], drained.scale
         self._learned = [index for index, term in enumerate(layer.terms) if not term.constant]
@@ -157,16 +161,36 @@ class TrainedMac(nn.Module):
         spans = [source.span for source in sources]
         constants = self._constants([float(source.scale.detach()) for source in sources], spans, gain)
         ratios = torch.stack([self._unit / gain.unit * (sources[i].scale / self._scales[i]) for i in self._learned], 1)
-        levels, excess = self._levels(
-            self.rows.double() * ratios[:, self._groups], ratios[:, 0], self._spans(spans), self._room(constants, spans)
-        )
+        factors = ratios[:, self._groups]
+        wanted = self.rows.double() * factors
+        levels, excess = self._levels(wanted, ratios[:, 0], self._spans(spans), self._room(constants, spans))
+        self.seen = levels.detach(), factors.detach()
+        inside = wanted.clamp(self.fmt.bottom, self.fmt.top)
+        unrest = (inside - self.seen[0]).square().mean() if self.settings.damping else excess.new_zeros(())
         parts = torch.split(levels, self._sizes, dim=1)
         learned = {
             i: part.reshape(self.layer.terms[i].weights.shape) for i, part in zip(self._learned, parts, strict=True)
         }
         weights = tuple((constants | learned)[index] for index in range(len(self.layer.terms)))
         reach = max(max(-low, high) for low, high in spans)
-        return Operands(weights, self._rounded_bias(weights, sources, gain), gain, (excess * gain.unit).sum() / reach)
+        bias, beyond = self._rounded_bias(weights, sources, gain), (excess * gain.unit).sum() / reach
+        return Operands(weights, bias, gain, beyond, unrest)
+
+    @torch.no_grad()
+    def hold(self, which: Tensor, levels: Tensor, ratios: Tensor) -> None:
+        """Put weights where ``which`` (O, K) says onto the levels nearest to ``levels``."""
+        self.rows.copy_(torch.where(which, nearest(levels, self.fmt) / ratios, self.rows.double()))
+
+    def real_weights(self) -> dict[int, Tensor]:
+        """Learned weights by term, in the units of the float layer's."""
+        units = torch.stack([self._unit / self._scales[i] for i in self._learned], 1)
+        parts = torch.split(self.rows.detach().double() * units[:, self._groups], self._sizes, dim=1)
+        shapes = [self.layer.terms[i].weights.shape for i in self._learned]
+        return {i: part.reshape(shape) for i, part, shape in zip(self._learned, parts, shapes, strict=True)}
+
+    def real_bias(self) -> Tensor:
+        """Learned biases, in the units of the float layer's."""
+        return self.bias.detach().double() * self._output_scale
 
     @torch.no_grad()
     def correct_bias(self, wanted: Tensor, means: Tensor, gain: Gain) -> None:

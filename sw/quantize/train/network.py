@@ -43,6 +43,11 @@ class Pass:
     steps: Mapping[str, Step]
 
     @property
+    def unrest(self) -> Tensor:
+        """Mean square distance of weights from their levels, summed over layers."""
+        return torch.stack([step.operands.unrest for step in self.steps.values()]).sum()
+
+    @property
     def excess(self) -> Tensor:
         """What the penalty is made of, summed over layers."""
         return torch.stack([step.operands.excess for step in self.steps.values()]).sum()
@@ -186,11 +191,14 @@ class Network(nn.Module):
             steps[layer.name] = Step(operands, drained, table)
         return Pass(values, clamped, steps)
 
+    def real(self, done: Pass, name: str) -> Tensor:
+        """Real values of a tensor in a pass, float32."""
+        return done.offsets[name].float() * done.clamped[name].scale.float()
+
     def scores(self, done: Pass) -> Tensor:
         """Real values of the first output, without its head, float32, of shape (N, scores) in the model's order."""
         output = self.graph.outputs[0]
-        values = done.offsets[output.tensor].float() * done.clamped[output.tensor].scale.float()
-        return scores_of(output, values)
+        return scores_of(output, self.real(done, output.tensor))
 
 
 def sums(layer: Mac, done: Pass) -> Tensor:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ...errors import InputError
 from .rescaler import RESCALING
 
-__all__ = ["ACCUMULATORS", "PRECISIONS", "TrainSettings", "suited"]
+__all__ = ["ACCUMULATORS", "OPTIMISERS", "PRECISIONS", "TrainSettings", "suited"]
 
 ACCUMULATORS = ("free", "a2q", "a2q+", "fitted")
 """What holds sums inside the accumulator: nothing, a norm (arXiv 2308.13504, 2401.10432), or the certificate itself."""
@@ -15,6 +15,9 @@ ACCUMULATORS = ("free", "a2q", "a2q+", "fitted")
 PRECISIONS = ("float32", "bfloat16")
 """What convolutions are computed in. Weights, scales, evaluation and export are the same in both."""
 
+
+OPTIMISERS = ("adam", "momentum")
+"""How gradients become steps: Adam, or momentum SGD in the size of each tensor's gradients (`TensorMomentum`)."""
 
 _BATCHES = (16, 128)
 _STEPS = 20
@@ -53,6 +56,17 @@ class TrainSettings:
         Accumulator width P to train for; None: the configuration's.
     penalty : float
         Weight of what the norms of A2Q and A2Q+ exceed their limits by.
+    optimiser : str
+        One of `OPTIMISERS`.
+    accumulate : int
+        Batches whose gradients make one step.
+    damping : float
+        Weight, at the end of the run, of the pull of weights towards the levels that they are rounded to; it grows
+        from nothing (arXiv 2203.11086).
+    freezing : float
+        Turns a step from which on a weight that jumps back and forth is frozen; 0: never (the same paper).
+    inner : float
+        Weight of the distance of all tensors between layers from the float model's.
     rescaling : str
         One of `rescaler.RESCALING`.
     learn_shift : bool
@@ -91,6 +105,11 @@ class TrainSettings:
     accumulator: str = "fitted"
     acc_bits: int | None = None
     penalty: float = 1e-3
+    optimiser: str = "adam"
+    accumulate: int = 1
+    damping: float = 0.0
+    freezing: float = 0.0
+    inner: float = 0.0
     rescaling: str = "absorbed"
     learn_shift: bool = True
     distillation: float = 0.5
@@ -103,16 +122,18 @@ class TrainSettings:
     patience: int = 0
 
     def __post_init__(self) -> None:
-        for name, low in (("epochs", 0), ("batch", 1), ("seed", 0), ("crop", 0), ("patience", 0)):
+        for name, low in (("epochs", 0), ("batch", 1), ("seed", 0), ("crop", 0), ("patience", 0), ("accumulate", 1)):
             self._need(name, getattr(self, name) >= low, f"{low} or more")
         for name in ("rate", "scale_rate", "shift_rate", "temperature"):
             self._need(name, getattr(self, name) > 0, "above 0")
         for name in ("warmup", "averaging"):
             self._need(name, 0 <= getattr(self, name) < 1, "at least 0 and below 1")
         self._need("distillation", 0 <= self.distillation <= 1, "0 to 1")
-        self._need("penalty", self.penalty >= 0, "0 or more")
+        for name in ("penalty", "damping", "freezing", "inner"):
+            self._need(name, getattr(self, name) >= 0, "0 or more")
         self._need("acc_bits", self.acc_bits is None or 6 <= self.acc_bits <= 32, "6 to 32")
-        for name, choices in (("accumulator", ACCUMULATORS), ("rescaling", RESCALING), ("precision", PRECISIONS)):
+        named = {"accumulator": ACCUMULATORS, "rescaling": RESCALING, "precision": PRECISIONS, "optimiser": OPTIMISERS}
+        for name, choices in named.items():
             self._need(name, getattr(self, name) in choices, f"one of {', '.join(choices)}")
 
     def _need(self, name: str, holds: bool, what: str) -> None:

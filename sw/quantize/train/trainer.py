@@ -13,9 +13,12 @@ import torch
 from torch import Tensor
 
 from ...errors import InputError
+from ...graph import Graph
 from .float_network import FloatNetwork
-from .loss import task_loss
+from .loss import inner_distance, task_loss
 from .network import Network
+from .optimiser import TensorMomentum
+from .oscillation import Freezer
 from .samples import Samples
 from .settings import TrainSettings
 
@@ -63,7 +66,7 @@ def _real(network: Network, offsets: Tensor) -> Tensor:
 class Trainer:
     """A run over a network: `train_epoch` by `train_epoch`, each from where a checkpoint may have left off.
 
-    Adam on weights, biases and scales; rates rise, then fall along a cosine. All draws come from torch's generator,
+    Rates rise, then fall along a cosine. All draws come from torch's generator,
     which is part of the checkpoint: a run that was stopped and resumed ends with the same integers.
 
     Parameters
@@ -72,9 +75,17 @@ class Trainer:
     samples : Samples
     label : mapping
         What else a checkpoint must agree with (the model, the data), as plain values.
+    teacher : Graph, optional
+        The float model, lowered, where the network does not start from it but from what came of it (`refloated`).
     """
 
-    def __init__(self, network: Network, samples: Samples, label: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        network: Network,
+        samples: Samples,
+        label: Mapping[str, Any] | None = None,
+        teacher: Graph | None = None,
+    ) -> None:
         settings = network.settings
         torch.manual_seed(settings.seed)
         self.network, self.samples, self.settings = network, samples, settings
@@ -82,20 +93,26 @@ class Trainer:
         del self.run["patience"], self.run["compiled"]
         self.epoch, self.best, self.since_best = 0, -math.inf, 0
         self.history: list[dict[str, float]] = []
-        self.teacher = FloatNetwork(network.graph)
+        self.teacher = FloatNetwork(teacher or network.graph)
         self.average = copy.deepcopy(dict(network.named_parameters()))
         self.kept = {name: value.detach().clone() for name, value in self.average.items()}
         network.learn_shifts(settings.learn_shift)
-        self.optimizer = torch.optim.Adam(_groups(network, settings), betas=(0.9, 0.99), eps=1e-12)
+        groups = _groups(network, settings)
+        self.optimizer: torch.optim.Optimizer = (
+            torch.optim.Adam(groups, betas=(0.9, 0.99), eps=1e-12)
+            if settings.optimiser == "adam"
+            else TensorMomentum(groups)
+        )
+        self.freezer = Freezer(network, settings.freezing) if settings.freezing else None
         per_epoch = max(1, len(samples) // settings.batch)
-        steps = max(1, settings.epochs * per_epoch)
+        steps = max(1, settings.epochs * -(-per_epoch // settings.accumulate))
         rising = max(1, round(settings.warmup * steps))
 
         def factor(step: int) -> float:
             return min((step + 1) / rising, 0.5 + 0.5 * math.cos(math.pi * min(1.0, step / steps)))
 
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, factor)
-        self.steps = per_epoch
+        self.batches, self.steps = per_epoch, steps
 
     def train_epoch(self, progress: Progress | None = None) -> float:
         """Mean loss over all samples once."""
@@ -106,19 +123,38 @@ class Trainer:
         losses = []
         for offsets, labels in self.samples.drawn(settings.batch, crop=settings.crop, mirror=settings.mirror):
             inputs = offsets.to(kind).contiguous(memory_format=_LAYOUT)
-            wanted = self.teacher(_real(network, inputs).to(kind)).float()
-            done = network.run(inputs)
-            loss = task_loss(network.scores(done), wanted, labels, settings) + settings.penalty * done.excess
-            self.optimizer.zero_grad()
-            loss.backward()
-            self.optimizer.step()
-            self.schedule.step()
-            self._remember()
+            loss = self._loss(inputs, labels)
+            (loss / settings.accumulate).backward()
             losses.append(loss.item())
+            if len(losses) % settings.accumulate == 0 or len(losses) == self.batches:
+                self._step()
             if progress is not None:
-                progress(len(losses), self.steps)
+                progress(len(losses), self.batches)
         self.epoch += 1
         return sum(losses) / len(losses)
+
+    def _loss(self, inputs: Tensor, labels: Tensor | None) -> Tensor:
+        settings, network = self.settings, self.network
+        wanted = self.teacher.tensors(_real(network, inputs).to(inputs.dtype))
+        done = network.run(inputs)
+        scores = self.teacher.scores(wanted).float()
+        loss = task_loss(network.scores(done), scores, labels, settings) + settings.penalty * done.excess
+        if settings.inner:
+            outputs = network.graph.output_tensors
+            names = [layer.output for layer in network.graph.layers if layer.output not in outputs]
+            loss = loss + settings.inner * inner_distance({name: network.real(done, name) for name in names}, wanted)
+        if settings.damping:
+            progress = min(1.0, self.schedule.last_epoch / self.steps)
+            loss = loss + settings.damping * (0.5 - 0.5 * math.cos(math.pi * progress)) * done.unrest
+        return loss
+
+    def _step(self) -> None:
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        if self.freezer is not None:
+            self.freezer.observe()
+        self.schedule.step()
+        self._remember()
 
     def _remember(self) -> None:
         """Running averages; young ones forget faster. Zero levels are not averaged: they are levels in the end."""
@@ -173,6 +209,7 @@ class Trainer:
                 "kept": self.kept,
                 "optimizer": self.optimizer.state_dict(),
                 "schedule": self.schedule.state_dict(),
+                "freezer": self.freezer.state_dict() if self.freezer else {},
                 "generator": torch.get_rng_state(),
             },
             partial,
@@ -198,6 +235,8 @@ class Trainer:
         self.average, self.kept = state["average"], state["kept"]
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
+        if self.freezer is not None:
+            self.freezer.load_state_dict(state["freezer"])
         torch.set_rng_state(state["generator"])
 
 

@@ -4,7 +4,7 @@ import torch
 from narrows.sw.errors import InputError
 from narrows.sw.quantize.train import Samples, Trainer, float_score, score, suited, to_quantised
 from narrows.sw.quantize.train.float_network import FloatNetwork
-from narrows.sw.quantize.train.loss import task_loss
+from narrows.sw.quantize.train.loss import inner_distance, task_loss
 from narrows.sw.quantize.train.settings import TrainSettings
 from trained_networks import disturbed, random_network
 
@@ -50,6 +50,55 @@ def test_a_resumed_run_ends_with_the_same_integers(tmp_path):
     resumed.train_epoch()
     assert resumed.done
     assert same(integers(resumed), integers(whole))
+
+
+RECIPES = [
+    {"optimiser": "momentum", "rate": 2e-2, "accumulate": 3, "inner": 0.5},
+    {"damping": 0.1, "freezing": 0.01, "rate": 0.3},
+]
+
+
+@pytest.mark.parametrize("settings", RECIPES, ids=lambda settings: "+".join(settings))
+def test_every_part_of_the_recipe_trains_and_resumes_to_the_same_integers(tmp_path, settings):
+    whole = run_of(**settings)
+    losses = [whole.train_epoch() for _ in range(4)]
+    assert whole.done and np.isfinite(losses).all()
+    stopped = run_of(**settings)
+    for _ in range(2):
+        stopped.train_epoch()
+    stopped.save(tmp_path / "run.pt")
+    resumed = run_of(**settings)
+    resumed.load(tmp_path / "run.pt")
+    for _ in range(2):
+        resumed.train_epoch()
+    assert same(integers(resumed), integers(whole))
+    assert not same(integers(whole), integers(run_of(**settings)))
+
+
+def test_accumulated_batches_make_one_step():
+    trainer = run_of(epochs=1, accumulate=2, learn_shift=False)
+    trainer.train_epoch()
+    assert trainer.batches == 3
+    assert trainer.schedule.last_epoch == trainer.steps == 2, "the last step has what is left"
+
+
+def test_damping_pulls_weights_towards_their_levels():
+    def distance(damping):
+        trainer = run_of(epochs=8, damping=damping, rate=5e-3, averaging=0.0)
+        while not trainer.done:
+            trainer.train_epoch()
+        return trainer.network.run(trainer.samples.offsets.float()).unrest.item()
+
+    assert distance(0.0) == 0.0, "what nobody asks for is not computed"
+    assert 0.0 < distance(10.0) < distance(1e-9)
+
+
+def test_the_inner_distance_is_nothing_for_the_same_tensors_and_one_for_means():
+    goal = torch.randn(8, 3, 4, 4)
+    means = goal.mean((0, 2, 3), keepdim=True).expand_as(goal)
+    assert inner_distance({"a": goal}, {"a": goal}).item() == 0
+    assert inner_distance({"a": means}, {"a": goal}).item() == pytest.approx(1.0, rel=1e-5)
+    assert inner_distance({"a": means, "b": goal}, {"a": goal, "b": goal}).item() == pytest.approx(0.5, rel=1e-5)
 
 
 def test_a_checkpoint_of_other_settings_is_refused(tmp_path):
@@ -190,6 +239,8 @@ def test_few_samples_take_small_batches_and_large_steps(samples, epochs, batch, 
     [
         ("accumulator", "tight", "accumulator must be one of free, a2q, a2q+, fitted, not tight"),
         ("rescaling", "wide", "rescaling must be one of free, narrow, absorbed, not wide"),
+        ("optimiser", "lion", "optimiser must be one of adam, momentum, not lion"),
+        ("freezing", -1.0, "freezing must be 0 or more, not -1.0"),
         ("batch", 0, "batch must be 1 or more, not 0"),
         ("distillation", 1.5, "distillation must be 0 to 1, not 1.5"),
         ("averaging", 1.0, "averaging must be at least 0 and below 1, not 1.0"),
