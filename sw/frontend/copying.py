@@ -76,7 +76,7 @@ def as_image(importer: Importer, node: NodeProto, view: View) -> View | None:
     shape = importer.tensors[view.tensor]
     if view.shape == (1, *shape) and view.is_chw():
         return view
-    key = (view.tensor, view.shape, hashlib.blake2b(np.ascontiguousarray(view.index)).digest())
+    key = (view.tensor, view.shape, hashlib.blake2b(view.index.tobytes()).digest())
     if key not in importer.copies:
         importer.copies[key] = _copied(importer, node, view)
     return importer.copies[key]

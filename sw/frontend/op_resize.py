@@ -175,7 +175,7 @@ def _matrix(
     return matrix / matrix.sum(axis=1, keepdims=True) if outside else matrix
 
 
-def _cubic(distance: NDArray[np.float64], a: float) -> NDArray[np.float64]:
+def _cubic(distance: NDArray[np.floating], a: float) -> NDArray[np.float64]:
     """Kernel of cubic convolution (Keys 1981)."""
     x = np.abs(distance)
     near = ((a + 2) * x - (a + 3)) * x * x + 1

@@ -1,61 +1,9 @@
 """Layers whose weights depend on places: what the compiled program gives is what the golden model gives."""
 
-import numpy as np
 import pytest
-from narrows.hw.spec.config import AcceleratorConfig
-from narrows.sw.compile import compile_graph
-from narrows.sw.frontend import load_model
-from narrows.sw.quantize import QuantSettings, quantise
-from operator_cases import node
-
-CONFIG = AcceleratorConfig(
-    rows=2, columns=4, lanes=4, rescalers=2, acc_bits=28, rescale_bits=8, planes=3, act_words=16384, weight_words=16384,
-    param_words=1024, blocks=1024, taps=512, instructions=64,
-)  # fmt: skip
-
-RNG = np.random.default_rng(3)
-W = {"w": RNG.normal(size=(3, 2, 1, 1)).astype(np.float32)}
-FIRST = node("Conv", "x", "w", output="c")
+from placed_cases import PLACED_CASES, placed_program
 
 
-def constants(**values):
-    return W | {name: np.asarray(value) for name, value in values.items()}
-
-
-CASES = {
-    "bilinear": ([FIRST, node("Resize", "c", "", "s", mode="linear")], constants(s=np.float32([1, 1, 2, 1.5]))),
-    "average without padding": (
-        [FIRST, node("AveragePool", "c", kernel_shape=[3, 3], pads=[1, 1, 1, 1], strides=[1, 2])],
-        constants(),
-    ),
-    "partial maxima": ([FIRST, node("MaxPool", "c", kernel_shape=[2, 3], strides=[2, 2], ceil_mode=1)], constants()),
-    "side by side": ([FIRST, node("Relu", "c", output="r"), node("Concat", "c", "r", axis=3)], constants()),
-    "flipped and summed": (
-        [FIRST, node("Slice", "c", "b", "e", "a", "t", output="f"), node("Add", "c", "f")],
-        constants(b=[-1], e=[-99], a=[3], t=[-1]),
-    ),
-    "reflected": ([FIRST, node("Pad", "c", "p", mode="reflect", output="q"), node("MaxPool", "q", kernel_shape=[2, 2])],
-                  constants(p=[0, 0, 1, 2, 0, 0, 2, 0])),
-    "summands by pixel": ([FIRST, node("Add", "c", "k")], constants(k=RNG.normal(size=(3, 5, 6)).astype(np.float32))),
-    "factors by pixel": ([FIRST, node("Mul", "c", "k")], constants(k=RNG.normal(size=(1, 5, 1)).astype(np.float32))),
-    "mean repeated": (
-        [FIRST, node("ReduceMean", "c", output="m", axes=[2, 3]), node("Add", "c", "m")],
-        constants(),
-    ),
-    "dense over lines": (
-        [FIRST, node("Reshape", "c", "n", output="f"), node("MatMul", "m", "f")],
-        constants(m=RNG.normal(size=(4, 3)).astype(np.float32), n=[1, 3, 30]),
-    ),
-    "far padding": ([FIRST, node("Conv", "c", "d", pads=[0, 17, 0, 17], dilations=[1, 17])],
-                    constants(d=RNG.normal(size=(2, 3, 1, 3)).astype(np.float32))),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_programs_give_what_the_golden_model_gives(case, onnx_model, check):
-    nodes, values = CASES[case]
-    shape = (1, 2, 5, 18 if case == "far padding" else 6)
-    graph = load_model(onnx_model(nodes, shape, values))
-    samples = np.random.default_rng(4).normal(size=(8, *shape[1:]))
-    quantised = quantise(graph, samples, QuantSettings(weights="int8", acts="int8"), CONFIG)
-    check(compile_graph(quantised, CONFIG), 5)
+@pytest.mark.parametrize("case", PLACED_CASES)
+def test_programs_give_what_the_golden_model_gives(case, tmp_path, check):
+    check(placed_program(case, tmp_path), 5)
