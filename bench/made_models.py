@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -21,7 +22,7 @@ class Builder:
         self._constants: list[TensorProto] = []
         self.weights = 0
 
-    def node(self, operator: str, *inputs: str, outputs: int = 1, **attributes: object) -> list[str]:
+    def node(self, operator: str, *inputs: str, outputs: int = 1, **attributes: Any) -> list[str]:
         """Outputs of a node."""
         names = [f"{operator.lower()}_{len(self._nodes)}_{index}" for index in range(outputs)]
         self._nodes.append(helper.make_node(operator, inputs, names, name=names[0][:-2], **attributes))

@@ -179,8 +179,9 @@ def _short(count: int) -> str:
     """A count in at most four characters and a letter; nothing for 0."""
     if not count:
         return ""
+    value = float(count)
     for unit in ("", "k", "M", "G"):
-        if count < 9999.5:
-            return f"{count:,.0f}{unit}" if unit == "" or count >= 100 else f"{count:.3g}{unit}"
-        count /= 1000
-    return f"{count:,.0f}T"
+        if value < 9999.5:
+            return f"{value:,.0f}{unit}" if unit == "" or value >= 100 else f"{value:.3g}{unit}"
+        value /= 1000
+    return f"{value:,.0f}T"

@@ -56,7 +56,7 @@ def model_config(
         If no core at all takes the model.
     """
     if preset or config or board:
-        return chosen_config(preset, config, board, **overrides)
+        return chosen_config(preset, config, board, None, **overrides)
     chosen = _sized(graph, settings)
     return dataclasses.replace(chosen.config, **{name: value for name, value in overrides.items() if value is not None})
 

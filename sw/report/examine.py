@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -116,7 +117,7 @@ def examine(path: Path, shapes: Shapes | None = None) -> ExaminedModel:
     )
 
 
-def _status(importer: Importer, outputs: list[str], layers: tuple[str, ...]) -> Status:
+def _status(importer: Importer, outputs: Iterable[str], layers: tuple[str, ...]) -> Status:
     """What became of a node that was imported."""
     if any(name in importer.hosted for name in outputs):
         return Status.HOST
