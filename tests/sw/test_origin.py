@@ -22,6 +22,8 @@ from narrows.sw.passes import PASSES, lower
 from narrows.sw.program import Program
 from narrows.sw.quantised import InputSpec
 from narrows.sw.quantize import LayerFormats, QuantSettings, quantise
+from narrows.sw.report.diagnose import diagnose
+from narrows.sw.report.examine import Status, examine
 from operator_cases import CONV, OPERATOR_CASES, node, normal
 
 CASES = OPERATOR_CASES | COMPOSED_CASES
@@ -46,6 +48,18 @@ def test_no_pass_loses_a_node(case, onnx_model):
         graph = rewrite(graph)
         assert origins(graph) == working, rewrite.__name__
         assert all(layer.origin for layer in graph.layers), rewrite.__name__
+
+
+@pytest.mark.parametrize("case", list(CASES)[::4])
+def test_a_formats_file_may_name_every_node_that_doctor_shows_as_computed(case, onnx_model):
+    nodes, shape, constants = CASES[case]
+    examined = examine(onnx_model(nodes, shape, constants))
+    found = diagnose(examined, PRESETS["large"], QuantSettings(weights="int8", acts="int8"))
+    layers = lower(examined.graph).layers
+    shown = [each.name for each in found.nodes if each.status in (Status.ARRAY, Status.FUSED, Status.MAX_POOL)]
+    assert shown
+    for name in shown:
+        QuantSettings(layers={name: LayerFormats(weights="int8")}).check_layers(layers)
 
 
 def test_all_passes_of_the_folder_run():
