@@ -17,6 +17,7 @@ import onnx.shape_inference
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
 
 from ..errors import InputError, ModelError, UnsupportedOperator
+from .apart import keep_apart
 from .model_file import load_onnx
 from .qoperators import write_out_qoperators
 
@@ -65,6 +66,7 @@ def read_model(path: Path, shapes: Shapes | None = None) -> ModelProto:
     _give_shapes(model.graph, shapes or {})
     _pin_batch(model)
     _drop_unread(model.graph)
+    keep_apart(model.graph)
     return onnx.shape_inference.infer_shapes(model)
 
 

@@ -12,14 +12,19 @@ from pathlib import Path, PurePosixPath
 import narrows.sw.standalone
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from narrows.sw.cli import output
 from narrows.sw.cli.app import run
+from narrows.sw.frontend import load_model
 from narrows.sw.names import archive_member, in_c_comment, printable, toml_key
+from narrows.sw.outputs import given_outputs
+from narrows.sw.passes import lower
 from narrows.sw.program import Program
 from narrows.sw.quantize import LayerFormats, QuantSettings
+from narrows.sw.quantize.evaluate import evaluate
 from narrows.sw.quantize.settings_file import settings_text
 from narrows.sw.report.canvas import bars, figure, svg
 from narrows.sw.standalone.model_data import model_sources
@@ -185,6 +190,23 @@ def test_a_model_of_hostile_names_goes_through_all_commands(names, tmp_path, cap
     assert [entry["name"] for entry in outputs] == list(names[2:4])
     assert [entry["member"] for entry in outputs] == [archive_member(name) for name in names[2:4]]
     assert [layer.origin for layer in Program.load(program).graph.layers] == [names[4:6]]
+
+
+def test_values_called_like_parts_of_others_are_kept_apart(onnx_model, tmp_path):
+    weights = np.random.default_rng(0).normal(size=(4, 3, 3, 3)).astype(np.float32)
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["y/positive"]),
+        helper.make_node("LeakyRelu", ["y/positive"], ["y"], alpha=0.3),
+        helper.make_node("Add", ["y", "y/positive"], ["s"]),
+    ]
+    path = onnx_model(nodes, (1, 3, 6, 6), {"w": weights}, outputs=("s", "y/positive", "y"))
+    x = np.random.default_rng(1).normal(size=(1, 3, 6, 6)).astype(np.float32)
+    expected = onnxruntime.InferenceSession(str(path)).run(None, {"x": x})
+    graph = lower(load_model(path))
+    found = given_outputs(graph.outputs, evaluate(graph, x))
+    assert list(found) == ["s", "y/positive", "y"]
+    for values, right in zip(found.values(), expected, strict=True):
+        np.testing.assert_allclose(values, right, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("names", NAMES)
