@@ -26,7 +26,7 @@ from ..shortage import Shortage
 __all__ = ["Estimate", "estimate", "roomy", "sketch", "with_larger_memories"]
 
 _MERGED = 24  # a constant beside other weights, such as a skip connection's, mostly takes two codes
-_IMAGE = Int(8, signed=False)
+_IMAGE, _SIGNED = Int(8, signed=False), Int(8)
 _MOST_WORDS = 65536
 _ROOMY = {
     "act_words": 65536,
@@ -227,13 +227,21 @@ def _mac_layer(
 
 
 def _coarsest_bits(layer: Mac, tensors: dict[str, QuantisedTensor]) -> int:
-    """Accumulator bits of a layer whose learned weights are on the coarsest scale that quantisation tries."""
-    low, high = np.zeros(len(layer.bias), dtype=np.int64), np.zeros(len(layer.bias), dtype=np.int64)
-    for term, (below, above) in zip(layer.terms, layer.large_weights, strict=True):
-        first, last = tensors[term.source].span
-        low += above * first - below * last
-        high += above * last - below * first
-    return signed_bits(low, high)
+    """Accumulator bits of a layer whose learned weights are on the coarsest scale that quantisation tries.
+
+    Bytes of an input may be signed ones: only samples tell.
+    """
+
+    def bits(*, signed: bool) -> int:
+        low, high = np.zeros(len(layer.bias), dtype=np.int64), np.zeros(len(layer.bias), dtype=np.int64)
+        for term, (below, above) in zip(layer.terms, layer.large_weights, strict=True):
+            tensor = tensors[term.source]
+            first, last = (_SIGNED.bottom, _SIGNED.top) if signed and tensor.format is _IMAGE else tensor.span
+            low += above * first - below * last
+            high += above * last - below * first
+        return signed_bits(low, high)
+
+    return min(bits(signed=False), bits(signed=True))
 
 
 def _kept(
