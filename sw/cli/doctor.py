@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...hw.spec.config import PRESETS, AcceleratorConfig
-from .loading import load_judged
+from .loading import judged
 from .machine import model_config
 from .options import (
     BoardOption,
@@ -73,7 +73,7 @@ def doctor(
 
     examined = examine(model, input_shapes(input_shape))
     lowered = None if examined.refusals or examined.graph is None else lower(examined.graph)
-    verdict = None if lowered is None else load_judged(model, shapes=input_shapes(input_shape))[1]
+    verdict = None if examined.imported is None else judged(model, examined.imported)
     if lowered is None:
         machine = chosen_config(preset, config, board)
     else:

@@ -12,11 +12,12 @@ from ..errors import InputError
 from .output import report_done, warn
 
 if TYPE_CHECKING:
+    from ..frontend import Imported
     from ..frontend.onnx_file import Shapes
     from ..graph import Graph
     from ..program import Program
 
-__all__ = ["load_judged", "load_original"]
+__all__ = ["judged", "load_judged", "load_original"]
 
 
 def load_judged(
@@ -47,15 +48,22 @@ def load_judged(
     from ..frontend import import_model
     from ..quantize.calibration import checked_samples
     from ..quantize.suspicions import of_samples
-    from ..reference import judge
 
     imported = import_model(model, shapes)
-    verdict = judge(model, imported, None if samples is None else checked_samples(imported.graph, samples))
-    report_done(str(verdict))
+    verdict = judged(model, imported, None if samples is None else checked_samples(imported.graph, samples))
     if samples is not None and calibrates:
         for line in of_samples(imported.graph, samples):
             warn(line)
-    return imported.graph, asdict(verdict)
+    return imported.graph, verdict
+
+
+def judged(model: Path, imported: Imported, samples: NDArray | None = None) -> dict[str, Any]:
+    """The verdict on an import as JSON holds it, said in a line; arguments and errors as `reference.judge` has them."""
+    from ..reference import judge
+
+    verdict = judge(model, imported, samples)
+    report_done(str(verdict))
+    return asdict(verdict)
 
 
 def load_original(model: Path, program: Program, samples: NDArray) -> Graph:

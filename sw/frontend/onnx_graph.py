@@ -27,7 +27,7 @@ from .origins import give_names
 from .tflite.converter import FILE_VALUE
 from .view import View, input_permutation
 
-__all__ = ["Imported", "finish_graph", "import_model", "import_nodes", "load_model"]
+__all__ = ["Imported", "finish_graph", "import_model", "import_nodes", "imported_graph", "load_model"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +64,11 @@ def import_model(path: Path, shapes: Shapes | None = None) -> Imported:
     for _, refusal in import_nodes(importer):
         if refusal is not None:
             raise refusal
-    graph = finish_graph(importer, Path(path).stem)
+    return imported_graph(importer, finish_graph(importer, Path(path).stem))
+
+
+def imported_graph(importer: Importer, graph: Graph) -> Imported:
+    """A finished graph with what became of the file's values."""
     views = {name: importer.chw(view) for name, view in importer.views.items() if name != importer.input}
     names = {prop.key: prop.value for prop in importer.model.metadata_props if prop.key.startswith(FILE_VALUE)}
     if names:  # a converted file: its own names

@@ -13,7 +13,7 @@ from onnx import ModelProto
 from ..errors import ModelError
 from ..frontend.importer import Importer
 from ..frontend.onnx_file import Shapes, read_model
-from ..frontend.onnx_graph import finish_graph, import_nodes
+from ..frontend.onnx_graph import Imported, finish_graph, import_nodes, imported_graph
 from ..graph import Graph, rebuild
 from ..outputs import Output
 
@@ -50,13 +50,14 @@ class ExaminedModel:
     """Nodes in the file's order, and all refusals.
 
     ``graph`` is what was imported: the whole model where nothing was refused, else the layers before refused nodes,
-    None where there are none.
+    None where there are none. ``imported`` is the whole model with the file's values, None where something was refused.
     """
 
     nodes: tuple[ExaminedNode, ...]
     refusals: tuple[str, ...]
     notes: tuple[str, ...]
     graph: Graph | None
+    imported: Imported | None
 
 
 def examine(path: Path, shapes: Shapes | None = None) -> ExaminedModel:
@@ -114,6 +115,7 @@ def examine(path: Path, shapes: Shapes | None = None) -> ExaminedModel:
         refusals=tuple(dict.fromkeys(refusals)),
         notes=tuple(importer.notes),
         graph=graph or _part(importer, path.stem),
+        imported=None if graph is None else imported_graph(importer, graph),
     )
 
 
