@@ -117,26 +117,32 @@ def _map(
 
 def global_average_pool(importer: Importer, node: NodeProto) -> None:
     """Handler of GlobalAveragePool."""
-    tensor, image = phases_operand(importer, node)
-    if image.is_plain():
-        name, window = importer.unique(importer.label(node)), Window(kernel=image.shape[1:])
-        layer = AveragePool(name=name, source=tensor, window=window, output=node.output[0])
-        _emit(importer, node, layer, (image.shape[0], 1, 1))
-    else:
+    if not _of_whole_channels(importer, node, AveragePool):
+        tensor, image = phases_operand(importer, node)
         _map(importer, node, tensor, image, (_mean(image.shape[1]), _mean(image.shape[2])))
-
-
-def _mean(lines: int) -> NDArray[np.float64]:
-    return np.full((1, lines), 1.0 / lines)
 
 
 def global_max_pool(importer: Importer, node: NodeProto) -> None:
     """Handler of GlobalMaxPool."""
-    source, (channels, height, width) = image_operand(importer, node)
-    layer = MaxPool(
-        name=importer.unique(importer.label(node)),
-        source=source,
-        window=Window(kernel=(height, width)),
-        output=node.output[0],
-    )
-    _emit(importer, node, layer, (channels, 1, 1))
+    if not _of_whole_channels(importer, node, MaxPool):
+        source, (channels, height, width) = image_operand(importer, node)
+        window, name = Window(kernel=(height, width)), importer.unique(importer.label(node))
+        layer = MaxPool(name=name, source=source, window=window, output=node.output[0])
+        _emit(importer, node, layer, (channels, 1, 1))
+
+
+def _of_whole_channels(importer: Importer, node: NodeProto, kind: type[MaxPool] | type[AveragePool]) -> bool:
+    """Pool all pixels of each channel of a tensor, if that is what an operand shows, in whatever order."""
+    view = importer.chw(importer.view(node))
+    shape, axes = importer.tensors[view.tensor], tuple(range(2, len(view.shape)))
+    shown = view.pixels_of_channels(axes, shape[1] * shape[2]) if axes else None
+    if shown is None:
+        return False
+    name, window = importer.unique(importer.label(node)), Window(kernel=shape[1:])
+    layer = kind(name=name, source=view.tensor, window=window, output=node.output[0])
+    importer.emit(node, layer, (shape[0], 1, 1), shown.reshape(*shown.shape, *(1,) * len(axes)))
+    return True
+
+
+def _mean(lines: int) -> NDArray[np.float64]:
+    return np.full((1, lines), 1.0 / lines)

@@ -335,6 +335,17 @@ def test_transposed_convolutions(line, kernel, stride, dilation, pads, extra, wa
         check(onnx_model, run_onnx, nodes, (1, 3, 5, 4)[: 2 + axes], constants, seed=seed)
 
 
+@pytest.mark.parametrize("kind", ["GlobalAveragePool", "GlobalMaxPool"])
+@pytest.mark.parametrize("moved", ["repeated", "transposed"])
+def test_global_pools_of_pixels_in_any_order(kind, moved, onnx_model, run_onnx):
+    constants = {"u": np.float32([1, 1, 2, 1]), "b": np.array([0]), "e": np.array([4]), "a": np.array([2])}
+    nodes = [node("Transpose", "x", output="v", perm=[0, 1, 3, 2])]
+    if moved == "repeated":
+        nodes = [node("Resize", "x", "", "u", output="r"), node("Slice", "r", "b", "e", "a", output="v")]
+    used = {name: value for name, value in constants.items() if moved == "repeated"}
+    check(onnx_model, run_onnx, [*nodes, node(kind, "v")], (1, 3, 4, 5), used)
+
+
 @RELAXED
 @given(size=st.integers(1, 3), kind=st.sampled_from(["SpaceToDepth", "DepthToSpace"]), read_by=BEHIND, seed=SEEDS)
 def test_depth_and_space(size, kind, read_by, seed, onnx_model, run_onnx):
