@@ -64,6 +64,7 @@ def doctor(
     """
     from ..passes import lower
     from ..quantize import QuantSettings
+    from ..quantize.halves import in_halves
     from ..report.diagnose import cores_for, diagnose
     from ..report.examine import examine
     from ..report.propose import smallest
@@ -72,7 +73,7 @@ def doctor(
         return QuantSettings(weights=weights or core.base, acts=acts or core.base)
 
     examined = examine(model, input_shapes(input_shape))
-    lowered = None if examined.refusals or examined.graph is None else lower(examined.graph)
+    lowered = None if examined.refusals or examined.graph is None else in_halves(lower(examined.graph))
     verdict = None if examined.imported is None else judged(model, examined.imported)
     if lowered is None:
         machine = chosen_config(preset, config, board)

@@ -122,6 +122,7 @@ def compile_model(
     from ..passes import lower
     from ..quantize import QuantSettings, quantise
     from ..quantize.calibration import checked_samples
+    from ..quantize.halves import in_halves
     from ..quantize.settings_file import load_settings
     from ..quantize.trained import beside_integers, forget_integers
 
@@ -135,7 +136,7 @@ def compile_model(
     held, held_y = (samples, y) if data is None else load_samples(data)
     loaded, verdict = load_judged(model, samples, shapes=input_shapes(input_shape))
     loaded = forget_integers(loaded) if requantise else loaded
-    samples, lowered = checked_samples(loaded, samples), lower(loaded)
+    samples, lowered = checked_samples(loaded, samples), in_halves(lower(loaded))
     held, labels = checked_samples(loaded, held), sound_labels(loaded.outputs, held_y)
     if chosen is not None:
         macs = [layer for layer in lowered.layers if isinstance(layer, Mac)]

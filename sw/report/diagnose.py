@@ -9,6 +9,7 @@ from ...hw.spec.config import AcceleratorConfig
 from ..graph import Graph, MaxPool
 from ..passes import lower
 from ..quantize import QuantSettings
+from ..quantize.halves import in_halves
 from ..shortage import Shortage
 from .examine import ExaminedModel, ExaminedNode, Status
 from .sketch import estimate, with_larger_memories
@@ -86,7 +87,7 @@ def diagnose(examined: ExaminedModel, config: AcceleratorConfig, settings: Quant
     shortages: tuple[Shortage, ...] = ()
     cycles = 0
     if graph is not None:
-        lowered = lower(graph)
+        lowered = in_halves(lower(graph))
         owners = _owners(graph, lowered)
         guess = with_larger_memories(estimate(lowered, config, settings), lowered, config, settings)
         if whole:
