@@ -1,4 +1,4 @@
-"""Outline: a segment whose weights are not known yet, so that a model can be sized before it is quantised."""
+"""Outlines: segments without weights, layers without parameters; they size a model before it is quantised."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..hw.spec.digits import Digits
 from .quantised import MacLayer, MaxLayer, Segment
 
-__all__ = ["Outline", "blank_weights", "is_outlined", "read_taps", "weight_codes"]
+__all__ = ["LayerOutline", "Outline", "blank_weights", "is_outlined", "read_taps", "weight_codes"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +23,14 @@ class Outline(Segment):
 
     digits: tuple[bool, ...]
     taps: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerOutline(MacLayer):
+    """A layer whose bias, multiplicand and shift are not known, whether its weights are or not.
+
+    What stands for them says nothing: two outlines need parameter words of their own, though these look the same.
+    """
 
 
 def blank_weights(shape: tuple[int, ...]) -> NDArray[np.int64]:

@@ -11,7 +11,7 @@ from ...hw.spec.layout import TensorLayout
 from ...hw.spec.tables import encode_table
 from ...hw.spec.words import pack_codes
 from ..errors import CapacityError
-from ..outline import is_outlined
+from ..outline import LayerOutline, is_outlined
 from ..quantised import MacLayer, MaxLayer, QuantisedGraph
 from .blocks import BlockPlan, plan_blocks
 from .emit import output_fields, signed_address, table_fields, walk_fields
@@ -91,12 +91,13 @@ def _mac(
     outlined = is_outlined(layer)
     repeats = tiles == 1 or (not outlined and bool((plan.words == plan.words[:1]).all()))
     rows = 1 if repeats else tiles
-    if outlined:
-        weights: tuple[bytes, ...] | Blank = Blank(layer.name, rows * pitch)
-        params: tuple[tuple[int, ...], ...] | Blank = Blank(layer.name, tiles * config.tile_granules)
-    else:
+    weights: tuple[bytes, ...] | Blank = Blank(layer.name, rows * pitch)
+    params: tuple[tuple[int, ...], ...] | Blank = Blank(layer.name, tiles * config.tile_granules)
+    if not outlined:
         packed = pack_codes(plan.words[:rows].reshape(-1, size), config.code_bits)
-        weights, params = tuple(row.tobytes() for row in packed), tuple(param_words(layer, config))
+        weights = tuple(row.tobytes() for row in packed)
+    if not isinstance(layer, LayerOutline):
+        params = tuple(param_words(layer, config))
     return LoweredLayer(
         fields={
             "column_groups": tiles,

@@ -12,7 +12,7 @@ from ...hw.spec.formats import Format, Int
 from ..compile import compile_graph
 from ..errors import CapacityError, CertificateError
 from ..graph import Graph, Mac, MaxPool, Term
-from ..outline import Outline, blank_weights
+from ..outline import LayerOutline, Outline, blank_weights
 from ..program import Program
 from ..quantised import MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
 from ..quantize import QuantSettings
@@ -215,7 +215,7 @@ def _mac_layer(
         bits = 1 if least else _coarsest_bits(layer, tensors)
     else:
         bits = signed_bits(*final_sum_bounds([(s.weights, tensors[s.source].span) for s in segments]))
-    return MacLayer(
+    return LayerOutline(
         name=layer.name,
         segments=segments,
         bias=np.zeros(channels, dtype=np.int64),

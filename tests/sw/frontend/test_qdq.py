@@ -7,6 +7,7 @@ import onnx
 import pytest
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.sim.golden import GoldenModel
+from narrows.sw.compile import compile_graph
 from narrows.sw.errors import UnsupportedOperator
 from narrows.sw.examples import digits, digits_model
 from narrows.sw.frontend import load_model
@@ -15,6 +16,7 @@ from narrows.sw.passes import lower
 from narrows.sw.quantised import MacLayer
 from narrows.sw.quantize import QuantSettings, quantise
 from narrows.sw.quantize.evaluate import evaluate
+from narrows.sw.report.sketch import sketch
 from narrows.sw.runtime import prepare_input, restore_outputs
 from onnx import helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quant_pre_process, quantize_static
@@ -141,3 +143,11 @@ def test_what_cannot_be_kept_is_refused(case, onnx_model):
     with pytest.raises(UnsupportedOperator) as caught:
         load_model(path)
     assert str(caught.value) == message
+
+
+def test_a_sketch_has_the_parameter_words_of_the_program(quantised_digits):
+    """Biases are not known before calibration: layers must not share words because they have none yet."""
+    graph, config = load_model(quantised_digits(**KINDS["asymmetric"])), CONFIG
+    sketched = compile_graph(sketch(lower(graph), config, QuantSettings()), config)
+    program = compile_graph(quantise(graph, DATA.calib_x[:50], QuantSettings(), config), config)
+    assert len(sketched.params) == len(program.params)
