@@ -103,8 +103,11 @@ def solve(
         constant_means = (problem.gains * problem.mean_constants).sum(axis=0)
         bias = problem.mean_sums - problem.target @ problem.mean_inputs - constant_means
         finest = np.maximum(finest, np.abs(bias) / (_bias_limit(config) / 2))
-        window = grid.window(finest, np.log2(fmt.top * _CLIPPING))
-        return _search(problem, grid, window, fmt, config, constant_planes, layer, axe)
+        # Beside a constant so large that no scale holds both, weights may vanish.
+        finest = np.clip(finest, *grid.scales[[0, -1]])
+        coarsest = np.clip(np.abs(problem.gains).max(axis=0, initial=0.0) / CONSTANT_LEVEL, finest, grid.scales[-1])
+        octaves = max(np.log2(fmt.top * _CLIPPING), np.log2(coarsest / finest).max())
+        return _search(problem, grid, grid.window(finest, octaves), fmt, config, constant_planes, layer, axe)
     if not len(problem.gains):
         # No weights at all, only a bias: any scale that places it within a level will do.
         finest = np.maximum(output_scale / 8, np.abs(problem.mean_sums) / (_bias_limit(config) / 2))
@@ -292,7 +295,9 @@ def _trial(problem: Problem, scale: NDArray[np.float64], fmt: Format, config: Ac
     # A term that vanished is no approximation: such a scale is too coarse whatever it costs. Only beside one so much
     # larger that no scale holds both it may vanish.
     gains = np.abs(problem.gains)
-    reach = 0.0 if problem.target.shape[1] else gains.max(axis=0, initial=0.0) / (2 * config.digits.top(planes) + 1)
+    reach = gains.max(axis=0, initial=0.0) / (2 * config.digits.top(planes) + 1)
+    if problem.target.shape[1]:
+        reach = np.maximum(reach, np.abs(problem.target).max(axis=1) / (2 * fmt.top + 1))
     error = np.where(((constants == 0) & (gains > reach)).any(axis=0), np.inf, error)
     least, most = sum_bounds(weights, problem.spans)
     constant_least, constant_most = _constant_bounds(problem, constants)
