@@ -14,7 +14,7 @@ from .yardsticks import IntegerArray
 
 __all__ = ["BASES", "CASES", "LARGE_CASES", "UNITS", "Case"]
 
-BASES = ("dybit4", "int4", "dybit3", "int3", "dybit2")
+BASES = ("dybit4", "int4", "e2m1", "dybit3", "int3", "dybit2")
 """Base formats that are measured."""
 
 UNITS = {
