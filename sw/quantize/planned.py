@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.formats import Format, Int
-from ..graph import Graph, Mac
+from ..graph import Graph, Mac, MaxPool
 from .evaluate import model_input
 from .inputs import choose_input
 from .outputs import output_format
 from .settings import QuantSettings
 
 __all__ = ["curved_layers", "input_format", "planned_format", "tables_needed"]
+
+_MEAN_LEVEL = 2
+"""Level that weights of 4 bits have on average, about."""
 
 
 def input_format(graph: Graph, samples: NDArray) -> Format:
@@ -29,7 +33,34 @@ def planned_format(layer: Mac, graph: Graph, settings: QuantSettings, config: Ac
     scaled_input = layer.sources == (graph.input.tensor,) and layer.terms[0].constant
     if scaled_input and config.digits.of_format(Int(8)) <= config.planes:
         return Int(8)  # the input itself, scaled and shifted: as precise as an input
-    return settings.act_format(layer.name)
+    own = settings.layers.get(layer.name)
+    usual = settings.act_format(layer.name)
+    if settings.fine_averages and (own is None or own.acts is None) and _is_global_average(layer, graph):
+        return _finest(layer.output, usual, graph, config)
+    return usual
+
+
+def _is_global_average(layer: Mac, graph: Graph) -> bool:
+    """Whether a layer weighs all pixels of a channel alike and leaves one."""
+    term = layer.terms[0]
+    alone = len(layer.terms) == 1 and term.constant and np.ptp(term.weights) == 0
+    return alone and graph.tensors[layer.output][1:] == (1, 1) != graph.tensors[term.source][1:]
+
+
+def _finest(name: str, usual: Format, graph: Graph, config: AcceleratorConfig) -> Format:
+    """Integers of up to 8 bits for a tensor of one pixel, or what it usually has where they leave its readers' sums no
+    room for weights of `_MEAN_LEVEL`.
+
+    Such a tensor is small: more digits of it cost next to nothing, and all that the network has found goes through it.
+    """
+    terms = [term for layer in graph.layers if isinstance(layer, Mac) for term in layer.terms if term.source == name]
+    if any(isinstance(layer, MaxPool) and layer.source == name for layer in graph.layers):
+        return usual
+    inputs = max((term.weights[0].size for term in terms), default=0)
+    room = (1 << (config.acc_bits - 1)) // max(1, _MEAN_LEVEL * inputs)
+    fitting = (Int(bits) for bits in range(8, usual.bits, -1))
+    fine = (fmt for fmt in fitting if config.digits.of_format(fmt) <= config.planes and fmt.top <= room)
+    return next(fine, usual)
 
 
 def curved_layers(graph: Graph) -> list[Mac]:

@@ -17,10 +17,13 @@ __all__ = ["Places", "Problem", "Source", "problems"]
 Places = tuple[tuple[int, NDArray[np.int64]], ...]
 """Where the columns of a problem belong: for each learned term index and input channels, all taps of each."""
 
-_ROWS = 12288
-"""Output pixels sampled for the second moments."""
+_ROWS = 12288, 32768
+"""Output pixels sampled for the second moments: at least and at most."""
 
-_RIDGE = 0.01
+_VALUES = 1 << 24
+"""Inputs of all of them that memory is given for."""
+
+_RIDGE = 0.5
 """Pull towards the float weights, as a part of the inputs' mean variance; few samples for many weights pull more."""
 
 
@@ -91,7 +94,9 @@ def problems(layer: Mac, sources: dict[str, Source], sums: NDArray) -> Iterator[
     samples, outputs, height, width = sums.shape
     rng = np.random.default_rng(0)
     total = samples * height * width
-    rows = np.sort(rng.choice(total, _ROWS, replace=False)) if total > _ROWS else np.arange(total)
+    widest = sum(term.weights[0].size if not term.depthwise else len(term.weights) for term in layer.terms)
+    most = min(max(_VALUES // max(1, widest), _ROWS[0]), _ROWS[1])
+    rows = np.sort(rng.choice(total, most, replace=False)) if total > most else np.arange(total)
     at = np.unravel_index(rows, (samples, height, width))
     targets = np.asarray(sums, dtype=np.float64)[at[0], :, at[1], at[2]]
     windows = [_windows(sources[term.source], term, at) for term in layer.terms]

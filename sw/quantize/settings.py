@@ -51,6 +51,9 @@ class QuantSettings:
         nearest multiplicand has a gain error.
     axe : bool
         Scales too fine for rounding to nearest are tried with weights rounded greedily within the accumulator.
+    fine_averages : bool
+        Averages over whole images are integers of up to 8 bits, as far as their readers' sums have room for that,
+        unless their layer has a format of its own.
     equalise : bool
         Channels of tensors are scaled against the weights that read them first.
 
@@ -67,11 +70,12 @@ class QuantSettings:
     bias_correction: bool = True
     absorb: bool = True
     axe: bool = True
+    fine_averages: bool = True
     equalise: bool = False
 
     def __post_init__(self) -> None:
         _check(self, signed=("weights", "edge_weights"), any_sign=("acts",))
-        for name in ("bias_correction", "absorb", "axe", "equalise"):
+        for name in ("bias_correction", "absorb", "axe", "fine_averages", "equalise"):
             if not isinstance(getattr(self, name), bool):
                 raise TypeError(f"{name} must be true or false, not {getattr(self, name)!r}")
 

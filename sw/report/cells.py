@@ -32,7 +32,7 @@ DEVICES = {
 
 _ASPECTS = ((36, 512), (18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 16384))
 
-_UNITS = {"dybit4": 1.0, "int4": 0.92, "dybit3": 0.46, "int3": 0.42, "dybit2": 0.24}
+_UNITS = {"dybit4": 1.0, "int4": 0.92, "e2m1": 1.19, "dybit3": 0.46, "int3": 0.42, "dybit2": 0.24}
 """A unit of the array in each base, in those of DyBit4 (`docs/benchmarks.md`, ECP5, 2x2x16); others count as DyBit4."""
 
 _RESCALER = 329
