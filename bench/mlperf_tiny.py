@@ -56,7 +56,7 @@ TRAINED = {"resnet8": Path(__file__).parent / "quantisation" / "zoo" / "resnet8-
 FORMATS = (("dybit4", "dybit4"), ("dybit4", "int8"), ("int8", "int8"))
 _AT_ONCE = 250
 _BITS_A_BYTE = 10  # on the serial line
-_CELLS = {
+CELLS = {
     "lut": ("TRELLIS_COMB", "ICESTORM_LC", "LUT4"),
     "dsp": ("MULT18X18D", "ICESTORM_DSP", "MULT9X9", "MULT18X18"),
     "bram": ("DP16KD", "ICESTORM_RAM", "BSRAM"),
@@ -199,7 +199,7 @@ def _placed(row: Row, board: Board, builds: Path | None) -> Row:
     if build["config"] != board.config.to_dict():
         raise typer.BadParameter(f"{path} is of another core: run narrows board build {board.name} --json {path}")
     used, clock = build["placement"]["used"], min(build["placement"]["fmax_mhz"], build["clock_mhz"])
-    cells = {kind: sum(used.get(cell, 0) for cell in names) for kind, names in _CELLS.items()}
+    cells = {kind: sum(used.get(cell, 0) for cell in names) for kind, names in CELLS.items()}
     return dataclasses.replace(
         row, fmax_mhz=build["placement"]["fmax_mhz"], latency_ms=row.cycles / clock / 1e3, **cells
     )

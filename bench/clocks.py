@@ -1,0 +1,157 @@
+"""Clocks of the boards: each placed with several seeds, and what ResNet-8 takes at the median.
+
+    python bench/clocks.py --json clocks.json
+    python bench/clocks.py --board ulx3s --seed 1 --seed 2 --builds builds
+
+Every board is placed as `narrows board build NAME --seed N` places it. What was placed before is read again from
+--builds, as long as the board's design is the same to the byte. A row's ``fmax_mhz`` is the median of its seeds,
+``lut`` are logic cells of the median placement, core and board's top together, ``resnet8_cycles`` those of the trained
+program of `quantisation/zoo` compiled for the board's core, by the cycle model, and ``latency_ms`` these at the board's
+clock, or at the median where that is slower.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import re
+import statistics
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from mlperf_tiny import CELLS, TRAINED
+from narrows.boards.board import Board
+from narrows.boards.catalogue import BOARDS
+from narrows.boards.plan import NAME, BoardPlan, plan_board
+from narrows.sw.compile import compile_graph
+from narrows.sw.errors import CapacityError
+from narrows.sw.placement import Placement, read_report
+from narrows.sw.program import Program
+from narrows.sw.report.timeline import timeline
+from narrows.sw.toolchain import run_tool
+from rich.console import Console
+from rich.table import Table
+
+SEEDS = (1, 2, 3)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A board's clocks; ``seeds`` gives each seed's, ``grade`` the FPGA's speed grade, if it has several."""
+
+    board: str
+    grade: str
+    units: int
+    fmax_mhz: float
+    seeds: dict[int, float]
+    lut: int
+    lut_per_unit: float
+    dsp: int
+    resnet8_cycles: int | None
+    latency_ms: float | None
+
+
+def main(
+    board: Annotated[list[str] | None, typer.Option(help="Only this board; repeat for more.")] = None,
+    seed: Annotated[list[int] | None, typer.Option(help="This seed; repeat for more. 1, 2 and 3 without.")] = None,
+    builds: Annotated[Path, typer.Option(help="Folder of placements.")] = Path("build/clocks"),
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the rows.")] = None,
+) -> None:
+    """Place, measure and print."""
+    chosen = [BOARDS[name] for name in board or BOARDS if not BOARDS[name].vendor_only]
+    rows = []
+    for place in chosen:
+        placements = placed(place, tuple(seed or SEEDS), builds)
+        rows.append(row(place, placements))
+        if json_file:  # after every board: the last ones take long
+            json_file.write_text(json.dumps({"rows": [asdict(each) for each in rows]}, indent=1), encoding="utf-8")
+    _show(rows)
+
+
+def placed(board: Board, seeds: tuple[int, ...], builds: Path) -> dict[int, Placement]:
+    """Placements of a board by seed, those that are missing made."""
+    plan = plan_board(board)
+    folder = builds / f"{board.name}-{_digest(plan)}"
+    plan.extract(folder)
+    found = {}
+    for number in seeds:
+        kept = folder / f"seed{number}.report.json"
+        if not kept.exists():
+            synthesis = plan.commands[0]
+            if not (folder / f"{NAME}.json").exists():
+                _run(board, synthesis, folder)
+            _run(board, plan.place_and_route(number), folder)
+            (folder / f"{NAME}.report.json").rename(kept)
+        found[number] = read_report(kept)
+    return found
+
+
+def row(board: Board, placements: dict[int, Placement]) -> Row:
+    """What the placements of a board come to."""
+    clocks = {number: placement.fmax_mhz for number, placement in placements.items()}
+    median = statistics.median(clocks.values())
+    near = min(placements.values(), key=lambda placement: abs(placement.fmax_mhz - median))
+    cells = {kind: sum(near.used.get(cell, 0) for cell in names) for kind, names in CELLS.items()}
+    cycles = resnet8_cycles(board)
+    return Row(
+        board=board.name,
+        grade=grade(board.device),
+        units=board.config.macs,
+        fmax_mhz=median,
+        seeds=clocks,
+        lut=cells["lut"],
+        lut_per_unit=cells["lut"] / board.config.macs,
+        dsp=cells["dsp"],
+        resnet8_cycles=cycles,
+        latency_ms=None if cycles is None else cycles / min(median, board.clock_mhz) / 1e3,
+    )
+
+
+def resnet8_cycles(board: Board) -> int | None:
+    """Cycles of the trained ResNet-8 on a board's core; None where it does not fit."""
+    graph = Program.load(TRAINED["resnet8"]).graph
+    try:
+        program = compile_graph(graph, dataclasses.replace(board.config, host="axi"))  # the port changes no cycle
+    except CapacityError:
+        return None
+    return timeline(program).cycles
+
+
+def grade(device: str) -> str:
+    """Speed grade in a device's name: the digit behind an ECP5's dash, what ends a Gowin's; an iCE40UP5K has one."""
+    ecp5, gowin = re.match(r"LFE5\w+-\d+F-(\d)", device), re.search(r"[CI]\d/I\d$", device)
+    return ecp5[1] if ecp5 else gowin[0] if gowin else ""
+
+
+def _digest(plan: BoardPlan) -> str:
+    text = hashlib.sha256(repr(plan.commands).encode())
+    for name, content in sorted(plan.files.items()):
+        text.update(name.encode() + b"\0" + (content if isinstance(content, bytes) else content.encode()))
+    return text.hexdigest()[:12]
+
+
+def _run(board: Board, command: tuple[str, ...], folder: Path) -> None:
+    tool, *arguments = command
+    Console(stderr=True).print(f"{board.name}: {tool}", highlight=False)
+    run_tool(tool, arguments, folder)
+
+
+def _show(rows: list[Row]) -> None:
+    table = Table(title="clocks of the boards")
+    for title in ("board", "grade", "units", "MHz", "seeds", "LUT4", "a unit", "DSP", "ResNet-8 cycles", "ms"):
+        table.add_column(title, justify="left" if title == "board" else "right")
+    for each in rows:
+        cycles = "" if each.resnet8_cycles is None else f"{each.resnet8_cycles:,}"
+        latency = "" if each.latency_ms is None else f"{each.latency_ms:.3f}"
+        seeds = ", ".join(f"{clock:.1f}" for clock in each.seeds.values())
+        counts = (f"{each.lut:,}", f"{each.lut_per_unit:.1f}", f"{each.dsp}")
+        clocks = (f"{each.fmax_mhz:.1f}", seeds)
+        table.add_row(each.board, each.grade, f"{each.units:,}", *clocks, *counts, cycles, latency)
+    Console(width=150).print(table)
+
+
+if __name__ == "__main__":
+    typer.run(main)
