@@ -11,9 +11,6 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from narrows.hw.array.dot import DotProduct
-from narrows.hw.drain.encoder import Encoder
-from narrows.hw.drain.rescaler import Rescaler
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.formats import DyBit
 
@@ -21,9 +18,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"
 
 from claims_array import accumulator_claim, digits_claim, dot_claim
 from claims_drain import rescaler_claim, result_claim
+from narrows.hw.spec.pipeline import pipeline
 from prover import Claim, ProofError, Verdict, prove_bounded, prove_flushed, prove_induction
-
-WRITTEN = Rescaler.LATENCY + Encoder.LATENCY
 
 
 def main() -> int:
@@ -47,9 +43,9 @@ def main() -> int:
 def _proofs(deep: bool) -> Iterator[tuple[Callable[..., Verdict], Claim, int]]:
     for lanes, tree_stage in ((16, 2), (32, 2)):
         machine = _config(lanes=lanes, tree_stage=tree_stage)
-        yield prove_flushed, dot_claim(machine), DotProduct.stages(machine)
+        yield prove_flushed, dot_claim(machine), pipeline(machine).dot_product
     machine = _config(lanes=4, tree_stage=1)
-    yield prove_flushed, dot_claim(machine, by_nodes=False), DotProduct.stages(machine)
+    yield prove_flushed, dot_claim(machine, by_nodes=False), pipeline(machine).dot_product
     for planes in ((2, 2), (3, 1), *(((2, 3), (3, 3)) if deep else ())):
         claim, cycles = digits_claim(_config(acc_bits=20), planes)
         yield prove_bounded, claim, cycles
@@ -59,9 +55,9 @@ def _proofs(deep: bool) -> Iterator[tuple[Callable[..., Verdict], Claim, int]]:
     for acc_bits, bits in ((16, 4), (12, 6), (12, 8), *(((16, 8),) if deep else ())):
         for planes in (1, 3):
             machine = _config(acc_bits=acc_bits, rescale_bits=bits, planes=planes)
-            yield prove_flushed, rescaler_claim(machine), Rescaler.LATENCY
+            yield prove_flushed, rescaler_claim(machine), pipeline(machine).rescaler
         machine = _config(acc_bits=acc_bits, rescale_bits=bits, planes=1)
-        yield prove_flushed, result_claim(machine, DyBit(4)), WRITTEN
+        yield prove_flushed, result_claim(machine, DyBit(4)), pipeline(machine).rescaler + pipeline(machine).encoder
 
 
 def _config(**parameters: int) -> AcceleratorConfig:

@@ -41,6 +41,7 @@ BOARD = Board(
         weight_words=1280,
         param_words=160,
         tree_stage=1,
+        product_stage=1,
     ),
     memories="block RAM: 40 KB of weights, 32 KB of activations",
     host_link="a serial adapter of 3.3 V on pins 0 (to the board) and 1",

@@ -26,6 +26,7 @@ BOARD = Board(
         weight_words=6144,
         param_words=768,
         tree_stage=1,
+        product_stage=1,
     ),
     memories="block RAM: 192 KB of weights, 128 KB of activations",
     host_link="USB: the FT231X beside it",

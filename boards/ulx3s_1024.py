@@ -23,6 +23,7 @@ BOARD = dataclasses.replace(
         weight_words=1024,
         param_words=128,
         tree_stage=1,
+        product_stage=1,
         max_pool=0,
     ),
     memories="block RAM: 64 KB of weights, 64 KB of activations; no max-pool",

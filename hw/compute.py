@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Fragment, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out, connect
 
 from .array.array import MacArray
 from .array.operand import code_of
-from .cells.delay_line import delayed
+from .cells.delay_line import delayed, kept
 from .cells.records import record_layout
+from .cells.without_reset import without_reset
 from .control.operands import OperandFetch
 from .control.stepper import Stepper
 from .control.walker import PixelWalker
@@ -19,6 +20,7 @@ from .drain.writer import OutputWriter
 from .spec.checksum import CHECKSUM_BITS
 from .spec.config import AcceleratorConfig
 from .spec.isa import BLOCK, COMPUTE, TAP, Mode
+from .spec.pipeline import pipeline
 
 __all__ = ["ComputeUnit"]
 
@@ -83,10 +85,10 @@ class ComputeUnit(wiring.Component):
             }
         )
 
-    def elaborate(self, platform: object) -> Module:
+    def elaborate(self, platform: object) -> Fragment:
         """Connect the units; know which instruction the front and the back are at."""
         m = Module()
-        config, fields = self._config, self.fields
+        config, plan, fields = self._config, pipeline(self._config), self.fields
         m.submodules.walker = walker = PixelWalker(config)
         m.submodules.stepper = stepper = self.stepper
         m.submodules.operands = operands = self.operands
@@ -99,18 +101,19 @@ class ComputeUnit(wiring.Component):
         release = Signal()
         tiles_open, tiles_next = Signal(8), Signal(8)
         one_open = Signal()  # known a cycle ahead
-        opened = stepper.step.flags.valid & stepper.step.flags.last
+        opened = delayed(m, stepper.step.flags.valid & stepper.step.flags.last, 1, "opened", reset_less=False)
         m.d.comb += [
             self.issued.eq(released & stepper.finished),
             # its last step is out long before its last word is written
             self.retired.eq(back_run & back_issued & one_open & writer.tile_done),
             tiles_next.eq(tiles_open + opened - writer.tile_done),
             release.eq(self.run & ~released & (~back_run | self.retired)),
+            stepper.go.eq(released),
             self.illegal.eq(released & refused),
         ]
         m.d.sync += refused.eq(self.run & (refused | stepper.illegal))
         if config.prefetch:
-            with m.If(release):
+            with m.If(delayed(m, release, plan.release, "released", reset_less=False)):
                 m.d.sync += back.eq(fields)
         with m.If(~self.enable):
             m.d.sync += [released.eq(0), back_run.eq(0), back_issued.eq(0), tiles_open.eq(0), one_open.eq(0)]
@@ -133,9 +136,9 @@ class ComputeUnit(wiring.Component):
         drain_cycles = Signal.like(stepper.drain_cycles)
         rows = fields.rows[: config.rows.bit_length()]
         planes = fields.planes[: config.planes.bit_length()]
-        # sums of shifts: a product here would cost a hard multiplier
-        drains = (rows + config.drain_rows - 1) >> (config.drain_rows - 1)
-        granules = sum((Mux(planes[bit], drains, 0) << bit) for bit in range(len(planes)))
+        # sums of shifts, where a product would cost a hard multiplier, and registers: there is time before a tile ends
+        [drains] = kept(m, "drains", (rows + config.drain_rows - 1) >> (config.drain_rows - 1))
+        [granules] = kept(m, "granules", sum((Mux(planes[bit], drains, 0) << bit) for bit in range(len(planes))))
         tile_cycles = sum(
             granules << bit for bit in range(config.tile_granules.bit_length()) if config.tile_granules >> bit & 1
         )
@@ -147,7 +150,6 @@ class ComputeUnit(wiring.Component):
             walker.rows.eq(rows),
             walker.wrap.eq(fields.wrap),
             stepper.run.eq(self.run),
-            stepper.go.eq(released | release),
             stepper.fields.eq(fields),
             stepper.drain_cycles.eq(drain_cycles),
             self.block_address.eq(stepper.block_address),
@@ -165,7 +167,7 @@ class ComputeUnit(wiring.Component):
         ]
 
         # the pixel count travels with the flags as far as the drain
-        count = delayed(m, operands.count, array.latency, "count")
+        count = delayed(m, operands.count, plan.array, "count")
         m.d.comb += [
             array.flags.eq(operands.flags),
             array.flags.valid.eq(operands.flags.valid & ~back_is_max),
@@ -219,4 +221,4 @@ class ComputeUnit(wiring.Component):
                 self.act_pair_data.eq(writer.pair_data),
                 self.act_pair_enable.eq(writer.pair_enable),
             ]
-        return m
+        return without_reset(m, platform)

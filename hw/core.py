@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
+from .cells.delay_line import delayed
 from .compute import ComputeUnit
 from .control.sequencer import Sequencer
 from .memory.activation_memory import ActivationMemory
@@ -17,6 +18,7 @@ from .ports.host_port import PREFIXES, host_port
 from .ports.host_registers import HostRegisters
 from .ports.host_write import host_write
 from .spec.config import AcceleratorConfig
+from .spec.pipeline import pipeline
 from .spec.registers import Region
 
 __all__ = ["Core"]
@@ -47,7 +49,7 @@ class Core(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Connect host port, memories, sequencer and compute unit."""
         m = Module()
-        config = self._config
+        config, plan = self._config, pipeline(self._config)
         m.submodules.host = host = self._host
         m.submodules.registers = registers = HostRegisters(config)
         m.submodules.sequencer = sequencer = Sequencer(config)
@@ -97,7 +99,7 @@ class Core(wiring.Component):
 
         act_write = host_write(m, config, host, Region.ACTIVATIONS)
         m.d.comb += [
-            activations.host.eq(~sequencer.busy),
+            activations.host.eq(delayed(m, ~sequencer.busy, 1, "host_owns", reset_less=False)),
             activations.host_write.eq(act_write.enable),
             activations.host_write_offset.eq(act_write.offset),
             activations.host_write_data.eq(act_write.data),
@@ -115,35 +117,32 @@ class Core(wiring.Component):
                 activations.pair_enable.eq(compute.act_pair_enable),
             ]
 
-        checksum = checksums.read_data
-        if config.spread:  # there is time until the host takes it
-            checksum = Signal.like(checksums.read_data)
-            m.d.sync += checksum.eq(checksums.read_data)
         m.d.comb += [
-            host.busy.eq(sequencer.busy | (registers.start & ~sequencer.faulted)),  # a start takes a cycle to act
+            host.busy.eq(sequencer.busy | (registers.starting & ~sequencer.faulted)),
             registers.write.eq(host.write & (host.write_region == Region.REGISTERS)),
             registers.write_offset.eq(host.write_offset),
             registers.write_data.eq(host.write_data),
             registers.read_offset.eq(host.read_offset),
-            host.read_data.eq(
-                Mux(
-                    host.read_region == Region.ACTIVATIONS,
-                    activations.host_read_data,
-                    Mux(
-                        host.read_region == Region.CHECKSUMS,
-                        checksum,
-                        Mux(host.read_region == Region.REGISTERS, registers.read_data, 0),
-                    ),
-                )
-            ),
             checksums.read_address.eq(host.read_offset),
             checksums.write_address.eq(sequencer.log_index),
             checksums.write_data.eq(compute.checksum),
             checksums.write_enable.eq(sequencer.log_enable),
         ]
 
+        read = {
+            Region.ACTIVATIONS: activations.host_read_data,
+            Region.CHECKSUMS: checksums.read_data,
+            Region.REGISTERS: registers.read_data,
+        }
+        chosen = Signal(32)
+        with m.Switch(host.read_region):
+            for region, word in read.items():
+                with m.Case(region):
+                    m.d.comb += chosen.eq(delayed(m, word, plan.host_word - 1, f"host_{region.name.lower()}"))
         m.d.comb += [
+            host.read_data.eq(delayed(m, chosen, 1, "host_word")),
             sequencer.start.eq(registers.start),
+            sequencer.starting.eq(registers.starting),
             sequencer.clear.eq(registers.clear),
             sequencer.config_matches.eq(registers.config_matches),
             sequencer.host_fault.eq(host.conflict),
@@ -219,6 +218,6 @@ class Core(wiring.Component):
             registers.stall_store.eq(memory.stall_store),
             registers.stall_token.eq(memory.stall_token),
             registers.busy.eq(sequencer.busy | ~memory.idle),
-            host.busy.eq(sequencer.busy | ~memory.idle | (registers.start & ~sequencer.faulted)),
+            host.busy.eq(sequencer.busy | ~memory.idle | (registers.starting & ~sequencer.faulted)),
             self.irq.eq((sequencer.done | sequencer.faulted) & memory.idle),
         ]

@@ -13,6 +13,7 @@ from .cells.lut import LUT_MAPS, LUT_VERILOG
 from .cells.masked_adder import MASKED_ADDER_ECP5, MASKED_ADDER_VERILOG
 from .cells.netlist import NetlistPlatform
 from .core import Core
+from .memory.block_ram import BLOCK_RAM_ECP5, BLOCK_RAM_VERILOG
 from .memory.single_port_memory import SINGLE_PORT_ICE40, SINGLE_PORT_VERILOG
 from .spec.config import AcceleratorConfig
 
@@ -25,13 +26,14 @@ LIBRARY = {
     "narrows_add": ADD_VERILOG,
     "narrows_addmasked": MASKED_ADDER_VERILOG,
     "narrows_lut": LUT_VERILOG,
+    "narrows_block_ram": BLOCK_RAM_VERILOG,
     "narrows_mul": HARD_MULTIPLIER_VERILOG,
     "narrows_ram": SINGLE_PORT_VERILOG,
 }
 """Modules that components instantiate, by name."""
 
 TECHMAPS = {
-    "ecp5": ADD_MAPS["ecp5"] + LUT_MAPS["ecp5"] + MASKED_ADDER_ECP5 + HARD_MULTIPLIER_MAPS["ecp5"],
+    "ecp5": ADD_MAPS["ecp5"] + LUT_MAPS["ecp5"] + MASKED_ADDER_ECP5 + HARD_MULTIPLIER_MAPS["ecp5"] + BLOCK_RAM_ECP5,
     "ice40": ADD_MAPS["ice40"] + LUT_MAPS["ice40"] + HARD_MULTIPLIER_MAPS["ice40"] + SINGLE_PORT_ICE40,
     "xilinx": ADD_MAPS["xilinx"] + HARD_MULTIPLIER_MAPS["xilinx"],
 }

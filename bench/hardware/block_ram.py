@@ -52,7 +52,10 @@ def _port(port: str, other: str) -> str:
             endcase
             if (writes{other} && (address{port} ^ address{other}) >> SAME == 0) out{port} <= {{36{{1'b1}}}};
         end
-    end"""
+    end
+    reg [35:0] late{port} = 0;
+    always @(posedge CLK{port}) if (OCE{port}) late{port} <= out{port};
+    wire [35:0] shown{port} = REGMODE_{port} == "OUTREG" ? late{port} : out{port};"""
 
 
 _SIDES = ", ".join(
@@ -69,9 +72,9 @@ module DP16KD #(parameter DATA_WIDTH_A = 18, DATA_WIDTH_B = 18, {_OTHERS}, {_INI
     localparam SAME = WIDER > 18 ? 5 : WIDER > 9 ? 4 : WIDER > 4 ? 3 : WIDER > 2 ? 2 : WIDER > 1;  // address bits
     integer iA, iB;{_port("A", "B")}{_port("B", "A")}
     // 36 bits are read at B, whose low half then leaves at A
-    assign {{{_pins("DOA", 18)}}} = DATA_WIDTH_B == 36 ? outB[17:0] : outA[17:0];
-    assign {{{_pins("DOB", 18)}}} = DATA_WIDTH_B == 36 ? outB[35:18] : outB[17:0];
+    assign {{{_pins("DOA", 18)}}} = DATA_WIDTH_B == 36 ? shownB[17:0] : shownA[17:0];
+    assign {{{_pins("DOB", 18)}}} = DATA_WIDTH_B == 36 ? shownB[35:18] : shownB[17:0];
 endmodule
 """
-"""Module ``DP16KD`` without output registers and contents (Lattice FPGA-TN-02204). What one port reads where the other
-writes is not defined there: here all its bits are then 1."""
+"""Module ``DP16KD`` without contents (Lattice FPGA-TN-02204); a wide port takes REGMODE_B for both halves. What one
+port reads where the other writes is not defined there: here all its bits are then 1."""

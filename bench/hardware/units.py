@@ -7,11 +7,12 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from narrows.hw.array.array import STEP_FLAGS, MacArray
 from narrows.hw.cells.delay_line import delayed
-from narrows.hw.control.operands import keep_cycles, keep_operands
+from narrows.hw.control.operands import keep_operands
 from narrows.hw.core import Core
 from narrows.hw.drain.encoder import Encoder
 from narrows.hw.drain.rescaler import Rescaler
 from narrows.hw.spec.config import AcceleratorConfig
+from narrows.hw.spec.pipeline import pipeline
 
 __all__ = ["CoreUnit", "ArrayUnit", "RescalerChannel", "captured", "fields_of"]
 
@@ -47,6 +48,8 @@ class ArrayUnit(wiring.Component):
         self._config = config
         self._codes = (config.rows * config.lanes, config.columns * config.lanes)
         self._array = MacArray(config)
+        self._plan = pipeline(config)
+        self._kept = self._plan.codes + self._plan.recode
         super().__init__(
             {
                 "operands": In(config.code_bits * sum(self._codes) + STEP_FLAGS.size),
@@ -57,7 +60,7 @@ class ArrayUnit(wiring.Component):
     @property
     def latency(self) -> int:
         """Cycles from the operands of the last step to its sums."""
-        return self._array.latency + 1 + keep_cycles(self._config)
+        return 1 + self._kept + self._plan.array
 
     def elaborate(self, platform: object) -> Module:
         """Registers of codes and of operands in front of the array, as behind the memories of a core."""
@@ -68,7 +71,7 @@ class ArrayUnit(wiring.Component):
         keep_operands(m, self._config, "x", array.x, x)
         keep_operands(m, self._config, "w", array.w, w)
         m.d.comb += [
-            array.flags.eq(delayed(m, flags, keep_cycles(self._config), "step", reset_less=False)),
+            array.flags.eq(delayed(m, flags, self._kept, "step", reset_less=False)),
             self.results.eq(Cat(array.sums.as_value(), array.inverted.as_value(), array.done)),
         ]
         return m
@@ -78,16 +81,16 @@ class RescalerChannel(wiring.Component):
     """One channel of the drain: `Rescaler` and `Encoder`, their inputs from registers.
 
     ``operands``: the rescaler's inputs in the order of its ports, then the encoder's but ``half_units``. ``results``:
-    the base code, `LATENCY` cycles later.
+    the base code, `latency` cycles later.
 
     Parameters
     ----------
     config : AcceleratorConfig
     """
 
-    LATENCY = 1 + Rescaler.LATENCY + Encoder.LATENCY
-
     def __init__(self, config: AcceleratorConfig) -> None:
+        plan = pipeline(config)
+        self.latency = 1 + plan.rescaler + plan.encoder
         self._rescaler, self._encoder = Rescaler(config), Encoder(config)
         rescaler, encoder = self._rescaler, self._encoder
         self._inputs = [
@@ -99,8 +102,8 @@ class RescalerChannel(wiring.Component):
             rescaler.low,
             rescaler.high,
             encoder.plane,
-            encoder.dybit,
-            encoder.width,
+            encoder.uneven,
+            encoder.rounding,
             encoder.planes,
         ]
         super().__init__({"operands": In(sum(len(port) for port in self._inputs)), "results": Out(len(encoder.code))})

@@ -11,6 +11,7 @@ from amaranth.lib.wiring import In, Out
 from ..cells.adder import add, extend
 from ..cells.copies import copies_of
 from ..spec.config import AcceleratorConfig
+from ..spec.pipeline import pipeline
 from .dot import DotProduct
 from .hard_multiplier import HardMultiplier
 from .operand import operand_layout
@@ -37,7 +38,7 @@ def operand_copies(config: AcceleratorConfig) -> int:
 def flag_copies(config: AcceleratorConfig) -> int:
     """Copies of a step's flags at the accumulators, and of ``done``: eight in a spread array on an ECP5, if the flags
     pass as many registers on their way as it takes."""
-    return min(8, 1 << DotProduct.stages(config)) if operand_copies(config) > 1 else 1
+    return min(8, 1 << pipeline(config).dot_product) if operand_copies(config) > 1 else 1
 
 
 class MacArray(wiring.Component):
@@ -45,7 +46,7 @@ class MacArray(wiring.Component):
 
     Row r, column c computes ``sum_l level(x[r][l]) * level(w[c][l])``. Operands come `operand_copies` times, all words
     and then all words again: columns of the second part take the second ``x``, rows the second ``w``. ``sums`` holds
-    all finished sums, each inverted if its ``inverted`` is high, while ``done`` is high, `latency` cycles after the
+    all finished sums, each inverted if its ``inverted`` is high, while ``done`` is high, `Pipeline.array` after the
     operands of the step flagged ``last``; it changes in the next cycle. All bits of ``done`` are alike: there are
     `flag_copies`, each for as many of the sums, which are counted row by row. No stall.
 
@@ -68,17 +69,12 @@ class MacArray(wiring.Component):
             }
         )
 
-    @property
-    def latency(self) -> int:
-        """Cycles from the operands of the last step to ``done``."""
-        return DotProduct.stages(self._config) + 1
-
     def elaborate(self, platform: object) -> Module:
         """Build the dot products, delay the flags alongside, accumulate."""
         m = Module()
         config = self._config
 
-        copies = copies_of(m, self.flags.as_value(), DotProduct.stages(config), "flags", most=flag_copies(config))
+        copies = copies_of(m, self.flags.as_value(), pipeline(config).dot_product, "flags", most=flag_copies(config))
         near = [data.View(STEP_FLAGS, copy) for copy in copies]
         m.d.sync += self.done.eq(Cat(flags.valid & flags.last for flags in near))
 

@@ -12,6 +12,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..cells.adder import add
 from ..spec.config import AcceleratorConfig
+from ..spec.pipeline import pipeline
 from .multiplier import Multiplier
 from .operand import operand_layout
 
@@ -59,7 +60,7 @@ def _inversions(negatives: Sequence[Value]) -> list[Value]:
 class DotProduct(wiring.Component):
     """Sum over lanes of ``level(x) * level(w)``, up to an inversion and a one that are left to who takes it.
 
-    True value: ``(inverted ? ~total : total) + negative``, `stages` cycles after the operands. No stall, no
+    True value: ``(inverted ? ~total : total) + negative``, `Pipeline.dot_product` after the operands. No stall, no
     back-pressure: one dot product a cycle. The magnitudes of the first ``config.dsp_lanes`` products come from outside,
     on ``hard_products``.
 
@@ -104,19 +105,13 @@ class DotProduct(wiring.Component):
         """Shape of ``total``: a signed sum of ``lanes`` products."""
         return signed(config.product_bits + (config.lanes - 1).bit_length() + 1)
 
-    @staticmethod
-    def stages(config: AcceleratorConfig) -> int:
-        """Pipeline registers between operands and result: behind the products if ``product_stage``, and after every
-        ``tree_stage`` tree levels but the last."""
-        return config.product_stage + ((config.lanes - 1).bit_length() - 1) // config.tree_stage
-
     def elaborate(self, platform: object) -> Module:
         """Build the products and the tree."""
         m = Module()
-        config = self._config
+        config, plan = self._config, pipeline(self._config)
         nodes = self._leaves(m)
         for level in range(self._levels):
-            registered = (level + 1) % config.tree_stage == 0 and level + 1 < self._levels
+            registered = (level + 1) % plan.tree_levels == 0 and level + 1 < self._levels
             pairs = list(zip(nodes[::2], nodes[1::2], strict=True))
             wanted = _inversions([a.negative for a, _ in pairs])
             nodes = []
@@ -149,7 +144,7 @@ class DotProduct(wiring.Component):
                 ]
                 product = multiplier.product
             leaf = _Node(product, inverted, negative, Const(0))
-            leaves.append(leaf.named(m, f"_product{lane}", registered=bool(config.product_stage)))
+            leaves.append(leaf.named(m, f"_product{lane}", registered=bool(pipeline(config).product)))
         return leaves
 
     def _sum(self, m: Module, platform: object, name: str, a: _Node, b: _Node, wanted: Value) -> _Node:

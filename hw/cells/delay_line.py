@@ -1,14 +1,14 @@
-"""delayed, DelayLine: a value some cycles later, through registers or through a block RAM instead."""
+"""delayed, kept, DelayLine: values some cycles later, through registers or through a block RAM instead."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["DelayLine", "delayed"]
+__all__ = ["DelayLine", "delayed", "kept"]
 
 
 def delayed(m: Module, value: Any, cycles: int, name: str, *, reset_less: bool = True) -> Any:
@@ -18,6 +18,11 @@ def delayed(m: Module, value: Any, cycles: int, name: str, *, reset_less: bool =
         m.d.sync += register.eq(value)
         value = register
     return value
+
+
+def kept(m: Module, name: str, *values: Any) -> list[Any]:
+    """Registers of some values that go on together, which a reset leaves alone."""
+    return [delayed(m, Value.cast(value), 1, f"{name}_{index}_") for index, value in enumerate(values)]
 
 
 class DelayLine(wiring.Component):

@@ -14,29 +14,18 @@ from ..array.operand import operand_layout, recode
 from ..cells.copies import copy_of
 from ..cells.delay_line import DelayLine, delayed
 from ..cells.records import record_layout
-from ..memory.activation_memory import ActivationMemory
-from ..memory.program_memory import ProgramMemory
 from ..spec.config import AcceleratorConfig
 from ..spec.isa import TAP
-from ..spec.registers import Region
+from ..spec.pipeline import pipeline
 from .stepper import step_layout
 from .walker import pixel_group_layout
 
-__all__ = ["OperandFetch", "keep_cycles", "keep_operands"]
-
-
-def _word_cycles(config: AcceleratorConfig) -> int:
-    """Cycles from a step to its activation words."""
-    return 2 + ActivationMemory.read_cycles(config)
-
-
-def keep_cycles(config: AcceleratorConfig) -> int:
-    """Cycles from codes to the operands that `keep_operands` makes of them."""
-    return 1 + config.spread
+__all__ = ["OperandFetch", "keep_operands"]
 
 
 def keep_operands(m: Module, config: AcceleratorConfig, name: str, operands: data.View, codes: Value) -> None:
-    """Registers of all ``operands`` that a port of `MacArray` takes, made of their codes `keep_cycles` before.
+    """Registers of all ``operands`` that a port of `MacArray` takes, made of their codes `Pipeline.codes` and
+    `Pipeline.recode` before.
 
     A spread array first takes the codes to its halves: fewer wires cross it than if operands did, which are twice as
     wide.
@@ -44,7 +33,7 @@ def keep_operands(m: Module, config: AcceleratorConfig, name: str, operands: dat
     base, bits = config.digits.base, operand_layout(config.digits.base).size
     count, copies = len(codes) // config.code_bits, operand_copies(config)
     halves = [codes]
-    if config.spread:
+    if pipeline(config).codes:
         halves = [copy_of(m, codes, half, f"{name}_codes{half}") for half in range(min(copies, 2))]
     for copy in range(copies):
         near = halves[copy * len(halves) // copies]
@@ -59,7 +48,7 @@ class OperandFetch(wiring.Component):
     step a cycle, no stall.
 
     ``x`` and ``w`` (as `MacArray` takes them), ``flags`` and ``count`` (pixels in the step's group) belong together and
-    appear `latency` cycles after the step. ``group`` is the pixel group offered with a step flagged ``new_group``.
+    appear `Pipeline.operands` after the step. ``group`` is the pixel group offered with a step flagged ``new_group``.
 
     Parameters
     ----------
@@ -88,51 +77,44 @@ class OperandFetch(wiring.Component):
             }
         )
 
-    @staticmethod
-    def latency(config: AcceleratorConfig) -> int:
-        """Cycles from a step to its operands."""
-        return _word_cycles(config) + keep_cycles(config)
-
     def elaborate(self, platform: object) -> Module:
         """Registers between tap record, address, words and operands; everything else is delayed alongside."""
         m = Module()
-        config, step = self._config, self.step
-        # block RAMs are slow to answer, and there is time; but an iCE40 has few registers and a slow clock anyhow
-        early = 0 if config.fabric == "ice40" else 1
-        group = Signal.like(self.group, reset_less=True)
-        offered = delayed(m, self.group, early, "offered")
-        with m.If(delayed(m, step.flags.valid & step.new_group, early, "new_group", reset_less=False)):
+        config, plan, step = self._config, pipeline(self._config), self.step
+        group = Signal.like(self.group, reset_less=True)  # that of the tap's step
+        offered = delayed(m, self.group, plan.tap_read - 1, "offered")
+        begins = delayed(m, step.flags.valid & step.new_group, plan.tap_read - 1, "new_group", reset_less=False)
+        with m.If(begins):
             m.d.sync += group.eq(offered)
-        base = Signal.like(step.base, reset_less=True)
-        m.d.sync += base.eq(step.base)
+        base = delayed(m, step.base, plan.tap_read, "base")
         m.d.comb += self.tap_address.eq(step.tap)
 
         valid = Signal(config.rows, reset_less=True)
         m.d.sync += self.act_address.eq(base + self.tap.offset)
-        tap = delayed(m, self.tap, early, "tap")
         for row in range(config.rows):
             borders = group.borders[row]
             m.d.sync += valid[row].eq(
-                (borders.top >= tap.top)
-                & (borders.bottom >= tap.bottom)
-                & (borders.left >= tap.left)
-                & (borders.right >= tap.right)
+                (borders.top >= self.tap.top)
+                & (borders.bottom >= self.tap.bottom)
+                & (borders.left >= self.tap.left)
+                & (borders.right >= self.tap.right)
             )
 
-        valid = delayed(m, valid, _word_cycles(config) - 2 - early, "valid")
-        along = _word_cycles(config) - ProgramMemory.read_cycles(config, Region.WEIGHTS)
+        valid = delayed(m, valid, plan.words - plan.tap_read - 1, "valid")
+        along = plan.words - plan.weights
         together = (step.pad_code, step.weight, step.flags, group.count)
         pad_code, weight, flags, count = self._along(m, together, along)
-        pad_code = delayed(m, pad_code, _word_cycles(config) - along, "pad_code")
+        pad_code = delayed(m, pad_code, plan.weights, "pad_code")
         m.d.comb += self.weight_address.eq(weight)
         padding = pad_code.replicate(config.lanes)
         words = Cat(Mux(valid[row], self.act_words[row], padding) for row in range(config.rows))
         keep_operands(m, config, "x", self.x, words)
         keep_operands(m, config, "w", self.w, self.weight_word)
-        m.d.comb += self.row0_valid.eq(delayed(m, valid[0], self.latency(config) - _word_cycles(config), "row0_valid"))
+        behind = plan.operands - plan.words
+        m.d.comb += self.row0_valid.eq(delayed(m, valid[0], behind, "row0_valid"))
         m.d.comb += [
-            self.flags.eq(delayed(m, flags, self.latency(config) - along, "flags", reset_less=False)),
-            self.count.eq(delayed(m, count, self.latency(config) - 1 - early - along, "count")),
+            self.flags.eq(delayed(m, flags, plan.weights + behind, "flags", reset_less=False)),
+            self.count.eq(delayed(m, count, plan.weights + behind - plan.tap_read, "count")),
         ]
         return m
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..cells.delay_line import delayed
 from ..cells.records import record_layout
 from ..spec.config import AcceleratorConfig
 from ..spec.isa import COMPUTE, INSTRUCTION_WORDS, Mode, Opcode
+from ..spec.pipeline import pipeline
 from ..spec.registers import Fault
 
 __all__ = ["Sequencer"]
@@ -29,7 +31,8 @@ def _backing_ports(index_bits: int) -> dict[str, wiring.Member]:
 class Sequencer(wiring.Component):
     """Runs a program from instruction 0.
 
-    ``start`` (a pulse while neither ``busy`` nor ``faulted``) begins a run; ``done`` rises at its END and falls with
+    ``start`` (a pulse while neither ``busy`` nor ``faulted``; ``starting`` is high with it, perhaps before) begins a
+    run; ``done`` rises at its END and falls with
     the next start. A fault clears ``busy``, holds ``fault`` and ``fault_index`` and ignores starts until ``clear``.
 
     ``unit_run`` is high while the compute unit has steps of ``fields`` to issue; ``unit_issued`` says that the last one
@@ -39,7 +42,7 @@ class Sequencer(wiring.Component):
     (``log_enable``, ``log_index``). END and faults of an instruction wait until all before it are retired.
     ``unit_illegal`` stops the run.
 
-    ``instruction_address`` addresses 32-bit words in a memory that answers in one cycle.
+    ``instruction_address`` addresses 32-bit words in a memory that answers after `Pipeline.instruction_read`.
 
     With a backing store a legal instruction, ``fetched`` (LOAD and STORE: ``transfer_legal``), waits, ``waiting`` high,
     until all before it are retired and ``ready`` is high, and goes on with ``accept``; a fault of the `MemorySystem`
@@ -57,6 +60,7 @@ class Sequencer(wiring.Component):
         super().__init__(
             {
                 "start": In(1),
+                "starting": In(1),
                 "clear": In(1),
                 "config_matches": In(1),
                 "host_fault": In(1),
@@ -83,17 +87,22 @@ class Sequencer(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """A state machine that fetches, and what the compute unit has in hand."""
         m = Module()
-        config = self._config
+        config, plan = self._config, pipeline(self._config)
         index = Signal(self._index_bits)  # of the instruction being fetched
         retired = Signal(self._index_bits)
         open_instructions = Signal(2)
-        word = Signal(range(INSTRUCTION_WORDS + 1))
-        raw = Signal(data.ArrayLayout(32, INSTRUCTION_WORDS), reset_less=True)
-        fields = data.View(record_layout(COMPUTE), raw.as_value())
+        fetch_states = INSTRUCTION_WORDS + plan.instruction_read + plan.decode
+        word = Signal(range(fetch_states))
+        # words shift in from the top, so that each has one place to go to
+        raw = Signal(32 * INSTRUCTION_WORDS, reset_less=True)
+        fields = data.View(record_layout(COMPUTE), raw)
+        asked = Signal()
+        with m.If(delayed(m, asked, plan.instruction_read, "arrives", reset_less=False)):
+            m.d.sync += raw.eq(Cat(raw[32:], self.instruction_word))
         m.d.comb += [
             self.instruction_address.eq(index * INSTRUCTION_WORDS + word),
-            self.log_index.eq(retired),
-            self.log_enable.eq(self.unit_retired),
+            self.log_index.eq(delayed(m, retired, plan.checksum, "log_index", reset_less=False)),
+            self.log_enable.eq(delayed(m, self.unit_retired, plan.checksum, "log_enable", reset_less=False)),
         ]
 
         is_max = fields.mode == Mode.MAX
@@ -118,13 +127,14 @@ class Sequencer(wiring.Component):
         has_backing = config.has_backing
         is_end = fields.opcode == Opcode.END
         tokens_refused = has_tokens & is_end if has_backing else has_tokens
-        legal, legal_end, malformed = Signal(), Signal(), Signal()
-        # from registers: the last words of an instruction, which arrive in the cycle before, have nothing to do with it
-        m.d.sync += [
-            legal.eq(~tokens_refused & ~illegal & (fields.cert_bits <= config.acc_bits)),
-            legal_end.eq(is_end & ~tokens_refused),
-            malformed.eq(tokens_refused | illegal),
-        ]
+        verdicts = (
+            ~tokens_refused & ~illegal & (fields.cert_bits <= config.acc_bits),
+            is_end & ~tokens_refused,
+            tokens_refused | illegal,
+        )
+        legal, legal_end, malformed = (
+            delayed(m, verdict, 1, f"verdict{index}") for index, verdict in enumerate(verdicts)
+        )
         idle, may_start, may_end = Signal(), Signal(), Signal()
         m.d.comb += [
             idle.eq(open_instructions == 0),
@@ -140,7 +150,12 @@ class Sequencer(wiring.Component):
         halt_index = Signal(self._index_bits) if has_backing else retired
         halt = Signal()
         host_faulted = Signal()  # a cycle late, since the port lies elsewhere
-        m.d.sync += host_faulted.eq(self.host_fault & (self.busy | self.start))
+        limit, expired = Signal.like(self.watchdog, name="limit"), Signal()  # known a cycle ahead
+        m.d.sync += [
+            host_faulted.eq(self.host_fault & (self.busy | self.starting)),
+            limit.eq(self.watchdog - 1),
+            expired.eq(self.busy & (self.watchdog != 0) & (self.cycles >= limit)),
+        ]
         if has_backing:
             m.d.comb += halt_index.eq(retired)
         with m.If(host_faulted):
@@ -150,7 +165,7 @@ class Sequencer(wiring.Component):
                 m.d.comb += [halt.eq(1), halt_fault.eq(self.memory_fault), halt_index.eq(self.memory_fault_index)]
         with m.Elif(self.unit_illegal):
             m.d.comb += [halt.eq(1), halt_fault.eq(Fault.ILLEGAL_INSTRUCTION)]
-        with m.Elif((self.watchdog != 0) & (self.cycles >= self.watchdog)):
+        with m.Elif(expired):
             m.d.comb += [halt.eq(1), halt_fault.eq(Fault.WATCHDOG)]
 
         hand_over = Signal()
@@ -193,9 +208,8 @@ class Sequencer(wiring.Component):
             with m.State("FETCH"):
                 m.d.comb += self.busy.eq(1)
                 m.d.sync += word.eq(word + 1)
-                with m.If(word != 0):
-                    m.d.sync += raw[(word - 1)[:4]].eq(self.instruction_word)
-                with m.If(word == INSTRUCTION_WORDS):
+                m.d.comb += asked.eq(word < INSTRUCTION_WORDS)
+                with m.If(word == fetch_states - 1):
                     m.d.sync += word.eq(0)
                     m.next = "DECODE"
                 with m.If(halt):

@@ -74,8 +74,10 @@ class PixelWalker(wiring.Component):
         def saturated(distance: Signal) -> Mux:
             return Mux(distance[_BORDER_BITS:].any(), BORDER_MAX, distance[:_BORDER_BITS])
 
-        line_done = x == 0
-        image_done = line_done & (y == 0)
+        line_done, last_line = Signal(), Signal()  # x and y are 0: known a cycle ahead
+        one_wide = Signal()
+        m.d.sync += one_wide.eq(self.width == 1)
+        image_done = line_done & last_line
         with m.If(~self.run):
             m.d.sync += [started.eq(0), finished.eq(0), collected.eq(0), self.groups.valid.eq(0)]
         with m.Elif(~started):
@@ -86,6 +88,8 @@ class PixelWalker(wiring.Component):
                 row.eq(0),
                 x.eq(self.width - 1),
                 y.eq(self.height - 1),
+                line_done.eq(self.width == 1),
+                last_line.eq(self.height == 1),
             ]
         with m.Else():
             with m.If(~collected & ~finished):
@@ -94,10 +98,11 @@ class PixelWalker(wiring.Component):
                     m.d.sync += [row.eq(0), collected.eq(1), finished.eq(image_done)]
                 with m.If(line_done):
                     m.d.sync += [x.eq(self.width - 1), y.eq(y - 1), left.eq(0)]
+                    m.d.sync += [line_done.eq(one_wide), last_line.eq(y == 1)]
                     with m.If(top != BORDER_MAX):
                         m.d.sync += top.eq(top + 1)
                 with m.Else():
-                    m.d.sync += x.eq(x - 1)
+                    m.d.sync += [x.eq(x - 1), line_done.eq(x == 1)]
                     with m.If(left != BORDER_MAX):
                         m.d.sync += left.eq(left + 1)
             with m.If(self.groups.valid & self.groups.ready):

@@ -9,10 +9,10 @@ from amaranth.lib.wiring import In, Member, Out
 from ..array.array import flag_copies
 from ..cells.delay_line import delayed
 from ..cells.records import record_layout
-from ..memory.scratchpad import Scratchpad
 from ..spec.config import AcceleratorConfig
-from ..spec.cycles import HOLD_LATENCY
+from ..spec.cycles import hold_cycles
 from ..spec.isa import COMPUTE
+from ..spec.pipeline import pipeline
 from ..spec.registers import Region, region_depth
 from .encoder import Encoder
 from .rescaler import Rescaler
@@ -34,7 +34,7 @@ def write_flags_layout() -> data.StructLayout:
 
 
 def table_ports(config: AcceleratorConfig) -> dict[str, Member]:
-    """Ports through which each rescaler looks levels up: entries come in the cycle after their addresses."""
+    """Ports through which each rescaler looks levels up: entries come `Pipeline.table_read` after their addresses."""
     address_bits = (region_depth(config, Region.TABLES) - 1).bit_length()
     return {
         "table_addresses": Out(data.ArrayLayout(address_bits, config.drain_rows * config.rescalers)),
@@ -48,16 +48,14 @@ class Drain(wiring.Component):
     ``sums``, inverted where ``inverted`` is high, are captured in the cycle in which ``done`` is high, with ``count``,
     the pixels to drain. A tile then takes ``ceil(count / drain_rows) * tile_granules * planes`` cycles; ``done`` must
     not come again before its last one. ``granule`` is valid while ``flags.valid`` is high, its upper half, the next
-    row's, while ``flags.pair`` is, too; the first comes `LATENCY` cycles after ``done``. Starts over when ``run``
-    falls. With single-port memories ``ahead`` is high in the cycle in which a step has to wait because it would read
-    when a granule is written.
+    row's, while ``flags.pair`` is, too; the first comes `Pipeline.drain` after ``done``. Starts over when ``run``
+    falls. With single-port memories ``ahead`` is high in the cycle before the one in which a step has to wait because
+    it would read when a granule is written.
 
     Parameters
     ----------
     config : AcceleratorConfig
     """
-
-    LATENCY = 1 + Scratchpad.READ_CYCLES + Rescaler.LATENCY + Encoder.LATENCY
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self._config = config
@@ -81,7 +79,7 @@ class Drain(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Sequence the granules of a tile, then rescale and encode them."""
         m = Module()
-        config, fields = self._config, self.fields
+        config, plan, fields = self._config, pipeline(self._config), self.fields
         side_by_side = config.drain_rows
         rescalers = side_by_side * config.rescalers
         granule_bits = rescalers * config.acc_bits
@@ -93,7 +91,10 @@ class Drain(wiring.Component):
         plane = Signal(range(config.planes))
         tiles_left = Signal.like(fields.column_groups)
         params, tile_params = Signal.like(self.param_address), Signal.like(self.param_address)
-        next_params = Signal.like(self.param_address)
+        # of the tile behind: known ahead, since tiles may follow each other at once
+        behind_params, next_params = Signal.like(self.param_address), Signal.like(self.param_address)
+        one_tile = Signal()
+        m.d.sync += one_tile.eq(fields.column_groups == 1)
         started = Signal()
         done = self.done[0]
 
@@ -108,12 +109,17 @@ class Drain(wiring.Component):
             row_end.eq(plane_end & (granule_index == config.tile_granules - 1)),
             tile_end.eq(row_end & (rows_left < side_by_side)),
             self.param_address.eq(params),
-            next_params.eq(tile_params),
+            next_params.eq(Mux(tile_end & busy, behind_params, tile_params)),
         ]
         with m.If(~self.run):
             m.d.sync += [busy.eq(0), started.eq(0)]
         with m.Elif(~started):
-            m.d.sync += [started.eq(1), tiles_left.eq(fields.column_groups - 1), tile_params.eq(fields.param_base)]
+            m.d.sync += [
+                started.eq(1),
+                tiles_left.eq(fields.column_groups - 1),
+                tile_params.eq(fields.param_base),
+                behind_params.eq(fields.param_base + Mux(fields.column_groups == 1, 0, config.tile_granules)),
+            ]
         with m.Else():
             m.d.sync += tile_params.eq(next_params)
             with m.If(busy):
@@ -131,11 +137,15 @@ class Drain(wiring.Component):
                         rows_left.eq(rows_left - side_by_side),
                     ]
                 with m.If(tile_end):
-                    m.d.sync += [busy.eq(0), tiles_left.eq(tiles_left - 1)]
-                    m.d.comb += next_params.eq(tile_params + config.tile_granules)
+                    m.d.sync += [
+                        busy.eq(0),
+                        tiles_left.eq(tiles_left - 1),
+                        behind_params.eq(behind_params + config.tile_granules),
+                    ]
                     with m.If(tiles_left == 0):
                         m.d.sync += tiles_left.eq(fields.column_groups - 1)
-                        m.d.comb += next_params.eq(fields.param_base)
+                    with m.If(Mux(tiles_left == 0, one_tile, tiles_left == 1)):
+                        m.d.sync += behind_params.eq(fields.param_base)
             with m.If(done):
                 m.d.sync += [
                     busy.eq(1),
@@ -161,8 +171,7 @@ class Drain(wiring.Component):
                 m.d.sync += shadow[here].eq(Cat(finished[first:end]))
             with m.Elif(moves):
                 m.d.sync += shadow[here].eq((shadow >> granule_bits)[here])
-        accs = Signal(granule_bits, reset_less=True)
-        m.d.sync += accs.eq(shadow[:granule_bits])
+        accs = delayed(m, shadow[:granule_bits], plan.param_read, "accs")
         flags = Signal(write_flags_layout())
         m.d.comb += [
             flags.valid.eq(busy),
@@ -171,12 +180,12 @@ class Drain(wiring.Component):
             flags.row.eq(row_end),
             flags.tile.eq(tile_end),
         ]
-        delayed_plane = delayed(m, plane, 1 + Rescaler.LATENCY, "plane")
-        for stage in range(self.LATENCY - 1):
+        delayed_plane = delayed(m, plane, plan.param_read + plan.rescaler, "plane")
+        for stage in range(plan.drain - plan.capture):
             late = Signal(write_flags_layout(), name=f"flags{stage}")
             m.d.sync += late.eq(flags)
             flags = late
-            if config.memories == "single" and stage + 1 == HOLD_LATENCY:
+            if config.memories == "single" and stage + 2 == hold_cycles(config):
                 m.d.comb += self.ahead.eq(flags.valid)
         m.d.comb += self.flags.eq(flags)
 

@@ -8,7 +8,9 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from ..cells.delay_line import delayed, kept
 from ..spec.config import AcceleratorConfig
+from ..spec.pipeline import pipeline, registers_behind
 from .rescaler import Rescaler
 
 __all__ = ["Encoder"]
@@ -31,13 +33,13 @@ def _patterns(values: Sequence[int], width: int) -> list[str]:
 class Encoder(wiring.Component):
     """Nearest level of a value in half units, ties toward +infinity, as the base code of digit plane ``plane``.
 
-    ``half_units`` must already lie between twice the lowest and twice the highest wanted level. Fully pipelined:
-    With tables, ``index`` is the rounded integer, sign above 7 bits of magnitude, in the cycle of ``half_units``, and
-    ``entry``, sign above magnitude, replaces the level one cycle later while ``look_up`` is high.
+    ``half_units`` must already lie between twice the lowest and twice the highest wanted level. With
+    tables, ``index`` is the rounded integer, sign above 7 bits of magnitude, `Pipeline.round` after ``half_units``, and
+    ``entry``, sign above magnitude, `Pipeline.table_read` later, replaces the level while ``look_up`` is high.
 
-    `LATENCY` cycles from ``half_units`` and ``plane`` to ``code``; ``uneven``, ``rounding`` and ``planes`` must be
-    stable. ``rounding`` is the number of one of the core's (`AcceleratorConfig.roundings`), and matters where levels
-    are ``uneven``.
+    Fully pipelined: `Pipeline.encoder` from ``half_units`` and ``plane`` to ``code``; ``uneven``, ``rounding`` and
+    ``planes`` must be stable. ``rounding`` is the number of one of the core's (`AcceleratorConfig.roundings`), and
+    matters where levels are ``uneven``.
 
     The nearest level is found by adding half a step, the distance of levels in the octave that the magnitude has
     reached, and clearing what is below a step (`spec.rounding`).
@@ -46,8 +48,6 @@ class Encoder(wiring.Component):
     ----------
     config : AcceleratorConfig
     """
-
-    LATENCY = 2
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self._config = config
@@ -68,6 +68,7 @@ class Encoder(wiring.Component):
         """Round, register, then pick and recode the digit, register."""
         m = Module()
         digits, planes, level_max = self._config.digits, self._config.planes, self._config.level_max
+        plan = pipeline(self._config)
         bits = self._config.level_bits  # of twice a level's magnitude
         negative = self.half_units[-1]
         magnitude = Signal(bits)
@@ -84,6 +85,8 @@ class Encoder(wiring.Component):
                         start = next((start for start, step in rounding.octaves if step >= least), level_max + 1)
                         if start <= level_max:
                             m.d.comb += reached[i].eq(magnitude[start.bit_length() :].any())
+        if registers_behind(2, plan.round)[0]:
+            magnitude, reached, negative = kept(m, "rounding", magnitude, reached, negative)
         half_step = Signal(bits)
         keep = Signal(bits + 1)
         m.d.comb += half_step[0].eq(~reached[0])
@@ -92,27 +95,23 @@ class Encoder(wiring.Component):
         for place in range(1, bits + 1):
             coarser = next((i for i, step in enumerate(steps) if step >> place), len(steps))
             m.d.comb += keep[place].eq(~reached[coarser])
-        rounded = Signal(bits + 1)
-        level = Signal(bits - 1)
-        m.d.comb += rounded.eq(magnitude + half_step)
-        negative_1 = Signal()
-        plane_1 = Signal.like(self.plane, reset_less=True)
-        nearest = Signal.like(level)
-        m.d.comb += nearest.eq((rounded & keep) >> 1)
-        rounded_level, rounded_negative = Signal.like(level, reset_less=True), Signal(reset_less=True)
-        m.d.sync += [rounded_level.eq(nearest), rounded_negative.eq(negative), plane_1.eq(self.plane)]
+        rounded, nearest = Signal(bits + 1), Signal(bits - 1)
+        m.d.comb += [rounded.eq(magnitude + half_step), nearest.eq((rounded & keep) >> 1)]
+        level, negative = kept(m, "rounded", nearest, negative)
+        late = plan.round + plan.table_read
+        plane_1 = delayed(m, self.plane, late, "plane")
+        top = delayed(m, self.plane + 1 == self.planes, late, "top")
+        [one_plane] = kept(m, "one_plane", self.planes == 1)  # stable, but its register is far
         if self._config.tables:
-            m.d.comb += [
-                self.index.eq(Cat(nearest[:7].as_unsigned(), Const(0, max(0, 7 - len(nearest))), negative)),
-                level.eq(Mux(self.look_up, self.entry[:-1], rounded_level)),
-                negative_1.eq(Mux(self.look_up, self.entry[-1], rounded_negative)),
-            ]
-        else:
-            m.d.comb += [level.eq(rounded_level), negative_1.eq(rounded_negative)]
+            m.d.comb += self.index.eq(Cat(level[:7].as_unsigned(), Const(0, max(0, 7 - len(level))), negative))
+            level, negative = (
+                Mux(self.look_up, entry, delayed(m, value, plan.table_read, name))
+                for entry, value, name in ((self.entry[:-1], level, "level"), (self.entry[-1], negative, "negative"))
+            )
 
         digit = Signal(digits.base.magnitude_bits)
         opposed = Signal()
-        with m.If(self.planes == 1), m.Switch(level):
+        with m.If(one_plane), m.Switch(level):
             for code, pattern in enumerate(_patterns(digits.base.magnitudes, len(level))):
                 with m.Case(pattern):
                     m.d.comb += digit.eq(code)
@@ -124,12 +123,11 @@ class Encoder(wiring.Component):
                     with m.Case(plane):
                         m.d.comb += window.eq(padded[digits.shift * plane :][: digits.shift + 1])
             # the recoded digit: its bits, plus the bit below, minus the radix times the highest (not in the top plane)
-            top = plane_1 + 1 == self.planes
             plain = Signal(digits.shift + 1)
             m.d.comb += plain.eq(window[1:] + window[0])
             with m.If(window[-1] & ~top):
                 m.d.comb += [digit.eq((1 << digits.shift) - plain), opposed.eq(1)]
             with m.Else():
                 m.d.comb += digit.eq(plain)
-        m.d.sync += self.code.eq(Cat(digit, (negative_1 ^ opposed) & digit.any()))
+        m.d.sync += self.code.eq(Cat(digit, (negative ^ opposed) & digit.any()))
         return m

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Array, Module, Mux, Signal, Value
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..array.array import STEP_FLAGS
+from ..cells.delay_line import delayed, kept
 from ..spec.config import AcceleratorConfig
 from .drain import write_flags_layout
 
 __all__ = ["MaxPool"]
 
 
-def _greater(a: Value, b: Value) -> Value:
-    """Whether code ``a`` stands for a larger level than code ``b``; magnitudes are monotonic, codes are not."""
-    sign_a, sign_b = a[-1], b[-1]
-    magnitude_a, magnitude_b = a[:-1], b[:-1]
-    same_sign = Mux(sign_a, magnitude_a < magnitude_b, magnitude_a > magnitude_b)
-    return Mux(sign_a == sign_b, same_sign, sign_b)
+def _key(code: Value) -> Value:
+    """An unsigned number that grows with the level of a code, of sign and magnitude."""
+    return Cat(code[:-1] ^ code[-1].replicate(len(code) - 1), ~code[-1])
+
+
+def _code(key: Value) -> Value:
+    """The code of a key."""
+    return Cat(key[:-1] ^ (~key[-1]).replicate(len(key) - 1), ~key[-1])
 
 
 class MaxPool(wiring.Component):
@@ -26,15 +29,13 @@ class MaxPool(wiring.Component):
 
     Levels compare like their digits from the most significant down. ``word`` and ``word_valid`` (outside padding)
     belong to the step of ``flags``. After the step flagged ``last`` the winner's planes leave on ``result``, plane 0
-    first, one a cycle, starting `LATENCY` cycles later; the next window may follow at once. ``planes`` must be stable
-    from the cycle before the first step on.
+    first, one a cycle, starting `Pipeline.max_pool` later; the next window may follow at once. ``planes`` must be
+    stable from the cycle before the first step on.
 
     Parameters
     ----------
     config : AcceleratorConfig
     """
-
-    LATENCY = 2
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self._config = config
@@ -55,44 +56,49 @@ class MaxPool(wiring.Component):
         m = Module()
         config = self._config
         planes, lanes, bits = config.planes, config.lanes, config.digits.base.bits
-        word_layout = data.ArrayLayout(config.code_bits, lanes)
-        word = data.View(word_layout, self.word)
-        best = Array(Signal(word_layout, name=f"best{i}", reset_less=True) for i in range(planes))
-        seen = Array(Signal(word_layout, name=f"seen{i}", reset_less=True) for i in range(planes))
-        winner = Array(Signal(word_layout, name=f"winner{i}", reset_less=True) for i in range(planes))
+        keys_layout = data.ArrayLayout(bits, lanes)
+        best = Array(Signal(keys_layout, name=f"best{i}", reset_less=True) for i in range(planes))
+        seen = Array(Signal(keys_layout, name=f"seen{i}", reset_less=True) for i in range(planes))
+        winner = Array(Signal(keys_layout, name=f"winner{i}", reset_less=True) for i in range(planes))
         greater, less = Signal(lanes), Signal(lanes)
         plane = Signal(range(planes)) if planes > 1 else Signal(1)
         empty = Signal()  # no valid position yet
         finish = Signal()
 
-        top, single = Signal.like(plane), Signal()
+        top, single = Signal.like(plane, name="top"), Signal()
         m.d.sync += [top.eq(self.planes - 1), single.eq(self.planes == 1)]
-        top_plane = Signal()
-        is_empty = Signal()
-        step_plane = Signal.like(plane)
-        m.d.comb += [
-            is_empty.eq(self.flags.first | empty),
-            step_plane.eq(Mux(self.flags.first, top, plane)),
-            top_plane.eq(step_plane == top),
-        ]
-        m.d.sync += finish.eq(self.flags.valid & self.flags.last)
+        now = Signal.like(plane)
+        m.d.comb += now.eq(Mux(self.flags.first, top, plane))
         with m.If(self.flags.valid):
-            m.d.sync += [seen[step_plane].eq(word), plane.eq(Mux(step_plane == 0, top, step_plane - 1))]
-            with m.If(self.flags.first):
+            m.d.sync += plane.eq(Mux(now == 0, top, now - 1))
+        flags = delayed(m, self.flags, 2, "flags", reset_less=False)
+        codes = (self.word.word_select(lane, config.code_bits)[:bits] for lane in range(lanes))
+        coming = kept(m, "coming", Cat(_key(code) for code in codes), self.word_valid, now, now == top, now == 0)
+        [keys, inside, step_plane, top_plane, ends] = kept(m, "step", *coming)
+        keys, next_plane = data.View(keys_layout, keys), coming[2]
+        held = Signal(keys_layout, reset_less=True)  # the largest so far in the step's plane
+
+        is_empty = Signal()
+        m.d.comb += is_empty.eq(flags.first | empty)
+        m.d.sync += finish.eq(flags.valid & flags.last)
+        with m.If(flags.valid):
+            m.d.sync += seen[step_plane].eq(keys)
+            with m.If(flags.first):
                 m.d.sync += empty.eq(1)
-            with m.If((step_plane == 0) & self.word_valid):
+            with m.If(ends & inside):
                 m.d.sync += empty.eq(0)
-            for lane in range(lanes):
-                code = Value.cast(word[lane])[:bits]
-                kept = Value.cast(Array(best[i][lane] for i in range(planes))[step_plane])[:bits]
-                undecided = top_plane | ~(greater[lane] | less[lane])
-                now_greater = Mux(undecided, _greater(code, kept), greater[lane])
-                now_less = Mux(undecided, _greater(kept, code), less[lane])
+        for lane in range(lanes):
+            key = keys[lane]
+            undecided = top_plane | ~(greater[lane] | less[lane])
+            now_greater = Mux(undecided, key > held[lane], greater[lane])
+            now_less = Mux(undecided, key < held[lane], less[lane])
+            with m.If(flags.valid):
                 m.d.sync += [greater[lane].eq(now_greater), less[lane].eq(now_less)]
-                with m.If((step_plane == 0) & self.word_valid & (is_empty | now_greater)):
-                    m.d.sync += best[0][lane].eq(word[lane])
-                    for i in range(1, planes):
-                        m.d.sync += best[i][lane].eq(seen[i][lane])
+            largest = [key, *(seen[i][lane] for i in range(1, planes))]
+            m.d.sync += held[lane].eq(Array(best[i][lane] for i in range(planes))[next_plane])
+            with m.If(flags.valid & ends & inside & (is_empty | now_greater)):
+                m.d.sync += [best[i][lane].eq(largest[i]) for i in range(planes)]
+                m.d.sync += held[lane].eq(Array(largest)[next_plane])
 
         playing, last_plane = Signal(), Signal()
         play_plane = Signal.like(plane)
@@ -106,8 +112,13 @@ class MaxPool(wiring.Component):
             with m.If(finish):
                 m.d.sync += [playing.eq(1), play_plane.eq(0), last_plane.eq(single)]
                 m.d.sync += [winner[i].eq(best[i]) for i in range(planes)]
+        shown = Signal(keys_layout)
         m.d.comb += [
-            self.result.eq(winner[play_plane]),
+            shown.eq(winner[play_plane]),
+            *(
+                self.result.word_select(lane, config.code_bits).eq(_code(Value.cast(shown[lane])))
+                for lane in range(lanes)
+            ),
             self.result_flags.valid.eq(playing),
             self.result_flags.pixel_planes.eq(last_plane),
             self.result_flags.row.eq(last_plane),

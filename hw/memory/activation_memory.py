@@ -11,6 +11,7 @@ from amaranth.lib.wiring import In, Out
 from ..cells.copies import copies_of
 from ..cells.delay_line import delayed
 from ..spec.config import AcceleratorConfig
+from ..spec.pipeline import pipeline
 from ..spec.registers import REGION_BITS, Region, region_beats
 from ..spec.transfer import pieces_per_word
 from .scratchpad import Scratchpad
@@ -53,12 +54,12 @@ def _pair_ports(config: AcceleratorConfig) -> dict[str, wiring.Member]:
 class ActivationMemory(wiring.Component):
     """Activation words in ``config.banks`` banks: address A lies in bank ``A % banks``, at word ``A // banks``.
 
-    ``words[r]`` is the word of ``(address + r) % act_words``, `read_cycles` after ``address``. A write stores the
-    granules chosen by ``write_enable`` at the clock edge, in a spread core two edges later. The host port has the same
-    timing and serves only while ``host`` is high; then the core's own ports are ignored.
+    ``words[r]`` is the word of ``(address + r) % act_words``, `Pipeline.activation_read` after ``address``. A write
+    stores the granules chosen by ``write_enable`` at the clock edge `Pipeline.to_banks` later. The host port has the
+    same timing and serves only while ``host`` is high; then the core's own ports are ignored.
 
-    With single-port memories a bank that is written is not read: ``words`` are undefined `read_cycles` cycles after an
-    ``address`` whose banks are read, a cycle after it, while anything is written.
+    With single-port memories a bank that is written is not read: ``words`` are undefined where anything is written in
+    the cycle in which their banks are read.
 
     With two ``drain_rows`` there is a second write port, ``pair_*``; the two never name one bank in one cycle.
 
@@ -91,15 +92,10 @@ class ActivationMemory(wiring.Component):
             }
         )
 
-    @staticmethod
-    def read_cycles(config: AcceleratorConfig) -> int:
-        """Cycles from an address to its words: into the banks, out, past the rotator; spread cores take two more."""
-        return 5 if config.spread else 3
-
     def elaborate(self, platform: object) -> Module:
         """Address the banks, then rotate their words to the rows."""
         m = Module()
-        config = self._config
+        config, plan = self._config, pipeline(self._config)
         banks, banks_log2, width = config.banks, config.banks_log2, config.act_word_bits
         beats = region_beats(config, Region.ACTIVATIONS)
         beats_log2 = (beats - 1).bit_length()
@@ -136,9 +132,12 @@ class ActivationMemory(wiring.Component):
             shape = {"depth": config.act_words // banks, "width": width, "granule": width // config.granules}
             if config.memories == "single":
                 memory = SinglePortMemory(**shape)
+                bank_words.append(delayed(m, memory.read_data, plan.bank_read - 1, f"bank{bank}_read"))
                 m.d.comb += memory.address.eq(Mux(write.chosen.any(), write.address >> banks_log2, bank_address))
             else:
-                memory = (SplitScratchpad if config.spread else Scratchpad)(**shape, read_back=config.has_backing)
+                kind = SplitScratchpad if plan.bank_near else Scratchpad
+                memory = kind(**shape, read_cycles=plan.bank_read, read_back=config.has_backing)
+                bank_words.append(memory.read_data)
                 m.d.comb += [
                     memory.read_address.eq(bank_address),
                     memory.write_address.eq(write.address >> banks_log2),
@@ -154,16 +153,13 @@ class ActivationMemory(wiring.Component):
                         memory.write_data.eq(pair.data),
                         memory.write_enable.eq(pair.chosen),
                     ]
-            bank_words.append(memory.read_data)
         if config.has_backing:
             self._transfers(m, memories, writes[0].address, writes[0].enable)
-        if config.spread:
-            words = [Signal(width, name=f"bank{bank}_word", reset_less=True) for bank in range(banks)]
-            m.d.sync += [word.eq(bank_word) for word, bank_word in zip(words, bank_words, strict=True)]
-            bank_words = words
+        bank_words = [delayed(m, word, plan.bank_word, f"bank{bank}_word") for bank, word in enumerate(bank_words)]
 
-        # a logarithmic rotator: stage k moves by 2**k banks; in a spread core every quarter of a word has its own
-        rotations = copies_of(m, first_bank, self.read_cycles(config) - 1, "rotation", most=4 if config.spread else 1)
+        # a logarithmic rotator: stage k moves by 2**k banks; where banks are far, every quarter of a word has its own
+        late = plan.activation_read - plan.rotate
+        rotations = copies_of(m, first_bank, late, "rotation", most=4 if plan.to_banks else 1)
         rows: list[list[Value]] = [[] for _ in range(config.rows)]
         for part, rotation in enumerate(rotations):
             bits = slice(part * width // len(rotations), (part + 1) * width // len(rotations))
@@ -177,16 +173,17 @@ class ActivationMemory(wiring.Component):
             m.d.sync += word.eq(Cat(parts))
             m.d.comb += self.words[row].eq(word)
 
-        beat = delayed(m, self.host_read_offset[:beats_log2], self.read_cycles(config), "beat", reset_less=False)
+        beat = delayed(m, self.host_read_offset[:beats_log2], plan.activation_read, "beat", reset_less=False)
         pieces = [Cat(self.words[0])[32 * beat : 32 * (beat + 1)] for beat in range(beats)]
         m.d.comb += self.host_read_data.eq(Array(pieces)[beat] if beats > 1 else pieces[0])
         return m
 
     def _near_banks(self, m: Module, address: Value, data: Value, enable: Value, name: str) -> list[_Write]:
-        """A write as each bank sees it: in a spread core two cycles later and from registers of its quarter."""
+        """A write as each bank sees it: later, from registers for its share of the banks."""
         config = self._config
         banks, banks_log2 = config.banks, config.banks_log2
-        ranks, most = (2, 4) if config.spread else (0, 1)
+        ranks = pipeline(config).to_banks
+        most = 1 << ranks
         addresses = copies_of(m, address, ranks, f"{name}_address", most=most)
         values = copies_of(m, data, ranks, f"{name}_data", most=most)
         together = delayed(m, enable, ranks, f"{name}_enable", reset_less=False)
@@ -194,9 +191,9 @@ class ActivationMemory(wiring.Component):
         for bank in range(banks):
             chosen = Signal(config.granules, name=f"bank{bank}_{name}_enable")
             m.d.comb += chosen.eq(Mux(address[:banks_log2] == bank, enable, 0))
-            quarter = bank * len(addresses) // banks
+            share = bank * len(addresses) // banks
             late = delayed(m, chosen, ranks, f"bank{bank}_{name}_enable", reset_less=False)
-            writes.append(_Write(addresses[quarter], values[quarter], together, late))
+            writes.append(_Write(addresses[share], values[share], together, late))
         return writes
 
     def _transfers(self, m: Module, memories: list[Scratchpad], write_address: Value, write_enable: Value) -> None:

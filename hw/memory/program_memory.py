@@ -9,8 +9,10 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..cells.copies import copies_of, copy_of
+from ..cells.delay_line import delayed
 from ..spec.config import AcceleratorConfig
 from ..spec.isa import Opcode
+from ..spec.pipeline import pipeline
 from ..spec.registers import REGION_BITS, Region, region_beats, region_depth, region_word_bits
 from ..spec.transfer import MEMORIES, pieces_per_word
 from .scratchpad import Scratchpad
@@ -31,10 +33,9 @@ class ProgramMemory(wiring.Component):
     """Memory of one region, write-only to the host; with a backing store, the loader writes weights and parameters.
 
     A host write stores one beat at the end of the cycle in which ``host_write`` is high. ``read_data`` shows the word
-    of ``read_address`` `read_cycles` later: one, but in a spread core weights lie in four parts, each with registers of
-    its own on all sides, and are written two cycles later. ``load_write`` stores ``load_data`` as piece ``load_piece``
-    of word ``load_word`` (`Loader`); then the host's port is ignored. Weights with a single port are read in all other
-    cycles.
+    of ``read_address`` `Pipeline.program_read` later. In a spread core weights lie in four parts, each with registers
+    of its own, and are written two cycles later. ``load_write`` stores ``load_data`` as piece ``load_piece`` of word
+    ``load_word`` (`Loader`); then the host's port is ignored. Weights with a single port are read in all other cycles.
 
     Parameters
     ----------
@@ -49,7 +50,9 @@ class ProgramMemory(wiring.Component):
         self._pieces = pieces_per_word(config, region)
         self._loads = config.has_backing and region in MEMORIES[Opcode.LOAD]
         self._bus_bits = config.bus_bits
-        self._in_parts = config.spread and region is Region.WEIGHTS
+        plan = pipeline(config)
+        self._near, self._out = (plan.weight_near, plan.weight_word) if region is Region.WEIGHTS else (0, 0)
+        self._read_cycles = plan.program_read(region) - self._near - self._out
         self._single = region is Region.WEIGHTS and config.memories == "single"
         width = region_word_bits(config, region)
         load_ports = {
@@ -69,34 +72,28 @@ class ProgramMemory(wiring.Component):
             }
         )
 
-    @staticmethod
-    def read_cycles(config: AcceleratorConfig, region: Region) -> int:
-        """Cycles from an address to its word."""
-        return Scratchpad.READ_CYCLES + 3 * (config.spread and region is Region.WEIGHTS)
-
     def elaborate(self, platform: object) -> Module:
         """One memory, or four side by side with registers around each."""
         m = Module()
         beats_log2 = (self._beats - 1).bit_length()
         beat, word = self.host_offset[:beats_log2], self.host_offset >> beats_log2
         enables = Cat(self.host_write & (beat == index) for index in range(self._beats))
-        if not self._in_parts:
+        if not self._near:
             host = _HostWrite(word, self.host_data, enables)
             m.d.comb += self.read_data.eq(self._part(m, "memory", range(self._beats), self.read_address, host))
             return m
         values = {"address": word, "data": self.host_data, "read_address": self.read_address}
-        copies = {name: copies_of(m, value, 2, name, most=4) for name, value in values.items()}
-        enabled = Signal(self._beats)
-        m.d.sync += enabled.eq(enables)
+        copies = {name: copies_of(m, value, self._near, name, most=4) for name, value in values.items()}
+        enabled = delayed(m, enables, self._near - 1, "enabled", reset_less=False)
         words = []
         parts = min(4, self._beats)
         for part in range(parts):
             beats = range(part * self._beats // parts, (part + 1) * self._beats // parts)
-            chosen = Signal(len(beats), name=f"enabled{part}")
+            chosen = Signal(len(beats), name=f"chosen{part}")
             m.d.sync += chosen.eq(enabled[beats.start : beats.stop])
             host = _HostWrite(copies["address"][part], copies["data"][part], chosen)
             read = self._part(m, f"part{part}", beats, copies["read_address"][part], host)
-            words.append(copy_of(m, read, part % 2, f"word{part}"))
+            words.append(copy_of(m, read, part % 2, f"word{part}") if self._out else read)
         m.d.comb += self.read_data.eq(Cat(words))
         return m
 
@@ -106,9 +103,11 @@ class ProgramMemory(wiring.Component):
         if self._single:
             memory = SinglePortMemory(depth=self._depth, width=width, granule=32)
             m.d.comb += memory.address.eq(Mux(self.host_write, host.address, read_address))
+            read_data = delayed(m, memory.read_data, self._read_cycles - 1, f"{name}_read")
         else:
             # whole beats, so that each has its own enable; synthesis drops the bits that nothing reads
-            memory = Scratchpad(depth=self._depth, width=width, granule=32)
+            memory = Scratchpad(depth=self._depth, width=width, granule=32, read_cycles=self._read_cycles)
+            read_data = memory.read_data
             m.d.comb += [memory.write_address.eq(host.address), memory.read_address.eq(read_address)]
         m.submodules[name] = memory
         m.d.comb += [memory.write_data.eq(host.data.replicate(len(beats))), memory.write_enable.eq(host.enables)]
@@ -123,4 +122,4 @@ class ProgramMemory(wiring.Component):
                         ),
                         memory.write_data.word_select(place, 32).eq(self.load_data.word_select(index % in_piece, 32)),
                     ]
-        return memory.read_data
+        return read_data

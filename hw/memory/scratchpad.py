@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module
+from amaranth.hdl import ClockSignal, Instance, Module
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
+
+from ..cells.delay_line import delayed
+from ..cells.netlist import NetlistPlatform
 
 __all__ = ["Scratchpad", "scratchpad_ports"]
 
@@ -33,7 +36,7 @@ def scratchpad_ports(*, depth: int, width: int, granule: int, read_back: bool) -
 class Scratchpad(wiring.Component):
     """A synchronous memory that synthesis maps to block RAM.
 
-    ``read_data`` shows the word of ``read_address`` one cycle later (`READ_CYCLES`). Each set bit of ``write_enable``
+    ``read_data`` shows the word of ``read_address`` ``read_cycles`` later. Each set bit of ``write_enable``
     stores that granule of ``write_data`` at the clock edge. Reading a word in the cycle in which it is written gives an
     undefined result; the contract rules that out. All words are zero at power-up.
 
@@ -45,20 +48,43 @@ class Scratchpad(wiring.Component):
         Bits of a word.
     granule : int
         Bits behind one write enable; divides ``width``.
+    read_cycles : int
+        1, or 2 with a register behind the memory: in a netlist it is an instance of ``narrows_block_ram`` then, so that
+        synthesis can take a block RAM's own register for it.
     read_back : bool
         Give the write port a way to read: ``read_back`` shows the word of ``write_address`` one cycle after a cycle in
         which nothing was written. Two ports in all, as block RAMs have them.
     """
 
-    READ_CYCLES = 1
-
-    def __init__(self, *, depth: int, width: int, granule: int, read_back: bool = False) -> None:
+    def __init__(
+        self, *, depth: int, width: int, granule: int, read_cycles: int = 1, read_back: bool = False
+    ) -> None:
+        if read_cycles not in (1, 2):
+            raise ValueError(f"read_cycles must be 1 or 2, not {read_cycles!r}")
         self._depth, self._width, self._granule, self._read_back = depth, width, granule, read_back
+        self._read_cycles = read_cycles
         super().__init__(scratchpad_ports(depth=depth, width=width, granule=granule, read_back=read_back))
 
     def elaborate(self, platform: object) -> Module:
-        """Wire the ports to one `amaranth.lib.memory.Memory`."""
+        """Wire the ports to one `amaranth.lib.memory.Memory`, or to an instance."""
         m = Module()
+        if isinstance(platform, NetlistPlatform) and self._read_cycles == 2:
+            m.submodules.memory = Instance(
+                "narrows_block_ram",
+                p_DEPTH=self._depth,
+                p_WIDTH=self._width,
+                p_GRANULE=self._granule,
+                p_BACK=int(self._read_back),
+                p_ADDRESS=len(self.read_address),
+                i_clk=ClockSignal(),
+                i_read_address=self.read_address,
+                o_read_data=self.read_data,
+                i_write_address=self.write_address,
+                i_write_data=self.write_data,
+                i_write_enable=self.write_enable,
+                **({"o_read_back": self.read_back} if self._read_back else {}),
+            )
+            return m
         # without this, synthesis adds logic that gives the old word where a block RAM promises nothing
         attributes = {"no_rw_check": 1}
         m.submodules.words = words = memory.Memory(shape=self._width, depth=self._depth, init=[], attrs=attributes)
@@ -67,7 +93,7 @@ class Scratchpad(wiring.Component):
         m.d.comb += [
             read.en.eq(1),
             read.addr.eq(self.read_address),
-            self.read_data.eq(read.data),
+            self.read_data.eq(delayed(m, read.data, self._read_cycles - 1, "word")),
             write.addr.eq(self.write_address),
             write.data.eq(self.write_data),
             write.en.eq(self.write_enable),

@@ -14,24 +14,27 @@ __all__ = ["SplitScratchpad"]
 class SplitScratchpad(wiring.Component):
     """A `Scratchpad` whose word lies in two memories, each with a register of its own for ``read_address``.
 
-    ``read_data`` comes `READ_CYCLES` after its address; everything else is as there. A word of a single granule stays
-    in one memory.
+    ``read_data`` comes a cycle later than there; everything else is as there. A word of a single granule stays in one
+    memory.
 
     Parameters
     ----------
-    depth, width, granule, read_back
+    depth, width, granule, read_cycles, read_back
         As `Scratchpad` takes them.
     """
 
-    READ_CYCLES = 1 + Scratchpad.READ_CYCLES
-
-    def __init__(self, *, depth: int, width: int, granule: int, read_back: bool = False) -> None:
+    def __init__(
+        self, *, depth: int, width: int, granule: int, read_cycles: int = 1, read_back: bool = False
+    ) -> None:
         super().__init__(scratchpad_ports(depth=depth, width=width, granule=granule, read_back=read_back))
         granules = width // granule
         parts = [granules - granules // 2, granules // 2] if granules > 1 else [1]
         self._granule, self._read_back = granule, read_back
         self._parts = [
-            Scratchpad(depth=depth, width=part * granule, granule=granule, read_back=read_back) for part in parts
+            Scratchpad(
+                depth=depth, width=part * granule, granule=granule, read_cycles=read_cycles, read_back=read_back
+            )
+            for part in parts
         ]
 
     def elaborate(self, platform: object) -> Module:

@@ -6,8 +6,9 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from ..spec.pipeline import HOST_READ_CYCLES
 from ..spec.registers import ADDRESS_BITS, REGION_BITS, Region
-from .host_bus import HOST_BUS, READ_CYCLES
+from .host_bus import HOST_BUS
 
 __all__ = ["AXI_LITE_PORTS", "AxiLitePort"]
 
@@ -72,7 +73,7 @@ class AxiLitePort(wiring.Component):
             with m.If(~aligned | write_conflict):
                 m.d.sync += self.bresp.eq(_SLVERR)
 
-        wait = Signal(range(READ_CYCLES + 1))
+        wait = Signal(range(HOST_READ_CYCLES + 1))
         read_failed = Signal()
         read_conflict = self.busy & (self.araddr[REGION_BITS:] != Region.REGISTERS)
         reading = Signal()
@@ -82,7 +83,7 @@ class AxiLitePort(wiring.Component):
         with m.If(self.arvalid & self.arready):
             m.d.sync += [
                 reading.eq(1),
-                wait.eq(READ_CYCLES),
+                wait.eq(HOST_READ_CYCLES),
                 self.read_region.eq(self.araddr[REGION_BITS:]),
                 self.read_offset.eq(self.araddr[2:REGION_BITS]),
                 read_failed.eq(read_conflict | self.araddr[:2].any()),

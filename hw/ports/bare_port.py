@@ -27,7 +27,7 @@ BARE_PORTS = {
 
 class BarePort(wiring.Component):
     """A request is taken in a cycle in which ``valid`` and ``ready`` are high. ``done`` is high for one cycle for each,
-    in order: 1 cycle after a write was taken, `READ_CYCLES` + 2 after a read, with ``dat_r``.
+    in order: 1 cycle after a write was taken, `HOST_READ_CYCLES` + 2 after a read, with ``dat_r``.
 
     ``ready`` is low while a read is under way; a write can follow every cycle. ``refused`` goes with ``done`` where an
     access to a memory came while ``busy``, and was not carried out, or where ``busy`` overtook a read of one; ``dat_r``

@@ -6,10 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..spec.registers import REGION_BITS, Region
 
-__all__ = ["HOST_BUS", "READ_CYCLES"]
-
-READ_CYCLES = 5
-"""Cycles from the one in which a read's region and offset first show to the one whose ``read_data`` is taken."""
+__all__ = ["HOST_BUS"]
 
 HOST_BUS = {
     "busy": In(1),
@@ -25,5 +22,5 @@ HOST_BUS = {
 """Members of a host port on the core's side.
 
 A write shows region, offset (in words) and data for one cycle with ``write`` high. A read shows its region and offset,
-and takes ``read_data`` `READ_CYCLES` later. While ``busy`` a port refuses accesses to memories; ``conflict`` is high
-for a cycle where the host tried one."""
+and takes ``read_data`` `HOST_READ_CYCLES` later. While ``busy`` a port refuses accesses to memories; ``conflict`` is
+high for a cycle where the host tried one."""

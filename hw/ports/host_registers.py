@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Const, Module, Signal
+from amaranth.hdl import Const, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from ..cells.delay_line import kept
 from ..spec.config import AcceleratorConfig
 from ..spec.registers import MAGIC, REGION_BITS, VERSION, Control, Fault, Register, core_registers
 from ..spec.transfer import PAGE
@@ -23,9 +24,9 @@ _BACKING_PORTS = {
 
 
 class HostRegisters(wiring.Component):
-    """Registers of `spec.registers.core_registers`. A write acts in the cycle in which ``write`` is high; ``read_data``
-    follows ``read_offset`` (in words) combinationally; offsets without a register read as 0. Counters clear with
-    ``start``.
+    """Registers of `spec.registers.core_registers`. A write acts in the cycle after the one in which ``write`` is high,
+    where ``start`` and ``clear`` are pulses; ``starting`` is high in both. ``read_data`` follows ``read_offset`` (in
+    words) two cycles later; offsets without a register read as 0. Counters clear with ``start``.
 
     Parameters
     ----------
@@ -42,6 +43,7 @@ class HostRegisters(wiring.Component):
                 "read_offset": In(REGION_BITS - 2),
                 "read_data": Out(32),
                 "start": Out(1),
+                "starting": Out(1),
                 "clear": Out(1),
                 "config_matches": Out(1),
                 "watchdog": Out(32),
@@ -64,16 +66,21 @@ class HostRegisters(wiring.Component):
         own_config = Const(self._config.hash32, 32)
         program_config = Signal(32)
         m.d.comb += self.config_matches.eq(program_config == own_config)
-        with m.If(self.write), m.Switch(self.write_offset):
-            with m.Case(Register.PROGRAM_CONFIG.offset // 4):
-                m.d.sync += program_config.eq(self.write_data)
-            with m.Case(Register.WATCHDOG.offset // 4):
-                m.d.sync += self.watchdog.eq(self.write_data)
-            with m.Case(Register.CONTROL.offset // 4):
-                m.d.comb += [
-                    self.start.eq((self.write_data & Control.START).any()),
-                    self.clear.eq((self.write_data & Control.CLEAR).any()),
-                ]
+        written = {register: Signal(name=f"write_{register.name.lower()}") for register in core_registers(self._config)}
+        written_data = Signal(32, reset_less=True)
+        m.d.sync += written_data.eq(self.write_data)
+        for register, signal in written.items():
+            m.d.sync += signal.eq(self.write & (self.write_offset == register.offset // 4))
+        to_control = self.write & (self.write_offset == Register.CONTROL.offset // 4)
+        m.d.comb += [
+            self.start.eq(written[Register.CONTROL] & (written_data & Control.START).any()),
+            self.clear.eq(written[Register.CONTROL] & (written_data & Control.CLEAR).any()),
+            self.starting.eq(self.start | (to_control & (self.write_data & Control.START).any())),
+        ]
+        with m.If(written[Register.PROGRAM_CONFIG]):
+            m.d.sync += program_config.eq(written_data)
+        with m.If(written[Register.WATCHDOG]):
+            m.d.sync += self.watchdog.eq(written_data)
 
         events = {}
         if self._config.counters:
@@ -91,13 +98,14 @@ class HostRegisters(wiring.Component):
             }
             windows = {Register.WINDOW_BASE: self.window_base, Register.WINDOW_LIMIT: self.window_limit}
         for register, window in windows.items():
-            with m.If(self.write & (self.write_offset == register.offset // 4)):
-                m.d.sync += window.eq(self.write_data & -PAGE)
+            with m.If(written[register]):
+                m.d.sync += window.eq(written_data & -PAGE)
 
         counters = {}
+        [cleared] = kept(m, "cleared", self.start)  # nothing counts so early in a run
         for register, event in events.items():
             counters[register] = counter = Signal(32, name=f"count_{register.name.lower()}")
-            with m.If(self.start):
+            with m.If(cleared):
                 m.d.sync += counter.eq(0)
             with m.Elif(event):
                 m.d.sync += counter.eq(counter + 1)
@@ -115,8 +123,9 @@ class HostRegisters(wiring.Component):
             **counters,
             **windows,
         }
-        with m.Switch(self.read_offset):
-            for register in core_registers(self._config):
-                with m.Case(register.offset // 4):
-                    m.d.comb += self.read_data.eq(values[register])
+        read: Value = Const(0, 32)
+        for register in core_registers(self._config):
+            [chosen] = kept(m, f"read_{register.name.lower()}", self.read_offset == register.offset // 4)
+            read = read | Mux(chosen, values[register], 0)
+        m.d.comb += self.read_data.eq(kept(m, "read_data", read)[0])
         return m

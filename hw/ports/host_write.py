@@ -6,6 +6,7 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import data, wiring
 
 from ..spec.config import AcceleratorConfig
+from ..spec.pipeline import pipeline
 from ..spec.registers import REGION_BITS, Region
 
 __all__ = ["HOST_WRITE", "host_write"]
@@ -17,13 +18,13 @@ HOST_WRITE = data.StructLayout({"enable": 1, "offset": REGION_BITS - 2, "data": 
 def host_write(m: Module, config: AcceleratorConfig, host: wiring.Component, region: Region) -> data.View:
     """Writes of one region from a port with the members of `HOST_BUS`, in the cycle in which the port shows them.
 
-    In a spread core a cycle later: there the memories lie too far apart for one register, and every region keeps a
-    write of its own. No host can tell, since a read takes longer to reach a memory, and so does
+    Where `Pipeline.host_write` says so a cycle later: there the memories lie too far apart for one register, and every
+    region keeps a write of its own. No host can tell, since a read takes longer to reach a memory, and so does
     the start of a run.
     """
     write = Signal(HOST_WRITE, name=f"write_{region.name.lower()}")
     chosen = host.write & (host.write_region == region)
-    if not config.spread:
+    if not pipeline(config).host_write:
         m.d.comb += [write.enable.eq(chosen), write.offset.eq(host.write_offset), write.data.eq(host.write_data)]
         return write
     m.d.sync += write.enable.eq(chosen)

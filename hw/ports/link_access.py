@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module
+from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
@@ -17,9 +17,11 @@ def link_access(m: Module, link: SerialLink, port: wiring.Component) -> None:
     """Let a link reach the members of `HOST_BUS` of its port, through a Wishbone slave: it keeps the rules that every
     port keeps."""
     m.submodules.slave = slave = WishbonePort()
+    strobe = Signal()  # a cycle late: bytes take long
+    m.d.sync += strobe.eq(link.stb & ~slave.ack & ~slave.err)
     m.d.comb += [
-        slave.cyc.eq(link.stb),
-        slave.stb.eq(link.stb),
+        slave.cyc.eq(strobe),
+        slave.stb.eq(strobe),
         slave.we.eq(link.we),
         slave.adr.eq(link.adr),
         slave.sel.eq(0b1111),

@@ -7,8 +7,8 @@ from typing import Any
 
 from amaranth.hdl import Module, Signal, Value
 
+from ..spec.pipeline import HOST_READ_CYCLES
 from ..spec.registers import REGION_BITS, Region
-from .host_bus import READ_CYCLES
 
 __all__ = ["Access", "one_access"]
 
@@ -18,8 +18,8 @@ class Access:
     """What a port sees of its accesses.
 
     ``reading`` is high while a read is under way. ``done`` and ``refused`` are pulses of one cycle, one of them for
-    each access: 1 cycle after the request of a write, `READ_CYCLES` + 2 after that of a read. ``fails`` is high in the
-    cycle before a read is refused.
+    each access: 1 cycle after the request of a write, `HOST_READ_CYCLES` + 2 after that of a read. ``fails`` is high in
+    the cycle before a read is refused.
     """
 
     reading: Signal
@@ -44,7 +44,7 @@ def one_access(m: Module, port: Any, request: Value, *, malformed: Value, droppe
         A read under way ends without an answer.
     """
     reading, failed, done, refused = Signal(), Signal(), Signal(), Signal()
-    wait = Signal(range(READ_CYCLES + 1))
+    wait = Signal(range(HOST_READ_CYCLES + 1))
     region, offset = Signal(Region), Signal(REGION_BITS - 2)
     conflict = port.busy & (port.adr[REGION_BITS - 2 :] != Region.REGISTERS)
     # a run that starts while a read is on its way takes the memory's port away from it
@@ -63,7 +63,7 @@ def one_access(m: Module, port: Any, request: Value, *, malformed: Value, droppe
             region.eq(port.adr[REGION_BITS - 2 :]),
             offset.eq(port.adr),
             port.write_data.eq(port.dat_w),
-            wait.eq(READ_CYCLES),
+            wait.eq(HOST_READ_CYCLES),
             failed.eq(conflict),
             reading.eq(~port.we),
             port.write.eq(port.we & ~illegal),

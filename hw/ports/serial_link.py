@@ -22,6 +22,7 @@ from ..spec.link import (
     LinkStatus,
     hello_words,
 )
+from ..spec.pipeline import pipeline
 from ..spec.registers import ADDRESS_BITS
 
 __all__ = ["SerialLink"]
@@ -83,7 +84,9 @@ class SerialLink(wiring.Component):
         """Receive, check, carry out, reply."""
         m = Module()
         m.submodules.crc = crc = catalog.CRC32_ISO_HDLC(data_width=1).create()
-        m.submodules.buffer = buffer = Scratchpad(depth=MAX_WORDS, width=32, granule=32)
+        m.submodules.buffer = buffer = Scratchpad(
+            depth=MAX_WORDS, width=32, granule=32, read_cycles=pipeline(self._config).link_read
+        )
 
         header = Signal(_HEADER)
         word = Signal(32)  # what comes in or goes out byte by byte

@@ -28,7 +28,7 @@ WISHBONE_PORTS = {
 
 class WishbonePort(wiring.Component):
     """Standard single cycles of 32 bits, each ended by one cycle of ``ack`` or ``err``: a write after 1 cycle, a read
-    after `READ_CYCLES` + 2.
+    after `HOST_READ_CYCLES` + 2.
 
     A master that knows incrementing bursts (CTI, BTE) sees a slave that ends every beat like a classic one, as B4
     allows. A cycle is ended by ``err`` and not carried out where it writes without all four bytes selected or reaches

@@ -8,42 +8,30 @@ from typing import NamedTuple, TypeVar
 
 from .config import AcceleratorConfig
 from .isa import INSTRUCTION_WORDS, Mode, Opcode
+from .pipeline import Pipeline, pipeline
 
 __all__ = [
-    "DRAIN_LATENCY",
-    "FETCH_CYCLES",
-    "HOLD_LATENCY",
-    "MAX_POOL_LATENCY",
-    "WRITER_LATENCY",
     "ComputeTiming",
     "CycleCount",
     "RunClock",
-    "array_latency",
     "compute_cycles",
-    "operand_latency",
+    "fetch_cycles",
+    "hold_cycles",
 ]
-
-FETCH_CYCLES = INSTRUCTION_WORDS + 2
-"""Cycles from the first word fetched to the decision what to do with it."""
-
-DRAIN_LATENCY, MAX_POOL_LATENCY, WRITER_LATENCY = 8, 2, 2
-"""Pipeline lengths in cycles: finished sums to granule, last operands to word, granule to memory."""
-
-_READ_LATENCY = 3  # step to access of the activation memory
-HOLD_LATENCY = DRAIN_LATENCY - 1 + WRITER_LATENCY - _READ_LATENCY
-"""Cycles from the one in which the drain works on a granule to the step that would read while it is written."""
 
 _LONG_AGO = -(1 << 40)  # before anything that an instruction could still wait for
 
 
-def operand_latency(config: AcceleratorConfig) -> int:
-    """Cycles from a step to its operands."""
-    return 9 if config.spread else 6
+def fetch_cycles(config: AcceleratorConfig) -> int:
+    """Cycles from the one before an instruction's first word is asked for to the decision what to do with it."""
+    plan = pipeline(config)
+    return 1 + INSTRUCTION_WORDS + plan.instruction_read + plan.decode
 
 
-def array_latency(config: AcceleratorConfig) -> int:
-    """Cycles from the operands of a tile's last step to its finished sums."""
-    return config.product_stage + ((config.lanes - 1).bit_length() - 1) // config.tree_stage + 1
+def hold_cycles(config: AcceleratorConfig) -> int:
+    """Cycles from the one in which the drain works on a granule to the step that would read while it is written."""
+    plan = pipeline(config)
+    return plan.drain - plan.capture + plan.writer + plan.to_banks - plan.access
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,10 +76,7 @@ class _Jobs(NamedTuple):
     """Moments of the stepper's pipeline, in cycles from the last step issued."""
 
     fetched: int  # the last block was fetched
-    arrived: int  # its record became the waiting job
-    before: tuple[int, int]  # the last job but two: taken to run, issued its last step
-    previous: tuple[int, int]
-    begun: int  # the last job was taken to run
+    runs: tuple[tuple[int, int], ...]  # the last jobs, oldest first: taken to run, issued its last step
     drained: int  # the last tile is out of the drain's way
     held: tuple[tuple[int, int], ...] = ()  # first and last cycles of stretches without steps, for the drain writes
 
@@ -139,15 +124,16 @@ def _issued(begun: int, steps: int, held: tuple[tuple[int, int], ...]) -> int:
 class _Stepper:
     """Moments of one instruction's steps, from the rules of the core's stepper and pixel walker.
 
-    A block is fetched in the cycle after the one before, or later, when that one moves on; its record becomes the
-    waiting job when the job before is taken to run; a job is taken with the last step of the one before; then it issues
-    a step each cycle. A tile's last step waits until ``drain_cycles`` have passed since the last tile's. With memories
+    A block is fetched in the cycle after the one before, or later, when there is a place for its job again; a job is
+    taken when it is there, with the last step of the one before at the earliest; then it issues a step each cycle. A
+    tile's last step waits until ``drain_cycles`` have passed since the last tile's. With memories
     of a single port no step is issued in the cycles that begin ``write_delay`` after a tile's last step, one for each
     word the drain writes.
     """
 
     def __init__(
         self,
+        plan: Pipeline,
         drain_cycles: int,
         block_steps: Sequence[int],
         tiles: int,
@@ -155,6 +141,7 @@ class _Stepper:
         row_cycles: int = 0,
         write_delay: int | None = None,
     ) -> None:
+        self._plan = plan
         self._drain_cycles = drain_cycles
         self._block_steps = tuple(block_steps)
         self._tiles = tiles
@@ -163,15 +150,14 @@ class _Stepper:
 
     def tile(self, jobs: _Jobs, pixels: int) -> tuple[_Jobs, _Cost, int]:
         """One tile, the cycle of its first step behind it; all count from the last step of the tile before."""
-        fetched, arrived, before, previous, begun, drained, held = jobs
+        plan = self._plan
+        fetched, runs, drained, held = jobs
         end = stall = 0
         first = None
         last_block = len(self._block_steps) - 1
         for number, steps in enumerate(self._block_steps):
-            fetched = max(fetched + 1, arrived)
-            arrived = max(fetched + 1, begun)
-            before, previous = previous, (begun, end)
-            begun = max(arrived + 1, end)
+            fetched = max(fetched + 1, runs[-plan.jobs][0] + plan.credit)
+            begun = max(fetched + plan.fetch, end)
             if first is None:
                 first = _issued(begun, 1, held)
             end = _issued(begun, steps, held)
@@ -180,15 +166,13 @@ class _Stepper:
                 if self._block_steps == (1,):
                     first = end
             stall += end - begun - steps
+            runs = (*runs[1:], (begun, end))
         if self._write_delay is not None:
             writes = pixels * self._row_cycles
             held = (*held, (end + self._write_delay, end + self._write_delay + writes - 1))
         moved = _Jobs(
             fetched - end,
-            arrived - end,
-            (before[0] - end, before[1] - end),
-            (previous[0] - end, previous[1] - end),
-            begun - end,
+            tuple((begun - end, last - end) for begun, last in runs),
             self._drain_cycles,
             tuple((start - end, stop - end) for start, stop in held if stop > end),
         )
@@ -198,10 +182,10 @@ class _Stepper:
     def group(self, state: _Groups, pixels: int) -> tuple[_Groups, _Cost]:
         """All tiles of one pixel group."""
         jobs = state.jobs
-        offered = max(state.collect + pixels, state.taken) + 1
+        offered = max(state.collect + pixels, state.taken + self._plan.group) + 1
         entered = max(offered, jobs.fetched + 1)
         idle = entered - jobs.fetched
-        for begun, end in (jobs.before, jobs.previous, (jobs.begun, 0)):
+        for begun, end in jobs.runs:
             idle -= max(0, min(end, entered) - max(begun, jobs.fetched))
         jobs, cost, taken = self.tile(jobs._replace(fetched=entered), pixels)
         jobs, rest = _repeat(lambda jobs: self.tile(jobs, pixels)[:2], jobs, self._tiles - 1)
@@ -250,31 +234,35 @@ class ComputeTiming:
         if fields["wrap"]:  # all pixels are one line
             height, width = 1, height * width
         self._lines = width, rows, height
-        behind = MAX_POOL_LATENCY if is_max else array_latency(config) + DRAIN_LATENCY
+        plan = pipeline(config)
+        self._plan = plan
+        behind = plan.operands + (plan.max_pool if is_max else plan.array + plan.drain) + plan.writer
         single = config.memories == "single"
         self._stepper = _Stepper(
+            plan,
             -(-rows // config.drain_rows) * per_pixel,
             block_steps,
             tiles,
             row_cycles=per_pixel,
-            write_delay=operand_latency(config) + behind + WRITER_LATENCY - _READ_LATENCY if single else None,
+            write_delay=behind + plan.to_banks - plan.access if single else None,
         )
         self._issues: dict[int, _Cost] = {}
         self.busy = height * -(-width // rows) * tiles * sum(block_steps)
         last_rows = -(-((width - 1) % rows + 1) // config.drain_rows)
-        self.tail = operand_latency(config) + behind + last_rows * per_pixel - 1 + WRITER_LATENCY
+        self.tail = behind + last_rows * per_pixel - 1
 
     @property
     def alone(self) -> int:
         """Cycles from being handed over to the last word written, when nothing else is under way."""
-        return 1 + self.issue(0).elapsed + self.tail
+        release = self._plan.release
+        return 1 + release + self.issue(-release).elapsed + self.tail
 
     def issue(self, late: int) -> _Cost:
         """From the cycle in which steps are allowed to the last step; the units begin ``late`` cycles after it."""
         if late not in self._issues:
-            never = _LONG_AGO, _LONG_AGO
             # that steps are not yet allowed looks like a job that runs until then, but is no tile
-            jobs = _Jobs(late, _LONG_AGO, never, never, _LONG_AGO, _LONG_AGO)
+            runs = (*[(_LONG_AGO, _LONG_AGO)] * self._plan.jobs, (_LONG_AGO, 0))
+            jobs = _Jobs(late, runs, _LONG_AGO)
             _, self._issues[late] = self._stepper.lines(_Groups(jobs, late + 1, _LONG_AGO), *self._lines)
         return self._issues[late]
 
@@ -284,7 +272,7 @@ class RunClock:
 
     An instruction is fetched as soon as the one before is handed out, and a COMPUTE handed over two cycles after the
     last step of the one before at the earliest (with a backing store, after its last write). Without ``prefetch`` it is
-    fetched after the last write of the one before. It issues steps when the
+    fetched after the last write of the one before. It issues steps once the
     last word of the one before is written. Cycle 0 is the first of the run.
 
     Parameters
@@ -300,18 +288,23 @@ class RunClock:
     def __init__(self, config: AcceleratorConfig) -> None:
         self._early = not config.has_backing
         self._prefetch = bool(config.prefetch)
-        self._fetched = FETCH_CYCLES
+        self._plan, self._fetch = pipeline(config), fetch_cycles(config)
+        self._fetched = self._fetch
         self._issued = 0
         self.written = -1
 
     def decided(self, opcode: Opcode) -> int:
         """Cycle in which the next instruction is handed out if nothing else holds it up; that of an END is the last."""
         early = self._early and opcode is Opcode.COMPUTE
-        return max(self._fetched, self._issued + 2 if early else self.written + 1)
+        return max(self._fetched, self._issued + self._plan.finish + 2 if early else self.written + 1)
 
     def hand_out(self, moment: int) -> None:
         """Let a LOAD or STORE be handed out."""
-        self._fetched = moment + FETCH_CYCLES
+        self._fetched = moment + self._fetch
+
+    def allowed(self, handed: int) -> int:
+        """Cycle behind which a COMPUTE that is handed over in a cycle issues its steps."""
+        return max(handed + 1, self.written) + self._plan.release
 
     def compute(self, timing: ComputeTiming, handed: int | None = None) -> CycleCount:
         """Let a COMPUTE be handed over in a cycle, the first possible if it is not given.
@@ -322,13 +315,12 @@ class RunClock:
             The cycles are those from the last write of the COMPUTE before, or from the start, to its own.
         """
         handed = self.decided(Opcode.COMPUTE) if handed is None else handed
-        begun = handed + 1
-        allowed = max(begun, self.written)
-        elapsed, stall_drain, stall_walk = timing.issue(begun - allowed)
+        allowed = self.allowed(handed)
+        elapsed, stall_drain, stall_walk = timing.issue(handed + 1 - allowed)
         before = self.written
         self._issued = allowed + elapsed
         self.written = self._issued + timing.tail
-        self._fetched = (handed if self._prefetch else self.written) + FETCH_CYCLES
+        self._fetched = (handed if self._prefetch else self.written) + self._fetch
         return CycleCount(
             cycles=self.written - before, busy=timing.busy, stall_drain=stall_drain, stall_walk=stall_walk
         )
@@ -359,4 +351,5 @@ def compute_cycles(config: AcceleratorConfig, fields: Mapping[str, int], steps: 
         -(-rows // config.drain_rows) * fields["planes"] * (config.tile_granules if fields["mode"] == Mode.MAC else 1)
     )
     stall = tiles * (drain if config.memories == "single" else max(0, drain - steps))
-    return CycleCount(cycles=tiles * steps + stall + drain + FETCH_CYCLES, busy=tiles * steps, stall_drain=stall)
+    cycles = tiles * steps + stall + drain + fetch_cycles(config)
+    return CycleCount(cycles=cycles, busy=tiles * steps, stall_drain=stall)

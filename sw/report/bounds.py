@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from ...hw.spec.config import AcceleratorConfig
-from ...hw.spec.cycles import DRAIN_LATENCY, MAX_POOL_LATENCY, WRITER_LATENCY, array_latency, operand_latency
+from ...hw.spec.pipeline import pipeline
 from ..compile.geometry import Window
 from ..program import Program
 from ..quantised import MacLayer, MaxLayer, QuantisedGraph
@@ -44,7 +44,7 @@ def layer_bounds(program: Program) -> list[LayerBound]:
     channel groups of one pixel: ``passes * N*T * ceil(ceil(O/lanes)/rows) * ceil(lanes/columns)`` steps. A max-pool
     reads and writes a word a cycle.
     """
-    graph, config = program.graph, program.config
+    graph, config, plan = program.graph, program.config, pipeline(program.config)
     bounds = []
     for layer in graph.layers:
         channels, height, width = graph.tensors[layer.output].shape
@@ -53,11 +53,11 @@ def layer_bounds(program: Program) -> list[LayerBound]:
         if isinstance(layer, MaxLayer):
             words = pixels * -(-channels // config.lanes) * planes
             taps = sum(Window.of(layer).hits(program.layouts[layer.source], (height, width)))
-            latency = operand_latency(config) + MAX_POOL_LATENCY + WRITER_LATENCY
+            latency = plan.operands + plan.max_pool + plan.writer
             bounds.append(LayerBound(name=layer.name, array=words * taps, drain=words, latency=latency))
             continue
         drain = -(-pixels // config.drain_rows) * -(-channels // config.rescalers) * planes
-        latency = operand_latency(config) + array_latency(config) + DRAIN_LATENCY + WRITER_LATENCY
+        latency = plan.operands + plan.array + plan.drain + plan.writer
         array = _steps(layer, graph, config, pixels, channels)
         bounds.append(LayerBound(name=layer.name, array=array, drain=drain, latency=latency))
     return bounds

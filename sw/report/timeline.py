@@ -7,14 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from ...hw.spec.config import AcceleratorConfig
-from ...hw.spec.cycles import (
-    ComputeTiming,
-    CycleCount,
-    RunClock,
-    array_latency,
-    operand_latency,
-)
+from ...hw.spec.cycles import ComputeTiming, CycleCount, RunClock
 from ...hw.spec.isa import BLOCK, Mode, Opcode, decode_instruction
+from ...hw.spec.pipeline import pipeline
 from ...hw.spec.schedule import Schedule
 from ...hw.spec.transfer import line_bytes
 from ...hw.spec.transfer_cycles import BusTiming, transfer_cycles
@@ -98,12 +93,11 @@ def timeline(program: Program, bus: BusTiming | None = None) -> Timeline:
         if opcode is Opcode.COMPUTE:
             block_steps = _block_steps(program, fields)
             timing = ComputeTiming(config, fields, block_steps)
-            before = clock.written
             handed = schedule.compute(index, fields, timing.alone, decided)
+            allowed = clock.allowed(handed)
             counts = clock.compute(timing, handed)
             stalls = _stalls(schedule)
             counts, waited = counts + _minus(stalls, waited), stalls
-            allowed = max(handed + 1, before)
             working = tuple(_working(config, index, fields, block_steps, allowed, handed + 1 - allowed, clock.written))
             slices += working
             begin, end = working[0].begin, clock.written + 1
@@ -152,7 +146,8 @@ def _working(
     if maximum:
         yield Slice(row=Row.MAX_POOL, index=index, begin=allowed, end=written + 1)
         return
-    behind = operand_latency(config) + array_latency(config)
+    plan = pipeline(config)
+    behind = plan.operands + plan.array
     pixels = fields["out_height"] * fields["out_width"] if fields["wrap"] else fields["out_width"]
     one_tile = {
         **fields,

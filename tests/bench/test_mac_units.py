@@ -108,8 +108,8 @@ def test_a_rescaler_channel_rounds_once_and_encodes() -> None:
         ("low", config.level_bits),
         ("high", config.level_bits),
         ("plane", 2),
-        ("dybit", 1),
-        ("width", 4),
+        ("uneven", 1),
+        ("rounding", 4),
         ("planes", 2),
     ]
     values = {
@@ -121,8 +121,8 @@ def test_a_rescaler_channel_rounds_once_and_encodes() -> None:
         "low": -16,
         "high": 16,
         "plane": 0,
-        "dybit": 1,
-        "width": 3,
+        "uneven": 1,
+        "rounding": 3,
         "planes": 1,
     }
     word, offset = 0, 0
@@ -134,7 +134,7 @@ def test_a_rescaler_channel_rounds_once_and_encodes() -> None:
 
     async def bench(ctx: Any) -> None:
         ctx.set(unit.operands, word)
-        for _ in range(RescalerChannel.LATENCY):
+        for _ in range(unit.latency):
             await ctx.tick()
         codes.append(ctx.get(unit.results))
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from claims_codec import encoder_claim, operand_claim, product_claim, rounding_formats, shared_products_claim
-from narrows.hw.drain.encoder import Encoder
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.formats import Format
+from narrows.hw.spec.pipeline import pipeline
 from prover import prove_flushed
 
 BASES = ["dybit4", "e2m1", "int4", "dybit2"]
@@ -46,6 +46,7 @@ def test_products_in_one_hard_multiplier_do_not_disturb_each_other(base: str) ->
     ("base", "most", "planes", "fmt"), ENCODERS, ids=lambda value: "int" if value is None else str(value)
 )
 def test_written_digits_are_those_of_the_nearest_level(base: str, most: int, planes: int, fmt: Format | None) -> None:
-    claim = encoder_claim(AcceleratorConfig(base=base, planes=most), planes, fmt)
-    verdict = prove_flushed(claim, Encoder.LATENCY)
+    machine = AcceleratorConfig(base=base, planes=most)
+    claim = encoder_claim(machine, planes, fmt)
+    verdict = prove_flushed(claim, pipeline(machine).encoder)
     assert verdict.proven, verdict

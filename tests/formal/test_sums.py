@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from claims_array import accumulator_claim, digits_claim, dot_claim
-from narrows.hw.array.dot import DotProduct
 from narrows.hw.spec.config import FABRICS, AcceleratorConfig
+from narrows.hw.spec.pipeline import pipeline
 from prover import prove_bounded, prove_flushed, prove_induction
 
 SPANS = [(-16, 16), (-4, 16), (0, 16)]
@@ -28,7 +28,7 @@ def test_deferred_signs_give_the_signed_sum(
     base: str, fabric: str, lanes: int, tree_stage: int, product_stage: int
 ) -> None:
     machine = config(base=base, fabric=fabric, lanes=lanes, tree_stage=tree_stage, product_stage=product_stage)
-    verdict = prove_flushed(dot_claim(machine), DotProduct.stages(machine))
+    verdict = prove_flushed(dot_claim(machine), pipeline(machine).dot_product)
     assert verdict.proven, verdict
 
 

@@ -12,6 +12,7 @@ from narrows.hw.core import Core
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.cycles import ComputeTiming, RunClock
 from narrows.hw.spec.isa import BLOCK, COMPUTE, INSTRUCTION_WORDS, TAP, Mode, Opcode, encode_param
+from narrows.hw.spec.pipeline import HOST_READ_CYCLES
 from narrows.hw.spec.registers import Control, Fault, Region, Register, Status, region_address
 
 CONFIG = AcceleratorConfig(
@@ -246,7 +247,7 @@ def test_an_access_at_the_end_of_a_run_is_served_or_stops_it() -> None:
         assert await host.run() == (Status.DONE, Fault.NONE, 0)
         cycles = await host.register(Register.CYCLES)
         found = set()
-        for delay in range(cycles - 16, cycles + 2):
+        for delay in range(cycles - 16, cycles + 4):
             await host.instruct(GOOD)
             await host.post(Register.CONTROL.offset, Control.START)
             for _ in range(delay):
@@ -268,13 +269,13 @@ def test_a_read_that_a_start_overtakes_is_right_or_refused() -> None:
         address = region_address(CONFIG, Region.ACTIVATIONS, 5)
         await host.put(Region.ACTIVATIONS, 5, [0x77])
         answers = []
-        for delay in range(7):
+        for delay in range(HOST_READ_CYCLES + 2):
             await host.request(address)
             for _ in range(delay):
                 await ctx.tick()
             await host.post(Register.CONTROL.offset, Control.START)
             answers.append(await host.answer())
-            for _ in range(60):
+            for _ in range(80):
                 await ctx.tick()
             assert await host.register(Register.STATUS) == Status.DONE
         assert answers[0] == (0, SLVERR)

@@ -10,6 +10,7 @@ from narrows.hw.array.array import MacArray
 from narrows.hw.array.dot import DotProduct
 from narrows.hw.array.operand import recode
 from narrows.hw.spec.config import AcceleratorConfig
+from narrows.hw.spec.pipeline import pipeline
 from prover import Claim, internals
 
 __all__ = ["accumulator_claim", "digits_claim", "dot_claim"]
@@ -68,7 +69,7 @@ def dot_claim(config: AcceleratorConfig, *, by_nodes: bool = True) -> Claim:
         products.append(level_of(x, config.base) * level_of(w, config.base))
     result = claim.show("result", _result(dut.total, dut.inverted, dut.negative))
     if not by_nodes:
-        claim.claim(result == claim.show("expected", claim.delayed(_balanced(products), dut.stages(config))))
+        claim.claim(result == claim.show("expected", claim.delayed(_balanced(products), pipeline(config).dot_product)))
         return claim
     nodes, delay = [claim.delayed(product, config.product_stage) for product in products], config.product_stage
     for level in range((config.lanes - 1).bit_length()):
@@ -78,7 +79,7 @@ def dot_claim(config: AcceleratorConfig, *, by_nodes: bool = True) -> Claim:
         nodes = [_node(inside, f"{level}_{index}") for index in range(len(sums))]
         for node, expected in zip(nodes, sums, strict=True):
             claim.claim(node == expected)
-    assert delay == dut.stages(config), "the registers of the tree are not those of DotProduct.stages"
+    assert delay == pipeline(config).dot_product, "the registers of the tree are not those of the plan"
     claim.claim(result == nodes[0])
     return claim
 
@@ -90,7 +91,7 @@ class _Array:
         m = claim.module
         self.dut = MacArray(config)
         m.submodules.dut, inside = internals(self.dut)
-        self.delay = DotProduct.stages(config)
+        self.delay = pipeline(config).dot_product
         for lane in range(config.lanes):
             m.d.comb += [
                 Value.cast(self.dut.x[0][lane]).eq(recode(config.digits.base, x[lane])),

@@ -12,6 +12,7 @@ from narrows.hw.drain.encoder import Encoder
 from narrows.hw.drain.rescaler import Rescaler
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.formats import DyBit, Format, Minifloat
+from narrows.hw.spec.pipeline import pipeline
 from prover import Claim
 
 __all__ = [
@@ -118,7 +119,7 @@ def encoder_claim(config: AcceleratorConfig, planes: int, fmt: Format | None) ->
     radix_log2 = DIGIT_SHIFTS[config.base]
     half_units = claim.free("half_units", Rescaler.half_units_shape(config))
     claim.assume((half_units >= 2 * low) & (half_units <= 2 * high))
-    past = claim.delayed(half_units, Encoder.LATENCY)
+    past = claim.delayed(half_units, pipeline(config).encoder)
     nearest = nearest_of(fmt.levels.tolist(), past) if fmt else (past + 1) >> 1
     total: Value = Const(0)
     for plane in range(planes):

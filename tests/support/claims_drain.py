@@ -10,13 +10,10 @@ from narrows.hw.drain.encoder import Encoder
 from narrows.hw.drain.rescaler import Rescaler
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.formats import Format
+from narrows.hw.spec.pipeline import pipeline
 from prover import Claim, internals
 
 __all__ = ["rescaler_claim", "result_claim"]
-
-_TO_VALUE = 2
-"""Cycles from the rescaler's inputs to its product."""
-
 
 class _Rescaled:
     """A claim's rescaler with free inputs; claims that its product is right, so that the rest may start from there."""
@@ -33,11 +30,13 @@ class _Rescaled:
         claim.assume(inputs["shift"] <= config.shift_max)
         claim.assume(settings["low"] <= settings["high"])
         self.zero, self.low, self.high = settings.values()
-        acc, bias, low_bits, shift = (claim.delayed(inputs[name], _TO_VALUE) for name in names)
+        plan = pipeline(config)
+        behind = plan.shift + plan.clamp
+        acc, bias, low_bits, shift = (claim.delayed(inputs[name], plan.rescaler - behind) for name in names)
         value = inside["value"]
         claim.claim(value == (acc + bias) * Cat(low_bits, Const(1, 1)))
-        self.value = claim.show("value", claim.delayed(value, Rescaler.LATENCY - _TO_VALUE))
-        self.shift = claim.delayed(shift, Rescaler.LATENCY - _TO_VALUE)
+        self.value = claim.show("value", claim.delayed(value, behind))
+        self.shift = claim.delayed(shift, behind)
 
 
 def rescaler_claim(config: AcceleratorConfig, *, late: int = 0) -> Claim:
@@ -86,7 +85,8 @@ def result_claim(config: AcceleratorConfig, fmt: Format | None, *, tie: int = 0)
         encoder.uneven.eq(int(fmt is not None)),
         encoder.rounding.eq(fmt.rounding.number if fmt else 0),
     ]
-    twice, shift = claim.delayed(rescaled.value << 1, Encoder.LATENCY), claim.delayed(rescaled.shift, Encoder.LATENCY)
+    behind = pipeline(config).encoder
+    twice, shift = (claim.delayed(value, behind) for value in (rescaled.value << 1, rescaled.shift))
     nearest: Value = Const(levels[0], signed(6))
     for lower, upper in pairwise(levels):
         midpoint = Signal(signed(config.value_bits + 12), name="midpoint")

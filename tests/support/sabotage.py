@@ -8,7 +8,9 @@ from typing import Any
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
-from narrows.hw import compute, dot, drain
+from narrows.hw import compute
+from narrows.hw.array import dot
+from narrows.hw.drain import drain
 
 __all__ = ["FAULTS"]
 

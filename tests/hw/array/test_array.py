@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 from amaranth_bench import pack, signed, simulate, unpack
 from narrows.hw.array.array import MacArray, operand_copies
-from narrows.hw.array.dot import DotProduct
 from narrows.hw.array.operand import operand_bits, operand_layout
 from narrows.hw.spec import config as config_module
 from narrows.hw.spec.config import FABRICS, AcceleratorConfig
-from narrows.hw.spec.cycles import array_latency
+from narrows.hw.spec.pipeline import pipeline
 
 CONFIGS = [
     AcceleratorConfig(rows=1, columns=1, lanes=2, rescalers=1, acc_bits=12, tree_stage=1),
@@ -62,7 +61,7 @@ def test_finished_sums_of_random_tiles_are_exact_modulo_the_width(config: Accele
     operands = np.array([operand_bits(base, code) for code in range(1 << base.bits)])
     low, high = (1 << base.bits) - 1, (1 << base.magnitude_bits) - 1
     dut: Any = MacArray(config)
-    assert dut.latency == array_latency(config)
+    latency = pipeline(config).array
     rng = np.random.default_rng(config.acc_bits + config.lanes)
     steps = random_steps(rng, 120)
     x = rng.integers(0, 1 << base.bits, (len(steps), config.rows, config.lanes))
@@ -72,7 +71,7 @@ def test_finished_sums_of_random_tiles_are_exact_modulo_the_width(config: Accele
     got = {}
 
     async def bench(ctx: Any) -> None:
-        for cycle in range(len(steps) + dut.latency):
+        for cycle in range(len(steps) + latency):
             if cycle < len(steps):
                 ctx.set(dut.x.as_value(), pack(operands[x[cycle]], operand.size))
                 ctx.set(dut.w.as_value(), pack(operands[w[cycle]], operand.size))
@@ -96,7 +95,7 @@ def test_finished_sums_of_random_tiles_are_exact_modulo_the_width(config: Accele
         start = 0 if flags["first"] else sums << config.digits.shift if flags["shift"] else sums
         sums = start + base.decode(x[cycle]) @ base.decode(w[cycle]).T
         if flags["last"]:
-            expected[cycle + dut.latency] = ((sums + half) % (2 * half) - half).ravel().tolist()
+            expected[cycle + latency] = ((sums + half) % (2 * half) - half).ravel().tolist()
     assert got == expected
 
 
@@ -116,7 +115,7 @@ def test_quarters_of_a_large_array_take_copies_of_their_own(monkeypatch: pytest.
         ctx.set(dut.w.as_value(), pack(operands[w], operand.size))
         for name in ("valid", "first", "last"):
             ctx.set(dut.flags[name], 1)
-        for _ in range(dut.latency):
+        for _ in range(pipeline(config).array):
             await ctx.tick()
         sums = unpack(ctx.get(dut.sums.as_value()), config.acc_bits, config.rows * config.columns)
         inverted = unpack(ctx.get(dut.inverted.as_value()), 1, config.rows * config.columns)
@@ -136,10 +135,3 @@ def test_operands_are_kept_four_times_in_large_arrays_on_an_ecp5() -> None:
     assert operand_copies(large) == 4
     assert operand_copies(dataclasses.replace(large, fabric="xilinx")) == 1
     assert operand_copies(AcceleratorConfig()) == 1
-
-
-@pytest.mark.parametrize("lanes", [2, 4, 8, 16, 32, 64])
-@pytest.mark.parametrize("tree_stage", range(1, 7))
-def test_cycle_model_has_the_latency(lanes: int, tree_stage: int) -> None:
-    config = AcceleratorConfig(rows=1, columns=1, lanes=lanes, rescalers=1, tree_stage=tree_stage)
-    assert DotProduct.stages(config) + 1 == array_latency(config)

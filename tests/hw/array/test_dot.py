@@ -10,6 +10,7 @@ from amaranth_bench import pack, simulate
 from narrows.hw.array.dot import DotProduct
 from narrows.hw.array.operand import operand_bits, operand_layout
 from narrows.hw.spec.config import FABRICS, AcceleratorConfig
+from narrows.hw.spec.pipeline import pipeline
 
 
 def config(base: str, lanes: int, tree_stage: int, fabric: str) -> AcceleratorConfig:
@@ -45,7 +46,7 @@ def test_dot_products_of_random_codes_are_exact(
     fmt, operand = machine.digits.base, operand_layout(machine.digits.base)
     operands = np.array([operand_bits(fmt, code) for code in range(1 << fmt.bits)])
     dut: Any = DotProduct(machine)
-    assert DotProduct.stages(machine) == stages
+    assert pipeline(machine).dot_product == stages
     rng = np.random.default_rng(lanes * tree_stage)
     codes = rng.integers(0, 1 << fmt.bits, (60, 2, lanes))
     low, high = (1 << fmt.bits) - 1, (1 << fmt.magnitude_bits) - 1

@@ -1,4 +1,4 @@
-"""OperandFetch: what the cycle model takes for granted, and registers that synthesis cannot merge."""
+"""keep_operands: registers that synthesis cannot merge."""
 
 from __future__ import annotations
 
@@ -9,21 +9,16 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import data
 from amaranth_bench import pack, simulate, unpack
 from narrows.hw.array.operand import operand_bits, operand_layout
-from narrows.hw.control.operands import OperandFetch, keep_cycles, keep_operands
+from narrows.hw.control.operands import keep_operands
 from narrows.hw.spec import config as config_module
 from narrows.hw.spec.config import AcceleratorConfig
-from narrows.hw.spec.cycles import operand_latency
-
-
-@pytest.mark.parametrize("rows", [4, 5])
-def test_the_cycle_model_has_the_latency(rows: int) -> None:
-    config = AcceleratorConfig(rows=rows)
-    assert OperandFetch.latency(config) == operand_latency(config) == (9 if config.spread else 6)
+from narrows.hw.spec.pipeline import pipeline
 
 
 def test_copies_hold_the_same_but_none_starts_alike_with_its_neighbour(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(config_module, "_MOST_TOGETHER", 1)
     config = AcceleratorConfig(rows=2, columns=2, lanes=2, rescalers=1)
+    plan = pipeline(config)
     base, layout = config.digits.base, operand_layout(config.digits.base)
     codes, kept = Signal(4 * config.code_bits), Signal(data.ArrayLayout(layout, 16))
     m = Module()
@@ -33,7 +28,7 @@ def test_copies_hold_the_same_but_none_starts_alike_with_its_neighbour(monkeypat
         ctx.set(codes, pack([5, 9, 15, 0], config.code_bits))
         zeros, ones = [0] * 4, [(1 << layout.size) - 1] * 4
         assert unpack(ctx.get(kept.as_value()), layout.size, 16) == (zeros + ones) * 2
-        await ctx.tick().repeat(keep_cycles(config) - 1)
+        await ctx.tick().repeat(plan.codes + plan.recode - 1)
         first, second = (operand_bits(base, code) for code in (0, (1 << config.code_bits) - 1))
         assert unpack(ctx.get(kept.as_value()), layout.size, 16) == [first] * 8 + [second] * 8
         await ctx.tick()

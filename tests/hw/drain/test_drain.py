@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,9 @@ import pytest
 from amaranth_bench import pack, simulate, unpack
 from narrows.hw.drain.drain import Drain
 from narrows.hw.spec.config import AcceleratorConfig
-from narrows.hw.spec.cycles import DRAIN_LATENCY
 from narrows.hw.spec.formats import DyBit
 from narrows.hw.spec.isa import COMPUTE, encode_param
+from narrows.hw.spec.pipeline import pipeline
 from narrows.hw.spec.semantics import rescale
 
 CONFIGS = [
@@ -29,6 +30,7 @@ CONFIGS = [
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda c: f"{c.rows}x{c.columns}-R{c.drain_rows}x{c.rescalers}")
 def test_tiles_drain_at_their_pace(config: AcceleratorConfig, planes: int) -> None:
     dut: Any = Drain(config)
+    plan = pipeline(config)
     rng = np.random.default_rng(config.acc_bits + planes)
     fmt = DyBit(4) if planes == 1 else DyBit(6)
     tiles, pixel_groups = 2, 4
@@ -83,10 +85,12 @@ def test_tiles_drain_at_their_pace(config: AcceleratorConfig, planes: int) -> No
     got, arrival = [], []
 
     async def bench(ctx: Any) -> None:
+        words = deque([0] * (plan.param_read - 1))  # on their way out of the memory
+
         async def cycle() -> None:
-            address = ctx.get(dut.param_address)
+            words.append(memory.get(ctx.get(dut.param_address), 0))
             await ctx.tick()
-            ctx.set(dut.param_word, memory.get(address, 0))
+            ctx.set(dut.param_word, words.popleft())
             arrival.append(ctx.get(dut.flags.valid))
             if arrival[-1]:
                 codes = unpack(ctx.get(dut.granule), 4, config.drain_rows * config.rescalers)
@@ -105,11 +109,11 @@ def test_tiles_drain_at_their_pace(config: AcceleratorConfig, planes: int) -> No
             ctx.set(dut.sums.as_value(), 0)
             for _ in range(-(-config.rows // config.drain_rows) * config.tile_granules * planes - 1):
                 await cycle()
-        for _ in range(dut.LATENCY):
+        for _ in range(plan.drain):
             await cycle()
 
     simulate(dut, bench)
     assert got == expected
-    assert arrival.index(1) + 1 == DRAIN_LATENCY == Drain.LATENCY
-    steady = arrival[DRAIN_LATENCY - 1 :][: len(expected)]
+    assert arrival.index(1) + 1 == plan.drain
+    steady = arrival[plan.drain - 1 :][: len(expected)]
     assert steady == [1] * len(expected), "the drain of one tile must follow that of another without a gap"

@@ -10,6 +10,7 @@ from amaranth_bench import simulate
 from narrows.hw.drain.encoder import Encoder
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.formats import DyBit, Minifloat
+from narrows.hw.spec.pipeline import pipeline
 
 EVERY = 3000
 """More half units than that are sampled, with all neighbourhoods of ties."""
@@ -60,7 +61,7 @@ def test_codes_are_the_digits_of_the_nearest_level(
 ) -> None:
     config = AcceleratorConfig(base=base, planes=most_planes, rounds_to=rounds_to)
     dut: Any = Encoder(config)
-    digits = config.digits
+    digits, latency = config.digits, pipeline(config).encoder
     cases = [
         (number, plane, levels, halves(levels))
         for number, levels in roundings(config, planes)
@@ -75,8 +76,8 @@ def test_codes_are_the_digits_of_the_nearest_level(
             ctx.set(dut.rounding, number)
             ctx.set(dut.plane, plane)
             results: list[int] = []
-            for cycle in range(len(values) + dut.LATENCY):
-                if cycle >= dut.LATENCY:
+            for cycle in range(len(values) + latency):
+                if cycle >= latency:
                     results.append(ctx.get(dut.code))
                 ctx.set(dut.half_units, int(values[min(cycle, len(values) - 1)]))
                 await ctx.tick()

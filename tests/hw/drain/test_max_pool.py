@@ -9,8 +9,8 @@ import pytest
 from amaranth_bench import pack, simulate, unpack
 from narrows.hw.drain.max_pool import MaxPool
 from narrows.hw.spec.config import AcceleratorConfig
-from narrows.hw.spec.cycles import MAX_POOL_LATENCY
 from narrows.hw.spec.digits import base_digits
+from narrows.hw.spec.pipeline import pipeline
 
 D4 = base_digits("dybit4")
 LANES = 4
@@ -18,7 +18,9 @@ LANES = 4
 
 @pytest.mark.parametrize(("most_planes", "planes"), [(1, 1), (3, 1), (3, 2), (3, 3), (5, 4)])
 def test_winners_leave_plane_by_plane(most_planes: int, planes: int) -> None:
-    dut: Any = MaxPool(AcceleratorConfig(rows=1, columns=2, lanes=LANES, rescalers=2, planes=most_planes))
+    config = AcceleratorConfig(rows=1, columns=2, lanes=LANES, rescalers=2, planes=most_planes)
+    dut: Any = MaxPool(config)
+    latency = pipeline(config).max_pool
     rng = np.random.default_rng(planes)
     levels = D4.base.levels if planes == 1 else np.arange(-D4.span(planes), D4.span(planes) + 1)
     schedule: list[tuple[int, int, int, int]] = []  # word, valid position, first, last; word -1: idle
@@ -39,7 +41,7 @@ def test_winners_leave_plane_by_plane(most_planes: int, planes: int) -> None:
                 schedule.append((pack(codes[plane, position], 4), int(inside[position]), int(first), int(last)))
         winner = window[inside].max(axis=0)
         for plane in range(planes):
-            cycle = len(schedule) - 1 + MAX_POOL_LATENCY + plane
+            cycle = len(schedule) - 1 + latency + plane
             expected[cycle] = D4.to_planes(winner, planes)[plane].tolist(), plane == planes - 1
         schedule += [(-1, 0, 0, 0)] * int(rng.choice([0, 0, 1, 3]))
     got = {}
@@ -48,7 +50,7 @@ def test_winners_leave_plane_by_plane(most_planes: int, planes: int) -> None:
         ctx.set(dut.run, 1)
         ctx.set(dut.planes, planes)
         await ctx.tick()
-        for cycle, (word, valid, first, last) in enumerate([*schedule, *[(-1, 0, 0, 0)] * (2 + planes)]):
+        for cycle, (word, valid, first, last) in enumerate([*schedule, *[(-1, 0, 0, 0)] * (latency + planes)]):
             if ctx.get(dut.result_flags.valid):
                 ends = {ctx.get(dut.result_flags[name]) for name in ("pixel_planes", "row", "tile")}
                 assert len(ends) == 1
@@ -62,4 +64,3 @@ def test_winners_leave_plane_by_plane(most_planes: int, planes: int) -> None:
 
     simulate(dut, bench)
     assert got == expected
-    assert MaxPool.LATENCY == MAX_POOL_LATENCY

@@ -15,6 +15,7 @@ from narrows.hw.drain.encoder import Encoder
 from narrows.hw.drain.rescaler import Rescaler
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.formats import DyBit, Int, Minifloat
+from narrows.hw.spec.pipeline import pipeline
 from narrows.hw.spec.rounding import INTEGERS
 from narrows.hw.spec.semantics import rescale
 
@@ -47,6 +48,7 @@ def random_operands(rng: np.random.Generator, config: AcceleratorConfig, count: 
 def test_half_units_are_the_shifted_product_plus_zero_clamped(k: int, acc_bits: int) -> None:
     config = AcceleratorConfig(rescale_bits=k, acc_bits=acc_bits)
     dut: Any = Rescaler(config)
+    latency = pipeline(config).rescaler
     rng = np.random.default_rng(k + acc_bits)
     operands = random_operands(rng, config, 250)
     top = config.level_max
@@ -59,8 +61,8 @@ def test_half_units_are_the_shifted_product_plus_zero_clamped(k: int, acc_bits: 
             ctx.set(dut.low, low)
             ctx.set(dut.high, high)
             results: list[int] = []
-            for cycle in range(250 + dut.LATENCY):
-                if cycle >= dut.LATENCY:
+            for cycle in range(250 + latency):
+                if cycle >= latency:
                     results.append(ctx.get(dut.half_units))
                 if cycle < 250:
                     for name, values in operands.items():
@@ -107,7 +109,7 @@ def test_rescaled_and_encoded_sums_are_those_of_the_golden_semantics(
 ) -> None:
     config = AcceleratorConfig(rescale_bits=k, acc_bits=acc_bits, planes=planes, rounds_to=rounds_to, base=base)
     dut: Any = Requantiser(config)
-    latency = Rescaler.LATENCY + Encoder.LATENCY
+    latency = pipeline(config).rescaler + pipeline(config).encoder
     rng = np.random.default_rng(31 * k + acc_bits)
     formats = (DyBit(2), DyBit(3), DyBit(4), DyBit(6), DyBit(8), Int(4), Int(8), DyBit(5, signed=False), *MINIFLOATS)
     cases = []

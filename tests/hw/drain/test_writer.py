@@ -10,8 +10,8 @@ from amaranth_bench import pack, simulate
 from narrows.hw.drain.writer import OutputWriter
 from narrows.hw.spec.checksum import checksum, fold
 from narrows.hw.spec.config import AcceleratorConfig
-from narrows.hw.spec.cycles import WRITER_LATENCY
 from narrows.hw.spec.isa import COMPUTE
+from narrows.hw.spec.pipeline import pipeline
 
 CONFIGS = [
     AcceleratorConfig(rows=4, columns=4, lanes=8, rescalers=2, act_words=256),
@@ -121,6 +121,7 @@ def test_every_write_goes_where_the_contract_says(config: AcceleratorConfig, who
                 )
                 for (address, granule, flags), word in zip(expected, data, strict=True)
             ], fields
+            await ctx.tick().repeat(pipeline(config).checksum)
             assert ctx.get(dut.checksum) == checksum(fold(np.array(data, dtype=object), bits)), fields
 
     simulate(dut, bench)
@@ -166,11 +167,12 @@ def test_two_rows_leave_side_by_side() -> None:
                 await ctx.tick()
                 got.append([port(ctx, ""), port(ctx, "pair_")])
             ctx.set(dut.flags.valid, 0)
-            for _ in range(dut.LATENCY - 1):
+            for _ in range(pipeline(config).writer - 1):
                 await ctx.tick()
                 got.append([port(ctx, ""), port(ctx, "pair_")])
             seen = [[port if port[1] else None for port in ports] for ports in got if ports[0][1]]
             assert seen == expected, fields
+            await ctx.tick().repeat(pipeline(config).checksum)
             assert ctx.get(dut.checksum) == checksum(fold(np.array(words, dtype=object), bits)), fields
 
     simulate(dut, bench)
@@ -179,6 +181,7 @@ def test_two_rows_leave_side_by_side() -> None:
 def test_a_write_leaves_after_the_latency() -> None:
     config = CONFIGS[0]
     dut: Any = OutputWriter(config)
+    latency = pipeline(config).writer
 
     async def bench(ctx: Any) -> None:
         fields = {"opcode": 1, "planes": 1, "rows": 1, "out_height": 1, "out_width": 1, "column_groups": 1}
@@ -187,10 +190,9 @@ def test_a_write_leaves_after_the_latency() -> None:
         await ctx.tick()
         for name in ("valid", "pixel_planes", "row", "tile"):
             ctx.set(dut.flags[name], 1)
-        for cycle in range(1, dut.LATENCY + 1):
+        for cycle in range(1, latency + 1):
             await ctx.tick()
             ctx.set(dut.flags.valid, 0)
-            assert ctx.get(dut.enable) == ctx.get(dut.tile_done) == int(cycle == dut.LATENCY)
+            assert ctx.get(dut.enable) == ctx.get(dut.tile_done) == int(cycle == latency)
 
     simulate(dut, bench)
-    assert OutputWriter.LATENCY == WRITER_LATENCY

@@ -9,6 +9,7 @@ import pytest
 from amaranth_bench import pack, simulate, unpack
 from narrows.hw.memory.activation_memory import ActivationMemory
 from narrows.hw.spec.config import AcceleratorConfig
+from narrows.hw.spec.pipeline import pipeline
 from narrows.hw.spec.registers import Region, region_beats, region_stride
 
 SHAPES = [(1, 4, 2), (3, 4, 4), (4, 16, 2), (5, 2, 1), (2, 32, 8), (9, 32, 1), (8, 64, 2)]
@@ -18,15 +19,16 @@ SHAPES = [(1, 4, 2), (3, 4, 4), (4, 16, 2), (5, 2, 1), (2, 32, 8), (9, 32, 1), (
 def test_reads_writes_and_the_hosts_window_agree(rows: int, lanes: int, rescalers: int) -> None:
     config = AcceleratorConfig(rows=rows, columns=rescalers, lanes=lanes, rescalers=rescalers, act_words=64)
     dut: Any = ActivationMemory(config)
+    read_cycles = pipeline(config).activation_read
     beats, stride = region_beats(config, Region.ACTIVATIONS), region_stride(config, Region.ACTIVATIONS) // 4
     rng = np.random.default_rng(rows)
     codes = rng.integers(0, 16, (64, lanes))
     padded = np.pad(codes, ((0, 0), (0, 8 * beats - lanes)))
 
     async def read_all(ctx: Any) -> None:
-        for cycle in range(64 + dut.read_cycles(config)):
-            if cycle >= dut.read_cycles(config):
-                first = cycle - dut.read_cycles(config)
+        for cycle in range(64 + read_cycles):
+            if cycle >= read_cycles:
+                first = cycle - read_cycles
                 expected = [pack(codes[(first + row) % 64], 4) for row in range(rows)]
                 assert unpack(ctx.get(dut.words.as_value()), 4 * lanes, rows) == expected, f"address {first}"
             ctx.set(dut.address, cycle % 64)
@@ -62,9 +64,9 @@ def test_reads_writes_and_the_hosts_window_agree(rows: int, lanes: int, rescaler
         await read_all(ctx)
 
         ctx.set(dut.host, 1)
-        for cycle in range(64 * beats + dut.read_cycles(config)):
-            if cycle >= dut.read_cycles(config):
-                word, beat = divmod(cycle - dut.read_cycles(config), beats)
+        for cycle in range(64 * beats + read_cycles):
+            if cycle >= read_cycles:
+                word, beat = divmod(cycle - read_cycles, beats)
                 expected = pack(codes[word, 8 * beat : 8 * beat + 8], 4)
                 assert ctx.get(dut.host_read_data) == expected, f"word {word}, beat {beat}"
             word, beat = divmod(min(cycle, 64 * beats - 1), beats)

@@ -10,6 +10,7 @@ import pytest
 from amaranth_bench import pack, simulate
 from narrows.hw.memory.program_memory import ProgramMemory
 from narrows.hw.spec.config import AcceleratorConfig
+from narrows.hw.spec.pipeline import pipeline
 from narrows.hw.spec.registers import Region, region_beats, region_depth, region_stride, region_word_bits
 
 CONFIG = AcceleratorConfig(
@@ -50,7 +51,7 @@ def test_words_are_the_beats_written_to_their_addresses(config: AcceleratorConfi
             await ctx.tick()
         ctx.set(dut.host_write, 0)
         ctx.set(dut.host_data, 0)
-        bits, late = region_word_bits(config, region), ProgramMemory.read_cycles(config, region)
+        bits, late = region_word_bits(config, region), pipeline(config).program_read(region)
         for cycle in range(depth + late):
             if cycle >= late:
                 assert ctx.get(dut.read_data) == pack(words[cycle - late], 32) & ((1 << bits) - 1)

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 from narrows.hw.ports.bare_port import BarePort
-from narrows.hw.ports.host_bus import READ_CYCLES
+from narrows.hw.spec.pipeline import HOST_READ_CYCLES
 from narrows.hw.spec.registers import REGION_BITS, Region
 from port_harness import Words, run_with_port
 
-READ_ENDS = READ_CYCLES + 2
+READ_ENDS = HOST_READ_CYCLES + 2
 
 
 def show(ctx: Any, port: Any, region: Region, offset: int, value: int | None) -> None:
@@ -119,7 +119,7 @@ def test_memories_are_refused_while_busy_and_each_try_is_one_conflict() -> None:
     with_port(body)
 
 
-@pytest.mark.parametrize("delay", range(READ_CYCLES + 2))
+@pytest.mark.parametrize("delay", range(HOST_READ_CYCLES + 2))
 def test_a_read_that_busy_overtakes_is_refused(delay: int) -> None:
     async def body(ctx: Any, port: Any, words: Words) -> None:
         words[Region.ACTIVATIONS, 3] = 9

@@ -18,20 +18,25 @@ class Bus:
     def __init__(self, ctx: Any, dut: Any) -> None:
         self.ctx, self.dut = ctx, dut
 
-    def read(self, register: Register) -> int:
+    async def read(self, register: Register) -> int:
         self.ctx.set(self.dut.read_offset, register.offset // 4)
+        await self.ctx.tick().repeat(2)
         return self.ctx.get(self.dut.read_data)
 
     async def write(self, register: Register, value: int) -> tuple[int, int]:
-        """The start and clear pulses while the write lasts."""
+        """The start and clear pulses behind the write."""
         ctx, dut = self.ctx, self.dut
+        starts = int(register is Register.CONTROL and bool(value & Control.START))
         ctx.set(dut.write, 1)
         ctx.set(dut.write_offset, register.offset // 4)
         ctx.set(dut.write_data, value)
-        pulses = ctx.get(dut.start), ctx.get(dut.clear)
+        assert (ctx.get(dut.start), ctx.get(dut.clear), ctx.get(dut.starting)) == (0, 0, starts)
         await ctx.tick()
         ctx.set(dut.write, 0)
-        assert (ctx.get(dut.start), ctx.get(dut.clear)) == (0, 0)
+        pulses = ctx.get(dut.start), ctx.get(dut.clear)
+        assert ctx.get(dut.starting) == pulses[0] == starts
+        await ctx.tick()
+        assert (ctx.get(dut.start), ctx.get(dut.clear), ctx.get(dut.starting)) == (0, 0, 0)
         return pulses
 
 
@@ -42,13 +47,14 @@ def test_registers_answer_as_their_table_says() -> None:
         bus = Bus(ctx, dut)
         constants = {Register.MAGIC: MAGIC, Register.VERSION: VERSION, Register.CONFIG: CONFIG.hash32}
         for register in Register:
-            assert bus.read(register) == constants.get(register, 0), register.name
+            assert await bus.read(register) == constants.get(register, 0), register.name
         for register in core_registers(CONFIG):
-            before = bus.read(register)
+            before = await bus.read(register)
             await bus.write(register, 0xDEADBEE8)  # CONTROL bits clear
             kept = register.access is Access.WRITE and register is not Register.CONTROL
-            assert bus.read(register) == (0xDEADBEE8 if kept else before), register.name
+            assert await bus.read(register) == (0xDEADBEE8 if kept else before), register.name
         ctx.set(dut.read_offset, len(Register))
+        await ctx.tick().repeat(2)
         assert ctx.get(dut.read_data) == 0
 
     simulate(dut, bench)
@@ -88,15 +94,15 @@ def test_status_shows_flags_and_fault() -> None:
         bus = Bus(ctx, dut)
         for flag, name in ((Status.BUSY, "busy"), (Status.DONE, "done"), (Status.FAULT, "faulted")):
             ctx.set(getattr(dut, name), 1)
-            assert bus.read(Register.STATUS) == flag
+            assert await bus.read(Register.STATUS) == flag
             ctx.set(getattr(dut, name), 0)
         for fault in Fault:
             ctx.set(dut.fault, fault)
-            assert bus.read(Register.STATUS) == fault << 8
+            assert await bus.read(Register.STATUS) == fault << 8
         ctx.set(dut.fault_index, 5)
         ctx.set(dut.cycles, 0x89ABCDEF)
-        assert bus.read(Register.FAULT_INDEX) == 5
-        assert bus.read(Register.CYCLES) == 0x89ABCDEF
+        assert await bus.read(Register.FAULT_INDEX) == 5
+        assert await bus.read(Register.CYCLES) == 0x89ABCDEF
 
     simulate(dut, bench)
 
@@ -112,8 +118,8 @@ def test_counters_count_their_events_and_clear_with_a_start() -> None:
             for register, event in events.items():
                 ctx.set(event, int(cycle < counts[register]))
             await ctx.tick()
-        assert {register: bus.read(register) for register in counts} == counts
+        assert {register: await bus.read(register) for register in counts} == counts
         await bus.write(Register.CONTROL, Control.START)
-        assert not any(bus.read(register) for register in counts)
+        assert {register: await bus.read(register) for register in counts} == dict.fromkeys(counts, 0)
 
     simulate(dut, bench)

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from narrows.hw.ports.host_bus import READ_CYCLES
 from narrows.hw.ports.wishbone import WishbonePort
+from narrows.hw.spec.pipeline import HOST_READ_CYCLES
 from narrows.hw.spec.registers import REGION_BITS, Region
 from port_harness import Words, run_with_port
 
@@ -57,7 +57,7 @@ def test_random_cycles_agree_with_a_model(pause: float) -> None:
             value = rng.getrandbits(32) if rng.random() < 0.5 else None
             master.begin(*place, value=value)
             end, cycles, found = await master.end()
-            assert (end, cycles) == ("ack", 1 if value is not None else READ_CYCLES + 2)
+            assert (end, cycles) == ("ack", 1 if value is not None else HOST_READ_CYCLES + 2)
             if value is None:
                 assert found == model.get(place, 0)
             else:
@@ -89,7 +89,7 @@ def test_memories_are_refused_while_busy_and_each_try_is_one_conflict() -> None:
         for value in (7, None):
             conflicts = 0
             master.begin(Region.ACTIVATIONS, 3, value=value)
-            for _ in range(READ_CYCLES + 4):
+            for _ in range(HOST_READ_CYCLES + 4):
                 conflicts += ctx.get(port.conflict)
                 ended = ctx.get(port.err)
                 assert not ctx.get(port.ack)
@@ -107,7 +107,7 @@ def test_memories_are_refused_while_busy_and_each_try_is_one_conflict() -> None:
     with_port(body)
 
 
-@pytest.mark.parametrize("delay", range(READ_CYCLES + 2))
+@pytest.mark.parametrize("delay", range(HOST_READ_CYCLES + 2))
 def test_a_read_that_busy_overtakes_is_refused(delay: int) -> None:
     async def body(ctx: Any, port: Any, master: Master, words: Words) -> None:
         master.begin(Region.ACTIVATIONS, 3)
@@ -119,14 +119,14 @@ def test_a_read_that_busy_overtakes_is_refused(delay: int) -> None:
     with_port(body)
 
 
-@pytest.mark.parametrize("delay", range(1, READ_CYCLES + 2))
+@pytest.mark.parametrize("delay", range(1, HOST_READ_CYCLES + 2))
 def test_a_read_taken_back_is_dropped(delay: int) -> None:
     async def body(ctx: Any, port: Any, master: Master, words: Words) -> None:
         words[Region.CHECKSUMS, 1] = 5
         master.begin(Region.ACTIVATIONS, 3)
         await ctx.tick().repeat(delay)
         master.drop()
-        for _ in range(READ_CYCLES + 2):
+        for _ in range(HOST_READ_CYCLES + 2):
             await ctx.tick()
             assert not ctx.get(port.ack) and not ctx.get(port.err)
         master.begin(Region.CHECKSUMS, 1)

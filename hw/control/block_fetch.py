@@ -1,0 +1,168 @@
+"""BlockFetch: which block of which tile comes next, and its record made a job."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from ..cells.delay_line import delayed
+from ..cells.records import record_layout
+from ..spec.config import AcceleratorConfig
+from ..spec.isa import BLOCK, COMPUTE
+from ..spec.pipeline import pipeline
+from .job_queue import job_layout
+
+__all__ = ["BlockFetch"]
+
+
+class BlockFetch(wiring.Component):
+    """Jobs of one COMPUTE, tile by tile, for a queue of `Pipeline.jobs` places.
+
+    Starts when ``run`` rises; ``fields`` must be stable while it is high. A block is fetched in every cycle in which
+    one is wanted and there is a place for its job; ``started`` gives a place back, `Pipeline.credit` later. ``put`` is
+    high with each ``job``, `Pipeline.fetch` - 1 cycles behind the block's address.
+
+    ``group_valid``, ``group_line_end`` and ``group_last`` show the pixel walker's group until ``group_taken``; its
+    blocks are fetched meanwhile. ``idle`` says that the next group is waited for, ``all_fetched`` that there is none,
+    ``none_out`` that all jobs have started. ``illegal`` is high when a block without groups or taps has been read.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+    """
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        self._config = config
+        super().__init__(
+            {
+                "run": In(1),
+                "fields": In(record_layout(COMPUTE)),
+                "group_valid": In(1),
+                "group_line_end": In(1),
+                "group_last": In(1),
+                "group_taken": In(1),
+                "block_address": Out(max(1, (config.blocks - 1).bit_length())),
+                "block": In(record_layout(BLOCK)),
+                "put": Out(1),
+                "job": Out(job_layout(config)),
+                "started": In(1),
+                "idle": Out(1),
+                "all_fetched": Out(1),
+                "none_out": Out(1),
+                "illegal": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Counters from outermost to innermost; whether each is at its end is known a cycle ahead."""
+        m = Module()
+        plan, fields, block = pipeline(self._config), self.fields, self.block
+        job = Signal(job_layout(self._config))
+
+        places = Signal(range(plan.jobs + 1), init=plan.jobs)
+        free = Signal(init=1)  # known ahead
+        started, fetch = Signal(), Signal()
+        places_next = Signal.like(places)
+        m.d.comb += [places_next.eq(places - fetch + started), self.none_out.eq(places == plan.jobs)]
+        m.d.sync += [started.eq(self.started), places.eq(places_next), free.eq(places_next != 0)]
+        with m.If(~self.run):
+            m.d.sync += [places.eq(plan.jobs), free.eq(1)]
+
+        origin, channel = Signal.like(job.base, name="origin"), Signal.like(job.base, name="channel")
+        weight = Signal.like(job.weight, name="weight")
+        block_index = Signal(fields.first_block.shape())
+        counts = [fields.block_count, fields.column_groups, fields.channel_period]
+        left = [Signal.like(count, name=f"left{index}") for index, count in enumerate(counts)]
+        lasts = [Signal(name=f"last{index}") for index in range(len(counts))]
+        ones = [Signal(name=f"one{index}") for index in range(len(counts))]  # constant for an instruction
+        m.d.sync += [one.eq(count == 1) for one, count in zip(ones, counts, strict=True)]
+        last_block, last_tile, last_period = lasts
+        origin_step, last_group = Signal.like(origin, name="origin_step"), Signal()
+        begun, in_group, fetched = Signal(), Signal(), Signal()
+        first_block, new_group = Signal(), Signal()
+        m.d.comb += [
+            fetch.eq(in_group & free),
+            self.block_address.eq(block_index),
+            self.idle.eq(begun & ~in_group & ~self.all_fetched),
+        ]
+
+        def restart(place: int) -> None:
+            m.d.sync += [left[place].eq(counts[place] - 1), lasts[place].eq(ones[place])]
+
+        def count_down(place: int) -> None:
+            m.d.sync += [left[place].eq(left[place] - 1), lasts[place].eq(left[place] == 1)]
+
+        with m.If(~in_group):
+            m.d.sync += [
+                new_group.eq(1),
+                first_block.eq(1),
+                origin_step.eq(Mux(self.group_line_end, fields.origin_line, fields.origin_step)),
+                last_group.eq(self.group_last),
+                block_index.eq(fields.first_block),
+                channel.eq(0),
+                weight.eq(fields.weight_base),
+            ]
+            for place in range(len(counts)):
+                restart(place)
+        with m.If(fetch):
+            m.d.sync += [new_group.eq(0), first_block.eq(last_block), block_index.eq(block_index + 1)]
+            count_down(0)
+            with m.If(last_block):
+                restart(0)
+                m.d.sync += [block_index.eq(fields.first_block), weight.eq(weight + fields.weight_pitch)]
+                count_down(1)
+                count_down(2)
+                with m.If(last_period):
+                    restart(2)
+                    m.d.sync += channel.eq(channel + fields.channel_step)
+                with m.If(last_tile):
+                    m.d.sync += [in_group.eq(0), self.all_fetched.eq(last_group), origin.eq(origin + origin_step)]
+
+        with m.If(~self.run):
+            m.d.sync += [begun.eq(0), in_group.eq(0), fetched.eq(0), self.all_fetched.eq(0)]
+        with m.Elif(~begun):
+            m.d.sync += [begun.eq(1), origin.eq(fields.origin)]
+        with m.Else():
+            with m.If(~in_group & ~fetched & ~self.all_fetched & self.group_valid):
+                m.d.sync += [in_group.eq(1), fetched.eq(1)]
+            with m.If(self.group_taken):
+                m.d.sync += fetched.eq(0)
+
+        # what is known of a job when its block is asked for arrives with the block
+        arrives = self._while_running(m, fetch, plan.block_read, "arrives")
+        base = Signal.like(job.base, name="base")
+        m.d.comb += base.eq(origin + channel)
+        together = {"base": base, "weight": weight, "first": first_block, "last": last_block, "new_group": new_group}
+        known = {name: delayed(m, value, plan.block_read, name) for name, value in together.items()}
+        m.d.comb += [
+            job.base.eq(known["base"] + block.base),
+            job.pitch.eq(block.group_pitch),
+            job.weight.eq(known["weight"] + block.weight_base),
+            job.groups_less.eq(block.groups - 1),
+            job.one_group.eq(block.groups == 1),
+            job.first_tap.eq(block.first_tap),
+            job.taps_less.eq(block.tap_count - 1),
+            job.one_tap.eq(block.tap_count == 1),
+            job.pad_code.eq(block.pad_code),
+            job.shift.eq(block.shift),
+            job.hold.eq(block.hold),
+            job.first.eq(known["first"]),
+            job.last.eq(known["last"]),
+            job.new_group.eq(known["new_group"]),
+        ]
+        late = plan.job - 1
+        bad = delayed(m, (block.groups == 0) | (block.tap_count == 0), late, "bad")
+        m.d.comb += [
+            self.put.eq(self._while_running(m, arrives, late, "put")),
+            self.job.eq(delayed(m, job, late, "job")),
+            self.illegal.eq(self.put & bad),
+        ]
+        return m
+
+    def _while_running(self, m: Module, pulse: Signal, cycles: int, name: str) -> Signal:
+        for stage in range(cycles):
+            late = Signal(name=f"{name}{stage}")
+            m.d.sync += late.eq(pulse & self.run)
+            pulse = late
+        return pulse
