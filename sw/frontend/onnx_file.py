@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -40,6 +41,9 @@ _OPSETS = range(7, 24)
 _INITIALIZERS_ALONE = 4
 """From this version of the file format on, initializers need not be listed as inputs."""
 
+_MOST_ELEMENTS = 1 << 25
+"""Of a value: twenty times what a detector at 640 pixels has."""
+
 
 def read_model(path: Path, shapes: Shapes | None = None) -> ModelProto:
     """Checked model: one input, batch axis 1, no functions of its own, no node that no output needs.
@@ -55,7 +59,7 @@ def read_model(path: Path, shapes: Shapes | None = None) -> ModelProto:
     ------
     ModelError
         If the file cannot be read, is not a valid model, has several inputs, a fixed batch other than 1, another
-        dynamic axis, or a constant that is not finite.
+        dynamic axis, a constant that is not finite, or a value of more elements than any core holds.
     UnsupportedOperator
         If the model is of a version of ONNX's operators that is not known.
     InputError
@@ -67,7 +71,9 @@ def read_model(path: Path, shapes: Shapes | None = None) -> ModelProto:
     _pin_batch(model)
     _drop_unread(model.graph)
     keep_apart(model.graph)
-    return onnx.shape_inference.infer_shapes(model)
+    model = onnx.shape_inference.infer_shapes(model)
+    _check_sizes(model.graph)
+    return model
 
 
 def _parse(path: Path) -> ModelProto:
@@ -168,6 +174,21 @@ def _check_constants(model: ModelProto) -> None:
             raise ModelError(f"initializer {name!r} cannot be read ({_first_line(error)}): export it again") from error
         if values.dtype.kind == "f" and not np.isfinite(values).all():
             raise ModelError(f"initializer {name!r} holds NaN or infinity: train or export the model again")
+
+
+def _check_sizes(graph: GraphProto) -> None:
+    """Before anything takes memory for the place of every element; constants are looked at when they are made."""
+    constants = {tensor.name for tensor in graph.initializer}
+    for node in graph.node:
+        if all(name in constants for name in node.input):
+            constants.update(node.output)
+    for value in (*graph.input, *graph.value_info, *graph.output):
+        shape = [dim.dim_value for dim in value.type.tensor_type.shape.dim]
+        if value.name not in constants and math.prod(max(1, size) for size in shape) > _MOST_ELEMENTS:
+            raise ModelError(
+                f"value {value.name!r} has {' x '.join(map(str, shape))} elements, more than any core holds: "
+                "export the model for smaller inputs"
+            )
 
 
 def _give_shapes(graph: GraphProto, shapes: Shapes) -> None:

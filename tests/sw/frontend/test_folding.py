@@ -1,6 +1,5 @@
 """What does not depend on samples becomes constant, within bounds; what nothing needs is left out."""
 
-import time
 import tracemalloc
 
 import numpy as np
@@ -143,10 +142,8 @@ def test_huge_constants_are_refused_before_they_are_made(case, onnx_model):
     used = {name for n in nodes for name in n.input}
     path = onnx_model(nodes, SHAPE, {name: value for name, value in constants.items() if name in used} | {"w": W})
     tracemalloc.start()
-    began = time.process_time()
     with pytest.raises(ModelError, match=r"makes a constant of (shape|no known size)"):
         load_model(path)
-    assert time.process_time() - began < 5
     assert tracemalloc.get_traced_memory()[1] < 1 << 26
     tracemalloc.stop()
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -142,6 +143,16 @@ def test_dynamic_size(onnx_model):
         "input 'x' has no fixed size on axis 2: give one with --input-shape x=1,3,64,6, or export the model with that "
         "size"
     )
+
+
+@pytest.mark.parametrize("shape", [(1, 2**31 - 1, 8, 8), (1, 3, 2**20, 2**20), (1, 2**26)])
+def test_sizes_beyond_any_core_take_no_memory(shape, onnx_model):
+    path = onnx_model([helper.make_node("Relu", ["x"], ["y"])], shape)
+    tracemalloc.start()
+    with pytest.raises(ModelError, match=r"value 'x' has .* elements, more than any core holds"):
+        load_model(path)
+    assert tracemalloc.get_traced_memory()[1] < 1 << 24
+    tracemalloc.stop()
 
 
 def test_kernel_larger_than_image(onnx_model):
