@@ -105,6 +105,14 @@ class SerialLink(wiring.Component):
             m.d.sync += [summed.eq(summed >> 1), summed_bits.eq(summed_bits - 1)]
         m.d.comb += [crc.valid.eq(summed_bits != 0), crc.data.eq(summed[0])]
         expired, ends, final = Signal(), Signal(), Signal()
+        # what decides about a request, from registers: a checksum is long, and there is time
+        settled, matched, repeated, aligned = Signal(), Signal(), Signal(), Signal()
+        m.d.sync += [
+            settled.eq(summed_bits == 0),
+            matched.eq(crc.match_detected),
+            repeated.eq(is_open & (header.sequence == last) & (header.command == Command.WRITE)),
+            aligned.eq(~(header.low.any() | header.high.any())),
+        ]
 
         if self._gap is None:
             m.d.comb += expired.eq(~self.rx_active)
@@ -185,12 +193,12 @@ class SerialLink(wiring.Component):
                 receive()
                 with m.If(self.rx_valid & ends):
                     m.next = "check"
-            with m.State("check"), m.If(summed_bits == 0):
+            with m.State("check"), m.If(settled & (summed_bits == 0)):
                 m.d.sync += [index.eq(0), words.eq(0)]
                 m.next = "head"
-                with m.If(~crc.match_detected):
+                with m.If(~matched):
                     m.next = "drain"
-                with m.Elif(is_open & (header.sequence == last) & (header.command == Command.WRITE)):
+                with m.Elif(repeated):
                     pass  # carried out before: answered as then
                 with m.Else():
                     m.d.sync += [last.eq(header.sequence), status.eq(LinkStatus.OK)]
@@ -200,7 +208,7 @@ class SerialLink(wiring.Component):
                         m.d.sync += status.eq(LinkStatus.NO_SESSION)
                     with m.Elif((header.command != Command.READ) & (header.command != Command.WRITE)):
                         m.d.sync += status.eq(LinkStatus.UNKNOWN)
-                    with m.Elif(header.low.any() | header.high.any()):
+                    with m.Elif(~aligned):
                         m.d.sync += status.eq(LinkStatus.REFUSED)
                     with m.Elif(header.command == Command.READ):
                         m.d.sync += words.eq(header.count)
