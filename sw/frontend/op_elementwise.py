@@ -89,8 +89,12 @@ def _by_element(
 
 
 def _broadcast(importer: Importer, node: NodeProto, view: View, constant: NDArray[Any] | float) -> NDArray[np.float64]:
+    values = np.asarray(constant, dtype=np.float64)
+    if not np.isfinite(values).all():
+        label = importer.label(node)
+        raise ModelError(f"node {label!r} computes with NaN or infinity: train or export the model again")
     try:
-        return np.broadcast_to(np.asarray(constant, dtype=np.float64), view.shape)
+        return np.broadcast_to(values, view.shape)
     except ValueError as error:
         raise importer.unsupported(node, f"its constant does not broadcast to {view.shape}") from error
 
@@ -315,7 +319,8 @@ def batch_normalization(importer: Importer, node: NodeProto) -> None:
         raise importer.unsupported(node, "its statistics are those of pixels: export it with opset 9 or later")
     constants = [importer.constant(node, position) for position in (1, 2, 3, 4)]
     gamma, beta, mean, variance = (c.astype(np.float64) for c in constants if c is not None)
-    scale = gamma / np.sqrt(variance + attributes.get("epsilon", 1e-5))
+    with np.errstate(divide="ignore", invalid="ignore"):  # what is not finite is refused below
+        scale = gamma / np.sqrt(variance + attributes.get("epsilon", 1e-5))
     view = importer.view(node)
     by_axis = (-1,) + (1,) * (len(view.shape) - 2)
     affine(importer, node, view, scale.reshape(by_axis), (beta - mean * scale).reshape(by_axis))

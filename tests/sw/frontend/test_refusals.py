@@ -106,6 +106,15 @@ def test_weights_must_be_finite(value, onnx_model):
     assert refusal(path, ModelError) == "initializer 'kernel' holds NaN or infinity: train or export the model again"
 
 
+@pytest.mark.parametrize("epsilon", [-2.0, -1.0, float("nan")])
+def test_statistics_that_give_no_number_are_refused(epsilon, onnx_model):
+    ones = np.ones(3, dtype=np.float32)
+    norm = helper.make_node("BatchNormalization", ["x", "g", "b", "m", "v"], ["y"], name="norm", epsilon=epsilon)
+    path = onnx_model([norm], (1, 3, 4, 4), dict.fromkeys("gbmv", ones))
+    with pytest.raises(ModelError, match="node 'norm' computes with NaN or infinity"):
+        load_model(path)
+
+
 def test_missing_file(tmp_path):
     path = tmp_path / "none.onnx"
     assert refusal(path, ModelError) == f"cannot read {path}: no such file"
