@@ -128,7 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         whole = Path(scratch)
         make_whole(whole)
         progress = Progress(console=Console(stderr=True))
-        with progress:
+        with progress, contextlib.suppress(KeyboardInterrupt):  # what was found until then is said all the same
             bar = progress.add_task("damaged files", total=len(tasks))
             for kind, number, verdict, said in judged(tasks, whole, options):
                 counts[kind][verdict] += 1
@@ -140,9 +140,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for kind, verdicts in counts.items():
         shown = ", ".join(f"{verdicts[name]:,} {name}" for name in ("answer", "refused", *_BAD))
         Console().print(f"{kind:8} {shown}", highlight=False)
-    Console().print(f"{len(tasks):,} files in {seconds:,.0f} s, {len(findings)} ended badly", highlight=False)
+    done = sum(sum(verdicts.values()) for verdicts in counts.values())
+    Console().print(f"{done:,} files in {seconds:,.0f} s, {len(findings)} ended badly", highlight=False)
     if options.json is not None:
-        report = {"files": len(tasks), "seconds": seconds, "verdicts": counts, "findings": findings}
+        report = {"files": done, "seconds": seconds, "verdicts": counts, "findings": findings}
         options.json.write_text(json.dumps(report, indent=1), encoding="utf-8")
     return 1 if findings else 0
 
