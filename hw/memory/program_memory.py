@@ -33,9 +33,10 @@ class ProgramMemory(wiring.Component):
     """Memory of one region, write-only to the host; with a backing store, the loader writes weights and parameters.
 
     A host write stores one beat at the end of the cycle in which ``host_write`` is high. ``read_data`` shows the word
-    of ``read_address`` `Pipeline.program_read` later. In a spread core weights lie in four parts, each with registers
-    of its own, and are written two cycles later. ``load_write`` stores ``load_data`` as piece ``load_piece`` of word
-    ``load_word`` (`Loader`); then the host's port is ignored. Weights with a single port are read in all other cycles.
+    of ``read_address`` `Pipeline.program_read` later. Weights that one register cannot reach lie in four parts, each
+    with registers of its own, and are written `Pipeline.weight_near` later. ``load_write`` stores ``load_data`` as
+    piece ``load_piece`` of word ``load_word`` (`Loader`); then the host's port is ignored. Weights with a single port
+    are read in all other cycles.
 
     Parameters
     ----------

@@ -15,6 +15,10 @@ HOST_READ_CYCLES = 7
 """Cycles in which the host's read of any register or memory is there, whatever the core (`Pipeline.host_read`)."""
 
 
+_WEIGHTS_NEAR = 1 << 18
+"""Bits of weights whose block RAMs one register can reach."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Pipeline:
     """Registers of the stages of a core; each number is the cycles that its stage takes.
@@ -294,6 +298,8 @@ def pipeline(config: AcceleratorConfig) -> Pipeline:
         parts["table_read"] = 2 * bool(config.tables)
     else:
         parts["table_read"] = int(bool(config.tables))
+    if plan is _DEEP and config.weight_words * config.weight_word_bits > _WEIGHTS_NEAR:
+        parts["weight_near"] = 2  # steps do not wait for it: their activations take longer
     if config.spread:
         own = int(plan.bank_read == 1)  # a block RAM's register of its own is as good as one behind it
         parts |= {"bank_near": 1, "bank_word": own, "weight_near": 2, "weight_word": own, "codes": 1}

@@ -48,3 +48,9 @@ def test_registers_stand_evenly_and_behind_the_last_element(elements: int, regis
 def test_registers_that_do_not_fit_are_refused(registers: int) -> None:
     with pytest.raises(ValueError, match=f"registers must be 1 to 3, not {registers}"):
         registers_behind(3, registers)
+
+
+def test_many_block_rams_of_weights_cost_no_step_a_cycle() -> None:
+    few, many = (pipeline(AcceleratorConfig(weight_words=words)) for words in (1024, 1025))
+    assert (few.weight_near, many.weight_near) == (0, 2)
+    assert few.operands == many.operands
