@@ -73,7 +73,7 @@ def compile_model(
     equalise: Annotated[
         bool,
         typer.Option(
-            "--equalise", help="Scale channels against the weights that read them first; helps depthwise networks."
+            "--equalise", help="Scale channels against the weights that read them, not only where some would vanish."
         ),
     ] = False,
     requantise: Requantise = False,

@@ -33,6 +33,7 @@ __all__ = [
 ]
 
 _MACS = 10**10
+_SHOWN = 5
 _FEWEST = 8
 _EXAMINED, _AT_LEAST, _VALUES = 32, 2, 2 * 10**7  # samples whose every tensor is in memory, and values of all of them
 
@@ -82,6 +83,11 @@ def recorded(
     requantised : bool
         Whether the model's own integers were forgotten first.
     """
+    from ..quantize.quantise import equalised_unasked
+
+    if equalised := equalised_unasked(graph, calibration, settings):
+        shown = ", ".join(equalised[:_SHOWN]) + (", ..." if len(equalised) > _SHOWN else "")
+        report_done(f"note: equalised what these layers write, where channels would vanish in integers: {shown}")
     quality = measured_quality(graph, program.graph, program.config, x, labels)
     show_quality(quality, samples)
     warnings = _suspicions(graph, program, x, labels, calibration, quality)
@@ -92,6 +98,7 @@ def recorded(
         "settings": asdict(settings),
         "trained": trained,
         "requantised": requantised,
+        "equalised": equalised,
         "calibration": {"samples": len(calibration), "sha256": digest(calibration)},
         "quality": quality | {"data": samples},
         "warnings": warnings,

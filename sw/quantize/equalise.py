@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..graph import Graph, Layer, Mac, MaxPool, Term
-from .evaluate import evaluate
+from .evaluate import evaluate, sums
 from .kept import is_kept
 
-__all__ = ["equalise"]
+__all__ = ["equalise", "gives_on", "scalable"]
 
 _DEAD = 1e-4
-"""A channel that gives its readers so small a part of what the largest one gives stays as it is: stretched to a range
-like theirs, its bias would outgrow what biases can be."""
+"""A channel that gives its readers so small a part of what the largest one gives stays as it is, or where they are
+depthwise, so small a part of its own sums before a clamp: stretched to a range like others, its bias would outgrow what
+biases can be."""
 
 Factors = dict[str, NDArray[np.float64]]
 
 
-def equalise(graph: Graph, samples: NDArray) -> Graph:
+def equalise(graph: Graph, samples: NDArray, groups: Sequence[list[str]] | None = None) -> Graph:
     """A graph that computes the same, with channels of tensors divided by factors that their readers multiply by.
 
     A channel's factor is ``sqrt(r / w)``, r its largest value on the samples and w the largest weight that reads it:
@@ -37,18 +38,22 @@ def equalise(graph: Graph, samples: NDArray) -> Graph:
         Lowered: of `Mac` and `MaxPool` layers only.
     samples : array, shape (N, ...)
         As the model takes them.
+    groups : sequence of lists, optional
+        Which tensors are scaled, of those that :func:`scalable` gives; otherwise all of them.
     """
     values = evaluate(graph, samples)
     factors: Factors = {}
-    for names in reversed(_groups(graph)):  # the rows of weights that read a tensor have their own factors by then
+    # From the end: the rows of weights that read a tensor have their own factors by then.
+    for names in reversed(scalable(graph) if groups is None else groups):
         reach = np.max([np.abs(values[name]).max(axis=(0, 2, 3)) for name in names], axis=0)
         weights = _reading(graph, names, factors, len(reach))
         if weights is None:
             continue
         wanted = np.where((reach > 0) & (weights > 0), np.sqrt(reach / np.where(weights > 0, weights, 1.0)), 0.0)
-        wanted = np.where(np.isinf(weights), reach, wanted)
-        worth = reach * np.where(np.isinf(weights), 1.0, weights)
-        wanted[worth <= _DEAD * worth.max()] = 0.0
+        if np.isinf(weights).all():
+            wanted = np.where(reach > _DEAD * _sums_reach(graph, names, values), reach, 0.0)
+        else:
+            wanted[reach * weights <= _DEAD * (reach * weights).max()] = 0.0
         if not (wanted > 0).any():
             continue
         mean = np.exp(np.log(wanted[wanted > 0]).mean())
@@ -57,14 +62,14 @@ def equalise(graph: Graph, samples: NDArray) -> Graph:
     return replace(graph, layers=tuple(_scaled(layer, factors) for layer in graph.layers))
 
 
-def _groups(graph: Graph) -> list[list[str]]:
-    """Tensors that have to have the same factors and may have some, in the order of the layers that write them."""
+def scalable(graph: Graph) -> list[list[str]]:
+    """Groups of tensors that have to have the same factors and may have some, in the order of their layers."""
     fixed = {graph.input.tensor, *graph.output_tensors, *graph.grids}
     group = {name: {name} for name in graph.tensors}
     for layer in graph.layers:
         if not _is_scalable(layer, graph):
             fixed.add(layer.output)
-        if _passes(layer):
+        if gives_on(layer):
             joined = group[layer.sources[0]] | group[layer.output]
             for name in joined:
                 group[name] = joined
@@ -81,11 +86,14 @@ def _is_scalable(layer: Layer, graph: Graph) -> bool:
     return layer.low in (0.0, -np.inf) and layer.high == np.inf
 
 
-def _passes(layer: Layer) -> bool:
-    """Whether a layer gives every channel on, so that its output has the factors of its source."""
+def gives_on(layer: Layer) -> bool:
+    """Whether a layer gives every channel on alike, so that its output has the factors of its source."""
     if isinstance(layer, MaxPool):
         return True
-    return isinstance(layer, Mac) and len(layer.terms) == 1 and layer.terms[0].constant
+    if not isinstance(layer, Mac) or len(layer.terms) != 1:
+        return False
+    (term,) = layer.terms
+    return term.constant and np.ptp(term.weights) == 0
 
 
 def _reading(graph: Graph, names: list[str], factors: Factors, channels: int) -> NDArray[np.float64] | None:
@@ -93,7 +101,7 @@ def _reading(graph: Graph, names: list[str], factors: Factors, channels: int) ->
     largest = np.zeros(channels)
     dense = False
     for layer in graph.layers:
-        if _passes(layer) or not isinstance(layer, Mac):
+        if gives_on(layer) or not isinstance(layer, Mac):
             continue
         for term in layer.terms:
             if term.source not in names:
@@ -105,6 +113,12 @@ def _reading(graph: Graph, names: list[str], factors: Factors, channels: int) ->
                 rows = np.abs(term.weights).max(axis=(2, 3)) / factors.get(layer.output, np.ones(1))[:, np.newaxis]
                 largest = np.maximum(largest, rows.max(axis=0))
     return largest if dense else np.full(channels, np.inf)
+
+
+def _sums_reach(graph: Graph, names: list[str], values: dict[str, NDArray[np.float32]]) -> NDArray[np.float64]:
+    """Largest magnitude (C,) of the sums before their clamps that tensors are made of."""
+    made = [layer for layer in graph.layers if layer.output in names and isinstance(layer, Mac) and not gives_on(layer)]
+    return np.max([np.abs(sums(layer, values, graph.grids)).max(axis=(0, 2, 3)) for layer in made], axis=0)
 
 
 def _scaled(layer: Layer, factors: Mapping[str, NDArray[np.float64]]) -> Layer:

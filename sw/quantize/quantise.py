@@ -35,8 +35,9 @@ from .settings import QuantSettings
 from .sharing import share_tables
 from .tensors import choose, describe, on_grid
 from .trained import settings_beside
+from .vanishing import vanishing
 
-__all__ = ["prepared", "quantise"]
+__all__ = ["equalised_unasked", "prepared", "quantise"]
 
 _EQUALISED = 64
 """Samples that show the ranges of channels."""
@@ -82,12 +83,26 @@ def quantise(
 
 
 def prepared(graph: Graph, calibration: NDArray, settings: QuantSettings) -> Graph:
-    """The float graph whose layers are quantised one by one: lowered, and equalised where that is asked for."""
-    lowered = lower(graph)
-    settings = settings_beside(lowered, settings)
+    """The float graph whose layers are quantised one by one: lowered, and equalised.
+
+    All of it is equalised where that is asked for, otherwise only tensors in whose integers channels would vanish.
+    """
+    lowered, samples = lower(graph), calibration[:_EQUALISED]
+    groups = None if settings.equalise else _vanishing(lowered, samples, settings)
+    return in_halves(lowered if groups == [] else equalise(lowered, samples, groups))
+
+
+def equalised_unasked(graph: Graph, calibration: NDArray, settings: QuantSettings) -> list[str]:
+    """Names of the layers whose tensors `prepared` equalises though ``settings`` do not ask for it."""
     if settings.equalise:
-        lowered = equalise(lowered, calibration[:_EQUALISED])
-    return in_halves(lowered)
+        return []
+    lowered = lower(graph)
+    names = {name for group in _vanishing(lowered, calibration[:_EQUALISED], settings) for name in group}
+    return [layer.name for layer in lowered.layers if layer.output in names]
+
+
+def _vanishing(lowered: Graph, samples: NDArray, settings: QuantSettings) -> list[list[str]]:
+    return vanishing(lowered, samples, settings.for_layers(lowered.layers))
 
 
 class _Quantiser:

@@ -55,7 +55,8 @@ class QuantSettings:
         Averages over whole images are integers of up to 8 bits, as far as their readers' sums have room for that,
         unless their layer has a format of its own.
     equalise : bool
-        Channels of tensors are scaled against the weights that read them first.
+        Channels of tensors are scaled against the weights that read them first; otherwise only those of tensors in
+        whose integers some would vanish.
 
     Raises
     ------

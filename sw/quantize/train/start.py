@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 from ....hw.spec.config import AcceleratorConfig
 from ...errors import CapacityError
 from ...graph import Graph, Mac
-from ...passes import lower
 from ...quantised import MacLayer, QuantisedGraph, QuantisedTensor
 from ...runtime.tensors import prepare_input
 from .. import evaluate
 from ..lookup import choose_integers
-from ..quantise import quantise
+from ..quantise import prepared, quantise
 from ..settings import QuantSettings
 from .mac import TrainedMac
 from .network import Network, sums
@@ -51,7 +50,7 @@ def network_of(
     NarrowsError
         As from `quantise` and `Network`; `CapacityError` if activation functions would have to share a table.
     """
-    lowered = lower(graph)
+    lowered = prepared(graph, calibration, quantisation)
     curved = sum(isinstance(layer, Mac) and layer.curve is not None for layer in lowered.layers)
     if curved > config.tables:
         raise CapacityError(
