@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import ClockSignal, Instance, Module
+from amaranth.hdl import ClockSignal, Instance, Module, Mux, Signal, Value
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -10,6 +10,9 @@ from ..cells.delay_line import delayed
 from ..cells.netlist import NetlistPlatform
 
 __all__ = ["Scratchpad", "scratchpad_ports"]
+
+_WIDE_DEPTH = 1024
+"""Words up to which a block RAM is as wide as it has enables for."""
 
 
 def scratchpad_ports(*, depth: int, width: int, granule: int, read_back: bool) -> dict[str, wiring.Member]:
@@ -69,21 +72,7 @@ class Scratchpad(wiring.Component):
         """Wire the ports to one `amaranth.lib.memory.Memory`, or to an instance."""
         m = Module()
         if isinstance(platform, NetlistPlatform) and self._read_cycles == 2:
-            m.submodules.memory = Instance(
-                "narrows_block_ram",
-                p_DEPTH=self._depth,
-                p_WIDTH=self._width,
-                p_GRANULE=self._granule,
-                p_BACK=int(self._read_back),
-                p_ADDRESS=len(self.read_address),
-                i_clk=ClockSignal(),
-                i_read_address=self.read_address,
-                o_read_data=self.read_data,
-                i_write_address=self.write_address,
-                i_write_data=self.write_data,
-                i_write_enable=self.write_enable,
-                **({"o_read_back": self.read_back} if self._read_back else {}),
-            )
+            self._instances(m)
             return m
         # without this, synthesis adds logic that gives the old word where a block RAM promises nothing
         attributes = {"no_rw_check": 1}
@@ -106,3 +95,39 @@ class Scratchpad(wiring.Component):
                 self.read_back.eq(back.data),
             ]
         return m
+
+    def _instances(self, m: Module) -> None:
+        """One instance, or a large and a small one where that takes fewer block RAMs."""
+        first = 1 << (self._depth - 1).bit_length() - 1
+        if self._depth <= _WIDE_DEPTH or self._depth - first > first // 2:
+            read, back = self._instance(m, "memory", self._depth, self.write_enable)
+            m.d.comb += self.read_data.eq(read)
+            if self._read_back:
+                m.d.comb += self.read_back.eq(back)
+            return
+        writes, reads = self.write_address[-1], self.read_address[-1]
+        low = self._instance(m, "low", first, Mux(writes, 0, self.write_enable))
+        high = self._instance(m, "high", self._depth - first, Mux(writes, self.write_enable, 0))
+        m.d.comb += self.read_data.eq(Mux(delayed(m, reads, self._read_cycles, "reads"), high[0], low[0]))
+        if self._read_back:
+            m.d.comb += self.read_back.eq(Mux(delayed(m, writes, 1, "wrote"), high[1], low[1]))
+
+    def _instance(self, m: Module, name: str, depth: int, enable: Value) -> tuple[Signal, Signal]:
+        read, back = Signal(self._width, name=f"{name}_data"), Signal(self._width, name=f"{name}_back")
+        address_bits = max(1, (depth - 1).bit_length())
+        m.submodules[name] = Instance(
+            "narrows_block_ram",
+            p_DEPTH=depth,
+            p_WIDTH=self._width,
+            p_GRANULE=self._granule,
+            p_BACK=int(self._read_back),
+            p_ADDRESS=address_bits,
+            i_clk=ClockSignal(),
+            i_read_address=self.read_address[:address_bits],
+            o_read_data=read,
+            i_write_address=self.write_address[:address_bits],
+            i_write_data=self.write_data,
+            i_write_enable=enable,
+            **({"o_read_back": back} if self._read_back else {}),
+        )
+        return read, back

