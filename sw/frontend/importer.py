@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import onnx.numpy_helper
 from numpy.typing import NDArray
 from onnx import NodeProto
 
-from ..errors import UnsupportedOperator
+from ..errors import ModelError, UnsupportedOperator
 from ..graph import Grid, Layer
 from ..origin import joined
 from ..quantised import InputSpec
@@ -22,7 +23,10 @@ from .view import View, input_permutation
 if TYPE_CHECKING:
     from .op_head import Hosted
 
-__all__ = ["Importer"]
+__all__ = ["MOST_ELEMENTS", "Importer"]
+
+MOST_ELEMENTS = 1 << 25
+"""Of a value: twenty times what a detector at 640 pixels has."""
 
 
 _SAMPLES = ""
@@ -172,6 +176,9 @@ class Importer:
         self, node: NodeProto, layer: Layer, shape: tuple[int, int, int], index: NDArray[np.int64] | None = None
     ) -> None:
         """Adds a layer that writes the node's first output; ``index`` is the view of it (default: an image)."""
+        if min(shape) < 1 or math.prod(shape) > MOST_ELEMENTS:
+            what = f"{' x '.join(map(str, shape))} elements"
+            raise ModelError(f"node {self.label(node)!r} gives {what}, which no core holds: check its attributes")
         self.layers.append(layer)
         self.tensors[layer.output] = shape
         if index is None:

@@ -19,6 +19,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
 
 from ..errors import InputError, ModelError, UnsupportedOperator
 from .apart import keep_apart
+from .importer import MOST_ELEMENTS
 from .model_file import load_onnx
 from .qoperators import write_out_qoperators
 
@@ -40,10 +41,6 @@ _OPSETS = range(7, 24)
 
 _INITIALIZERS_ALONE = 4
 """From this version of the file format on, initializers need not be listed as inputs."""
-
-_MOST_ELEMENTS = 1 << 25
-"""Of a value: twenty times what a detector at 640 pixels has."""
-
 
 def read_model(path: Path, shapes: Shapes | None = None) -> ModelProto:
     """Checked model: one input, batch axis 1, no functions of its own, no node that no output needs.
@@ -184,7 +181,7 @@ def _check_sizes(graph: GraphProto) -> None:
             constants.update(node.output)
     for value in (*graph.input, *graph.value_info, *graph.output):
         shape = [dim.dim_value for dim in value.type.tensor_type.shape.dim]
-        if value.name not in constants and math.prod(max(1, size) for size in shape) > _MOST_ELEMENTS:
+        if value.name not in constants and math.prod(max(1, size) for size in shape) > MOST_ELEMENTS:
             raise ModelError(
                 f"value {value.name!r} has {' x '.join(map(str, shape))} elements, more than any core holds: "
                 "export the model for smaller inputs"

@@ -164,6 +164,14 @@ def test_sizes_beyond_any_core_take_no_memory(shape, onnx_model):
     tracemalloc.stop()
 
 
+@pytest.mark.parametrize("pads", [[1 << 40, 0, 0, 0], [1 << 14] * 4, [0, 0, 1 << 30, 1 << 30]])
+def test_attributes_that_ask_for_more_than_any_core_are_refused(pads, onnx_model):
+    weights = {"w": np.ones((1, 1, 1, 1), dtype=np.float32)}
+    path = onnx_model([helper.make_node("Conv", ["x", "w"], ["y"], name="c", pads=pads)], (1, 1, 4, 4), weights)
+    with pytest.raises(ModelError, match=r"which no core holds|more than any core holds"):
+        load_model(path)
+
+
 def test_kernel_larger_than_image(onnx_model):
     path = onnx_model([node("MaxPool", "x", kernel_shape=[9, 9])], (1, 3, 5, 6))
     assert refusal(path, ModelError).startswith(
