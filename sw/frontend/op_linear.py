@@ -123,7 +123,6 @@ def conv(importer: Importer, node: NodeProto) -> None:
     depthwise = groups == channels == outputs and channels > 1 and image.keeps_channels()
     if groups > 1 and not depthwise:
         weights = _ungrouped(weights, groups)
-    bias = importer.constant(node, 2)
     view = _convolve(
         importer,
         node,
@@ -135,7 +134,7 @@ def conv(importer: Importer, node: NodeProto) -> None:
             depthwise=depthwise,
             step=step_of(importer, node, 0),
         ),
-        np.zeros(outputs) if bias is None else bias.astype(np.float64),
+        _bias(importer, node, outputs),
     )
     importer.views[node.output[0]] = importer.shown_like(node, view)
 
@@ -148,6 +147,19 @@ def _ungrouped(weights: NDArray[np.float64], groups: int) -> NDArray[np.float64]
         rows = slice(group * outputs // groups, (group + 1) * outputs // groups)
         dense[rows, group * inputs : (group + 1) * inputs] = weights[rows]
     return dense
+
+
+def _bias(importer: Importer, node: NodeProto, outputs: int) -> NDArray[np.float64]:
+    """The third operand, one value for each output channel; zeros where there is none."""
+    bias = importer.constant(node, 2)
+    if bias is None:
+        if len(node.input) > 2 and node.input[2]:
+            raise importer.unsupported(node, "its bias must be constant")
+        return np.zeros(outputs)
+    if bias.shape != (outputs,):
+        label = importer.label(node)
+        raise ModelError(f"node {label!r} has a bias of shape {bias.shape} for {outputs} channels: export it again")
+    return bias.astype(np.float64)
 
 
 def _convolve(importer: Importer, node: NodeProto, image: Phases, term: Term, bias: NDArray[np.float64]) -> View:
@@ -194,8 +206,7 @@ def conv_transpose(importer: Importer, node: NodeProto) -> None:
         for h, i, column in axes[1].taps:
             inner[:, v, h, :, line, column] = weights[:, :, j, i]
     repeats = ways[0] * ways[1]
-    bias = importer.constant(node, 2)
-    bias = np.zeros(len(weights)) if bias is None else bias.astype(np.float64)
+    bias = _bias(importer, node, len(weights))
     window = Window(
         kernel=(axes[0].size, axes[1].size),
         pads=(axes[0].before, axes[1].before, axes[0].behind, axes[1].behind),

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ImportMismatch
+from ..errors import ImportMismatch, ModelError
 from ..frontend import Imported
 from ..graph import Graph, Grid, Quantise
 from ..outputs import Output, given_outputs
@@ -113,8 +113,9 @@ def _input_grid(graph: Graph) -> Grid | None:
 
 def _compared(runtime: Runtime, imported: Imported, samples: NDArray) -> Verdict:
     graph = lower(imported.graph)
-    tensors = evaluate(graph, samples)
-    ours = given_outputs(graph.outputs, tensors)
+    with np.errstate(over="ignore", invalid="ignore"):  # said below of the node that leaves float32's range
+        tensors = evaluate(graph, samples)
+        ours = given_outputs(graph.outputs, tensors)
     difference, ties = 0.0, 0
     grid, behind = _input_grid(imported.graph), _before_heads(imported)
     for index in range(len(samples)):
@@ -241,8 +242,13 @@ def _close_head(output: Output, ours: NDArray, theirs: NDArray, steps: float, sp
     return _close(ours, theirs) or bool(np.allclose(ours, theirs, rtol=0, atol=limit, equal_nan=True))
 
 
-def _named(runtime: Runtime, suspect: Suspect, names: Mapping[str, str]) -> ImportMismatch:
+def _named(runtime: Runtime, suspect: Suspect, names: Mapping[str, str]) -> ModelError:
     value = names[suspect.tensor]
+    if not np.isfinite(suspect.theirs) or abs(suspect.ours) > np.finfo(np.float32).max:
+        return ModelError(
+            f"{runtime.producer(value)} gives {suspect.theirs:.6g} with {runtime.name}: the model leaves the range of "
+            "float32; train or export it again"
+        )
     ours = f"{runtime.producer(value)} gives {suspect.ours:.6g} for the first value that differs ({value!r})"
     return _mismatch(runtime, ours, f"{suspect.theirs:.6g}")
 

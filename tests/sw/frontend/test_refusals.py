@@ -172,6 +172,21 @@ def test_attributes_that_ask_for_more_than_any_core_are_refused(pads, onnx_model
         load_model(path)
 
 
+@pytest.mark.parametrize("kind", ["Conv", "ConvTranspose"])
+def test_a_bias_is_one_constant_for_each_channel(kind, onnx_model):
+    weights = {"w": np.ones((3, 3, 1, 1), dtype=np.float32), "b": np.ones(2, dtype=np.float32)}
+    path = onnx_model([helper.make_node(kind, ["x", "w", "b"], ["y"], name="c")], (1, 3, 4, 4), weights)
+    with pytest.raises(ModelError, match=r"node 'c' has a bias of shape \(2,\) for 3 channels"):
+        load_model(path)
+    nodes = [
+        helper.make_node("ReduceMean", ["x"], ["m"], axes=[0, 2, 3], keepdims=0),
+        helper.make_node(kind, ["x", "w", "m"], ["y"], name="c"),
+    ]
+    path = onnx_model(nodes, (1, 3, 4, 4), {"w": weights["w"]})
+    with pytest.raises(UnsupportedOperator, match="its bias must be constant"):
+        load_model(path)
+
+
 def test_kernel_larger_than_image(onnx_model):
     path = onnx_model([node("MaxPool", "x", kernel_shape=[9, 9])], (1, 3, 5, 6))
     assert refusal(path, ModelError).startswith(
