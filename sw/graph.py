@@ -154,7 +154,7 @@ class Term:
     @functools.cached_property
     def read(self) -> NDArray[np.bool_]:
         """Taps (kH, kW) that some channel weighs."""
-        return self.weights.any(axis=(0, 1))
+        return np.asarray(self.weights.any(axis=(0, 1)))
 
     def segment(self, levels: NDArray[np.int64]) -> Segment:
         """The term in integers."""

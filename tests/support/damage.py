@@ -141,7 +141,10 @@ def _change(value: Any, rng: np.random.Generator) -> None:
 
 
 def _other_array(content: bytes, rng: np.random.Generator) -> bytes:
-    array = np.load(io.BytesIO(content))
+    try:
+        array = np.load(io.BytesIO(content))
+    except Exception:  # damaged once already
+        return damaged(content, rng)
     kind = int(rng.integers(5))
     if kind == 0 and array.size:
         flat = array.reshape(-1).copy()

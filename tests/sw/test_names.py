@@ -206,7 +206,7 @@ def test_values_called_like_parts_of_others_are_kept_apart(onnx_model, tmp_path)
     found = given_outputs(graph.outputs, evaluate(graph, x))
     assert list(found) == ["s", "y/positive", "y"]
     for values, right in zip(found.values(), expected, strict=True):
-        np.testing.assert_allclose(values, right, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(values, np.asarray(right), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("names", NAMES)

@@ -69,7 +69,8 @@ def test_compile_holds_its_integers_against_the_float_model(
 
     x, y = (np.load(example / "test.npz")[name] for name in "xy")
     session = onnxruntime.InferenceSession(str(example / "model.onnx"))
-    wanted = np.concatenate([session.run(None, {session.get_inputs()[0].name: one[None]})[0] for one in x.astype("f4")])
+    name = session.get_inputs()[0].name
+    wanted = np.concatenate([np.asarray(session.run(None, {name: one[None]})[0]) for one in x.astype("f4")])
     assert quality["float_accuracy"] == (wanted.argmax(1) == y).mean()
     scores = tmp_path / "scores.npz"
     common = ["run", tmp_path / "m.nrw", "--input", example / "test.npz", "--engine", "golden", "-o", scores]

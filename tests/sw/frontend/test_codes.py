@@ -150,6 +150,7 @@ def test_four_bit_floats_are_integers(onnx_model):
     onnx.save(model, path)
     graph = lower(load_model(path))
     (term,) = graph.layers[0].terms
+    assert term.step is not None
     np.testing.assert_array_equal(term.weights / term.step[:, None, None, None], 2 * kernel.astype(np.float64))
     assert beside_integers(graph).note == ""
 
