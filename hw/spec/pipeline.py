@@ -298,7 +298,8 @@ def pipeline(config: AcceleratorConfig) -> Pipeline:
         parts["table_read"] = 2 * bool(config.tables)
     else:
         parts["table_read"] = int(bool(config.tables))
-    if plan is _DEEP and config.weight_words * config.weight_word_bits > _WEIGHTS_NEAR:
+    many = config.weight_words * config.weight_word_bits > _WEIGHTS_NEAR
+    if plan is _DEEP and many and config.memories == "dual":  # a single port is no block RAM, and lies in one part
         parts["weight_near"] = 2  # steps do not wait for it: their activations take longer
     if config.spread:
         own = int(plan.bank_read == 1)  # a block RAM's register of its own is as good as one behind it
