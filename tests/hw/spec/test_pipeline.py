@@ -53,6 +53,6 @@ def test_registers_that_do_not_fit_are_refused(registers: int) -> None:
 def test_many_block_rams_of_weights_cost_no_step_a_cycle() -> None:
     few, many = (pipeline(AcceleratorConfig(weight_words=words)) for words in (1024, 1025))
     assert (few.weight_near, many.weight_near) == (0, 2)
-    single = AcceleratorConfig(rows=3, columns=4, lanes=8, rescalers=2, max_pool=0, memories="single", weight_words=4096)
+    single = AcceleratorConfig(lanes=8, rescalers=2, max_pool=0, memories="single", weight_words=4096)
     assert pipeline(single).weight_near == 0, "one port lies in one part"
     assert few.operands == many.operands
