@@ -57,6 +57,11 @@ class Window:
     dilation: tuple[int, int] = (1, 1)
     inset: tuple[int, int, int, int] = (0, 0, 0, 0)
 
+    def __post_init__(self) -> None:
+        if min(*self.kernel, *self.stride, *self.dilation) < 1:
+            steps = f"stride {self.stride}, dilation {self.dilation}"
+            raise ValueError(f"kernel {self.kernel}, {steps}: all must be positive")
+
     @property
     def sees_padding(self) -> bool:
         """Whether some output pixel may find a tap in padding."""
@@ -193,6 +198,11 @@ class Mac(_Named):
     curve: Function | None = None
     grid: Grid | None = None
     copies: bool = False
+
+    def __post_init__(self) -> None:
+        if any(len(term.weights) != len(self.bias) for term in self.terms):
+            sizes = [len(term.weights) for term in self.terms]
+            raise ValueError(f"weights for {sizes} channels with a bias for {len(self.bias)}")
 
     @property
     def sources(self) -> tuple[str, ...]:

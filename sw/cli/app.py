@@ -10,6 +10,7 @@ import tempfile
 import traceback
 from collections.abc import Sequence
 
+import numpy as np
 import typer
 from typer.exceptions import TyperException
 
@@ -73,7 +74,8 @@ def run(arguments: Sequence[str]) -> int:
     that the line names.
     """
     try:
-        status = app(list(arguments), standalone_mode=False)
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # what comes of it is said in words
+            status = app(list(arguments), standalone_mode=False)
     except TyperException as error:
         message = error.format_message() if hasattr(error, "format_message") else str(error)
         return _complain(message) if message else 2  # without a message, the help was shown already

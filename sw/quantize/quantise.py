@@ -14,7 +14,7 @@ from ...hw.spec.formats import Format
 from ...hw.spec.semantics import accumulate, max_pool, rescale
 from ...hw.spec.tables import look_up
 from ..curves import Function
-from ..errors import CapacityError
+from ..errors import CapacityError, ModelError
 from ..graph import Graph, Mac, MaxPool
 from ..passes import lower
 from ..quantised import MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
@@ -33,7 +33,7 @@ from .problem import Problem, Source, problems
 from .search import Solution, solve
 from .settings import QuantSettings
 from .sharing import share_tables
-from .tensors import choose, describe, on_grid
+from .tensors import LARGEST, choose, describe, on_grid
 from .trained import settings_beside
 from .vanishing import vanishing
 
@@ -179,6 +179,10 @@ class _Quantiser:
     def _mac(self, layer: Mac) -> None:
         sums = evaluate.sums(layer, self.floats, self.graph.grids)
         values = layer.activated(sums)
+        largest = float(np.abs(values).max(initial=0.0))
+        if not largest < LARGEST:
+            what = f"layer {layer.name!r} gives values up to {largest:.3g} on the calibration samples"
+            raise ModelError(f"{what}: train or export the model again")
         tensor, error = self._output(layer, values)
         grid = self.graph.grids.get(layer.output)
         drained, table = tensor, None

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from ...hw.spec.digits import Digits
 from ...hw.spec.formats import MAX_BITS, Format, Int
-from ..errors import CapacityError
+from ..errors import CapacityError, ModelError
 from ..graph import Grid
 from ..quantised import QuantisedTensor
 
-__all__ = ["Choice", "choose", "describe", "exact_integers", "exact_steps", "on_grid"]
+__all__ = ["LARGEST", "Choice", "choose", "describe", "exact_integers", "exact_steps", "on_grid"]
 
 _SAMPLES = 65536
 _GRID_POINTS = 160
@@ -40,6 +40,10 @@ class Choice:
     error: float
 
 
+LARGEST = 1e15
+"""Values beyond are no network's: their squares leave float32, and NaN is none at all."""
+
+
 def choose(values: NDArray, fmt: Format) -> Choice:
     """Scale and zero level of least mean square error.
 
@@ -58,6 +62,8 @@ def choose(values: NDArray, fmt: Format) -> Choice:
     largest = float(np.abs(ordered[[0, -1]]).max())
     if largest == 0.0:
         return Choice(fmt, 1.0, 0, 0.0)
+    if not largest < LARGEST:
+        raise ModelError(f"the model computes values up to {largest:.3g}: train or export it again")
     grid = np.append(np.geomspace(0.15, 80.0 if fmt.bits >= _WIDE_BITS else 5.0, _GRID_POINTS), 1.0)
     best: list[tuple[float, int, Choice]] = []
     for zero in _zero_levels(fmt, float(ordered[0])):

@@ -187,6 +187,13 @@ def test_a_bias_is_one_constant_for_each_channel(kind, onnx_model):
         load_model(path)
 
 
+@pytest.mark.parametrize("attribute", [{"strides": [0, 1]}, {"dilations": [1, 0]}, {"dilations": [0, 0]}])
+def test_windows_that_do_not_move_are_refused(attribute, onnx_model):
+    pool = helper.make_node("MaxPool", ["x"], ["y"], name="p", **({"kernel_shape": [2, 2]} | attribute))
+    with pytest.raises(ModelError, match=r"^[^\n]+$"):
+        load_model(onnx_model([pool], (1, 3, 8, 8)))
+
+
 def test_kernel_larger_than_image(onnx_model):
     path = onnx_model([node("MaxPool", "x", kernel_shape=[9, 9])], (1, 3, 5, 6))
     assert refusal(path, ModelError).startswith(

@@ -9,7 +9,7 @@ import pytest
 from narrows.hw.spec.certificate import final_sum_bounds, signed_bits
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.sim.golden import GoldenModel
-from narrows.sw.errors import CapacityError, CertificateError, InputError
+from narrows.sw.errors import CapacityError, CertificateError, InputError, ModelError
 from narrows.sw.examples import digits, digits_model
 from narrows.sw.frontend import load_model
 from narrows.sw.passes import lower
@@ -366,6 +366,15 @@ def test_a_mean_by_channel_is_taken_off_each_channel(behind, onnx_model, run_onn
     (found,) = restore_outputs(quantised, GoldenModel(quantised, config).run(prepare_input(quantised, x))).values()
     expected = run_onnx(path, x)
     assert np.sqrt(np.square(found - expected).mean() / np.square(expected).mean()) < 0.02
+
+
+@pytest.mark.parametrize("size", [1e16, 1e30, 3e38])
+def test_values_that_no_network_has_are_refused(size, onnx_model):
+    weights = np.full((2, 3, 1, 1), size, dtype=np.float32)
+    graph = load_model(onnx_model([helper.make_node("Conv", ["x", "w"], ["y"])], (1, 3, 4, 4), {"w": weights}))
+    samples = np.random.default_rng(1).normal(size=(4, 3, 4, 4)).astype(np.float32)
+    with np.errstate(over="ignore", invalid="ignore"), pytest.raises(ModelError, match="gives values up to"):
+        quantise(graph, samples, QuantSettings(), AcceleratorConfig())
 
 
 def test_progress_counts_every_layer(digits_graph):
