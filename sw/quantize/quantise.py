@@ -179,9 +179,9 @@ class _Quantiser:
     def _mac(self, layer: Mac) -> None:
         sums = evaluate.sums(layer, self.floats, self.graph.grids)
         values = layer.activated(sums)
-        largest = float(np.abs(values).max(initial=0.0))
+        largest = float(np.abs(sums).max(initial=0.0))
         if not largest < LARGEST:
-            what = f"layer {layer.name!r} gives values up to {largest:.3g} on the calibration samples"
+            what = f"layer {layer.name!r} sums up to {largest:.3g} on the calibration samples"
             raise ModelError(f"{what}: train or export the model again")
         tensor, error = self._output(layer, values)
         grid = self.graph.grids.get(layer.output)

@@ -373,7 +373,7 @@ def test_values_that_no_network_has_are_refused(size, onnx_model):
     weights = np.full((2, 3, 1, 1), size, dtype=np.float32)
     graph = load_model(onnx_model([helper.make_node("Conv", ["x", "w"], ["y"])], (1, 3, 4, 4), {"w": weights}))
     samples = np.random.default_rng(1).normal(size=(4, 3, 4, 4)).astype(np.float32)
-    with np.errstate(over="ignore", invalid="ignore"), pytest.raises(ModelError, match="gives values up to"):
+    with np.errstate(over="ignore", invalid="ignore"), pytest.raises(ModelError, match="sums up to"):
         quantise(graph, samples, QuantSettings(), AcceleratorConfig())
 
 
