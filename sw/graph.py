@@ -42,6 +42,8 @@ __all__ = [
 
 Shape = tuple[int, int, int]
 
+_LONGEST = 1 << 20  # pixels of a side: no image has more
+
 
 @dataclass(frozen=True, kw_only=True)
 class Window:
@@ -61,6 +63,8 @@ class Window:
         if min(*self.kernel, *self.stride, *self.dilation) < 1:
             steps = f"stride {self.stride}, dilation {self.dilation}"
             raise ValueError(f"kernel {self.kernel}, {steps}: all must be positive")
+        if max(*self.kernel, *self.dilation) > _LONGEST:
+            raise ValueError(f"kernel {self.kernel} and dilation {self.dilation} reach beyond {_LONGEST} pixels")
 
     @property
     def sees_padding(self) -> bool:

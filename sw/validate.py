@@ -55,6 +55,7 @@ def validate_graph(graph: QuantisedGraph) -> None:
         written.add(layer.output)
     if left := sorted(set(graph.tensors) - written):
         raise ValueError(f"nothing writes the tensor {left[0]!r}")
+    _need(bool(graph.outputs), "it has no output")
     for output in graph.outputs:
         _need(output.tensor in written, f"the output {output.name!r} shows no tensor")
 

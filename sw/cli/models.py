@@ -233,6 +233,8 @@ def run_model(
     compiled = Program.load(program)
     x, y = load_samples(samples, limit)
     labels = sound_labels(compiled.graph.outputs, y)
+    recorded_quality = compiled.record.get("quality") if labels is not None and model is None else None
+    said = recorded_accuracy(recorded_quality) if recorded_quality else ""
     levels = prepare_input(compiled.graph, x)
     warn_of_input(compiled, levels, x)
     float_graph = None if model is None else load_original(model, compiled, x)
@@ -264,9 +266,9 @@ def run_model(
     if float_graph is not None:
         report["quality"] = compared(float_graph, compiled.graph, x, result.outputs, labels)
         show_quality(report["quality"], f"samples of {samples.name}")
-    elif labels is not None and compiled.record.get("quality"):
+    elif said:
         report["recorded_quality"] = compiled.record["quality"]
-        report_done(recorded_accuracy(compiled.record["quality"]))
+        report_done(said)
     write_json(json, report)
 
 

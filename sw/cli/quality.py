@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import ProgramError
+from ..records import read_record
 from .output import progress_bar, report_done, show_table, warn
 
 if TYPE_CHECKING:
@@ -204,14 +206,28 @@ def compared(
     return asdict(quality_of(quantised, float_tensors(lower(graph), x), levels, labels))
 
 
-def recorded_accuracy(quality: dict[str, Any]) -> str:
-    """A line on what a program's record says of float and integers."""
-    first = quality["outputs"][0]
-    where = f"on {quality['samples']} {quality['data']} when it was made"
-    if quality["accuracy"] is not None:
-        return f"{where}: float {quality['float_accuracy']:.2%}, integers {quality['accuracy']:.2%}"
-    agreement = "" if first["agreement"] is None else f"the float model's first answer in {first['agreement']:.2%}, "
-    noise = "no error" if first["snr_db"] is None else f"signal to noise {first['snr_db']:.1f} dB"
+def recorded_accuracy(quality: Any) -> str:
+    """A line on what a program's record says of float and integers.
+
+    Raises
+    ------
+    ProgramError
+        If the record is not one that :func:`measured_quality` makes.
+    """
+    from ..quantize.quality import Quality
+
+    try:
+        values = dict(quality)
+        data = values.pop("data", "samples")
+        known = read_record(Quality, values)
+        first = known.outputs[0]
+    except (ValueError, TypeError, IndexError) as error:
+        raise ProgramError(f"the program's record of its quality makes no sense ({error}): compile it again") from error
+    where = f"on {known.samples} {data} when it was made"
+    if known.accuracy is not None and known.float_accuracy is not None:
+        return f"{where}: float {known.float_accuracy:.2%}, integers {known.accuracy:.2%}"
+    agreement = "" if first.agreement is None else f"the float model's first answer in {first.agreement:.2%}, "
+    noise = "no error" if first.snr_db is None else f"signal to noise {first.snr_db:.1f} dB"
     return f"{where}: {agreement}{noise}; --model shows the float model beside these samples"
 
 

@@ -138,7 +138,7 @@ def _versions(model: ModelProto, rng: np.random.Generator) -> None:
         model.ir_version = int(rng.choice([0, 1, 3, 99, 1 << 40]))
     elif rng.integers(2):
         del model.opset_import[:]
-    else:
+    elif model.opset_import:
         model.opset_import[0].version = int(rng.choice([0, 1, 5, 99, 1 << 40]))
 
 
