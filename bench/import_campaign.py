@@ -229,9 +229,7 @@ def main(
         raise typer.Exit(1)
 
 
-def _campaign(
-    name: str, judge: Callable[[int], Outcome], seeds: range, jobs: int, console: Console
-) -> dict[str, Any]:
+def _campaign(name: str, judge: Callable[[int], Outcome], seeds: range, jobs: int, console: Console) -> dict[str, Any]:
     """Counts of one kind of models, printed."""
     found = []
     for each in outcomes(judge, seeds, jobs):

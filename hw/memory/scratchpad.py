@@ -59,9 +59,7 @@ class Scratchpad(wiring.Component):
         which nothing was written. Two ports in all, as block RAMs have them.
     """
 
-    def __init__(
-        self, *, depth: int, width: int, granule: int, read_cycles: int = 1, read_back: bool = False
-    ) -> None:
+    def __init__(self, *, depth: int, width: int, granule: int, read_cycles: int = 1, read_back: bool = False) -> None:
         if read_cycles not in (1, 2):
             raise ValueError(f"read_cycles must be 1 or 2, not {read_cycles!r}")
         self._depth, self._width, self._granule, self._read_back = depth, width, granule, read_back

@@ -23,17 +23,13 @@ class SplitScratchpad(wiring.Component):
         As `Scratchpad` takes them.
     """
 
-    def __init__(
-        self, *, depth: int, width: int, granule: int, read_cycles: int = 1, read_back: bool = False
-    ) -> None:
+    def __init__(self, *, depth: int, width: int, granule: int, read_cycles: int = 1, read_back: bool = False) -> None:
         super().__init__(scratchpad_ports(depth=depth, width=width, granule=granule, read_back=read_back))
         granules = width // granule
         parts = [granules - granules // 2, granules // 2] if granules > 1 else [1]
         self._granule, self._read_back = granule, read_back
         self._parts = [
-            Scratchpad(
-                depth=depth, width=part * granule, granule=granule, read_cycles=read_cycles, read_back=read_back
-            )
+            Scratchpad(depth=depth, width=part * granule, granule=granule, read_cycles=read_cycles, read_back=read_back)
             for part in parts
         ]
 

@@ -52,9 +52,7 @@ def progress_bar(title: str) -> Iterator[Callable[..., None]]:
     )
     with Progress(*columns, console=_ERRORS, transient=True, disable=not _ERRORS.is_terminal) as bar:
         task = bar.add_task(printable(title), total=None)
-        yield lambda done, total, what=title: bar.update(
-            task, completed=done, total=total, description=printable(what)
-        )
+        yield lambda done, total, what=title: bar.update(task, completed=done, total=total, description=printable(what))
 
 
 def show_table(

@@ -42,6 +42,7 @@ _OPSETS = range(7, 24)
 _INITIALIZERS_ALONE = 4
 """From this version of the file format on, initializers need not be listed as inputs."""
 
+
 def read_model(path: Path, shapes: Shapes | None = None) -> ModelProto:
     """Checked model: one input, batch axis 1, no functions of its own, no node that no output needs.
 

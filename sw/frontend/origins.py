@@ -12,6 +12,7 @@ from ..origin import joined
 
 __all__ = ["give_names", "node_label"]
 
+
 def node_label(node: NodeProto) -> str:
     """Short name of a node: converters join whole chains of names by semicolons."""
     return (node.name or next(filter(None, node.output))).split(";")[0]

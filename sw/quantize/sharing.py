@@ -26,6 +26,7 @@ __all__ = ["SharedTable", "share_tables"]
 _IMAGES = 16
 _SAMPLES = 2048
 
+
 @dataclass(frozen=True)
 class SharedTable:
     """What layers with one table have in common: the integers that are looked up, and scale and zero level behind."""

@@ -15,6 +15,7 @@ from prover import Claim, internals
 
 __all__ = ["rescaler_claim", "result_claim"]
 
+
 class _Rescaled:
     """A claim's rescaler with free inputs; claims that its product is right, so that the rest may start from there."""
 

@@ -52,9 +52,7 @@ def max_pool(converter: Converter, node: TfliteNode) -> str:
             raise converter.unsupported(node, "its input is padded in a way that no pool has: pad height and width")
         pads = border
     value = converter.value(source)
-    return converter.on_image(
-        "MaxPool", node, value, kernel_shape=list(kernel), strides=strides_of(node), pads=pads
-    )
+    return converter.on_image("MaxPool", node, value, kernel_shape=list(kernel), strides=strides_of(node), pads=pads)
 
 
 def pad(converter: Converter, node: TfliteNode) -> str | tuple[str, ...]:

@@ -27,9 +27,7 @@ def same_padding(outputs: int, size: int, kernel: int, stride: int, dilation: in
     return total // 2, total - total // 2
 
 
-def border_of(
-    converter: Converter, node: TfliteNode, kernel: tuple[int, int], dilation: tuple[int, int]
-) -> list[int]:
+def border_of(converter: Converter, node: TfliteNode, kernel: tuple[int, int], dilation: tuple[int, int]) -> list[int]:
     """Padding at top, left, bottom, right that the operator's own option asks for."""
     same, sides, expected = node.options["Padding"] == tflite.Padding.SAME, [], []
     for size, k, stride, d in zip(converter.shape(node)[1:3], kernel, strides_of(node), dilation, strict=True):

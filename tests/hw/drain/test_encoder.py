@@ -56,9 +56,7 @@ def halves(levels: np.ndarray) -> np.ndarray:
         ("e3m0", 4, 4, "e3m0+e2m1"),
     ],
 )
-def test_codes_are_the_digits_of_the_nearest_level(
-    base: str, most_planes: int, planes: int, rounds_to: str
-) -> None:
+def test_codes_are_the_digits_of_the_nearest_level(base: str, most_planes: int, planes: int, rounds_to: str) -> None:
     config = AcceleratorConfig(base=base, planes=most_planes, rounds_to=rounds_to)
     dut: Any = Encoder(config)
     digits, latency = config.digits, pipeline(config).encoder

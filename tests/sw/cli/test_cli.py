@@ -300,18 +300,14 @@ def test_mistakes_cost_no_exploration(
     model, good, output = example / "model.onnx", example / "calib.npz", tmp_path / "m.nrw"
     for rate in ((), ("--target-fps", "10")):
         for calib, message in (("flat.npz", "must have shape"), ("labels.npz", "holds labels y of shape")):
-            assert message in complaint(
-                capsys, "compile", model, "--calib", tmp_path / calib, "-o", output, *rate
-            )
+            assert message in complaint(capsys, "compile", model, "--calib", tmp_path / calib, "-o", output, *rate)
         message = complaint(capsys, "compile", model, "--calib", good, "-o", tmp_path / "no" / "m.nrw", *rate)
         assert "there is no such folder" in message
         arguments = ["compile", model, "--calib", good, "-o", output, "--formats", tmp_path / "formats.toml", *rate]
         assert "formats for layer 'nobody'" in complaint(capsys, *arguments)
 
 
-def test_all_that_is_lacking_is_one_line(
-    example: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_all_that_is_lacking_is_one_line(example: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "c.toml").write_text('preset = "tiny"\nact_words = 64\nweight_words = 100\ntaps = 16\n')
     arguments = ["--calib", example / "calib.npz", "--config", tmp_path / "c.toml", "-o", tmp_path / "m.nrw"]
     message = complaint(capsys, "compile", example / "model.onnx", *arguments)

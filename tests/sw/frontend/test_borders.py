@@ -66,9 +66,7 @@ def test_padding_by_a_node(pads, own, stride, clamp, average, seed, onnx_model, 
     nodes += [node("Relu", "q", output="r")] if clamp else []
     source = nodes[-1].output[0]
     if average:
-        nodes.append(
-            node("AveragePool", source, kernel_shape=[3, 3], pads=own, strides=stride, count_include_pad=1)
-        )
+        nodes.append(node("AveragePool", source, kernel_shape=[3, 3], pads=own, strides=stride, count_include_pad=1))
     else:
         nodes.append(node("Conv", source, "w", pads=own, strides=stride))
     top, left, bottom, right = pads

@@ -45,9 +45,7 @@ CASES = {
         dequantised("u"),
     ),
     "reshaped": behind(node("Reshape", "q", "shape", output="t"), dequantised("t")),
-    "largest": behind(
-        node("MaxPool", "q", output="t", kernel_shape=[2, 2], pads=[1, 0, 0, 1]), dequantised("t")
-    ),
+    "largest": behind(node("MaxPool", "q", output="t", kernel_shape=[2, 2], pads=[1, 0, 0, 1]), dequantised("t")),
     "bordered by the code 0": behind(node("Pad", "q", "pads", output="t"), dequantised("t")),
     "bordered by the zero point": behind(node("Pad", "q", "pads", "zx", output="t"), dequantised("t")),
     "bordered twice": behind(node("Pad", "q", "pads", "c9", output="t"), dequantised("t"), pads=[1, 1, 1, 1]),
@@ -79,20 +77,24 @@ CASES = {
         node("DequantizeLinear", "k", "sy", "zy"),
     ],
 }
-CONSTANTS = SCALES | ZEROS | {
-    "codes": WEIGHTS,
-    "small": SMALL,
-    "shape": np.array([1, 3, 5, 6]),
-    "from": np.array([0, 0]),
-    "to": np.array([1, 1]),
-    "from2": np.array([0, 1]),
-    "to2": np.array([1, 3]),
-    "pads": np.array([0, 0, 1, 0, 0, 0, 2, 1]),
-    "c9": np.uint8(9),
-    "c130": np.uint8(130),
-    "zx_f": np.float32(117),
-    "zx_i": np.int32(117),
-}
+CONSTANTS = (
+    SCALES
+    | ZEROS
+    | {
+        "codes": WEIGHTS,
+        "small": SMALL,
+        "shape": np.array([1, 3, 5, 6]),
+        "from": np.array([0, 0]),
+        "to": np.array([1, 1]),
+        "from2": np.array([0, 1]),
+        "to2": np.array([1, 3]),
+        "pads": np.array([0, 0, 1, 0, 0, 0, 2, 1]),
+        "c9": np.uint8(9),
+        "c130": np.uint8(130),
+        "zx_f": np.float32(117),
+        "zx_i": np.int32(117),
+    }
+)
 
 
 def exact_model(onnx_model, nodes, constants=None, opset=17):

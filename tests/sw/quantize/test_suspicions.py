@@ -65,9 +65,7 @@ def test_samples_of_another_scale_than_a_program_was_calibrated_on() -> None:
 
     assert said(PIXELS) == []
     (line,) = said(PIXELS / 255)
-    assert line == (
-        "samples are 0 to 1, the program's input 0 to 255: are they scaled as the calibration samples?"
-    )
+    assert line == ("samples are 0 to 1, the program's input 0 to 255: are they scaled as the calibration samples?")
     (line,) = said(PIXELS * 4)
     assert "of the values are clamped, scale them as the calibration samples" in line
 

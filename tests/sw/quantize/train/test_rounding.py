@@ -31,7 +31,6 @@ class TestRounding:
         np.testing.assert_array_equal(toward_zero(torch.tensor(x), fmt).numpy(), expected)
 
 
-
 @given(st.floats(-1e9, 1e9, width=32), st.floats(-1e9, 1e9, width=32))
 def test_straight_through_has_exactly_the_first_value_and_the_second_gradient(hard, soft):
     value = torch.tensor(soft, requires_grad=True)
