@@ -16,9 +16,8 @@ from typing import Annotated
 
 import typer
 from models import CASES, CONFIGS, SHARED
-from narrows.sw.cli.engines import run_engine
-from narrows.sw.cli.options import Engine
 from narrows.sw.compile import compile_graph
+from narrows.sw.engines import EngineName, find_engine
 from narrows.sw.frontend import load_model
 from narrows.sw.quantize import QuantSettings, quantise
 from narrows.sw.runtime import prepare_input
@@ -44,23 +43,19 @@ def main(
     program = compile_graph(quantise(load_model(models / case.file), samples.calibration, settings, config), config)
     levels = prepare_input(program.graph, samples.x[: max(golden, isa, rtl)])
     figures: dict[str, float | str] = {"model": case.file, "config": case.config}
-    for engine, count in ((Engine.GOLDEN, golden), (Engine.ISA, isa), (Engine.RTL, rtl)):
+    for engine, count in ((EngineName.GOLDEN, golden), (EngineName.ISA, isa), (EngineName.RTL, rtl)):
         if not count:
             continue
-        if engine is not Engine.RTL:
-            run_engine(engine, program, levels[:1], progress=_silent)
+        if engine is not EngineName.RTL:
+            find_engine(engine).run(program, levels[:1])
         start = time.perf_counter()
-        run = run_engine(engine, program, levels[:count], progress=_silent)
+        run = find_engine(engine).run(program, levels[:count])
         seconds = run.wall_seconds or time.perf_counter() - start
         figures |= {f"{engine}_images": count, f"{engine}_per_second": count / seconds}
         said = f"{engine}: {count} images, {count / seconds:.1f} a second, {seconds / count:.3f} s each"
         Console().print(said, highlight=False)
     if json_file:
         json_file.write_text(json.dumps(figures, indent=1), encoding="utf-8")
-
-
-def _silent(done: int, total: int) -> None:
-    """No bar: it would take its share of the time."""
 
 
 if __name__ == "__main__":

@@ -29,9 +29,8 @@ from narrows.boards.board import Board
 from narrows.boards.catalogue import BOARDS
 from narrows.hw.spec.registers import Region, region_stride
 from narrows.sim.golden import GoldenModel
-from narrows.sw.cli.engines import run_engine
-from narrows.sw.cli.options import Engine
 from narrows.sw.compile import compile_graph
+from narrows.sw.engines import EngineName, find_engine
 from narrows.sw.errors import CapacityError, CertificateError, NarrowsError
 from narrows.sw.frontend import load_model
 from narrows.sw.graph import Graph
@@ -154,7 +153,7 @@ def _measured(
     cycles = timeline(program).cycles
     x = samples.x[:images]
     if rtl:
-        run = run_engine(Engine.RTL, program, prepare_input(program.graph, x[:1]), progress=lambda done, total: None)
+        run = find_engine(EngineName.RTL).run(program, prepare_input(program.graph, x[:1]))
         if int(run.cycles[0]) != cycles:
             raise typer.BadParameter(f"the Verilog took {run.cycles[0]} cycles, the cycle model says {cycles}")
     accuracy = None

@@ -29,17 +29,16 @@ import numpy as np
 import typer
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.sim.golden import GoldenModel
-from narrows.sw.cli.comparison import compare_predicted
-from narrows.sw.cli.engines import EngineRun, run_engine
-from narrows.sw.cli.options import Engine
 from narrows.sw.cli.output import progress_bar
 from narrows.sw.compile import compile_graph
+from narrows.sw.engines import EngineName, EngineRun, find_engine
 from narrows.sw.frontend import load_model
 from narrows.sw.passes import lower
 from narrows.sw.program import Program
 from narrows.sw.quantize import QuantSettings, quantise
 from narrows.sw.report.work import useful_macs, utilisation
 from narrows.sw.runtime import prepare_input
+from narrows.sw.verify import compare_predicted
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
@@ -225,14 +224,14 @@ def _measure(case: Case, models: Path, data: Path, images: int, compare: int, rt
     x = samples.x[:images]
     best = _best(program, x)
     levels = prepare_input(program.graph, x[: max(compare, rtl)])
-    golden = _run(Engine.GOLDEN, program, levels, 0)
-    isa = _run(Engine.ISA, program, levels, dumps)
-    differences = compare_predicted(program, Engine.ISA, golden, isa, inputs=levels)
+    golden = _run(EngineName.GOLDEN, program, levels, 0)
+    isa = _run(EngineName.ISA, program, levels, dumps)
+    differences = compare_predicted(program, EngineName.ISA, golden, isa, inputs=levels)
     core = None
     if rtl:
-        core = _run(Engine.RTL, program, levels[:rtl], dumps)
+        core = _run(EngineName.RTL, program, levels[:rtl], dumps)
         first = replace(golden, tensors={name: tensor[:rtl] for name, tensor in golden.tensors.items()})
-        differences += compare_predicted(program, Engine.RTL, first, core, inputs=levels[:rtl])
+        differences += compare_predicted(program, EngineName.RTL, first, core, inputs=levels[:rtl])
     layers = _layers(program, isa, core)
     return Row(
         model=case.file,
@@ -255,9 +254,9 @@ def _measure(case: Case, models: Path, data: Path, images: int, compare: int, rt
     )
 
 
-def _run(engine: Engine, program: Program, levels: NDArray[np.int64], dumps: int) -> EngineRun:
+def _run(engine: EngineName, program: Program, levels: NDArray[np.int64], dumps: int) -> EngineRun:
     with progress_bar(f"running ({engine})") as progress:
-        return run_engine(engine, program, levels, progress=progress, dump_layers=dumps, keep_tensors=True)
+        return find_engine(engine).run(program, levels, progress=progress, dump_layers=dumps, keep_tensors=True)
 
 
 def _layers(program: Program, isa: EngineRun, core: EngineRun | None) -> list[dict[str, Any]]:

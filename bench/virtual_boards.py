@@ -21,9 +21,10 @@ from typing import Any
 import numpy as np
 from narrows.boards.board import Board
 from narrows.boards.catalogue import find_board
+from narrows.boards.simulation import virtual_board
 from narrows.sim.golden import GoldenModel
-from narrows.sw.cli.board_link import board_line, virtual_board
 from narrows.sw.compile import compile_graph
+from narrows.sw.engines.port import board_line
 from narrows.sw.examples import digits, digits_model
 from narrows.sw.frontend import load_model
 from narrows.sw.passes import lower

@@ -1,17 +1,22 @@
-"""board_verilog: a board's own top with its core, for a simulator at the pins."""
+"""A board's own top with its core, for a simulator at the pins, and that simulator."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
+from typing import TYPE_CHECKING
 from unittest import mock
 
+from ..hw.spec.link import SPI_DIVISOR
 from ..hw.verilog import to_verilog
 from .board import Board
 from .plan import NAME
 from .top import BoardTop
 
-__all__ = ["board_verilog"]
+if TYPE_CHECKING:
+    from ..sim.board import VirtualBoard
+
+__all__ = ["board_verilog", "virtual_board"]
 
 
 def board_verilog(board: Board, *, divisor: int | None = None) -> str:
@@ -32,3 +37,11 @@ def board_verilog(board: Board, *, divisor: int | None = None) -> str:
         plan = platform.prepare(BoardTop(board), NAME, debug_verilog=True)
     top = plan.files[f"{NAME}.debug.v"]
     return (top if isinstance(top, str) else top.decode()) + to_verilog(config)
+
+
+def virtual_board(board: Board, *, divisor: int) -> VirtualBoard:
+    """A board's own top, simulated, with so many clock cycles to a bit on its UART; SPI is as fast as it may be."""
+    from ..sim.board import VirtualBoard
+
+    bit = SPI_DIVISOR if board.link == "spi" else divisor
+    return VirtualBoard(board_verilog(board, divisor=divisor), top=NAME, link=board.link, divisor=bit)

@@ -15,11 +15,9 @@ from .output import progress_bar, report_done, show_table, writable_folder, writ
 from .quality import sound_labels, warn_of_input
 
 if TYPE_CHECKING:
-    from ...boards.board import Board
     from ...sim.board import VirtualBoard
-    from ..runtime.serial_line import SerialLine
 
-__all__ = ["board_line", "run_on_board", "simulate_board", "virtual_board"]
+__all__ = ["run_on_board", "simulate_board"]
 
 _VIRTUAL_BAUD = 19200  # what a host should believe: its timeouts then suit the speed of the simulation
 _DIVISOR = 4
@@ -60,11 +58,9 @@ def run_on_board(
 
         narrows board run icebreaker model.nrw --link spi --port ftdi://ftdi:2232h/1 --input test.npz
     """
+    from ..engines.port import BoardEngine
     from ..program import Program
-    from ..runtime import clamped_share, prepare_input, restore_outputs, run_sync
-    from ..runtime.samples import run_samples
-    from ..runtime.serial_transport import SerialTransport
-    from .engines import accuracy
+    from ..runtime import accuracy, clamped_share, prepare_input, restore_outputs
 
     if output is not None:
         writable_folder(output)
@@ -74,9 +70,8 @@ def run_on_board(
     labels = sound_labels(compiled.graph.outputs, y)
     levels = prepare_input(compiled.graph, x)
     warn_of_input(compiled, levels, x)
-    transport = run_sync(SerialTransport.open(board_line(board, port, baud or board.bits_per_second)))
     with progress_bar(f"running on {board.title}") as progress:
-        record = run_sync(run_samples(transport, compiled, levels, progress=progress))
+        record = BoardEngine(board, port, baud).run(compiled, levels, progress=progress)
     outputs = restore_outputs(compiled.graph, record.outputs, raw=raw)
     if output is not None:
         write_arrays(output, outputs)
@@ -85,7 +80,7 @@ def run_on_board(
         "samples": len(levels),
         "cycles_per_sample": float(record.cycles.mean()),
         "milliseconds_per_sample": round(float(record.cycles.mean()) / board.clock_mhz / 1e3, 4),
-        "requests_repeated": transport.repeated,
+        "requests_repeated": record.repeated,
     }
     if clamped := clamped_share(compiled.graph, x):
         report["input_values_clamped"] = clamped
@@ -104,22 +99,6 @@ def run_on_board(
     write_json(json, report)
     if report.get("mismatches"):
         raise typer.Exit(1)
-
-
-def board_line(board: Board, port: str, bits_per_second: int) -> SerialLine:
-    """The line to a board at a port, over the link that it has.
-
-    Raises
-    ------
-    ToolMissing, TransportError
-        As `open_port` and `open_spi` do.
-    """
-    from ..runtime.serial_line import open_port
-    from ..runtime.spi_bus import open_spi
-
-    if board.link == "spi":
-        return open_spi(port, hz=bits_per_second, select=board.ftdi_select)
-    return open_port(port, baud=bits_per_second)
 
 
 def simulate_board(
@@ -144,6 +123,8 @@ def simulate_board(
 
         narrows board simulate ulx3s --program model.nrw
     """
+    from ...boards.simulation import virtual_board
+
     board = chosen_board(name, program, link=link)
     with progress_bar(f"building {board.title}"):
         virtual = virtual_board(board, divisor=divisor)
@@ -154,17 +135,6 @@ def simulate_board(
             for line in sys.stdin:
                 _act(virtual, line.split())
             virtual.wait()
-
-
-def virtual_board(board: Board, *, divisor: int) -> VirtualBoard:
-    """A board's own top, simulated, with so many clock cycles to a bit on its UART; SPI is as fast as it may be."""
-    from ...boards.plan import NAME
-    from ...boards.simulation import board_verilog
-    from ...hw.spec.link import SPI_DIVISOR
-    from ...sim.board import VirtualBoard
-
-    bit = SPI_DIVISOR if board.link == "spi" else divisor
-    return VirtualBoard(board_verilog(board, divisor=divisor), top=NAME, link=board.link, divisor=bit)
 
 
 def _act(board: VirtualBoard, words: list[str]) -> None:

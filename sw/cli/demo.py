@@ -8,8 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
+from ..engines import EngineName, Simulator
 from ..errors import InputError
-from .options import Engine, JsonFile, Simulator, SimulatorOption
+from .options import JsonFile, SimulatorOption
 from .output import report_done, show_table, write_json, write_text
 
 __all__ = ["demo"]
@@ -19,8 +20,8 @@ def demo(
     out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where the results go.")] = Path("build/demo"),
     images: Annotated[int, typer.Option("--images", min=1, metavar="N", help="Held-out images to run.")] = 450,
     engine: Annotated[
-        Engine, typer.Option("--engine", help="rtl: the Verilog, simulated; isa: the model of the machine.")
-    ] = Engine.RTL,
+        EngineName, typer.Option("--engine", help="rtl: the Verilog, simulated; isa: the model of the machine.")
+    ] = EngineName.RTL,
     simulator: SimulatorOption = Simulator.VERILATOR,
     synthesis: Annotated[bool, typer.Option(help="Count the core's resources on an ECP5.")] = True,
     json: JsonFile = None,
@@ -36,7 +37,7 @@ def demo(
 
         narrows demo --engine isa --no-synthesis
     """
-    if engine is Engine.GOLDEN:
+    if engine is EngineName.GOLDEN:
         raise InputError("the demo compares a machine with the golden model: choose --engine rtl or isa")
     from ..report.page import demo_page
     from .demo_run import run_demo

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ...hw.spec.config import PRESETS
 from ...hw.verilog import TECHMAPS, to_verilog
 from ..compile import compile_graph
+from ..engines import EngineName, find_engine
 from ..examples import digits, digits_model
 from ..frontend import load_model
 from ..passes import lower
@@ -21,11 +22,9 @@ from ..quantised import MacLayer, QuantisedGraph
 from ..quantize import QuantSettings, quantise
 from ..report import figures
 from ..report.work import layer_work, useful_macs, utilisation
-from ..runtime import prepare_input, restore_outputs
+from ..runtime import accuracy, prepare_input, restore_outputs
 from ..synthesis import synthesise
-from .comparison import compare_predicted
-from .engines import accuracy, run_engine
-from .options import Engine
+from ..verify import compare_predicted
 from .output import progress_bar
 
 __all__ = ["DemoOutcome", "run_demo"]
@@ -46,7 +45,7 @@ class DemoOutcome:
     figures: dict[str, str]
 
 
-def run_demo(*, images: int, engine: Engine, simulator: str, synthesis: bool) -> DemoOutcome:
+def run_demo(*, images: int, engine: EngineName, simulator: str, synthesis: bool) -> DemoOutcome:
     """Quantise, compile, run and verify the digits model; ``images`` of the held-out ones, at most all.
 
     Raises
@@ -68,10 +67,10 @@ def run_demo(*, images: int, engine: Engine, simulator: str, synthesis: bool) ->
         program = compile_graph(quantised, _CONFIG)
         levels = prepare_input(quantised, x)
         with progress_bar("running (golden)") as progress:
-            golden = run_engine(Engine.GOLDEN, program, levels, progress=progress, keep_tensors=True)
+            golden = find_engine(EngineName.GOLDEN).run(program, levels, progress=progress, keep_tensors=True)
         with progress_bar(f"running ({engine}): {images} images") as progress:
-            machine = run_engine(
-                engine, program, levels, progress=progress, dump_layers=_DUMPED, simulator=simulator, verilog=verilog
+            machine = find_engine(engine, simulator=simulator, verilog=verilog).run(
+                program, levels, progress=progress, dump_layers=_DUMPED
             )
         mismatches = compare_predicted(program, engine, golden, machine, inputs=levels)
         with progress_bar(f"synthesising for {_TARGET}"):
@@ -88,7 +87,7 @@ def run_demo(*, images: int, engine: Engine, simulator: str, synthesis: bool) ->
         "float_accuracy": float((answers(scores) == y).mean()),
         "golden_accuracy": accuracy(quantised, golden.outputs, y),
         "machine_accuracy": machine_accuracy,
-        "rtl_accuracy": machine_accuracy if engine is Engine.RTL else None,
+        "rtl_accuracy": machine_accuracy if engine is EngineName.RTL else None,
         "mismatches": len(mismatches),
         "differences": [str(mismatch) for mismatch in mismatches],
         "cycles_per_image": cycles,

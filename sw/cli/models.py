@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from ...hw.spec.config import AcceleratorConfig
+from ..engines import EngineName, Simulator
 from ..errors import InputError
 from ..names import archive_member
 from .loading import load_judged, load_original
@@ -17,7 +18,6 @@ from .options import (
     BoardOption,
     Calibration,
     ConfigFile,
-    Engine,
     EngineOption,
     HeldSamples,
     InputFile,
@@ -30,7 +30,6 @@ from .options import (
     ProgramFile,
     Raw,
     Requantise,
-    Simulator,
     SimulatorOption,
     input_shapes,
     load_samples,
@@ -203,7 +202,7 @@ def compile_model(
 def run_model(
     program: ProgramFile,
     samples: InputFile,
-    engine: EngineOption = Engine.ISA,
+    engine: EngineOption = EngineName.ISA,
     simulator: SimulatorOption = Simulator.VERILATOR,
     limit: Limit = None,
     output: OutputArrays = None,
@@ -224,9 +223,9 @@ def run_model(
 
         narrows run model.nrw --input test.npz --engine rtl --limit 20 -o scores.npz
     """
+    from ..engines import find_engine
     from ..program import Program
-    from ..runtime import clamped_share, prepare_input, restore_outputs
-    from .engines import accuracy, run_engine
+    from ..runtime import accuracy, clamped_share, prepare_input, restore_outputs
 
     if output is not None:
         writable_folder(output)
@@ -239,7 +238,7 @@ def run_model(
     warn_of_input(compiled, levels, x)
     float_graph = None if model is None else load_original(model, compiled, x)
     with progress_bar(f"running ({engine})") as progress:
-        result = run_engine(engine, compiled, levels, progress=progress, simulator=simulator)
+        result = find_engine(engine, simulator=simulator).run(compiled, levels, progress=progress)
     outputs = restore_outputs(compiled.graph, result.outputs, raw=raw)
     if output is not None:
         write_arrays(output, outputs)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import enum
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from ...hw.spec.config import PRESETS, AcceleratorConfig, ConfigError, load_config
 from ..archives import read_archive
+from ..engines import EngineName, Simulator
 from ..errors import InputError, ProgramMismatch
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ __all__ = [
     "BoardOption",
     "Calibration",
     "ConfigFile",
-    "Engine",
     "EngineOption",
     "HeldSamples",
     "InputFile",
@@ -36,7 +35,6 @@ __all__ = [
     "ProgramFile",
     "Requantise",
     "Raw",
-    "Simulator",
     "SimulatorOption",
     "chosen_config",
     "input_shapes",
@@ -45,21 +43,6 @@ __all__ = [
 ]
 
 DEFAULT_PRESET = "medium"
-
-
-class Engine(enum.StrEnum):
-    """What runs a program."""
-
-    GOLDEN = "golden"
-    ISA = "isa"
-    RTL = "rtl"
-
-
-class Simulator(enum.StrEnum):
-    """What simulates the Verilog."""
-
-    VERILATOR = "verilator"
-    ICARUS = "icarus"
 
 
 Preset = Annotated[
@@ -127,7 +110,7 @@ Raw = Annotated[
     bool, typer.Option("--raw", help="Leave out what the host computes of outputs: write the core's own values.")
 ]
 EngineOption = Annotated[
-    Engine,
+    EngineName,
     typer.Option(
         "--engine", help="golden: integer model of the layers; isa: model of the machine; rtl: the Verilog, simulated."
     ),

@@ -7,16 +7,15 @@ from typing import Annotated
 
 import typer
 
+from ..engines import EngineName, Simulator
 from .loading import load_original
 from .options import (
     BoardOption,
-    Engine,
     InputFile,
     JsonFile,
     Limit,
     OriginalModel,
     ProgramFile,
-    Simulator,
     SimulatorOption,
     load_samples,
     program_on,
@@ -35,7 +34,7 @@ def verify(
     limit: Limit = None,
     board: BoardOption = None,
     engine: Annotated[
-        list[Engine] | None,
+        list[EngineName] | None,
         typer.Option("--engine", help="Only these engines (repeat the option); all of them without it."),
     ] = None,
     simulator: SimulatorOption = Simulator.VERILATOR,
@@ -63,8 +62,8 @@ def verify(
     """
     from ..program import Program
     from ..runtime import prepare_input
-    from .bisect import bisect
-    from .comparison import compare_engines
+    from ..verify import compare_engines
+    from ..verify.bisect import bisect
 
     compiled = program_on(Program.load(program), board)
     x, y = load_samples(samples, limit)
@@ -72,7 +71,7 @@ def verify(
     levels = prepare_input(compiled.graph, x)
     warn_of_input(compiled, levels, x)
     float_graph = None if model is None else load_original(model, compiled, x)
-    comparison = compare_engines(compiled, levels, engine or list(Engine), bar=progress_bar, simulator=simulator)
+    comparison = compare_engines(compiled, levels, engine or list(EngineName), bar=progress_bar, simulator=simulator)
     report = comparison.to_dict(compiled)
     count = {name: sum(mismatch.engine == name for mismatch in comparison.mismatches) for name in report["engines"]}
     show_table(
@@ -81,7 +80,7 @@ def verify(
         [
             (
                 name,
-                count[name] if name != Engine.GOLDEN else "reference",
+                count[name] if name != EngineName.GOLDEN else "reference",
                 f"{run.cycles.mean():,.0f}" if len(run.cycles) else "",
             )
             for name, run in comparison.runs.items()
@@ -100,7 +99,7 @@ def verify(
                 report_done(f"waveform: {path}")
             report["first"] = culprit.to_dict()
     if float_graph is not None:
-        report["quality"] = compared(float_graph, compiled.graph, x, comparison.runs[Engine.GOLDEN].outputs, labels)
+        report["quality"] = compared(float_graph, compiled.graph, x, comparison.runs[EngineName.GOLDEN].outputs, labels)
         show_quality(report["quality"], f"samples of {samples.name}")
     write_json(json, report)
     if comparison.mismatches:

@@ -1,7 +1,7 @@
 """The host's side of a core: one driver over any transport."""
 
 from .driver import Driver, RunResult
-from .tensors import clamped_share, prepare_input, restore_outputs
+from .tensors import accuracy, clamped_share, prepare_input, restore_outputs
 from .transport import Transport, TransportError, run_sync
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "RunResult",
     "Transport",
     "TransportError",
+    "accuracy",
     "clamped_share",
     "prepare_input",
     "restore_outputs",

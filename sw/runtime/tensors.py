@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import InputError
 from ..quantised import QuantisedGraph
 
-__all__ = ["clamped_share", "prepare_input", "restore_outputs"]
+__all__ = ["accuracy", "clamped_share", "prepare_input", "restore_outputs"]
 
 
 def prepare_input(graph: QuantisedGraph, x: ArrayLike) -> NDArray[np.int64]:
@@ -92,6 +92,12 @@ def restore_outputs(
         result = output.elements(values) if raw else output.given(values)
         restored[output.name] = result if many else result[0]
     return restored
+
+
+def accuracy(graph: QuantisedGraph, tensors: Mapping[str, ArrayLike], labels: NDArray[Any]) -> float:
+    """Share of samples whose class, by the first output, is the label (`Output.answers`), from levels (N, C, H, W)."""
+    first = graph.outputs[0]
+    return float((first.answers(restore_outputs(graph, tensors)[first.name]) == labels).mean())
 
 
 def _shown(shape: tuple[int, ...]) -> str:

@@ -11,7 +11,7 @@ import pytest
 import serial
 from narrows.boards.board import Board
 from narrows.boards.icebreaker import BOARD as ICEBREAKER
-from narrows.boards.simulation import board_verilog
+from narrows.boards.simulation import board_verilog, virtual_board
 from narrows.boards.ulx3s import BOARD as ULX3S
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.link import SPI_DIVISOR, Command
@@ -19,8 +19,8 @@ from narrows.hw.spec.registers import Control, Register
 from narrows.sim.board import VirtualBoard
 from narrows.sim.board.build import bench_of
 from narrows.sim.golden import GoldenModel
-from narrows.sw.cli.board_link import board_line, virtual_board
 from narrows.sw.compile import compile_graph
+from narrows.sw.engines.port import board_line
 from narrows.sw.program import Program
 from narrows.sw.runtime import Driver, TransportError, run_sync
 from narrows.sw.runtime.serial_frames import encode_request

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.sw.cli.app import app
-from narrows.sw.cli.waveform import Waveform
 from narrows.sw.compile import compile_graph
 from narrows.sw.examples import digits, digits_model
 from narrows.sw.frontend import load_model
 from narrows.sw.program import Program
 from narrows.sw.quantize import QuantSettings, quantise
 from narrows.sw.runtime import prepare_input
+from narrows.sw.verify.waveform import Waveform
 from program_batch import check_programs
 from sabotage import FAULTS
 from typer.testing import CliRunner

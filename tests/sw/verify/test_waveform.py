@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from narrows.sw.cli.waveform import Waveform, write_views
+from narrows.sw.verify.waveform import Waveform, write_views
 
 PERIOD = 10
 NAMES = ["top.unit.count", "top.unit.odd"]

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...hw.spec.isa import INSTRUCTION_WORDS, Mode, Opcode
+from ..engines import EngineName
 from ..program import Program
 from ..report.timeline import timeline
 from .comparison import Comparison, Mismatch
-from .options import Engine
 from .waveform import Waveform, write_views
 
 __all__ = ["Culprit", "bisect", "first_wrong"]
@@ -108,11 +108,11 @@ def bisect(
     mismatch = next((item for item in comparison.mismatches if item.index is not None), None)
     if mismatch is None:
         return None
-    engine = Engine(mismatch.engine)
-    expected = comparison.runs[Engine.GOLDEN].tensors[mismatch.tensor][mismatch.sample]
+    engine = EngineName(mismatch.engine)
+    expected = comparison.runs[EngineName.GOLDEN].tensors[mismatch.tensor][mismatch.sample]
     found = comparison.runs[engine].tensors[mismatch.tensor][mismatch.sample]
     culprit = first_wrong(program, mismatch, expected, found)
-    if engine is not Engine.RTL or simulator != "verilator" or mismatch.tensor in program.external:
+    if engine is not EngineName.RTL or simulator != "verilator" or mismatch.tensor in program.external:
         return culprit
     with tempfile.TemporaryDirectory(prefix="narrows-waves-") as scratch:
         dump = _record(program, levels[mismatch.sample], culprit.layer, Path(scratch))

@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from narrows.sim.golden import GoldenModel
-from narrows.sw.cli.bisect import bisect, first_wrong
-from narrows.sw.cli.comparison import Comparison, Mismatch, compare_runs
-from narrows.sw.cli.engines import EngineRun
-from narrows.sw.cli.options import Engine
+from narrows.sw.engines import EngineName, EngineRun
 from narrows.sw.program import Program
+from narrows.sw.verify.bisect import bisect, first_wrong
+from narrows.sw.verify.comparison import Comparison, Mismatch, compare_runs
 
 
 @pytest.fixture
@@ -30,7 +29,7 @@ def spoilt(golden: EngineRun, tensor: str, *places: tuple[int, int, int]) -> Eng
 
 
 def find(program: Program, golden: EngineRun, run: EngineRun, levels: np.ndarray, folder: Path):
-    runs = {Engine.GOLDEN: golden, Engine.ISA: run}
+    runs = {EngineName.GOLDEN: golden, EngineName.ISA: run}
     comparison = Comparison(runs=runs, mismatches=compare_runs(program, runs))
     return bisect(program, comparison, levels[np.newaxis], folder=folder)
 
@@ -69,5 +68,5 @@ def test_checksums_alone_name_no_element(tiny_program: Program, golden: EngineRu
     mismatch = Mismatch(
         engine="rtl", sample=0, layer="pool", tensor="pooled", index=None, expected=1, found=2, differing=0
     )
-    comparison = Comparison(runs={Engine.GOLDEN: golden}, mismatches=[mismatch])
+    comparison = Comparison(runs={EngineName.GOLDEN: golden}, mismatches=[mismatch])
     assert bisect(tiny_program, comparison, tiny_levels[np.newaxis], folder=Path()) is None

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..engines import EngineName, EngineRun, find_engine
 from ..program import Program
-from .engines import EngineRun, run_engine
-from .options import Engine
 
 __all__ = ["Comparison", "Mismatch", "compare_engines", "compare_predicted", "compare_runs"]
 
@@ -48,14 +47,14 @@ class Mismatch:
 class Comparison:
     """Runs by engine, the golden model's first, and all mismatches in the order of samples and layers."""
 
-    runs: Mapping[Engine, EngineRun]
+    runs: Mapping[EngineName, EngineRun]
     mismatches: Sequence[Mismatch]
 
     def to_dict(self, program: Program) -> dict[str, Any]:
         """The comparison as JSON holds it."""
         machine = [run for run in self.runs.values() if len(run.cycles)]
         return {
-            "images": len(next(iter(self.runs[Engine.GOLDEN].outputs.values()))),
+            "images": len(next(iter(self.runs[EngineName.GOLDEN].outputs.values()))),
             "engines": [engine.value for engine in self.runs],
             "layers": [layer.name for layer in program.graph.layers],
             "mismatches": len(self.mismatches),
@@ -67,7 +66,7 @@ class Comparison:
 def compare_engines(
     program: Program,
     levels: NDArray[np.int64],
-    engines: Sequence[Engine],
+    engines: Sequence[EngineName],
     *,
     bar: ProgressBar,
     simulator: str = "verilator",
@@ -77,36 +76,30 @@ def compare_engines(
     Every tensor is read back from activation memory; the checksums of the Verilog are compared with those of the
     instruction-set model as well.
     """
-    runs: dict[Engine, EngineRun] = {}
-    for engine in dict.fromkeys((Engine.GOLDEN, *engines)):
+    runs: dict[EngineName, EngineRun] = {}
+    for engine in dict.fromkeys((EngineName.GOLDEN, *engines)):
         with bar(f"running ({engine})") as progress:
-            runs[engine] = run_engine(
-                engine,
-                program,
-                levels,
-                progress=progress,
-                dump_layers=len(levels),
-                keep_tensors=True,
-                simulator=simulator,
+            runs[engine] = find_engine(engine, simulator=simulator).run(
+                program, levels, progress=progress, dump_layers=len(levels), keep_tensors=True
             )
     return Comparison(runs=runs, mismatches=compare_runs(program, runs))
 
 
-def compare_runs(program: Program, runs: Mapping[Engine, EngineRun]) -> list[Mismatch]:
+def compare_runs(program: Program, runs: Mapping[EngineName, EngineRun]) -> list[Mismatch]:
     """Mismatches of all engines against the golden model, and of the Verilog's checksums against the ISA model's."""
-    golden = runs[Engine.GOLDEN]
+    golden = runs[EngineName.GOLDEN]
     found: list[Mismatch] = []
     for engine, run in runs.items():
-        if engine is not Engine.GOLDEN:
+        if engine is not EngineName.GOLDEN:
             found += _tensors(program, engine, golden, run)
-    if Engine.ISA in runs and Engine.RTL in runs:
-        expected = [tuple(int(value) for value in sample) for sample in runs[Engine.ISA].checksums]
-        found += _unseen(found, _checksums(program, Engine.RTL, expected, runs[Engine.RTL]))
+    if EngineName.ISA in runs and EngineName.RTL in runs:
+        expected = [tuple(int(value) for value in sample) for sample in runs[EngineName.ISA].checksums]
+        found += _unseen(found, _checksums(program, EngineName.RTL, expected, runs[EngineName.RTL]))
     return found
 
 
 def compare_predicted(
-    program: Program, engine: Engine, golden: EngineRun, run: EngineRun, *, inputs: NDArray[np.int64]
+    program: Program, engine: EngineName, golden: EngineRun, run: EngineRun, *, inputs: NDArray[np.int64]
 ) -> list[Mismatch]:
     """Mismatches of one engine against the golden model: the tensors it dumped, and for all samples the checksum that
     the golden model predicts for every layer.
@@ -129,7 +122,7 @@ def _unseen(found: Sequence[Mismatch], more: Sequence[Mismatch]) -> list[Mismatc
     return [mismatch for mismatch in more if (mismatch.engine, mismatch.sample, mismatch.layer) not in seen]
 
 
-def _tensors(program: Program, engine: Engine, golden: EngineRun, run: EngineRun) -> list[Mismatch]:
+def _tensors(program: Program, engine: EngineName, golden: EngineRun, run: EngineRun) -> list[Mismatch]:
     found = []
     for sample in range(len(next(iter(golden.tensors.values())))):
         for layer in program.graph.layers:
@@ -156,7 +149,7 @@ def _tensors(program: Program, engine: Engine, golden: EngineRun, run: EngineRun
 
 def _checksums(
     program: Program,
-    engine: Engine,
+    engine: EngineName,
     expected: Sequence[Sequence[int | None]],
     run: EngineRun,
 ) -> list[Mismatch]:

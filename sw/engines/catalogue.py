@@ -1,0 +1,63 @@
+"""The engines by name."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+from ..errors import InputError
+from .engine import Engine, EngineName, Simulator
+
+if TYPE_CHECKING:
+    from ...boards.board import Board
+
+__all__ = ["find_engine"]
+
+
+def find_engine(name: str, *, simulator: str = Simulator.VERILATOR, verilog: str | None = None) -> Engine:
+    """The engine of a name.
+
+    Parameters
+    ----------
+    name : str
+        One of `EngineName`, or a board and its port: ``"ulx3s:/dev/ttyUSB0"``.
+    simulator, verilog : str
+        For ``rtl``: see :class:`~.rtl.RtlEngine`.
+
+    Raises
+    ------
+    InputError
+        If there is no such engine.
+    BoardError
+        If there is no such board.
+    """
+    match name:
+        case EngineName.GOLDEN:
+            from .golden import GoldenEngine
+
+            return GoldenEngine()
+        case EngineName.ISA:
+            from .isa import IsaEngine
+
+            return IsaEngine()
+        case EngineName.RTL:
+            from .rtl import RtlEngine
+
+            return RtlEngine(simulator, verilog)
+    board, colon, port = name.partition(":")
+    if not (board and colon and port):
+        near = difflib.get_close_matches(name.lower(), list(EngineName), n=1)
+        meant = f"did you mean {near[0]}? T" if near else "t"
+        raise InputError(
+            f"there is no engine {name!r}: {meant}he engines are {', '.join(EngineName)}, or a board and its port "
+            "such as ulx3s:/dev/ttyUSB0"
+        )
+    from .port import BoardEngine
+
+    return BoardEngine(_board(board), port)
+
+
+def _board(name: str) -> Board:
+    from ...boards.catalogue import find_board
+
+    return find_board(name)

@@ -1,0 +1,37 @@
+"""The engine ``isa``: the model of the machine, which executes the encoded program and counts cycles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...sim.isa_transport import IsaTransport
+from ..program import Program
+from ..runtime import run_sync
+from ..runtime.samples import run_samples
+from .engine import EngineName, EngineRun, Progress, machine_run, silent
+
+__all__ = ["IsaEngine"]
+
+
+@dataclass(frozen=True)
+class IsaEngine:
+    """The instruction-set model behind the ordinary driver."""
+
+    name: str = EngineName.ISA
+
+    def run(
+        self,
+        program: Program,
+        levels: NDArray[np.int64],
+        *,
+        progress: Progress = silent,
+        dump_layers: int = 0,
+        keep_tensors: bool = False,
+    ) -> EngineRun:
+        """See :class:`~.engine.Engine`."""
+        transport = IsaTransport(program.config)
+        samples = run_samples(transport, program, levels, dump_layers=dump_layers, progress=progress)
+        return machine_run(run_sync(samples))

@@ -1,0 +1,76 @@
+"""The engine of a board at a port: a core in silicon, or a virtual board that stands in for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..program import Program
+from ..runtime import run_sync
+from ..runtime.samples import run_samples
+from ..runtime.serial_transport import SerialTransport
+from .engine import EngineRun, Progress, machine_run, silent
+
+if TYPE_CHECKING:
+    from ...boards.board import Board
+    from ..runtime.serial_line import SerialLine
+
+__all__ = ["BoardEngine", "board_line"]
+
+
+@dataclass(frozen=True)
+class BoardEngine:
+    """A board behind the ordinary driver.
+
+    Parameters
+    ----------
+    board : Board
+        With the link that it is reached over.
+    port : str
+        As `open_port` and `open_spi` take it.
+    bits_per_second : int, optional
+        On the link, where not the board's own.
+    """
+
+    board: Board
+    port: str
+    bits_per_second: int | None = None
+
+    @property
+    def name(self) -> str:
+        """That of the board."""
+        return self.board.name
+
+    def run(
+        self,
+        program: Program,
+        levels: NDArray[np.int64],
+        *,
+        progress: Progress = silent,
+        dump_layers: int = 0,
+        keep_tensors: bool = False,
+    ) -> EngineRun:
+        """See :class:`~.engine.Engine`."""
+        line = board_line(self.board, self.port, self.bits_per_second or self.board.bits_per_second)
+        transport = run_sync(SerialTransport.open(line))
+        samples = run_samples(transport, program, levels, dump_layers=dump_layers, progress=progress)
+        return machine_run(run_sync(samples), repeated=transport.repeated)
+
+
+def board_line(board: Board, port: str, bits_per_second: int) -> SerialLine:
+    """The line to a board at a port, over the link that it has.
+
+    Raises
+    ------
+    ToolMissing, TransportError
+        As `open_port` and `open_spi` do.
+    """
+    from ..runtime.serial_line import open_port
+    from ..runtime.spi_bus import open_spi
+
+    if board.link == "spi":
+        return open_spi(port, hz=bits_per_second, select=board.ftdi_select)
+    return open_port(port, baud=bits_per_second)

@@ -1,0 +1,52 @@
+"""The engine ``rtl``: the core's Verilog in a simulator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...hw.verilog import to_verilog
+from ...sim.cosim.inference import run_program
+from ..program import Program
+from .engine import EngineName, EngineRun, Progress, Simulator, machine_run, silent
+
+__all__ = ["RtlEngine"]
+
+
+@dataclass(frozen=True)
+class RtlEngine:
+    """The simulated Verilog behind the ordinary driver.
+
+    Parameters
+    ----------
+    simulator : str
+        One of `Simulator`.
+    verilog : str, optional
+        In place of the Verilog of the program's own core.
+    """
+
+    simulator: str = Simulator.VERILATOR
+    verilog: str | None = None
+    name: str = EngineName.RTL
+
+    def run(
+        self,
+        program: Program,
+        levels: NDArray[np.int64],
+        *,
+        progress: Progress = silent,
+        dump_layers: int = 0,
+        keep_tensors: bool = False,
+    ) -> EngineRun:
+        """See :class:`~.engine.Engine`."""
+        result = run_program(
+            program,
+            levels,
+            verilog=self.verilog or to_verilog(program.config),
+            simulator=self.simulator,
+            dump_layers=dump_layers,
+            progress=progress,
+        )
+        return machine_run(result.record, sim_cycles=result.sim_cycles, wall_seconds=result.wall_seconds)
