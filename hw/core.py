@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
@@ -10,11 +12,11 @@ from .cells.delay_line import delayed
 from .compute import ComputeUnit
 from .control.sequencer import Sequencer
 from .memory.activation_memory import ActivationMemory
-from .memory.axi4 import read_ports, write_ports
+from .memory.axi4 import Axi4
 from .memory.memory_system import MemorySystem
 from .memory.program_memory import ProgramMemory
 from .memory.scratchpad import Scratchpad
-from .ports.host_port import PREFIXES, host_port
+from .ports.host_port import HOST_NAMES, host_port
 from .ports.host_registers import HostRegisters
 from .ports.host_write import host_write
 from .spec.config import AcceleratorConfig
@@ -23,13 +25,11 @@ from .spec.registers import Region
 
 __all__ = ["Core"]
 
-_BUS_PREFIX = "m_axi_"
-
 
 class Core(wiring.Component):
-    """A complete accelerator core with a port for the host (AXI4-Lite slave ``s_axil_*``, Wishbone slave ``s_wb_*``,
-    UART ``uart_*``, SPI ``spi_*`` or the requests ``host_*`` of `BarePort`) and ``irq``, high while a run is done or
-    faulted; with a backing store also an AXI4 master port ``m_axi_*``.
+    """A complete accelerator core with a port for the host (AXI4-Lite slave ``s_axil``, Wishbone slave ``s_wb``,
+    ``uart``, ``spi`` or the requests ``host`` of `BarePort`) and ``irq``, high while a run is done or faulted; with a
+    backing store also an AXI4 master ``m_axi``.
 
     Parameters
     ----------
@@ -38,28 +38,24 @@ class Core(wiring.Component):
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self._config = config
-        self._host, self._pins = host_port(config)
-        self._prefix = PREFIXES[config.host]
-        ports = {self._prefix + name: member for name, member in self._pins.items()}
-        if config.has_backing:
-            self._bus = {**read_ports(config), **write_ports(config)}
-            ports |= {_BUS_PREFIX + name: member for name, member in self._bus.items()}
-        super().__init__({**ports, "irq": Out(1)})
+        self._host = host_port(config)
+        self._name = HOST_NAMES[config.host]
+        ports = {self._name: self._host.signature.members["pins"], "irq": Out(1)}
+        super().__init__(ports | ({"m_axi": Out(Axi4(data_width=config.bus_bits))} if config.has_backing else {}))
 
     def elaborate(self, platform: object) -> Module:
         """Connect host port, memories, sequencer and compute unit."""
         m = Module()
         config, plan = self._config, pipeline(self._config)
-        m.submodules.host = host = self._host
+        m.submodules.host = port = self._host
+        host = port.bus
         m.submodules.registers = registers = HostRegisters(config)
         m.submodules.sequencer = sequencer = Sequencer(config)
         m.submodules.compute = compute = ComputeUnit(config)
         m.submodules.activations = activations = ActivationMemory(config)
         m.submodules.checksums = checksums = Scratchpad(depth=config.instructions, width=32, granule=32)
 
-        for name, member in self._pins.items():
-            outer, inner = getattr(self, self._prefix + name), getattr(host, name)
-            m.d.comb += outer.eq(inner) if member.flow is Out else inner.eq(outer)
+        wiring.connect(m, wiring.flipped(getattr(self, self._name)), port.pins)
 
         program_memories = {}
         for region, address in (
@@ -171,7 +167,7 @@ class Core(wiring.Component):
     def _add_memory_system(
         self,
         m: Module,
-        host: wiring.Component,
+        host: Any,
         registers: HostRegisters,
         sequencer: Sequencer,
         compute: ComputeUnit,
@@ -180,9 +176,7 @@ class Core(wiring.Component):
     ) -> None:
         """Connect loader and storer; a run is over for the host when they are at rest, too."""
         m.submodules.memory_system = memory = MemorySystem(self._config)
-        for name, member in self._bus.items():
-            outer, inner = getattr(self, _BUS_PREFIX + name), getattr(memory.bus, name)
-            m.d.comb += outer.eq(inner) if member.flow is Out else inner.eq(outer)
+        wiring.connect(m, wiring.flipped(self.m_axi), memory.bus)
         for region, write in ((Region.WEIGHTS, memory.write_weight), (Region.PARAMS, memory.write_param)):
             m.d.comb += [
                 program_memories[region].load_write.eq(write),

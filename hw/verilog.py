@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from amaranth.back import verilog
+from amaranth.hdl import Value
 from amaranth.lib import wiring
 
 from .array.hard_multiplier import HARD_MULTIPLIER_MAPS, HARD_MULTIPLIER_VERILOG
@@ -56,8 +57,12 @@ def to_verilog(config: AcceleratorConfig) -> str:
 
 
 def convert(component: wiring.Component, name: str) -> str:
-    """Verilog of one component and of all that it instantiates, as top module ``name``."""
-    text = verilog.convert(component, name=name, platform=NetlistPlatform(), emit_src=False)
+    """Verilog of one component and of all that it instantiates, as top module ``name``; member ``b`` of its interface
+    ``a`` is port ``a_b``."""
+    ports = {
+        "_".join(map(str, path)): (Value.cast(value), None) for path, _, value in component.signature.flatten(component)
+    }
+    text = verilog.convert(component, name=name, platform=NetlistPlatform(), ports=ports, emit_src=False)
     # Amaranth names array elements x[0]; ABC9 in Yosys takes such a name for bit 0 of x and fails
     text = _BRACKETED.sub(_without_brackets, text)
     return text + "".join(module for name, module in LIBRARY.items() if f"\n  {name} " in text)

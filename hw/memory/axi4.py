@@ -1,15 +1,15 @@
-"""AXI4: the master's ports, and the walk over a transfer's lines in bursts that stay within pages."""
+"""AXI4: the master's signatures, and the walk over a transfer's lines in bursts that stay within pages."""
 
 from __future__ import annotations
 
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Out, Signature
 
 from ..spec.config import AcceleratorConfig
 from ..spec.transfer import BURST_BEATS, PAGE
 
-__all__ = ["BURST", "INCREMENT", "OKAY", "BurstWalker", "read_ports", "write_ports"]
+__all__ = ["BURST", "INCREMENT", "OKAY", "Axi4", "Axi4Read", "Axi4Write", "BurstWalker"]
 
 INCREMENT = 0b01
 """Burst type whose beats lie one after the other."""
@@ -21,16 +21,15 @@ BURST = data.StructLayout({"address": 32, "length": 8})
 """First byte in the window, a multiple of a beat, and beats less one."""
 
 
-def _address_ports(channel: str, config: AcceleratorConfig) -> dict[str, wiring.Member]:
+def _address(channel: str) -> dict[str, wiring.Member]:
     sizes = {"addr": 32, "len": 8, "size": 3, "burst": 2, "cache": 4, "prot": 3, "valid": 1}
     return {f"{channel}{name}": Out(bits) for name, bits in sizes.items()} | {f"{channel}ready": In(1)}
 
 
-def read_ports(config: AcceleratorConfig) -> dict[str, wiring.Member]:
-    """Members of a master's read channels, as AMBA AXI4 names them; without identifiers all answers come in order."""
+def _read(data_width: int) -> dict[str, wiring.Member]:
     return {
-        **_address_ports("ar", config),
-        "rdata": In(config.bus_bits),
+        **_address("ar"),
+        "rdata": In(data_width),
         "rresp": In(2),
         "rlast": In(1),
         "rvalid": In(1),
@@ -38,12 +37,11 @@ def read_ports(config: AcceleratorConfig) -> dict[str, wiring.Member]:
     }
 
 
-def write_ports(config: AcceleratorConfig) -> dict[str, wiring.Member]:
-    """The same of its write channels."""
+def _write(data_width: int) -> dict[str, wiring.Member]:
     return {
-        **_address_ports("aw", config),
-        "wdata": Out(config.bus_bits),
-        "wstrb": Out(config.bus_bytes),
+        **_address("aw"),
+        "wdata": Out(data_width),
+        "wstrb": Out(data_width // 8),
         "wlast": Out(1),
         "wvalid": Out(1),
         "wready": In(1),
@@ -51,6 +49,27 @@ def write_ports(config: AcceleratorConfig) -> dict[str, wiring.Member]:
         "bvalid": In(1),
         "bready": Out(1),
     }
+
+
+class Axi4Read(Signature):
+    """A master's read channels, as AMBA AXI4 names them; without identifiers, so that all answers come in order."""
+
+    def __init__(self, *, data_width: int) -> None:
+        super().__init__(_read(data_width))
+
+
+class Axi4Write(Signature):
+    """The same of its write channels."""
+
+    def __init__(self, *, data_width: int) -> None:
+        super().__init__(_write(data_width))
+
+
+class Axi4(Signature):
+    """All channels of a master: those of `Axi4Read` and `Axi4Write`."""
+
+    def __init__(self, *, data_width: int) -> None:
+        super().__init__(_read(data_width) | _write(data_width))
 
 
 class BurstWalker(wiring.Component):

@@ -10,7 +10,7 @@ from ..spec.config import AcceleratorConfig
 from ..spec.isa import Opcode
 from ..spec.registers import Region, region_stride
 from ..spec.transfer import MEMORIES, OUTSTANDING, pieces_per_word, words_per_beat
-from .axi4 import INCREMENT, OKAY, BurstWalker, read_ports
+from .axi4 import INCREMENT, OKAY, Axi4Read, BurstWalker
 from .job_words import JobWords, line_bytes
 from .transfer_queue import job_layout
 
@@ -44,7 +44,7 @@ class Loader(wiring.Component):
                 "settled": Out(1),
                 "outside": Out(1),
                 "bus_error": Out(1),
-                "bus": Out(wiring.Signature(read_ports(config))),
+                "bus": Out(Axi4Read(data_width=config.bus_bits)),
                 "write_weight": Out(1),
                 "write_param": Out(1),
                 "write_act": Out(1),

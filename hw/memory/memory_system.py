@@ -11,7 +11,7 @@ from ..spec.config import AcceleratorConfig
 from ..spec.isa import COMPUTE, LOAD, Opcode, Unit
 from ..spec.registers import Fault
 from ..spec.transfer import MEMORIES
-from .axi4 import read_ports, write_ports
+from .axi4 import Axi4
 from .loader import Loader
 from .storer import Storer
 from .tokens import SIDES, Tokens
@@ -60,7 +60,7 @@ class MemorySystem(wiring.Component):
                 "stall_token": Out(1),
                 "base": In(32),
                 "limit": In(32),
-                "bus": Out(wiring.Signature({**read_ports(config), **write_ports(config)})),
+                "bus": Out(Axi4(data_width=config.bus_bits)),
                 "write_weight": Out(1),
                 "write_param": Out(1),
                 "write_act": Out(1),
@@ -112,8 +112,8 @@ class MemorySystem(wiring.Component):
                 m.d.comb += job[field].eq(transfer[field])
 
         loader, storer = self.loader, self.storer
-        for ports, engine in ((read_ports(config), loader), (write_ports(config), storer)):
-            for name, member in ports.items():
+        for engine in (loader, storer):
+            for name, member in engine.bus.signature.members.items():
                 outer, inner = getattr(self.bus, name), getattr(engine.bus, name)
                 m.d.comb += outer.eq(inner) if member.flow is Out else inner.eq(outer)
         m.d.comb += [

@@ -10,7 +10,7 @@ from ..spec.config import AcceleratorConfig
 from ..spec.isa import Opcode
 from ..spec.registers import Region, region_stride
 from ..spec.transfer import OUTSTANDING, pieces_per_word, words_per_beat
-from .axi4 import INCREMENT, OKAY, BurstWalker, write_ports
+from .axi4 import INCREMENT, OKAY, Axi4Write, BurstWalker
 from .job_words import JobWords, line_bytes
 from .transfer_queue import job_layout
 
@@ -43,7 +43,7 @@ class Storer(wiring.Component):
                 "settled": Out(1),
                 "outside": Out(1),
                 "bus_error": Out(1),
-                "bus": Out(wiring.Signature(write_ports(config))),
+                "bus": Out(Axi4Write(data_width=config.bus_bits)),
                 "read": Out(1),
                 "word": Out(config.act_address_bits),
                 "ready": In(1),

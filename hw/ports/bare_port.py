@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from amaranth.hdl import Const, Module, Signal
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Out, Signature
 
 from ..spec.registers import ADDRESS_BITS
 from .host_bus import HOST_BUS
 from .one_access import one_access
 
-__all__ = ["BARE_PORTS", "BarePort"]
+__all__ = ["BARE", "BarePort"]
 
-BARE_PORTS = {
-    "valid": In(1),
-    "ready": Out(1),
-    "we": In(1),
-    "adr": In(ADDRESS_BITS - 2),
-    "dat_w": In(32),
-    "done": Out(1),
-    "refused": Out(1),
-    "dat_r": Out(32),
-}
-"""Members of the port; ``adr`` counts words of 32 bits."""
+BARE = Signature(
+    {
+        "valid": Out(1),
+        "ready": In(1),
+        "we": Out(1),
+        "adr": Out(ADDRESS_BITS - 2),
+        "dat_w": Out(32),
+        "done": In(1),
+        "refused": In(1),
+        "dat_r": In(32),
+    }
+)
+"""From who asks to a `BarePort`; ``adr`` counts words of 32 bits."""
 
 
 class BarePort(wiring.Component):
@@ -35,19 +37,19 @@ class BarePort(wiring.Component):
     """
 
     def __init__(self) -> None:
-        super().__init__({**BARE_PORTS, **HOST_BUS})
+        super().__init__({"pins": In(BARE), "bus": Out(HOST_BUS)})
 
     def elaborate(self, platform: object) -> Module:
         """One read at a time; writes go straight on."""
         m = Module()
-        taken = Signal()
-        access = one_access(m, self, taken, malformed=Const(0), dropped=Const(0))
+        pins, taken = self.pins, Signal()
+        access = one_access(m, self.bus, pins, taken, malformed=Const(0), dropped=Const(0))
         m.d.comb += [
-            self.ready.eq(~access.reading),
-            taken.eq(self.valid & self.ready),
-            self.done.eq(access.done | access.refused),
-            self.refused.eq(access.refused),
+            pins.ready.eq(~access.reading),
+            taken.eq(pins.valid & pins.ready),
+            pins.done.eq(access.done | access.refused),
+            pins.refused.eq(access.refused),
         ]
         with m.If(access.fails):
-            m.d.sync += self.dat_r.eq(0)
+            m.d.sync += pins.dat_r.eq(0)
         return m

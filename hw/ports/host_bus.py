@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Out, Signature
 
 from ..spec.registers import REGION_BITS, Region
 
 __all__ = ["HOST_BUS"]
 
-HOST_BUS = {
-    "busy": In(1),
-    "conflict": Out(1),
-    "write": Out(1),
-    "write_region": Out(Region),
-    "write_offset": Out(REGION_BITS - 2),
-    "write_data": Out(32),
-    "read_region": Out(Region),
-    "read_offset": Out(REGION_BITS - 2),
-    "read_data": In(32),
-}
-"""Members of a host port on the core's side.
+HOST_BUS = Signature(
+    {
+        "busy": In(1),
+        "conflict": Out(1),
+        "write": Out(1),
+        "write_region": Out(Region),
+        "write_offset": Out(REGION_BITS - 2),
+        "write_data": Out(32),
+        "read_region": Out(Region),
+        "read_offset": Out(REGION_BITS - 2),
+        "read_data": In(32),
+    }
+)
+"""From a host port to the core behind it.
 
 A write shows region, offset (in words) and data for one cycle with ``write`` high. A read shows its region and offset,
 and takes ``read_data`` `HOST_READ_CYCLES` later. While ``busy`` a port refuses accesses to memories; ``conflict`` is

@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from amaranth.lib import wiring
-
 from ..spec.config import AcceleratorConfig
-from .axi_lite import AXI_LITE_PORTS, AxiLitePort
-from .bare_port import BARE_PORTS, BarePort
-from .spi import SPI_PORTS
+from .axi_lite import AxiLitePort
+from .bare_port import BarePort
 from .spi_port import SpiPort
-from .uart_port import UART_PORTS, UartPort
-from .wishbone import WISHBONE_PORTS, WishbonePort
+from .uart_port import UartPort
+from .wishbone import WishbonePort
 
-__all__ = ["PREFIXES", "host_port"]
+__all__ = ["HOST_NAMES", "HostPort", "host_port"]
 
-PREFIXES = {"axi": "s_axil_", "wishbone": "s_wb_", "uart": "uart_", "spi": "spi_", "bare": "host_"}
-"""What the names of a core's pins begin with, by ``AcceleratorConfig.host``."""
+HostPort = AxiLitePort | WishbonePort | UartPort | SpiPort | BarePort
+"""A component with ``pins`` towards the host, of a signature of its own, and ``bus`` (`HOST_BUS`) into the core."""
+
+HOST_NAMES = {"axi": "s_axil", "wishbone": "s_wb", "uart": "uart", "spi": "spi", "bare": "host"}
+"""A core's member for these pins, by ``AcceleratorConfig.host``."""
 
 
-def host_port(config: AcceleratorConfig) -> tuple[wiring.Component, Mapping[str, wiring.Member]]:
-    """A component with the members of `HOST_BUS`, and its other members: the pins, by name without prefix."""
+def host_port(config: AcceleratorConfig) -> HostPort:
+    """The port that ``config.host`` names."""
     match config.host:
         case "wishbone":
-            return WishbonePort(), WISHBONE_PORTS
+            return WishbonePort()
         case "uart":
-            return UartPort(config), UART_PORTS
+            return UartPort(config)
         case "spi":
-            return SpiPort(config), SPI_PORTS
+            return SpiPort(config)
         case "bare":
-            return BarePort(), BARE_PORTS
+            return BarePort()
         case _:
-            return AxiLitePort(), AXI_LITE_PORTS
+            return AxiLitePort()

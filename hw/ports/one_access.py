@@ -28,14 +28,15 @@ class Access:
     fails: Value
 
 
-def one_access(m: Module, port: Any, request: Value, *, malformed: Value, dropped: Value) -> Access:
-    """Carry out accesses of a port with the members of `HOST_BUS` and ``we``, ``adr``, ``dat_w`` and ``dat_r``.
+def one_access(m: Module, bus: Any, pins: Any, request: Value, *, malformed: Value, dropped: Value) -> Access:
+    """Carry out the accesses of a port.
 
     Parameters
     ----------
     m : Module
         Of the port.
-    port : wiring.Component
+    bus : interface of `HOST_BUS`
+    pins : interface with ``we``, ``adr``, ``dat_w`` and ``dat_r``
     request : Value
         High for a cycle in which an access is to begin; not while ``reading``.
     malformed : Value
@@ -46,34 +47,34 @@ def one_access(m: Module, port: Any, request: Value, *, malformed: Value, droppe
     reading, failed, done, refused = Signal(), Signal(), Signal(), Signal()
     wait = Signal(range(HOST_READ_CYCLES + 1))
     region, offset = Signal(Region), Signal(REGION_BITS - 2)
-    conflict = port.busy & (port.adr[REGION_BITS - 2 :] != Region.REGISTERS)
+    conflict = bus.busy & (pins.adr[REGION_BITS - 2 :] != Region.REGISTERS)
     # a run that starts while a read is on its way takes the memory's port away from it
-    fails = failed | (port.busy & (region != Region.REGISTERS))
+    fails = failed | (bus.busy & (region != Region.REGISTERS))
     m.d.comb += [
-        port.conflict.eq(request & conflict),
-        port.write_region.eq(region),
-        port.write_offset.eq(offset),
-        port.read_region.eq(region),
-        port.read_offset.eq(offset),
+        bus.conflict.eq(request & conflict),
+        bus.write_region.eq(region),
+        bus.write_offset.eq(offset),
+        bus.read_region.eq(region),
+        bus.read_offset.eq(offset),
     ]
-    m.d.sync += [port.write.eq(0), done.eq(0), refused.eq(0)]
+    m.d.sync += [bus.write.eq(0), done.eq(0), refused.eq(0)]
     with m.If(request):
         illegal = conflict | malformed
         m.d.sync += [
-            region.eq(port.adr[REGION_BITS - 2 :]),
-            offset.eq(port.adr),
-            port.write_data.eq(port.dat_w),
+            region.eq(pins.adr[REGION_BITS - 2 :]),
+            offset.eq(pins.adr),
+            bus.write_data.eq(pins.dat_w),
             wait.eq(HOST_READ_CYCLES),
             failed.eq(conflict),
-            reading.eq(~port.we),
-            port.write.eq(port.we & ~illegal),
-            done.eq(port.we & ~illegal),
-            refused.eq(port.we & illegal),
+            reading.eq(~pins.we),
+            bus.write.eq(pins.we & ~illegal),
+            done.eq(pins.we & ~illegal),
+            refused.eq(pins.we & illegal),
         ]
     with m.If(reading):
         m.d.sync += [wait.eq(wait - 1), failed.eq(fails)]
         with m.If(dropped):
             m.d.sync += reading.eq(0)
         with m.Elif(wait == 0):
-            m.d.sync += [reading.eq(0), port.dat_r.eq(port.read_data), done.eq(~fails), refused.eq(fails)]
+            m.d.sync += [reading.eq(0), pins.dat_r.eq(bus.read_data), done.eq(~fails), refused.eq(fails)]
     return Access(reading=reading, done=done, refused=refused, fails=reading & (wait == 0) & fails)

@@ -5,18 +5,20 @@ from __future__ import annotations
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.cdc import FFSynchronizer
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Out, Signature
 
-__all__ = ["SPI_PORTS", "SpiPeripheral"]
+__all__ = ["SPI_PINS", "SpiPeripheral"]
 
-SPI_PORTS = {
-    "cs_n": In(1, init=1),
-    "sck": In(1),
-    "copi": In(1),
-    "cipo": Out(1),
-    "cipo_oe": Out(1),
-}
-"""The pins; ``cipo_oe`` is high while the core drives ``cipo``."""
+SPI_PINS = Signature(
+    {
+        "cs_n": In(1, init=1),
+        "sck": In(1),
+        "copi": In(1),
+        "cipo": Out(1),
+        "cipo_oe": Out(1),
+    }
+)
+"""Of a peripheral; ``cipo_oe`` is high while it drives ``cipo``."""
 
 _DATA_BITS = 8
 
@@ -34,7 +36,7 @@ class SpiPeripheral(wiring.Component):
     def __init__(self) -> None:
         super().__init__(
             {
-                **SPI_PORTS,
+                "pins": Out(SPI_PINS),
                 "data": Out(_DATA_BITS),
                 "valid": Out(1),
                 "active": Out(1),
@@ -48,17 +50,17 @@ class SpiPeripheral(wiring.Component):
         """One bit a period."""
         m = Module()
         deselected, clock, line = Signal(init=1), Signal(), Signal()
-        m.submodules.synchronise_cs = FFSynchronizer(self.cs_n, deselected, init=1)
-        m.submodules.synchronise_sck = FFSynchronizer(self.sck, clock)
-        m.submodules.synchronise_copi = FFSynchronizer(self.copi, line)
+        m.submodules.synchronise_cs = FFSynchronizer(self.pins.cs_n, deselected, init=1)
+        m.submodules.synchronise_sck = FFSynchronizer(self.pins.sck, clock)
+        m.submodules.synchronise_copi = FFSynchronizer(self.pins.copi, line)
         was, bits, out = Signal(), Signal(range(_DATA_BITS)), Signal(_DATA_BITS)
         rises, falls = Signal(), Signal()
         m.d.comb += [
             self.active.eq(~deselected),
             rises.eq(clock & ~was),
             falls.eq(~clock & was),
-            self.cipo.eq(out[-1]),
-            self.cipo_oe.eq(~deselected),
+            self.pins.cipo.eq(out[-1]),
+            self.pins.cipo_oe.eq(~deselected),
             self.tx_ready.eq(falls & (bits == 0) & ~deselected),
         ]
         m.d.sync += [was.eq(clock), self.valid.eq(0)]

@@ -10,7 +10,7 @@ from ..spec.config import AcceleratorConfig
 from .host_bus import HOST_BUS
 from .link_access import link_access
 from .serial_link import SerialLink
-from .spi import SPI_PORTS, SpiPeripheral
+from .spi import SPI_PINS, SpiPeripheral
 
 __all__ = ["SpiPort"]
 
@@ -25,7 +25,7 @@ class SpiPort(wiring.Component):
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self._config = config
-        super().__init__({**SPI_PORTS, **HOST_BUS})
+        super().__init__({"pins": Out(SPI_PINS), "bus": Out(HOST_BUS)})
 
     def elaborate(self, platform: object) -> Module:
         """Connect the two."""
@@ -40,8 +40,6 @@ class SpiPort(wiring.Component):
             peripheral.tx_valid.eq(link.tx_valid),
             link.tx_ready.eq(peripheral.tx_ready),
         ]
-        for name, member in SPI_PORTS.items():
-            outer, inner = getattr(self, name), getattr(peripheral, name)
-            m.d.comb += outer.eq(inner) if member.flow is Out else inner.eq(outer)
-        link_access(m, link, self)
+        wiring.connect(m, wiring.flipped(self.pins), peripheral.pins)
+        link_access(m, link, self.bus)
         return m

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from amaranth.hdl import Module
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Out, Signature
 
 from ..spec.config import AcceleratorConfig
 from ..spec.link import GAP_BITS
@@ -13,10 +13,9 @@ from .link_access import link_access
 from .serial_link import SerialLink
 from .uart import UartReceiver, UartTransmitter
 
-__all__ = ["UART_PORTS", "UartPort"]
+__all__ = ["UART_PINS", "UartPort"]
 
-UART_PORTS = {"rx": In(1, init=1), "tx": Out(1, init=1)}
-"""The pins."""
+UART_PINS = Signature({"rx": In(1, init=1), "tx": Out(1, init=1)})
 
 
 class UartPort(wiring.Component):
@@ -29,7 +28,7 @@ class UartPort(wiring.Component):
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self._config = config
-        super().__init__({**UART_PORTS, **HOST_BUS})
+        super().__init__({"pins": Out(UART_PINS), "bus": Out(HOST_BUS)})
 
     def elaborate(self, platform: object) -> Module:
         """Connect the three."""
@@ -38,16 +37,16 @@ class UartPort(wiring.Component):
         m.submodules.transmitter = transmitter = UartTransmitter(divisor=self._config.uart_divisor)
         m.submodules.link = link = SerialLink(self._config, gap=GAP_BITS)
         m.d.comb += [
-            receiver.rx.eq(self.rx),
+            receiver.rx.eq(self.pins.rx),
             link.rx_data.eq(receiver.data),
             link.rx_valid.eq(receiver.valid),
             link.rx_broken.eq(receiver.broken),
             link.rx_active.eq(receiver.active),
-            self.tx.eq(transmitter.tx),
+            self.pins.tx.eq(transmitter.tx),
             transmitter.data.eq(link.tx_data),
             transmitter.valid.eq(link.tx_valid),
             link.tx_ready.eq(transmitter.ready),
             link.tick.eq(transmitter.tick),
         ]
-        link_access(m, link, self)
+        link_access(m, link, self.bus)
         return m

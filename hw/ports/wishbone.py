@@ -2,28 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Out, Signature
 
 from ..spec.registers import ADDRESS_BITS
 from .host_bus import HOST_BUS
 from .one_access import one_access
 
-__all__ = ["WISHBONE_PORTS", "WishbonePort"]
+__all__ = ["Wishbone", "WishbonePort"]
 
-WISHBONE_PORTS = {
-    "cyc": In(1),
-    "stb": In(1),
-    "we": In(1),
-    "adr": In(ADDRESS_BITS - 2),
-    "sel": In(4),
-    "dat_w": In(32),
-    "dat_r": Out(32),
-    "ack": Out(1),
-    "err": Out(1),
-}
-"""Members of the slave's interface, named as in amaranth-soc and LiteX; ``adr`` counts words of 32 bits."""
+_FEATURES = {"err": In(1), "rty": In(1), "stall": In(1), "lock": Out(1), "cti": Out(3), "bte": Out(2)}
+
+
+class Wishbone(Signature):
+    """A Wishbone bus with the members that amaranth-soc gives its own; a slave has it flipped.
+
+    Parameters
+    ----------
+    addr_width : int
+        Of ``adr``, which counts words of ``data_width``.
+    data_width, granularity : int
+        Of a word, and of what a bit of ``sel`` stands for.
+    features : iterable of str
+        Of ``err``, ``rty``, ``stall``, ``lock``, ``cti`` and ``bte``, those that are there.
+    """
+
+    def __init__(self, *, addr_width: int, data_width: int, granularity: int, features: Iterable[str] = ()) -> None:
+        self.features = frozenset(features)
+        super().__init__(
+            {
+                "adr": Out(addr_width),
+                "dat_w": Out(data_width),
+                "dat_r": In(data_width),
+                "sel": Out(data_width // granularity),
+                "cyc": Out(1),
+                "stb": Out(1),
+                "we": Out(1),
+                "ack": In(1),
+                **{name: member for name, member in _FEATURES.items() if name in self.features},
+            }
+        )
 
 
 class WishbonePort(wiring.Component):
@@ -37,17 +58,18 @@ class WishbonePort(wiring.Component):
     """
 
     def __init__(self) -> None:
-        super().__init__({**WISHBONE_PORTS, **HOST_BUS})
+        pins = Wishbone(addr_width=ADDRESS_BITS - 2, data_width=32, granularity=8, features={"err"})
+        super().__init__({"pins": In(pins), "bus": Out(HOST_BUS)})
 
     def elaborate(self, platform: object) -> Module:
         """One access at a time."""
         m = Module()
-        selected, begin = Signal(), Signal()
-        access = one_access(m, self, begin, malformed=~self.sel.all(), dropped=~selected)
+        pins, selected, begin = self.pins, Signal(), Signal()
+        access = one_access(m, self.bus, pins, begin, malformed=~pins.sel.all(), dropped=~selected)
         m.d.comb += [
-            selected.eq(self.cyc & self.stb),
-            begin.eq(selected & ~self.ack & ~self.err & ~access.reading),
-            self.ack.eq(access.done),
-            self.err.eq(access.refused),
+            selected.eq(pins.cyc & pins.stb),
+            begin.eq(selected & ~pins.ack & ~pins.err & ~access.reading),
+            pins.ack.eq(access.done),
+            pins.err.eq(access.refused),
         ]
         return m

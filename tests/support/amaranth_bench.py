@@ -49,7 +49,7 @@ class AxiHost:
     Parameters
     ----------
     ctx : context of an Amaranth test bench
-    core : component with ports ``s_axil_*``
+    core : component with an `AxiLite` slave ``s_axil``
     """
 
     def __init__(self, ctx: Any, core: Any) -> None:
@@ -57,10 +57,10 @@ class AxiHost:
         self._set("bready", 1)
 
     def _set(self, name: str, value: int) -> None:
-        self._ctx.set(getattr(self._core, f"s_axil_{name}"), value)
+        self._ctx.set(getattr(self._core.s_axil, name), value)
 
     def _get(self, name: str) -> int:
-        return self._ctx.get(getattr(self._core, f"s_axil_{name}"))
+        return self._ctx.get(getattr(self._core.s_axil, name))
 
     async def _until(self, name: str) -> None:
         for _ in range(50):

@@ -27,12 +27,12 @@ def run_with_port(port: Any, body: Callable[[Any, Words], Awaitable[None]]) -> N
     async def behind(ctx: Any) -> None:
         late = [0, 0]
         async for *_, write, region, offset, value in ctx.tick().sample(
-            port.write, port.write_region, port.write_offset, port.write_data
+            port.bus.write, port.bus.write_region, port.bus.write_offset, port.bus.write_data
         ):
             if write:
                 words[int(region), offset] = value
-            late.append(words.get((int(ctx.get(port.read_region)), ctx.get(port.read_offset)), 0))
-            ctx.set(port.read_data, late.pop(0))
+            late.append(words.get((int(ctx.get(port.bus.read_region)), ctx.get(port.bus.read_offset)), 0))
+            ctx.set(port.bus.read_data, late.pop(0))
 
     simulator = Simulator(top)
     simulator.add_clock(1e-6)

@@ -17,22 +17,22 @@ READ_ENDS = HOST_READ_CYCLES + 2
 
 def show(ctx: Any, port: Any, region: Region, offset: int, value: int | None) -> None:
     """Ask for a write of a value, or with None for a read."""
-    ctx.set(port.adr, region << (REGION_BITS - 2) | offset)
-    ctx.set(port.we, value is not None)
-    ctx.set(port.dat_w, value or 0)
-    ctx.set(port.valid, 1)
+    ctx.set(port.pins.adr, region << (REGION_BITS - 2) | offset)
+    ctx.set(port.pins.we, value is not None)
+    ctx.set(port.pins.dat_w, value or 0)
+    ctx.set(port.pins.valid, 1)
 
 
 async def access(ctx: Any, port: Any, region: Region, offset: int, value: int | None = None) -> tuple[int, int, int]:
     """Cycles until the answer, whether it is a refusal, and the word with it."""
     show(ctx, port, region, offset, value)
-    assert ctx.get(port.ready)
+    assert ctx.get(port.pins.ready)
     await ctx.tick()
-    ctx.set(port.valid, 0)
+    ctx.set(port.pins.valid, 0)
     for cycles in range(1, 20):
-        if ctx.get(port.done):
-            return cycles, ctx.get(port.refused), ctx.get(port.dat_r)
-        assert not ctx.get(port.refused)
+        if ctx.get(port.pins.done):
+            return cycles, ctx.get(port.pins.refused), ctx.get(port.pins.dat_r)
+        assert not ctx.get(port.pins.refused)
         await ctx.tick()
     raise AssertionError("no answer")
 
@@ -67,13 +67,13 @@ def test_a_write_is_taken_every_cycle_and_each_is_answered() -> None:
     async def body(ctx: Any, port: Any, words: Words) -> None:
         for offset in range(8):
             show(ctx, port, Region.WEIGHTS, offset, 100 + offset)
-            assert ctx.get(port.ready)
-            assert ctx.get(port.done) == (offset > 0)
+            assert ctx.get(port.pins.ready)
+            assert ctx.get(port.pins.done) == (offset > 0)
             await ctx.tick()
-        ctx.set(port.valid, 0)
-        assert ctx.get(port.done)
+        ctx.set(port.pins.valid, 0)
+        assert ctx.get(port.pins.done)
         await ctx.tick().repeat(2)
-        assert not ctx.get(port.done)
+        assert not ctx.get(port.pins.done)
         assert words == {(Region.WEIGHTS, offset): 100 + offset for offset in range(8)}
 
     with_port(body)
@@ -86,12 +86,12 @@ def test_a_request_waits_while_a_read_is_under_way() -> None:
         await ctx.tick()
         show(ctx, port, Region.REGISTERS, 3, 7)
         for _ in range(READ_ENDS - 1):
-            assert not ctx.get(port.ready) and not ctx.get(port.done)
+            assert not ctx.get(port.pins.ready) and not ctx.get(port.pins.done)
             await ctx.tick()
-        assert (ctx.get(port.done), ctx.get(port.dat_r), ctx.get(port.ready)) == (1, 5, 1)
+        assert (ctx.get(port.pins.done), ctx.get(port.pins.dat_r), ctx.get(port.pins.ready)) == (1, 5, 1)
         await ctx.tick()
-        ctx.set(port.valid, 0)
-        assert ctx.get(port.done)
+        ctx.set(port.pins.valid, 0)
+        assert ctx.get(port.pins.done)
         await ctx.tick().repeat(2)
         assert words[Region.REGISTERS, 3] == 7
 
@@ -101,17 +101,17 @@ def test_a_request_waits_while_a_read_is_under_way() -> None:
 def test_memories_are_refused_while_busy_and_each_try_is_one_conflict() -> None:
     async def body(ctx: Any, port: Any, words: Words) -> None:
         words[Region.ACTIVATIONS, 3] = 9
-        ctx.set(port.busy, 1)
+        ctx.set(port.bus.busy, 1)
         for value in (7, None):
             show(ctx, port, Region.ACTIVATIONS, 3, value)
             conflicts, refused = 0, 0
             for _ in range(READ_ENDS + 3):
-                conflicts += ctx.get(port.conflict)
-                refused += ctx.get(port.refused)
-                assert ctx.get(port.refused) == ctx.get(port.done)
+                conflicts += ctx.get(port.bus.conflict)
+                refused += ctx.get(port.pins.refused)
+                assert ctx.get(port.pins.refused) == ctx.get(port.pins.done)
                 await ctx.tick()
-                ctx.set(port.valid, 0)
-            assert (conflicts, refused, ctx.get(port.dat_r)) == (1, 1, 0)
+                ctx.set(port.pins.valid, 0)
+            assert (conflicts, refused, ctx.get(port.pins.dat_r)) == (1, 1, 0)
         assert await access(ctx, port, Region.REGISTERS, 3, 7) == (1, 0, 0)
         await ctx.tick().repeat(2)
         assert words == {(Region.ACTIVATIONS, 3): 9, (Region.REGISTERS, 3): 7}
@@ -126,11 +126,11 @@ def test_a_read_that_busy_overtakes_is_refused(delay: int) -> None:
         show(ctx, port, Region.ACTIVATIONS, 3, None)
         for _ in range(delay):
             await ctx.tick()
-            ctx.set(port.valid, 0)
-        ctx.set(port.busy, 1)
-        while not ctx.get(port.done):
+            ctx.set(port.pins.valid, 0)
+        ctx.set(port.bus.busy, 1)
+        while not ctx.get(port.pins.done):
             await ctx.tick()
-            ctx.set(port.valid, 0)
-        assert (ctx.get(port.refused), ctx.get(port.dat_r)) == (1, 0)
+            ctx.set(port.pins.valid, 0)
+        assert (ctx.get(port.pins.refused), ctx.get(port.pins.dat_r)) == (1, 0)
 
     with_port(body)

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from amaranth.hdl import Module
-from amaranth.lib import wiring
 from amaranth_bench import simulate
 from narrows.hw.ports.host_bus import HOST_BUS
 from narrows.hw.ports.host_write import host_write
@@ -21,7 +20,7 @@ LARGE = AcceleratorConfig(rows=6, columns=8, lanes=16, rescalers=8)
 @pytest.mark.parametrize(("config", "delay"), [(SMALL, 0), (AcceleratorConfig(), 1), (LARGE, 1)])
 def test_a_region_sees_the_writes_that_are_its_own(config: AcceleratorConfig, delay: int) -> None:
     rng = random.Random(7)
-    m, host = Module(), wiring.Signature(HOST_BUS).create()
+    m, host = Module(), HOST_BUS.create()
     writes = {region: host_write(m, config, host, region) for region in Region}
     shown = [
         (rng.random() < 0.7, rng.choice(list(Region)), rng.getrandbits(REGION_BITS - 2), rng.getrandbits(32))

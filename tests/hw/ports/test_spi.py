@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from amaranth.hdl import Module
 from amaranth.lib import wiring
+from amaranth.lib.wiring import Out
 from amaranth_bench import simulate
-from narrows.hw.ports.spi import SPI_PORTS, SpiPeripheral
+from narrows.hw.ports.spi import SPI_PINS, SpiPeripheral
 from narrows.hw.spec.link import SPI_DIVISOR
 from pin_spi import PinSpiBus
 
@@ -23,14 +24,12 @@ class Echo(wiring.Component):
 
     def __init__(self) -> None:
         self.peripheral = SpiPeripheral()
-        super().__init__(SPI_PORTS)
+        super().__init__({"pins": Out(SPI_PINS)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.peripheral = inner = self.peripheral
-        for name in ("cs_n", "sck", "copi"):
-            m.d.comb += getattr(inner, name).eq(getattr(self, name))
-        m.d.comb += [self.cipo.eq(inner.cipo), self.cipo_oe.eq(inner.cipo_oe)]
+        wiring.connect(m, wiring.flipped(self.pins), inner.pins)
         m.d.comb += [inner.tx_data.eq(~inner.data), inner.tx_valid.eq(1)]
         return m
 
@@ -43,7 +42,7 @@ def with_echo(body: Callable[[PinSpiBus, Any, Any], Any], half: Callable[[], int
     echo: Any = Echo()
 
     async def bench(ctx: Any) -> None:
-        await body(PinSpiBus(ctx, echo, half=half), ctx, echo)
+        await body(PinSpiBus(ctx, echo.pins, half=half), ctx, echo)
 
     simulate(echo, bench)
 
@@ -70,9 +69,9 @@ def test_a_deselection_forgets_the_bits_of_a_byte_and_what_was_to_be_answered(bi
 
 def test_nobody_drives_the_line_while_deselected() -> None:
     async def body(bus: PinSpiBus, ctx: Any, echo: Any) -> None:
-        assert (ctx.get(echo.cipo_oe), ctx.get(echo.peripheral.active)) == (0, 0)
-        ctx.set(echo.cs_n, 0)
+        assert (ctx.get(echo.pins.cipo_oe), ctx.get(echo.peripheral.active)) == (0, 0)
+        ctx.set(echo.pins.cs_n, 0)
         await ctx.tick().repeat(3)
-        assert (ctx.get(echo.cipo_oe), ctx.get(echo.peripheral.active)) == (1, 1)
+        assert (ctx.get(echo.pins.cipo_oe), ctx.get(echo.peripheral.active)) == (1, 1)
 
     with_echo(body)

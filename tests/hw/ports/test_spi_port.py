@@ -28,7 +28,7 @@ def with_port(
     port: Any = SpiPort(CONFIG)
 
     async def bench(ctx: Any, words: Words) -> None:
-        await body(ctx, port, PinSpiBus(ctx, port, half=half), words)
+        await body(ctx, port, PinSpiBus(ctx, port.pins, half=half), words)
 
     run_with_port(port, bench)
 
@@ -76,7 +76,7 @@ def test_a_lost_pulse_has_no_effect_and_the_request_is_repeated() -> None:
 
     async def body(ctx: Any, port: Any, bus: PinSpiBus, words: Words) -> None:
         await SerialTransport.open(SpiLine(bus))
-        lossy = PinSpiBus(ctx, port, half=lambda: HALF, lost=lambda pulse: bool(rng.random() < 1 / 400))
+        lossy = PinSpiBus(ctx, port.pins, half=lambda: HALF, lost=lambda pulse: bool(rng.random() < 1 / 400))
         transport = await SerialTransport.open(SpiLine(lossy), sequence=100)
         for number in range(12):
             await transport.write(0x10, np.array([number, number + 1], dtype=np.uint32))
@@ -117,7 +117,7 @@ def test_a_reply_that_nobody_hears_is_dropped() -> None:
 def test_memories_are_refused_while_busy() -> None:
     async def body(ctx: Any, port: Any, bus: PinSpiBus, words: Words) -> None:
         transport = await SerialTransport.open(SpiLine(bus))
-        ctx.set(port.busy, 1)
+        ctx.set(port.bus.busy, 1)
         with pytest.raises(TransportError, match="the core refused an access"):
             await transport.write(region_address(CONFIG, Region.ACTIVATIONS), np.array([1], dtype=np.uint32))
         assert words == {}

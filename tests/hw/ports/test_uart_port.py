@@ -47,17 +47,19 @@ def with_port(
 
     async def bench(ctx: Any) -> None:
         await ctx.tick()
-        await body(ctx, port, PinLine(ctx, port.rx, port.tx, divisor=config.uart_divisor, scale=scale), memory)
+        await body(
+            ctx, port, PinLine(ctx, port.pins.rx, port.pins.tx, divisor=config.uart_divisor, scale=scale), memory
+        )
 
     async def behind(ctx: Any) -> None:
         async for *_, write, region, offset, value in ctx.tick().sample(
-            port.write, port.write_region, port.write_offset, port.write_data
+            port.bus.write, port.bus.write_region, port.bus.write_offset, port.bus.write_data
         ):
             if write:
                 memory.words[int(region), offset] = value
                 memory.writes.append((int(region), offset, value))
-            place = int(ctx.get(port.read_region)), ctx.get(port.read_offset)
-            ctx.set(port.read_data, memory.words.get(place, 0))
+            place = int(ctx.get(port.bus.read_region)), ctx.get(port.bus.read_offset)
+            ctx.set(port.bus.read_data, memory.words.get(place, 0))
 
     simulator = Simulator(top)
     simulator.add_clock(1e-6)
@@ -176,7 +178,7 @@ def test_noise_between_frames_is_skipped() -> None:
 def test_memories_are_refused_while_busy_and_registers_are_not() -> None:
     async def body(ctx: Any, port: Any, line: PinLine, memory: Memory) -> None:
         transport = await SerialTransport.open(line)
-        ctx.set(port.busy, 1)
+        ctx.set(port.bus.busy, 1)
         with pytest.raises(TransportError, match="the core refused an access within 2 words from address 0x1800004"):
             await transport.write(address(Region.ACTIVATIONS, 1), np.array([1, 2], dtype=np.uint32))
         with pytest.raises(TransportError, match="the core refused"):
@@ -215,7 +217,7 @@ def test_before_a_hello_everything_else_is_turned_away() -> None:
 
 def test_a_host_finds_no_core_where_there_is_none() -> None:
     async def body(ctx: Any, port: Any, line: PinLine, memory: Memory) -> None:
-        deaf = PinLine(ctx, port.read_data, port.tx, divisor=4)
+        deaf = PinLine(ctx, port.bus.read_data, port.pins.tx, divisor=4)
         with pytest.raises(TransportError, match="no core answers on the serial line after 8 tries"):
             await SerialTransport.open(deaf)
 

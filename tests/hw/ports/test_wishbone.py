@@ -17,25 +17,29 @@ class Master:
     """Single cycles; ``end`` is "ack", "err" or, after too long, "none"."""
 
     def __init__(self, ctx: Any, port: Any) -> None:
-        self._ctx, self._port = ctx, port
+        self._ctx, self._pins = ctx, port.pins
 
     def begin(self, region: Region, offset: int, *, value: int | None = None, sel: int = 0b1111) -> None:
         for name, content in (("adr", region << (REGION_BITS - 2) | offset), ("we", value is not None), ("sel", sel)):
-            self._ctx.set(getattr(self._port, name), content)
-        self._ctx.set(self._port.dat_w, value or 0)
-        self._ctx.set(self._port.cyc, 1)
-        self._ctx.set(self._port.stb, 1)
+            self._ctx.set(getattr(self._pins, name), content)
+        self._ctx.set(self._pins.dat_w, value or 0)
+        self._ctx.set(self._pins.cyc, 1)
+        self._ctx.set(self._pins.stb, 1)
 
     def drop(self) -> None:
-        self._ctx.set(self._port.stb, 0)
-        self._ctx.set(self._port.cyc, 0)
+        self._ctx.set(self._pins.stb, 0)
+        self._ctx.set(self._pins.cyc, 0)
 
     async def end(self) -> tuple[str, int, int]:
         """How a cycle ended, after how many clock cycles, and what it read; STB stays high behind it."""
         for cycles in range(20):
-            if self._ctx.get(self._port.ack) or self._ctx.get(self._port.err):
-                assert not (self._ctx.get(self._port.ack) and self._ctx.get(self._port.err))
-                result = "ack" if self._ctx.get(self._port.ack) else "err", cycles, self._ctx.get(self._port.dat_r)
+            if self._ctx.get(self._pins.ack) or self._ctx.get(self._pins.err):
+                assert not (self._ctx.get(self._pins.ack) and self._ctx.get(self._pins.err))
+                result = (
+                    "ack" if self._ctx.get(self._pins.ack) else "err",
+                    cycles,
+                    self._ctx.get(self._pins.dat_r),
+                )
                 await self._ctx.tick()
                 return result
             await self._ctx.tick()
@@ -63,8 +67,8 @@ def test_random_cycles_agree_with_a_model(pause: float) -> None:
             else:
                 model[place] = value
             if rng.random() < pause:
-                ctx.set(port.stb, 0)
-                ctx.set(port.cyc, rng.getrandbits(1))
+                ctx.set(port.pins.stb, 0)
+                ctx.set(port.pins.cyc, rng.getrandbits(1))
                 await ctx.tick().repeat(rng.randint(1, 4))
         assert words == model
 
@@ -85,14 +89,14 @@ def test_writes_of_less_than_a_word_are_refused(sel: int) -> None:
 
 def test_memories_are_refused_while_busy_and_each_try_is_one_conflict() -> None:
     async def body(ctx: Any, port: Any, master: Master, words: Words) -> None:
-        ctx.set(port.busy, 1)
+        ctx.set(port.bus.busy, 1)
         for value in (7, None):
             conflicts = 0
             master.begin(Region.ACTIVATIONS, 3, value=value)
             for _ in range(HOST_READ_CYCLES + 4):
-                conflicts += ctx.get(port.conflict)
-                ended = ctx.get(port.err)
-                assert not ctx.get(port.ack)
+                conflicts += ctx.get(port.bus.conflict)
+                ended = ctx.get(port.pins.err)
+                assert not ctx.get(port.pins.ack)
                 await ctx.tick()
                 if ended:
                     break
@@ -113,7 +117,7 @@ def test_a_read_that_busy_overtakes_is_refused(delay: int) -> None:
         master.begin(Region.ACTIVATIONS, 3)
         for _ in range(delay):
             await ctx.tick()
-        ctx.set(port.busy, 1)
+        ctx.set(port.bus.busy, 1)
         assert (await master.end())[0] == "err"
 
     with_port(body)
@@ -128,7 +132,7 @@ def test_a_read_taken_back_is_dropped(delay: int) -> None:
         master.drop()
         for _ in range(HOST_READ_CYCLES + 2):
             await ctx.tick()
-            assert not ctx.get(port.ack) and not ctx.get(port.err)
+            assert not ctx.get(port.pins.ack) and not ctx.get(port.pins.err)
         master.begin(Region.CHECKSUMS, 1)
         assert (await master.end())[::2] == ("ack", 5)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from narrows.hw.ports.axi_lite import AXI_LITE_PORTS
+from narrows.hw.ports.axi_lite import AxiLite
 from narrows.hw.spec.config import AcceleratorConfig
 from pin_bench import run_at_pins
 
@@ -26,6 +26,6 @@ CONFIG = AcceleratorConfig(
 
 
 def test_random_traffic_with_pauses_never_goes_wrong(tmp_path: Path) -> None:
-    ports = {f"s_axil_{name}": member for name, member in AXI_LITE_PORTS.items()}
+    ports = {f"s_axil_{name}": member for name, member in AxiLite().flip().members.items()}
     result = run_at_pins(Path(__file__).with_name("axi_bench.py"), CONFIG, ports, tmp_path)
     assert result["transactions"] >= 500

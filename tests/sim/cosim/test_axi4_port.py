@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from narrows.hw.memory.axi4 import read_ports, write_ports
-from narrows.hw.ports.axi_lite import AXI_LITE_PORTS
+from narrows.hw.memory.axi4 import Axi4
+from narrows.hw.ports.axi_lite import AxiLite
 from pin_bench import run_at_pins
 from random_transfers import transfer_config
 
@@ -15,9 +15,8 @@ IDENTIFIERS = {"arid": "output", "awid": "output", "rid": "input", "bid": "input
 
 
 def test_random_programs_with_pauses_are_exact(tmp_path: Path) -> None:
-    bus = read_ports(CONFIG) | write_ports(CONFIG)
-    ports = {f"s_axil_{name}": member for name, member in AXI_LITE_PORTS.items()}
-    ports |= {f"m_axi_{name}": member for name, member in bus.items()}
+    ports = {f"s_axil_{name}": member for name, member in AxiLite().flip().members.items()}
+    ports |= {f"m_axi_{name}": member for name, member in Axi4(data_width=CONFIG.bus_bits).members.items()}
     spare = {f"m_axi_{name}": way for name, way in IDENTIFIERS.items()}
     result = run_at_pins(Path(__file__).with_name("axi4_bench.py"), CONFIG, ports, tmp_path, spare=spare)
     assert result["programs"] == 3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from narrows.hw.ports.wishbone import WISHBONE_PORTS
+from narrows.hw.ports.wishbone import WishbonePort
 from narrows.hw.spec.config import AcceleratorConfig
 from pin_bench import run_at_pins
 
@@ -27,6 +27,6 @@ CONFIG = AcceleratorConfig(
 
 
 def test_random_traffic_never_goes_wrong(tmp_path: Path) -> None:
-    ports = {f"s_wb_{name}": member for name, member in WISHBONE_PORTS.items()}
+    ports = {f"s_wb_{name}": member for name, member in WishbonePort().pins.signature.members.items()}
     result = run_at_pins(Path(__file__).with_name("wishbone_bench.py"), CONFIG, ports, tmp_path)
     assert result["transactions"] >= 500
