@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-__all__ = ["Builder", "chain", "cnn", "depthwise", "enlarger", "mlp", "yolo"]
+__all__ = ["Builder", "chain", "cnn", "depthwise", "enlarger", "mlp", "mobilenet_v2", "resnet18", "yolo"]
 
 
 class Builder:
@@ -54,7 +54,9 @@ class Builder:
         return self.act(y, act)
 
     def act(self, x: str, kind: str) -> str:
-        """An activation; SiLU is written as exporters do."""
+        """An activation; SiLU and ReLU6 are written as exporters do."""
+        if kind == "Relu6":
+            return self.node("Clip", x, *(self.constant(np.array(end, dtype=np.float32)) for end in (0, 6)))[0]
         if kind == "Silu":
             return self.node("Mul", x, *self.node("Sigmoid", x))[0]
         return self.node(kind, x)[0] if kind else x
@@ -178,3 +180,39 @@ def enlarger(path: Path, size: int) -> Path:
     net = Builder()
     x = net.conv(net.conv("x", 1, 64, 5, act="Tanh"), 64, 32, act="Tanh")
     return net.save(path, (1, 1, size, size), [net.conv(x, 32, 9, act="")])
+
+
+_INVERTED = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
+"""Expansion, channels, repeats and stride of MobileNetV2's blocks (arXiv 1801.04381, table 2)."""
+
+
+def mobilenet_v2(path: Path, size: int, classes: int = 1000) -> Path:
+    """MobileNetV2 of width 1: 3.5 M weights with 1,000 classes."""
+    net, inputs = Builder(), 32
+    x = net.conv("x", 3, inputs, stride=2, act="Relu6")
+    for expansion, outputs, repeats, first in _INVERTED:
+        for index in range(repeats):
+            inner, stride = inputs * expansion, first if index == 0 else 1
+            y = net.conv(x, inputs, inner, 1, act="Relu6") if expansion > 1 else x
+            y = net.conv(y, inner, inner, stride=stride, groups=inner, act="Relu6")
+            y = net.conv(y, inner, outputs, 1, act="")
+            x = net.node("Add", x, y)[0] if stride == 1 and inputs == outputs else y
+            inputs = outputs
+    x = net.conv(x, inputs, 1280, 1, act="Relu6")
+    (x,) = net.node("Flatten", *net.node("GlobalAveragePool", x))
+    return net.save(path, (1, 3, size, size), [net.dense(x, 1280, classes, act="")])
+
+
+def resnet18(path: Path, size: int, classes: int = 1000) -> Path:
+    """ResNet-18: 11.7 M weights with 1,000 classes (arXiv 1512.03385, table 1)."""
+    net, inputs = Builder(), 64
+    (x,) = net.node("MaxPool", net.conv("x", 3, 64, 7, 2), kernel_shape=[3, 3], pads=[1] * 4, strides=[2, 2])
+    for outputs in (64, 128, 256, 512):
+        for index in range(2):
+            stride = 2 if index == 0 and outputs > 64 else 1
+            y = net.conv(net.conv(x, inputs, outputs, stride=stride), outputs, outputs, act="")
+            same = stride == 1 and inputs == outputs
+            (x,) = net.node("Add", y, x if same else net.conv(x, inputs, outputs, 1, stride, act=""))
+            x, inputs = net.act(x, "Relu"), outputs
+    (x,) = net.node("Flatten", *net.node("GlobalAveragePool", x))
+    return net.save(path, (1, 3, size, size), [net.dense(x, 512, classes, act="")])

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import math
+from collections.abc import Collection, Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..hw.spec.certificate import final_sum_bounds
 from ..hw.spec.config import AcceleratorConfig
-from ..hw.spec.formats import Int
-from ..hw.spec.semantics import accumulate, max_pool, rescale
-from ..hw.spec.tables import look_up
+from ..hw.spec.exact import Drain, ExactLayer, ExactSource, largest_sums
+from ..hw.spec.semantics import max_pool
+from ..hw.spec.tables import TABLE_TOP
 from ..sw.errors import NarrowsError
-from ..sw.quantised import MacLayer, MaxLayer, QuantisedGraph
+from ..sw.quantised import MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor
 
 __all__ = ["GoldenModel", "WidthError"]
 
-_BATCH = 16  # samples at once: keeps the tensors of one batch in the cache
+_BATCH_VALUES, _BATCH_MOST = 1 << 21, 128  # values of a tensor at once, and samples
 
 
 class WidthError(NarrowsError, AssertionError):
@@ -25,6 +27,10 @@ class WidthError(NarrowsError, AssertionError):
 
 class GoldenModel:
     """Integer execution of a graph.
+
+    Sums are computed as matrix products of floating-point numbers that are exact (`hw/spec/exact.py`). What makes
+    them so, and that all fits the machine's widths, follows from the spans of all tensors and is checked here once; a
+    run checks its input.
 
     Parameters
     ----------
@@ -35,18 +41,21 @@ class GoldenModel:
     Raises
     ------
     WidthError
-        If a bias, a multiplicand or a shift does not fit its field, or a certificate asks for more than the
-        accumulator has.
+        If a bias, a multiplicand or a shift does not fit its field, a certificate asks for more than the accumulator
+        has or for less than its weights and sources can give, or a table holds levels beyond its output's clamp.
     """
 
     def __init__(self, graph: QuantisedGraph, config: AcceleratorConfig) -> None:
         self._graph = graph
         self._config = config
         last: dict[str, int] = {}
+        self._layers: dict[str, ExactLayer] = {}
         for index, layer in enumerate(graph.layers):
             last |= dict.fromkeys(layer.sources, index)
             if isinstance(layer, MacLayer):
                 self._check_parameters(layer)
+                self._check_sums(layer)
+                self._layers[layer.name] = _exact(layer, graph.tensors)
         self._last_read = [{name for name, at in last.items() if at == index} for index in range(len(graph.layers))]
 
     def run(self, levels: ArrayLike, keep: Collection[str] | None = None) -> dict[str, NDArray[np.int64]]:
@@ -65,8 +74,6 @@ class GoldenModel:
 
         Raises
         ------
-        WidthError
-            If a final sum, a product or a result does not fit.
         ValueError
             If the input has the wrong shape or holds numbers that are not levels of its format within its span.
         """
@@ -74,17 +81,17 @@ class GoldenModel:
         tensor = self._graph.tensors[self._graph.input.tensor]
         if levels.ndim != 4 or levels.shape[1:] != tensor.shape:
             raise ValueError(f"input levels must have the shape (N, *{tensor.shape}), not {levels.shape}")
-        tensor.format.encode(levels)  # refuses numbers that are not levels
-        low, high = tensor.span
-        if levels.size and not low <= levels.min() <= levels.max() <= high:
-            raise ValueError(f"input levels must be {low} to {high}: the certificates count on it")
+        _check_levels(levels, tensor)
         kept = frozenset(self._graph.tensors) if keep is None else frozenset(keep)
-        starts = range(0, max(len(levels), 1), _BATCH)
-        batches = [self._run_batch(levels[first : first + _BATCH], kept) for first in starts]
+        largest = max(math.prod(each.shape) for each in self._graph.tensors.values())
+        batch = min(max(1, _BATCH_VALUES // largest), _BATCH_MOST)
+        starts = range(0, max(len(levels), 1), batch)
+        batches = [self._run_batch(levels[first : first + batch], kept) for first in starts]
         return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
 
     def _run_batch(self, levels: NDArray[np.int64], kept: frozenset[str]) -> dict[str, NDArray[np.int64]]:
-        tensors = {self._graph.input.tensor: levels}
+        """Tensors of some samples; while it runs they have their channels first, as float32."""
+        tensors = {self._graph.input.tensor: levels.transpose(1, 0, 2, 3).astype(np.float32, order="C")}
         for index, layer in enumerate(self._graph.layers):
             if isinstance(layer, MaxLayer):
                 result = max_pool(
@@ -95,47 +102,31 @@ class GoldenModel:
                     dilation=layer.dilation,
                 )
             else:
-                result = self._run_mac(layer, tensors)
-            output = self._graph.tensors[layer.output]
-            if result.shape[1:] != output.shape:
+                result = self._layers[layer.name].run([tensors[segment.source] for segment in layer.segments])
+            output, shape = self._graph.tensors[layer.output], (len(result), *result.shape[2:])
+            if shape != output.shape:
                 raise ValueError(
-                    f"layer {layer.name} gives the shape {result.shape[1:]}, "
-                    f"its output {output.name} has {output.shape}"
+                    f"layer {layer.name} gives the shape {shape}, its output {output.name} has {output.shape}"
                 )
             tensors[layer.output] = result
             for name in self._last_read[index] - kept:
                 tensors.pop(name, None)
-        return {name: tensor for name, tensor in tensors.items() if name in kept}
+        found = {name: tensor for name, tensor in tensors.items() if name in kept}
+        return {name: tensor.transpose(1, 0, 2, 3).astype(np.int64, order="C") for name, tensor in found.items()}
 
-    def _run_mac(self, layer: MacLayer, tensors: dict[str, NDArray[np.int64]]) -> NDArray[np.int64]:
-        output = self._graph.tensors[layer.output]
-        parts = [
-            accumulate(tensors[segment.source], self._graph.tensors[segment.source].zero, segment)
-            for segment in layer.segments
-        ]
-        sums = parts[0] if len(parts) == 1 else np.sum(parts, axis=0)
-        axes = (0, *range(2, sums.ndim))
-        low, high = sums.min(axis=axes, initial=0), sums.max(axis=axes, initial=0)
+    def _check_sums(self, layer: MacLayer) -> None:
+        """See that no sum passes the certificate, and no level the output's span, whatever the sources hold."""
+        spans = ((segment.weights, self._graph.tensors[segment.source].span) for segment in layer.segments)
+        low, high = final_sum_bounds(spans)
         _check(layer, "final sum", low, high, layer.cert_bits)
-        low, high = low + layer.bias, high + layer.bias
-        _check(layer, "sum with bias", low, high, self._config.sum_bits)
-        _check(layer, "product", low * layer.multiplicand, high * layer.multiplicand, self._config.value_bits)
-        rounded = layer.table or output
-        result = rescale(
-            sums,
-            layer.bias,
-            layer.multiplicand,
-            layer.shift,
-            zero=rounded.zero,
-            fmt=Int(8) if layer.table else output.format,
-            low=rounded.low,
-            high=rounded.high,
-        )
         if layer.table:
-            result = look_up(layer.table.levels, result)
-        low, high = result.min(axis=axes, initial=0), result.max(axis=axes, initial=0)
-        _check(layer, "result", low, high, self._config.level_bits)
-        return result
+            low, high = self._graph.tensors[layer.output].span
+            used = layer.table.levels[layer.table.low + TABLE_TOP : layer.table.high + TABLE_TOP + 1]
+            if used.min() < low or used.max() > high:
+                raise WidthError(
+                    f"layer {layer.name}: its table holds levels from {used.min()} to {used.max()}, its output those "
+                    f"from {low} to {high}"
+                )
 
     def _check_parameters(self, layer: MacLayer) -> None:
         config, output = self._config, self._graph.tensors[layer.output]
@@ -160,6 +151,37 @@ class GoldenModel:
                 raise WidthError(
                     f"layer {layer.name}, channel {wrong[0]}: {name} {values[wrong[0]]} is not {low} to {high}"
                 )
+
+
+def _exact(layer: MacLayer, tensors: Mapping[str, QuantisedTensor]) -> ExactLayer:
+    """The layer's arithmetic."""
+    sources = [ExactSource(tensors[s.source].span, tensors[s.source].zero) for s in layer.segments]
+    output = tensors[layer.output]
+    rounded = layer.table or output
+    drain = Drain(
+        largest_sums(layer.segments, sources),
+        layer.bias,
+        layer.multiplicand,
+        layer.shift,
+        zero=rounded.zero,
+        fmt=output.format,
+        low=rounded.low,
+        high=rounded.high,
+        table=layer.table.levels if layer.table else None,
+    )
+    return ExactLayer(layer.segments, sources, drain)
+
+
+def _check_levels(levels: NDArray[np.int64], tensor: QuantisedTensor) -> None:
+    """Refuse numbers that are not levels of a tensor's format within its span."""
+    low, high = tensor.span
+    if not levels.size or (low <= levels.min() and levels.max() <= high):
+        known = np.zeros(high - low + 1, dtype=bool)
+        known[tensor.levels - low] = True
+        if known[levels - low].all():
+            return
+    tensor.format.encode(levels)
+    raise ValueError(f"input levels must be {low} to {high}: the certificates count on it")
 
 
 def _check(layer: MacLayer, what: str, low: NDArray[np.int64], high: NDArray[np.int64], bits: int) -> None:

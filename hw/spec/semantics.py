@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .formats import Format
 
-__all__ = ["SegmentLike", "accumulate", "max_pool", "output_size", "rescale"]
+__all__ = ["SegmentLike", "accumulate", "max_pool", "nearest_table", "output_size", "rescale"]
 
 _CHUNK_VALUES = 1 << 20  # values of one im2col matrix: what a core's cache holds
 _FLOAT32_EXACT, _FLOAT64_EXACT = 1 << 24, 1 << 53
@@ -179,14 +179,19 @@ def rescale(
     value = (acc + bias) * multiplicand
     # floor(2v / 2**s) without the doubling that could overflow; what the clip cuts lies far beyond every level.
     halves = np.clip(value >> np.maximum(shift - 1, 0), -(1 << 60), 1 << 60) << (shift == 0)
-    first, table = _nearest_table(fmt, low, high)
+    first, table = nearest_table(fmt, low, high)
     index = np.clip(halves + (2 * zero - first), 0, len(table) - 1)
     return table[index]
 
 
 @functools.cache
-def _nearest_table(fmt: Format, low: int, high: int) -> tuple[int, NDArray[np.int64]]:
-    """Clamped nearest level to h/2 for ``h = first, first + 1, ...``; beyond both ends it stays the same."""
+def nearest_table(fmt: Format, low: int, high: int) -> tuple[int, NDArray[np.int64]]:
+    """Clamped nearest level to h/2 for ``h = first, first + 1, ...``; beyond both ends it stays the same.
+
+    Returns
+    -------
+    first, levels : int, array of int64
+    """
     levels = fmt.levels
     halves = np.arange(2 * int(levels[0]), 2 * int(levels[-1]) + 1)
     nearest = levels[np.searchsorted(levels[1:] + levels[:-1], halves, side="right")]
@@ -200,31 +205,33 @@ def max_pool(
     stride: tuple[int, int] = (1, 1),
     pads: tuple[int, int, int, int] = (0, 0, 0, 0),
     dilation: tuple[int, int] = (1, 1),
-) -> NDArray[np.int64]:
+) -> NDArray:
     """Largest level of each window; padding is excluded.
 
     Parameters
     ----------
-    levels : array of int, shape (N, C, H, W)
+    levels : array, shape (N, C, H, W)
+        Signed or floating-point numbers.
     kernel, stride, dilation : (int, int)
     pads : (top, left, bottom, right)
 
     Returns
     -------
-    array of int64, shape (N, C, OH, OW)
+    array, shape (N, C, OH, OW)
+        Of the same type.
 
     Raises
     ------
     ValueError
         If a window lies in the padding altogether.
     """
-    levels = np.asarray(levels, dtype=np.int64)
-    nothing = np.iinfo(np.int64).min
+    levels = np.asarray(levels)
+    nothing = np.iinfo(levels.dtype).min if levels.dtype.kind in "iu" else -np.inf
     top, left, bottom, right = pads
     padded = _padded(levels, pads, nothing)
     out_h = output_size(levels.shape[2], kernel[0], stride[0], top + bottom, dilation[0])
     out_w = output_size(levels.shape[3], kernel[1], stride[1], left + right, dilation[1])
-    largest = np.full((*levels.shape[:2], out_h, out_w), nothing, dtype=np.int64)
+    largest = np.full((*levels.shape[:2], out_h, out_w), nothing, dtype=levels.dtype)
     for y in range(kernel[0]):
         lines = _strided(y * dilation[0], out_h, stride[0])
         for x in range(kernel[1]):

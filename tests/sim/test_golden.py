@@ -112,10 +112,11 @@ def test_an_output_of_too_many_planes_is_named(graph, config):
         GoldenModel(dataclasses.replace(graph, tensors=graph.tensors | {"features": wide}), narrow)
 
 
-def test_a_final_sum_beyond_its_certificate_is_named(graph, config, tiny_levels):
-    model = GoldenModel(with_conv(graph, cert_bits=9), config)
-    with pytest.raises(WidthError, match=r"^layer conv, channel \d: final sum -?\d+ does not fit 9 bits$"):
-        model.run(tiny_levels[np.newaxis])
+def test_a_certificate_that_weights_and_sources_exceed_is_named(graph, config):
+    enough = graph.layers[0].cert_bits
+    GoldenModel(with_conv(graph, cert_bits=enough), config)
+    with pytest.raises(WidthError, match=rf"^layer conv, channel \d: final sum -?\d+ does not fit {enough - 1} bits$"):
+        GoldenModel(with_conv(graph, cert_bits=enough - 1), config)
 
 
 def test_a_result_of_the_wrong_shape_is_named(graph, config, tiny_levels):
