@@ -28,9 +28,8 @@ import typer
 from made_models import mobilenet_v2
 from models import BYTES, CONFIGS, NARROW, SHARED, pictures
 from narrows.hw.spec.config import PRESETS, AcceleratorConfig
-from narrows.sw.cli.engines import run_engine
-from narrows.sw.cli.options import Engine
 from narrows.sw.compile import compile_graph
+from narrows.sw.engines import EngineName, find_engine
 from narrows.sw.examples import digits, digits_model
 from narrows.sw.frontend import load_model
 from narrows.sw.program import Program
@@ -40,6 +39,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 _NARROWS = "from narrows.sw.cli import main; main()"
+_CONFIGS = {"dybit4": NARROW, "int8": BYTES}
 _W4A4 = QuantSettings(weights="dybit4", acts="dybit4")
 
 
@@ -74,35 +74,22 @@ def _timed(function: Callable[[], Any]) -> tuple[float, Any]:
     return _cpu() - start, result
 
 
-def _silent(done: int, total: int) -> None:
-    """No bar: it would take its share of the time."""
-
-
-def _resnet8(place: Place, count: int) -> tuple[Program, NDArray[np.int64]]:
-    config, samples = CONFIGS[NARROW], pictures(place.data)
-    path = place.folder / "resnet8.nrw"
+def _resnet8(place: Place, formats: str, count: int) -> tuple[Program, NDArray[np.int64]]:
+    config, samples = CONFIGS[_CONFIGS[formats]], pictures(place.data)
+    path = place.folder / f"resnet8_{formats}.nrw"
     if not path.exists():
-        graph = quantise(load_model(place.models / "resnet8_float.onnx"), samples.calibration, _W4A4, config)
+        settings = QuantSettings(weights=formats, acts=formats)
+        graph = quantise(load_model(place.models / "resnet8_float.onnx"), samples.calibration, settings, config)
         compile_graph(graph, config).save(path)
     program = Program.load(path)
     return program, prepare_input(program.graph, samples.x[:count])
 
 
-def _engine(place: Place, engine: Engine, count: int) -> dict[str, Any]:
-    program, levels = _resnet8(place, count)
-    run_engine(engine, program, levels[:1], progress=_silent)
-    seconds, _ = _timed(lambda: run_engine(engine, program, levels, progress=_silent))
+def _engine(place: Place, name: EngineName, formats: str, count: int) -> dict[str, Any]:
+    engine, (program, levels) = find_engine(name), _resnet8(place, formats, count)
+    engine.run(program, levels[:1])
+    seconds, _ = _timed(lambda: engine.run(program, levels))
     return {"per_cpu_s": count / seconds, "unit": "images"}
-
-
-def golden(place: Place) -> dict[str, Any]:
-    """Images of ResNet-8 on the golden model."""
-    return _engine(place, Engine.GOLDEN, 1000)
-
-
-def isa(place: Place) -> dict[str, Any]:
-    """Images of ResNet-8 on the instruction-set model."""
-    return _engine(place, Engine.ISA, 100)
 
 
 def _demo(place: Place) -> tuple[Program, NDArray[np.int64], Path, Path]:
@@ -128,19 +115,19 @@ def run_rtl(place: Place) -> dict[str, Any]:
 def cycles(place: Place) -> dict[str, Any]:
     """Simulated cycles of the demo's core, without the simulator's start."""
     program, levels, *_ = _demo(place)
-    run_engine(Engine.RTL, program, levels[:1], progress=_silent)
-    few, first = _timed(lambda: run_engine(Engine.RTL, program, levels[:10], progress=_silent))
-    many, last = _timed(lambda: run_engine(Engine.RTL, program, levels[:410], progress=_silent))
+    find_engine(EngineName.RTL).run(program, levels[:1])
+    few, first = _timed(lambda: find_engine(EngineName.RTL).run(program, levels[:10]))
+    many, last = _timed(lambda: find_engine(EngineName.RTL).run(program, levels[:410]))
     return {"per_cpu_s": (last.sim_cycles - first.sim_cycles) / (many - few), "unit": "cycles"}
 
 
 def simulator(place: Place) -> dict[str, Any]:
     """A simulator of the demo's core, built and run on one digit."""
     program, levels, *_ = _demo(place)
-    run_engine(Engine.RTL, program, levels[:1], progress=_silent)
-    warm, _ = _timed(lambda: run_engine(Engine.RTL, program, levels[:1], progress=_silent))
+    find_engine(EngineName.RTL).run(program, levels[:1])
+    warm, _ = _timed(lambda: find_engine(EngineName.RTL).run(program, levels[:1]))
     os.environ["NARROWS_CACHE"] = str(place.folder / "cache")
-    cold, _ = _timed(lambda: run_engine(Engine.RTL, program, levels[:1], progress=_silent))
+    cold, _ = _timed(lambda: find_engine(EngineName.RTL).run(program, levels[:1]))
     return {"cpu_s": cold - warm}
 
 
@@ -164,8 +151,10 @@ def quantise_mobilenet(place: Place) -> dict[str, Any]:
 
 
 ROWS: dict[str, Callable[[Place], dict[str, Any]]] = {
-    "golden model, ResNet-8": golden,
-    "ISA model, ResNet-8": isa,
+    "golden model, ResNet-8, W4A4": lambda place: _engine(place, EngineName.GOLDEN, "dybit4", 1000),
+    "golden model, ResNet-8, W8A8": lambda place: _engine(place, EngineName.GOLDEN, "int8", 1000),
+    "ISA model, ResNet-8, W4A4": lambda place: _engine(place, EngineName.ISA, "dybit4", 200),
+    "ISA model, ResNet-8, W8A8": lambda place: _engine(place, EngineName.ISA, "int8", 50),
     "run --engine rtl, 8 digits, simulator kept": run_rtl,
     "simulated cycles, demo core": cycles,
     "simulator build, demo core": simulator,

@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 from ..hw.spec.config import AcceleratorConfig
 from ..hw.spec.isa import BORDER_MAX
 
-__all__ = ["Pixels", "drained_order", "drained_pairs", "pixel_groups", "walk_pixels"]
+__all__ = ["BORDERS", "Pixels", "drained_order", "drained_pairs", "pixel_groups", "walk_pixels"]
+
+BORDERS = ("top", "bottom", "left", "right")
+"""Fields of a tap that say how far from the borders a pixel must be to find it (`isa.TAP`), as `Pixels` has them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +34,7 @@ class Pixels:
 
     def valid(self, tap: Mapping[str, int]) -> NDArray[np.bool_]:
         """For which pixels a tap (`isa.TAP`) lies inside its tensor."""
-        needed = np.array([tap["top"], tap["bottom"], tap["left"], tap["right"]])
+        needed = np.array([tap[side] for side in BORDERS])
         return np.all(self.borders >= needed[:, None], axis=0)
 
 

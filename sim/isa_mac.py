@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,22 +15,24 @@ from ..hw.spec.isa import decode_param
 from ..hw.spec.rounding import ROUNDINGS
 from ..hw.spec.tables import TABLE_ENTRIES, TABLE_TOP, decode_table, look_up
 from ..hw.spec.words import unpack_codes
-from .isa_geometry import Pixels, drained_order, drained_pairs, walk_pixels
+from .isa_geometry import BORDERS, Pixels, drained_order, drained_pairs, walk_pixels
 from .isa_memory import ActivationMemory, fold_codes
 from .isa_records import BlockTaps, MachineError
 
 __all__ = ["MacPlan", "plan_mac"]
 
 _CHUNK_LEVELS = 1 << 19  # levels gathered at once: what a core's cache holds
-_FLOAT32_EXACT = 1 << 24
+_FLOAT32_EXACT, _FLOAT64_EXACT = 1 << 24, 1 << 53
+_SHIFT_MAX = 53  # what no weight is shifted by, so that 64 bits hold it
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Section:
-    """Steps between two accumulator shifts, for one channel offset.
+    """Steps after which the accumulator is shifted equally often, for one channel offset.
 
-    ``rows`` (pixels, steps) are the words read; ``weights`` (steps * lanes, columns) the levels of column groups
-    ``first`` ... side by side.
+    ``shifts`` are those between the section before and this one; ``rows`` (pixels, steps) the words read; ``weights``
+    (steps * lanes, columns) what multiplies them, the column groups side by side. Where the core reads a word several
+    times, with other digits of the same weights, the weights here are the sum of these digits, each in its place.
     """
 
     shifts: int
@@ -39,11 +42,15 @@ class _Section:
 
 @dataclass(frozen=True, kw_only=True)
 class MacPlan:
-    """Everything of one MAC instruction that does not depend on activations; made once, run for every sample."""
+    """Everything of one MAC instruction that does not depend on activations; made once, run for every sample.
+
+    ``codes`` (planes, values) are those of clamped halves of levels from ``first_half`` on. Of all results' codes, of
+    shape (planes, pixels, channels) and cut into granules, ``drained`` names those written one after the other, and
+    ``places`` where to.
+    """
 
     acc_bits: int
     digit_shift: int
-    columns: int
     rescalers: int
     sections: tuple[tuple[_Section, ...], ...]
     bias: NDArray[np.int64]
@@ -52,21 +59,24 @@ class MacPlan:
     zero: int
     first_half: int
     codes: NDArray[np.uint8]
-    order: NDArray[np.int64]
-    pairs: NDArray[np.int64]
-    address: NDArray[np.int64]
-    granule: NDArray[np.int64]
+    drained: NDArray[np.int64]
+    places: NDArray[np.int64]
 
     def run(self, memory: ActivationMemory) -> int:
         """Compute and drain all tiles; the checksum of what was written."""
-        sums = np.concatenate([self._sums(memory, sections) for sections in self.sections], axis=1)
-        value = (sums + self.bias) * self.multiplicand
+        parts = [self._sums(memory, sections) for sections in self.sections]
+        value = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+        value += self.bias
+        value *= self.multiplicand
         # A shift by 0 doubles the product, which may have 63 bits; what is cut off here lies far beyond every clamp.
-        halves = np.clip(value >> np.maximum(self.shift - 1, 0), -(1 << 60), 1 << 60) << (self.shift == 0)
-        index = np.clip(halves + (2 * self.zero - self.first_half), 0, len(self.codes) - 1)
-        tiles = index.reshape(-1, self.columns)[self.order].reshape(len(self.order), -1, self.rescalers)
-        written = self.codes[tiles].swapaxes(2, 3).reshape(-1, self.rescalers)[self.pairs]
-        memory.write_granules(self.address, self.granule, written)
+        value >>= np.maximum(self.shift - 1, 0)
+        if not self.shift.all():
+            value = np.clip(value, -(1 << 60), 1 << 60) << (self.shift == 0)
+        value += 2 * self.zero - self.first_half
+        # Planes of the codes of all results, cut into granules, of which `drained` says which leaves when.
+        codes = self.codes.take(np.clip(value, 0, self.codes.shape[1] - 1, out=value), axis=1)
+        written = codes.reshape(-1, self.rescalers)[self.drained]
+        memory.write_granules(self.places, written)
         return checksum(fold_codes(written, memory.code_bits))
 
     def _sums(self, memory: ActivationMemory, sections: Sequence[_Section]) -> NDArray[np.int64]:
@@ -137,7 +147,6 @@ def plan_mac(
     return MacPlan(
         acc_bits=config.acc_bits,
         digit_shift=config.digits.shift,
-        columns=config.columns,
         rescalers=config.rescalers,
         sections=sections,
         bias=entries[:, 0],
@@ -146,10 +155,11 @@ def plan_mac(
         zero=fields["zero"],
         first_half=first_half,
         codes=codes,
-        order=order,
-        pairs=pairs,
-        address=address[order].reshape(-1)[pairs],
-        granule=granule[order].reshape(-1)[pairs],
+        drained=np.arange(address.size)
+        .reshape(fields["planes"], -1, config.tile_granules)[:, order]
+        .transpose(1, 2, 0)
+        .reshape(-1)[pairs],
+        places=(address * config.granules + granule)[order].reshape(-1)[pairs],
     )
 
 
@@ -163,49 +173,93 @@ def _plan_sections(
     weights: NDArray[np.uint32],
     pad_address: Callable[[int], int],
 ) -> list[_Section]:
-    """Sections of the column groups that share one channel offset."""
-    sections: list[_Section] = []
-    rows: list[NDArray[np.int64]] = []
-    words: list[int] = []
+    """Sections of the column groups that share one channel offset, the first shifted most."""
+    steps: dict[_Read, list[tuple[int, int]]] = {}
     shifts = 0
-
-    def close() -> None:
-        if rows:
-            levels = _weight_levels(config, weights, np.array(words)[:, None] + fields["weight_pitch"] * column_groups)
-            sections.append(_Section(shifts=shifts, rows=np.stack(rows, axis=1).astype(np.int32), weights=levels))
-            rows.clear()
-            words.clear()
-
     for block in blocks:
-        if block.fields["shift"]:
-            close()
-            shifts = 1
         record = block.fields
-        pad = pad_address(record["pad_code"])
-        valid = [pixels.valid(tap) for tap in block.taps]
+        shifts += record["shift"]
         for group in range(record["groups"]):
             for number, tap in enumerate(block.taps):
                 offset = channel + record["base"] + group * record["group_pitch"] + tap["offset"]
-                rows.append(np.where(valid[number], (pixels.read + offset) % config.act_words, pad))
                 index = group if record["hold"] else group * record["tap_count"] + number
-                words.append(fields["weight_base"] + record["weight_base"] + index)
-    close()
+                read = _Read(offset, tuple(tap[side] for side in BORDERS), pad_address(record["pad_code"]))
+                word = fields["weight_base"] + record["weight_base"] + index
+                steps.setdefault(read, []).append((shifts, word))
+    # How often what a step adds is shifted until the end; weights that meet the same word are one number.
+    later = {read: [(shifts - before, word) for before, word in entries] for read, entries in steps.items()}
+    reads = [(min(count for count, _ in entries), read, entries) for read, entries in later.items()]
+    try:
+        return _sections(config, fields, pixels, column_groups, weights, reads)
+    except OverflowError:
+        apart = [(count, read, [(count, word)]) for read, entries in later.items() for count, word in entries]
+        return _sections(config, fields, pixels, column_groups, weights, apart)
+
+
+class _Read(NamedTuple):
+    """A word of activations as a tap reads it for all pixels: its offset, borders needed, and what is read beyond."""
+
+    offset: int
+    borders: tuple[int, ...]
+    pad: int
+
+    def rows(self, pixels: Pixels, act_words: int) -> NDArray[np.int64]:
+        """Rows of the activation memory, of shape (pixels,)."""
+        valid = pixels.valid(dict(zip(BORDERS, self.borders, strict=True)))
+        return np.where(valid, (pixels.read + self.offset) % act_words, self.pad)
+
+
+def _sections(
+    config: AcceleratorConfig,
+    fields: Mapping[str, int],
+    pixels: Pixels,
+    column_groups: NDArray[np.int64],
+    weights: NDArray[np.uint32],
+    reads: list[tuple[int, _Read, list[tuple[int, int]]]],
+) -> list[_Section]:
+    """Sections of reads, each with the shifts that all its weights have left, and those with the shifts of each.
+
+    Raises
+    ------
+    OverflowError
+        If a sum could pass 2**53.
+    """
+    sections, last = [], max(count for count, *_ in reads)
+    for left in sorted({count for count, *_ in reads}, reverse=True):
+        own = [(read, entries) for count, read, entries in reads if count == left]
+        rows = np.stack([read.rows(pixels, config.act_words) for read, _ in own], axis=1)
+        words = np.array([word for _, entries in own for _, word in entries])
+        more = np.array([count - left for _, entries in own for count, _ in entries])
+        first = np.cumsum([0, *(len(entries) for _, entries in own[:-1])])
+        if config.digits.shift * more.max() >= _SHIFT_MAX:
+            raise OverflowError
+        levels = _weight_levels(config, weights, words[:, None] + fields["weight_pitch"] * column_groups)
+        shifted = levels << (config.digits.shift * more)[:, None, None]
+        matrix = np.add.reduceat(shifted, first, axis=0).reshape(len(own) * config.lanes, -1)
+        sections.append(_Section(shifts=last - left, rows=rows.astype(np.int32), weights=_exact(config, matrix)))
+        last = left
     return sections
+
+
+def _exact(config: AcceleratorConfig, matrix: NDArray[np.int64]) -> NDArray[np.floating]:
+    """Weights in a type in which no sum of products with levels of the base is rounded."""
+    bound = int(np.abs(matrix).sum(axis=0).max()) * config.digits.base.top
+    if bound >= _FLOAT64_EXACT:
+        raise OverflowError
+    return np.ascontiguousarray(matrix, dtype=np.float32 if bound < _FLOAT32_EXACT else np.float64)
 
 
 def _weight_levels(
     config: AcceleratorConfig,
     weights: NDArray[np.uint32],
     words: NDArray[np.int64],
-) -> NDArray[np.floating]:
-    """Matrix (steps * lanes, column groups * columns) of the weight words (steps, column groups)."""
+) -> NDArray[np.int64]:
+    """Levels (steps, lanes, column groups * columns) of the weight words (steps, column groups)."""
     if words.max() >= config.weight_words:
         raise MachineError(f"weight word {int(words.max())} is asked for, the memory has {config.weight_words}")
     codes = unpack_codes(weights[words], config.columns * config.lanes, config.code_bits)
     levels = config.digits.base.decode(codes.reshape(*words.shape, config.columns, config.lanes))
-    matrix = levels.transpose(0, 3, 1, 2).reshape(len(words) * config.lanes, -1)
-    bound = int(np.abs(matrix).sum(axis=0).max()) * config.digits.base.top
-    return np.ascontiguousarray(matrix, dtype=np.float32 if bound < _FLOAT32_EXACT else np.float64)
+    return levels.transpose(0, 3, 1, 2).reshape(len(words), config.lanes, -1)
 
 
 def _params(config: AcceleratorConfig, fields: Mapping[str, int], params: NDArray[np.uint32]) -> NDArray[np.int64]:
@@ -237,7 +291,7 @@ def _check_pairs(config: AcceleratorConfig, pixels: Pixels) -> None:
 def _drain_codes(
     config: AcceleratorConfig, fields: Mapping[str, int], tables: NDArray[np.uint32]
 ) -> tuple[int, NDArray[np.uint8]]:
-    """Codes (values of h, planes) written for ``h = first, first + 1, ...``; beyond both ends they stay the same."""
+    """Codes (planes, values of h) written for ``h = first, first + 1, ...``; beyond both ends they stay the same."""
     low, high = fields["clamp_low"], fields["clamp_high"]
     if fields["uneven"]:
         levels = ROUNDINGS[fields["rounding"]].levels
@@ -256,7 +310,7 @@ def _drain_codes(
         planes = config.digits.to_planes(written, fields["planes"])
     except ValueError as error:
         raise MachineError(f"{error}: the output has {fields['planes']} planes") from error
-    return int(halves[0]), np.ascontiguousarray(planes.T)
+    return int(halves[0]), planes
 
 
 def _targets(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,8 +10,6 @@ from ..hw.spec.config import AcceleratorConfig
 from ..hw.spec.words import pack_codes, unpack_codes
 
 __all__ = ["ActivationMemory", "fold_codes"]
-
-_PIECE = (1 << CHECKSUM_BITS) - 1
 
 
 class ActivationMemory:
@@ -34,7 +30,6 @@ class ActivationMemory:
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self._words = config.act_words
-        self._granules = config.granules
         self.code_bits = config.code_bits
         every_code = np.arange(1 << config.digits.base.bits)
         self._code_levels = config.digits.base.decode(every_code).astype(np.float32)
@@ -56,16 +51,17 @@ class ActivationMemory:
         """Write words as the host sees them, of shape (n, beats)."""
         self.write_words(address, unpack_codes(beats, self.codes.shape[1], self.code_bits))
 
-    def write_granules(self, address: NDArray[np.int64], granule: NDArray[np.int64], codes: NDArray[np.uint8]) -> None:
+    def write_granules(self, places: NDArray[np.int64], codes: NDArray[np.uint8]) -> None:
         """Write granules one after the other.
 
         Parameters
         ----------
-        address, granule : arrays of int, shape (n,)
+        places : array of int, shape (n,)
+            Address times granules of a word, plus granule.
         codes : array of uint8, shape (n, rescalers)
         """
-        self.codes.reshape(len(self.codes), self._granules, -1)[address, granule] = codes
-        self.levels.reshape(len(self.codes), self._granules, -1)[address, granule] = self._code_levels[codes]
+        self.codes.reshape(-1, codes.shape[1])[places] = codes
+        self.levels.reshape(-1, codes.shape[1])[places] = self._code_levels[codes]
 
     def write_words(self, address: NDArray[np.int64], codes: NDArray[np.uint8]) -> None:
         """Write whole words of codes (n, lanes), one after the other."""
@@ -73,12 +69,10 @@ class ActivationMemory:
         self.levels[address] = self._code_levels[codes]
 
 
-def fold_codes(codes: NDArray[np.uint8], code_bits: int) -> NDArray[np.int64]:
-    """`checksum.fold` of written words, given as codes of shape (n, count)."""
-    period = math.lcm(CHECKSUM_BITS, code_bits) // code_bits
-    folded = np.zeros(len(codes), dtype=np.int64)
-    for place in range(min(period, codes.shape[1])):
-        moved = np.bitwise_xor.reduce(codes[:, place::period], axis=1).astype(np.int64)
-        moved <<= code_bits * place % CHECKSUM_BITS
-        folded ^= (moved & _PIECE) ^ (moved >> CHECKSUM_BITS)  # a code may lie across two pieces
+def fold_codes(codes: NDArray[np.uint8], code_bits: int) -> NDArray[np.uint32]:
+    """`checksum.fold` of written words, given as codes of shape (n, count), of 1, 2, 4 or 8 bits."""
+    period = CHECKSUM_BITS // code_bits
+    folded = np.zeros(len(codes), dtype=np.uint32)
+    for place in range(codes.shape[1]):
+        folded ^= codes[:, place].astype(np.uint32) << np.uint32(code_bits * (place % period))
     return folded

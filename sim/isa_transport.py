@@ -107,9 +107,13 @@ class IsaTransport(Transport):
         return first, padded
 
     def _write_window(self, region: Region, offset: int, values: NDArray[np.uint32]) -> None:
-        first, padded = self._window(region, offset, len(values))
-        start = offset // 4 - first * padded.shape[1]
-        padded.reshape(-1)[start : start + len(values)] = values
+        stride = region_stride(self.machine.config, region)
+        if offset % stride == 0 and 4 * len(values) % stride == 0:  # whole words
+            first, padded = offset // stride, values.reshape(-1, stride // 4)
+        else:
+            first, padded = self._window(region, offset, len(values))
+            start = offset // 4 - first * padded.shape[1]
+            padded.reshape(-1)[start : start + len(values)] = values
         self.machine.write_words(region, first, padded[:, : region_beats(self.machine.config, region)])
 
     def _read_register(self, offset: int) -> int:

@@ -9,11 +9,12 @@ float32.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from .formats import Format, Int
 from .semantics import SegmentLike, nearest_table, output_size, rescale
@@ -23,6 +24,9 @@ __all__ = ["Drain", "ExactLayer", "ExactSource", "exact_sums", "largest_sums"]
 
 _CHUNK_VALUES = 1 << 20
 """Values of one unfolded source: what a core's cache holds."""
+
+_Float = type[np.float32] | type[np.float64]
+_Finish = Callable[[NDArray[np.floating]], NDArray[np.floating]]
 
 _FLOAT32_EXACT, _FLOAT64_EXACT = 1 << 24, 1 << 53
 
@@ -51,7 +55,7 @@ def largest_sums(segments: Sequence[SegmentLike], sources: Sequence[ExactSource]
     )
 
 
-def _exact_type(largest: float) -> DTypeLike | None:
+def _exact_type(largest: float) -> _Float | None:
     """Narrowest type that holds so many steps; None if there is none."""
     return np.float32 if largest < _FLOAT32_EXACT else np.float64 if largest < _FLOAT64_EXACT else None
 
@@ -82,7 +86,7 @@ def exact_sums(
     return products.run(tensors, lambda sums: sums, products.dtype)
 
 
-def _sums_type(segments: Sequence[SegmentLike], sources: Sequence[ExactSource]) -> DTypeLike:
+def _sums_type(segments: Sequence[SegmentLike], sources: Sequence[ExactSource]) -> _Float:
     largest = float(largest_sums(segments, sources).max(initial=0))
     if (dtype := _exact_type(largest)) is None:
         raise ValueError(f"sums up to {largest:.0f} cannot be computed exactly")
@@ -144,7 +148,7 @@ class Drain:
 
     def finish(self, scaled: NDArray[np.floating]) -> NDArray[np.float32]:
         """Levels of ``sums * scale``, which are overwritten."""
-        scaled += _by_channel(self._offset, scaled.ndim, scaled.dtype)
+        scaled += _by_channel(self._offset, scaled.ndim, scaled.dtype.type)
         np.clip(scaled, 0, len(self._table) - 1, out=scaled)
         return self._table.take(scaled.astype(np.intp))
 
@@ -186,12 +190,12 @@ class _Products:
         segments: Sequence[SegmentLike],
         sources: Sequence[ExactSource],
         factor: NDArray[np.float64],
-        dtype: DTypeLike,
+        dtype: _Float,
     ) -> None:
         self.dtype = dtype
         self._parts = [_Part(*pair, factor, dtype) for pair in zip(segments, sources, strict=True)]
 
-    def run(self, tensors: Sequence[NDArray], finish, dtype: DTypeLike) -> NDArray:
+    def run(self, tensors: Sequence[NDArray], finish: _Finish, dtype: _Float) -> NDArray:
         """What ``finish`` makes of the sums of each chunk, together: of shape (O, N, OH, OW)."""
         sizes = {part.output_size(x) for part, x in zip(self._parts, tensors, strict=True)}
         if len(sizes) != 1:
@@ -221,10 +225,8 @@ def _chunks(samples: int, height: int, most: int) -> Iterator[tuple[slice, slice
 class _Part:
     """One segment with its weights times the channels' factors."""
 
-    def __init__(
-        self, segment: SegmentLike, source: ExactSource, factor: NDArray[np.float64], dtype: DTypeLike
-    ) -> None:
-        self._segment, self._zero, self._dtype = segment, source.zero, np.dtype(dtype)
+    def __init__(self, segment: SegmentLike, source: ExactSource, factor: NDArray[np.float64], dtype: _Float) -> None:
+        self._segment, self._zero, self._dtype = segment, source.zero, dtype
         weights = np.asarray(segment.weights, dtype=np.float64) * factor[:, np.newaxis, np.newaxis, np.newaxis]
         self._channels = len(weights) if segment.depthwise else weights.shape[1]
         self._kernel = weights.shape[2:]
@@ -249,7 +251,7 @@ class _Part:
 
     def values(self, width: int) -> int:
         """Values that a line of outputs takes while it is computed."""
-        return width * max(self.outputs, self._channels * (1 if self._segment.depthwise else np.prod(self._kernel)))
+        return width * max(self.outputs, self._channels * (1 if self._segment.depthwise else math.prod(self._kernel)))
 
     def sums(self, x: NDArray, samples: slice, lines: slice) -> NDArray[np.floating]:
         """Sums of shape (O, n, lines, OW) of some samples and output lines."""
@@ -269,7 +271,7 @@ class _Part:
 
     def _unfolded(self, x: NDArray, lines: slice, size: tuple[int, int, int]) -> NDArray[np.floating]:
         """Windows side by side, of shape (taps * C, n * lines * OW)."""
-        segment, positions = self._segment, int(np.prod(size))
+        segment, positions = self._segment, math.prod(size)
         if self._kernel == (1, 1) and segment.stride == (1, 1) and not any(segment.pads):
             return x[:, :, lines].reshape(len(x), positions).astype(self._dtype, copy=False)
         columns = np.empty((*self._kernel, len(x), *size), dtype=self._dtype)
@@ -315,5 +317,5 @@ def _overlap(size: int, count: int, first: int, stride: int) -> tuple[slice, sli
     return (slice(at, at + (end - begin - 1) * stride + 1, stride) if end > begin else slice(0, 0)), slice(begin, end)
 
 
-def _by_channel(values: NDArray[np.float64], axes: int, dtype: DTypeLike) -> NDArray[np.floating]:
+def _by_channel(values: NDArray[np.float64], axes: int, dtype: type[np.floating]) -> NDArray[np.floating]:
     return values.astype(dtype).reshape(-1, *(1,) * (axes - 1))

@@ -115,13 +115,14 @@ class Format:
             If a value is not one of the format's levels.
         """
         levels = np.asarray(levels, dtype=np.int64)
-        table = np.array(self.magnitudes, dtype=np.int64)
-        magnitude = np.abs(levels)
-        codes = np.minimum(np.searchsorted(table, magnitude), len(table) - 1)
-        wrong = (table[codes] != magnitude) | ((levels < 0) & (not self.signed))
-        if wrong.any():
-            raise ValueError(f"{int(levels[wrong].flat[0])} is not a level of {self.name}")
-        return np.where(levels < 0, codes | (1 << self.magnitude_bits), codes)
+        if levels.size and not self.bottom <= levels.min() <= levels.max() <= self.top:
+            wrong = (levels < self.bottom) | (levels > self.top)
+        else:
+            codes = self._codes[levels - self.bottom]
+            wrong = codes < 0
+            if not wrong.any():
+                return codes
+        raise ValueError(f"{int(levels[wrong].flat[0])} is not a level of {self.name}")
 
     def decode(self, codes: ArrayLike) -> NDArray[np.int64]:
         """Level of each code; minus zero decodes to 0.
@@ -131,12 +132,29 @@ class Format:
         ValueError
             If a code does not fit the format's bits.
         """
-        codes = np.asarray(codes, dtype=np.int64)
-        wrong = (codes < 0) | (codes >= 1 << self.bits)
-        if wrong.any():
-            raise ValueError(f"code {int(codes[wrong].flat[0])} does not fit the {self.bits} bits of {self.name}")
-        magnitude = np.array(self.magnitudes, dtype=np.int64)[codes & ((1 << self.magnitude_bits) - 1)]
-        return np.where(codes >> self.magnitude_bits, -magnitude, magnitude)
+        codes = np.asarray(codes)
+        if codes.dtype != np.uint8:
+            codes = codes.astype(np.int64)
+        if codes.size and not 0 <= codes.min() <= codes.max() < 1 << self.bits:
+            wrong = codes[(codes < 0) | (codes >= 1 << self.bits)]
+            raise ValueError(f"code {int(wrong.flat[0])} does not fit the {self.bits} bits of {self.name}")
+        return self._decoded[codes]
+
+    @functools.cached_property
+    def _codes(self) -> NDArray[np.int64]:
+        """Code of each integer from `bottom` to `top`; -1 of those that are not levels."""
+        codes = np.full(self.top - self.bottom + 1, -1, dtype=np.int64)
+        magnitudes = np.array(self.magnitudes)
+        if self.signed:
+            codes[-magnitudes - self.bottom] = np.arange(len(magnitudes)) | (1 << self.magnitude_bits)
+        codes[magnitudes - self.bottom] = np.arange(len(magnitudes))
+        return codes
+
+    @functools.cached_property
+    def _decoded(self) -> NDArray[np.int64]:
+        """Level of each code."""
+        magnitudes = np.array(self.magnitudes, dtype=np.int64)
+        return np.concatenate([magnitudes, -magnitudes]) if self.signed else magnitudes
 
     def __str__(self) -> str:
         return self.name

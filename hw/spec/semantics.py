@@ -129,7 +129,7 @@ def _convolve(
     return sums.reshape(len(weights), samples, out_h, out_w).transpose(1, 0, 2, 3).astype(np.int64)
 
 
-def _padded(levels: NDArray, pads: tuple[int, int, int, int], fill: int) -> NDArray:
+def _padded(levels: NDArray, pads: tuple[int, int, int, int], fill: float) -> NDArray:
     """Levels of shape (..., H, W) with lines and columns of ``fill`` around them, or without some of their own."""
     top, left, bottom, right = (max(0, pad) for pad in pads)
     height, width = levels.shape[-2:]

@@ -13,7 +13,7 @@ from .engine import EngineName, EngineRun, Progress, silent
 
 __all__ = ["GoldenEngine"]
 
-_BATCH = 32
+_BATCH = 128
 
 
 @dataclass(frozen=True)

@@ -104,6 +104,7 @@ class Driver:
         self._end = 0
         self._limit = 0
         self._levels: NDArray[np.int64] | None = None
+        self._known_places: dict[str, tuple[NDArray[np.int64], list[tuple[int, int]]]] = {}
 
     async def load(self, program: Program) -> None:
         """Check the core, fill its memories and clear its activations.
@@ -124,6 +125,7 @@ class Driver:
         await self._check_core()
         self._computes, self._end, self._limit = survey(program)
         self._levels = None
+        self._known_places.clear()
         await self._write_register(Register.CONTROL, Control.CLEAR)
         for region, words in program.memories.items():
             if len(words):
@@ -185,9 +187,9 @@ class Driver:
         """Levels of shape (C, H, W) of a tensor of the program, wherever it lies."""
         program = self._loaded()
         layout = program.layouts[name]
-        addresses = self._addresses(name)
-        codes = np.zeros((int(addresses.max()) + 1, layout.lanes), dtype=np.uint8)
-        for first, end in runs(addresses):
+        addresses, ranges = self._places(name)
+        codes = np.zeros((ranges[-1][1], layout.lanes), dtype=np.uint8)
+        for first, end in ranges:
             address, count = window_span(self._config, Region.ACTIVATIONS, first, end - first)
             if name in program.external:
                 place = program.external[name] + first * region_stride(self._config, Region.ACTIVATIONS)
@@ -257,14 +259,14 @@ class Driver:
                 f"the input must be integer levels of shape {tensor.shape}, not {levels.dtype} of shape {levels.shape}"
             )
         layout = program.layouts[tensor.name]
-        addresses = self._addresses(tensor.name)
+        addresses, ranges = self._places(tensor.name)
         try:
             packed = layout.pack(levels, self._config.digits)
         except ValueError as error:
             raise InputError(f"the input does not fit {tensor.format}: {error}") from error
-        codes = np.zeros((int(addresses.max()) + 1, layout.lanes), dtype=np.uint8)
+        codes = np.zeros((ranges[-1][1], layout.lanes), dtype=np.uint8)
         codes[addresses] = packed
-        for first, end in runs(addresses):
+        for first, end in ranges:
             burst = to_burst(self._config, Region.ACTIVATIONS, pack_codes(codes[first:end], self._config.code_bits))
             if tensor.name in program.external:
                 place = program.external[tensor.name] + first * region_stride(self._config, Region.ACTIVATIONS)
@@ -273,11 +275,15 @@ class Driver:
                 await self._transport.write(region_address(self._config, Region.ACTIVATIONS, first), burst)
         self._levels = levels.astype(np.int64)
 
-    def _addresses(self, name: str) -> NDArray[np.int64]:
-        """Word of every pixel of a tensor, in the memory where it lies."""
-        program = self._loaded()
-        addresses = program.layouts[name].addresses()
-        return addresses if name in program.external else addresses % self._config.act_words
+    def _places(self, name: str) -> tuple[NDArray[np.int64], list[tuple[int, int]]]:
+        """Word of every pixel of a tensor, in the memory where it lies, and the ranges that hold them all."""
+        if name not in self._known_places:
+            program = self._loaded()
+            addresses = program.layouts[name].addresses()
+            if name not in program.external:
+                addresses %= self._config.act_words
+            self._known_places[name] = addresses, runs(addresses)
+        return self._known_places[name]
 
     async def _run(self) -> CycleCount:
         await self._write_register(Register.CONTROL, Control.START)

@@ -189,6 +189,28 @@ def test_a_random_mac_equals_the_literal_machine(assembler, literal_machine, con
     run_both(rng, program, literal_machine)
 
 
+@pytest.mark.parametrize("blocks", [2, 5, 20, 40])
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS.keys())
+def test_words_that_are_read_again_with_other_digits_equal_the_literal_machine(
+    assembler, literal_machine, config, blocks
+):
+    """Few digits are summed up before they are multiplied; of many, that would be no exact number."""
+    rng = np.random.default_rng(blocks)
+    program = assembler(config)
+    taps = [program.tap(offset=offset, top=int(offset == 3)) for offset in (0, 3, 0)]
+    for number in range(blocks):
+        program.block(shift=int(number % 3 != 1), weight_base=3 * number, first_tap=taps[0], tap_count=3)
+    random_weights(rng, program, 3 * blocks)
+    half = 1 << (config.rescale_bits - 1)
+    for _ in range(config.tile_granules):
+        program.param(
+            [(int(rng.integers(-500, 500)), half, config.acc_bits + config.rescale_bits - 6)] * config.rescalers
+        )
+    program.compute(mode=Mode.MAC, block_count=blocks, out_base=OUT_BASE, out_height=2, out_width=1, out_dy_even=1)
+    program.end()
+    run_both(rng, program, literal_machine)
+
+
 @pytest.mark.parametrize("seed", range(12))
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS.keys())
 def test_a_random_max_equals_the_literal_machine(assembler, literal_machine, config, seed):
