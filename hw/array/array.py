@@ -6,7 +6,7 @@ from itertools import product
 
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Out, Signature
 
 from ..cells.adder import add, extend
 from ..cells.copies import copies_of
@@ -16,7 +16,7 @@ from .dot import DotProduct
 from .hard_multiplier import HardMultiplier
 from .operand import operand_layout
 
-__all__ = ["STEP_FLAGS", "MacArray", "flag_copies", "operand_copies"]
+__all__ = ["STEP_FLAGS", "MacArray", "Operands", "Sums", "flag_copies", "operand_copies"]
 
 STEP_FLAGS = data.StructLayout(
     {
@@ -41,14 +41,51 @@ def flag_copies(config: AcceleratorConfig) -> int:
     return min(8, 1 << pipeline(config).dot_product) if operand_copies(config) > 1 else 1
 
 
+class Operands(Signature):
+    """To the array: the operands of a step. They come `operand_copies` times, all words and then all words again.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+    """
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        word = data.ArrayLayout(operand_layout(config.digits.base), config.lanes)
+        super().__init__(
+            {
+                "x": Out(data.ArrayLayout(word, config.rows * operand_copies(config))),
+                "w": Out(data.ArrayLayout(word, config.columns * operand_copies(config))),
+                "flags": Out(STEP_FLAGS),
+            }
+        )
+
+
+class Sums(Signature):
+    """From the array: all finished sums, each inverted if its ``inverted`` is high, while ``done`` is high; they change
+    in the next cycle. All bits of ``done`` are alike: there are `flag_copies`, each for as many of the sums, which are
+    counted row by row.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+    """
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        super().__init__(
+            {
+                "sums": Out(data.ArrayLayout(data.ArrayLayout(config.acc_bits, config.columns), config.rows)),
+                "inverted": Out(data.ArrayLayout(data.ArrayLayout(1, config.columns), config.rows)),
+                "done": Out(flag_copies(config)),
+            }
+        )
+
+
 class MacArray(wiring.Component):
     """Output-stationary array: every step adds one dot product to each accumulator, modulo ``2**acc_bits``.
 
-    Row r, column c computes ``sum_l level(x[r][l]) * level(w[c][l])``. Operands come `operand_copies` times, all words
-    and then all words again: columns of the second part take the second ``x``, rows the second ``w``. ``sums`` holds
-    all finished sums, each inverted if its ``inverted`` is high, while ``done`` is high, `Pipeline.array` after the
-    operands of the step flagged ``last``; it changes in the next cycle. All bits of ``done`` are alike: there are
-    `flag_copies`, each for as many of the sums, which are counted row by row. No stall.
+    Row r, column c computes ``sum_l level(x[r][l]) * level(w[c][l])``; columns of the second part take the second copy
+    of ``x``, rows the second of ``w``. ``results`` come `Pipeline.array` after the operands of the step flagged
+    ``last``. No stall.
 
     Parameters
     ----------
@@ -57,26 +94,17 @@ class MacArray(wiring.Component):
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self._config = config
-        word = data.ArrayLayout(operand_layout(config.digits.base), config.lanes)
-        super().__init__(
-            {
-                "x": In(data.ArrayLayout(word, config.rows * operand_copies(config))),
-                "w": In(data.ArrayLayout(word, config.columns * operand_copies(config))),
-                "flags": In(STEP_FLAGS),
-                "sums": Out(data.ArrayLayout(data.ArrayLayout(config.acc_bits, config.columns), config.rows)),
-                "inverted": Out(data.ArrayLayout(data.ArrayLayout(1, config.columns), config.rows)),
-                "done": Out(flag_copies(config)),
-            }
-        )
+        super().__init__({"operands": In(Operands(config)), "results": Out(Sums(config))})
 
     def elaborate(self, platform: object) -> Module:
         """Build the dot products, delay the flags alongside, accumulate."""
         m = Module()
         config = self._config
 
-        copies = copies_of(m, self.flags.as_value(), pipeline(config).dot_product, "flags", most=flag_copies(config))
+        step = self.operands.flags.as_value()
+        copies = copies_of(m, step, pipeline(config).dot_product, "flags", most=flag_copies(config))
         near = [data.View(STEP_FLAGS, copy) for copy in copies]
-        m.d.sync += self.done.eq(Cat(flags.valid & flags.last for flags in near))
+        m.d.sync += self.results.done.eq(Cat(flags.valid & flags.last for flags in near))
 
         dots: dict[tuple[int, int], DotProduct] = {}
         for row in range(config.rows):
@@ -100,11 +128,11 @@ class MacArray(wiring.Component):
 
     def _x(self, row: int, column: int) -> data.View:
         copy = column * operand_copies(self._config) // self._config.columns
-        return self.x[copy * self._config.rows + row]
+        return self.operands.x[copy * self._config.rows + row]
 
     def _w(self, row: int, column: int) -> data.View:
         copy = row * operand_copies(self._config) // self._config.rows
-        return self.w[copy * self._config.columns + column]
+        return self.operands.w[copy * self._config.columns + column]
 
     def _accumulate(
         self, m: Module, platform: object, flags: data.View, row: int, column: int, dot: DotProduct
@@ -115,7 +143,7 @@ class MacArray(wiring.Component):
         sum_ = Signal(width, name=f"sum{name}", reset_less=True)
         inverted = Signal(name=f"inverted{name}", reset_less=True)
         addend = extend(dot.total, width)
-        m.d.comb += [self.sums[row][column].eq(sum_), self.inverted[row][column].eq(inverted)]
+        m.d.comb += [self.results.sums[row][column].eq(sum_), self.results.inverted[row][column].eq(inverted)]
         if self._config.fabric == "xilinx":
             # a - b = ~(~a + b): what stands for a is inverted at need where it is chosen, b comes as it is
             before = Mux(flags.shift, Cat(inverted.replicate(shift), sum_), sum_)[:width]

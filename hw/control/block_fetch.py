@@ -7,9 +7,10 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..cells.delay_line import delayed
+from ..cells.interfaces import INSTRUCTION, MemoryRead
 from ..cells.records import record_layout
 from ..spec.config import AcceleratorConfig
-from ..spec.isa import BLOCK, COMPUTE
+from ..spec.isa import BLOCK
 from ..spec.pipeline import pipeline
 from .job_queue import job_layout
 
@@ -19,7 +20,7 @@ __all__ = ["BlockFetch"]
 class BlockFetch(wiring.Component):
     """Jobs of one COMPUTE, tile by tile, for a queue of `Pipeline.jobs` places.
 
-    Starts when ``run`` rises; ``fields`` must be stable while it is high. A block is fetched in every cycle in which
+    Starts when the instruction's ``run`` rises. A block is fetched in every cycle in which
     one is wanted and there is a place for its job; ``started`` gives a place back, `Pipeline.credit` later. ``put`` is
     high with each ``job``, `Pipeline.fetch` - 1 cycles behind the block's address.
 
@@ -36,14 +37,12 @@ class BlockFetch(wiring.Component):
         self._config = config
         super().__init__(
             {
-                "run": In(1),
-                "fields": In(record_layout(COMPUTE)),
+                "instruction": In(INSTRUCTION),
                 "group_valid": In(1),
                 "group_line_end": In(1),
                 "group_last": In(1),
                 "group_taken": In(1),
-                "block_address": Out(max(1, (config.blocks - 1).bit_length())),
-                "block": In(record_layout(BLOCK)),
+                "blocks": Out(MemoryRead(max(1, (config.blocks - 1).bit_length()), record_layout(BLOCK))),
                 "put": Out(1),
                 "job": Out(job_layout(config)),
                 "started": In(1),
@@ -57,7 +56,8 @@ class BlockFetch(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Counters from outermost to innermost; whether each is at its end is known a cycle ahead."""
         m = Module()
-        plan, fields, block = pipeline(self._config), self.fields, self.block
+        plan, block = pipeline(self._config), self.blocks.data
+        run, fields = self.instruction.run, self.instruction.fields
         job = Signal(job_layout(self._config))
 
         places = Signal(range(plan.jobs + 1), init=plan.jobs)
@@ -66,7 +66,7 @@ class BlockFetch(wiring.Component):
         places_next = Signal.like(places)
         m.d.comb += [places_next.eq(places - fetch + started), self.none_out.eq(places == plan.jobs)]
         m.d.sync += [started.eq(self.started), places.eq(places_next), free.eq(places_next != 0)]
-        with m.If(~self.run):
+        with m.If(~run):
             m.d.sync += [places.eq(plan.jobs), free.eq(1)]
 
         origin, channel = Signal.like(job.base, name="origin"), Signal.like(job.base, name="channel")
@@ -83,7 +83,7 @@ class BlockFetch(wiring.Component):
         first_block, new_group = Signal(), Signal()
         m.d.comb += [
             fetch.eq(in_group & free),
-            self.block_address.eq(block_index),
+            self.blocks.address.eq(block_index),
             self.idle.eq(begun & ~in_group & ~self.all_fetched),
         ]
 
@@ -119,7 +119,7 @@ class BlockFetch(wiring.Component):
                 with m.If(last_tile):
                     m.d.sync += [in_group.eq(0), self.all_fetched.eq(last_group), origin.eq(origin + origin_step)]
 
-        with m.If(~self.run):
+        with m.If(~run):
             m.d.sync += [begun.eq(0), in_group.eq(0), fetched.eq(0), self.all_fetched.eq(0)]
         with m.Elif(~begun):
             m.d.sync += [begun.eq(1), origin.eq(fields.origin)]
@@ -163,6 +163,6 @@ class BlockFetch(wiring.Component):
     def _while_running(self, m: Module, pulse: Signal, cycles: int, name: str) -> Signal:
         for stage in range(cycles):
             late = Signal(name=f"{name}{stage}")
-            m.d.sync += late.eq(pulse & self.run)
+            m.d.sync += late.eq(pulse & self.instruction.run)
             pulse = late
         return pulse

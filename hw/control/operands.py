@@ -9,11 +9,13 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..array.array import STEP_FLAGS, operand_copies
-from ..array.operand import operand_layout, recode
+from ..array.array import Operands, operand_copies
+from ..array.operand import code_of, operand_layout, recode
 from ..cells.copies import copy_of
 from ..cells.delay_line import DelayLine, delayed
+from ..cells.interfaces import INSTRUCTION, MemoryRead
 from ..cells.records import record_layout
+from ..drain.max_pool import WindowWords
 from ..spec.config import AcceleratorConfig
 from ..spec.isa import TAP
 from ..spec.pipeline import pipeline
@@ -43,12 +45,18 @@ def keep_operands(m: Module, config: AcceleratorConfig, name: str, operands: dat
             m.d.comb += operands.as_value().word_select(copy * count + index, bits).eq(kept)
 
 
+def _where(condition: Value, flags: data.View) -> Value:
+    return Cat(flags.valid & condition, flags.first, flags.shift, flags.last)
+
+
 class OperandFetch(wiring.Component):
     """Pipeline from a step to operands: tap record, address, activation and weight words, padding, predecoding. One
     step a cycle, no stall.
 
-    ``x`` and ``w`` (as `MacArray` takes them), ``flags`` and ``count`` (pixels in the step's group) belong together and
-    appear `Pipeline.operands` after the step. ``group`` is the pixel group offered with a step flagged ``new_group``.
+    Operands appear `Pipeline.operands` after their step: on ``operands`` those of a MAC, on ``windows`` (with a max-pool
+    unit) those of a MAX, as ``back``, the instruction behind the array, says. ``count``, the pixels in the step's group,
+    follows `Pipeline.array` later, with the sums. ``group`` is the pixel group offered with a step flagged
+    ``new_group``. Reads of activations are ``valid`` for a step's words alone, and not while ``enable`` is low.
 
     Parameters
     ----------
@@ -58,22 +66,19 @@ class OperandFetch(wiring.Component):
     def __init__(self, config: AcceleratorConfig) -> None:
         self._config = config
         step = step_layout(config)
-        word = data.ArrayLayout(operand_layout(config.digits.base), config.lanes)
+        words = data.ArrayLayout(config.act_word_bits, config.rows)
         super().__init__(
             {
+                "enable": In(1),
                 "step": In(step),
                 "group": In(pixel_group_layout(config)),
-                "tap_address": Out(step["tap"].shape),
-                "tap": In(record_layout(TAP)),
-                "act_address": Out(config.act_address_bits),
-                "act_words": In(data.ArrayLayout(config.act_word_bits, config.rows)),
-                "weight_address": Out(step["weight"].shape),
-                "weight_word": In(config.weight_word_bits),
-                "x": Out(data.ArrayLayout(word, config.rows * operand_copies(config))),
-                "w": Out(data.ArrayLayout(word, config.columns * operand_copies(config))),
-                "flags": Out(STEP_FLAGS),
+                "back": In(INSTRUCTION),
+                "taps": Out(MemoryRead(step["tap"].width, record_layout(TAP))),
+                "activations": Out(MemoryRead(config.act_address_bits, words)),
+                "weights": Out(MemoryRead(step["weight"].width, config.weight_word_bits)),
+                "operands": Out(Operands(config)),
                 "count": Out(config.rows.bit_length()),
-                "row0_valid": Out(1),
+                **({"windows": Out(WindowWords(config))} if config.max_pool else {}),
             }
         )
 
@@ -81,23 +86,25 @@ class OperandFetch(wiring.Component):
         """Registers between tap record, address, words and operands; everything else is delayed alongside."""
         m = Module()
         config, plan, step = self._config, pipeline(self._config), self.step
+        tap, read, operands = self.taps.data, self.activations, self.operands
         group = Signal.like(self.group, reset_less=True)  # that of the tap's step
         offered = delayed(m, self.group, plan.tap_read - 1, "offered")
         begins = delayed(m, step.flags.valid & step.new_group, plan.tap_read - 1, "new_group", reset_less=False)
         with m.If(begins):
             m.d.sync += group.eq(offered)
         base = delayed(m, step.base, plan.tap_read, "base")
-        m.d.comb += self.tap_address.eq(step.tap)
+        m.d.comb += self.taps.address.eq(step.tap)
 
         valid = Signal(config.rows, reset_less=True)
-        m.d.sync += self.act_address.eq(base + self.tap.offset)
+        reading = delayed(m, step.flags.valid, plan.tap_read, "reading", reset_less=False)
+        m.d.sync += [read.address.eq(base + tap.offset), read.valid.eq(reading & self.enable)]
         for row in range(config.rows):
             borders = group.borders[row]
             m.d.sync += valid[row].eq(
-                (borders.top >= self.tap.top)
-                & (borders.bottom >= self.tap.bottom)
-                & (borders.left >= self.tap.left)
-                & (borders.right >= self.tap.right)
+                (borders.top >= tap.top)
+                & (borders.bottom >= tap.bottom)
+                & (borders.left >= tap.left)
+                & (borders.right >= tap.right)
             )
 
         valid = delayed(m, valid, plan.words - plan.tap_read - 1, "valid")
@@ -105,17 +112,27 @@ class OperandFetch(wiring.Component):
         together = (step.pad_code, step.weight, step.flags, group.count)
         pad_code, weight, flags, count = self._along(m, together, along)
         pad_code = delayed(m, pad_code, plan.weights, "pad_code")
-        m.d.comb += self.weight_address.eq(weight)
+        m.d.comb += [self.weights.address.eq(weight), self.weights.valid.eq(flags.valid)]
         padding = pad_code.replicate(config.lanes)
-        words = Cat(Mux(valid[row], self.act_words[row], padding) for row in range(config.rows))
-        keep_operands(m, config, "x", self.x, words)
-        keep_operands(m, config, "w", self.w, self.weight_word)
+        words = Cat(Mux(valid[row], read.data[row], padding) for row in range(config.rows))
+        keep_operands(m, config, "x", operands.x, words)
+        keep_operands(m, config, "w", operands.w, self.weights.data)
         behind = plan.operands - plan.words
-        m.d.comb += self.row0_valid.eq(delayed(m, valid[0], behind, "row0_valid"))
+        flags = delayed(m, flags, plan.weights + behind, "flags", reset_less=False)
         m.d.comb += [
-            self.flags.eq(delayed(m, flags, plan.weights + behind, "flags", reset_less=False)),
-            self.count.eq(delayed(m, count, plan.weights + behind - plan.tap_read, "count")),
+            operands.flags.eq(_where(~self.back.is_max, flags)),
+            self.count.eq(delayed(m, count, plan.weights + behind - plan.tap_read + plan.array, "count")),
         ]
+        if config.max_pool:
+            windows = self.windows
+            m.d.comb += [
+                *(
+                    windows.word.word_select(lane, config.code_bits).eq(code_of(operand))
+                    for lane, operand in enumerate(operands.x[0])
+                ),
+                windows.inside.eq(delayed(m, valid[0], behind, "inside")),
+                windows.flags.eq(_where(self.back.is_max, flags)),
+            ]
         return m
 
     def _along(self, m: Module, values: Sequence[Any], cycles: int) -> list[Any]:

@@ -8,19 +8,18 @@ from amaranth.lib.wiring import In, Out
 
 from ..array.array import STEP_FLAGS
 from ..cells.delay_line import delayed
+from ..cells.interfaces import EVENTS, INSTRUCTION, MemoryRead, hand_on
 from ..cells.records import record_layout
+from ..drain.pace import pace_bits
 from ..spec.config import AcceleratorConfig
-from ..spec.isa import BLOCK, COMPUTE
+from ..spec.isa import BLOCK
 from ..spec.pipeline import pipeline
 from .block_fetch import BlockFetch
 from .job_queue import JobQueue, job_layout
+from .stages import STEPPING
 from .walker import pixel_group_layout
 
 __all__ = ["Stepper", "step_layout"]
-
-
-def _drain_bits(config: AcceleratorConfig) -> int:
-    return (config.rows * config.tile_granules * config.planes).bit_length()
 
 
 def step_layout(config: AcceleratorConfig) -> data.StructLayout:
@@ -42,11 +41,9 @@ class Stepper(wiring.Component):
     """Emits the steps of one COMPUTE, without an idle cycle between blocks, tiles or pixel groups as long as nothing
     stalls.
 
-    Starts when ``run`` rises; ``fields`` must be stable while it is high. No step comes before ``go`` is high; it then
-    stays so until ``run`` falls. ``step`` is valid while ``step.flags.valid``
-    is high and cannot be refused. A tile's last step waits until ``drain_cycles`` have passed since the one before, so
-    that the drain is never overrun. ``finished`` rises after the last step and stays until ``run`` falls. ``illegal``
-    is high when a block without groups or taps has been read.
+    ``step`` is valid while ``step.flags.valid`` is high and cannot be refused; none comes before ``stepping`` allows
+    it. A tile's last step waits until ``drain_cycles`` have passed since the one before, so that the drain is never
+    overrun.
 
     With single-port memories no step comes in the cycle after one in which ``hold`` is high.
 
@@ -63,18 +60,13 @@ class Stepper(wiring.Component):
         self._config = config
         super().__init__(
             {
-                "run": In(1),
-                "go": In(1),
-                "fields": In(record_layout(COMPUTE)),
-                "drain_cycles": In(_drain_bits(config)),
+                "instruction": In(INSTRUCTION),
+                "stepping": In(STEPPING),
+                "drain_cycles": In(pace_bits(config)),
                 "groups": In(stream.Signature(pixel_group_layout(config))),
-                "block_address": Out(max(1, (config.blocks - 1).bit_length())),
-                "block": In(record_layout(BLOCK)),
+                "blocks": Out(MemoryRead(max(1, (config.blocks - 1).bit_length()), record_layout(BLOCK))),
                 "step": Out(step_layout(config)),
-                "finished": Out(1),
-                "illegal": Out(1),
-                "stall_drain": Out(1),
-                "stall_walk": Out(1),
+                "events": Out(EVENTS),
                 **({"hold": In(1)} if config.memories == "single" else {}),
             }
         )
@@ -84,20 +76,17 @@ class Stepper(wiring.Component):
         m = Module()
         m.submodules.fetch = fetch = BlockFetch(self._config)
         m.submodules.jobs = jobs = JobQueue(self._config)
+        hand_on(m, self, fetch, "instruction", "blocks")
         m.d.comb += [
-            fetch.run.eq(self.run),
-            fetch.fields.eq(self.fields),
             fetch.group_valid.eq(self.groups.valid),
             fetch.group_line_end.eq(self.groups.payload.line_end),
             fetch.group_last.eq(self.groups.payload.last),
             fetch.group_taken.eq(self.groups.ready),
-            self.block_address.eq(fetch.block_address),
-            fetch.block.eq(self.block),
             fetch.started.eq(jobs.take),
-            jobs.run.eq(self.run),
+            jobs.run.eq(self.instruction.run),
             jobs.put.eq(fetch.put),
             jobs.job.eq(fetch.job),
-            self.illegal.eq(fetch.illegal),
+            self.stepping.illegal.eq(fetch.illegal),
         ]
         self._issue(m, fetch, jobs)
         return m
@@ -105,6 +94,7 @@ class Stepper(wiring.Component):
     def _issue(self, m: Module, fetch: BlockFetch, jobs: JobQueue) -> None:
         """The steps of the running job. Whether a counter is at its end is known a cycle ahead: much hangs on it."""
         plan, job = pipeline(self._config), jobs.head
+        run, go = self.instruction.run, self.stepping.go
         running, fresh = Signal(), Signal()
         current = Signal(job_layout(self._config), reset_less=True)
         taps_left = Signal.like(job.taps_less, name="taps_left")
@@ -112,13 +102,13 @@ class Stepper(wiring.Component):
         last_tap, last_group, job_end, last_step = Signal(), Signal(), Signal(), Signal()
         drain_left, draining = Signal.like(self.drain_cycles, name="drain_left"), Signal()
         gone = Signal()
-        m.d.sync += gone.eq(self.run & self.go)
+        m.d.sync += gone.eq(run & go)
         # what stalls a step is known a cycle ahead, too
         emit, runs_on, ends_next, drains_next = Signal(), Signal(), Signal(), Signal()
         hold = self.hold if self._config.memories == "single" else 0
         m.d.comb += [
-            runs_on.eq(self.run & (jobs.take | (running & ~(emit & job_end)))),
-            drains_next.eq(self.run & Mux(emit & last_step, self.drain_cycles != 1, draining & (drain_left != 1))),
+            runs_on.eq(run & (jobs.take | (running & ~(emit & job_end)))),
+            drains_next.eq(run & Mux(emit & last_step, self.drain_cycles != 1, draining & (drain_left != 1))),
             ends_next.eq(last_step),
         ]
         m.d.sync += [
@@ -128,9 +118,10 @@ class Stepper(wiring.Component):
             emit.eq(runs_on & ~(ends_next & drains_next) & ~hold),
         ]
         m.d.comb += [
-            jobs.take.eq(jobs.valid & self.go & (~running | (emit & job_end))),
-            self.stall_drain.eq(running & ~emit),
-            self.stall_walk.eq(gone & ~running & fetch.idle),
+            jobs.take.eq(jobs.valid & go & (~running | (emit & job_end))),
+            self.events.step.eq(emit),
+            self.events.stall_drain.eq(running & ~emit),
+            self.events.stall_walk.eq(gone & ~running & fetch.idle),
         ]
         m.d.comb += [
             self.step.tap.eq(current.first_tap),
@@ -186,5 +177,5 @@ class Stepper(wiring.Component):
                 job_end.eq(ends),
             ]
             m.d.comb += ends_next.eq(ends & job.last)
-        finished = self.run & fetch.all_fetched & fetch.none_out & ~running
-        m.d.comb += self.finished.eq(delayed(m, finished, plan.finish, "finished", reset_less=False))
+        finished = run & fetch.all_fetched & fetch.none_out & ~running
+        m.d.comb += self.stepping.finished.eq(delayed(m, finished, plan.finish, "finished", reset_less=False))

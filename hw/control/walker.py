@@ -6,6 +6,7 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..cells.interfaces import INSTRUCTION
 from ..spec.config import AcceleratorConfig
 from ..spec.isa import BORDER_MAX
 
@@ -34,9 +35,8 @@ class PixelWalker(wiring.Component):
     """Stream of pixel groups for one instruction.
 
     Walks one pixel a cycle, ahead of its consumer: one group is offered on ``groups`` while the next is being
-    collected, so a consumer that takes at most one group every ``rows + 1`` cycles never waits. Starts when it leaves
-    reset; ``height``, ``width``, ``rows`` and ``wrap`` must be stable from then on. Nothing follows the group marked
-    ``last``.
+    collected, so a consumer that takes at most one group every ``rows + 1`` cycles never waits. Starts when the
+    instruction's ``run`` rises. Nothing follows the group marked ``last``.
 
     Parameters
     ----------
@@ -48,11 +48,7 @@ class PixelWalker(wiring.Component):
         self._extent_bits = config.act_address_bits + 1
         super().__init__(
             {
-                "run": In(1),
-                "height": In(self._extent_bits),
-                "width": In(self._extent_bits),
-                "rows": In(config.rows.bit_length()),
-                "wrap": In(1),
+                "instruction": In(INSTRUCTION),
                 "groups": Out(stream.Signature(pixel_group_layout(config))),
             }
         )
@@ -60,7 +56,9 @@ class PixelWalker(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Count pixels, collect a group, pass it on."""
         m = Module()
-        config = self._config
+        config, fields = self._config, self.instruction.fields
+        height, width = fields.out_height[: self._extent_bits], fields.out_width[: self._extent_bits]
+        rows, wrap = fields.rows[: config.rows.bit_length()], fields.wrap
         top, left = Signal(_BORDER_BITS), Signal(_BORDER_BITS)
         x, y = Signal(self._extent_bits), Signal(self._extent_bits)  # pixels and lines still to come
         row = Signal(range(config.rows)) if config.rows > 1 else Signal(1)
@@ -76,9 +74,9 @@ class PixelWalker(wiring.Component):
 
         line_done, last_line = Signal(), Signal()  # x and y are 0: known a cycle ahead
         one_wide = Signal()
-        m.d.sync += one_wide.eq(self.width == 1)
+        m.d.sync += one_wide.eq(width == 1)
         image_done = line_done & last_line
-        with m.If(~self.run):
+        with m.If(~self.instruction.run):
             m.d.sync += [started.eq(0), finished.eq(0), collected.eq(0), self.groups.valid.eq(0)]
         with m.Elif(~started):
             m.d.sync += [
@@ -86,18 +84,18 @@ class PixelWalker(wiring.Component):
                 top.eq(0),
                 left.eq(0),
                 row.eq(0),
-                x.eq(self.width - 1),
-                y.eq(self.height - 1),
-                line_done.eq(self.width == 1),
-                last_line.eq(self.height == 1),
+                x.eq(width - 1),
+                y.eq(height - 1),
+                line_done.eq(width == 1),
+                last_line.eq(height == 1),
             ]
         with m.Else():
             with m.If(~collected & ~finished):
                 m.d.sync += row.eq(row + 1)
-                with m.If((row + 1 == self.rows) | image_done | (line_done & ~self.wrap)):
+                with m.If((row + 1 == rows) | image_done | (line_done & ~wrap)):
                     m.d.sync += [row.eq(0), collected.eq(1), finished.eq(image_done)]
                 with m.If(line_done):
-                    m.d.sync += [x.eq(self.width - 1), y.eq(y - 1), left.eq(0)]
+                    m.d.sync += [x.eq(width - 1), y.eq(y - 1), left.eq(0)]
                     m.d.sync += [line_done.eq(one_wide), last_line.eq(y == 1)]
                     with m.If(top != BORDER_MAX):
                         m.d.sync += top.eq(top + 1)
@@ -121,7 +119,7 @@ class PixelWalker(wiring.Component):
                             group.borders[index].right.eq(saturated(x)),
                             group.count.eq(index + 1),
                             group.last.eq(image_done),
-                            group.line_end.eq(line_done & ~self.wrap),
+                            group.line_end.eq(line_done & ~wrap),
                         ]
         m.d.comb += self.groups.payload.eq(Mux(side, *groups))
         return m

@@ -3,54 +3,45 @@
 from __future__ import annotations
 
 from amaranth.hdl import Cat, Module, Mux, Signal
-from amaranth.lib import data, wiring
-from amaranth.lib.wiring import In, Member, Out
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
 
-from ..array.array import flag_copies
+from ..array.array import Sums
 from ..cells.delay_line import delayed
-from ..cells.records import record_layout
+from ..cells.interfaces import INSTRUCTION, MemoryRead
+from ..memory.table_memory import table_reads
 from ..spec.config import AcceleratorConfig
 from ..spec.cycles import hold_cycles
-from ..spec.isa import COMPUTE
 from ..spec.pipeline import pipeline
-from ..spec.registers import Region, region_depth
 from .encoder import Encoder
 from .rescaler import Rescaler
+from .written import WRITE_FLAGS, Written
 
-__all__ = ["Drain", "table_ports", "write_flags_layout"]
-
-
-def write_flags_layout() -> data.StructLayout:
-    """Where a written word stands in its tile."""
-    return data.StructLayout(
-        {
-            "valid": 1,
-            "pair": 1,  # the next row's word is written beside it
-            "pixel_planes": 1,  # the last plane of its granule
-            "row": 1,  # the last write of its pixel
-            "tile": 1,  # the last write of its tile
-        }
-    )
+__all__ = ["Drain"]
 
 
-def table_ports(config: AcceleratorConfig) -> dict[str, Member]:
-    """Ports through which each rescaler looks levels up: entries come `Pipeline.table_read` after their addresses."""
-    address_bits = (region_depth(config, Region.TABLES) - 1).bit_length()
-    return {
-        "table_addresses": Out(data.ArrayLayout(address_bits, config.drain_rows * config.rescalers)),
-        "table_entries": In(data.ArrayLayout(config.level_bits, config.drain_rows * config.rescalers)),
-    }
+def _places(config: AcceleratorConfig) -> list[tuple[int, int]]:
+    """Row and column of each sum in the order in which they leave: rows that drain side by side have their granules
+    side by side. Beyond the last row it is any other."""
+    places = []
+    for first in range(0, config.rows, config.drain_rows):
+        for granule in range(0, config.columns, config.rescalers):
+            for row in range(first, first + config.drain_rows):
+                places += [(row, column) for column in range(granule, granule + config.rescalers)]
+    while places[-1][0] >= config.rows:
+        places.pop()
+    return [(min(row, config.rows - 1), column) for row, column in places]
 
 
 class Drain(wiring.Component):
     """Rescales and encodes the sums of a tile: one granule of one digit plane of ``drain_rows`` rows a cycle.
 
-    ``sums``, inverted where ``inverted`` is high, are captured in the cycle in which ``done`` is high, with ``count``,
-    the pixels to drain. A tile then takes ``ceil(count / drain_rows) * tile_granules * planes`` cycles; ``done`` must
-    not come again before its last one. ``granule`` is valid while ``flags.valid`` is high, its upper half, the next
-    row's, while ``flags.pair`` is, too; the first comes `Pipeline.drain` after ``done``. Starts over when ``run``
-    falls. With single-port memories ``ahead`` is high in the cycle before the one in which a step has to wait because
-    it would read when a granule is written.
+    ``results`` are captured in the cycle in which their ``done`` is high, with ``count``, the pixels to drain. A tile
+    then takes ``ceil(count / drain_rows) * tile_granules * planes`` cycles; ``done`` must not come again before its
+    last one. ``granules`` hold the first row's in the low bits, above it those of the next rows as far as
+    ``flags.beside`` is high; the first comes `Pipeline.drain` after ``done``. Starts over when the instruction's ``run`` falls. With single-port memories
+    ``ahead`` is high in the cycle before the one in which a step has to wait because it would read when a granule is
+    written.
 
     Parameters
     ----------
@@ -61,42 +52,39 @@ class Drain(wiring.Component):
         self._config = config
         super().__init__(
             {
-                "run": In(1),
-                "fields": In(record_layout(COMPUTE)),
-                "sums": In(data.ArrayLayout(data.ArrayLayout(config.acc_bits, config.columns), config.rows)),
-                "inverted": In(data.ArrayLayout(data.ArrayLayout(1, config.columns), config.rows)),
-                "done": In(flag_copies(config)),
+                "instruction": In(INSTRUCTION),
+                "results": In(Sums(config)),
                 "count": In(config.rows.bit_length()),
-                "param_address": Out(max(1, (config.param_words - 1).bit_length())),
-                "param_word": In(config.param_word_bits),
-                "granule": Out(config.drain_rows * config.rescalers * config.code_bits),
-                "flags": Out(write_flags_layout()),
+                "params": Out(MemoryRead(max(1, (config.param_words - 1).bit_length()), config.param_word_bits)),
+                "granules": Out(Written(config.drain_rows * config.rescalers * config.code_bits)),
                 **({"ahead": Out(1)} if config.memories == "single" else {}),
-                **(table_ports(config) if config.tables else {}),
+                **({"tables": Out(table_reads(config))} if config.tables else {}),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         """Sequence the granules of a tile, then rescale and encode them."""
         m = Module()
-        config, plan, fields = self._config, pipeline(self._config), self.fields
+        config, plan, fields = self._config, pipeline(self._config), self.instruction.fields
+        results = self.results
         side_by_side = config.drain_rows
         rescalers = side_by_side * config.rescalers
         granule_bits = rescalers * config.acc_bits
 
-        shadow = Signal(config.rows * config.columns * config.acc_bits, reset_less=True)
+        places = _places(config)
+        shadow = Signal(len(places) * config.acc_bits, reset_less=True)
         busy = Signal()
         rows_left = Signal(config.rows.bit_length())
         granule_index = Signal(range(max(config.tile_granules, 2)))
         plane = Signal(range(config.planes))
         tiles_left = Signal.like(fields.column_groups)
-        params, tile_params = Signal.like(self.param_address), Signal.like(self.param_address)
+        params, tile_params = Signal.like(self.params.address), Signal.like(self.params.address)
         # of the tile behind: known ahead, since tiles may follow each other at once
-        behind_params, next_params = Signal.like(self.param_address), Signal.like(self.param_address)
+        behind_params, next_params = Signal.like(self.params.address), Signal.like(self.params.address)
         one_tile = Signal()
         m.d.sync += one_tile.eq(fields.column_groups == 1)
         started = Signal()
-        done = self.done[0]
+        done = results.done[0]
 
         # known a cycle ahead, since the whole shadow waits for it, and kept twice: from different starts, or synthesis
         # would make one register of both
@@ -108,10 +96,10 @@ class Drain(wiring.Component):
         m.d.comb += [
             row_end.eq(plane_end & (granule_index == config.tile_granules - 1)),
             tile_end.eq(row_end & (rows_left < side_by_side)),
-            self.param_address.eq(params),
+            self.params.address.eq(params),
             next_params.eq(Mux(tile_end & busy, behind_params, tile_params)),
         ]
-        with m.If(~self.run):
+        with m.If(~self.instruction.run):
             m.d.sync += [busy.eq(0), started.eq(0)]
         with m.Elif(~started):
             m.d.sync += [
@@ -159,35 +147,37 @@ class Drain(wiring.Component):
             m.d.sync += [plane_end.eq(ends), moves.eq(ends)]
 
         # whatever the state, so that little stands between a register and all of these
-        finished = [
-            sum_ ^ inverted.replicate(config.acc_bits)
-            for sums, inversions in zip(self.sums, self.inverted, strict=True)
-            for sum_, inverted in zip(sums, inversions, strict=True)
-        ]
-        for copy, captures in enumerate(self.done):
-            first, end = (part * len(finished) // len(self.done) for part in (copy, copy + 1))
-            here = slice(first * config.acc_bits, end * config.acc_bits)
+        moved = shadow >> granule_bits
+        for copy, captures in enumerate(results.done):
+            near = [
+                (slice(place * config.acc_bits, (place + 1) * config.acc_bits), *source)
+                for place, source in enumerate(places)
+                if (source[0] * config.columns + source[1]) * len(results.done) // (config.rows * config.columns)
+                == copy
+            ]
             with m.If(captures):
-                m.d.sync += shadow[here].eq(Cat(finished[first:end]))
+                for here, row, column in near:
+                    inverted = results.inverted[row][column].replicate(config.acc_bits)
+                    m.d.sync += shadow[here].eq(results.sums[row][column] ^ inverted)
             with m.Elif(moves):
-                m.d.sync += shadow[here].eq((shadow >> granule_bits)[here])
+                m.d.sync += [shadow[here].eq(moved[here]) for here, _, _ in near]
         accs = delayed(m, shadow[:granule_bits], plan.param_read, "accs")
-        flags = Signal(write_flags_layout())
+        flags = Signal(WRITE_FLAGS)
         m.d.comb += [
             flags.valid.eq(busy),
-            flags.pair.eq((rows_left != 0) if side_by_side == 2 else 0),
+            *(flags.beside[row - 1].eq(rows_left >= row) for row in range(1, side_by_side)),
             flags.pixel_planes.eq(plane_end),
             flags.row.eq(row_end),
             flags.tile.eq(tile_end),
         ]
         delayed_plane = delayed(m, plane, plan.param_read + plan.rescaler, "plane")
         for stage in range(plan.drain - plan.capture):
-            late = Signal(write_flags_layout(), name=f"flags{stage}")
+            late = Signal(WRITE_FLAGS, name=f"flags{stage}")
             m.d.sync += late.eq(flags)
             flags = late
             if config.memories == "single" and stage + 2 == hold_cycles(config):
                 m.d.comb += self.ahead.eq(flags.valid)
-        m.d.comb += self.flags.eq(flags)
+        m.d.comb += self.granules.flags.eq(flags)
 
         table, look_up = Signal(4), Signal()
         if config.tables:
@@ -195,7 +185,7 @@ class Drain(wiring.Component):
         for index in range(rescalers):
             m.submodules[f"rescaler{index}"] = rescaler = Rescaler(config)
             m.submodules[f"encoder{index}"] = encoder = Encoder(config)
-            param = self.param_word.word_select(index % config.rescalers, config.param_bits)
+            param = self.params.data.word_select(index % config.rescalers, config.param_bits)
             m.d.comb += [
                 rescaler.acc.eq(accs[index * config.acc_bits : (index + 1) * config.acc_bits]),
                 Cat(rescaler.bias, rescaler.multiplicand_low, rescaler.shift).eq(param),
@@ -207,12 +197,12 @@ class Drain(wiring.Component):
                 encoder.uneven.eq(fields.uneven),
                 encoder.rounding.eq(fields.rounding),
                 encoder.planes.eq(fields.planes),
-                self.granule.word_select(index, config.code_bits).eq(encoder.code),
+                self.granules.codes.word_select(index, config.code_bits).eq(encoder.code),
             ]
             if config.tables:
                 m.d.comb += [
-                    self.table_addresses[index].eq(Cat(encoder.index, table)),
+                    self.tables.address[index].eq(Cat(encoder.index, table)),
                     encoder.look_up.eq(look_up),
-                    encoder.entry.eq(self.table_entries[index]),
+                    encoder.entry.eq(self.tables.data[index]),
                 ]
         return m

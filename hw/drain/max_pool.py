@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Out, Signature
 
 from ..array.array import STEP_FLAGS
 from ..cells.delay_line import delayed, kept
+from ..cells.interfaces import INSTRUCTION
 from ..spec.config import AcceleratorConfig
-from .drain import write_flags_layout
+from .written import Written
 
-__all__ = ["MaxPool"]
+__all__ = ["MaxPool", "WindowWords"]
 
 
 def _key(code: Value) -> Value:
@@ -24,13 +25,24 @@ def _code(key: Value) -> Value:
     return Cat(key[:-1] ^ (~key[-1]).replicate(len(key) - 1), ~key[-1])
 
 
+class WindowWords(Signature):
+    """To the max-pool unit: the ``word`` of a step with its ``flags``, and whether it lies ``inside``, not in padding.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+    """
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        super().__init__({"word": Out(config.act_word_bits), "inside": Out(1), "flags": Out(STEP_FLAGS)})
+
+
 class MaxPool(wiring.Component):
     """Keeps each lane's largest level of a window; planes arrive most significant first, ``planes`` steps a position.
 
-    Levels compare like their digits from the most significant down. ``word`` and ``word_valid`` (outside padding)
-    belong to the step of ``flags``. After the step flagged ``last`` the winner's planes leave on ``result``, plane 0
-    first, one a cycle, starting `Pipeline.max_pool` later; the next window may follow at once. ``planes`` must be
-    stable from the cycle before the first step on.
+    Levels compare like their digits from the most significant down. After the step flagged ``last`` the winner's planes
+    leave on ``words``, plane 0 first, one a cycle, starting `Pipeline.max_pool` later; the next window may follow at
+    once. The instruction must be there in the cycle before the first step.
 
     Parameters
     ----------
@@ -41,20 +53,17 @@ class MaxPool(wiring.Component):
         self._config = config
         super().__init__(
             {
-                "run": In(1),
-                "planes": In(range(config.planes + 1)),
-                "word": In(config.act_word_bits),
-                "word_valid": In(1),
-                "flags": In(STEP_FLAGS),
-                "result": Out(config.act_word_bits),
-                "result_flags": Out(write_flags_layout()),
+                "instruction": In(INSTRUCTION),
+                "windows": In(WindowWords(config)),
+                "words": Out(Written(config.act_word_bits)),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         """Count planes down, compare, keep, and play the result out."""
         m = Module()
-        config = self._config
+        config, windows = self._config, self.windows
+        wanted = self.instruction.fields.planes[: config.planes.bit_length()]
         planes, lanes, bits = config.planes, config.lanes, config.digits.base.bits
         keys_layout = data.ArrayLayout(bits, lanes)
         best = Array(Signal(keys_layout, name=f"best{i}", reset_less=True) for i in range(planes))
@@ -66,14 +75,14 @@ class MaxPool(wiring.Component):
         finish = Signal()
 
         top, single = Signal.like(plane, name="top"), Signal()
-        m.d.sync += [top.eq(self.planes - 1), single.eq(self.planes == 1)]
+        m.d.sync += [top.eq(wanted - 1), single.eq(wanted == 1)]
         now = Signal.like(plane)
-        m.d.comb += now.eq(Mux(self.flags.first, top, plane))
-        with m.If(self.flags.valid):
+        m.d.comb += now.eq(Mux(windows.flags.first, top, plane))
+        with m.If(windows.flags.valid):
             m.d.sync += plane.eq(Mux(now == 0, top, now - 1))
-        flags = delayed(m, self.flags, 2, "flags", reset_less=False)
-        codes = (self.word.word_select(lane, config.code_bits)[:bits] for lane in range(lanes))
-        coming = kept(m, "coming", Cat(_key(code) for code in codes), self.word_valid, now, now == top, now == 0)
+        flags = delayed(m, windows.flags, 2, "flags", reset_less=False)
+        codes = (windows.word.word_select(lane, config.code_bits)[:bits] for lane in range(lanes))
+        coming = kept(m, "coming", Cat(_key(code) for code in codes), windows.inside, now, now == top, now == 0)
         [keys, inside, step_plane, top_plane, ends] = kept(m, "step", *coming)
         keys, next_plane = data.View(keys_layout, keys), coming[2]
         held = Signal(keys_layout, reset_less=True)  # the largest so far in the step's plane
@@ -102,7 +111,7 @@ class MaxPool(wiring.Component):
 
         playing, last_plane = Signal(), Signal()
         play_plane = Signal.like(plane)
-        with m.If(~self.run):
+        with m.If(~self.instruction.run):
             m.d.sync += playing.eq(0)
         with m.Else():
             with m.If(playing):
@@ -116,12 +125,12 @@ class MaxPool(wiring.Component):
         m.d.comb += [
             shown.eq(winner[play_plane]),
             *(
-                self.result.word_select(lane, config.code_bits).eq(_code(Value.cast(shown[lane])))
+                self.words.codes.word_select(lane, config.code_bits).eq(_code(Value.cast(shown[lane])))
                 for lane in range(lanes)
             ),
-            self.result_flags.valid.eq(playing),
-            self.result_flags.pixel_planes.eq(last_plane),
-            self.result_flags.row.eq(last_plane),
-            self.result_flags.tile.eq(last_plane),
+            self.words.flags.valid.eq(playing),
+            self.words.flags.pixel_planes.eq(last_plane),
+            self.words.flags.row.eq(last_plane),
+            self.words.flags.tile.eq(last_plane),
         ]
         return m

@@ -2,41 +2,31 @@
 
 from __future__ import annotations
 
-import functools
-import operator
-
-from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..cells.delay_line import delayed, kept
-from ..cells.records import record_layout
+from ..cells.interfaces import INSTRUCTION, MemoryWrite
 from ..spec.checksum import CHECKSUM_BITS
 from ..spec.config import AcceleratorConfig
-from ..spec.isa import COMPUTE
 from ..spec.pipeline import pipeline
-from .drain import write_flags_layout
+from .write_checksum import WriteChecksum
+from .written import WRITE_FLAGS, Written
 
 __all__ = ["OutputWriter"]
-
-
-def _pair_ports(config: AcceleratorConfig) -> dict[str, wiring.Member]:
-    return {
-        "pair_address": Out(config.act_address_bits),
-        "pair_data": Out(config.act_word_bits),
-        "pair_enable": Out(config.granules),
-    }
 
 
 class OutputWriter(wiring.Component):
     """Address counters of the output tensor: planes within granules within pixels within tiles.
 
-    Takes a granule (``whole_words`` low) or a word each cycle in which ``flags.valid`` is high; the write leaves
-    `Pipeline.writer` later. ``tile_done`` is high with a tile's last write. ``checksum`` is that of all writes since
-    ``run`` rose (`spec.checksum`), `Pipeline.checksum` behind them. ``fields`` must be stable while ``run`` is high.
+    Takes the ``granules`` of a MAC or the ``words`` of a MAX, one a cycle; the write leaves on the first of ``writes``
+    `Pipeline.writer` later, and is never refused. ``tile_done`` is high with a tile's last write. ``checksum`` is that
+    of all writes since the instruction's ``run`` rose (`spec.checksum`), `Pipeline.checksum` behind them. Nothing is
+    written in the cycles behind those in which ``enable`` is low.
 
-    With two ``drain_rows`` the next row's granule is taken along where ``flags.pair`` is high, and leaves on the ports
-    ``pair_*``; for the checksum it comes behind.
+    With several ``drain_rows`` the granules of the next rows are taken along where ``flags.beside`` says so, each on a
+    port of ``writes`` of its own; for the checksum they come behind.
 
     Parameters
     ----------
@@ -47,29 +37,31 @@ class OutputWriter(wiring.Component):
         self._config = config
         super().__init__(
             {
-                "run": In(1),
-                "fields": In(record_layout(COMPUTE)),
-                "whole_words": In(1),
-                "granule": In(config.drain_rows * config.rescalers * config.code_bits),
-                "word": In(config.act_word_bits),
-                "flags": In(write_flags_layout()),
-                "address": Out(config.act_address_bits),
-                "data": Out(config.act_word_bits),
-                "enable": Out(config.granules),
+                "enable": In(1),
+                "instruction": In(INSTRUCTION),
+                "granules": In(Written(config.drain_rows * config.rescalers * config.code_bits)),
+                **({"words": In(Written(config.act_word_bits))} if config.max_pool else {}),
+                "writes": Out(MemoryWrite(config.act_address_bits, config.act_word_bits, config.granules)).array(
+                    config.drain_rows
+                ),
                 "tile_done": Out(1),
                 "checksum": Out(2 * CHECKSUM_BITS),
-                **(_pair_ports(config) if config.drain_rows == 2 else {}),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         """Counters that only add, two stages of address sum, and the Fletcher sums behind them."""
         m = Module()
-        config, plan, fields = self._config, pipeline(self._config), self.fields
-        flags, granule, word = (
-            delayed(m, value, plan.receive, name, reset_less=name != "flags")
-            for value, name in ((self.flags, "flags"), (self.granule, "granule"), (self.word, "word"))
-        )
+        config, plan, fields = self._config, pipeline(self._config), self.instruction.fields
+        whole_words = self.instruction.is_max
+        given = [self.granules.flags, self.granules.codes]
+        if config.max_pool:
+            given[0] = Mux(whole_words, self.words.flags, given[0])
+            word = delayed(m, self.words.codes, plan.receive, "word")
+        flags = Signal(WRITE_FLAGS)
+        m.d.comb += flags.eq(delayed(m, given[0], plan.receive, "flags", reset_less=False))
+        granule = delayed(m, given[1], plan.receive, "granule")
+        others = config.drain_rows - 1
         address_bits = config.act_address_bits
         slot_bits = max(1, (config.granules - 1).bit_length())
 
@@ -103,7 +95,7 @@ class OutputWriter(wiring.Component):
 
         next_slot = Signal.like(slot)
         next_group_offset = Signal.like(group_offset)
-        with m.If(self.whole_words | (slot == config.granules - 1)):
+        with m.If(whole_words | (slot == config.granules - 1)):
             m.d.comb += [next_slot.eq(0), next_group_offset.eq(group_offset + fields.out_group_pitch)]
         with m.Else():
             m.d.comb += [next_slot.eq(slot + 1), next_group_offset.eq(group_offset)]
@@ -114,13 +106,17 @@ class OutputWriter(wiring.Component):
 
         cursor = (pixel, x_left, x_last, x_odd, y_odd)
         home_cursor = (home_pixel, home_x_left, home_x_last, home_x_odd, home_y_odd)
-        next_cursor = pair_cursor = behind(cursor, "next")
-        if config.drain_rows == 2:
-            next_cursor = tuple(Signal.like(part) for part in cursor)
-            for part, one, two in zip(next_cursor, pair_cursor, behind(pair_cursor, "second"), strict=True):
-                m.d.comb += part.eq(Mux(flags.pair, two, one))
+        next_cursor = behind(cursor, "next")
+        pixels = [pixel]  # those of the rows drained side by side
+        for row in range(1, config.drain_rows):
+            pixels.append(next_cursor[0])
+            further = behind(next_cursor, f"behind{row}")
+            chosen = tuple(Signal.like(part, name=f"next{row}_{index}") for index, part in enumerate(cursor))
+            for part, near, far in zip(chosen, next_cursor, further, strict=True):
+                m.d.comb += part.eq(Mux(flags.beside[row - 1], far, near))
+            next_cursor = chosen
         channel, home_channel = (slot, group_offset), (home_slot, home_group_offset)
-        with m.If(~self.run):
+        with m.If(~self.instruction.run):
             m.d.sync += started.eq(0)
         with m.Elif(~started):
             m.d.sync += [
@@ -167,65 +163,34 @@ class OutputWriter(wiring.Component):
                     move((next_slot, next_group_offset), channel, home_channel)
                     move(home_cursor, cursor)
 
-        pixel_part, plane_part = Signal(address_bits), Signal(address_bits)
-        granule_bits = config.rescalers * config.code_bits
-        granule_1, word_1 = Signal(granule_bits, reset_less=True), Signal.like(self.word, reset_less=True)
-        slot_1 = Signal.like(slot)
-        valid_1, tile_1 = Signal(), Signal()
-        m.d.sync += [
-            pixel_part.eq(pixel + group_offset),
-            plane_part.eq(fields.out_base + plane_offset),
-            granule_1.eq(granule),
-            word_1.eq(word),
-            slot_1.eq(slot),
-            valid_1.eq(flags.valid),
-            tile_1.eq(flags.valid & flags.tile),
-        ]
-        m.d.sync += [
-            self.address.eq(pixel_part + plane_part),
-            self.data.eq(Mux(self.whole_words, word_1, granule_1.replicate(config.granules))),
-            self.tile_done.eq(tile_1),
-        ]
-        for index in range(config.granules):
-            m.d.sync += self.enable[index].eq(valid_1 & (self.whole_words | (slot_1 == index)))
-
-        def folded(written: Value, name: str) -> Signal:
-            result = Signal(CHECKSUM_BITS, name=name)
-            pieces = [written[low : low + CHECKSUM_BITS] for low in range(0, len(written), CHECKSUM_BITS)]
-            m.d.comb += result.eq(functools.reduce(operator.xor, pieces))
-            return result
-
-        # the second sum takes the first one in a cycle later
-        sum_a, sum_b = self.checksum[:CHECKSUM_BITS], self.checksum[CHECKSUM_BITS:]
-        first = folded(Mux(self.whole_words, word, granule[:granule_bits]), "folded")
-        [one] = kept(m, "one", first)
-        both, added = one, Value.cast(sum_a)
-        if config.drain_rows == 2:
-            pair_pixel, pair_granule, pair_1 = Signal(address_bits), Signal(granule_bits), Signal()
+        # one row's write, or those of several side by side
+        live = delayed(m, Cat(flags.valid, flags.beside & flags.valid.replicate(others)), 1, "live", reset_less=False)
+        slot_1, plane_part = Signal.like(slot), Signal(address_bits)
+        m.d.sync += [slot_1.eq(slot), plane_part.eq(fields.out_base + plane_offset)]
+        granules = [granule.word_select(row, len(granule) // config.drain_rows) for row in range(config.drain_rows)]
+        for row, write in enumerate(self.writes):
+            pixel_part = Signal(address_bits, name=f"pixel_part{row}")
+            [granule_1] = kept(m, f"granule{row}_", granules[row])
+            whole, written = Const(0), granule_1.replicate(config.granules)
+            if config.max_pool and row == 0:
+                [word_1] = kept(m, "word", word)
+                whole, written = whole_words, Mux(whole_words, word_1, written)
             m.d.sync += [
-                pair_pixel.eq(pair_cursor[0] + group_offset),
-                pair_granule.eq(granule[granule_bits:]),
-                pair_1.eq(flags.valid & flags.pair & ~self.whole_words),
-                self.pair_address.eq(pair_pixel + plane_part),
-                self.pair_data.eq(pair_granule.replicate(config.granules)),
+                pixel_part.eq(pixels[row] + group_offset),
+                write.address.eq(pixel_part + plane_part),
+                write.data.eq(written),
+                write.valid.eq(live[row] & self.enable),
             ]
             for index in range(config.granules):
-                m.d.sync += self.pair_enable[index].eq(pair_1 & (slot_1 == index))
-            pair = flags.pair & ~self.whole_words
-            two = Mux(pair, folded(granule[granule_bits:], "pair_folded"), 0)
-            both = Signal(CHECKSUM_BITS, reset_less=True)
-            m.d.sync += both.eq(first + two)
-            # a pair adds the sum between the two as well
-            between, pair_2 = Signal(CHECKSUM_BITS, reset_less=True), Signal()
-            m.d.sync += [between.eq(sum_a + one), pair_2.eq(pair_1)]
-            added = sum_a + Mux(pair_2, between, 0)
-        valid_2 = Signal()
-        m.d.sync += valid_2.eq(valid_1)
-        with m.If(~self.run | ~started):
-            m.d.sync += self.checksum.eq(0)
-        with m.Else():
-            with m.If(valid_1):
-                m.d.sync += sum_a.eq(sum_a + both)
-            with m.If(valid_2):
-                m.d.sync += sum_b.eq(sum_b + added)
+                m.d.sync += write.enable[index].eq(live[row] & self.enable & (whole | (slot_1 == index)))
+        m.submodules.checksum = checksum = WriteChecksum(config)
+        m.d.sync += self.tile_done.eq(delayed(m, flags.valid & flags.tile, 1, "tile", reset_less=False))
+        m.d.comb += [
+            checksum.run.eq(self.instruction.run & started),
+            checksum.valid.eq(flags.valid),
+            checksum.beside.eq(flags.beside & flags.valid.replicate(others)),
+            checksum.word.eq(Mux(whole_words, word, granules[0]) if config.max_pool else granules[0]),
+            checksum.granules.eq(Cat(granules[1:])),
+            self.checksum.eq(checksum.checksum),
+        ]
         return m

@@ -9,9 +9,10 @@ from amaranth.lib.wiring import In, Out
 from ..spec.config import AcceleratorConfig
 from ..spec.isa import Opcode
 from ..spec.registers import Region, region_stride
-from ..spec.transfer import MEMORIES, OUTSTANDING, pieces_per_word, words_per_beat
+from ..spec.transfer import MEMORIES, OUTSTANDING, words_per_beat
 from .axi4 import INCREMENT, OKAY, Axi4Read, BurstWalker
 from .job_words import JobWords, line_bytes
+from .piece_write import PieceWrite
 from .transfer_queue import job_layout
 
 __all__ = ["Loader"]
@@ -20,9 +21,7 @@ __all__ = ["Loader"]
 class Loader(wiring.Component):
     """Executes ``job`` while ``run`` is high; ``finished`` rises when its last word is in memory.
 
-    Words leave piece by piece, a piece being a beat, or a word where a beat holds several: ``word`` and ``piece`` say
-    where ``data`` belongs, ``write_weight``, ``write_param`` or ``write_act`` to which memory; ``act_ready`` holds back
-    a piece for the activation memory. One piece a cycle. ``outside`` is high where the job leaves the window,
+    Words leave piece by piece on the port of their memory, one piece a cycle if that is ready. ``outside`` is high where the job leaves the window,
     ``bus_error`` for a cycle when the bus answers with an error. When ``run`` falls before its time, what the bus still
     answers is thrown away; ``settled`` is high when nothing is under way.
 
@@ -33,7 +32,6 @@ class Loader(wiring.Component):
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self._config = config
-        self._pieces = max(pieces_per_word(config, region) for region in MEMORIES[Opcode.LOAD])
         super().__init__(
             {
                 "run": In(1),
@@ -45,13 +43,9 @@ class Loader(wiring.Component):
                 "outside": Out(1),
                 "bus_error": Out(1),
                 "bus": Out(Axi4Read(data_width=config.bus_bits)),
-                "write_weight": Out(1),
-                "write_param": Out(1),
-                "write_act": Out(1),
-                "act_ready": In(1),
-                "word": Out(16),
-                "piece": Out(range(max(self._pieces, 2))),
-                "data": Out(config.bus_bits),
+                "weights": Out(PieceWrite(config)),
+                "params": Out(PieceWrite(config)),
+                "activations": Out(PieceWrite(config)),
             }
         )
 
@@ -97,27 +91,23 @@ class Loader(wiring.Component):
             m.d.sync += beat_valid.eq(0)
 
         m.submodules.words = words = JobWords(config, Opcode.LOAD)
-        writes = {
-            Region.WEIGHTS: self.write_weight,
-            Region.PARAMS: self.write_param,
-            Region.ACTIVATIONS: self.write_act,
-        }
+        ports = {Region.WEIGHTS: self.weights, Region.PARAMS: self.params, Region.ACTIVATIONS: self.activations}
         write, granted = Signal(), Signal()
-        m.d.comb += [write.eq(self.run & beat_valid & ~words.done), self.data.eq(beat)]
+        m.d.comb += write.eq(self.run & beat_valid & ~words.done)
         for region in MEMORIES[Opcode.LOAD]:
-            count, stride = words_per_beat(config, region), region_stride(config, region)
+            count, stride, port = words_per_beat(config, region), region_stride(config, region), ports[region]
+            place = words.place[: count.bit_length() - 1]
+            m.d.comb += [
+                port.word.eq(words.word),
+                port.piece.eq(words.piece),
+                port.data.eq(beat.word_select(place, 8 * stride) if count > 1 else beat),
+            ]
             with m.If(job.memory == region):
-                m.d.comb += writes[region].eq(write)
-                if count > 1:
-                    place = words.place[: count.bit_length() - 1]
-                    m.d.comb += self.data.eq(beat.word_select(place, 8 * stride))
+                m.d.comb += [port.valid.eq(write), granted.eq(write & port.ready)]
         m.d.comb += [
             words.run.eq(begun),
             words.job.eq(job),
             words.step.eq(granted),
-            self.word.eq(words.word),
-            self.piece.eq(words.piece),
-            granted.eq(write & (~self.write_act | self.act_ready)),
             consume.eq(granted & (words.last_place | words.line_end)),
             self.finished.eq(begun & words.done),
         ]

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In
 
 from ..cells.copies import copies_of, copy_of
 from ..cells.delay_line import delayed
+from ..cells.interfaces import HOST_WRITE, MemoryRead
 from ..spec.config import AcceleratorConfig
 from ..spec.isa import Opcode
 from ..spec.pipeline import pipeline
-from ..spec.registers import REGION_BITS, Region, region_beats, region_depth, region_word_bits
+from ..spec.registers import Region, region_beats, region_depth, region_word_bits
 from ..spec.transfer import MEMORIES, pieces_per_word
+from .piece_write import PieceWrite
 from .scratchpad import Scratchpad
 from .single_port_memory import SinglePortMemory
 
@@ -32,11 +34,10 @@ class _HostWrite(NamedTuple):
 class ProgramMemory(wiring.Component):
     """Memory of one region, write-only to the host; with a backing store, the loader writes weights and parameters.
 
-    A host write stores one beat at the end of the cycle in which ``host_write`` is high. ``read_data`` shows the word
-    of ``read_address`` `Pipeline.program_read` later. Weights that one register cannot reach lie in four parts, each
-    with registers of its own, and are written `Pipeline.weight_near` later. ``load_write`` stores ``load_data`` as
-    piece ``load_piece`` of word ``load_word`` (`Loader`); then the host's port is ignored. Weights with a single port
-    are read in all other cycles.
+    A host write stores one beat at the end of its cycle. ``read.data`` shows the word of ``read.address``
+    `Pipeline.program_read` later. Weights that one register cannot reach lie in four parts, each with registers of its
+    own, and are written `Pipeline.weight_near` later. A piece of the loader goes before a write of the host. Weights
+    with a single port are read in all cycles without a write, and the loader waits while ``read.valid`` is high.
 
     Parameters
     ----------
@@ -56,20 +57,11 @@ class ProgramMemory(wiring.Component):
         self._read_cycles = plan.program_read(region) - self._near - self._out
         self._single = region is Region.WEIGHTS and config.memories == "single"
         width = region_word_bits(config, region)
-        load_ports = {
-            "load_write": In(1),
-            "load_word": In(16),
-            "load_piece": In(range(max(self._pieces, 2))),
-            "load_data": In(config.bus_bits),
-        }
         super().__init__(
             {
-                "host_write": In(1),
-                "host_offset": In(REGION_BITS - 2),
-                "host_data": In(32),
-                "read_address": In(max(1, (self._depth - 1).bit_length())),
-                "read_data": Out(width),
-                **(load_ports if self._loads else {}),
+                "host": In(HOST_WRITE),
+                "read": In(MemoryRead(max(1, (self._depth - 1).bit_length()), width)),
+                **({"load": In(PieceWrite(config))} if self._loads else {}),
             }
         )
 
@@ -77,13 +69,13 @@ class ProgramMemory(wiring.Component):
         """One memory, or four side by side with registers around each."""
         m = Module()
         beats_log2 = (self._beats - 1).bit_length()
-        beat, word = self.host_offset[:beats_log2], self.host_offset >> beats_log2
-        enables = Cat(self.host_write & (beat == index) for index in range(self._beats))
+        beat, word = self.host.offset[:beats_log2], self.host.offset >> beats_log2
+        enables = Cat(self.host.enable & (beat == index) for index in range(self._beats))
         if not self._near:
-            host = _HostWrite(word, self.host_data, enables)
-            m.d.comb += self.read_data.eq(self._part(m, "memory", range(self._beats), self.read_address, host))
+            host = _HostWrite(word, self.host.data, enables)
+            m.d.comb += self.read.data.eq(self._part(m, "memory", range(self._beats), self.read.address, host))
             return m
-        values = {"address": word, "data": self.host_data, "read_address": self.read_address}
+        values = {"address": word, "data": self.host.data, "read_address": self.read.address}
         copies = {name: copies_of(m, value, self._near, name, most=4) for name, value in values.items()}
         enabled = delayed(m, enables, self._near - 1, "enabled", reset_less=False)
         words = []
@@ -95,32 +87,39 @@ class ProgramMemory(wiring.Component):
             host = _HostWrite(copies["address"][part], copies["data"][part], chosen)
             read = self._part(m, f"part{part}", beats, copies["read_address"][part], host)
             words.append(copy_of(m, read, part % 2, f"word{part}") if self._out else read)
-        m.d.comb += self.read_data.eq(Cat(words))
+        m.d.comb += self.read.data.eq(Cat(words))
         return m
 
     def _part(self, m: Module, name: str, beats: range, read_address: Value, host: _HostWrite) -> Value:
         """A memory of some of a word's beats; gives what it reads."""
-        width = 32 * len(beats)
+        shape = {"depth": self._depth, "width": 32 * len(beats), "granule": 32}
         if self._single:
-            memory = SinglePortMemory(depth=self._depth, width=width, granule=32)
-            m.d.comb += memory.address.eq(Mux(self.host_write, host.address, read_address))
+            m.submodules[name] = memory = SinglePortMemory(**shape)
+            port, writes = memory.address, host.enables.any()
             read_data = delayed(m, memory.read_data, self._read_cycles - 1, f"{name}_read")
         else:
             # whole beats, so that each has its own enable; synthesis drops the bits that nothing reads
-            memory = Scratchpad(depth=self._depth, width=width, granule=32, read_cycles=self._read_cycles)
-            read_data = memory.read_data
-            m.d.comb += [memory.write_address.eq(host.address), memory.read_address.eq(read_address)]
-        m.submodules[name] = memory
-        m.d.comb += [memory.write_data.eq(host.data.replicate(len(beats))), memory.write_enable.eq(host.enables)]
-        if self._loads:
-            in_piece = self._bus_bits // 32
-            with m.If(self.load_write):
-                m.d.comb += memory.write_address.eq(self.load_word)
-                for place, index in enumerate(beats):
-                    m.d.comb += [
-                        memory.write_enable[place].eq(
-                            (self.load_piece == index // in_piece) if self._pieces > 1 else 1
-                        ),
-                        memory.write_data.word_select(place, 32).eq(self.load_data.word_select(index % in_piece, 32)),
-                    ]
+            m.submodules[name] = memory = Scratchpad(**shape, read_cycles=self._read_cycles)
+            port, writes, read_data = memory.write_address, Const(1), memory.read_data
+            m.d.comb += memory.read_address.eq(read_address)
+        host_writes = [
+            port.eq(Mux(writes, host.address, read_address)),
+            memory.write_data.eq(host.data.replicate(len(beats))),
+            memory.write_enable.eq(host.enables),
+        ]
+        if not self._loads:
+            m.d.comb += host_writes
+            return read_data
+        load, in_piece = self.load, self._bus_bits // 32
+        m.d.comb += load.ready.eq(~self.read.valid if self._single else 1)
+        with m.If(load.valid & load.ready):
+            m.d.comb += port.eq(load.word)
+            for place, index in enumerate(beats):
+                chosen = (load.piece == index // in_piece) if self._pieces > 1 else 1
+                m.d.comb += [
+                    memory.write_enable[place].eq(chosen),
+                    memory.write_data.word_select(place, 32).eq(load.data.word_select(index % in_piece, 32)),
+                ]
+        with m.Else():
+            m.d.comb += host_writes
         return read_data

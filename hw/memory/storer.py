@@ -6,6 +6,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, fifo, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..cells.interfaces import MemoryRead
 from ..spec.config import AcceleratorConfig
 from ..spec.isa import Opcode
 from ..spec.registers import Region, region_stride
@@ -22,8 +23,7 @@ _FIFO_BEATS = 16
 class Storer(wiring.Component):
     """Executes ``job`` while ``run`` is high; ``finished`` rises when the bus has acknowledged its last write.
 
-    Asks for the word ``word`` while ``read`` is high; where ``ready`` is high too, ``read_data`` is that word in the
-    next cycle. ``outside``, ``bus_error`` and ``settled`` as `Loader` has them; when ``run`` falls before its time, a
+    What it reads through ``words`` is there in the next cycle. ``outside``, ``bus_error`` and ``settled`` as `Loader` has them; when ``run`` falls before its time, a
     burst that has begun is ended with beats that write nothing.
 
     Parameters
@@ -44,10 +44,7 @@ class Storer(wiring.Component):
                 "outside": Out(1),
                 "bus_error": Out(1),
                 "bus": Out(Axi4Write(data_width=config.bus_bits)),
-                "read": Out(1),
-                "word": Out(config.act_address_bits),
-                "ready": In(1),
-                "read_data": In(config.act_word_bits),
+                "words": Out(MemoryRead(config.act_address_bits, config.act_word_bits)),
             }
         )
 
@@ -86,9 +83,9 @@ class Storer(wiring.Component):
             words.run.eq(begun),
             words.job.eq(job),
             words.step.eq(accepted),
-            self.word.eq(words.word),
-            self.read.eq(self.run & begun & ~words.done & (beats.level < _FIFO_BEATS - 2)),
-            accepted.eq(self.read & self.ready),
+            self.words.address.eq(words.word),
+            self.words.valid.eq(self.run & begun & ~words.done & (beats.level < _FIFO_BEATS - 2)),
+            accepted.eq(self.words.valid & self.words.ready),
         ]
         arrived, piece_1, place_1, end_1 = Signal(), Signal.like(words.piece), Signal(2), Signal()
         m.d.sync += [
@@ -100,7 +97,7 @@ class Storer(wiring.Component):
         gathered, strobe = Signal(config.bus_bits), Signal(config.bus_bytes)
         now, now_strobe = Signal.like(gathered), Signal.like(strobe)
         container = Signal(8 * stride)
-        m.d.comb += [container.eq(self.read_data), now.eq(gathered), now_strobe.eq(strobe)]
+        m.d.comb += [container.eq(self.words.data), now.eq(gathered), now_strobe.eq(strobe)]
         if per_beat > 1:
             place = place_1[: per_beat.bit_length() - 1]
             m.d.comb += [

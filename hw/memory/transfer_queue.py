@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 from ..spec.config import AcceleratorConfig
 from ..spec.isa import LOAD
 from ..spec.transfer import QUEUE_DEPTH
-from .tokens import SIDES
+from .tokens import SIDES, TOKEN_SIDE
 
 __all__ = ["TransferQueue", "job_layout"]
 
@@ -41,9 +41,7 @@ class TransferQueue(wiring.Component):
             {
                 "jobs": In(stream.Signature(self._layout)),
                 "cancel": In(1),
-                "has": In(SIDES),
-                "take": Out(SIDES),
-                "post": Out(SIDES),
+                "tokens": Out(TOKEN_SIDE),
                 "run": Out(1),
                 "job": Out(self._layout),
                 "finished": In(1),
@@ -58,7 +56,7 @@ class TransferQueue(wiring.Component):
         m.submodules.queue = queue = fifo.SyncFIFOBuffered(width=width, depth=QUEUE_DEPTH)
         waiting = data.View(self._layout, queue.r_data)
         begin = Signal()
-        missing = waiting.wait.as_value() & ~self.has.as_value()
+        missing = waiting.wait.as_value() & ~self.tokens.has.as_value()
         m.d.comb += [
             queue.w_data.eq(self.jobs.payload.as_value()),
             queue.w_en.eq(self.jobs.valid),
@@ -68,10 +66,10 @@ class TransferQueue(wiring.Component):
             self.empty.eq(~queue.r_rdy & (queue.level == 0) & ~self.run),
         ]
         with m.If(begin):
-            m.d.comb += self.take.eq(waiting.wait.as_value())
+            m.d.comb += self.tokens.take.eq(waiting.wait.as_value())
             m.d.sync += [self.job.eq(waiting), self.run.eq(1)]
         with m.If(self.run & (self.finished | self.cancel)):
             m.d.sync += self.run.eq(0)
             with m.If(~self.cancel):
-                m.d.comb += self.post.eq(self.job.post.as_value())
+                m.d.comb += self.tokens.post.eq(self.job.post.as_value())
         return m

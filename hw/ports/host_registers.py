@@ -7,26 +7,20 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..cells.delay_line import kept
+from ..cells.interfaces import EVENTS, HOST_WRITE
+from ..control.handout import STALLS, WINDOW
+from ..control.run_control import RunControl
 from ..spec.config import AcceleratorConfig
-from ..spec.registers import MAGIC, REGION_BITS, VERSION, Control, Fault, Register, core_registers
+from ..spec.registers import MAGIC, REGION_BITS, VERSION, Control, Register, core_registers
 from ..spec.transfer import PAGE
 
 __all__ = ["HostRegisters"]
 
 
-_BACKING_PORTS = {
-    "stall_load": In(1),
-    "stall_store": In(1),
-    "stall_token": In(1),
-    "window_base": Out(32),
-    "window_limit": Out(32),
-}
-
-
 class HostRegisters(wiring.Component):
-    """Registers of `spec.registers.core_registers`. A write acts in the cycle after the one in which ``write`` is high,
-    where ``start`` and ``clear`` are pulses; ``starting`` is high in both. ``read_data`` follows ``read_offset`` (in
-    words) two cycles later; offsets without a register read as 0. Counters clear with ``start``.
+    """Registers of `spec.registers.core_registers`. A write acts in the cycle after its own, where ``control.start`` and
+    ``clear`` are pulses; ``starting`` is high in both. ``word`` follows ``offset`` (in words) two cycles later; offsets
+    without a register read as 0. Counters clear with ``start``.
 
     Parameters
     ----------
@@ -37,72 +31,59 @@ class HostRegisters(wiring.Component):
         self._config = config
         super().__init__(
             {
-                "write": In(1),
-                "write_offset": In(REGION_BITS - 2),
-                "write_data": In(32),
-                "read_offset": In(REGION_BITS - 2),
-                "read_data": Out(32),
-                "start": Out(1),
-                "starting": Out(1),
-                "clear": Out(1),
-                "config_matches": Out(1),
-                "watchdog": Out(32),
-                "busy": In(1),
-                "done": In(1),
-                "faulted": In(1),
-                "fault": In(Fault),
-                "fault_index": In(max(1, (config.instructions - 1).bit_length())),
-                "cycles": In(32),
-                "step": In(1),
-                "stall_drain": In(1),
-                "stall_walk": In(1),
-                **(_BACKING_PORTS if config.has_backing else {}),
+                "host": In(HOST_WRITE),
+                "offset": In(REGION_BITS - 2),
+                "word": Out(32),
+                "control": Out(RunControl(config)),
+                "events": In(EVENTS),
+                **({"stalls": In(STALLS), "window": Out(WINDOW)} if config.has_backing else {}),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         """Decode writes, count events, select what is read."""
         m = Module()
+        control, host = self.control, self.host
         own_config = Const(self._config.hash32, 32)
         program_config = Signal(32)
-        m.d.comb += self.config_matches.eq(program_config == own_config)
+        m.d.comb += control.config_matches.eq(program_config == own_config)
         written = {register: Signal(name=f"write_{register.name.lower()}") for register in core_registers(self._config)}
         written_data = Signal(32, reset_less=True)
-        m.d.sync += written_data.eq(self.write_data)
+        m.d.sync += written_data.eq(host.data)
         for register, signal in written.items():
-            m.d.sync += signal.eq(self.write & (self.write_offset == register.offset // 4))
-        to_control = self.write & (self.write_offset == Register.CONTROL.offset // 4)
+            m.d.sync += signal.eq(host.enable & (host.offset == register.offset // 4))
+        to_control = host.enable & (host.offset == Register.CONTROL.offset // 4)
         m.d.comb += [
-            self.start.eq(written[Register.CONTROL] & (written_data & Control.START).any()),
-            self.clear.eq(written[Register.CONTROL] & (written_data & Control.CLEAR).any()),
-            self.starting.eq(self.start | (to_control & (self.write_data & Control.START).any())),
+            control.start.eq(written[Register.CONTROL] & (written_data & Control.START).any()),
+            control.clear.eq(written[Register.CONTROL] & (written_data & Control.CLEAR).any()),
+            control.starting.eq(control.start | (to_control & (host.data & Control.START).any())),
         ]
         with m.If(written[Register.PROGRAM_CONFIG]):
             m.d.sync += program_config.eq(written_data)
         with m.If(written[Register.WATCHDOG]):
-            m.d.sync += self.watchdog.eq(written_data)
+            m.d.sync += control.watchdog.eq(written_data)
 
         events = {}
         if self._config.counters:
             events |= {
-                Register.BUSY: self.step,
-                Register.STALL_DRAIN: self.stall_drain,
-                Register.STALL_WALK: self.stall_walk,
+                Register.BUSY: self.events.step,
+                Register.STALL_DRAIN: self.events.stall_drain,
+                Register.STALL_WALK: self.events.stall_walk,
             }
         windows = {}
         if self._config.has_backing:
             events |= {
-                Register.STALL_LOAD: self.stall_load,
-                Register.STALL_STORE: self.stall_store,
-                Register.STALL_TOKEN: self.stall_token,
+                Register.STALL_LOAD: self.stalls.stall_load,
+                Register.STALL_STORE: self.stalls.stall_store,
+                Register.STALL_TOKEN: self.stalls.stall_token,
             }
-            windows = {Register.WINDOW_BASE: self.window_base, Register.WINDOW_LIMIT: self.window_limit}
+            windows = {Register.WINDOW_BASE: self.window.base, Register.WINDOW_LIMIT: self.window.limit}
         for register, window in windows.items():
             with m.If(written[register]):
                 m.d.sync += window.eq(written_data & -PAGE)
 
         counters = {}
-        [cleared] = kept(m, "cleared", self.start)  # nothing counts so early in a run
+        [cleared] = kept(m, "cleared", control.start)  # nothing counts so early in a run
         for register, event in events.items():
             counters[register] = counter = Signal(32, name=f"count_{register.name.lower()}")
             with m.If(cleared):
@@ -116,16 +97,16 @@ class HostRegisters(wiring.Component):
             Register.CONFIG: own_config,
             Register.PROGRAM_CONFIG: program_config,
             Register.CONTROL: Const(0, 32),
-            Register.STATUS: self.busy | self.done << 1 | self.faulted << 2 | self.fault << 8,
-            Register.FAULT_INDEX: self.fault_index,
-            Register.WATCHDOG: self.watchdog,
-            Register.CYCLES: self.cycles,
+            Register.STATUS: control.busy | control.done << 1 | control.faulted << 2 | control.fault << 8,
+            Register.FAULT_INDEX: control.fault_index,
+            Register.WATCHDOG: control.watchdog,
+            Register.CYCLES: control.cycles,
             **counters,
             **windows,
         }
         read: Value = Const(0, 32)
         for register in core_registers(self._config):
-            [chosen] = kept(m, f"read_{register.name.lower()}", self.read_offset == register.offset // 4)
+            [chosen] = kept(m, f"read_{register.name.lower()}", self.offset == register.offset // 4)
             read = read | Mux(chosen, values[register], 0)
-        m.d.comb += self.read_data.eq(kept(m, "read_data", read)[0])
+        m.d.comb += self.word.eq(kept(m, "read_data", read)[0])
         return m

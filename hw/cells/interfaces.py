@@ -1,0 +1,82 @@
+"""Signatures that units of several rooms share, and how a unit hands on those of its parts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.hdl import Module, ShapeLike
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Member, Out, Signature
+
+from ..spec.isa import COMPUTE
+from ..spec.registers import REGION_BITS
+from .records import record_layout
+
+__all__ = ["EVENTS", "HOST_WRITE", "INSTRUCTION", "MemoryRead", "MemoryWrite", "hand_on", "members_of"]
+
+
+INSTRUCTION = Signature({"run": Out(1), "fields": Out(record_layout(COMPUTE)), "is_max": Out(1)})
+"""From who holds a COMPUTE to who executes it: ``fields`` and ``is_max`` (its mode) are stable while ``run`` is high,
+which falls for a cycle at least between two instructions."""
+
+EVENTS = Signature({"step": Out(1), "stall_drain": Out(1), "stall_walk": Out(1)})
+"""What a cycle of the compute unit was: a step, or lost to the drain or to the pixel walker."""
+
+HOST_WRITE = Signature({"enable": Out(1), "offset": Out(REGION_BITS - 2), "data": Out(32)})
+"""A beat that the host writes to a memory: ``enable`` is high for its cycle, ``offset`` counts words of 32 bits."""
+
+
+class MemoryRead(Signature):
+    """From a client that reads a memory: where ``valid`` and ``ready`` are high, ``data`` is the word of ``address`` as
+    many cycles later as the plan says for that memory. Who shares the memory with nobody leaves both alone: they are
+    high.
+
+    Parameters
+    ----------
+    address_bits : int
+    shape : shape-like
+        Of what is read at once.
+    """
+
+    def __init__(self, address_bits: int, shape: ShapeLike) -> None:
+        super().__init__(
+            {"valid": Out(1, init=1), "ready": In(1, init=1), "address": Out(address_bits), "data": In(shape)}
+        )
+
+
+class MemoryWrite(Signature):
+    """From a client that writes a memory: where ``valid`` and ``ready`` are high, the granules of ``data`` that
+    ``enable`` names are stored in the word of ``address``. ``ready`` as in `MemoryRead`.
+
+    Parameters
+    ----------
+    address_bits : int
+    width : int
+        Bits of a word.
+    granules : int
+        Parts of a word with an enable each.
+    """
+
+    def __init__(self, address_bits: int, width: int, granules: int) -> None:
+        super().__init__(
+            {
+                "valid": Out(1),
+                "ready": In(1, init=1),
+                "address": Out(address_bits),
+                "data": Out(width),
+                "enable": Out(granules),
+            }
+        )
+
+
+def members_of(part: wiring.Component, *names: str) -> dict[str, Member]:
+    """Members of a part that the unit around it has, too."""
+    return {name: part.signature.members[name] for name in names}
+
+
+def hand_on(m: Module, unit: Any, part: Any, *names: str) -> None:
+    """Connect members of a unit with those of its part of the same names."""
+    for name in names:
+        outer, inner = getattr(unit, name), getattr(part, name)
+        for outside, inside in zip(outer, inner, strict=True) if isinstance(outer, list) else [(outer, inner)]:
+            wiring.connect(m, wiring.flipped(outside), inside)
