@@ -1,4 +1,4 @@
-"""ComputeUnit: everything that works on one COMPUTE, from pixel walker to output writer; it wires and decides nothing."""
+"""ComputeUnit: what works on one COMPUTE, from pixel walker to output writer; it wires and decides nothing."""
 
 from __future__ import annotations
 

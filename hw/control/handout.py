@@ -25,12 +25,12 @@ def index_bits(config: AcceleratorConfig) -> int:
 
 class Handout(Signature):
     """From the sequencer: an instruction as ``fields`` and ``index``. ``ready`` is high when it may go on: a LOAD or
-    STORE (``legal``) has room in its queue, a COMPUTE has its tokens, at END all is done. It goes on in a cycle in which
-    ``accept`` is high too; ``waiting`` says that the sequencer waits for ``ready``. ``done`` gives the tokens of the
-    COMPUTE that ``done_fields`` shows.
+    STORE (``legal``) has room in its queue, a COMPUTE has its tokens, at END all is done. It goes on in a cycle in
+    which ``accept`` is high too; ``waiting`` says that the sequencer waits for ``ready``. ``done`` gives the tokens of
+    the COMPUTE that ``done_fields`` shows.
 
-    While ``active`` is low everything under way is thrown away, as far as the bus allows. ``fault`` other than NONE says
-    that the transfer at ``fault_index`` cannot go on.
+    While ``active`` is low everything under way is thrown away, as far as the bus allows. ``fault`` other than NONE
+    says that the transfer at ``fault_index`` cannot go on.
 
     Parameters
     ----------

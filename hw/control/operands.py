@@ -53,10 +53,10 @@ class OperandFetch(wiring.Component):
     """Pipeline from a step to operands: tap record, address, activation and weight words, padding, predecoding. One
     step a cycle, no stall.
 
-    Operands appear `Pipeline.operands` after their step: on ``operands`` those of a MAC, on ``windows`` (with a max-pool
-    unit) those of a MAX, as ``back``, the instruction behind the array, says. ``count``, the pixels in the step's group,
-    follows `Pipeline.array` later, with the sums. ``group`` is the pixel group offered with a step flagged
-    ``new_group``. Reads of activations are ``valid`` for a step's words alone, and not while ``enable`` is low.
+    Operands appear `Pipeline.operands` after their step: on ``operands`` those of a MAC, on ``windows`` (with a
+    max-pool unit) those of a MAX, as ``back``, the instruction behind the array, says. ``count``, the pixels in the
+    step's group, follows `Pipeline.array` later, with the sums. ``group`` is the pixel group offered with a step
+    flagged ``new_group``. Reads of activations are ``valid`` for a step's words alone, and not while ``enable`` is low.
 
     Parameters
     ----------

@@ -28,8 +28,8 @@ UNIT = Signature(
 )
 """From the sequencer to the compute unit: ``run`` rises with new ``fields``; ``issued`` rises when their last step is
 out, then ``run`` may fall for a cycle and rise with the next ones. ``retired`` is high for a cycle when a COMPUTE has
-written its last word, `Pipeline.checksum` before its ``checksum`` is there, ``illegal`` when one has come to a block that cannot be executed, once everything before it is
-retired."""
+written its last word, `Pipeline.checksum` before its ``checksum`` is there, ``illegal`` when one has come to a block
+that cannot be executed, once everything before it is retired."""
 
 STEPPING = Signature({"go": Out(1), "finished": In(1), "illegal": In(1)})
 """To the stepper: no step comes before ``go`` is high, which stays so until the instruction's ``run`` falls.

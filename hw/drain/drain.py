@@ -39,9 +39,9 @@ class Drain(wiring.Component):
     ``results`` are captured in the cycle in which their ``done`` is high, with ``count``, the pixels to drain. A tile
     then takes ``ceil(count / drain_rows) * tile_granules * planes`` cycles; ``done`` must not come again before its
     last one. ``granules`` hold the first row's in the low bits, above it those of the next rows as far as
-    ``flags.beside`` is high; the first comes `Pipeline.drain` after ``done``. Starts over when the instruction's ``run`` falls. With single-port memories
-    ``ahead`` is high in the cycle before the one in which a step has to wait because it would read when a granule is
-    written.
+    ``flags.beside`` is high; the first comes `Pipeline.drain` after ``done``. Starts over when the instruction's
+    ``run`` falls. With single-port memories ``ahead`` is high in the cycle before the one in which a step has to wait
+    because it would read when a granule is written.
 
     Parameters
     ----------

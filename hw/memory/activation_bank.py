@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -81,11 +83,10 @@ class ActivationBank(wiring.Component):
                 (store.valid & store.ready, store.address, first.data, first.enable),
                 *cases,
             ]
-        for place, (condition, *chosen) in enumerate([*cases, (None, *rest)]):
-            drive = [to.eq(value) for to, value in zip((port, memory.write_data, memory.write_enable), chosen)]
-            if not cases:
-                m.d.comb += drive
-            else:
-                with m.Else() if condition is None else m.Elif(condition) if place else m.If(condition):
-                    m.d.comb += drive
+        ports = port, memory.write_data, memory.write_enable
+        for place, (condition, *chosen) in enumerate(cases):
+            with m.Elif(condition) if place else m.If(condition):
+                m.d.comb += [to.eq(value) for to, value in zip(ports, chosen, strict=True)]
+        with m.Else() if cases else contextlib.nullcontext():
+            m.d.comb += [to.eq(value) for to, value in zip(ports, rest, strict=True)]
         return m

@@ -21,9 +21,9 @@ __all__ = ["Loader"]
 class Loader(wiring.Component):
     """Executes ``job`` while ``run`` is high; ``finished`` rises when its last word is in memory.
 
-    Words leave piece by piece on the port of their memory, one piece a cycle if that is ready. ``outside`` is high where the job leaves the window,
-    ``bus_error`` for a cycle when the bus answers with an error. When ``run`` falls before its time, what the bus still
-    answers is thrown away; ``settled`` is high when nothing is under way.
+    Words leave piece by piece on the port of their memory, one piece a cycle if that is ready. ``outside`` is high
+    where the job leaves the window, ``bus_error`` for a cycle when the bus answers with an error. When ``run`` falls
+    before its time, what the bus still answers is thrown away; ``settled`` is high when nothing is under way.
 
     Parameters
     ----------

@@ -12,8 +12,8 @@ __all__ = ["PieceWrite"]
 
 
 class PieceWrite(Signature):
-    """From the loader to a memory: where ``valid`` and ``ready`` are high, ``data`` is stored as piece ``piece`` of word
-    ``word``. A piece is a beat of the bus, or a word where a beat holds several.
+    """From the loader to a memory: where ``valid`` and ``ready`` are high, ``data`` is stored as piece ``piece`` of
+    word ``word``. A piece is a beat of the bus, or a word where a beat holds several.
 
     Parameters
     ----------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from amaranth.hdl import Const, Module, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -32,19 +34,15 @@ class PriorityArbiter(wiring.Component):
         m = Module()
         asked = {name for name, member in self._signature.members.items() if member.flow is Out}
         given = self._signature.members.keys() - asked - {"ready"}
-        *before, last = self.clients
         free: Value = Const(1)
-        for number, client in enumerate(self.clients):
+        for client in self.clients:
             m.d.comb += client.ready.eq(free & self.memory.ready)
             m.d.comb += [getattr(client, name).eq(getattr(self.memory, name)) for name in sorted(given)]
             free = free & ~client.valid
-            if client is not last:
-                with m.If(client.valid) if number == 0 else m.Elif(client.valid):
-                    m.d.comb += [getattr(self.memory, name).eq(getattr(client, name)) for name in sorted(asked)]
-        rest = [getattr(self.memory, name).eq(getattr(last, name)) for name in sorted(asked)]
-        if before:
-            with m.Else():
-                m.d.comb += rest
-        else:
-            m.d.comb += rest
+        *before, last = self.clients
+        for number, client in enumerate(before):
+            with m.Elif(client.valid) if number else m.If(client.valid):
+                m.d.comb += [getattr(self.memory, name).eq(getattr(client, name)) for name in sorted(asked)]
+        with m.Else() if before else contextlib.nullcontext():
+            m.d.comb += [getattr(self.memory, name).eq(getattr(last, name)) for name in sorted(asked)]
         return m

@@ -23,8 +23,8 @@ _FIFO_BEATS = 16
 class Storer(wiring.Component):
     """Executes ``job`` while ``run`` is high; ``finished`` rises when the bus has acknowledged its last write.
 
-    What it reads through ``words`` is there in the next cycle. ``outside``, ``bus_error`` and ``settled`` as `Loader` has them; when ``run`` falls before its time, a
-    burst that has begun is ended with beats that write nothing.
+    What it reads through ``words`` is there in the next cycle. ``outside``, ``bus_error`` and ``settled`` as `Loader`
+    has them; when ``run`` falls before its time, a burst that has begun is ended with beats that write nothing.
 
     Parameters
     ----------

@@ -22,8 +22,8 @@ one each, in the same cycle or not."""
 class Tokens(wiring.Component):
     """A ring of units with counters in both directions.
 
-    ``units`` are in the order of `isa.Unit`. ``clear`` empties all counters. They cannot overflow: every instruction of a
-    program runs once.
+    ``units`` are in the order of `isa.Unit`. ``clear`` empties all counters. They cannot overflow: every instruction of
+    a program runs once.
 
     Parameters
     ----------

@@ -18,9 +18,9 @@ __all__ = ["HostRegisters"]
 
 
 class HostRegisters(wiring.Component):
-    """Registers of `spec.registers.core_registers`. A write acts in the cycle after its own, where ``control.start`` and
-    ``clear`` are pulses; ``starting`` is high in both. ``word`` follows ``offset`` (in words) two cycles later; offsets
-    without a register read as 0. Counters clear with ``start``.
+    """Registers of `spec.registers.core_registers`. A write acts in the cycle after its own, where ``control.start``
+    and ``clear`` are pulses; ``starting`` is high in both. ``word`` follows ``offset`` (in words) two cycles later;
+    offsets without a register read as 0. Counters clear with ``start``.
 
     Parameters
     ----------
