@@ -68,11 +68,11 @@ class ArrayUnit(wiring.Component):
         m.submodules.array = array = self._array
         registers = captured(m, self.operands)
         x, w, flags = fields_of(registers, *(self._config.code_bits * count for count in self._codes), STEP_FLAGS.size)
-        keep_operands(m, self._config, "x", array.x, x)
-        keep_operands(m, self._config, "w", array.w, w)
+        keep_operands(m, self._config, "x", array.operands.x, x)
+        keep_operands(m, self._config, "w", array.operands.w, w)
         m.d.comb += [
-            array.flags.eq(delayed(m, flags, self._kept, "step", reset_less=False)),
-            self.results.eq(Cat(array.sums.as_value(), array.inverted.as_value(), array.done)),
+            array.operands.flags.eq(delayed(m, flags, self._kept, "step", reset_less=False)),
+            self.results.eq(Cat(array.results.sums.as_value(), array.results.inverted.as_value(), array.results.done)),
         ]
         return m
 

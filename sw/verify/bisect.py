@@ -23,23 +23,21 @@ _BEFORE, _BEHIND = 200, 40  # cycles of the waveform around the wrong write
 _UNIT = "bench.core.compute"
 _SHOWN = (
     "bench.core.clk",
-    "bench.core.cycles",
+    "bench.core.sequencer.control__cycles",
     "bench.core.sequencer.index",
-    f"{_UNIT}.run",
+    f"{_UNIT}.unit__run",
     f"{_UNIT}.stepper.running",
-    f"{_UNIT}.stepper.tiles_left",
-    f"{_UNIT}.address",
-    f"{_UNIT}.act_words",
-    f"{_UNIT}.array.done",
-    f"{_UNIT}.sums",
+    f"{_UNIT}.activations__address",
+    f"{_UNIT}.activations__data",
+    f"{_UNIT}.array.results__done",
+    f"{_UNIT}.array.results__sums",
     f"{_UNIT}.drain.rows_left",
-    f"{_UNIT}.drain.acc",
-    f"{_UNIT}.drain.param_word",
-    f"{_UNIT}.granule",
-    f"{_UNIT}.act_write_address",
-    f"{_UNIT}.act_write_data",
-    f"{_UNIT}.act_write_enable",
-    f"{_UNIT}.tile_done",
+    f"{_UNIT}.drain.params__data",
+    f"{_UNIT}.drain.granules__codes",
+    f"{_UNIT}.writes__0__address",
+    f"{_UNIT}.writes__0__data",
+    f"{_UNIT}.writes__0__enable",
+    f"{_UNIT}.writer.tile_done",
 )
 
 
@@ -218,14 +216,14 @@ def _first_write(
     places = {int(address): place for place, address in np.ndenumerate(addresses)}
     begin = _Writes(program, culprit.layer).steps[0].begin
     ports = [
-        tuple(f"{_UNIT}.act_{port}_{part}" for part in ("address", "data", "enable"))
-        for port in (("write", "pair") if config.drain_rows == 2 else ("write",))
+        tuple(f"{_UNIT}.writes__{row}__{part}" for part in ("address", "data", "enable"))
+        for row in range(config.drain_rows)
     ]
-    names = ["bench.core.cycles", *(name for port in ports for name in port)]
+    names = ["bench.core.sequencer.control__cycles", *(name for port in ports for name in port)]
     before = 0
     for time, values in waveform.edges("bench.core.clk", names):
         period, before = time - before, time
-        cycle = values["bench.core.cycles"]
+        cycle = values["bench.core.sequencer.control__cycles"]
         if cycle < begin:
             continue
         for port in ports:

@@ -94,13 +94,13 @@ class _Array:
         self.delay = pipeline(config).dot_product
         for lane in range(config.lanes):
             m.d.comb += [
-                Value.cast(self.dut.x[0][lane]).eq(recode(config.digits.base, x[lane])),
-                Value.cast(self.dut.w[0][lane]).eq(recode(config.digits.base, w[lane])),
+                Value.cast(self.dut.operands.x[0][lane]).eq(recode(config.digits.base, x[lane])),
+                Value.cast(self.dut.operands.w[0][lane]).eq(recode(config.digits.base, w[lane])),
             ]
         self.x = [level_of(claim.delayed(code, self.delay), config.base) for code in x]
         self.w = [level_of(claim.delayed(code, self.delay), config.base) for code in w]
-        sum_ = self.dut.sums[0][0].as_signed()
-        self.sum = claim.show("sum", Mux(self.dut.inverted[0][0], ~sum_, sum_))
+        sum_ = self.dut.results.sums[0][0].as_signed()
+        self.sum = claim.show("sum", Mux(self.dut.results.inverted[0][0], ~sum_, sum_))
         self.products = [a * b for a, b in zip(self.x, self.w, strict=True)]
         outputs = (inside[f"dot0_0.{name}"] for name in ("total", "inverted", "negative"))
         claim.claim(_result(*outputs) == _balanced(self.products))
@@ -130,7 +130,7 @@ def accumulator_claim(config: AcceleratorConfig, span: tuple[int, int], *, spare
     w = [claim.free(f"w{lane}", config.code_bits) for lane in range(config.lanes)]
     array = _Array(claim, config, x, w)
     flags = {name: claim.free(name, 1) for name in ("valid", "first", "shift", "last")}
-    m.d.comb += [array.dut.flags[name].eq(flag) for name, flag in flags.items()]
+    m.d.comb += [array.dut.operands.flags[name].eq(flag) for name, flag in flags.items()]
     for code in x:
         claim.assume((level_of(code, config.base) >= low) & (level_of(code, config.base) <= high))
     valid, first, shift, last = (claim.delayed(flag, array.delay) for flag in flags.values())
@@ -156,7 +156,7 @@ def accumulator_claim(config: AcceleratorConfig, span: tuple[int, int], *, spare
     claim.assume((positive_after < limit) & (negative_after < limit))
     finished = Signal()
     m.d.sync += finished.eq(valid & last)
-    claim.claim(array.dut.done == finished)
+    claim.claim(array.dut.results.done == finished)
 
     largest = claim.show("largest", high * positive - low * negative)
     smallest = claim.show("smallest", low * positive - high * negative)
@@ -210,16 +210,16 @@ def digits_claim(config: AcceleratorConfig, planes: tuple[int, int]) -> tuple[Cl
                 for lane in range(config.lanes):
                     m.d.comb += [fed["w", lane].eq(codes["w", lane][i]), fed["x", lane].eq(codes["x", lane][j])]
                 m.d.comb += [
-                    array.dut.flags.valid.eq(1),
-                    array.dut.flags.first.eq(number == 0),
-                    array.dut.flags.shift.eq(number > 0 and i + j != sum(pairs[number - 1])),
-                    array.dut.flags.last.eq(number == len(pairs) - 1),
+                    array.dut.operands.flags.valid.eq(1),
+                    array.dut.operands.flags.first.eq(number == 0),
+                    array.dut.operands.flags.shift.eq(number > 0 and i + j != sum(pairs[number - 1])),
+                    array.dut.operands.flags.last.eq(number == len(pairs) - 1),
                 ]
 
     def operand(digits: Sequence[Value]) -> Value:
         return _balanced([level_of(code, config.base) << (radix_log2 * place) for place, code in enumerate(digits)])
 
-    valid, shift = (claim.delayed(array.dut.flags[name], array.delay) for name in ("valid", "shift"))
+    valid, shift = (claim.delayed(array.dut.operands.flags[name], array.delay) for name in ("valid", "shift"))
     full = [operand(codes["w", lane]) * operand(codes["x", lane]) for lane in range(config.lanes)]
     so_far = [Signal(signed(len(product) + 1), name=f"so_far{lane}") for lane, product in enumerate(full)]
     for register, product in zip(so_far, array.products, strict=True):
@@ -230,5 +230,7 @@ def digits_claim(config: AcceleratorConfig, planes: tuple[int, int]) -> tuple[Cl
     end = len(pairs) + array.delay
     for lane, (register, product) in enumerate(zip(so_far, full, strict=True)):
         claim.claim((step != end) | (register == claim.show(f"full{lane}", product)))
-    claim.claim((step != end) | (array.dut.done & (array.sum == _balanced(full)[: config.acc_bits].as_signed())))
+    claim.claim(
+        (step != end) | (array.dut.results.done & (array.sum == _balanced(full)[: config.acc_bits].as_signed()))
+    )
     return claim, end + 1

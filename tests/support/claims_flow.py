@@ -17,11 +17,12 @@ def group_claim(config: AcceleratorConfig) -> Claim:
     claim = Claim(f"pixel groups of at most {config.rows} rows")
     m = claim.module
     m.submodules.dut = dut = PixelWalker(config)
-    names = ("height", "width", "rows", "wrap")
-    fixed = {name: claim.free(name, getattr(dut, name).shape(), constant=True) for name in names}
+    names = ("out_height", "out_width", "rows", "wrap")
+    fields = dut.instruction.fields
+    fixed = {name: claim.free(name, fields[name].shape(), constant=True) for name in names}
     run, ready = claim.free("run", 1), claim.free("ready", 1)
-    m.d.comb += [getattr(dut, name).eq(value) for name, value in fixed.items()]
-    m.d.comb += [dut.run.eq(run), dut.groups.ready.eq(ready)]
+    m.d.comb += [fields[name].eq(value) for name, value in fixed.items()]
+    m.d.comb += [dut.instruction.run.eq(run), dut.groups.ready.eq(ready)]
     rows = fixed["rows"]
     claim.assume((rows >= 1) & (rows <= config.rows))
     payload = Value.cast(dut.groups.payload)
@@ -38,12 +39,12 @@ def tile_distance_claim(config: AcceleratorConfig) -> Claim:
     m = claim.module
     dut = Stepper(config)
     m.submodules.dut, inside = internals(dut)
-    run, fields, block = claim.free("run", 1), Value.cast(dut.fields), Value.cast(dut.block)
+    run, fields, block = claim.free("run", 1), Value.cast(dut.instruction.fields), Value.cast(dut.blocks.data)
     cycles = claim.free("drain_cycles", dut.drain_cycles.shape(), constant=True)
     group = Value.cast(dut.groups.payload)
     m.d.comb += [
-        dut.run.eq(run),
-        dut.go.eq(claim.free("go", 1)),
+        dut.instruction.run.eq(run),
+        dut.stepping.go.eq(claim.free("go", 1)),
         dut.drain_cycles.eq(cycles),
         fields.eq(claim.free("fields", len(fields), constant=True)),
         block.eq(claim.free("block", len(block))),
@@ -72,16 +73,16 @@ def drain_claim(config: AcceleratorConfig) -> Claim:
     m.submodules.dut, inside = internals(dut)
     run, done = claim.free("run", 1), claim.free("done", 1)
     count = claim.free("count", dut.count.shape())
-    fields = Value.cast(dut.fields)
+    fields = Value.cast(dut.instruction.fields)
     m.d.comb += [
-        dut.run.eq(run),
-        dut.done.eq(done),
+        dut.instruction.run.eq(run),
+        dut.results.done.eq(done),
         dut.count.eq(count),
         fields.eq(claim.free("fields", len(fields), constant=True)),
     ]
-    planes = dut.fields.planes
+    planes = dut.instruction.fields.planes
     claim.assume((planes >= 1) & (planes <= config.planes) & (count >= 1) & (count <= config.rows))
-    cycles, late = planes * config.tile_granules, config.drain_rows - 1
+    cycles, late = planes * config.tile_granules, (config.drain_rows - 1).bit_length()
     left = Signal(range(config.rows * config.tile_granules * config.planes + 2), name="left")
     m.d.sync += left.eq(
         Mux(~run, 0, Mux(done, ((count + config.drain_rows - 1) >> late) * cycles, Mux(left == 0, 0, left - 1)))
@@ -91,7 +92,7 @@ def drain_claim(config: AcceleratorConfig) -> Claim:
     claim.assume(~done | (left <= 1))
     claim.assume(~done | (inside["started"] & run))
     busy, plane, rows_left = (claim.show(name, inside[name]) for name in ("busy", "plane", "rows_left"))
-    granule = (dut.param_address - inside["tile_params"])[: len(dut.param_address)]
+    granule = (dut.params.address - inside["tile_params"])[: len(dut.params.address)]
     claim.claim((busy == (left != 0)) & (~busy | inside["started"]))
     claim.claim(~inside["started"] | (inside["last_plane"] == planes - 1))
     claim.claim(~busy | (inside["plane_end"] == (plane == planes - 1)))

@@ -7,7 +7,6 @@ from typing import Any
 
 from amaranth.hdl import Module
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In
 from narrows.hw import compute
 from narrows.hw.array import dot
 from narrows.hw.drain import drain
@@ -26,9 +25,7 @@ def _faulty(kind: type[wiring.Component], fault: Callable[[Module, Any, Any], No
         def elaborate(self, platform: object) -> Module:
             m = Module()
             m.submodules.inner = inner = kind(*self._arguments, **self._options)
-            for name, member in self.signature.members.items():
-                outside, inside = getattr(self, name), getattr(inner, name)
-                m.d.comb += inside.eq(outside) if member.flow is In else outside.eq(inside)
+            wiring.connect(m, wiring.flipped(self), inner)
             fault(m, self, inner)
             return m
 
@@ -47,7 +44,7 @@ def _shift(m: Module, outer: Any, inner: Any) -> None:
 
 def _delta(m: Module, outer: Any, inner: Any) -> None:
     """The step from an odd output pixel to the next is one too long."""
-    m.d.comb += inner.fields.out_dx_odd.eq(outer.fields.out_dx_odd + 1)
+    m.d.comb += inner.instruction.fields.out_dx_odd.eq(outer.instruction.fields.out_dx_odd + 1)
 
 
 FAULTS: dict[str, tuple[Any, str, type[wiring.Component]]] = {

@@ -73,16 +73,16 @@ def test_finished_sums_of_random_tiles_are_exact_modulo_the_width(config: Accele
     async def bench(ctx: Any) -> None:
         for cycle in range(len(steps) + latency):
             if cycle < len(steps):
-                ctx.set(dut.x.as_value(), pack(operands[x[cycle]], operand.size))
-                ctx.set(dut.w.as_value(), pack(operands[w[cycle]], operand.size))
+                ctx.set(dut.operands.x.as_value(), pack(operands[x[cycle]], operand.size))
+                ctx.set(dut.operands.w.as_value(), pack(operands[w[cycle]], operand.size))
                 for name, value in steps[cycle].items():
-                    ctx.set(dut.flags[name], value)
+                    ctx.set(dut.operands.flags[name], value)
             else:
-                ctx.set(dut.flags.valid, 0)
+                ctx.set(dut.operands.flags.valid, 0)
             await ctx.tick()
-            if ctx.get(dut.done):
-                fields = unpack(ctx.get(dut.sums.as_value()), config.acc_bits, config.rows * config.columns)
-                inverted = unpack(ctx.get(dut.inverted.as_value()), 1, config.rows * config.columns)
+            if ctx.get(dut.results.done):
+                fields = unpack(ctx.get(dut.results.sums.as_value()), config.acc_bits, config.rows * config.columns)
+                inverted = unpack(ctx.get(dut.results.inverted.as_value()), 1, config.rows * config.columns)
                 sums = [signed(field, config.acc_bits) for field in fields]
                 got[cycle + 1] = [~sum_ if flip else sum_ for sum_, flip in zip(sums, inverted, strict=True)]
 
@@ -111,14 +111,14 @@ def test_quarters_of_a_large_array_take_copies_of_their_own(monkeypatch: pytest.
     found: list[int] = []
 
     async def bench(ctx: Any) -> None:
-        ctx.set(dut.x.as_value(), pack(operands[x], operand.size))
-        ctx.set(dut.w.as_value(), pack(operands[w], operand.size))
+        ctx.set(dut.operands.x.as_value(), pack(operands[x], operand.size))
+        ctx.set(dut.operands.w.as_value(), pack(operands[w], operand.size))
         for name in ("valid", "first", "last"):
-            ctx.set(dut.flags[name], 1)
+            ctx.set(dut.operands.flags[name], 1)
         for _ in range(pipeline(config).array):
             await ctx.tick()
-        sums = unpack(ctx.get(dut.sums.as_value()), config.acc_bits, config.rows * config.columns)
-        inverted = unpack(ctx.get(dut.inverted.as_value()), 1, config.rows * config.columns)
+        sums = unpack(ctx.get(dut.results.sums.as_value()), config.acc_bits, config.rows * config.columns)
+        inverted = unpack(ctx.get(dut.results.inverted.as_value()), 1, config.rows * config.columns)
         found.extend(signed(~s if flip else s, config.acc_bits) for s, flip in zip(sums, inverted, strict=True))
 
     simulate(dut, bench)

@@ -55,11 +55,11 @@ def test_groups_come_in_line_order_with_their_borders(pace: float) -> None:
     async def bench(ctx: Any) -> None:
         for case in CASES:
             height, width, rows, wrap = case
-            ctx.set(dut.run, 0)
+            ctx.set(dut.instruction.run, 0)
             await ctx.tick()
-            ctx.set(dut.run, 1)
-            for name, value in (("height", height), ("width", width), ("rows", rows), ("wrap", wrap)):
-                ctx.set(getattr(dut, name), value)
+            ctx.set(dut.instruction.run, 1)
+            for name, value in (("out_height", height), ("out_width", width), ("rows", rows), ("wrap", wrap)):
+                ctx.set(dut.instruction.fields[name], value)
             offered = None
             for _ in range(int((height * width * 3 + 20) / pace)):
                 ready = int(rng.random() < pace)
@@ -94,9 +94,9 @@ def test_a_consumer_of_a_group_every_rows_and_one_cycles_never_waits(rows: int) 
     taken: list[bool] = []
 
     async def bench(ctx: Any) -> None:
-        ctx.set(dut.run, 1)
-        for name, value in (("height", 6), ("width", 4), ("rows", rows), ("wrap", 1)):
-            ctx.set(getattr(dut, name), value)
+        ctx.set(dut.instruction.run, 1)
+        for name, value in (("out_height", 6), ("out_width", 4), ("rows", rows), ("wrap", 1)):
+            ctx.set(dut.instruction.fields[name], value)
         for _ in range(2 * rows + 6):
             await ctx.tick()
         for _ in range(24 // rows):

@@ -88,25 +88,25 @@ def test_tiles_drain_at_their_pace(config: AcceleratorConfig, planes: int) -> No
         words = deque([0] * (plan.param_read - 1))  # on their way out of the memory
 
         async def cycle() -> None:
-            words.append(memory.get(ctx.get(dut.param_address), 0))
+            words.append(memory.get(ctx.get(dut.params.address), 0))
             await ctx.tick()
-            ctx.set(dut.param_word, words.popleft())
-            arrival.append(ctx.get(dut.flags.valid))
+            ctx.set(dut.params.data, words.popleft())
+            arrival.append(ctx.get(dut.granules.flags.valid))
             if arrival[-1]:
-                codes = unpack(ctx.get(dut.granule), 4, config.drain_rows * config.rescalers)
-                got.append(codes[: config.rescalers * (1 + ctx.get(dut.flags.pair))])
+                codes = unpack(ctx.get(dut.granules.codes), 4, config.drain_rows * config.rescalers)
+                got.append(codes[: config.rescalers * (1 + ctx.get(dut.granules.flags.beside).bit_count())])
 
-        ctx.set(dut.fields.as_value(), pack(COMPUTE.encode(fields), 32))
-        ctx.set(dut.run, 1)
+        ctx.set(dut.instruction.fields.as_value(), pack(COMPUTE.encode(fields), 32))
+        ctx.set(dut.instruction.run, 1)
         await cycle()
         arrival.clear()
         for acc, count in zip(sums, counts, strict=True):
-            ctx.set(dut.sums.as_value(), pack(acc, config.acc_bits))
+            ctx.set(dut.results.sums.as_value(), pack(acc, config.acc_bits))
             ctx.set(dut.count, count)
-            ctx.set(dut.done, 1)
+            ctx.set(dut.results.done, 1)
             await cycle()
-            ctx.set(dut.done, 0)
-            ctx.set(dut.sums.as_value(), 0)
+            ctx.set(dut.results.done, 0)
+            ctx.set(dut.results.sums.as_value(), 0)
             for _ in range(-(-config.rows // config.drain_rows) * config.tile_granules * planes - 1):
                 await cycle()
         for _ in range(plan.drain):

@@ -47,19 +47,19 @@ def test_winners_leave_plane_by_plane(most_planes: int, planes: int) -> None:
     got = {}
 
     async def bench(ctx: Any) -> None:
-        ctx.set(dut.run, 1)
-        ctx.set(dut.planes, planes)
+        ctx.set(dut.instruction.run, 1)
+        ctx.set(dut.instruction.fields.planes, planes)
         await ctx.tick()
         for cycle, (word, valid, first, last) in enumerate([*schedule, *[(-1, 0, 0, 0)] * (latency + planes)]):
-            if ctx.get(dut.result_flags.valid):
-                ends = {ctx.get(dut.result_flags[name]) for name in ("pixel_planes", "row", "tile")}
+            if ctx.get(dut.words.flags.valid):
+                ends = {ctx.get(dut.words.flags[name]) for name in ("pixel_planes", "row", "tile")}
                 assert len(ends) == 1
-                got[cycle] = unpack(ctx.get(dut.result), 4, LANES), ends == {1}
-            ctx.set(dut.word, max(word, 0))
-            ctx.set(dut.word_valid, valid)
-            ctx.set(dut.flags.valid, int(word >= 0))
-            ctx.set(dut.flags.first, first)
-            ctx.set(dut.flags.last, last)
+                got[cycle] = unpack(ctx.get(dut.words.codes), 4, LANES), ends == {1}
+            ctx.set(dut.windows.word, max(word, 0))
+            ctx.set(dut.windows.inside, valid)
+            ctx.set(dut.windows.flags.valid, int(word >= 0))
+            ctx.set(dut.windows.flags.first, first)
+            ctx.set(dut.windows.flags.last, last)
             await ctx.tick()
 
     simulate(dut, bench)

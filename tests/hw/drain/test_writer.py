@@ -89,28 +89,32 @@ def test_every_write_goes_where_the_contract_says(config: AcceleratorConfig, who
     bits = config.act_word_bits if whole else 4 * config.rescalers
 
     async def bench(ctx: Any) -> None:
-        ctx.set(dut.whole_words, int(whole))
+        ctx.set(dut.enable, 1)
+        ctx.set(dut.instruction.is_max, int(whole))
+        given = dut.words if whole else dut.granules
         for fields in cases:
             expected, got, data = writes(fields, config, whole), [], []
-            ctx.set(dut.run, 0)
-            ctx.set(dut.fields.as_value(), pack(COMPUTE.encode(fields), 32))
+            ctx.set(dut.instruction.run, 0)
+            ctx.set(dut.instruction.fields.as_value(), pack(COMPUTE.encode(fields), 32))
             await ctx.tick()
-            ctx.set(dut.run, 1)
+            ctx.set(dut.instruction.run, 1)
             await ctx.tick()
             queue = iter(expected)
             idle = int(rng.choice([0, 40]))
             for _ in range(len(expected) * 2 + 40):
                 flags = next(queue, None) if rng.integers(100) >= idle else None
                 if flags is None:
-                    ctx.set(dut.flags.valid, 0)
+                    ctx.set(given.flags.valid, 0)
                 else:
                     for name, value in flags[2].items():
-                        ctx.set(dut.flags[name], value)
+                        ctx.set(given.flags[name], value)
                     data.append(pack(rng.integers(0, 16, bits // 4), 4))
-                    ctx.set(dut.word if whole else dut.granule, data[-1])
+                    ctx.set(given.codes, data[-1])
                 await ctx.tick()
-                if ctx.get(dut.enable):
-                    got.append((ctx.get(dut.address), ctx.get(dut.enable), ctx.get(dut.data), ctx.get(dut.tile_done)))
+                assert ctx.get(dut.writes[0].valid) == int(ctx.get(dut.writes[0].enable) > 0)
+                if ctx.get(dut.writes[0].valid):
+                    write = (ctx.get(getattr(dut.writes[0], part)) for part in ("address", "enable", "data"))
+                    got.append((*write, ctx.get(dut.tile_done)))
             copies = 1 if whole else config.granules
             assert got == [
                 (
@@ -127,51 +131,55 @@ def test_every_write_goes_where_the_contract_says(config: AcceleratorConfig, who
     simulate(dut, bench)
 
 
-def test_two_rows_leave_side_by_side() -> None:
-    config = AcceleratorConfig(rows=5, columns=4, lanes=8, rescalers=4, drain_rows=2, act_words=256)
+@pytest.mark.parametrize(("rows", "columns"), [(2, 4), (2, 8), (4, 4), (4, 12)])
+def test_several_rows_leave_side_by_side(rows: int, columns: int) -> None:
+    config = AcceleratorConfig(rows=5, columns=columns, lanes=8, rescalers=4, drain_rows=rows, act_words=256)
     dut: Any = OutputWriter(config)
-    rng = np.random.default_rng(5)
+    rng = np.random.default_rng(rows)
     bits = 4 * config.rescalers
     mask = (1 << bits) - 1
 
-    def port(ctx: Any, name: str) -> tuple[int, ...] | None:
-        return tuple(ctx.get(getattr(dut, name + part)) for part in ("address", "enable", "data"))
+    def ports(ctx: Any) -> list[tuple[int, ...] | None]:
+        every = [tuple(ctx.get(getattr(port, part)) for part in ("address", "enable", "data")) for port in dut.writes]
+        return [write if write[1] else None for write in every]
 
     async def bench(ctx: Any) -> None:
+        ctx.set(dut.enable, 1)
         for _ in range(12):
             fields = random_fields(rng, config)
-            ctx.set(dut.run, 0)
-            ctx.set(dut.fields.as_value(), pack(COMPUTE.encode(fields), 32))
+            ctx.set(dut.instruction.run, 0)
+            ctx.set(dut.instruction.fields.as_value(), pack(COMPUTE.encode(fields), 32))
             await ctx.tick()
-            ctx.set(dut.run, 1)
+            ctx.set(dut.instruction.run, 1)
             await ctx.tick()
             single = iter(writes(fields, config, False))
+            each = config.tile_granules * fields["planes"]
             queue, words = [], []
             for count in (len(group) for group in pixel_groups(fields) for _ in range(fields["column_groups"])):
-                tile = [[next(single) for _ in range(fields["planes"])] for _ in range(count)]
-                for first in range(0, count, 2):
-                    queue += zip(tile[first], (tile[first + 1 :] or [[None] * fields["planes"]])[0], strict=True)
+                tile = [[next(single) for _ in range(each)] for _ in range(count)]
+                for first in range(0, count, rows):
+                    queue += zip(*tile[first : first + rows], strict=True)
             expected, got = [], []
-            for one, two in queue:
-                flags = (two or one)[2]
-                word = pack(rng.integers(0, 16, 2 * config.rescalers), 4)
-                ctx.set(dut.flags.pair, int(two is not None))
-                for name, value in flags.items():
-                    ctx.set(dut.flags[name], value)
-                ctx.set(dut.granule, word)
-                parts = [(one, word & mask), (two, word >> bits)]
-                words += [part for place, part in parts if place]
-                expected.append(
-                    [place and (place[0], 1 << place[1], part * (1 + (1 << bits))) for place, part in parts]
-                )
+            for together in queue:
+                codes = rng.integers(0, 16, rows * config.rescalers)
+                ctx.set(dut.granules.flags.beside, (1 << (len(together) - 1)) - 1)
+                for name, value in together[-1][2].items():
+                    ctx.set(dut.granules.flags[name], value)
+                ctx.set(dut.granules.codes, word := pack(codes, 4))
+                parts = [word >> (bits * row) & mask for row in range(len(together))]
+                words += parts
+                leave = [
+                    (place[0], 1 << place[1], part * sum(1 << (bits * copy) for copy in range(config.granules)))
+                    for place, part in zip(together, parts, strict=True)
+                ]
+                expected.append(leave + [None] * (rows - len(leave)))
                 await ctx.tick()
-                got.append([port(ctx, ""), port(ctx, "pair_")])
-            ctx.set(dut.flags.valid, 0)
+                got.append(ports(ctx))
+            ctx.set(dut.granules.flags.valid, 0)
             for _ in range(pipeline(config).writer - 1):
                 await ctx.tick()
-                got.append([port(ctx, ""), port(ctx, "pair_")])
-            seen = [[port if port[1] else None for port in ports] for ports in got if ports[0][1]]
-            assert seen == expected, fields
+                got.append(ports(ctx))
+            assert [write for write in got if write[0]] == expected, fields
             await ctx.tick().repeat(pipeline(config).checksum)
             assert ctx.get(dut.checksum) == checksum(fold(np.array(words, dtype=object), bits)), fields
 
@@ -184,15 +192,16 @@ def test_a_write_leaves_after_the_latency() -> None:
     latency = pipeline(config).writer
 
     async def bench(ctx: Any) -> None:
+        ctx.set(dut.enable, 1)
         fields = {"opcode": 1, "planes": 1, "rows": 1, "out_height": 1, "out_width": 1, "column_groups": 1}
-        ctx.set(dut.fields.as_value(), pack(COMPUTE.encode(fields), 32))
-        ctx.set(dut.run, 1)
+        ctx.set(dut.instruction.fields.as_value(), pack(COMPUTE.encode(fields), 32))
+        ctx.set(dut.instruction.run, 1)
         await ctx.tick()
         for name in ("valid", "pixel_planes", "row", "tile"):
-            ctx.set(dut.flags[name], 1)
+            ctx.set(dut.granules.flags[name], 1)
         for cycle in range(1, latency + 1):
             await ctx.tick()
-            ctx.set(dut.flags.valid, 0)
-            assert ctx.get(dut.enable) == ctx.get(dut.tile_done) == int(cycle == latency)
+            ctx.set(dut.granules.flags.valid, 0)
+            assert ctx.get(dut.writes[0].enable) == ctx.get(dut.tile_done) == int(cycle == latency)
 
     simulate(dut, bench)

@@ -45,17 +45,17 @@ def test_words_are_the_beats_written_to_their_addresses(config: AcceleratorConfi
 
     async def bench(ctx: Any) -> None:
         for place in order.tolist():
-            ctx.set(dut.host_write, 1)
-            ctx.set(dut.host_offset, offsets[place])
-            ctx.set(dut.host_data, int(words.ravel()[place]))
+            ctx.set(dut.host.enable, 1)
+            ctx.set(dut.host.offset, offsets[place])
+            ctx.set(dut.host.data, int(words.ravel()[place]))
             await ctx.tick()
-        ctx.set(dut.host_write, 0)
-        ctx.set(dut.host_data, 0)
+        ctx.set(dut.host.enable, 0)
+        ctx.set(dut.host.data, 0)
         bits, late = region_word_bits(config, region), pipeline(config).program_read(region)
         for cycle in range(depth + late):
             if cycle >= late:
-                assert ctx.get(dut.read_data) == pack(words[cycle - late], 32) & ((1 << bits) - 1)
-            ctx.set(dut.read_address, min(cycle, depth - 1))
+                assert ctx.get(dut.read.data) == pack(words[cycle - late], 32) & ((1 << bits) - 1)
+            ctx.set(dut.read.address, min(cycle, depth - 1))
             await ctx.tick()
 
     simulate(dut, bench)

@@ -26,10 +26,10 @@ def test_counters_of_all_pairs_follow_what_is_given_and_taken() -> None:
                 around = {"prev": (unit - 1) % 3, "next": (unit + 1) % 3}
                 for side, other in around.items():
                     here = counts[other, unit]
-                    assert ctx.get(dut.has[unit][side]) == (here > 0), (SEED, cycle, unit, side)
+                    assert ctx.get(dut.units[unit].has[side]) == (here > 0), (SEED, cycle, unit, side)
                     take, post = int(here > 0 and rng.integers(2)), int(rng.integers(8) < 3)
-                    ctx.set(dut.take[unit][side], take)
-                    ctx.set(dut.post[unit][side], post)
+                    ctx.set(dut.units[unit].take[side], take)
+                    ctx.set(dut.units[unit].post[side], post)
                     given[other, unit] -= take
                     given[unit, other] += post
             ctx.set(dut.clear, clear := int(rng.integers(100) == 0))

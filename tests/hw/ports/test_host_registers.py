@@ -19,24 +19,24 @@ class Bus:
         self.ctx, self.dut = ctx, dut
 
     async def read(self, register: Register) -> int:
-        self.ctx.set(self.dut.read_offset, register.offset // 4)
+        self.ctx.set(self.dut.offset, register.offset // 4)
         await self.ctx.tick().repeat(2)
-        return self.ctx.get(self.dut.read_data)
+        return self.ctx.get(self.dut.word)
 
     async def write(self, register: Register, value: int) -> tuple[int, int]:
         """The start and clear pulses behind the write."""
         ctx, dut = self.ctx, self.dut
         starts = int(register is Register.CONTROL and bool(value & Control.START))
-        ctx.set(dut.write, 1)
-        ctx.set(dut.write_offset, register.offset // 4)
-        ctx.set(dut.write_data, value)
-        assert (ctx.get(dut.start), ctx.get(dut.clear), ctx.get(dut.starting)) == (0, 0, starts)
+        ctx.set(dut.host.enable, 1)
+        ctx.set(dut.host.offset, register.offset // 4)
+        ctx.set(dut.host.data, value)
+        assert (ctx.get(dut.control.start), ctx.get(dut.control.clear), ctx.get(dut.control.starting)) == (0, 0, starts)
         await ctx.tick()
-        ctx.set(dut.write, 0)
-        pulses = ctx.get(dut.start), ctx.get(dut.clear)
-        assert ctx.get(dut.starting) == pulses[0] == starts
+        ctx.set(dut.host.enable, 0)
+        pulses = ctx.get(dut.control.start), ctx.get(dut.control.clear)
+        assert ctx.get(dut.control.starting) == pulses[0] == starts
         await ctx.tick()
-        assert (ctx.get(dut.start), ctx.get(dut.clear), ctx.get(dut.starting)) == (0, 0, 0)
+        assert (ctx.get(dut.control.start), ctx.get(dut.control.clear), ctx.get(dut.control.starting)) == (0, 0, 0)
         return pulses
 
 
@@ -53,9 +53,9 @@ def test_registers_answer_as_their_table_says() -> None:
             await bus.write(register, 0xDEADBEE8)  # CONTROL bits clear
             kept = register.access is Access.WRITE and register is not Register.CONTROL
             assert await bus.read(register) == (0xDEADBEE8 if kept else before), register.name
-        ctx.set(dut.read_offset, len(Register))
+        ctx.set(dut.offset, len(Register))
         await ctx.tick().repeat(2)
-        assert ctx.get(dut.read_data) == 0
+        assert ctx.get(dut.word) == 0
 
     simulate(dut, bench)
 
@@ -68,7 +68,7 @@ def test_control_bits_act_once() -> None:
         assert await bus.write(Register.CONTROL, Control.START) == (1, 0)
         assert await bus.write(Register.CONTROL, Control.CLEAR) == (0, 1)
         assert await bus.write(Register.WATCHDOG, 3) == (0, 0)
-        assert ctx.get(dut.watchdog) == 3
+        assert ctx.get(dut.control.watchdog) == 3
 
     simulate(dut, bench)
 
@@ -80,9 +80,9 @@ def test_only_the_cores_own_configuration_matches() -> None:
         bus = Bus(ctx, dut)
         for bit in range(32):
             await bus.write(Register.PROGRAM_CONFIG, CONFIG.hash32 ^ 1 << bit)
-            assert not ctx.get(dut.config_matches)
+            assert not ctx.get(dut.control.config_matches)
         await bus.write(Register.PROGRAM_CONFIG, CONFIG.hash32)
-        assert ctx.get(dut.config_matches)
+        assert ctx.get(dut.control.config_matches)
 
     simulate(dut, bench)
 
@@ -93,14 +93,14 @@ def test_status_shows_flags_and_fault() -> None:
     async def bench(ctx: Any) -> None:
         bus = Bus(ctx, dut)
         for flag, name in ((Status.BUSY, "busy"), (Status.DONE, "done"), (Status.FAULT, "faulted")):
-            ctx.set(getattr(dut, name), 1)
+            ctx.set(getattr(dut.control, name), 1)
             assert await bus.read(Register.STATUS) == flag
-            ctx.set(getattr(dut, name), 0)
+            ctx.set(getattr(dut.control, name), 0)
         for fault in Fault:
-            ctx.set(dut.fault, fault)
+            ctx.set(dut.control.fault, fault)
             assert await bus.read(Register.STATUS) == fault << 8
-        ctx.set(dut.fault_index, 5)
-        ctx.set(dut.cycles, 0x89ABCDEF)
+        ctx.set(dut.control.fault_index, 5)
+        ctx.set(dut.control.cycles, 0x89ABCDEF)
         assert await bus.read(Register.FAULT_INDEX) == 5
         assert await bus.read(Register.CYCLES) == 0x89ABCDEF
 
@@ -109,7 +109,11 @@ def test_status_shows_flags_and_fault() -> None:
 
 def test_counters_count_their_events_and_clear_with_a_start() -> None:
     dut: Any = HostRegisters(CONFIG)
-    events = {Register.BUSY: dut.step, Register.STALL_DRAIN: dut.stall_drain, Register.STALL_WALK: dut.stall_walk}
+    events = {
+        Register.BUSY: dut.events.step,
+        Register.STALL_DRAIN: dut.events.stall_drain,
+        Register.STALL_WALK: dut.events.stall_walk,
+    }
     counts = {Register.BUSY: 5, Register.STALL_DRAIN: 3, Register.STALL_WALK: 2}
 
     async def bench(ctx: Any) -> None:

@@ -74,8 +74,8 @@ def test_a_fault_is_found_and_its_layer_named(fault: str, folder: Path, monkeypa
     assert culprit["cycles"][0] <= culprit["cycle"] <= culprit["cycles"][1]
     assert f"cycle {culprit['cycle']}" in " ".join(output.split())
     shown = Waveform(folder / "waves" / "first_difference.vcd")
-    names = ["bench.core.cycles", "bench.core.compute.act_write_enable"]
+    names = ["bench.core.sequencer.control__cycles", "bench.core.compute.writes__0__enable"]
     edges = [values for _, values in shown.edges("bench.core.clk", names)]
-    wrong = [values for values in edges if values["bench.core.cycles"] == culprit["cycle"]]
-    assert len(wrong) == 1 and wrong[0]["bench.core.compute.act_write_enable"]
+    wrong = [values for values in edges if values["bench.core.sequencer.control__cycles"] == culprit["cycle"]]
+    assert len(wrong) == 1 and wrong[0]["bench.core.compute.writes__0__enable"]
     assert 100 < len(edges) < 300

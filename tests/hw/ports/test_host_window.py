@@ -1,0 +1,63 @@
+"""HostWindow: every region sees its own writes, perhaps a cycle later, and a read chooses among the words shown."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from amaranth_bench import simulate
+from narrows.hw.ports.host_window import HostWindow
+from narrows.hw.spec.config import AcceleratorConfig
+from narrows.hw.spec.pipeline import pipeline
+from narrows.hw.spec.registers import REGION_BITS, Region
+
+SMALL = AcceleratorConfig(fabric="ice40", tables=1)
+LARGE = AcceleratorConfig(rows=6, columns=8, lanes=16, rescalers=8, tables=1)
+
+
+@pytest.mark.parametrize(("config", "delay"), [(SMALL, 0), (AcceleratorConfig(tables=1), 1), (LARGE, 1)])
+def test_a_region_sees_the_writes_that_are_its_own(config: AcceleratorConfig, delay: int) -> None:
+    rng = random.Random(7)
+    dut: Any = HostWindow(config)
+    regions = [region for region in Region if region is not Region.CHECKSUMS]
+    shown = [
+        (rng.random() < 0.7, rng.choice(list(Region)), rng.getrandbits(REGION_BITS - 2), rng.getrandbits(32))
+        for _ in range(300)
+    ]
+    seen: list[tuple[int, Region, int, int]] = []
+
+    async def bench(ctx: Any) -> None:
+        for cycle, (write, region, offset, data) in enumerate([*shown, (False, Region.WEIGHTS, 0, 0)]):
+            ctx.set(dut.bus.write, write)
+            ctx.set(dut.bus.write_region, region)
+            ctx.set(dut.bus.write_offset, offset)
+            ctx.set(dut.bus.write_data, data)
+            for place in regions:
+                port = getattr(dut, f"{place.name.lower()}_write")
+                if ctx.get(port.enable):
+                    late = 0 if place is Region.REGISTERS else delay
+                    seen.append((cycle - late, place, ctx.get(port.offset), ctx.get(port.data)))
+            await ctx.tick()
+
+    simulate(dut, bench)
+    expected = [(cycle, *what) for cycle, (write, *what) in enumerate(shown) if write and what[0] in regions]
+    assert sorted(seen) == expected
+
+
+def test_a_read_takes_the_word_of_its_region() -> None:
+    config = AcceleratorConfig()
+    dut: Any = HostWindow(config)
+    words = {Region.REGISTERS: 11, Region.ACTIVATIONS: 22, Region.CHECKSUMS: 33}
+
+    async def bench(ctx: Any) -> None:
+        for region, word in words.items():
+            ctx.set(getattr(dut, f"{region.name.lower()}_word"), word)
+        for region in Region:
+            ctx.set(dut.bus.read_region, region)
+            ctx.set(dut.bus.read_offset, region + 5)
+            assert ctx.get(dut.offset) == region + 5
+            await ctx.tick().repeat(pipeline(config).host_word)
+            assert ctx.get(dut.bus.read_data) == words.get(region, 0)
+
+    simulate(dut, bench)
