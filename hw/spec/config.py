@@ -12,11 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .config_checks import (
+    FABRICS,
+    HOSTS,
+    MOST_INSTRUCTIONS,
+    MOST_TABLES,
+    MOST_TOGETHER,
+    ConfigError,
+    check,
+    check_kinds,
+)
 from .digits import Digits, base_digits
 from .formats import Format, Int, roundings_of, usual_roundings
-from .memories import SINGLE_ENABLE, SINGLE_WIDTH, SINGLE_WORDS
 from .rounding import INTEGERS, Rounding
-from .tables import TABLE_TOP
 
 __all__ = [
     "FABRICS",
@@ -30,35 +38,11 @@ __all__ = [
 ]
 
 
-FABRICS = ("ecp5", "ice40", "xilinx")
-"""FPGA families that the array has a form for."""
-
-HOSTS = ("axi", "wishbone", "uart", "spi", "bare")
-"""Ports that a core may have for its host."""
-
-
-class ConfigError(ValueError):
-    """A configuration that cannot be built; the message names the parameter and says what it may be."""
-
-
-_MOST_TOGETHER = 256
-"""Multiply-accumulate units that signals can reach from one register: beyond, an ECP5 runs out of wires."""
-
-MOST_INSTRUCTIONS = 1024
-"""Most instructions that a core can hold."""
-
-MOST_TABLES = 15
-"""Most tables of levels that a core can have."""
-
 _BESIDE_PROGRAMS = ("host", "uart_divisor", "fabric")
 
 
 def _sha256(values: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
-
-
-def _is_power_of_two(value: int) -> bool:
-    return value > 0 and value & (value - 1) == 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,8 +67,7 @@ class AcceleratorConfig:
     rescalers : int
         Rescalers R side by side: channels drained each cycle; 1, 2, 4 or 8.
     drain_rows : int
-        Rows that have rescalers of their own and drain side by side: 1, or 2 where ``columns`` equals ``rescalers`` and
-        there is no backing store.
+        Rows that have rescalers of their own and drain side by side: 1, 2 or 4.
     bias_bits : int
         Width B of a bias; 0 means ``acc_bits``.
     planes : int
@@ -119,7 +102,7 @@ class AcceleratorConfig:
     memories : str
         Memories of weights and activations: ``"dual"``, with a port to read and one to write (block RAM), or
         ``"single"``, one port for both (iCE40UP5K: SPRAM): no step reads in a cycle in which a result is written. For
-        words of whole 16 bits, granules of 4, banks of up to 16,384 words, one drain row, no max-pool unit or bus.
+        words of whole 16 bits, granules of 4, banks of up to 16,384 words, one drain row, up to 256 units.
     fabric : str
         FPGA family whose cells the array's adders and multipliers are shaped for: ``"ecp5"``, ``"ice40"`` or
         ``"xilinx"`` (7 series). They work on any family, and take more room on another. Not part of `digest`.
@@ -171,86 +154,14 @@ class AcceleratorConfig:
     uart_divisor: int = 217
 
     def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            kind = str if field.name in ("base", "rounds_to", "memories", "fabric", "backing", "host") else int
-            if not isinstance(value, kind) or isinstance(value, bool):
-                raise ConfigError(f"{field.name} must be {'a string' if kind is str else 'an integer'}, not {value!r}")
+        check_kinds(self)
         try:
             digits = base_digits(self.base)
         except ValueError as error:
             raise ConfigError(f"base: {error}") from error
         if self.planes == 0:
             object.__setattr__(self, "planes", digits.of_format(Int(8)))
-        self._need("rows", 1 <= self.rows <= 32, "1 to 32")
-        self._need("rescalers", self.rescalers in (1, 2, 4, 8), "1, 2, 4 or 8")
-        self._need(
-            "columns",
-            1 <= self.columns <= 64 and self.columns % self.rescalers == 0,
-            f"1 to 64 and a multiple of rescalers ({self.rescalers})",
-        )
-        self._need(
-            "lanes",
-            2 <= self.lanes <= 64 and _is_power_of_two(self.lanes) and self.lanes % self.rescalers == 0,
-            f"a power of two from 2 to 64 and a multiple of rescalers ({self.rescalers})",
-        )
-        pairs = self.rows >= 2 and self.columns == self.rescalers and self.backing == "none"
-        self._need(
-            "drain_rows",
-            self.drain_rows == 1 or (self.drain_rows == 2 and pairs),
-            "1, or 2 for at least 2 rows, as many rescalers as columns and no backing store",
-        )
-        self._need("acc_bits", 12 <= self.acc_bits <= 32, "12 to 32")
-        self._need("rescale_bits", 2 <= self.rescale_bits <= 16 or self.rescale_bits == 32, "2 to 16, or 32")
-        self._need("bias_bits", self.bias_bits == 0 or 8 <= self.bias_bits <= 32, "8 to 32, or 0 for acc_bits")
-        if self.value_bits > 63:
-            raise ConfigError(
-                f"acc_bits, bias_bits and rescale_bits give a product of {self.value_bits} bits: at most 63"
-            )
-        self._need("planes", 1 <= self.planes <= digits.most, f"1 to {digits.most}, or 0")
-        try:
-            self.roundings  # noqa: B018 - names what is wrong
-        except ValueError as error:
-            raise ConfigError(f"rounds_to: {error}") from error
-        self._need(
-            "act_words",
-            _is_power_of_two(self.act_words) and 64 <= self.act_words <= 65536,
-            "a power of two from 64 to 65536",
-        )
-        self._need("weight_words", 16 <= self.weight_words <= 65536, "16 to 65536")
-        self._need("param_words", 4 <= self.param_words <= 65536, "4 to 65536")
-        self._need("tables", 0 <= self.tables <= MOST_TABLES, f"0 to {MOST_TABLES}")
-        if self.tables and self.level_max < TABLE_TOP:
-            raise ConfigError(f"tables are for integers to {TABLE_TOP}, which needs more planes than {self.planes}")
-        self._need("taps", 16 <= self.taps <= 1024, "16 to 1024")
-        self._need("blocks", 8 <= self.blocks <= 1024, "8 to 1024")
-        self._need("instructions", 4 <= self.instructions <= MOST_INSTRUCTIONS, f"4 to {MOST_INSTRUCTIONS}")
-        self._need("tree_stage", 1 <= self.tree_stage <= 6, "1 to 6")
-        self._need("product_stage", self.product_stage in (0, 1), "0 or 1")
-        self._need("dsp_lanes", 0 <= self.dsp_lanes <= self.lanes, f"0 to lanes ({self.lanes})")
-        for name in ("prefetch", "counters"):
-            plain = getattr(self, name) == 0 and self.backing == "none"
-            self._need(name, plain or getattr(self, name) == 1, "1, or 0 without a backing store")
-        self._need("max_pool", self.max_pool in (0, 1), "0 or 1")
-        self._need("memories", self.memories in ("dual", "single"), "'dual' or 'single'")
-        if self.memories == "single":
-            one = not self.max_pool and self.drain_rows == 1 and self.backing == "none"
-            self._need("memories", one, "'dual' with a max-pool unit, two drain rows or a backing store")
-            rest = (self.act_word_bits | self.weight_word_bits) % SINGLE_WIDTH
-            rest |= self.rescalers * self.code_bits % SINGLE_ENABLE
-            self._need("memories", not self.spread, f"'dual' beyond {_MOST_TOGETHER} multiply-accumulate units")
-            self._need("memories", rest == 0, "'dual' unless words take whole 16 bits and granules whole 4")
-            self._need("act_words", self.act_words // self.banks <= SINGLE_WORDS, f"at most {SINGLE_WORDS} a bank")
-            self._need("weight_words", self.weight_words <= SINGLE_WORDS, f"at most {SINGLE_WORDS}")
-        self._need("fabric", self.fabric in FABRICS, f"one of {', '.join(FABRICS)}")
-        self._need("backing", self.backing in ("none", "axi4"), "'none' or 'axi4'")
-        self._need("bus_bits", self.bus_bits in (32, 64, 128), "32, 64 or 128")
-        self._need("host", self.host in HOSTS, f"one of {', '.join(HOSTS)}")
-        self._need("uart_divisor", 4 <= self.uart_divisor <= 65535, "4 to 65535")
-
-    def _need(self, name: str, holds: bool, what: str) -> None:
-        if not holds:
-            raise ConfigError(f"{name} must be {what}, not {getattr(self, name)!r}")
+        check(self)
 
     @property
     def digits(self) -> Digits:
@@ -276,7 +187,7 @@ class AcceleratorConfig:
     def spread(self) -> bool:
         """Whether the array is so large that signals take a cycle to cross it: what feeds it, and what is written to
         the memories around it, then passes through registers of its own."""
-        return self.macs > _MOST_TOGETHER
+        return self.macs > MOST_TOGETHER
 
     @property
     def banks_log2(self) -> int:

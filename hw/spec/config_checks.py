@@ -1,0 +1,159 @@
+"""check: whether a core with some parameters can be built, and what each parameter may be."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from .memories import SINGLE_ENABLE, SINGLE_WIDTH, SINGLE_WORDS
+from .tables import TABLE_TOP
+
+if TYPE_CHECKING:
+    from .config import AcceleratorConfig
+
+__all__ = [
+    "FABRICS",
+    "HOSTS",
+    "MOST_INSTRUCTIONS",
+    "MOST_TABLES",
+    "MOST_TOGETHER",
+    "ConfigError",
+    "check",
+    "check_kinds",
+]
+
+FABRICS = ("ecp5", "ice40", "xilinx")
+"""FPGA families that the array has a form for."""
+
+HOSTS = ("axi", "wishbone", "uart", "spi", "bare")
+"""Ports that a core may have for its host."""
+
+MOST_TOGETHER = 256
+"""Multiply-accumulate units that signals can reach from one register: beyond, an ECP5 runs out of wires."""
+
+MOST_INSTRUCTIONS = 1024
+"""Most instructions that a core can hold."""
+
+MOST_TABLES = 15
+"""Most tables of levels that a core can have."""
+
+_TEXTS = ("base", "rounds_to", "memories", "fabric", "backing", "host")
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be built; the message names the parameter and says what it may be."""
+
+
+def check_kinds(config: AcceleratorConfig) -> None:
+    """See that every parameter is a string or an integer, as its default is.
+
+    Raises
+    ------
+    ConfigError
+        If one is not.
+    """
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        kind = str if field.name in _TEXTS else int
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise ConfigError(f"{field.name} must be {'a string' if kind is str else 'an integer'}, not {value!r}")
+
+
+def check(config: AcceleratorConfig) -> None:
+    """See that every parameter is in its range and goes with the others.
+
+    Raises
+    ------
+    ConfigError
+        If one is not.
+    """
+    _check_array(config)
+    _check_drain(config)
+    _check_memories(config)
+    _check_options(config)
+
+
+def _need(config: AcceleratorConfig, name: str, holds: bool, what: str) -> None:
+    if not holds:
+        raise ConfigError(f"{name} must be {what}, not {getattr(config, name)!r}")
+
+
+def _is_power_of_two(value: int) -> bool:
+    return value > 0 and value & (value - 1) == 0
+
+
+def _check_array(config: AcceleratorConfig) -> None:
+    _need(config, "rows", 1 <= config.rows <= 32, "1 to 32")
+    _need(config, "rescalers", config.rescalers in (1, 2, 4, 8), "1, 2, 4 or 8")
+    _need(
+        config,
+        "columns",
+        1 <= config.columns <= 64 and config.columns % config.rescalers == 0,
+        f"1 to 64 and a multiple of rescalers ({config.rescalers})",
+    )
+    _need(
+        config,
+        "lanes",
+        2 <= config.lanes <= 64 and _is_power_of_two(config.lanes) and config.lanes % config.rescalers == 0,
+        f"a power of two from 2 to 64 and a multiple of rescalers ({config.rescalers})",
+    )
+    _need(config, "tree_stage", 1 <= config.tree_stage <= 6, "1 to 6")
+    _need(config, "product_stage", config.product_stage in (0, 1), "0 or 1")
+    _need(config, "dsp_lanes", 0 <= config.dsp_lanes <= config.lanes, f"0 to lanes ({config.lanes})")
+
+
+def _check_drain(config: AcceleratorConfig) -> None:
+    _need(
+        config,
+        "drain_rows",
+        config.drain_rows in (1, 2, 4) and config.drain_rows <= config.rows,
+        f"1, 2 or 4 and at most rows ({config.rows})",
+    )
+    _need(config, "acc_bits", 12 <= config.acc_bits <= 32, "12 to 32")
+    _need(config, "rescale_bits", 2 <= config.rescale_bits <= 16 or config.rescale_bits == 32, "2 to 16, or 32")
+    _need(config, "bias_bits", config.bias_bits == 0 or 8 <= config.bias_bits <= 32, "8 to 32, or 0 for acc_bits")
+    if config.value_bits > 63:
+        raise ConfigError(
+            f"acc_bits, bias_bits and rescale_bits give a product of {config.value_bits} bits: at most 63"
+        )
+    _need(config, "planes", 1 <= config.planes <= config.digits.most, f"1 to {config.digits.most}, or 0")
+    try:
+        config.roundings  # noqa: B018 - names what is wrong
+    except ValueError as error:
+        raise ConfigError(f"rounds_to: {error}") from error
+    _need(config, "tables", 0 <= config.tables <= MOST_TABLES, f"0 to {MOST_TABLES}")
+    if config.tables and config.level_max < TABLE_TOP:
+        raise ConfigError(f"tables are for integers to {TABLE_TOP}, which needs more planes than {config.planes}")
+
+
+def _check_memories(config: AcceleratorConfig) -> None:
+    _need(
+        config,
+        "act_words",
+        _is_power_of_two(config.act_words) and 64 <= config.act_words <= 65536,
+        "a power of two from 64 to 65536",
+    )
+    _need(config, "weight_words", 16 <= config.weight_words <= 65536, "16 to 65536")
+    _need(config, "param_words", 4 <= config.param_words <= 65536, "4 to 65536")
+    _need(config, "taps", 16 <= config.taps <= 1024, "16 to 1024")
+    _need(config, "blocks", 8 <= config.blocks <= 1024, "8 to 1024")
+    _need(config, "instructions", 4 <= config.instructions <= MOST_INSTRUCTIONS, f"4 to {MOST_INSTRUCTIONS}")
+    _need(config, "memories", config.memories in ("dual", "single"), "'dual' or 'single'")
+    if config.memories == "single":
+        rest = (config.act_word_bits | config.weight_word_bits) % SINGLE_WIDTH
+        rest |= config.rescalers * config.code_bits % SINGLE_ENABLE
+        _need(config, "memories", config.drain_rows == 1, "'dual' with several drain rows")
+        _need(config, "memories", not config.spread, f"'dual' beyond {MOST_TOGETHER} multiply-accumulate units")
+        _need(config, "memories", rest == 0, "'dual' unless words take whole 16 bits and granules whole 4")
+        _need(config, "act_words", config.act_words // config.banks <= SINGLE_WORDS, f"at most {SINGLE_WORDS} a bank")
+        _need(config, "weight_words", config.weight_words <= SINGLE_WORDS, f"at most {SINGLE_WORDS}")
+    _need(config, "backing", config.backing in ("none", "axi4"), "'none' or 'axi4'")
+    _need(config, "bus_bits", config.bus_bits in (32, 64, 128), "32, 64 or 128")
+
+
+def _check_options(config: AcceleratorConfig) -> None:
+    for name in ("prefetch", "max_pool", "counters"):
+        _need(config, name, getattr(config, name) in (0, 1), "0 or 1")
+    _need(config, "fabric", config.fabric in FABRICS, f"one of {', '.join(FABRICS)}")
+    _need(config, "host", config.host in HOSTS, f"one of {', '.join(HOSTS)}")
+    _need(config, "uart_divisor", 4 <= config.uart_divisor <= 65535, "4 to 65535")
