@@ -88,5 +88,5 @@ class ComputeUnit(wiring.Component):
             connect(m, operands.windows, max_pool.windows)
             connect(m, max_pool.words, writer.words)
         if config.memories == "single":
-            m.d.comb += stepper.hold.eq(drain.ahead)
+            m.d.comb += stepper.hold.eq(drain.ahead | max_pool.ahead if config.max_pool else drain.ahead)
         return without_reset(m, platform)

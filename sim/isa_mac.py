@@ -141,8 +141,7 @@ def plan_mac(
     first_half, codes = _drain_codes(config, fields, tables)
     order = drained_order(pixels.group, pixels.row, len(column_groups))
     address, granule = _targets(config, fields, pixels)
-    if config.drain_rows == 2:
-        _check_pairs(config, pixels)
+    _check_rows_apart(config, pixels)
     pairs = drained_pairs(pixels.group, pixels.row, len(column_groups), fields["planes"] * config.tile_granules, config)
     return MacPlan(
         acc_bits=config.acc_bits,
@@ -280,12 +279,14 @@ def _params(config: AcceleratorConfig, fields: Mapping[str, int], params: NDArra
     return np.array(entries, dtype=np.int64)
 
 
-def _check_pairs(config: AcceleratorConfig, pixels: Pixels) -> None:
+def _check_rows_apart(config: AcceleratorConfig, pixels: Pixels) -> None:
     """See that rows that drain side by side are written to different banks."""
-    second = np.flatnonzero(pixels.row % 2)
-    same = (pixels.write[second] - pixels.write[second - 1]) % config.banks == 0
-    if same.any():
-        raise MachineError(f"output pixels {second[same][0] - 1} and {second[same][0]} are drained at once to one bank")
+    for distance in range(1, config.drain_rows):
+        later = np.flatnonzero(pixels.row % config.drain_rows >= distance)
+        same = (pixels.write[later] - pixels.write[later - distance]) % config.banks == 0
+        if same.any():
+            pixel = int(later[same][0])
+            raise MachineError(f"output pixels {pixel - distance} and {pixel} are drained at once to one bank")
 
 
 def _drain_codes(

@@ -10,6 +10,8 @@ from ..array.array import STEP_FLAGS
 from ..cells.delay_line import delayed, kept
 from ..cells.interfaces import INSTRUCTION
 from ..spec.config import AcceleratorConfig
+from ..spec.cycles import word_hold_cycles
+from ..spec.pipeline import pipeline
 from .written import Written
 
 __all__ = ["MaxPool", "WindowWords"]
@@ -42,7 +44,8 @@ class MaxPool(wiring.Component):
 
     Levels compare like their digits from the most significant down. After the step flagged ``last`` the winner's planes
     leave on ``words``, plane 0 first, one a cycle, starting `Pipeline.max_pool` later; the next window may follow at
-    once. The instruction must be there in the cycle before the first step.
+    once. The instruction must be there in the cycle before the first step. With single-port memories ``ahead`` is high
+    in the cycle before the one in which a step has to wait because it would read when a word is written.
 
     Parameters
     ----------
@@ -56,6 +59,7 @@ class MaxPool(wiring.Component):
                 "instruction": In(INSTRUCTION),
                 "windows": In(WindowWords(config)),
                 "words": Out(Written(config.act_word_bits)),
+                **({"ahead": Out(1)} if config.memories == "single" else {}),
             }
         )
 
@@ -109,6 +113,9 @@ class MaxPool(wiring.Component):
                 m.d.sync += [best[i][lane].eq(largest[i]) for i in range(planes)]
                 m.d.sync += held[lane].eq(Array(largest)[next_plane])
 
+        if config.memories == "single":
+            self._look_ahead(m, top)
+
         playing, last_plane = Signal(), Signal()
         play_plane = Signal.like(plane)
         with m.If(~self.instruction.run):
@@ -134,3 +141,17 @@ class MaxPool(wiring.Component):
             self.words.flags.tile.eq(last_plane),
         ]
         return m
+
+    def _look_ahead(self, m: Module, top: Signal) -> None:
+        """As many cycles as a winner has planes, from the one in which its first word's hold has to be known."""
+        early = pipeline(self._config).max_pool - word_hold_cycles(self._config)
+        ends = self.windows.flags.valid & self.windows.flags.last
+        begins = delayed(m, ends, early, "begins", reset_less=False)
+        left = Signal.like(top, name="held_left")
+        m.d.comb += self.ahead.eq(begins | (left != 0))
+        with m.If(~self.instruction.run):
+            m.d.sync += left.eq(0)
+        with m.Elif(begins):
+            m.d.sync += left.eq(top)
+        with m.Elif(left != 0):
+            m.d.sync += left.eq(left - 1)

@@ -63,13 +63,11 @@ class HostRegisters(wiring.Component):
         with m.If(written[Register.WATCHDOG]):
             m.d.sync += control.watchdog.eq(written_data)
 
-        events = {}
-        if self._config.counters:
-            events |= {
-                Register.BUSY: self.events.step,
-                Register.STALL_DRAIN: self.events.stall_drain,
-                Register.STALL_WALK: self.events.stall_walk,
-            }
+        events = {
+            Register.BUSY: self.events.step,
+            Register.STALL_DRAIN: self.events.stall_drain,
+            Register.STALL_WALK: self.events.stall_walk,
+        }
         windows = {}
         if self._config.has_backing:
             events |= {
@@ -84,7 +82,7 @@ class HostRegisters(wiring.Component):
 
         counters = {}
         [cleared] = kept(m, "cleared", control.start)  # nothing counts so early in a run
-        for register, event in events.items():
+        for register, event in events.items() if self._config.counters else ():
             counters[register] = counter = Signal(32, name=f"count_{register.name.lower()}")
             with m.If(cleared):
                 m.d.sync += counter.eq(0)

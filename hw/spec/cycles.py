@@ -17,6 +17,7 @@ __all__ = [
     "compute_cycles",
     "fetch_cycles",
     "hold_cycles",
+    "word_hold_cycles",
 ]
 
 _LONG_AGO = -(1 << 40)  # before anything that an instruction could still wait for
@@ -32,6 +33,13 @@ def hold_cycles(config: AcceleratorConfig) -> int:
     """Cycles from the one in which the drain works on a granule to the step that would read while it is written."""
     plan = pipeline(config)
     return plan.drain - plan.capture + plan.writer + plan.to_banks - plan.access
+
+
+def word_hold_cycles(config: AcceleratorConfig) -> int:
+    """Cycles from the one before the step that would read while a max-pool's word is written, to that in which the word
+    leaves the max-pool unit."""
+    plan = pipeline(config)
+    return 1 + plan.access - plan.writer - plan.to_banks
 
 
 @dataclass(frozen=True, kw_only=True)

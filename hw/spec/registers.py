@@ -96,7 +96,7 @@ class Register(enum.Enum):
 _BACKING = Register.STALL_LOAD  # this one and those behind it belong to loader and storer
 
 
-_CAUSES = (Register.BUSY, Register.STALL_DRAIN, Register.STALL_WALK)
+_CAUSES = tuple(register for register in Register if register.name == "BUSY" or register.name.startswith("STALL_"))
 """Counters that say what cycles were used for."""
 
 

@@ -189,7 +189,8 @@ def choose_walk(steps: Sequence[tuple[int | None, int | None]], out_size: tuple[
     return Walk(1, 0, pixel, line - (width - 1) * pixel, height * width)
 
 
-def pixel_steps(layout: TensorLayout) -> set[int]:
-    """Words from a pixel to the next in line order, wherever there is one."""
-    y, x = np.indices((min(layout.height, 3), layout.width)).reshape(2, -1)
-    return set(np.diff(layout.spatial(y, x)).tolist())
+def pixel_steps(layout: TensorLayout, pixels: int = 1) -> set[int]:
+    """Words from a pixel to the one so many ``pixels`` later in line order, wherever there is one."""
+    y, x = np.indices((min(layout.height, pixels + 2), layout.width)).reshape(2, -1)
+    places = layout.spatial(y, x)
+    return set((places[pixels:] - places[:-pixels]).tolist())

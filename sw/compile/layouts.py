@@ -132,7 +132,8 @@ class _Chooser:
             return [layout]
         for more in range(banks):
             wider = replace(layout, groups=layout.groups + more) if layout.interleaved else replace(layout, gap=more)
-            if all(step % banks for step in pixel_steps(wider)):
+            apart = range(1, self._config.drain_rows)
+            if all(step % banks for pixels in apart for step in pixel_steps(wider, pixels)):
                 return [wider]
         return []
 
@@ -144,7 +145,7 @@ class _Chooser:
         (layer,) = readers
         if pools_groups(layer, self._graph, self._config) and name != self._graph.input.tensor:
             outputs = self.layouts[layer.output].group_pitch
-            if self._config.drain_rows > 1 and not outputs % self._config.banks:
+            if not all(outputs * pixels % self._config.banks for pixels in range(1, self._config.drain_rows)):
                 return []
             return self._writable(name, replace(self.layouts[name], interleaved=True))
         if isinstance(layer, MaxLayer) or name != self._graph.input.tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,7 @@ from .weights import channel_span, tile_count
 __all__ = ["compile_streamed"]
 
 _STORE = "backing store"
+_PORT = "port"  # the one of each memory, where memories have one
 _ALIGNMENT = 64
 
 
@@ -111,6 +112,8 @@ def compile_streamed(
     if len(steps) >= MOST_INSTRUCTIONS:
         shortages.need("instructions", "instructions", len(steps) + 1, steps[MOST_INSTRUCTIONS - 1].layer)
         shortages.check()
+    if config.memories == "single":
+        steps = [replace(step, work=step.work.on(_PORT)) for step in steps]
     steps = prefetch(steps)
     tokens = assign_tokens([step.work for step in steps])
     _check_progress(config, steps, tokens)

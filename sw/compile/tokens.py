@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from ...hw.spec.isa import Unit
@@ -30,6 +30,13 @@ class Work:
     unit: Unit
     reads: tuple[Range, ...] = ()
     writes: tuple[Range, ...] = ()
+
+    def on(self, port: object) -> Work:
+        """The same on memories whose only port a COMPUTE needs in nearly every cycle: no transfer runs beside it."""
+        place = (Range(port, 0, 1),)
+        if self.unit is Unit.COMPUTE:
+            return replace(self, writes=self.writes + place)
+        return replace(self, reads=self.reads + place)
 
     def follows(self, earlier: Work) -> bool:
         """Whether it must not begin before an earlier one is done."""

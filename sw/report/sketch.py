@@ -132,7 +132,7 @@ def _elsewhere(
     """The program for the nearest configuration that holds the model."""
     wide = {"acc_bits": 32} if any(lack.parameter == "acc_bits" for lack in shortages) else {}
     grown = replace(roomy(config), **wide)
-    streamed = replace(grown, drain_rows=1, prefetch=1, counters=1, backing="axi4")
+    streamed = replace(grown, backing="axi4")
     for candidate in (grown, streamed):
         try:
             return compile_graph(sketch(graph, candidate, settings, source), candidate)

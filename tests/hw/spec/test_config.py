@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import itertools
 
 import pytest
 from narrows.hw.spec.config import PRESETS, AcceleratorConfig, ConfigError, load_config
@@ -28,11 +29,11 @@ from narrows.hw.spec.formats import parse_format
             "acc_bits, bias_bits and rescale_bits give a product of 64 bits: at most 63",
         ),
         ({"rescalers": 3}, "rescalers must be 1, 2, 4 or 8, not 3"),
-        (
-            {"drain_rows": 2, "columns": 8},
-            "drain_rows must be 1, or 2 for at least 2 rows, as many rescalers as columns",
-        ),
-        ({"drain_rows": 3}, "drain_rows must be 1, or 2 for"),
+        ({"drain_rows": 3}, r"drain_rows must be 1, 2 or 4 and at most rows \(4\), not 3"),
+        ({"drain_rows": 4, "rows": 3}, r"drain_rows must be 1, 2 or 4 and at most rows \(3\), not 4"),
+        ({"prefetch": 2}, "prefetch must be 0 or 1, not 2"),
+        ({"max_pool": -1}, "max_pool must be 0 or 1, not -1"),
+        ({"counters": 2}, "counters must be 0 or 1, not 2"),
         ({"bias_bits": 7}, "bias_bits must be 8 to 32, or 0 for acc_bits, not 7"),
         ({"planes": 6}, "planes must be 1 to 5, or 0, not 6"),
         ({"rounds_to": "float4"}, "rounds_to: unknown number format 'float4': use"),
@@ -136,11 +137,7 @@ def test_a_single_port_rules_out_what_needs_two():
     single = {"rows": 2, "columns": 2, "lanes": 4, "rescalers": 1, "max_pool": 0, "memories": "single"}
     assert AcceleratorConfig(**single).memories == "single"
     for change, message in (
-        (
-            {"max_pool": 1},
-            "memories must be 'dual' with a max-pool unit, two drain rows or a backing store, not 'single'",
-        ),
-        ({"backing": "axi4"}, "memories must be 'dual' with a max-pool unit"),
+        ({"drain_rows": 2}, "memories must be 'dual' with several drain rows, not 'single'"),
         (
             {"rows": 32, "columns": 4},
             "memories must be 'dual' beyond 256 multiply-accumulate units, not 'single'",
@@ -153,9 +150,18 @@ def test_a_single_port_rules_out_what_needs_two():
             AcceleratorConfig(**single | change)
 
 
-def test_fetching_late_is_for_cores_without_a_backing_store():
-    with pytest.raises(ConfigError, match="prefetch must be 1, or 0 without a backing store, not 0"):
-        AcceleratorConfig(prefetch=0, backing="axi4")
+def test_options_combine():
+    shape = {"rows": 4, "columns": 4, "lanes": 8, "rescalers": 2}
+    for options in itertools.product(
+        ({"memories": "single"}, {"drain_rows": 2}, {"drain_rows": 4}),
+        ({"backing": "none"}, {"backing": "axi4"}),
+        ({"max_pool": 0}, {"max_pool": 1}),
+        ({"prefetch": 0}, {"prefetch": 1}),
+        ({"counters": 0}, {"counters": 1}),
+    ):
+        wanted = shape | {name: value for option in options for name, value in option.items()}
+        assert AcceleratorConfig(**wanted).to_dict().items() >= wanted.items()
+    assert AcceleratorConfig(rows=8, columns=16, lanes=16, rescalers=4, drain_rows=4, backing="axi4").spread
 
 
 def test_dictionaries_round_trip():
