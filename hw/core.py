@@ -81,6 +81,7 @@ class Core(wiring.Component):
             window.activations_word.eq(activations.beat),
             window.checksums_word.eq(checksums.read_data),
             registers.offset.eq(window.offset),
+            activations.busy.eq(run.busy),
             activations.offset.eq(window.offset),
             checksums.read_address.eq(window.offset),
             checksums.write_address.eq(sequencer.log.address),

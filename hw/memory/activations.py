@@ -32,7 +32,7 @@ class Activations(wiring.Component):
             {
                 "read": In(words_read(config)),
                 "writes": In(words_write(config)).array(config.drain_rows),
-                **members_of(self._host, "host", "offset", "beat"),
+                **members_of(self._host, "busy", "host", "offset", "beat"),
                 **members_of(self._memory, *self._transfers),
             }
         )
@@ -54,5 +54,5 @@ class Activations(wiring.Component):
             connect(m, flipped(beside), port)
         hand_on(m, self, host, "host")
         hand_on(m, self, memory, *self._transfers)
-        m.d.comb += [host.offset.eq(self.offset), self.beat.eq(host.beat)]
+        m.d.comb += [host.busy.eq(self.busy), host.offset.eq(self.offset), self.beat.eq(host.beat)]
         return m

@@ -19,8 +19,9 @@ __all__ = ["HostWords"]
 class HostWords(wiring.Component):
     """Beats of 32 bits of the host's window as words and granules of the activation memory.
 
-    ``beat`` is that of ``offset``, `Pipeline.activation_read` later. It is read in every cycle; a host that asks during
-    a run has to look whether ``read.ready`` and ``write.ready`` are high.
+    ``beat`` is that of ``offset``, `Pipeline.activation_read` later, if the host is not kept out by ``busy`` when it
+    asks. Then nobody else is there; a host that comes during a run would have to wait for ``read.ready`` and
+    ``write.ready``.
 
     Parameters
     ----------
@@ -31,6 +32,7 @@ class HostWords(wiring.Component):
         self._config = config
         super().__init__(
             {
+                "busy": In(1),
                 "host": In(HOST_WRITE),
                 "offset": In(REGION_BITS - 2),
                 "beat": Out(32),
@@ -47,6 +49,7 @@ class HostWords(wiring.Component):
         beats_log2 = (beats - 1).bit_length()
         granules_per_beat = min(config.granules, 32 // (config.rescalers * config.code_bits))
         m.d.comb += [
+            read.valid.eq(~self.busy),
             read.address.eq(self.offset >> beats_log2),
             write.valid.eq(self.host.enable),
             write.address.eq(self.host.offset >> beats_log2),
