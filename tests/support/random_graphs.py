@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from narrows.hw.spec.certificate import final_sum_bounds, signed_bits
-from narrows.hw.spec.config import FABRICS, AcceleratorConfig
+from narrows.hw.spec.config import FABRICS, AcceleratorConfig, ConfigError
 from narrows.hw.spec.formats import DyBit, Format, Int, Minifloat
 from narrows.sw.outputs import Output
 from narrows.sw.quantised import InputSpec, LevelTable, MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
@@ -34,7 +34,8 @@ CONFIGS = {
     "more lanes": dataclasses.replace(_ROOMY, rows=5, columns=2, lanes=16, rescalers=2),
     "odd columns": dataclasses.replace(_ROOMY, rows=4, columns=6, lanes=4, rescalers=2, planes=5),
     "two rows drained": dataclasses.replace(_ROOMY, rows=7, columns=4, lanes=4, rescalers=4, drain_rows=2),
-    "spread": dataclasses.replace(_ROOMY, rows=17, columns=4, lanes=4, rescalers=4, drain_rows=2),
+    "four rows drained": dataclasses.replace(_ROOMY, rows=6, columns=4, lanes=4, rescalers=2, drain_rows=4),
+    "spread": dataclasses.replace(_ROOMY, rows=17, columns=4, lanes=4, rescalers=2, drain_rows=4),
     "spread, without pairs": dataclasses.replace(_ROOMY, rows=5, columns=8, lanes=8, rescalers=4, tables=2, planes=5),
     "single": dataclasses.replace(_ROOMY, rows=1, columns=1, lanes=2, rescalers=1),
     "fetched late": dataclasses.replace(_ROOMY, rows=3, columns=4, lanes=4, rescalers=2, prefetch=0),
@@ -51,9 +52,7 @@ CONFIGS = {
         memories="single",
         fabric="ice40",
     ),
-    "one port, wide": dataclasses.replace(
-        _ROOMY, rows=3, columns=4, lanes=8, rescalers=2, max_pool=0, memories="single", tables=2
-    ),
+    "one port, wide": dataclasses.replace(_ROOMY, rows=3, columns=4, lanes=8, rescalers=2, memories="single", tables=2),
     "tables": dataclasses.replace(_ROOMY, rows=2, columns=4, lanes=8, rescalers=4, tables=4, planes=5),
     "e2m1": dataclasses.replace(
         _ROOMY, base="e2m1", rounds_to="e2m1+ue2m2+dybit4", rows=3, columns=4, lanes=8, rescalers=2
@@ -77,7 +76,7 @@ def random_config(seed: int) -> AcceleratorConfig:
 def _any_config(rng: np.random.Generator) -> AcceleratorConfig:
     rescalers = int(rng.choice([1, 2, 4, 8]))
     lanes = max(2, rescalers << int(rng.integers(0, 3)))
-    return dataclasses.replace(
+    shape = dataclasses.replace(
         _ROOMY,
         base=str(rng.choice(["dybit4", "dybit4", "e2m1", "int4", "dybit3", "int3", "dybit2"])),
         rows=int(rng.integers(1, 7)),
@@ -93,6 +92,20 @@ def _any_config(rng: np.random.Generator) -> AcceleratorConfig:
         dsp_lanes=int(rng.choice([0, 0, lanes // 2, lanes])),
         fabric=str(rng.choice(FABRICS)),
     )
+    return _with_options(shape, rng.spawn(1)[0])
+
+
+def _with_options(shape: AcceleratorConfig, rng: np.random.Generator) -> AcceleratorConfig:
+    """The same shape with options that change when things happen, not what."""
+    options = {
+        "drain_rows": int(rng.choice([rows for rows in (1, 1, 2, 4) if rows <= shape.rows])),
+        "prefetch": int(rng.integers(2)),
+        "memories": str(rng.choice(["dual", "single"])),
+    }
+    try:
+        return dataclasses.replace(shape, **options)
+    except ConfigError:  # not every shape can have memories of one port
+        return dataclasses.replace(shape, **options | {"memories": "dual"})
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from narrows.hw.spec.config import AcceleratorConfig
@@ -17,8 +18,10 @@ WINDOW_BASE, WINDOW_BYTES = 0x3000, 0x3000
 _STORE = "backing store"
 
 
-def transfer_config(bus_bits: int, *, lanes: int = 8, columns: int = 4, banks: int = 4) -> AcceleratorConfig:
-    """A small core with a backing store."""
+def transfer_config(
+    bus_bits: int, *, lanes: int = 8, columns: int = 4, banks: int = 4, **options: Any
+) -> AcceleratorConfig:
+    """A small core with a backing store, and with other ``options`` of `AcceleratorConfig`."""
     return AcceleratorConfig(
         rows=banks,
         columns=columns,
@@ -33,6 +36,7 @@ def transfer_config(bus_bits: int, *, lanes: int = 8, columns: int = 4, banks: i
         instructions=32,
         backing="axi4",
         bus_bits=bus_bits,
+        **options,
     )
 
 

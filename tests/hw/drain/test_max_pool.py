@@ -9,6 +9,7 @@ import pytest
 from amaranth_bench import pack, simulate, unpack
 from narrows.hw.drain.max_pool import MaxPool
 from narrows.hw.spec.config import AcceleratorConfig
+from narrows.hw.spec.cycles import word_hold_cycles
 from narrows.hw.spec.digits import base_digits
 from narrows.hw.spec.pipeline import pipeline
 
@@ -64,3 +65,29 @@ def test_winners_leave_plane_by_plane(most_planes: int, planes: int) -> None:
 
     simulate(dut, bench)
     assert got == expected
+
+
+@pytest.mark.parametrize("fabric", ["ecp5", "ice40"])
+@pytest.mark.parametrize("planes", [1, 3])
+def test_with_one_port_it_says_ahead_when_words_leave(fabric: str, planes: int) -> None:
+    config = AcceleratorConfig(rows=1, columns=2, lanes=LANES, rescalers=2, planes=3, memories="single", fabric=fabric)
+    dut: Any = MaxPool(config)
+    ahead, leaves = [], []
+
+    async def bench(ctx: Any) -> None:
+        ctx.set(dut.instruction.run, 1)
+        ctx.set(dut.instruction.fields.planes, planes)
+        ctx.set(dut.windows.inside, 1)
+        await ctx.tick()
+        window = [(1, int(step == 0), int(step == 2 * planes - 1)) for step in range(2 * planes)]
+        for valid, first, last in [*window * 2, (0, 0, 0), *window, *[(0, 0, 0)] * 5, *window, *[(0, 0, 0)] * 20]:
+            for name, value in (("valid", valid), ("first", first), ("last", last)):
+                ctx.set(dut.windows.flags[name], value)
+            ahead.append(ctx.get(dut.ahead))
+            leaves.append(ctx.get(dut.words.flags.valid))
+            await ctx.tick()
+
+    simulate(dut, bench)
+    early = word_hold_cycles(config)
+    assert sum(leaves) == 4 * planes
+    assert ahead[: len(ahead) - early] == leaves[early:]

@@ -15,7 +15,14 @@ from program_batch import check_programs
 from random_graphs import CONFIGS, GraphBuilder, random_chain, random_levels
 
 CONFIG = dataclasses.replace(
-    CONFIGS["square"], backing="axi4", instructions=1024, act_words=256, weight_words=128, param_words=16
+    CONFIGS["square"],
+    backing="axi4",
+    drain_rows=2,
+    prefetch=0,
+    instructions=1024,
+    act_words=256,
+    weight_words=128,
+    param_words=16,
 )
 PROGRAMS = 6
 

@@ -11,13 +11,13 @@ from program_batch import check_programs
 from random_graphs import CONFIGS, GraphBuilder, random_chain, random_config, random_levels
 
 PROGRAMS = 8
-NAMED = ("two rows drained", "one port", "one port, wide", "e2m1")
+NAMED = ("two rows drained", "four rows drained", "one port", "one port, wide", "e2m1")
 
 
 @pytest.mark.parametrize(
     "config",
     [random_config(3), random_config(14), *(CONFIGS[name] for name in NAMED)],
-    ids=["1x8x8", "5x2x2", *NAMED],
+    ids=["2x8x8", "3x1x4", *NAMED],
 )
 def test_core_golden_model_and_isa_model_agree_to_the_bit_and_to_the_cycle(config: AcceleratorConfig) -> None:
     check(config)

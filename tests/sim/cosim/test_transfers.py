@@ -16,11 +16,11 @@ SEEDS = range(40)
 @pytest.mark.parametrize(
     ("config", "bus"),
     [
-        (transfer_config(64), {"latency": 9, "pace": 1, "stall": 100}),
-        (transfer_config(32, lanes=32, columns=6, banks=3), {"latency": 30, "pace": 2, "stall": 40}),
-        (transfer_config(128, lanes=4, columns=2, banks=1), {"latency": 1, "pace": 1, "stall": 180}),
+        (transfer_config(64, drain_rows=4), {"latency": 9, "pace": 1, "stall": 100}),
+        (transfer_config(32, lanes=32, columns=6, banks=3, prefetch=0), {"latency": 30, "pace": 2, "stall": 40}),
+        (transfer_config(128, lanes=4, columns=2, banks=1, memories="single"), {"latency": 1, "pace": 1, "stall": 180}),
     ],
-    ids=["64 bits", "32 bits", "128 bits"],
+    ids=["64 bits, four rows drained", "32 bits, fetched late", "128 bits, one port"],
 )
 def test_random_programs_leave_the_same_memories_whatever_the_bus_does(
     config: AcceleratorConfig, bus: dict[str, int]
