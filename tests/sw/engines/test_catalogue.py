@@ -37,7 +37,7 @@ def test_a_board_and_its_port_are_an_engine() -> None:
 
 @pytest.mark.parametrize("name", ["goldne", "", ":", "ulx3s", "ulx3s:", ":/dev/ttyUSB0"])
 def test_a_name_of_no_engine_says_which_there_are(name: str) -> None:
-    with pytest.raises(InputError, match="[Tt]he engines are golden, isa, rtl, or a board and its port"):
+    with pytest.raises(InputError, match=r"[Tt]he engines are golden, isa, rtl, or a board and its port"):
         find_engine(name)
 
 
