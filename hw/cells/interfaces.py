@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from amaranth.hdl import Module, ShapeLike
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Member, Out, Signature
 
+from ..spec.config import AcceleratorConfig
 from ..spec.isa import COMPUTE
-from ..spec.registers import REGION_BITS
+from ..spec.registers import REGION_BITS, Region, region_depth
 from .records import record_layout
 
-__all__ = ["EVENTS", "HOST_WRITE", "INSTRUCTION", "MemoryRead", "MemoryWrite", "hand_on", "members_of"]
+__all__ = ["EVENTS", "HOST_WRITE", "INSTRUCTION", "MemoryRead", "MemoryWrite", "hand_on", "members_of", "table_reads"]
 
 
 INSTRUCTION = Signature({"run": Out(1), "fields": Out(record_layout(COMPUTE)), "is_max": Out(1)})
@@ -67,6 +68,13 @@ class MemoryWrite(Signature):
                 "enable": Out(granules),
             }
         )
+
+
+def table_reads(config: AcceleratorConfig) -> MemoryRead:
+    """What the rescalers read: an address and an entry each, `Pipeline.table_read` apart."""
+    count = config.drain_rows * config.rescalers
+    address_bits = (region_depth(config, Region.TABLES) - 1).bit_length()
+    return MemoryRead(data.ArrayLayout(address_bits, count), data.ArrayLayout(config.level_bits, count))
 
 
 def members_of(part: wiring.Component, *names: str) -> dict[str, Member]:

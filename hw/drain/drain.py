@@ -8,8 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..array.array import Sums
 from ..cells.delay_line import delayed
-from ..cells.interfaces import INSTRUCTION, MemoryRead
-from ..memory.table_memory import table_reads
+from ..cells.interfaces import INSTRUCTION, MemoryRead, table_reads
 from ..spec.config import AcceleratorConfig
 from ..spec.cycles import hold_cycles
 from ..spec.pipeline import pipeline

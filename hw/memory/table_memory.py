@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 from amaranth.hdl import Module
-from amaranth.lib import data, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, connect
 
-from ..cells.interfaces import HOST_WRITE, MemoryRead
+from ..cells.interfaces import HOST_WRITE, table_reads
 from ..spec.config import AcceleratorConfig
-from ..spec.registers import Region, region_depth
+from ..spec.registers import Region
 from .program_memory import ProgramMemory
 
-__all__ = ["TableMemory", "table_reads"]
-
-
-def table_reads(config: AcceleratorConfig) -> MemoryRead:
-    """What the rescalers read: an address and an entry each, `Pipeline.table_read` apart."""
-    count = config.drain_rows * config.rescalers
-    address_bits = (region_depth(config, Region.TABLES) - 1).bit_length()
-    return MemoryRead(data.ArrayLayout(address_bits, count), data.ArrayLayout(config.level_bits, count))
+__all__ = ["TableMemory"]
 
 
 class TableMemory(wiring.Component):
