@@ -39,6 +39,8 @@ clean:
 	touch $@
 
 # Type checker and import linter see narrows as plain folders here, not through the editable installation.
+.PHONY: build/lint/narrows
 build/lint/narrows:
 	mkdir -p $@
 	for tree in hw sw sim boards; do ln -sfn ../../../$$tree $@/$$tree; done
+	for file in __init__.py __main__.py py.typed; do ln -sfn ../../../sw/package/$$file $@/$$file; done

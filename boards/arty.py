@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from amaranth_boards.arty_a7 import ArtyA7_35Platform
+from typing import Any
 
 from ..hw.spec.config import AcceleratorConfig
 from .board import Board
 
 __all__ = ["BOARD"]
 
+
+def _platform() -> Any:
+    from amaranth_boards.arty_a7 import ArtyA7_35Platform
+
+    return ArtyA7_35Platform()
+
+
 BOARD = Board(
     name="arty-a7-35",
     title="Digilent Arty A7-35",
     device="XC7A35TI-CSG324-1L",
     family="xilinx",
-    platform=ArtyA7_35Platform,
+    platform=_platform,
     input="clk100",
     clock_mhz=100,
     config=AcceleratorConfig(

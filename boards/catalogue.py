@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
+import os
+import runpy
+from pathlib import Path
 
+from ..hw.spec.errors import among
 from . import arty, icebreaker, orangecrab, tang_nano, ulx3s, ulx3s_1024, upduino
 from .board import Board, BoardError
 
@@ -14,16 +17,28 @@ BOARDS = {
 }
 
 
-def find_board(name: str) -> Board:
-    """The board of a name.
+def find_board(name: str | os.PathLike[str]) -> Board:
+    """The board of a name, or of a Python file that defines ``BOARD`` (docs/own_board.md).
 
     Raises
     ------
     BoardError
-        If there is none.
+        If there is none, or the file cannot be run.
     """
+    if isinstance(name, os.PathLike) or name.endswith(".py"):
+        return _board_of_file(Path(name))
     if name not in BOARDS:
-        near = difflib.get_close_matches(name.lower(), BOARDS, n=2)
-        meant = f"did you mean {' or '.join(near)}? T" if near else "t"
-        raise BoardError(f"there is no board {name!r}: {meant}he boards are {', '.join(BOARDS)}")
+        raise BoardError(f"there is no board {name!r}: {among(name, 'boards', BOARDS)}")
     return BOARDS[name]
+
+
+def _board_of_file(path: Path) -> Board:
+    if not path.is_file():
+        raise BoardError(f"cannot read board {path}: no such file")
+    try:
+        board = runpy.run_path(str(path), run_name=path.stem).get("BOARD")
+    except Exception as error:  # it is anybody's code
+        raise BoardError(f"cannot read board {path}: {type(error).__name__}: {error}") from error
+    if not isinstance(board, Board):
+        raise BoardError(f"{path} defines no BOARD: BOARD = narrows.boards.board.Board(...), see docs/own_board.md")
+    return board

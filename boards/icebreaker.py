@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth_boards.icebreaker import ICEBreakerPlatform
-
 from .board import Board
 from .up5k import UP5K_CORE, UP5K_MEMORIES, flash_spi
 
@@ -13,6 +11,8 @@ __all__ = ["BOARD"]
 
 
 def _platform() -> Any:
+    from amaranth_boards.icebreaker import ICEBreakerPlatform
+
     platform = ICEBreakerPlatform()
     platform.add_resources([flash_spi("11")])  # the red LED's pin, which jumper AUX CS joins to ADBUS3
     return platform

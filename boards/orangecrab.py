@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.build import Attrs
-from amaranth_boards.orangecrab_r0_2 import OrangeCrabR0_2_25FPlatform
-from amaranth_boards.resources import LEDResources, UARTResource
-
 from ..hw.spec.config import AcceleratorConfig
 from .board import Board
 
@@ -15,11 +11,14 @@ __all__ = ["BOARD"]
 
 
 def _platform() -> Any:
+    from amaranth.build import Attrs
+    from amaranth_boards.orangecrab_r0_2 import OrangeCrabR0_2_25FPlatform
+    from amaranth_boards.resources import LEDResources, UARTResource
+
     platform = OrangeCrabR0_2_25FPlatform()
     pins = UARTResource(0, rx="0", tx="1", conn=("io", 0), attrs=Attrs(IO_TYPE="LVCMOS33"))
-    leds = LEDResources(
-        pins="M3 K4", invert=True, attrs=Attrs(IO_TYPE="LVCMOS33")
-    )  # of the three colours green and red
+    green_red = "M3 K4"  # of the three colours
+    leds = LEDResources(pins=green_red, invert=True, attrs=Attrs(IO_TYPE="LVCMOS33"))
     platform.add_resources([pins, *leds])
     return platform
 

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from amaranth_boards.tang_nano_9k import TangNano9kPlatform
+from typing import Any
 
 from ..hw.spec.config import AcceleratorConfig
 from .board import Board
 
 __all__ = ["BOARD"]
 
+
+def _platform() -> Any:
+    from amaranth_boards.tang_nano_9k import TangNano9kPlatform
+
+    return TangNano9kPlatform()
+
+
 BOARD = Board(
     name="tang-nano-9k",
     title="Sipeed Tang Nano 9K",
     device="GW1NR-LV9QN88PC6/I5",
     family="gowin",
-    platform=TangNano9kPlatform,
+    platform=_platform,
     input="clk27",
     clock_mhz=27,
     baud=900_000,

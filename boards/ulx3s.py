@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from amaranth_boards.ulx3s import ULX3S_85F_Platform
+from typing import Any
 
 from ..hw.spec.config import AcceleratorConfig
 from .board import Board
 
 __all__ = ["BOARD"]
 
+
+def _platform() -> Any:
+    from amaranth_boards.ulx3s import ULX3S_85F_Platform
+
+    return ULX3S_85F_Platform()
+
+
 BOARD = Board(
     name="ulx3s",
     title="Radiona ULX3S, 85F",
     device="LFE5U-85F-6BG381C",
     family="ecp5",
-    platform=ULX3S_85F_Platform,
+    platform=_platform,
     input="clk25",
     clock_mhz=70,
     config=AcceleratorConfig(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from amaranth.build import Attrs, Pins, Resource, Subsignal
+from typing import TYPE_CHECKING
 
 from ..hw.spec.config import AcceleratorConfig
+
+if TYPE_CHECKING:
+    from amaranth.build import Resource
 
 __all__ = ["UP5K_CORE", "UP5K_MEMORIES", "flash_spi"]
 
@@ -37,6 +40,8 @@ def flash_spi(cs_n: str) -> Resource:
     That may be the flash's own select: an iCE40 sends the flash to sleep when it has read its bitstream
     (``icepack`` puts the command at its end), and only a byte 0xAB wakes it; a request begins with another one.
     """
+    from amaranth.build import Attrs, Pins, Resource, Subsignal
+
     attrs = Attrs(IO_STANDARD="SB_LVCMOS")
     return Resource(
         "spi",

@@ -4,26 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.build import Attrs
-from amaranth_boards.resources import LEDResources, UARTResource
-from amaranth_boards.upduino_v3 import UpduinoV3Platform
-
 from .board import Board
 from .up5k import UP5K_CORE, UP5K_MEMORIES, flash_spi
 
 __all__ = ["BOARD"]
 
 
-class _Platform(UpduinoV3Platform):
-    default_clk = "clk12"  # its internal oscillator is too inexact for a UART: close the jumper OSC
-
-
 def _platform() -> Any:
-    platform = _Platform()
+    from amaranth.build import Attrs
+    from amaranth_boards.resources import LEDResources, UARTResource
+    from amaranth_boards.upduino_v3 import UpduinoV3Platform
+
+    platform = UpduinoV3Platform()
+    platform.default_clk = "clk12"  # its internal oscillator is too inexact for a UART: close the jumper OSC
     pins = UARTResource(0, rx="38", tx="28", attrs=Attrs(IO_STANDARD="SB_LVCMOS"))
-    leds = LEDResources(
-        pins="39 41", invert=True, attrs=Attrs(IO_STANDARD="SB_LVCMOS")
-    )  # of the three colours green and red
+    green_red = "39 41"  # of the three colours
+    leds = LEDResources(pins=green_red, invert=True, attrs=Attrs(IO_STANDARD="SB_LVCMOS"))
     platform.add_resources([pins, flash_spi("16"), *leds])
     return platform
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..hw.spec.errors import NarrowsError
+
 if TYPE_CHECKING:
     from .shortage import Shortage
 
@@ -19,10 +21,6 @@ __all__ = [
     "ToolMissing",
     "UnsupportedOperator",
 ]
-
-
-class NarrowsError(Exception):
-    """Base of every error that a user can cause and cure."""
 
 
 class ModelError(NarrowsError):

@@ -17,9 +17,15 @@ TREES = ("hw", "sw", "sim", "boards")
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
+def package_of(folder: Path) -> str:
+    """The package that a folder of the trees is; one of them is `narrows` itself."""
+    name = ".".join(("narrows", *folder.relative_to(ROOT).parts))
+    return name.removesuffix(".sw.package")
+
+
 def test_every_folder_with_sources_is_a_listed_package() -> None:
     folders = {path.parent for tree in TREES for path in (ROOT / tree).rglob("*.py")}
-    found = {".".join(("narrows", *folder.relative_to(ROOT).parts)) for folder in folders}
+    found = {package_of(folder) for folder in folders}
     assert set(SETTINGS["tool"]["setuptools"]["packages"]) == found
 
 
@@ -29,7 +35,7 @@ def test_every_data_file_is_listed_and_installed() -> None:
     for tree in TREES:
         for path in (ROOT / tree).rglob("*"):
             if path.is_file() and path.suffix not in (".py", ".pyc") and "__pycache__" not in path.parts:
-                package = ".".join(("narrows", *path.parent.relative_to(ROOT).parts))
+                package = package_of(path.parent)
                 found.setdefault(package, set()).add(path.name)
     assert {package: set(names) for package, names in listed.items()} == found
     for package, names in found.items():

@@ -23,6 +23,7 @@ from .config_checks import (
     check_kinds,
 )
 from .digits import Digits, base_digits
+from .errors import among
 from .formats import Format, Int, roundings_of, usual_roundings
 from .rounding import INTEGERS, Rounding
 
@@ -314,7 +315,7 @@ class AcceleratorConfig:
         known = [field.name for field in dataclasses.fields(cls)]
         for name in values:
             if name not in known:
-                raise ConfigError(f"unknown parameter {name!r}: the parameters are {', '.join(known)}")
+                raise ConfigError(f"unknown parameter {name!r}: {among(name, 'parameters', known)}")
         return cls(**values)
 
     @functools.cached_property
@@ -360,6 +361,6 @@ def load_config(path: Path) -> AcceleratorConfig:
     base: dict[str, Any] = {}
     if (preset := values.pop("preset", None)) is not None:
         if not isinstance(preset, str) or preset not in PRESETS:
-            raise ConfigError(f"unknown preset {preset!r} in {path}: the presets are {', '.join(PRESETS)}")
+            raise ConfigError(f"unknown preset {preset!r} in {path}: {among(preset, 'presets', PRESETS)}")
         base = PRESETS[preset].to_dict()
     return AcceleratorConfig.from_dict(base | values)

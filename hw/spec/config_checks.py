@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+from .errors import NarrowsError
 from .memories import SINGLE_ENABLE, SINGLE_WIDTH, SINGLE_WORDS
 from .tables import TABLE_TOP
 
@@ -40,7 +41,7 @@ MOST_TABLES = 15
 _TEXTS = ("base", "rounds_to", "memories", "fabric", "backing", "host")
 
 
-class ConfigError(ValueError):
+class ConfigError(NarrowsError, ValueError):
     """A configuration that cannot be built; the message names the parameter and says what it may be."""
 
 

@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from .errors import NarrowsError
+
 __all__ = [
     "BLOCK",
     "BORDER_MAX",
@@ -40,7 +42,7 @@ BORDER_MAX = 15
 """Distances of an output pixel from a border saturate here; a tap can ask for no more."""
 
 
-class IsaError(ValueError):
+class IsaError(NarrowsError, ValueError):
     """A value that does not fit its field, or a record that is not one."""
 
 

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from .errors import NarrowsError
 from .isa import Opcode, Unit
 from .transfer import QUEUE_DEPTH
 
@@ -19,7 +20,7 @@ _QUEUE_CYCLES = 2  # from the cycle in which a queue takes an instruction to the
 _TOKEN_CYCLES = 1  # from the cycle in which a token is given to the first in which it can be taken
 
 
-class DeadlockError(RuntimeError):
+class DeadlockError(NarrowsError, RuntimeError):
     """Instructions that wait for tokens which never come; ``index`` is the first that cannot start."""
 
     def __init__(self, index: int) -> None:

@@ -9,16 +9,16 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 import typer
 from typer.exceptions import TyperException
 
-from ...hw.spec.config import ConfigError
-from ...hw.spec.isa import IsaError
 from ..errors import NarrowsError
 from ..names import printable
-from . import board, board_link, demo, doctor, explain, hardware, models, reports, search, train, verify
+from ..version import __version__
+from . import board, board_link, demo, doctor, explain, hardware, listing, models, reports, search, train, verify
 
 __all__ = ["app", "main", "run"]
 
@@ -26,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     name="narrows",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="markdown",
     help="""
 Narrow neural-network accelerators for small FPGAs: a float ONNX model becomes a program of 4-bit codes and the Verilog
@@ -37,18 +37,29 @@ of the core that runs it; every engine (integer model, instruction-set model, si
 **With a model of your own:**
 
     narrows doctor model.onnx
-    narrows compile model.onnx --calib calib.npz --preset medium -o model.nrw
+    narrows compile model.onnx --calib calib.npz
     narrows run model.nrw --input test.npz --engine rtl
     narrows verify model.nrw --input test.npz --limit 10
-    narrows verilog --program model.nrw -o core.v
+    narrows verilog --program model.nrw
     narrows synth --program model.nrw --target ecp5
-    narrows report model.nrw -o report.html
+    narrows report model.nrw
     narrows explain model.nrw --model model.onnx --calib calib.npz
 
 Sample files are numpy archives with samples `x` of shape (N, ...), as the model takes them, and perhaps labels `y` of
 shape (N,).
 """,
 )
+
+
+@app.callback()
+def _common(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)] = False,
+) -> None:
+    if version:
+        typer.echo(f"narrows {__version__}")
+        raise typer.Exit
+
+
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("compile")(models.compile_model)
@@ -59,6 +70,7 @@ app.command("verify")(verify.verify)
 app.command("verilog")(hardware.verilog)
 app.command("synth")(hardware.synth)
 app.command("explain")(explain.explain)
+app.command("list")(listing.list_choices)
 app.command("disasm")(models.disasm)
 app.command("report")(reports.report)
 app.command("trace")(reports.trace)
@@ -79,7 +91,7 @@ def run(arguments: Sequence[str]) -> int:
     except TyperException as error:
         message = error.format_message() if hasattr(error, "format_message") else str(error)
         return _complain(message) if message else 2  # without a message, the help was shown already
-    except (NarrowsError, ConfigError, IsaError) as error:
+    except NarrowsError as error:
         return _complain(str(error))
     except OSError as error:
         return _complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))

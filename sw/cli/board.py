@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..api.config import Config
 from ..errors import InputError, ToolMissing
+from ..results import write_json
 from .hardware import show_resources
 from .options import JsonFile
-from .output import progress_bar, report_done, show_table, write_json, write_text
+from .output import TERMINAL, next_step, progress_bar, report_done, show_table
 
 if TYPE_CHECKING:
     from ...boards.board import Board
@@ -112,9 +114,7 @@ def configuration(
 
         narrows board config ulx3s -o ulx3s.toml
     """
-    values = chosen_board(name).config.to_dict()
-    lines = (f'{key} = "{value}"' if isinstance(value, str) else f"{key} = {value}" for key, value in values.items())
-    write_text(output, "\n".join(lines) + "\n")
+    Config(board=name).save(output)
     report_done(f"{output}: the core of {name}")
 
 
@@ -169,16 +169,15 @@ def build(
         reached = f"{result.placement.fmax_mhz:.1f} of {board.clock_mhz:g} MHz"
         report_done(f"the clock is not met: {reached}; try more --tries, or --clock")
         raise typer.Exit(1)
+    next_step(f"narrows board flash {name}")
 
 
 def _planned(board: Board, plan: BoardPlan, folder: Path) -> dict[str, Any]:
     """Leave a plan for a vendor's tools, show what Yosys makes of the core, and give that as JSON holds it."""
-    from ...hw.verilog import TECHMAPS, TOP
-    from ..synthesis import synthesise
+    from ..api.hardware import synthesise_core
 
     plan.extract(folder)
-    with progress_bar(f"synthesising for {board.family}"):
-        report = synthesise((folder / f"{TOP}.sv").read_text(), board.family, techmap=TECHMAPS.get(board.family, ""))
+    report = synthesise_core(board.config, board.family, TERMINAL)
     show_resources(report, f"the core of {board.title}")
     report_done(f"{folder}: sources and build script for the vendor's tools; run build_narrows_board.sh there")
     return {"board": board.name, "clock_mhz": board.clock_mhz, "config": board.config.to_dict(), **report.to_dict()}

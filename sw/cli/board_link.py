@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..api.samples import load_samples
+from ..results import writable_folder, write_arrays, write_json
 from .board import BoardName, Link, OverLink, chosen_board
-from .options import InputFile, JsonFile, Limit, OutputArrays, ProgramFile, Raw, load_samples
-from .output import progress_bar, report_done, show_table, writable_folder, write_arrays, write_json
-from .quality import sound_labels, warn_of_input
+from .models import run_report
+from .options import InputFile, JsonFile, Limit, OutputArrays, ProgramFile, Raw, opened
+from .output import TERMINAL, progress_bar, report_done, show_table
 
 if TYPE_CHECKING:
     from ...sim.board import VirtualBoard
@@ -58,45 +60,27 @@ def run_on_board(
 
         narrows board run icebreaker model.nrw --link spi --port ftdi://ftdi:2232h/1 --input test.npz
     """
+    from ..api.quality import sound_labels
     from ..engines.port import BoardEngine
-    from ..program import Program
-    from ..runtime import accuracy, clamped_share, prepare_input, restore_outputs
 
     if output is not None:
         writable_folder(output)
     board = chosen_board(name, link=link)
-    compiled = Program.load(program)
+    compiled = opened(program)
     x, y = load_samples(samples, limit)
-    labels = sound_labels(compiled.graph.outputs, y)
-    levels = prepare_input(compiled.graph, x)
-    warn_of_input(compiled, levels, x)
-    with progress_bar(f"running on {board.title}") as progress:
-        record = BoardEngine(board, port, baud).run(compiled, levels, progress=progress)
-    outputs = restore_outputs(compiled.graph, record.outputs, raw=raw)
+    labels = sound_labels(compiled.graph.outputs, y, TERMINAL)
+    result = compiled.run(x, BoardEngine(board, port, baud), raw=raw)
     if output is not None:
-        write_arrays(output, outputs)
-    report: dict[str, Any] = {
-        "board": board.name,
-        "samples": len(levels),
-        "cycles_per_sample": float(record.cycles.mean()),
-        "milliseconds_per_sample": round(float(record.cycles.mean()) / board.clock_mhz / 1e3, 4),
-        "requests_repeated": record.repeated,
-    }
-    if clamped := clamped_share(compiled.graph, x):
-        report["input_values_clamped"] = clamped
-    if labels is not None:
-        report["accuracy"] = accuracy(compiled.graph, record.outputs, labels)
+        write_arrays(output, result)
+    report = run_report(result, labels)
+    report["milliseconds_per_sample"] = round(report["cycles_per_sample"] / board.clock_mhz / 1e3, 4)
+    report["requests_repeated"] = result.run.repeated
     if check:
-        from ...sim.golden import GoldenModel
-
-        golden = GoldenModel(compiled.graph, compiled.config).run(levels)
-        report["mismatches"] = sum(int((found != golden[key]).sum()) for key, found in record.outputs.items())
-    show_table(
-        f"{program} on {board.title}",
-        ("", board.name),
-        [(key.replace("_", " "), value) for key, value in report.items() if key != "board"],
-    )
-    write_json(json, report)
+        golden = compiled.run(x).run.outputs
+        report["mismatches"] = sum(int((found != golden[key]).sum()) for key, found in result.run.outputs.items())
+    rows = [(key.replace("_", " "), value) for key, value in report.items()]
+    show_table(f"{program} on {board.title}", ("", board.name), rows)
+    write_json(json, report | {"board": board.name})
     if report.get("mismatches"):
         raise typer.Exit(1)
 

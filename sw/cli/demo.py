@@ -10,8 +10,9 @@ import typer
 
 from ..engines import EngineName, Simulator
 from ..errors import InputError
+from ..results import write_json, write_text
 from .options import JsonFile, SimulatorOption
-from .output import report_done, show_table, write_json, write_text
+from .output import TERMINAL, report_done, show_table
 
 __all__ = ["demo"]
 
@@ -39,11 +40,11 @@ def demo(
     """
     if engine is EngineName.GOLDEN:
         raise InputError("the demo compares a machine with the golden model: choose --engine rtl or isa")
+    from ..api.demo import run_demo
     from ..report.page import demo_page
-    from .demo_run import run_demo
 
     started = time.perf_counter()
-    outcome = run_demo(images=images, engine=engine, simulator=simulator, synthesis=synthesis)
+    outcome = run_demo(images=images, engine=engine, simulator=simulator, synthesis=synthesis, listener=TERMINAL)
     results = outcome.results | {"wall_seconds": time.perf_counter() - started}
     out.mkdir(parents=True, exist_ok=True)
     write_text(out / "core.v", outcome.verilog)

@@ -10,12 +10,15 @@ from typing import Annotated, Any
 import typer
 
 from ...hw.spec.config import AcceleratorConfig
+from ..api.hardware import described, estimate_core, place_core, synthesise_core, write_core
 from ..errors import InputError
+from ..results import writable_folder, write_json
 from ..synthesis import SynthesisReport
-from .options import BoardOption, ConfigFile, JsonFile, Preset, chosen_config
-from .output import progress_bar, report_done, show_table, writable_folder, write_json, write_text
+from ..targets import FAMILIES, find_target
+from .options import BoardOption, ConfigFile, JsonFile, Preset, chosen_config, opened
+from .output import TERMINAL, report_done, show_table
 
-__all__ = ["Target", "Wrapper", "show_resources", "synth", "verilog"]
+__all__ = ["Wrapper", "show_resources", "synth", "verilog"]
 
 OfProgram = Annotated[
     Path | None, typer.Option("--program", metavar="M.nrw", help="The configuration that a program needs.")
@@ -31,26 +34,11 @@ class Wrapper(enum.StrEnum):
     BARE = "bare"
 
 
-class Target(enum.StrEnum):
-    """FPGA families."""
-
-    ECP5 = "ecp5"
-    ICE40 = "ice40"
-    XILINX = "xilinx"
-
-
-class Device(enum.StrEnum):
-    """Devices that open tools place."""
-
-    LFE5U_85F = "lfe5u-85f"
-    LFE5U_45F = "lfe5u-45f"
-    LFE5U_25F = "lfe5u-25f"
-    ICE40UP5K = "ice40up5k"
-    ICE40HX8K = "ice40hx8k"
-
-
 def verilog(
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="TOP.v", help="Where the Verilog goes.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="TOP.v", help="Where the Verilog goes.", show_default="core.v"),
+    ] = None,
     preset: Preset = None,
     config: ConfigFile = None,
     board: BoardOption = None,
@@ -71,36 +59,37 @@ def verilog(
 
     **Examples**
 
-        narrows verilog --preset medium -o core.v
+        narrows verilog --program model.nrw
 
-        narrows verilog --program model.nrw --wrapper wishbone --mhz 80 -o ip/core.v
+        narrows verilog --program model.nrw --wrapper wishbone -o ip/core.v
     """
-    from ...hw.verilog import to_verilog
-
-    writable_folder(output)
-    machine = chosen_config(preset, config, board, program, host=wrapper.value if wrapper else None)
-    text = to_verilog(machine)
-    beside = _beside(machine, text, output.stem, mhz, program) if wrapper else {}
-    for path, content in {output: text, **{output.parent / name: content for name, content in beside.items()}}.items():
-        write_text(path, content)
-    report_done(f"{output}: {_described(machine)}")
-    if beside:
-        report_done(f"beside it: {', '.join(beside)}")
-    report = {"verilog": str(output), "beside": [str(output.parent / name) for name in beside]}
-    write_json(json, {**report, "config": machine.to_dict(), "macs": machine.macs})
-
-
-def _beside(machine: AcceleratorConfig, verilog: str, name: str, mhz: float, program: Path | None) -> dict[str, str]:
-    from ..program import Program
-    from ..standalone import standalone_files
-
-    compiled = Program.load(program) if program else None
-    return standalone_files(machine, verilog, name=name, mhz=mhz, program=compiled)
+    output = output or Path("core.v")
+    machine = chosen_config(preset, config, board, program)
+    compiled = None if program is None else opened(program)
+    files = write_core(
+        machine.core,
+        output,
+        wrapper=None if wrapper is None else wrapper.value,
+        mhz=mhz,
+        program=None if compiled is None else compiled.compiled,
+    )
+    report_done(f"{output}: {described(machine.core)}")
+    if beside := files[1:]:
+        report_done(f"beside it: {', '.join(path.name for path in beside)}")
+    host = {} if wrapper is None else {"host": wrapper.value}
+    report = {"verilog": str(output), "beside": [str(path) for path in beside]}
+    write_json(json, {**report, "config": machine.to_dict() | host, "macs": machine.macs})
 
 
 def synth(
     target: Annotated[
-        Target | None, typer.Option("--target", help="FPGA family.", show_default="that of --board")
+        str | None,
+        typer.Option(
+            "--target",
+            metavar="NAME",
+            help="FPGA family or device, as `narrows list targets` names it.",
+            show_default="the family of --board",
+        ),
     ] = None,
     preset: Preset = None,
     config: ConfigFile = None,
@@ -110,9 +99,6 @@ def synth(
         bool, typer.Option("--estimate", help="Run nothing: say what it is estimated to take of an ECP5.")
     ] = False,
     pnr: Annotated[bool, typer.Option("--pnr", help="Place and route it too, with nextpnr.")] = False,
-    device: Annotated[
-        Device | None, typer.Option("--device", help="For --pnr; without it lfe5u-85f or ice40up5k.")
-    ] = None,
     seeds: Annotated[int, typer.Option("--seeds", min=1, metavar="N", help="Placements to try with --pnr.")] = 3,
     mhz: Annotated[float, typer.Option("--mhz", min=1, metavar="F", help="Clock that --pnr aims for.")] = 100.0,
     floorplan: Annotated[
@@ -134,80 +120,62 @@ def synth(
 
         narrows synth --board ulx3s --estimate
 
-        narrows synth --preset tiny --target ecp5 --pnr --floorplan tiny.svg
+        narrows synth --preset tiny --target ecp5-25k --pnr
     """
-    from ...hw.verilog import TECHMAPS, to_verilog
-    from ..synthesis import synthesise
-
-    machine = chosen_config(preset, config, board, program)
+    core = chosen_config(preset, config, board, program).core
     target = target or _family(board)
-    machine = dataclasses.replace(machine, fabric=target.value)
+    family, _ = find_target(target)
     if estimate:
-        write_json(json, _estimated(machine, target))
-        return
-    if pnr:
+        write_json(json, _estimated(core, target))
+    elif pnr:
         if floorplan is not None:
             writable_folder(floorplan)
-        write_json(json, _placed(machine, target, device, seeds, mhz, floorplan))
-        return
-    with progress_bar(f"synthesising for {target}"):
-        report = synthesise(to_verilog(machine), target, techmap=TECHMAPS.get(target, ""))
-    show_resources(report, _described(machine))
-    write_json(json, {"config": machine.to_dict(), "macs": machine.macs, **report.to_dict()})
+        write_json(json, _placed(core, target, seeds, mhz, floorplan))
+    else:
+        report = synthesise_core(core, target, TERMINAL)
+        show_resources(report, described(core))
+        own = dataclasses.replace(core, fabric=family)
+        write_json(json, {"config": own.to_dict(), "macs": core.macs, **report.to_dict()})
 
 
-def _family(board: str | None) -> Target:
+def _family(board: str | None) -> str:
     """The family of a board's FPGA, which is the default."""
     from ...boards.catalogue import find_board
 
     if board is None:
-        raise InputError(f"say which FPGA family: --target {', '.join(Target)}, or --board NAME")
+        raise InputError(f"say which FPGA: --target {', '.join(FAMILIES)} or a device of one, or --board NAME")
     family = find_board(board).family
-    if family not in list(Target):
+    if family not in FAMILIES:
         raise InputError(f"{board} has an FPGA of the family {family}: use narrows board build {board}")
-    return Target(family)
+    return family
 
 
-def _estimated(machine: AcceleratorConfig, target: Target) -> dict[str, Any]:
+def _estimated(core: AcceleratorConfig, target: str) -> dict[str, Any]:
     """Show what a core is estimated to take, and give that as JSON holds it."""
-    from ..report.cells import estimate_cells
-    from ..report.clocks import estimate_clock
-
-    if target is not Target.ECP5:
-        raise InputError(f"there are no estimates for {target}: leave out --estimate, or choose --target ecp5")
-    cells, clock = estimate_cells(machine), estimate_clock(machine)
+    found = estimate_core(core, target)
     report_done(
-        f"{_described(machine)}: about {cells.luts:,} LUT4 with carry as packed (within {cells.error:.0%}), "
-        f"{cells.brams} block RAMs, {clock.mhz:.0f} MHz in speed grade 6 (within {clock.error:.0%}); errors are the "
-        "largest on cores that the estimates were not fitted to"
+        f"{described(core)}: about {found.luts:,} LUT4 with carry as packed (within {found.error:.0%}), "
+        f"{found.brams} block RAMs, {found.mhz:.0f} MHz in speed grade 6 (within {found.mhz_error:.0%}); errors are "
+        "the largest on cores that the estimates were not fitted to"
     )
-    report = {"lut": cells.luts, "bram": cells.brams, "error": cells.error}
-    return {"config": machine.to_dict(), **report, "fmax_mhz": clock.mhz, "fmax_error": clock.error}
+    report = {"lut": found.luts, "bram": found.brams, "error": found.error}
+    own = dataclasses.replace(core, fabric=find_target(target)[0])
+    return {"config": own.to_dict(), **report, "fmax_mhz": found.mhz, "fmax_error": found.mhz_error}
 
 
-def _placed(
-    machine: AcceleratorConfig, target: Target, device: Device | None, seeds: int, mhz: float, floorplan: Path | None
-) -> dict[str, Any]:
+def _placed(core: AcceleratorConfig, target: str, seeds: int, mhz: float, floorplan: Path | None) -> dict[str, Any]:
     """Place and route a core, show what came of it, and give that as JSON holds it."""
-    from ...hw.verilog import TECHMAPS, to_verilog
-    from ..place_and_route import DEVICES, place_and_route
     from ..report.floorplan import draw_floorplan
 
-    fitting = [name for name, found in DEVICES.items() if found.family == target.value]
-    name = device.value if device else next(iter(fitting), "")
-    if name not in fitting:
-        raise InputError(f"--pnr places {target.value} on {', '.join(fitting) or 'nothing: use ecp5 or ice40'}")
-    machine = dataclasses.replace(machine, host="uart")
-    with progress_bar(f"placing on {name}") as step:
-        report = place_and_route(
-            to_verilog(machine),
-            name,
-            mhz=mhz,
-            seeds=tuple(range(1, seeds + 1)),
-            techmap=TECHMAPS[target.value],
-            on_seed=lambda seed: step(seed - 1, seeds),
-        )
-    show_resources(report.synthesis, _described(machine))
+    name, report = place_core(
+        core,
+        target,
+        seeds=range(1, seeds + 1),
+        mhz=mhz,
+        listener=TERMINAL,
+    )
+    machine = dataclasses.replace(core, fabric=find_target(target)[0], host="uart")
+    show_resources(report.synthesis, described(machine))
     found = report.to_dict()
     show_table(
         f"critical path on {name}, seed {report.median_seed}",
@@ -223,7 +191,7 @@ def _placed(
         f"{clocks['median']:.1f} MHz, {clocks['low']:.1f} to {clocks['high']:.1f} with {seeds} seeds; placed in {spent}"
     )
     if floorplan is not None:
-        draw_floorplan(report.floorplan, floorplan, title=f"{_described(machine)}, {name}")
+        draw_floorplan(report.floorplan, floorplan, title=f"{described(machine)}, {name}")
         report_done(f"{floorplan}: the floorplan")
     return {"config": machine.to_dict(), "macs": machine.macs, **found}
 
@@ -244,11 +212,4 @@ def show_resources(report: SynthesisReport, title: str) -> None:
             )
             for name, used in rows
         ],
-    )
-
-
-def _described(machine: AcceleratorConfig) -> str:
-    return (
-        f"{machine.rows} x {machine.columns} x {machine.lanes} = {machine.macs} multiply-accumulates, "
-        f"{machine.acc_bits}-bit accumulators, {machine.rescale_bits}-bit rescalers"
     )

@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from numpy.typing import NDArray
 
-from ...hw.spec.config import AcceleratorConfig
+from ..api.model import Model
+from ..api.program import Program
+from ..api.result import Result
+from ..api.samples import load_samples
+from ..api.sizing import config_for_rate, estimated_target
 from ..engines import EngineName, Simulator
 from ..errors import InputError
 from ..names import archive_member
-from .loading import load_judged, load_original
-from .machine import check_size, config_for_rate, model_config
+from ..results import writable_folder, write_arrays, write_json, write_text
 from .options import (
     BoardOption,
     Calibration,
@@ -32,18 +36,22 @@ from .options import (
     Requantise,
     SimulatorOption,
     input_shapes,
-    load_samples,
+    named_config,
+    opened,
+    original,
 )
-from .output import progress_bar, report_done, show_table, writable_folder, write_arrays, write_json, write_text
-from .quality import compared, recorded, recorded_accuracy, show_quality, sound_labels, warn_of_input
+from .output import TERMINAL, next_step, report_done, show_table
 
-__all__ = ["compile_model", "disasm", "run_model"]
+__all__ = ["compile_model", "described_outputs", "disasm", "run_model", "run_report"]
 
 
 def compile_model(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="ONNX (.onnx) or TFLite (.tflite) model.")],
     calib: Calibration,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="M.nrw", help="Where the program goes.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="M.nrw", help="Where the program goes.", show_default="MODEL.nrw here"),
+    ] = None,
     data: HeldSamples = None,
     preset: ModelPreset = None,
     config: ConfigFile = None,
@@ -87,7 +95,7 @@ def compile_model(
         typer.Option(min=0.001, metavar="N", help="Choose the smallest configuration that makes N samples a second."),
     ] = None,
     target: Annotated[
-        str, typer.Option(metavar="DEVICE", help="For --target-fps: ecp5-25k, ecp5-45k or ecp5-85k.")
+        str, typer.Option(metavar="NAME", help="For --target-fps: a device, as `narrows list targets` names it.")
     ] = "ecp5-85k",
     mhz: Annotated[float, typer.Option(min=0.001, metavar="F", help="For --target-fps: the clock.")] = 50.0,
     json: JsonFile = None,
@@ -108,95 +116,62 @@ def compile_model(
 
     **Examples**
 
-        narrows compile model.onnx --calib calib.npz -o model.nrw
+        narrows compile model.onnx --calib calib.npz
 
-        narrows compile model.onnx --calib calib.npz --board ulx3s -o model.nrw
+        narrows compile model.onnx --calib calib.npz --board ulx3s
 
-        narrows compile model.onnx --calib calib.npz --preset small --acc-bits 14 --weights int4 -o model.nrw
+        narrows compile model.onnx --calib calib.npz --acc-bits 14 --weights int4
 
-        narrows compile model.onnx --calib calib.npz --target-fps 500 --target ecp5-45k -o model.nrw
+        narrows compile model.onnx --calib calib.npz --target-fps 500
     """
-    from ..compile import compile_graph
-    from ..graph import Mac
-    from ..passes import lower
-    from ..quantize import QuantSettings, quantise
-    from ..quantize.calibration import checked_samples
-    from ..quantize.halves import in_halves
-    from ..quantize.settings_file import load_settings
-    from ..quantize.trained import beside_integers, forget_integers
-
+    output = output or Path(f"{model.stem}.nrw")
     writable_folder(output)
     if formats is not None and (weights or acts):
         raise InputError("--formats says all formats: leave out --weights and --acts")
     if target_fps is not None and (preset or config or board):
         raise InputError("--target-fps chooses the configuration: leave out --preset, --config and --board")
-    chosen = None if formats is None else load_settings(formats)
-    samples, y = load_samples(calib)
-    held, held_y = (samples, y) if data is None else load_samples(data)
-    loaded, verdict = load_judged(model, samples, shapes=input_shapes(input_shape))
-    loaded = forget_integers(loaded) if requantise else loaded
-    samples, lowered = checked_samples(loaded, samples), in_halves(lower(loaded))
-    held, labels = checked_samples(loaded, held), sound_labels(loaded.outputs, held_y)
-    if chosen is not None:
-        macs = [layer for layer in lowered.layers if isinstance(layer, Mac)]
-        chosen.check_layers(macs)
-        chosen = chosen.for_layers(macs)
-
-    def settings_for(core: AcceleratorConfig) -> QuantSettings:
-        found = chosen or QuantSettings(weights=weights or core.base, acts=acts or core.base)
-        return dataclasses.replace(found, equalise=found.equalise or equalise)
-
-    widths = {"acc_bits": acc_bits, "rescale_bits": rescale_bits}
-    if target_fps is None:
-        machine = model_config(lowered, settings_for, preset, config, board, **widths)
+    loaded = Model(model, input_shapes(input_shape), listener=TERMINAL)
+    plan = loaded.quantize(
+        calib, weights=weights, acts=acts, formats=formats, equalise=equalise, requantise=requantise, most=None
+    )
+    held = plan.held(data)
+    if target_fps is not None:
+        device = estimated_target(target)
+        machine = config_for_rate(plan.lowered, plan.formats, target_fps, device, mhz, TERMINAL)
     else:
-        machine = config_for_rate(lowered, settings_for, target_fps, target, mhz)
-        machine = dataclasses.replace(machine, **{name: value for name, value in widths.items() if value is not None})
-    settings = settings_for(machine)
-    check_size(lowered, machine, settings, samples)
-    beside = beside_integers(lowered)
-    if beside.note:
-        report_done(f"note: {beside.note}")
-    if lowered.grids and (weights or acts):
-        report_done("note: the model keeps its own integers: for --weights and --acts say --requantise, too")
-    with progress_bar("quantising") as progress:
-        graph = quantise(loaded, samples, settings, machine, lambda _name, done, total: progress(done, total))
-    program = compile_graph(graph, machine)
-    program = recorded(
-        program,
-        loaded,
-        held,
-        labels,
-        samples="calibration samples" if data is None else f"samples of {data.name}",
-        verdict=verdict,
-        settings=settings,
-        calibration=samples,
-        requantised=requantise,
-    )
+        machine = named_config(preset, config, board)
+    core = plan.core(machine, acc_bits=acc_bits, rescale_bits=rescale_bits)
+    program = plan.compile_for(core, held)
     program.save(output)
-    summary = _summary(program)
-    show_table(
-        f"{output}: {graph.name}",
-        ("", "used", "available"),
-        [(name, values["used"], values["available"]) for name, values in summary["memories"].items()],
-    )
-    report_done(
-        f"accumulator: {summary['cert_bits']} of {machine.acc_bits} bits suffice for every input; "
-        f"rescaler: {machine.rescale_bits} bits"
-    )
+    summary, settings = program.summary(), plan.formats(core)
+    _show(output, program, summary)
     write_json(
         json,
         {
             "program": str(output),
-            "config": machine.to_dict(),
+            "config": core.to_dict(),
             "weights": settings.weights,
             "acts": settings.acts,
-            **{name: program.record[name] for name in ("import", "quality", "warnings")},
-            "beside_integers": dataclasses.asdict(beside),
+            **{name: program.compiled.record[name] for name in ("import", "quality", "warnings")},
+            "beside_integers": dataclasses.asdict(plan.beside),
             "layer_formats": {name: vars(own) for name, own in settings.layers.items()},
             **summary,
         },
     )
+
+
+def _show(output: Path, program: Program, summary: dict[str, Any]) -> None:
+    core = program.config
+    show_table(
+        f"{output}: {program.graph.name}",
+        ("", "used", "available"),
+        [(name, values["used"], values["available"]) for name, values in summary["memories"].items()],
+    )
+    report_done(
+        f"accumulator: {summary['cert_bits']} of {core.acc_bits} bits suffice for every input; "
+        f"rescaler: {core.rescale_bits} bits"
+    )
+    next_step(f"narrows verify {output} --input SAMPLES.npz --limit 10")
 
 
 def run_model(
@@ -223,52 +198,54 @@ def run_model(
 
         narrows run model.nrw --input test.npz --engine rtl --limit 20 -o scores.npz
     """
-    from ..engines import find_engine
-    from ..program import Program
-    from ..runtime import accuracy, clamped_share, prepare_input, restore_outputs
+    from ..api.quality import quality_beside, recorded_accuracy, show_quality, sound_labels
 
     if output is not None:
         writable_folder(output)
-    compiled = Program.load(program)
+    compiled = opened(program)
     x, y = load_samples(samples, limit)
-    labels = sound_labels(compiled.graph.outputs, y)
-    recorded_quality = compiled.record.get("quality") if labels is not None and model is None else None
-    said = recorded_accuracy(recorded_quality) if recorded_quality else ""
-    levels = prepare_input(compiled.graph, x)
-    warn_of_input(compiled, levels, x)
-    float_graph = None if model is None else load_original(model, compiled, x)
-    with progress_bar(f"running ({engine})") as progress:
-        result = find_engine(engine, simulator=simulator).run(compiled, levels, progress=progress)
-    outputs = restore_outputs(compiled.graph, result.outputs, raw=raw)
+    labels = sound_labels(compiled.graph.outputs, y, TERMINAL)
+    known = compiled.quality if labels is not None and model is None else {}
+    said = recorded_accuracy(known) if known else ""
+    beside = quality_beside(compiled, original(model, compiled), x, labels)
+    result = compiled.run(x, engine, raw=raw, simulator=simulator)
     if output is not None:
-        write_arrays(output, outputs)
-    report: dict[str, Any] = {
-        "engine": engine.value,
-        "samples": len(levels),
-    }
-    if clamped := clamped_share(compiled.graph, x):
-        report["input_values_clamped"] = clamped
-    if labels is not None:
-        report["accuracy"] = accuracy(compiled.graph, result.outputs, labels)
-    if len(result.cycles):
-        report["cycles_per_sample"] = float(result.cycles.mean())
-    if result.wall_seconds:
-        report["sim_cycles_per_second"] = result.sim_cycles / result.wall_seconds
+        write_arrays(output, result)
+    report = run_report(result, labels)
+    if result.run.wall_seconds:
+        report["sim_cycles_per_second"] = result.run.sim_cycles / result.run.wall_seconds
     show_table(
         f"{program} on {samples}",
-        ("", engine.value),
-        [(name.replace("_", " "), _shown(value)) for name, value in report.items() if name != "engine"],
+        ("", result.engine),
+        [(name.replace("_", " "), _shown(value)) for name, value in report.items()],
     )
-    report["outputs"] = [
-        {"name": name, "member": archive_member(name), "shape": values.shape[1:]} for name, values in outputs.items()
-    ]
-    if float_graph is not None:
-        report["quality"] = compared(float_graph, compiled.graph, x, result.outputs, labels)
-        show_quality(report["quality"], f"samples of {samples.name}")
+    report |= {"engine": result.engine, "outputs": described_outputs(result)}
+    if beside is not None:
+        report["quality"] = beside(result.run.outputs)
+        show_quality(report["quality"], f"samples of {samples.name}", TERMINAL)
     elif said:
-        report["recorded_quality"] = compiled.record["quality"]
+        report["recorded_quality"] = known
         report_done(said)
     write_json(json, report)
+
+
+def run_report(result: Result, labels: NDArray[Any] | None) -> dict[str, Any]:
+    """Figures of a run: samples, values that were clamped, accuracy, cycles."""
+    report: dict[str, Any] = {"samples": result.samples}
+    if result.clamped:
+        report["input_values_clamped"] = result.clamped
+    if labels is not None:
+        report["accuracy"] = result.accuracy(labels)
+    if result.cycles is not None:
+        report["cycles_per_sample"] = result.cycles
+    return report
+
+
+def described_outputs(result: Result) -> list[dict[str, Any]]:
+    """Outputs by name, with the members of the archive that holds them."""
+    return [
+        {"name": name, "member": archive_member(name), "shape": values.shape[1:]} for name, values in result.items()
+    ]
 
 
 def disasm(
@@ -284,30 +261,13 @@ def disasm(
 
         narrows disasm model.nrw
     """
-    from ..compile.disasm import disassemble
-    from ..program import Program
-
-    compiled = Program.load(program)
-    text = disassemble(compiled)
+    compiled = opened(program)
+    text = compiled.disassemble()
     if output is None:
         typer.echo(text, nl=False)
     else:
         write_text(output, text)
-    write_json(json, {"program": str(program), "listing": text, **_summary(compiled)})
-
-
-def _summary(program: Any) -> dict[str, Any]:
-    from ..quantised import MacLayer
-    from ..report.summary import memory_use
-
-    layers = [layer for layer in program.graph.layers if isinstance(layer, MacLayer)]
-    return {
-        "layers": [layer.name for layer in program.graph.layers],
-        "cert_bits": max((layer.cert_bits for layer in layers), default=0),
-        "memories": {
-            name: {"used": used, "available": available} for name, (used, available) in memory_use(program).items()
-        },
-    }
+    write_json(json, {"program": str(program), "listing": text, **compiled.summary()})
 
 
 def _shown(value: Any) -> str:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-from numpy.typing import NDArray
 
-from ...hw.spec.config import PRESETS, AcceleratorConfig, ConfigError, load_config
-from ..archives import read_archive
+from ...hw.spec.config import PRESETS, ConfigError
+from ..api.config import DEFAULT_PRESET, Config
+from ..api.model import Model
+from ..api.program import Program
 from ..engines import EngineName, Simulator
-from ..errors import InputError, ProgramMismatch
-
-if TYPE_CHECKING:
-    from ..program import Program
+from ..errors import InputError
+from .output import TERMINAL
 
 __all__ = [
     "BoardOption",
@@ -38,12 +36,10 @@ __all__ = [
     "SimulatorOption",
     "chosen_config",
     "input_shapes",
-    "load_samples",
-    "program_on",
+    "named_config",
+    "opened",
+    "original",
 ]
-
-DEFAULT_PRESET = "medium"
-
 
 Preset = Annotated[
     str | None,
@@ -125,60 +121,42 @@ JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="W
 
 
 def chosen_config(
-    preset: str | None,
-    config: Path | None,
-    board: str | None,
-    program: Path | None = None,
-    **overrides: int | str | None,
-) -> AcceleratorConfig:
-    """Configuration by name, from a file, of a board or of a program; ``overrides`` that are not None replace its
-    parameters.
+    preset: str | None, config: Path | None, board: str | None, program: Path | None = None, **overrides: Any
+) -> Config:
+    """Configuration by name, from a file, of a board or of a program, the usual preset without any; ``overrides`` that
+    are not None replace its parameters.
 
     Raises
     ------
     ConfigError, BoardError
         If more than one is given, or a name, a file or a value is wrong.
     """
+    base = named_config(preset, config, board, program)
+    return Config(base, **overrides)
+
+
+def named_config(
+    preset: str | None, config: Path | None, board: str | None, program: Path | None = None
+) -> Config | None:
+    """The configuration that options name, or None; errors are those of :func:`chosen_config`."""
     choices = {"--preset": preset, "--config": config, "--board": board, "--program": program}
-    if len(given := [option for option, choice in choices.items() if choice is not None]) > 1:
+    given = [option for option, choice in choices.items() if choice is not None]
+    if len(given) > 1:
         raise ConfigError(f"choose one of {' and '.join(given)}: each says what core it is")
-    if board is not None:
-        from ...boards.catalogue import find_board
-
-        chosen = find_board(board).config
-    elif program is not None:
-        from ..program import Program
-
-        chosen = Program.load(program).config
-    elif config is not None:
-        chosen = load_config(config)
-    elif (name := preset or DEFAULT_PRESET) in PRESETS:
-        chosen = PRESETS[name]
-    else:
-        raise ConfigError(f"unknown preset {name!r}: the presets are {', '.join(PRESETS)}")
-    return dataclasses.replace(chosen, **{name: value for name, value in overrides.items() if value is not None})
+    if program is not None:
+        return Program.load(program).config
+    return Config(preset or config, board=board) if given else None
 
 
-def program_on(program: Program, board: str | None) -> Program:
-    """A program with the core of a board, whose array has the form that suits the board's FPGA; None: as it is.
+def opened(program: Path, board: str | None = None) -> Program:
+    """The program of a file, which tells the terminal what goes on, perhaps with the core of a board."""
+    return Program.load(program, listener=TERMINAL).on_board(board)
 
-    Raises
-    ------
-    BoardError
-        If there is no such board.
-    ProgramMismatch
-        If the program was compiled for another core.
-    """
-    if board is None:
-        return program
-    from ...boards.catalogue import find_board
 
-    machine = find_board(board).config
-    if machine.digest != program.config.digest:
-        raise ProgramMismatch(
-            f"the program was compiled for another core than that of {board}: compile the model with --board {board}"
-        )
-    return dataclasses.replace(program, config=dataclasses.replace(program.config, fabric=machine.fabric))
+def original(model: Path | None, program: Program) -> Model | None:
+    """The model that a program is said to be compiled from."""
+    shape = program.graph.input
+    return None if model is None else Model(model, {shape.tensor: (1, *shape.shape)}, listener=TERMINAL)
 
 
 def input_shapes(texts: Sequence[str] | None) -> dict[str, tuple[int, ...]]:
@@ -197,24 +175,3 @@ def input_shapes(texts: Sequence[str] | None) -> dict[str, tuple[int, ...]]:
             raise InputError(f"--input-shape must be a name and sizes such as x=1,3,320,320, not {text!r}")
         shapes[name] = tuple(map(int, numbers))
     return shapes
-
-
-def load_samples(path: Path, limit: int | None = None) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    """Samples ``x`` and labels ``y`` (or None) of a numpy archive.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, or holds no samples, or not as many labels.
-    """
-    arrays = read_archive(path)
-    if "x" not in arrays:
-        raise InputError(f"{path} holds {', '.join(arrays) or 'nothing'}: the samples must be named x")
-    x, y = arrays["x"], arrays.get("y")
-    if x.ndim == 0 or len(x) == 0:
-        raise InputError(f"{path} holds no samples: x must have the shape (N, ...)")
-    if y is not None and y.shape != x.shape[:1]:
-        raise InputError(
-            f"{path} holds labels y of shape {y.shape} for {len(x)} samples: they must have the shape ({len(x)},)"
-        )
-    return x[:limit], None if y is None else y[:limit]

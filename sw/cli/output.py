@@ -1,37 +1,20 @@
-"""What commands show and leave behind: tables, progress bars, files that appear whole or not at all."""
+"""What commands show: tables, lines, progress bars."""
 
 from __future__ import annotations
 
 import contextlib
-import io
-import json
-import os
-import zipfile
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from ..files import write_whole
-from ..names import archive_member, printable
+from ..names import printable
 
-__all__ = [
-    "progress_bar",
-    "report_done",
-    "show_table",
-    "warn",
-    "writable_folder",
-    "write_arrays",
-    "write_json",
-    "write_text",
-]
+__all__ = ["TERMINAL", "next_step", "progress_bar", "report_done", "show_table", "warn"]
 
 _ERRORS = Console(stderr=True)
 _RESULTS = Console(soft_wrap=False)
@@ -90,44 +73,28 @@ def warn(message: str) -> None:
     report_done(f"warning: {message}")
 
 
-def writable_folder(path: Path) -> None:
-    """Make sure before long work that a file can be written to ``path``'s folder; OSError if not."""
-    folder = path.parent
-    if not folder.is_dir():
-        raise FileNotFoundError(2, "there is no such folder to write to", str(folder))
-    if not os.access(folder, os.W_OK):
-        raise PermissionError(13, "this folder cannot be written to", str(folder))
+def next_step(command: str) -> None:
+    """A line on standard output: the command that usually follows."""
+    report_done(f"next: {command}")
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    _write(path, text.encode())
+class _Terminal:
+    """The listener of commands: everything is shown."""
+
+    def note(self, line: str) -> None:
+        report_done(line)
+
+    def warn(self, line: str) -> None:
+        warn(line)
+
+    def table(
+        self, title: str, header: Iterable[str], rows: Iterable[Iterable[Any]], *, texts: Collection[str] = ()
+    ) -> None:
+        show_table(title, header, rows, texts=texts)
+
+    def progress(self, title: str) -> contextlib.AbstractContextManager[Callable[..., None]]:
+        return progress_bar(title)
 
 
-def write_json(path: Path | None, content: Mapping[str, Any]) -> None:
-    """Write a JSON file whole or not at all; None: do nothing."""
-    if path is not None:
-        _write(path, (json.dumps(content, indent=2, default=_plain) + "\n").encode())
-
-
-def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Write a numpy archive whole or not at all; its members are named as :func:`~..names.archive_member` says."""
-    buffer, taken = io.BytesIO(), set()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, array in arrays.items():
-            member = archive_member(name)
-            while member in taken:
-                member += "_"
-            taken.add(member)
-            with archive.open(f"{member}.npy", "w", force_zip64=True) as file:
-                np.lib.format.write_array(file, np.asanyarray(array), allow_pickle=False)
-    _write(path, buffer.getvalue())
-
-
-def _plain(value: Any) -> Any:
-    return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else str(value)
-
-
-def _write(path: Path, data: bytes) -> None:
-    writable_folder(path)
-    write_whole(path, data)
+TERMINAL = _Terminal()
+"""What models and programs of commands tell what goes on."""

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from .options import BoardOption, JsonFile, ProgramFile, program_on
-from .output import report_done, show_table, writable_folder, write_json, write_text
-from .quality import show_quality
-
-if TYPE_CHECKING:
-    from ...hw.spec.transfer_cycles import BusTiming
-    from ..program import Program
-    from ..report.timeline import Timeline
+from ..results import writable_folder, write_json
+from .options import BoardOption, JsonFile, ProgramFile, opened
+from .output import TERMINAL, report_done, show_table
 
 __all__ = ["report", "trace"]
 
@@ -26,7 +21,12 @@ Pace = Annotated[int, typer.Option(min=1, metavar="CYCLES", help="Of the backing
 
 def report(
     program: ProgramFile,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="PAGE.html", help="Where the page goes.")],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="PAGE.html", help="Where the page goes.", show_default="MODEL.html here"
+        ),
+    ] = None,
     board: BoardOption = None,
     mhz: Annotated[
         float | None,
@@ -45,32 +45,16 @@ def report(
 
     **Example**
 
-        narrows report model.nrw -o report.html
+        narrows report model.nrw
     """
-    from ..program import Program
-    from ..report import charts, figures
-    from ..report.network import network_picture
-    from ..report.page import report_page
-    from ..report.summary import summarise
-    from ..report.work import layer_work
+    from ..api.quality import show_quality
 
+    output = output or Path(f"{program.stem}.html")
     writable_folder(output)
-    compiled = program_on(Program.load(program), board)
-    clock = mhz or _clock(board)
-    run, bus = _run(compiled, latency, pace)
-    layers = layer_work(compiled, run)
-    summary = summarise(compiled, run, layers, bus=bus, mhz=clock)
-    shares = {layer.name: f"{layer.cycles / run.cycles:.1%} of the cycles" for layer in layers}
-    drawn = {
-        "network": network_picture(compiled.graph, shares),
-        "cycles": figures.cycles_by_layer(layers),
-        "roofline": charts.roofline(layers, compiled.config, bus),
-        "memory": charts.memory_map(compiled, run),
-        "certificates": figures.certificates(layers, compiled.config.acc_bits),
-    }
-    write_text(output, report_page(summary, drawn))
+    compiled = opened(program)
+    summary = compiled.report(output, board=board, mhz=mhz, latency=latency, pace=pace)
     show_table(
-        f"{program}: {run.cycles:,} cycles, {summary['utilisation']:.1%} useful",
+        f"{program}: {summary['cycles']:,} cycles, {summary['utilisation']:.1%} useful",
         ("layer", "MACs", "cycles", "useful", "fed", "waits for"),
         [
             (
@@ -86,15 +70,20 @@ def report(
             for row in [*summary["layers"], summary["total"]]
         ],
     )
-    if quality := compiled.record.get("quality"):
-        show_quality(quality, f"{quality['data']}, when it was made")
+    if quality := compiled.quality:
+        show_quality(quality, f"{quality['data']}, when it was made", TERMINAL)
     write_json(json, summary)
     report_done(f"page: {output}")
 
 
 def trace(
     program: ProgramFile,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="TRACE.json", help="Where the trace goes.")],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="TRACE.json", help="Where the trace goes.", show_default="MODEL.trace.json here"
+        ),
+    ] = None,
     latency: Latency = 64,
     pace: Pace = 1,
 ) -> None:
@@ -104,32 +93,9 @@ def trace(
 
     **Example**
 
-        narrows trace model.nrw -o trace.json
+        narrows trace model.nrw
     """
-    from ..program import Program
-    from ..report.trace import chrome_trace
-
+    output = output or Path(f"{program.stem}.trace.json")
     writable_folder(output)
-    compiled = Program.load(program)
-    run, _ = _run(compiled, latency, pace)
-    write_json(output, chrome_trace(compiled, run))
-    report_done(f"{output}: {len(run.steps)} instructions in {run.cycles:,} cycles")
-
-
-def _clock(board: str | None) -> float:
-    from ...boards.catalogue import find_board
-
-    return 100.0 if board is None else find_board(board).clock_mhz
-
-
-def _run(program: Program, latency: int, pace: int) -> tuple[Timeline, BusTiming]:
-    from ...hw.spec.schedule import DeadlockError
-    from ...hw.spec.transfer_cycles import BusTiming
-    from ..errors import ProgramError
-    from ..report.timeline import timeline
-
-    bus = BusTiming(latency=latency, pace=pace)
-    try:
-        return timeline(program, bus), bus
-    except DeadlockError as error:
-        raise ProgramError(f"the program never ends: {error}; compile the model again") from error
+    instructions, cycles = opened(program).trace(output, latency=latency, pace=pace)
+    report_done(f"{output}: {instructions} instructions in {cycles:,} cycles")

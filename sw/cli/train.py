@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
-import numpy as np
 import typer
-from numpy.typing import NDArray
 
-from ..errors import InputError, ToolMissing
-from .loading import load_judged
+from ..api.model import Model
+from ..api.samples import load_samples
+from ..api.training import CALIBRATION, need_torch
+from ..errors import InputError
+from ..results import writable_folder, write_json
 from .options import (
     BoardOption,
     ConfigFile,
@@ -23,23 +21,10 @@ from .options import (
     Requantise,
     chosen_config,
     input_shapes,
-    load_samples,
 )
-from .output import progress_bar, report_done, warn, writable_folder, write_json
-from .quality import recorded, sound_labels
-
-if TYPE_CHECKING:
-    from ..quantize.train import Samples, Trainer
+from .output import TERMINAL, next_step, report_done
 
 __all__ = ["train"]
-
-_HELD = 0.05
-_TOO_GOOD = 0.995
-_ADVICE = (
-    "judged by every twentieth sample of --data: if the float model was trained on them, the score flatters it; give "
-    "others with --val"
-)
-_CALIBRATION = 128
 
 
 def train(
@@ -47,7 +32,10 @@ def train(
     data: Annotated[
         Path, typer.Option(metavar="X.npz", help="Training samples `x` and, for classifiers, labels `y` (integers).")
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="M.nrw", help="Where the program goes.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="M.nrw", help="Where the program goes.", show_default="MODEL.nrw here"),
+    ] = None,
     val: Annotated[
         Path | None,
         typer.Option(
@@ -146,37 +134,24 @@ def train(
 
     Accuracy below what you need? More epochs first, then a wider accumulator, then wider activations.
     """
-    if importlib.util.find_spec("torch") is None:
-        raise ToolMissing(
-            "training needs torch: pip install 'narrows[train]' (without a GPU, add --extra-index-url "
-            "https://download.pytorch.org/whl/cpu for a download of a tenth of the size)"
-        )
-    from ..compile import compile_graph
-    from ..quantize import QuantSettings
-    from ..quantize.settings_file import load_settings
-    from ..quantize.train import Samples, Trainer, TrainSettings, float_score, network_of, suited, to_quantised
-    from ..quantize.trained import forget_integers
-
+    need_torch()
+    output = output or Path(f"{model.stem}.nrw")
     writable_folder(output)
-    place = checkpoint or output.with_suffix(".pt")
-    writable_folder(place)
-    machine = chosen_config(preset, config, board, acc_bits=acc_bits, rescale_bits=rescale_bits)
+    core = chosen_config(preset, config, board, acc_bits=acc_bits, rescale_bits=rescale_bits)
     if formats is not None and (weights or acts):
         raise InputError("--formats says all formats: leave out --weights and --acts")
-    quantisation = (
-        load_settings(formats)
-        if formats is not None
-        else QuantSettings(weights=weights or machine.base, acts=acts or machine.base)
-    )
-    (x, y), (held_x, held_y) = _split(*load_samples(data)) if val is None else (load_samples(data), load_samples(val))
-    usual_batch, usual_rate = suited(len(x), epochs)
-    rate = usual_rate if rate is None else rate
-    settings = TrainSettings(
+    samples = load_samples(data)
+    held = None if val is None else load_samples(val)
+    loaded = Model(model, input_shapes(input_shape), listener=TERMINAL)
+    plan = loaded.quantize(
+        samples[0][:CALIBRATION], weights=weights, acts=acts, formats=formats, requantise=requantise
+    ).train(
+        samples,
+        val=held,
         epochs=epochs,
-        batch=batch or usual_batch,
-        seed=seed,
+        batch=batch,
         rate=rate,
-        scale_rate=rate / 40,
+        seed=seed,
         accumulator=accumulator,
         learn_shift=shift,
         distillation=distil,
@@ -185,95 +160,19 @@ def train(
         patience=patience,
         precision="bfloat16" if bfloat16 else "float32",
         compiled=compiled,
+        checkpoint=checkpoint or output.with_suffix(".pt"),
+        resume=resume,
+        keep=output,
     )
-    graph, verdict = load_judged(model, x[:_CALIBRATION], shapes=input_shapes(input_shape))
-    graph = forget_integers(graph) if requantise else graph
-    held_labels = sound_labels(graph.outputs, held_y)
-    with progress_bar("quantising") as progress:
-        network = network_of(
-            graph, x[:_CALIBRATION], quantisation, machine, settings, lambda _, done, total: progress(done, total)
-        )
-    label = {"model": graph.name, "formats": repr(quantisation), "config": machine.digest}
-    trainer = Trainer(network, Samples(network.start, x, y), label=label)
-    if resume and place.exists():
-        trainer.load(place)
-    held = Samples(network.start, held_x, held_y)
-    goal = None if held_y is None else float_score(network, held)
-    if val is None:
-        warn(_ADVICE if goal is None or goal < _TOO_GOOD else f"{_ADVICE} (it labels {_shown(goal)} of them)")
-
-    def keep() -> None:
-        compile_graph(to_quantised(trainer.result()), machine).save(output)
-
-    _run(trainer, held, goal, place, keep)
-    program = recorded(
-        compile_graph(to_quantised(trainer.result()), machine),
-        graph,
-        held_x,
-        held_labels,
-        samples="samples that it was not trained on",
-        verdict=verdict,
-        settings=quantisation,
-        calibration=x[:_CALIBRATION],
-        trained=True,
-    )
-    program.save(output)
-    report_done(f"{output}: judged {_beside(trainer.best, goal)} on {len(held_x)} samples it was not trained on")
+    program = plan.compile(core)
+    report_done(f"{output}: the best epoch's program")
+    next_step(f"narrows verify {output} --input SAMPLES.npz --limit 10")
     write_json(
         json,
         {
             "program": str(output),
-            **{name: program.record[name] for name in ("import", "quality", "warnings")},
-            "epochs": trainer.history,
-            "best": trainer.best,
-            "float": goal,
-            "config": machine.to_dict(),
+            **{name: program.compiled.record[name] for name in ("import", "quality", "warnings")},
+            **program.history,
+            "config": core.to_dict(),
         },
     )
-
-
-def _split(x: NDArray, y: NDArray | None) -> tuple[tuple[NDArray, NDArray | None], tuple[NDArray, NDArray | None]]:
-    """Most samples to train on, and one in twenty to judge by."""
-    held = np.zeros(len(x), dtype=bool)
-    held[:: max(2, round(1 / _HELD))] = True
-    return (x[~held], None if y is None else y[~held]), (x[held], None if y is None else y[held])
-
-
-def _run(trainer: Trainer, held: Samples, goal: float | None, place: Path, keep: Callable[[], None]) -> None:
-    """All epochs, each judged and saved; ``keep`` writes the program whenever one is the best so far."""
-    if not trainer.history:
-        _judged(trainer, held, goal, {"epoch": 0}, "before training", keep)
-    while not trainer.done:
-        start, number = time.monotonic(), trainer.epoch + 1
-        with progress_bar(f"epoch {number} of {trainer.settings.epochs}") as progress:
-            loss = trainer.train_epoch(progress)
-        entry = {"epoch": number, "loss": loss, "seconds": time.monotonic() - start}
-        _judged(trainer, held, goal, entry, f"epoch {number}: loss {loss:.4f}", keep)
-        trainer.save(place)
-
-
-def _judged(
-    trainer: Trainer,
-    held: Samples,
-    goal: float | None,
-    entry: dict[str, float],
-    title: str,
-    keep: Callable[[], None],
-) -> None:
-    judged = trainer.judge(held)
-    trainer.history.append({**entry, "judged": judged})
-    if trainer.since_best == 0:
-        keep()
-    seconds = f", {entry['seconds']:.0f} s" if "seconds" in entry else ""
-    best = ", the best so far" if trainer.since_best == 0 and len(trainer.history) > 1 else ""
-    report_done(f"{title}, judged {_beside(judged, goal)}{seconds}{best}")
-
-
-def _beside(score: float, goal: float | None) -> str:
-    """A score beside the float model's."""
-    return _shown(score) if goal is None else f"{_shown(score)} (float {_shown(goal)}, {100 * (score - goal):+.2f})"
-
-
-def _shown(score: float) -> str:
-    """A share of labels as a percentage; without labels, 0 less the distance from the float model."""
-    return f"{100 * score:.2f} %" if score > 0 else f"{score:.4f}"

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from ..api.samples import load_samples
 from ..engines import EngineName, Simulator
-from .loading import load_original
+from ..results import write_json
 from .options import (
     BoardOption,
     InputFile,
@@ -17,11 +18,10 @@ from .options import (
     OriginalModel,
     ProgramFile,
     SimulatorOption,
-    load_samples,
-    program_on,
+    opened,
+    original,
 )
-from .output import progress_bar, report_done, show_table, write_json
-from .quality import compared, show_quality, sound_labels, warn_of_input
+from .output import TERMINAL, next_step, report_done, show_table
 
 __all__ = ["verify"]
 
@@ -60,48 +60,33 @@ def verify(
 
         narrows verify model.nrw --input test.npz --model model.onnx
     """
-    from ..program import Program
-    from ..runtime import prepare_input
-    from ..verify import compare_engines
-    from ..verify.bisect import bisect
+    from ..api.quality import quality_beside, show_quality, sound_labels
 
-    compiled = program_on(Program.load(program), board)
+    compiled = opened(program, board)
     x, y = load_samples(samples, limit)
-    labels = sound_labels(compiled.graph.outputs, y)
-    levels = prepare_input(compiled.graph, x)
-    warn_of_input(compiled, levels, x)
-    float_graph = None if model is None else load_original(model, compiled, x)
-    comparison = compare_engines(compiled, levels, engine or list(EngineName), bar=progress_bar, simulator=simulator)
-    report = comparison.to_dict(compiled)
-    count = {name: sum(mismatch.engine == name for mismatch in comparison.mismatches) for name in report["engines"]}
+    labels = sound_labels(compiled.graph.outputs, y, TERMINAL)
+    beside = quality_beside(compiled, original(model, compiled), x, labels)
+    agreement = compiled.verify(x, engine or list(EngineName), simulator=simulator, waves=waves)
+    report = agreement.to_dict()
     show_table(
         f"{program}: {report['images']} samples, {len(report['layers'])} layers",
         ("engine", "tensors that differ", "cycles per sample"),
-        [
-            (
-                name,
-                count[name] if name != EngineName.GOLDEN else "reference",
-                f"{run.cycles.mean():,.0f}" if len(run.cycles) else "",
-            )
-            for name, run in comparison.runs.items()
-        ],
+        agreement.rows,
     )
-    for mismatch in comparison.mismatches[:_SHOWN]:
+    mismatches = agreement.comparison.mismatches
+    for mismatch in mismatches[:_SHOWN]:
         report_done(f"differs: {mismatch}")
-    if len(comparison.mismatches) > _SHOWN:
-        report_done(f"... and {len(comparison.mismatches) - _SHOWN} more")
-    if comparison.mismatches:
-        with progress_bar("looking for the first difference"):
-            culprit = bisect(compiled, comparison, levels, folder=waves, simulator=simulator)
-        if culprit is not None:
-            report_done(f"first: {culprit}")
-            for path in culprit.files:
-                report_done(f"waveform: {path}")
-            report["first"] = culprit.to_dict()
-    if float_graph is not None:
-        report["quality"] = compared(float_graph, compiled.graph, x, comparison.runs[EngineName.GOLDEN].outputs, labels)
-        show_quality(report["quality"], f"samples of {samples.name}")
+    if len(mismatches) > _SHOWN:
+        report_done(f"... and {len(mismatches) - _SHOWN} more")
+    if agreement.first is not None:
+        report_done(f"first: {agreement.first}")
+        for path in agreement.first.files:
+            report_done(f"waveform: {path}")
+    if beside is not None:
+        report["quality"] = beside(agreement.comparison.runs[EngineName.GOLDEN].outputs)
+        show_quality(report["quality"], f"samples of {samples.name}", TERMINAL)
     write_json(json, report)
-    if comparison.mismatches:
+    if not agreement:
         raise typer.Exit(1)
     report_done("all engines agree to the bit")
+    next_step(f"narrows verilog --program {program}")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
+from ...hw.spec.errors import among
 from ..errors import InputError
+from ..extras import need
 from .engine import Engine, EngineName, Simulator
 
 if TYPE_CHECKING:
@@ -41,16 +42,15 @@ def find_engine(name: str, *, simulator: str = Simulator.VERILATOR, verilog: str
 
             return IsaEngine()
         case EngineName.RTL:
+            need("amaranth", "simulated cores", "generator")
             from .rtl import RtlEngine
 
             return RtlEngine(simulator, verilog)
     board, colon, port = name.partition(":")
     if not (board and colon and port):
-        near = difflib.get_close_matches(name.lower(), list(EngineName), n=1)
-        meant = f"did you mean {near[0]}? T" if near else "t"
         raise InputError(
-            f"there is no engine {name!r}: {meant}he engines are {', '.join(EngineName)}, or a board and its port "
-            "such as ulx3s:/dev/ttyUSB0"
+            f"there is no engine {name!r}: {among(name, 'engines', EngineName)}, or a board and its port such as "
+            "ulx3s:/dev/ttyUSB0"
         )
     from .port import BoardEngine
 

@@ -111,7 +111,7 @@ def open_serial(url: str, *, baud: int) -> SerialPort:
     try:
         import serial
     except ImportError as error:
-        raise ToolMissing("pyserial is not installed: pip install narrows[serial]") from error
+        raise ToolMissing("pyserial is not installed: pip install 'narrows[run]'") from error
     try:
         port: Any = serial.serial_for_url(url, baudrate=baud)
     except (OSError, ValueError) as error:

@@ -132,7 +132,7 @@ def open_spi(url: str, *, hz: int, select: int = 0) -> SpiLine:
         from pyftdi.spi import SpiController
         from pyftdi.usbtools import UsbToolsError
     except ImportError as error:
-        raise ToolMissing("pyftdi is not installed: pip install narrows[serial]") from error
+        raise ToolMissing("pyftdi is not installed: pip install 'narrows[run]'") from error
     controller: Any = SpiController(cs_count=select + 1)
     reachable = _FTDI_HZ // -(-_FTDI_HZ // hz)  # pyftdi would also take one that is faster
     try:

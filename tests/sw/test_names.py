@@ -16,6 +16,7 @@ import onnxruntime
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from narrows.sw import results
 from narrows.sw.cli import output
 from narrows.sw.cli.app import run
 from narrows.sw.frontend import load_model
@@ -104,7 +105,7 @@ def test_members_stay_inside_their_archive(text):
 @given(st.lists(TEXT, unique=True, max_size=6))
 def test_archives_hold_every_array(tmp_path_factory, names):
     path = tmp_path_factory.mktemp("arrays") / "y.npz"
-    output.write_arrays(path, {name: np.full(2, number) for number, name in enumerate(names)})
+    results.write_arrays(path, {name: np.full(2, number) for number, name in enumerate(names)})
     with np.load(path) as archive:
         assert sorted(int(archive[name][0]) for name in archive.files) == list(range(len(names)))
         for number, name in enumerate(names):

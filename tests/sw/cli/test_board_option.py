@@ -60,7 +60,7 @@ def test_verilog_and_synth_know_boards(tmp_path: Path, capsys: pytest.CaptureFix
     assert json.loads(numbers.read_text())["config"]["act_words"] == BOARDS["ulx3s"].config.act_words
     message = complaint(capsys, "synth", "--board", "tang-nano-9k")
     assert message == ("tang-nano-9k has an FPGA of the family gowin: use narrows board build tang-nano-9k")
-    assert complaint(capsys, "synth", "--preset", "tiny").startswith("say which FPGA family: --target ecp5, ice40")
+    assert complaint(capsys, "synth", "--preset", "tiny").startswith("say which FPGA: --target ecp5, ice40")
 
 
 def test_a_wrong_name_gets_the_nearest_ones(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

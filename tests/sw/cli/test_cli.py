@@ -301,8 +301,8 @@ def test_mistakes_cost_no_exploration(
     for rate in ((), ("--target-fps", "10")):
         for calib, message in (("flat.npz", "must have shape"), ("labels.npz", "holds labels y of shape")):
             assert message in complaint(capsys, "compile", model, "--calib", tmp_path / calib, "-o", output, *rate)
-        message = complaint(capsys, "compile", model, "--calib", good, "-o", tmp_path / "no" / "m.nrw", *rate)
-        assert "there is no such folder" in message
+        message = complaint(capsys, "compile", model, "--calib", good, "-o", tmp_path / "flat.npz" / "m.nrw", *rate)
+        assert message == f"{tmp_path / 'flat.npz'}: this is a file, not a folder to write to"
         arguments = ["compile", model, "--calib", good, "-o", output, "--formats", tmp_path / "formats.toml", *rate]
         assert "formats for layer 'nobody'" in complaint(capsys, *arguments)
 
@@ -381,9 +381,11 @@ class TestMistakes:
         assert message.startswith("lanes must be a power of two")
         assert not (tmp_path / "core.v").exists()
 
-    def test_folder_that_is_not_there(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-        message = complaint(capsys, "verilog", "-o", tmp_path / "no" / "core.v")
-        assert message == f"{tmp_path / 'no'}: there is no such folder to write to"
+    def test_folder_that_cannot_be_made(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("")
+        message = complaint(capsys, "verilog", "-o", tmp_path / "file" / "core.v")
+        assert message == f"{tmp_path / 'file'}: this is a file, not a folder to write to"
+        assert complaint(capsys, "verilog", "-o", tmp_path) == f"{tmp_path}: this is a folder: name a file to write"
 
     def test_samples_under_another_name(
         self, capsys: pytest.CaptureFixture[str], example: Path, tmp_path: Path

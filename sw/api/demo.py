@@ -16,6 +16,7 @@ from ..compile import compile_graph
 from ..engines import EngineName, find_engine
 from ..examples import digits, digits_model
 from ..frontend import load_model
+from ..listener import Listener
 from ..passes import lower
 from ..program import Program
 from ..quantised import MacLayer, QuantisedGraph
@@ -25,7 +26,6 @@ from ..report.work import layer_work, useful_macs, utilisation
 from ..runtime import accuracy, prepare_input, restore_outputs
 from ..synthesis import synthesise
 from ..verify import compare_predicted
-from .output import progress_bar
 
 __all__ = ["DemoOutcome", "run_demo"]
 
@@ -45,7 +45,7 @@ class DemoOutcome:
     figures: dict[str, str]
 
 
-def run_demo(*, images: int, engine: EngineName, simulator: str, synthesis: bool) -> DemoOutcome:
+def run_demo(*, images: int, engine: EngineName, simulator: str, synthesis: bool, listener: Listener) -> DemoOutcome:
     """Quantise, compile, run and verify the digits model; ``images`` of the held-out ones, at most all.
 
     Raises
@@ -62,18 +62,18 @@ def run_demo(*, images: int, engine: EngineName, simulator: str, synthesis: bool
     verilog = to_verilog(_CONFIG)
     with ThreadPoolExecutor(max_workers=1) as pool:  # Yosys works while the simulator does
         counting = pool.submit(synthesise, verilog, _TARGET, techmap=TECHMAPS[_TARGET]) if synthesis else None
-        with progress_bar("quantising") as progress:
+        with listener.progress("quantising") as progress:
             quantised = quantise(graph, data.calib_x, _SETTINGS, _CONFIG, lambda _, done, total: progress(done, total))
         program = compile_graph(quantised, _CONFIG)
         levels = prepare_input(quantised, x)
-        with progress_bar("running (golden)") as progress:
+        with listener.progress("running (golden)") as progress:
             golden = find_engine(EngineName.GOLDEN).run(program, levels, progress=progress, keep_tensors=True)
-        with progress_bar(f"running ({engine}): {images} images") as progress:
+        with listener.progress(f"running ({engine}): {images} images") as progress:
             machine = find_engine(engine, simulator=simulator, verilog=verilog).run(
                 program, levels, progress=progress, dump_layers=_DUMPED
             )
         mismatches = compare_predicted(program, engine, golden, machine, inputs=levels)
-        with progress_bar(f"synthesising for {_TARGET}"):
+        with listener.progress(f"synthesising for {_TARGET}"):
             resources = None if counting is None else counting.result()
     answers = quantised.outputs[0].answers
     machine_scores = restore_outputs(quantised, machine.outputs)[quantised.outputs[0].name]

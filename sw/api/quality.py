@@ -1,32 +1,36 @@
-"""What commands show of a program's quality: its integers beside the float model, on calibration or held samples."""
+"""A program's quality: its integers beside the float model, on calibration or held samples, and what may be wrong."""
 
 from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ProgramError
+from ..errors import InputError, ProgramError
 from ..records import read_record
-from .output import progress_bar, report_done, show_table, warn
 
 if TYPE_CHECKING:
     from ...hw.spec.config import AcceleratorConfig
     from ..graph import Graph
+    from ..listener import Listener
     from ..outputs import Output
-    from ..program import Program
+    from ..program import Program as Compiled
     from ..quantised import QuantisedGraph
     from ..quantize import QuantSettings
+    from .model import Model
+    from .program import Program
 
 __all__ = [
     "compared",
     "digest",
     "measured_quality",
+    "original",
+    "quality_beside",
     "recorded",
     "recorded_accuracy",
     "show_quality",
@@ -40,7 +44,7 @@ _FEWEST = 8
 _EXAMINED, _AT_LEAST, _VALUES = 32, 2, 2 * 10**7  # samples whose every tensor is in memory, and values of all of them
 
 
-def sound_labels(outputs: tuple[Output, ...], y: NDArray | None) -> NDArray[np.int64] | None:
+def sound_labels(outputs: tuple[Output, ...], y: NDArray | None, listener: Listener) -> NDArray[np.int64] | None:
     """Labels as class numbers; a line on what is strange about them. InputError if the model cannot name them."""
     from ..quantize.quality import checked_labels
 
@@ -48,12 +52,12 @@ def sound_labels(outputs: tuple[Output, ...], y: NDArray | None) -> NDArray[np.i
         return None
     labels, strange = checked_labels(outputs, y)
     for line in strange:
-        warn(line)
+        listener.warn(line)
     return labels
 
 
 def recorded(
-    program: Program,
+    program: Compiled,
     graph: Graph,
     x: NDArray,
     labels: NDArray[np.int64] | None,
@@ -62,14 +66,15 @@ def recorded(
     verdict: dict[str, Any],
     settings: QuantSettings,
     calibration: NDArray,
+    listener: Listener,
     trained: bool = False,
     requantised: bool = False,
-) -> Program:
-    """The program with its record, and its quality on standard output.
+) -> Compiled:
+    """The program with its record; the listener is told its quality.
 
     Parameters
     ----------
-    program : Program
+    program : narrows.sw.program.Program
     graph : Graph
         As loaded.
     x, labels : array
@@ -77,7 +82,7 @@ def recorded(
     samples : str
         What those are.
     verdict : dict
-        On the import (`loading.load_judged`).
+        On the import (`Model.judge`).
     settings : QuantSettings
         What it was quantised with, on the samples ``calibration``.
     trained : bool
@@ -89,12 +94,12 @@ def recorded(
 
     if equalised := equalised_unasked(graph, calibration, settings):
         shown = ", ".join(equalised[:_SHOWN]) + (", ..." if len(equalised) > _SHOWN else "")
-        report_done(f"note: equalised what these layers write, where channels would vanish in integers: {shown}")
-    quality = measured_quality(graph, program.graph, program.config, x, labels)
-    show_quality(quality, samples)
+        listener.note(f"note: equalised what these layers write, where channels would vanish in integers: {shown}")
+    quality = measured_quality(graph, program.graph, program.config, x, labels, listener)
+    show_quality(quality, samples, listener)
     warnings = _suspicions(graph, program, x, labels, calibration, quality)
     for line in warnings:
-        warn(line)
+        listener.warn(line)
     record = {
         "import": verdict,
         "settings": asdict(settings),
@@ -110,7 +115,7 @@ def recorded(
 
 def _suspicions(
     graph: Graph,
-    program: Program,
+    program: Compiled,
     x: NDArray,
     labels: NDArray[np.int64] | None,
     calibration: NDArray,
@@ -149,10 +154,10 @@ def _affordable(lowered: Graph) -> int:
     return max(_FEWEST, _MACS // max(1, useful_macs(lowered)))
 
 
-def warn_of_input(program: Program, levels: NDArray[np.int64], x: NDArray) -> None:
+def warn_of_input(program: Compiled, levels: NDArray[np.int64], x: NDArray, listener: Listener) -> None:
     """A line where samples seem to be scaled otherwise than those that a program was calibrated on."""
     for line in _of_input(program.graph, levels, x):
-        warn(line)
+        listener.warn(line)
 
 
 def _of_input(graph: QuantisedGraph, levels: NDArray[np.int64], x: NDArray) -> list[str]:
@@ -168,7 +173,12 @@ def digest(samples: NDArray) -> str:
 
 
 def measured_quality(
-    graph: Graph, quantised: QuantisedGraph, config: AcceleratorConfig, x: NDArray, labels: NDArray[np.int64] | None
+    graph: Graph,
+    quantised: QuantisedGraph,
+    config: AcceleratorConfig,
+    x: NDArray,
+    labels: NDArray[np.int64] | None,
+    listener: Listener,
 ) -> dict[str, Any]:
     """Quality of a quantised graph on samples, by the golden model, as JSON holds it.
 
@@ -191,7 +201,7 @@ def measured_quality(
     lowered = lower(graph)
     count = _affordable(lowered)
     x, labels = x[:count], None if labels is None else labels[:count]
-    with progress_bar("measuring quality"):
+    with listener.progress("measuring quality"):
         levels = GoldenModel(quantised, config).run(prepare_input(quantised, x), keep=quantised.output_tensors)
         return compared(lowered, quantised, x, levels, labels)
 
@@ -204,6 +214,38 @@ def compared(
     from ..quantize.quality import float_tensors, quality_of
 
     return asdict(quality_of(quantised, float_tensors(lower(graph), x), levels, labels))
+
+
+def original(program: Program, model: Model, x: NDArray[Any]) -> Graph:
+    """The graph of the model that a program was compiled from, its import judged on samples.
+
+    Raises
+    ------
+    InputError
+        If the program is another model's.
+    """
+    model.judge(x)
+    graph, own = model.graph, program.graph
+    given, wanted = ([(each.name, each.shape) for each in one.outputs] for one in (graph, own))
+    if given != wanted or graph.input.shape != own.input.shape:
+        raise InputError(f"{model.path} is not what the program was compiled from: its input or outputs are others")
+    return graph
+
+
+def quality_beside(
+    program: Program, model: Model | None, x: NDArray[Any], labels: NDArray[np.int64] | None
+) -> Callable[[Mapping[str, NDArray[np.int64]]], dict[str, Any]] | None:
+    """What makes quality of levels that an engine gives for samples, beside the program's model; None without one.
+
+    Raises
+    ------
+    InputError
+        If the program is another model's.
+    """
+    if model is None:
+        return None
+    graph = original(program, model, x)
+    return lambda levels: compared(graph, program.graph, x, levels, labels)
 
 
 def recorded_accuracy(quality: Any) -> str:
@@ -231,8 +273,8 @@ def recorded_accuracy(quality: Any) -> str:
     return f"{where}: {agreement}{noise}; --model shows the float model beside these samples"
 
 
-def show_quality(quality: dict[str, Any], samples: str) -> None:
-    """A table of what :func:`measured_quality` gives; ``samples`` says of which ones."""
+def show_quality(quality: dict[str, Any], samples: str, listener: Listener) -> None:
+    """Tell what :func:`measured_quality` gives; ``samples`` says of which ones."""
     rows = [
         (
             output["name"],
@@ -242,10 +284,10 @@ def show_quality(quality: dict[str, Any], samples: str) -> None:
         )
         for output in quality["outputs"]
     ]
-    show_table(
+    listener.table(
         f"integers beside the float model, {quality['samples']} {samples}",
         ("output", "same first answer", "signal to noise", "largest error"),
         rows,
     )
     if quality["accuracy"] is not None:
-        report_done(f"accuracy: float {quality['float_accuracy']:.2%}, integers {quality['accuracy']:.2%}")
+        listener.note(f"accuracy: float {quality['float_accuracy']:.2%}, integers {quality['accuracy']:.2%}")

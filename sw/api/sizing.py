@@ -1,41 +1,30 @@
-"""model_config: the core that a command makes a program for: one that was named, or one sized for the model."""
+"""The core for a model: the best shape, the smallest that is fast enough, or whether a given one is large enough."""
 
 from __future__ import annotations
 
-import dataclasses
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from numpy.typing import NDArray
 
 from ...hw.spec.config import AcceleratorConfig
-from ..errors import CapacityError
-from .options import chosen_config
-from .output import progress_bar, report_done, show_table
+from ..errors import CapacityError, InputError
 
 if TYPE_CHECKING:
+    from ...boards.board import Board
     from ..graph import Graph
+    from ..listener import Listener
     from ..quantize import QuantSettings
-    from ..report.propose import Proposal, Settings
+    from ..report.propose import Settings
 
-__all__ = ["check_size", "config_for_rate", "model_config"]
+__all__ = ["check_size", "config_for_rate", "estimated_target", "fpga_target", "sized"]
 
 _SHOWN = 8
 _DEVICE = "ecp5-85k"
 """Largest FPGA that cells are estimated for."""
 
 
-def model_config(
-    graph: Graph,
-    settings: Settings,
-    preset: str | None,
-    config: Path | None,
-    board: str | None,
-    **overrides: int | None,
-) -> AcceleratorConfig:
-    """The configuration that options name; where they name none, the best shape for a model, which its memories hold.
-
-    Says what it chose and why.
+def sized(graph: Graph, settings: Settings, listener: Listener) -> AcceleratorConfig:
+    """The best shape of up to 256 units for a model, with memories that hold it; the listener is told why.
 
     Parameters
     ----------
@@ -43,29 +32,16 @@ def model_config(
         Lowered.
     settings : callable
         Formats for a configuration.
-    preset, config, board
-        As `chosen_config` takes them.
-    **overrides
-        Parameters that replace others where they are not None.
+    listener : Listener
 
     Raises
     ------
-    ConfigError, BoardError
-        As `chosen_config` does.
     CapacityError
         If no core at all takes the model.
     """
-    if preset or config or board:
-        return chosen_config(preset, config, board, None, **overrides)
-    chosen = _sized(graph, settings)
-    return dataclasses.replace(chosen.config, **{name: value for name, value in overrides.items() if value is not None})
-
-
-def _sized(graph: Graph, settings: Settings) -> Proposal:
-    """The best shape of up to 256 units for a model; it is said why."""
     from ..report.propose import USUAL_UNITS, best_shape, streaming
 
-    with progress_bar("sizing a core for the model") as progress:
+    with listener.progress("sizing a core for the model") as progress:
         found = best_shape(graph, settings, device=_DEVICE, progress=progress)
     if found:
         best, reason = found[0], f"the fewest cycles of {len(found)} shapes of up to {USUAL_UNITS} units"
@@ -77,20 +53,20 @@ def _sized(graph: Graph, settings: Settings) -> Proposal:
         if not best.fits:
             reason += f"; even so it is larger than an {_DEVICE}"
     machine = best.config
-    report_done(
+    listener.note(
         f"chosen: {machine.rows} x {machine.columns} x {machine.lanes} units, {best.cycles:,} cycles a sample: {reason}"
     )
-    report_done(
+    listener.note(
         f"  act_words = {machine.act_words}, weight_words = {machine.weight_words}, param_words = "
         f"{machine.param_words}, acc_bits = {machine.acc_bits}, rescale_bits = {machine.rescale_bits}"
         + (f", tables = {machine.tables}" if machine.tables else "")
         + f"; about {best.cells.luts:,} LUT4 and {best.cells.brams} block RAMs of an ECP5"
     )
-    report_done("  another core: --board, --preset, --config, or --target-fps for a frame rate")
-    return best
+    listener.note("  another core: --board, --preset, --config, or --target-fps for a frame rate")
+    return machine
 
 
-def check_size(graph: Graph, config: AcceleratorConfig, settings: QuantSettings, samples: NDArray) -> None:
+def check_size(graph: Graph, config: AcceleratorConfig, settings: QuantSettings, samples: NDArray | None) -> None:
     """Refuse a model that is too large for a core before it is quantised, which takes much longer.
 
     Parameters
@@ -99,8 +75,8 @@ def check_size(graph: Graph, config: AcceleratorConfig, settings: QuantSettings,
         Lowered.
     config : AcceleratorConfig
     settings : QuantSettings
-    samples : array, shape (N, *input shape)
-        Calibration samples.
+    samples : array, shape (N, *input shape), or None
+        Calibration samples, which the input's own format depends on.
 
     Raises
     ------
@@ -110,16 +86,19 @@ def check_size(graph: Graph, config: AcceleratorConfig, settings: QuantSettings,
     from ..quantize.planned import input_format
     from ..report.sketch import estimate, with_larger_memories
 
-    found = estimate(graph, config, settings, source=input_format(graph, samples), only=True, least=True)
+    source = {} if samples is None else {"source": input_format(graph, samples)}
+    found = estimate(graph, config, settings, **source, only=True, least=True)
     found = with_larger_memories(found, graph, config, settings)
     if found.problems:
         raise CapacityError("; ".join(found.problems), found.shortages)
 
 
-def config_for_rate(graph: Graph, settings: Settings, fps: float, device: str, mhz: float) -> AcceleratorConfig:
+def config_for_rate(
+    graph: Graph, settings: Settings, fps: float, device: str, mhz: float, listener: Listener
+) -> AcceleratorConfig:
     """Smallest configuration that is estimated to fit a device and to run a model ``fps`` times a second at ``mhz``.
 
-    Shows the best ones as a table.
+    The listener gets the best ones as a table.
 
     Raises
     ------
@@ -128,10 +107,10 @@ def config_for_rate(graph: Graph, settings: Settings, fps: float, device: str, m
     """
     from ..report.propose import propose
 
-    with progress_bar("looking for a configuration") as progress:
+    with listener.progress("looking for a configuration") as progress:
         found = propose(graph, settings, device=device, fps=fps, mhz=mhz, progress=progress)
     best = found[0]
-    show_table(
+    listener.table(
         f"{fps:g} samples a second on {device} at {mhz:g} MHz (LUT4 estimated to within {best.cells.error:.0%})",
         ("shape", "units", "cycles", "samples/s", "LUT4", "block RAM", "verdict"),
         [
@@ -153,5 +132,39 @@ def config_for_rate(graph: Graph, settings: Settings, fps: float, device: str, m
         else:
             reason = "every shape that holds the model is too large: choose a larger target"
         raise CapacityError(f"no configuration makes {fps:g} samples a second on {device}: {reason}")
-    report_done(f"chosen: {best.name}, {best.config.macs} units; narrows verilog --program writes its core")
+    listener.note(f"chosen: {best.name}, {best.config.macs} units; narrows verilog --program writes its core")
     return best.config
+
+
+def estimated_target(name: str) -> str:
+    """The device of a target that cells are estimated for.
+
+    Raises
+    ------
+    InputError
+        If there is no such target, or there are no estimates for it.
+    """
+    from ..targets import TARGETS, find_target
+
+    _, device = find_target(name)
+    if device is None or not device.estimated:
+        known = ", ".join(each.name for each in TARGETS.values() if each.estimated)
+        raise InputError(f"cells of {name} are not estimated: the targets of --target-fps are {known}")
+    return device.name
+
+
+def fpga_target(board: Board) -> str:
+    """The target that cells are estimated for, of a board's FPGA.
+
+    Raises
+    ------
+    InputError
+        If there are no estimates for it.
+    """
+    from ..report.cells import DEVICES
+
+    for name in DEVICES:
+        family, size = name.split("-")
+        if board.family == family and f"-{size}" in board.device.lower():
+            return name
+    raise InputError(f"cells of a {board.device} are not estimated: leave out fps, or the board: {', '.join(DEVICES)}")

@@ -1,0 +1,106 @@
+"""from_torch, from_keras: models as their frameworks have them, by way of the frameworks' own exporters."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError, ModelError, ToolMissing
+from ..extras import need
+from .model import Model
+from .proto import of_proto
+
+__all__ = ["from_keras", "from_torch"]
+
+
+def from_torch(module: Any, example: Any) -> Model:
+    """A torch module, exported with ``torch.onnx``.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        In whatever mode: it is exported as it evaluates, and left as it was.
+    example : tensor or array, shape (N, ...)
+        Any input; its first sample is traced.
+
+    Raises
+    ------
+    ToolMissing
+        If the exporter's package ``onnxscript`` is missing.
+    InputError
+        If there is no example.
+    ModelError
+        If torch cannot export the module.
+    """
+    need("torch", "torch modules", "torch")
+    need("onnxscript", "torch's exporter", "torch")
+    import torch
+
+    if example is None:
+        raise InputError("a torch module needs an example input: narrows.load(module, torch.zeros(1, 3, 32, 32))")
+    inputs = torch.as_tensor(example)[:1]
+    if not inputs.is_floating_point():
+        inputs = inputs.float()
+    training = module.training
+    with tempfile.TemporaryDirectory(prefix="narrows-torch-") as folder:
+        path = Path(folder) / f"{type(module).__name__}.onnx"
+        try:
+            with _silenced():
+                torch.onnx.export(module.eval(), (inputs,), str(path), dynamo=True, external_data=False)
+        except Exception as error:
+            raise ModelError(f"torch cannot export {type(module).__name__}: {_first_line(error)}") from error
+        finally:
+            module.train(training)
+        return _loaded(path)
+
+
+def from_keras(model: Any) -> Model:
+    """A Keras model, exported with its own ``export`` to ONNX.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Built: its input's shape is known.
+
+    Raises
+    ------
+    ToolMissing
+        If Keras or what its exporter needs is missing.
+    ModelError
+        If Keras cannot export the model.
+    """
+    need("keras", "Keras models", "keras")
+    with tempfile.TemporaryDirectory(prefix="narrows-keras-") as folder:
+        path = Path(folder) / f"{model.name}.onnx"
+        try:
+            with _silenced():
+                model.export(str(path), format="onnx", verbose=False)
+        except ImportError as error:
+            raise ToolMissing(f"Keras' exporter lacks a package: {_first_line(error)}") from error
+        except Exception as error:
+            raise ModelError(f"Keras cannot export {model.name}: {_first_line(error)}") from error
+        return _loaded(path)
+
+
+def _loaded(path: Path) -> Model:
+    import onnx
+
+    proto = onnx.load(path)
+    proto.graph.name = path.stem
+    return of_proto(proto)
+
+
+@contextlib.contextmanager
+def _silenced() -> Any:
+    """Without what exporters print and warn of their own insides."""
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -1,0 +1,109 @@
+"""Samples as users have them: a file, arrays, a loader of batches."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..archives import read_archive
+from ..errors import InputError
+
+__all__ = ["MOST", "SampleSource", "load_samples", "samples_of"]
+
+SampleSource = Any
+"""A path of a numpy archive, an array (N, ...), a pair of arrays (x, y), or what gives batches or samples."""
+
+MOST = 512
+"""Samples taken of what gives them one by one, if nothing else is said."""
+
+
+def samples_of(
+    source: SampleSource, shape: tuple[int, ...], *, most: int | None = None
+) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """Samples of shape (N, *shape) and labels of shape (N,), or None where there are none.
+
+    Parameters
+    ----------
+    source : path, array, pair or iterable
+        A numpy archive with ``x`` and perhaps ``y``; an array of samples; a pair ``(x, y)``; or an iterable, such as a
+        loader of torch's, of samples, of batches, or of pairs of these with labels.
+    shape : tuple of int
+        Of one sample, as the model takes it.
+    most : int, optional
+        Take so many samples; of an iterable `MOST` unless it says otherwise.
+
+    Raises
+    ------
+    InputError
+        If there are none.
+    """
+    if isinstance(source, (str, os.PathLike)):
+        return load_samples(Path(source), most)
+    if isinstance(source, tuple) and len(source) == 2:
+        labels = source[1]
+        return _checked("samples", _array(source[0])[:most], None if labels is None else _array(labels)[:most])
+    if isinstance(source, Mapping):
+        labels = source.get("y")
+        return _checked(
+            "samples", _array(source.get("x", ()))[:most], None if labels is None else _array(labels)[:most]
+        )
+    if isinstance(source, (np.ndarray, list)) or hasattr(source, "__array__") or not isinstance(source, Iterable):
+        return _checked("samples", _array(source)[:most], None)
+    return _gathered(source, shape, MOST if most is None else most)
+
+
+def load_samples(path: Path, limit: int | None = None) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """Samples ``x`` and labels ``y`` (or None) of a numpy archive.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or holds no samples, or not as many labels.
+    """
+    arrays = read_archive(path)
+    if "x" not in arrays:
+        raise InputError(f"{path} holds {', '.join(arrays) or 'nothing'}: the samples must be named x")
+    x, y = _checked(str(path), arrays["x"], arrays.get("y"))
+    return x[:limit], None if y is None else y[:limit]
+
+
+def _checked(name: str, x: NDArray, y: NDArray | None) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    if x.ndim == 0 or len(x) == 0:
+        raise InputError(f"{name} holds no samples: x must have the shape (N, ...)")
+    if y is not None and y.shape != x.shape[:1]:
+        raise InputError(
+            f"{name} holds labels y of shape {y.shape} for {len(x)} samples: they must have the shape ({len(x)},)"
+        )
+    return x, y
+
+
+def _gathered(source: Iterable[Any], shape: tuple[int, ...], most: int) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    xs, ys, count = [], [], 0
+    for item in source:
+        x, y = item if isinstance(item, (tuple, list)) and len(item) == 2 else (item, None)
+        x = _array(x)
+        if x.ndim <= len(shape):  # one sample
+            x, y = x[np.newaxis], None if y is None else _array(y).reshape(1)
+        xs.append(x)
+        ys.append(None if y is None else _array(y))
+        count += len(x)
+        if count >= most:
+            break
+    if not xs:
+        raise InputError("there are no samples: the iterator gives nothing, or was used up before")
+    if len({part.shape[1:] for part in xs}) > 1:
+        odd = next(b.shape[1:] for a, b in itertools.pairwise(xs) if a.shape[1:] != b.shape[1:])
+        raise InputError(f"samples must be of one shape: there are some of {xs[0].shape[1:]} and of {odd}")
+    labels = None if any(part is None for part in ys) else np.concatenate(ys)[:most]
+    return _checked("samples", np.concatenate(xs)[:most], labels)
+
+
+def _array(values: Any) -> NDArray[Any]:
+    """An array of anything like one, torch's tensors that learn or lie on another device included."""
+    return np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)

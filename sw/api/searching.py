@@ -1,0 +1,293 @@
+"""search: formats of every layer and widths of the core, and the program of the point that was chosen."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import CapacityError
+from .html import table_html
+from .samples import SampleSource, samples_of
+
+if TYPE_CHECKING:
+    from ...hw.spec.config import AcceleratorConfig
+    from ..program import Program as Compiled
+    from ..quantised import QuantisedGraph
+    from ..search.explore import Outcome, Samples
+    from ..search.measure import Measured, Measurer
+    from .program import Program
+    from .quantised import Held, Quantised
+
+__all__ = ["HEADER", "Found", "row", "search"]
+
+HEADER = (
+    "weights / activations by layer",
+    "",
+    "base",
+    "shape",
+    "P",
+    "k",
+    "accuracy",
+    "cycles",
+    "array LUT4",
+    "speed-up",
+)
+"""Columns of `row`."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Found:
+    """What a search found.
+
+    Parameters
+    ----------
+    summary : dict
+        The front, uniform formats beside it and the chosen point, in values of JSON.
+    outcome : Outcome
+    quantised : Quantised
+    measurer : Measurer
+    final : Held
+        Samples of the final figures.
+    """
+
+    summary: dict[str, Any]
+    outcome: Outcome
+    quantised: Quantised
+    measurer: Measurer
+    final: Held
+
+    @property
+    def rows(self) -> list[tuple[Any, ...]]:
+        """Points of the front and uniform formats, as `HEADER` names their columns."""
+        return [row(one, kind) for kind in ("front", "uniform") for one in self.summary[kind]]
+
+    def page(self) -> str:
+        """The front as an HTML page that needs nothing beside it."""
+        from ..report.page import search_page
+        from ..search.picture import front_picture
+
+        return search_page(self.summary, {"front": front_picture(self.outcome)})
+
+    def chosen(self) -> Measured:
+        """The chosen point; CapacityError if none keeps to the bound."""
+        if self.outcome.chosen is None:
+            raise CapacityError("no point keeps to the bound: loosen it, or raise --trials")
+        return self.outcome.chosen
+
+    def formats_text(self) -> str:
+        """Formats of the chosen point, as `Model.quantize` reads them."""
+        from ..quantize.settings_file import settings_text
+
+        return settings_text(self.measurer.settings(self.chosen().point))
+
+    def compile(self) -> Program:
+        """The program of the chosen point.
+
+        Raises
+        ------
+        CapacityError
+            If no point keeps to the bound.
+        """
+        from .program import Program
+        from .quality import recorded
+
+        chosen, plan = self.chosen(), self.quantised
+        compiled = recorded(
+            _program(chosen, self.measurer),
+            plan.graph,
+            self.final.x,
+            self.final.labels,
+            samples=self.final.what,
+            verdict=asdict(plan.verdict),
+            settings=self.measurer.settings(chosen.point),
+            calibration=plan.calibration,
+            requantised=plan.requantise,
+            listener=plan.listener,
+        )
+        return Program(compiled, model=plan.model, calibration=plan.calibration)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the page and the data of the front to a folder, which is made if need be."""
+        from ..results import write_json, write_text
+
+        place = Path(folder)
+        write_json(place / "front.json", self.summary | {"import": asdict(self.quantised.verdict)})
+        write_text(place / "front.html", self.page())
+        return place
+
+    def __repr__(self) -> str:
+        return f"Found({self.summary['searched']} points, {len(self.summary['front'])} on the front)"
+
+    def _repr_html_(self) -> str:
+        return table_html(repr(self), HEADER, self.rows)
+
+
+def row(one: dict[str, Any], kind: str) -> tuple[Any, ...]:
+    """A point of a summary as a row of a table."""
+    return (
+        one["short"],
+        kind,
+        one["base"],
+        one["shape"],
+        one["acc_bits"],
+        one["rescale_bits"],
+        f"{one['accuracy']:.2%}",
+        f"{one['cycles']:,}",
+        f"{one['array_luts']:,}",
+        f"{one['speedup']:.2f}",
+    )
+
+
+def search(
+    plan: Quantised,
+    data: SampleSource,
+    core: AcceleratorConfig,
+    *,
+    test: SampleSource | None = None,
+    images: int = 300,
+    weights: Sequence[str] = ("dybit4", "int6", "int8"),
+    acts: Sequence[str] = ("dybit4", "int6", "int8"),
+    acc_bits: Sequence[int] = (),
+    rescale_bits: Sequence[int] = (),
+    bases: Sequence[str] = (),
+    shapes: Sequence[tuple[int, int, int]] = (),
+    max_loss: float | None = None,
+    speed_up: float | None = None,
+    max_error: float | None = None,
+    trials: int = 100,
+    sampler: str = "nsga2",
+    seed: int = 0,
+    storage: str | None = None,
+    study: str = "narrows",
+) -> Found:
+    """Search formats and widths around a configuration.
+
+    Parameters
+    ----------
+    plan : Quantised
+        Model and calibration samples; its own formats are not looked at.
+    data : path, array, pair or iterable
+        Samples, perhaps with labels, to measure points on.
+    core : AcceleratorConfig
+    test : path, array, pair or iterable, optional
+        Samples of the final figures; all of ``data`` without.
+    images : int
+        Samples of ``data`` that each point is measured on.
+    weights, acts : sequence of str
+        Formats to choose among.
+    acc_bits, rescale_bits : sequence of int
+        Widths to choose among; the configuration's without.
+    bases : sequence of str
+        Base formats of the core; the configuration's without.
+    shapes : sequence of (rows, columns, lanes)
+        Shapes of the array; the configuration's without.
+    max_loss, speed_up, max_error : float, optional
+        Bound: the fastest within so many points of float (1 without a bound); the most accurate so many times as fast
+        as 8-bit integers; the fastest with at most this error ratio of the output.
+    trials : int
+        Points to measure in all; 0: the greedy strategies alone.
+    sampler, seed, storage, study
+        Of `search.study.Study`.
+
+    Raises
+    ------
+    InputError
+        If samples or formats do not fit.
+    ToolMissing
+        If the sampler is not installed.
+    """
+    from ..search.explore import explore
+    from ..search.front import Bound
+    from ..search.measure import Measurer
+    from ..search.space import Space
+    from ..search.study import Study, open_storage
+    from ..search.summary import search_summary
+
+    nothing = max_loss is None and speed_up is None and max_error is None
+    loss = 1.0 if nothing else max_loss
+    bound = Bound(loss=None if loss is None else loss / 100, speedup=speed_up, error=max_error)
+    measurer = Measurer(plan.graph, core, plan.calibration, _golden, equalise=plan.formats.equalise)
+    shape = plan.model.input_shape
+    data, test = _kept(data, shape), _kept(data if test is None else test, shape)
+    samples, final = _samples(measurer, data, shape, images), _samples(measurer, test, shape, None)
+    space = Space.of(
+        measurer.lowered,
+        weights=tuple(weights),
+        acts=tuple(acts),
+        acc_bits=tuple(acc_bits) or (core.acc_bits,),
+        rescale_bits=tuple(rescale_bits) or (core.rescale_bits,),
+        bases=tuple(bases) or (core.base,),
+        shapes=tuple(shapes) or ((core.rows, core.columns, core.lanes),),
+    )
+    held = plan.held(test)
+    kept = Study(
+        study,
+        storage=open_storage(storage),
+        sampler=sampler,
+        seed=seed,
+        space=space,
+        measurer=measurer,
+        x=samples.x,
+        labels=samples.labels,
+    )
+    with plan.listener.progress("searching") as progress:
+        outcome = explore(
+            space,
+            measurer,
+            kept,
+            samples=samples,
+            final=final,
+            bound=bound,
+            trials=trials,
+            progress=lambda what, done, total: progress(done, total, what),
+        )
+    unit = measurer.costs.integer_unit
+    summary = search_summary(
+        plan.graph.name, outcome, images=len(samples.x), final_images=len(final.x), integer_unit=unit
+    )
+    return Found(summary=summary, outcome=outcome, quantised=plan, measurer=measurer, final=held)
+
+
+def _program(chosen: Measured, measurer: Measurer) -> Compiled:
+    """Program of a point; memories are the configuration's if they hold it."""
+    from ..compile import compile_graph
+    from ..report.propose import memory_sizes
+    from ..search.space import ROOM
+
+    point, graph = chosen.point, measurer.quantised(chosen.point)
+    roomy = point.config(measurer.config)
+    memories = {name: getattr(measurer.config, name) for name in ROOM}
+    try:
+        return compile_graph(graph, dataclasses.replace(roomy, **memories))
+    except CapacityError:
+        sizes = memory_sizes(compile_graph(graph, roomy))
+        return compile_graph(graph, dataclasses.replace(roomy, **sizes))
+
+
+def _golden(quantised: QuantisedGraph, config: AcceleratorConfig, x: NDArray) -> NDArray:
+    from ...sim.golden import GoldenModel
+    from ..runtime import prepare_input, restore_outputs
+
+    tensors = GoldenModel(quantised, config).run(prepare_input(quantised, x))
+    return restore_outputs(quantised, tensors, raw=True)[quantised.outputs[0].name]
+
+
+def _kept(source: SampleSource, shape: tuple[int, ...]) -> SampleSource:
+    """Samples that can be read more than once."""
+    return source if isinstance(source, (str, os.PathLike)) else samples_of(source, shape)
+
+
+def _samples(measurer: Measurer, source: SampleSource, shape: tuple[int, ...], limit: int | None) -> Samples:
+    """Samples with labels; without labels of their own, the float model's answers."""
+    from ..search.explore import Samples
+
+    x, labels = samples_of(source, shape, most=limit)
+    answers = measurer.float_scores(x).argmax(axis=1) if labels is None else np.asarray(labels).ravel()
+    return Samples(x=x, labels=answers)
