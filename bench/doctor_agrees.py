@@ -86,13 +86,13 @@ def verdicts(name: str, path: Path, boards: dict[str, AcceleratorConfig], sample
         try:
             graph = load_model(path)
             x = _samples(graph.input.shape, samples)
-            return quantise(graph, x, QuantSettings(weights=config.base, acts=config.base), config)
+            return quantise(graph, x, QuantSettings(weights=config.weight_format, acts=config.act_format), config)
         except NarrowsError as error:
             return str(error)
 
     found = []
     for board, config in boards.items():
-        settings = QuantSettings(weights=config.base, acts=config.base)
+        settings = QuantSettings(weights=config.weight_format, acts=config.act_format)
         changes = diagnose(examined, config, settings).changes
         graph = quantised(*(getattr(config, width) for width in _WIDTHS))
         complaint = graph if isinstance(graph, str) else ""

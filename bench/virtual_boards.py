@@ -86,7 +86,7 @@ def _dscnn(board: Board, options: argparse.Namespace) -> dict[str, Any]:
 
 def _compiled(model: Path, calibration: NDArray[Any], board: Board) -> Program:
     config = board.config
-    settings = QuantSettings(weights=config.base, acts=config.base)
+    settings = QuantSettings(weights=config.weight_format, acts=config.act_format)
     return compile_graph(quantise(lower(load_model(model)), calibration, settings, config), config)
 
 

@@ -145,7 +145,7 @@ def plan_mac(
     pairs = drained_pairs(pixels.group, pixels.row, len(column_groups), fields["planes"] * config.tile_granules, config)
     return MacPlan(
         acc_bits=config.acc_bits,
-        digit_shift=config.digits.shift,
+        digit_shift=config.digit_shift,
         rescalers=config.rescalers,
         sections=sections,
         bias=entries[:, 0],
@@ -230,10 +230,10 @@ def _sections(
         words = np.array([word for _, entries in own for _, word in entries])
         more = np.array([count - left for _, entries in own for count, _ in entries])
         first = np.cumsum([0, *(len(entries) for _, entries in own[:-1])])
-        if config.digits.shift * more.max() >= _SHIFT_MAX:
+        if config.digit_shift * more.max() >= _SHIFT_MAX:
             raise OverflowError
         levels = _weight_levels(config, weights, words[:, None] + fields["weight_pitch"] * column_groups)
-        shifted = levels << (config.digits.shift * more)[:, None, None]
+        shifted = levels << (config.digit_shift * more)[:, None, None]
         matrix = np.add.reduceat(shifted, first, axis=0).reshape(len(own) * config.lanes, -1)
         sections.append(_Section(shifts=last - left, rows=rows.astype(np.int32), weights=_exact(config, matrix)))
         last = left
@@ -242,7 +242,7 @@ def _sections(
 
 def _exact(config: AcceleratorConfig, matrix: NDArray[np.int64]) -> NDArray[np.floating]:
     """Weights in a type in which no sum of products with levels of the base is rounded."""
-    bound = int(np.abs(matrix).sum(axis=0).max()) * config.digits.base.top
+    bound = int(np.abs(matrix).sum(axis=0).max()) * -config.digits.base.bottom
     if bound >= _FLOAT64_EXACT:
         raise OverflowError
     return np.ascontiguousarray(matrix, dtype=np.float32 if bound < _FLOAT32_EXACT else np.float64)
@@ -256,8 +256,8 @@ def _weight_levels(
     """Levels (steps, lanes, column groups * columns) of the weight words (steps, column groups)."""
     if words.max() >= config.weight_words:
         raise MachineError(f"weight word {int(words.max())} is asked for, the memory has {config.weight_words}")
-    codes = unpack_codes(weights[words], config.columns * config.lanes, config.code_bits)
-    levels = config.digits.base.decode(codes.reshape(*words.shape, config.columns, config.lanes))
+    codes = unpack_codes(weights[words], config.columns * config.lanes, config.weight_bits)
+    levels = config.weight_digits.base.decode(codes.reshape(*words.shape, config.columns, config.lanes))
     return levels.transpose(0, 3, 1, 2).reshape(len(words), config.lanes, -1)
 
 

@@ -25,7 +25,7 @@ class ActivationMemory:
     levels : array of float32, same shape
         Always the levels of ``codes``; exact.
     ranks : array of int8, shape (number of codes,)
-        Order of the codes by level; minus zero comes before zero.
+        Order of the codes by level; minus zero comes before zero, or where its level is.
     """
 
     def __init__(self, config: AcceleratorConfig) -> None:
@@ -33,8 +33,9 @@ class ActivationMemory:
         self.code_bits = config.code_bits
         every_code = np.arange(1 << config.digits.base.bits)
         self._code_levels = config.digits.base.decode(every_code).astype(np.float32)
-        sign = len(every_code) // 2
-        self.ranks = np.where(every_code < sign, every_code, sign - 1 - every_code).astype(np.int8)
+        sign, whole = len(every_code) // 2, config.digits.base.whole
+        ranks = np.where(every_code < sign, every_code, sign - 1 - every_code)
+        self.ranks = (self._code_levels if whole else ranks).astype(np.int8)
         self.codes = np.zeros((config.act_words + len(every_code), config.lanes), dtype=np.uint8)
         self.codes[config.act_words :] = every_code[:, None]
         self.levels = self._code_levels[self.codes]

@@ -7,20 +7,37 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from amaranth.lib import wiring
-from narrows.hw.spec.config import PRESETS, AcceleratorConfig
+from narrows.hw.spec.config import PRESETS, AcceleratorConfig, bases_of
 
 from .units import ArrayUnit, CoreUnit, RescalerChannel
 from .yardsticks import IntegerArray
 
-__all__ = ["BASES", "CASES", "LARGE_CASES", "UNITS", "Case"]
+__all__ = ["BASES", "CASES", "LARGE_CASES", "PAIRS", "UNITS", "Case"]
 
 BASES = ("dybit4", "int4", "e2m1", "dybit3", "int3", "dybit2")
 """Base formats that are measured."""
+
+PAIRS = (
+    "dybit2xdybit4",
+    "dybit3xdybit4",
+    "int3xdybit4",
+    "dybit2xint4",
+    "dybit3xint4",
+    "int3xint4",
+    "dybit4xint8",
+    "int4xint8",
+    "int5xint8",
+)
+"""Bases of weights and of activations that are measured, where they differ."""
 
 UNITS = {
     **{
         base: f"this project's array in base {base}: code registers, predecoding, tree, accumulators, flags"
         for base in BASES
+    },
+    **{
+        f"{weights}x{acts}": f"the same with weights in {weights} and activations in {acts}"
+        for weights, _, acts in (pair.partition("x") for pair in PAIRS)
     },
     "int4-plain": "4-bit integers, one x*w an accumulator, Amaranth's operators as they come",
     "int4-plain-reg": "the same with a register after each product",
@@ -87,7 +104,7 @@ class Case:
         """Number format of weights and activations; empty for a rescaler, which has neither."""
         if self.unit == "rescaler":
             return ""
-        return PRESETS[self.preset].base if self.unit == "core" else self.unit.partition("-")[0]
+        return PRESETS[self.preset].formats if self.unit == "core" else self.unit.partition("-")[0]
 
     @property
     def dsp(self) -> bool:
@@ -129,10 +146,10 @@ class Case:
             return CoreUnit(dataclasses.replace(PRESETS[self.preset], fabric=fabric))
         if self.unit == "rescaler":
             return RescalerChannel(AcceleratorConfig(acc_bits=self.acc_bits, rescale_bits=self.rescale_bits))
-        if self.unit in BASES:
+        if self.unit in BASES or self.unit in PAIRS:
             return ArrayUnit(
                 AcceleratorConfig(
-                    base=self.unit,
+                    **bases_of(self.unit),
                     rows=self.rows,
                     columns=self.columns,
                     lanes=self.lanes,

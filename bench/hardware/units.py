@@ -46,13 +46,13 @@ class ArrayUnit(wiring.Component):
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self._config = config
-        self._codes = (config.rows * config.lanes, config.columns * config.lanes)
+        self._bits = (config.rows * config.act_word_bits, config.weight_word_bits)
         self._array = MacArray(config)
         self._plan = pipeline(config)
         self._kept = self._plan.codes + self._plan.recode
         super().__init__(
             {
-                "operands": In(config.code_bits * sum(self._codes) + STEP_FLAGS.size),
+                "operands": In(sum(self._bits) + STEP_FLAGS.size),
                 "results": Out(config.rows * config.columns * (config.acc_bits + 1) + 1),
             }
         )
@@ -67,9 +67,9 @@ class ArrayUnit(wiring.Component):
         m = Module()
         m.submodules.array = array = self._array
         registers = captured(m, self.operands)
-        x, w, flags = fields_of(registers, *(self._config.code_bits * count for count in self._codes), STEP_FLAGS.size)
-        keep_operands(m, self._config, "x", array.operands.x, x)
-        keep_operands(m, self._config, "w", array.operands.w, w)
+        x, w, flags = fields_of(registers, *self._bits, STEP_FLAGS.size)
+        keep_operands(m, self._config, "x", array.operands.x, x, act_operand(self._config))
+        keep_operands(m, self._config, "w", array.operands.w, w, weight_operand(self._config))
         m.d.comb += [
             array.operands.flags.eq(delayed(m, flags, self._kept, "step", reset_less=False)),
             self.results.eq(Cat(array.results.sums.as_value(), array.results.inverted.as_value(), array.results.done)),

@@ -13,8 +13,8 @@ from ..cells.copies import copies_of
 from ..spec.config import AcceleratorConfig
 from ..spec.pipeline import pipeline
 from .dot import DotProduct
-from .hard_multiplier import HardMultiplier
-from .operand import operand_layout
+from .hard_multiplier import HardMultiplier, products_together
+from .operand import act_operand, weight_operand
 
 __all__ = ["STEP_FLAGS", "MacArray", "Operands", "Sums", "flag_copies", "operand_copies"]
 
@@ -50,11 +50,11 @@ class Operands(Signature):
     """
 
     def __init__(self, config: AcceleratorConfig) -> None:
-        word = data.ArrayLayout(operand_layout(config.digits.base), config.lanes)
+        x, w = (data.ArrayLayout(operand(config).layout, config.lanes) for operand in (act_operand, weight_operand))
         super().__init__(
             {
-                "x": Out(data.ArrayLayout(word, config.rows * operand_copies(config))),
-                "w": Out(data.ArrayLayout(word, config.columns * operand_copies(config))),
+                "x": Out(data.ArrayLayout(x, config.rows * operand_copies(config))),
+                "w": Out(data.ArrayLayout(w, config.columns * operand_copies(config))),
                 "flags": Out(STEP_FLAGS),
             }
         )
@@ -115,15 +115,19 @@ class MacArray(wiring.Component):
                 flags = near[(row * config.columns + column) * len(near) // (config.rows * config.columns)]
                 self._accumulate(m, platform, flags, row, column, dot)
 
-        # two rows share a hard multiplier, since they share their weights
-        for column, lane, first in product(range(config.columns), range(config.dsp_lanes), range(0, config.rows, 2)):
-            m.submodules[f"hard{first}_{column}_{lane}"] = hard = HardMultiplier(config)
-            m.d.comb += hard.w.eq(self._w(first, column)[lane].magnitude)
-            for place, row in enumerate(range(first, min(first + 2, config.rows))):
-                m.d.comb += [
-                    hard.x[place].eq(self._x(row, column)[lane].magnitude),
-                    dots[row, column].hard_products[lane].eq(hard.products[place]),
-                ]
+        # neighbouring rows and columns share a hard multiplier, since they share operands
+        rows, columns = products_together(config)
+        for top, left in product(range(0, config.rows, rows), range(0, config.columns, columns)):
+            for lane in range(config.dsp_lanes):
+                m.submodules[f"hard{top}_{left}_{lane}"] = hard = HardMultiplier(config)
+                for row, column in product(range(rows), range(columns)):
+                    dot = dots.get((top + row, left + column))
+                    if dot is not None:
+                        m.d.comb += [
+                            hard.x[row].eq(self._x(top + row, left)[lane].magnitude),
+                            hard.w[column].eq(self._w(top, left + column)[lane].magnitude),
+                            dot.hard_products[lane].eq(hard.products[column][row]),
+                        ]
         return m
 
     def _x(self, row: int, column: int) -> data.View:
@@ -138,7 +142,7 @@ class MacArray(wiring.Component):
         self, m: Module, platform: object, flags: data.View, row: int, column: int, dot: DotProduct
     ) -> None:
         """Add a dot product to its sum."""
-        width, shift = self._config.acc_bits, self._config.digits.shift
+        width, shift = self._config.acc_bits, self._config.digit_shift
         name = f"{row}_{column}"
         sum_ = Signal(width, name=f"sum{name}", reset_less=True)
         inverted = Signal(name=f"inverted{name}", reset_less=True)

@@ -11,12 +11,18 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..cells.adder import add
+from ..cells.masked_adder import MaskedAdder
 from ..spec.config import AcceleratorConfig
 from ..spec.pipeline import pipeline
 from .multiplier import Multiplier
-from .operand import operand_layout
+from .operand import act_operand, weight_operand
+from .tables import is_light, product_tables
 
 __all__ = ["DotProduct"]
+
+
+_WORTH_MASKS = 3
+"""Bits of a product from which on a carry chain is shorter than look-up tables that add."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,16 @@ def _inversions(negatives: Sequence[Value]) -> list[Value]:
     return [inversion for a, b in pairs for inversion in (a ^ b, Const(0))]
 
 
+def _levels_in_a_row(config: AcceleratorConfig) -> int:
+    """Levels of the tree whose products are added in a row and masked by what adds them."""
+    weights, acts = config.weight_digits.base, config.digits.base
+    if config.fabric != "ecp5" or config.product_stage or config.product_bits < _WORTH_MASKS:
+        return 0
+    if is_light(weights):
+        return min(2, config.tree_stage, (config.lanes - 1).bit_length())
+    return int(any(table.mask for table in product_tables(weights, acts, masked=True).values()))
+
+
 class DotProduct(wiring.Component):
     """Sum over lanes of ``level(x) * level(w)``, up to an inversion and a one that are left to who takes it.
 
@@ -76,6 +92,10 @@ class DotProduct(wiring.Component):
     The first level has no bit for a sign: a sum of two products is no less than 0, and a difference is in the range of
     signed numbers as wide.
 
+    In fabric ``ecp5`` a cell of the first level has an input to spare, since no product comes inverted: it masks the
+    second product. A weight of one level is no more than a mask, and that of a narrow weight saves look-up tables. Of
+    such products four are added in a row, so that three of them are second ones.
+
     Parameters
     ----------
     config : AcceleratorConfig
@@ -88,11 +108,10 @@ class DotProduct(wiring.Component):
         hard_products = (
             {"hard_products": In(data.ArrayLayout(config.product_bits, config.dsp_lanes))} if config.dsp_lanes else {}
         )
-        operand = operand_layout(config.digits.base)
         super().__init__(
             {
-                "x": In(data.ArrayLayout(operand, config.lanes)),
-                "w": In(data.ArrayLayout(operand, config.lanes)),
+                "x": In(data.ArrayLayout(act_operand(config).layout, config.lanes)),
+                "w": In(data.ArrayLayout(weight_operand(config).layout, config.lanes)),
                 "total": Out(self.total_shape(config)),
                 "inverted": Out(1),
                 "negative": Out(1),
@@ -109,8 +128,9 @@ class DotProduct(wiring.Component):
         """Build the products and the tree."""
         m = Module()
         config, plan = self._config, pipeline(self._config)
-        nodes = self._leaves(m)
-        for level in range(self._levels):
+        done = _levels_in_a_row(config)
+        nodes = self._rows(m, done) if done else [leaf for leaf, _ in self._leaves(m, row=2)]
+        for level in range(done, self._levels):
             registered = (level + 1) % plan.tree_levels == 0 and level + 1 < self._levels
             pairs = list(zip(nodes[::2], nodes[1::2], strict=True))
             wanted = _inversions([a.negative for a, _ in pairs])
@@ -127,25 +147,62 @@ class DotProduct(wiring.Component):
         ]
         return m
 
-    def _leaves(self, m: Module) -> list[_Node]:
+    def _leaves(self, m: Module, *, row: int) -> list[tuple[_Node, Value | None]]:
+        """Products, each with the mask that its adder has yet to apply; ``row`` are added one after the other."""
         config = self._config
         negatives = [x.negative ^ w.negative for x, w in zip(self.x, self.w, strict=True)]
         wanted = _inversions(negatives) if config.fabric == "ice40" else [Const(0)] * config.lanes
-        leaves = []
+        leaves: list[tuple[_Node, Value | None]] = []
         for lane, (negative, inverted) in enumerate(zip(negatives, wanted, strict=True)):
+            first = lane % row == 0
+            mask: Value | None = None
             if lane < config.dsp_lanes:
                 product: Value = self.hard_products[lane] ^ inverted.replicate(config.product_bits)
             else:
-                m.submodules[f"multiplier{lane}"] = multiplier = Multiplier(config, first=lane % 2 == 0)
+                masked = not first and bool(_levels_in_a_row(config))
+                m.submodules[f"multiplier{lane}"] = multiplier = Multiplier(config, first=first, masked=masked)
                 m.d.comb += [
                     multiplier.x.eq(self.x[lane].magnitude),
                     multiplier.w.eq(self.w[lane].magnitude),
                     multiplier.inverted.eq(inverted),
                 ]
-                product = multiplier.product
+                product, mask = multiplier.product, multiplier.mask if masked else None
             leaf = _Node(product, inverted, negative, Const(0))
-            leaves.append(leaf.named(m, f"_product{lane}", registered=bool(pipeline(config).product)))
+            leaves.append((leaf.named(m, f"_product{lane}", registered=bool(pipeline(config).product)), mask))
         return leaves
+
+    def _rows(self, m: Module, levels: int) -> list[_Node]:
+        """Sums of ``2**levels`` products each, added one after the other."""
+        plan, row = pipeline(self._config), 1 << levels
+        leaves = self._leaves(m, row=row)
+        nodes = []
+        for index in range(0, len(leaves), row):
+            node = leaves[index][0]
+            for place in range(1, row):
+                last = place == row - 1
+                number = index // row
+                name = f"{levels - 1}_{number}" if last else f"_row{number}_{place}"
+                registered = last and levels % plan.tree_levels == 0 and levels < self._levels
+                node = self._masked_sum(m, name, node, *leaves[index + place], place + 1)
+                node = node.named(m, name, registered=registered)
+            nodes.append(node)
+        return nodes
+
+    def _masked_sum(self, m: Module, name: str, a: _Node, b: _Node, mask: Value | None, count: int) -> _Node:
+        """Sum of a node and a product, ``count`` products in all."""
+        config = self._config
+        first, bits = count == 2, config.product_bits
+        largest = config.digits.base.bottom * config.weight_digits.base.bottom
+        width = bits + 1 if first else (count * largest).bit_length() + 1
+        differs = a.negative ^ b.negative
+        m.submodules[f"sum{name}"] = adder = MaskedAdder(width)
+        m.d.comb += [
+            adder.a.eq(a.extended(width)),
+            adder.b.eq(b.total),
+            adder.s.eq(Const(1).replicate(bits) if mask is None else mask),
+            adder.flip.eq(a.inverted ^ differs),
+        ]
+        return _Node(adder.y, differs, a.negative, differs if first else Const(1))
 
     def _sum(self, m: Module, platform: object, name: str, a: _Node, b: _Node, wanted: Value) -> _Node:
         """Sum of two nodes, on the first level in a bit less than it takes with its sign."""

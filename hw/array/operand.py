@@ -1,72 +1,102 @@
-"""Operands: a code as the multipliers take it, with predecoded bits where they make the multipliers' tables small."""
+"""Operand: a code as the multipliers take it, with predecoded bits where they make the multipliers' tables small."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
+import functools
+from dataclasses import dataclass
 
 from amaranth.hdl import Cat, Value
 from amaranth.lib import data
 
-from ..spec.formats import DyBit, Format
+from ..spec.config import AcceleratorConfig
+from ..spec.formats import Format
+from .tables import predecoded
 
-__all__ = ["code_of", "level_of", "magnitude_layout", "operand_bits", "operand_layout", "recode"]
+__all__ = ["Operand", "act_operand", "predecoded_name", "weight_operand"]
 
-_PREDECODED: Mapping[Format, Mapping[str, tuple[int, ...]]] = MappingProxyType(
-    {
-        DyBit(4): MappingProxyType(
-            {
-                f"in_{'_'.join(map(str, levels))}": levels
-                for levels in ((1, 3), (2, 3, 6), (1, 4, 6), (4, 6, 8), (8, 16))
-            }
+
+@dataclass(frozen=True)
+class Operand:
+    """One operand of a multiplier: magnitude code, predecoded bits, each named for the levels that set it, and sign.
+
+    Parameters
+    ----------
+    base : Format
+        Of its code.
+    predecoded : tuple of tuple of int
+        Magnitudes that set each predecoded bit.
+    """
+
+    base: Format
+    predecoded: tuple[tuple[int, ...], ...]
+
+    @functools.cached_property
+    def magnitude(self) -> data.StructLayout:
+        """What a multiplier takes: code and predecoded bits."""
+        return data.StructLayout(
+            {"code": self.base.magnitude_bits, **{predecoded_name(levels): 1 for levels in self.predecoded}}
         )
-    }
-)
-"""Which levels set each predecoded bit, for bases that have some."""
+
+    @functools.cached_property
+    def layout(self) -> data.StructLayout:
+        """The whole operand."""
+        return data.StructLayout({"magnitude": self.magnitude, "negative": 1})
+
+    def bits(self, code: int) -> int:
+        """Bits of the operand that a code becomes."""
+        level = abs(int(self.base.decode(code)))
+        bits = {predecoded_name(levels): int(level in levels) for levels in self.predecoded}
+        magnitude = {"code": code & ((1 << self.base.magnitude_bits) - 1), **bits}
+        fields = {"magnitude": magnitude, "negative": code >> self.base.magnitude_bits}
+        return self.layout.const(fields).as_value().value
+
+    def recode(self, code: Value) -> Value:
+        """Operand of a code, which may have bits to spare; combinational, a look-up table or two a bit."""
+        own = code[: self.base.bits]
+        bits = [self._one_of(own, levels) for levels in self.predecoded]
+        return Cat(own[:-1], *bits, own[-1])
+
+    def code_of(self, operand: data.View) -> Value:
+        """Code that an operand was made of, as wide as the base."""
+        return Cat(operand.magnitude.code, operand.negative)
+
+    def level_of(self, magnitude: data.View) -> Value:
+        """Level of a magnitude, in binary."""
+        if not self.base.octaves:
+            lowest = [magnitude[predecoded_name((-self.base.bottom,))]] if self.base.whole else []
+            return Cat(magnitude.code, *lowest)
+        bits = range(self.base.top.bit_length())
+        return Cat(self._level_bit(magnitude, tuple(v for v in self.base.magnitudes if v >> bit & 1)) for bit in bits)
+
+    def _level_bit(self, magnitude: data.View, levels: tuple[int, ...]) -> Value:
+        if levels in self.predecoded:
+            return magnitude[predecoded_name(levels)]
+        return Cat(magnitude.code == self.base.magnitudes.index(level) for level in levels).any()
+
+    def _one_of(self, code: Value, levels: tuple[int, ...]) -> Value:
+        """Whether a code's magnitude is one of some levels."""
+        lowest = [
+            code == 1 << self.base.magnitude_bits for level in levels if self.base.whole and level == -self.base.bottom
+        ]
+        places = (self.base.magnitudes.index(level) for level in levels if level in self.base.magnitudes)
+        return Cat(*lowest, *(code[:-1] == place for place in places)).any()
 
 
-def _predecoded(base: Format) -> Mapping[str, tuple[int, ...]]:
-    return _PREDECODED.get(base, {})
+def predecoded_name(levels: tuple[int, ...]) -> str:
+    """Name of a predecoded bit."""
+    return f"in_{'_'.join(map(str, levels))}"
 
 
-def magnitude_layout(base: Format) -> data.StructLayout:
-    """Magnitude code, and the predecoded bits, each named for the levels that set it."""
-    return data.StructLayout({"code": base.magnitude_bits, **dict.fromkeys(_predecoded(base), 1)})
+@functools.cache
+def _operand(side: str, weights: Format, acts: Format) -> Operand:
+    return Operand(acts if side == "x" else weights, predecoded(weights, acts)[side])
 
 
-def operand_layout(base: Format) -> data.StructLayout:
-    """One operand of a multiplier."""
-    return data.StructLayout({"magnitude": magnitude_layout(base), "negative": 1})
+def act_operand(config: AcceleratorConfig) -> Operand:
+    """Activations of a core."""
+    return _operand("x", config.weight_digits.base, config.digits.base)
 
 
-def operand_bits(base: Format, code: int) -> int:
-    """Bits of the operand that a code becomes."""
-    magnitude = code & ((1 << base.magnitude_bits) - 1)
-    level = base.magnitudes[magnitude]
-    bits = {name: int(level in levels) for name, levels in _predecoded(base).items()}
-    fields = {"magnitude": {"code": magnitude, **bits}, "negative": code >> base.magnitude_bits}
-    return operand_layout(base).const(fields).as_value().value
-
-
-def recode(base: Format, code: Value) -> Value:
-    """Operand of a code, which may have bits to spare; combinational, one look-up table a bit."""
-    magnitude = code[: base.magnitude_bits]
-    bits = [_one_of(base, magnitude, levels) for levels in _predecoded(base).values()]
-    return Cat(magnitude, *bits, code[base.magnitude_bits])
-
-
-def code_of(operand: data.View) -> Value:
-    """Code that an operand was made of, as wide as the base."""
-    return Cat(operand.magnitude.code, operand.negative)
-
-
-def level_of(base: Format, magnitude: data.View) -> Value:
-    """Level of a magnitude, in binary."""
-    return Cat(
-        _one_of(base, magnitude.code, tuple(level for level in base.magnitudes if level >> bit & 1))
-        for bit in range(base.top.bit_length())
-    )
-
-
-def _one_of(base: Format, magnitude: Value, levels: tuple[int, ...]) -> Value:
-    return Cat(magnitude == base.magnitudes.index(level) for level in levels).any()
+def weight_operand(config: AcceleratorConfig) -> Operand:
+    """Weights of a core."""
+    return _operand("w", config.weight_digits.base, config.digits.base)

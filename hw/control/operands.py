@@ -10,7 +10,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..array.array import Operands, operand_copies
-from ..array.operand import code_of, operand_layout, recode
+from ..array.operand import Operand, act_operand
 from ..cells.copies import copy_of
 from ..cells.delay_line import DelayLine, delayed
 from ..cells.interfaces import INSTRUCTION, MemoryRead
@@ -25,23 +25,26 @@ from .walker import pixel_group_layout
 __all__ = ["OperandFetch", "keep_operands"]
 
 
-def keep_operands(m: Module, config: AcceleratorConfig, name: str, operands: data.View, codes: Value) -> None:
+def keep_operands(
+    m: Module, config: AcceleratorConfig, name: str, operands: data.View, codes: Value, operand: Operand
+) -> None:
     """Registers of all ``operands`` that a port of `MacArray` takes, made of their codes `Pipeline.codes` and
     `Pipeline.recode` before.
 
     A spread array first takes the codes to its halves: fewer wires cross it than if operands did, which are twice as
     wide.
     """
-    base, bits = config.digits.base, operand_layout(config.digits.base).size
-    count, copies = len(codes) // config.code_bits, operand_copies(config)
+    bits, copies = operand.layout.size, operand_copies(config)
+    count = len(operands.as_value()) // bits // copies
+    place = len(codes) // count
     halves = [codes]
     if pipeline(config).codes:
         halves = [copy_of(m, codes, half, f"{name}_codes{half}") for half in range(min(copies, 2))]
     for copy in range(copies):
         near = halves[copy * len(halves) // copies]
         for index in range(count):
-            operand = recode(base, near.word_select(index, config.code_bits))
-            kept = copy_of(m, operand, copy % 2, f"{name}{copy}_{index}")
+            recoded = operand.recode(near.word_select(index, place))
+            kept = copy_of(m, recoded, copy % 2, f"{name}{copy}_{index}")
             m.d.comb += operands.as_value().word_select(copy * count + index, bits).eq(kept)
 
 
@@ -115,8 +118,8 @@ class OperandFetch(wiring.Component):
         m.d.comb += [self.weights.address.eq(weight), self.weights.valid.eq(flags.valid)]
         padding = pad_code.replicate(config.lanes)
         words = Cat(Mux(valid[row], read.data[row], padding) for row in range(config.rows))
-        keep_operands(m, config, "x", operands.x, words)
-        keep_operands(m, config, "w", operands.w, self.weights.data)
+        keep_operands(m, config, "x", operands.x, words, act_operand(config))
+        keep_operands(m, config, "w", operands.w, self.weights.data, weight_operand(config))
         behind = plan.operands - plan.words
         flags = delayed(m, flags, plan.weights + behind, "flags", reset_less=False)
         m.d.comb += [
@@ -127,7 +130,7 @@ class OperandFetch(wiring.Component):
             windows = self.windows
             m.d.comb += [
                 *(
-                    windows.word.word_select(lane, config.code_bits).eq(code_of(operand))
+                    windows.word.word_select(lane, config.code_bits).eq(act_operand(config).code_of(operand))
                     for lane, operand in enumerate(operands.x[0])
                 ),
                 windows.inside.eq(delayed(m, valid[0], behind, "inside")),

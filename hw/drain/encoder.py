@@ -111,23 +111,32 @@ class Encoder(wiring.Component):
 
         digit = Signal(digits.base.magnitude_bits)
         opposed = Signal()
-        with m.If(one_plane), m.Switch(level):
-            for code, pattern in enumerate(_patterns(digits.base.magnitudes, len(level))):
-                with m.Case(pattern):
-                    m.d.comb += digit.eq(code)
+        magnitudes = digits.base.magnitudes
+        lowest = Signal()  # a level whose magnitude code is 0 though it is not
+        with m.If(one_plane):
+            if digits.base.octaves:
+                with m.Switch(level):
+                    for code, pattern in enumerate(_patterns(magnitudes, len(level))):
+                        with m.Case(pattern):
+                            m.d.comb += digit.eq(code)
+            else:
+                m.d.comb += digit.eq(level)
+                if digits.base.whole:
+                    m.d.comb += lowest.eq(level[len(digit) :].any())
         with m.Else():
-            padded = Cat(Const(0, 1), level, Const(0, digits.shift * planes))
-            window = Signal(digits.shift + 1)
+            shift, reach_bits = digits.shift, digits.reach.bit_length()
+            padded = Cat(Const(0, 1), level, Const(0, shift * planes + reach_bits))
+            window = Signal(reach_bits + 1)
             with m.Switch(plane_1):
                 for plane in range(planes):
                     with m.Case(plane):
-                        m.d.comb += window.eq(padded[digits.shift * plane :][: digits.shift + 1])
+                        m.d.comb += window.eq(padded[shift * plane :][: reach_bits + 1])
             # the recoded digit: its bits, plus the bit below, minus the radix times the highest (not in the top plane)
-            plain = Signal(digits.shift + 1)
-            m.d.comb += plain.eq(window[1:] + window[0])
-            with m.If(window[-1] & ~top):
-                m.d.comb += [digit.eq((1 << digits.shift) - plain), opposed.eq(1)]
+            plain = Signal(reach_bits + 1)
+            m.d.comb += plain.eq(Cat(window[1 : shift + 1], Mux(top, window[shift + 1 :], 0)) + window[0])
+            with m.If(window[shift] & ~top):
+                m.d.comb += [digit.eq((1 << shift) - plain), opposed.eq(1)]
             with m.Else():
                 m.d.comb += digit.eq(plain)
-        m.d.sync += self.code.eq(Cat(digit, (negative ^ opposed) & digit.any()))
+        m.d.sync += self.code.eq(Cat(digit, (negative ^ opposed) & (digit.any() | lowest)))
         return m

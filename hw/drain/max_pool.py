@@ -11,20 +11,24 @@ from ..cells.delay_line import delayed, kept
 from ..cells.interfaces import INSTRUCTION
 from ..spec.config import AcceleratorConfig
 from ..spec.cycles import word_hold_cycles
+from ..spec.formats import Format
 from ..spec.pipeline import pipeline
 from .written import Written
 
 __all__ = ["MaxPool", "WindowWords"]
 
 
-def _key(code: Value) -> Value:
-    """An unsigned number that grows with the level of a code, of sign and magnitude."""
-    return Cat(code[:-1] ^ code[-1].replicate(len(code) - 1), ~code[-1])
+def _key(code: Value, base: Format) -> Value:
+    """An unsigned number that grows with the level of a code of sign and magnitude; of a code whose minus zero is the
+    lowest level that of two's complement."""
+    magnitude = code[:-1]
+    below = (~magnitude + 1 if base.whole else ~magnitude)[: len(magnitude)]
+    return Cat(Mux(code[-1], below, magnitude), ~code[-1])
 
 
-def _code(key: Value) -> Value:
+def _code(key: Value, base: Format) -> Value:
     """The code of a key."""
-    return Cat(key[:-1] ^ (~key[-1]).replicate(len(key) - 1), ~key[-1])
+    return Cat(_key(Cat(key[:-1], ~key[-1]), base)[:-1], ~key[-1])
 
 
 class WindowWords(Signature):
@@ -68,7 +72,8 @@ class MaxPool(wiring.Component):
         m = Module()
         config, windows = self._config, self.windows
         wanted = self.instruction.fields.planes[: config.planes.bit_length()]
-        planes, lanes, bits = config.planes, config.lanes, config.digits.base.bits
+        base = config.digits.base
+        planes, lanes, bits = config.planes, config.lanes, base.bits
         keys_layout = data.ArrayLayout(bits, lanes)
         best = Array(Signal(keys_layout, name=f"best{i}", reset_less=True) for i in range(planes))
         seen = Array(Signal(keys_layout, name=f"seen{i}", reset_less=True) for i in range(planes))
@@ -86,7 +91,7 @@ class MaxPool(wiring.Component):
             m.d.sync += plane.eq(Mux(now == 0, top, now - 1))
         flags = delayed(m, windows.flags, 2, "flags", reset_less=False)
         codes = (windows.word.word_select(lane, config.code_bits)[:bits] for lane in range(lanes))
-        coming = kept(m, "coming", Cat(_key(code) for code in codes), windows.inside, now, now == top, now == 0)
+        coming = kept(m, "coming", Cat(_key(code, base) for code in codes), windows.inside, now, now == top, now == 0)
         [keys, inside, step_plane, top_plane, ends] = kept(m, "step", *coming)
         keys, next_plane = data.View(keys_layout, keys), coming[2]
         held = Signal(keys_layout, reset_less=True)  # the largest so far in the step's plane
@@ -132,7 +137,7 @@ class MaxPool(wiring.Component):
         m.d.comb += [
             shown.eq(winner[play_plane]),
             *(
-                self.words.codes.word_select(lane, config.code_bits).eq(_code(Value.cast(shown[lane])))
+                self.words.codes.word_select(lane, config.code_bits).eq(_code(Value.cast(shown[lane]), base))
                 for lane in range(lanes)
             ),
             self.words.flags.valid.eq(playing),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -115,7 +115,7 @@ class Rescaler(wiring.Component):
             m.d.comb += [
                 adder.a.eq(extend(product[1:].as_signed(), width)),
                 adder.b.eq(extend(total, width)),
-                adder.s.eq(1 if bit == last else low[bit]),
+                adder.s.eq((Const(1) if bit == last else low[bit]).replicate(width)),
             ]
             finished, product = Cat(finished, product[0]), adder.y
             if registered and bit != last:

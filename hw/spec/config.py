@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from .config_checks import (
     check,
     check_kinds,
 )
-from .digits import Digits, base_digits
+from .digits import Digits, act_digits, weight_digits
 from .errors import among
 from .formats import Format, Int, roundings_of, usual_roundings
 from .rounding import INTEGERS, Rounding
@@ -35,6 +36,7 @@ __all__ = [
     "PRESETS",
     "AcceleratorConfig",
     "ConfigError",
+    "bases_of",
     "load_config",
 ]
 
@@ -55,6 +57,10 @@ class AcceleratorConfig:
     base : str
         Base format, of a stored code and of the operands of a multiplier: signed, 2 to 4 bits, such as ``dybit4``,
         ``int4`` or ``dybit2`` (ternary). Wider operands are rows of such digits (`spec.digits`).
+    weight_base, act_base : str
+        Base formats of weights and of activations where they differ from ``base``; empty: ``base``. Weights may also
+        be ``int5``, activations ``int8`` (all of a byte). Codes of a ``weight_base`` lie side by side, without bits
+        to spare.
     rows : int
         Output pixels computed at once, 1 to 32.
     columns : int
@@ -124,6 +130,8 @@ class AcceleratorConfig:
     """
 
     base: str = "dybit4"
+    weight_base: str = ""
+    act_base: str = ""
     rows: int = 4
     columns: int = 4
     lanes: int = 16
@@ -156,28 +164,55 @@ class AcceleratorConfig:
 
     def __post_init__(self) -> None:
         check_kinds(self)
-        try:
-            digits = base_digits(self.base)
-        except ValueError as error:
-            raise ConfigError(f"base: {error}") from error
         if self.planes == 0:
-            object.__setattr__(self, "planes", digits.of_format(Int(8)))
+            object.__setattr__(self, "planes", self.digits.of_format(Int(8)))
         check(self)
 
-    @property
+    @functools.cached_property
     def digits(self) -> Digits:
-        """Digits over the base format."""
-        return base_digits(self.base)
+        """Digits of activations, so of every tensor."""
+        return act_digits(self.act_format, self.weight_digits)
+
+    @functools.cached_property
+    def weight_digits(self) -> Digits:
+        """Digits of weights."""
+        return weight_digits(self.weight_format)
+
+    @property
+    def act_format(self) -> str:
+        """Name of the base format of activations."""
+        return self.act_base or self.base
+
+    @property
+    def weight_format(self) -> str:
+        """Name of the base format of weights."""
+        return self.weight_base or self.base
+
+    @property
+    def formats(self) -> str:
+        """Base formats in a word: ``dybit4``, or weights by activations, such as ``dybit2xdybit4``."""
+        same = self.weight_format == self.act_format
+        return self.act_format if same else f"{self.weight_format}x{self.act_format}"
+
+    @property
+    def digit_shift(self) -> int:
+        """Left shift of the accumulators between the weights of two pairs of digits."""
+        return math.gcd(self.digits.shift, self.weight_digits.shift)
 
     @property
     def code_bits(self) -> int:
-        """Width of the place of one stored code, in bits."""
+        """Width of the place of one stored code of an activation, in bits."""
         return self.digits.code_bits
 
     @property
+    def weight_bits(self) -> int:
+        """Width of the place of one code of a weight, in bits."""
+        return self.weight_digits.base.bits if self.weight_base else self.weight_digits.code_bits
+
+    @property
     def product_bits(self) -> int:
-        """Width of the magnitude of a product of two base levels."""
-        return (self.digits.base.top**2).bit_length()
+        """Width of the magnitude of a product of a weight's and an activation's level."""
+        return (self.digits.base.bottom * self.weight_digits.base.bottom).bit_length()
 
     @property
     def macs(self) -> int:
@@ -217,8 +252,8 @@ class AcceleratorConfig:
 
     @property
     def weight_word_bits(self) -> int:
-        """Width of a weight word: code of (column c, lane l) at bit ``code_bits * (c * lanes + l)``."""
-        return self.columns * self.lanes * self.code_bits
+        """Width of a weight word: code of (column c, lane l) at bit ``weight_bits * (c * lanes + l)``."""
+        return self.columns * self.lanes * self.weight_bits
 
     @property
     def act_address_bits(self) -> int:
@@ -344,6 +379,12 @@ PRESETS: dict[str, AcceleratorConfig] = {
     "large": AcceleratorConfig(rows=4, columns=16, lanes=16, rescalers=8, act_words=16384, weight_words=4096),
 }
 """Named configurations for ``--preset``."""
+
+
+def bases_of(formats: str) -> dict[str, str]:
+    """Parameters that say which base formats a core has, from their name as `AcceleratorConfig.formats` gives it."""
+    weights, _, acts = formats.partition("x")
+    return {"weight_base": weights, "act_base": acts} if acts else {"base": weights, "weight_base": "", "act_base": ""}
 
 
 def load_config(path: Path) -> AcceleratorConfig:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+from .digits import base_digits
 from .errors import NarrowsError
 from .memories import SINGLE_ENABLE, SINGLE_WIDTH, SINGLE_WORDS
 from .tables import TABLE_TOP
@@ -38,7 +39,7 @@ MOST_INSTRUCTIONS = 1024
 MOST_TABLES = 15
 """Most tables of levels that a core can have."""
 
-_TEXTS = ("base", "rounds_to", "memories", "fabric", "backing", "host")
+_TEXTS = ("base", "weight_base", "act_base", "rounds_to", "memories", "fabric", "backing", "host")
 
 
 class ConfigError(NarrowsError, ValueError):
@@ -46,7 +47,7 @@ class ConfigError(NarrowsError, ValueError):
 
 
 def check_kinds(config: AcceleratorConfig) -> None:
-    """See that every parameter is a string or an integer, as its default is.
+    """See that every parameter is a string or an integer, as its default is, and that bases are bases.
 
     Raises
     ------
@@ -58,6 +59,15 @@ def check_kinds(config: AcceleratorConfig) -> None:
         kind = str if field.name in _TEXTS else int
         if not isinstance(value, kind) or isinstance(value, bool):
             raise ConfigError(f"{field.name} must be {'a string' if kind is str else 'an integer'}, not {value!r}")
+    for name, known in (
+        ("base", lambda: base_digits(config.base)),
+        ("weight_base", lambda: config.weight_digits),
+        ("act_base", lambda: config.digits),
+    ):
+        try:
+            known()
+        except ValueError as error:
+            raise ConfigError(f"{name}: {error}") from error
 
 
 def check(config: AcceleratorConfig) -> None:
@@ -85,7 +95,13 @@ def _is_power_of_two(value: int) -> bool:
 
 def _check_array(config: AcceleratorConfig) -> None:
     _need(config, "rows", 1 <= config.rows <= 32, "1 to 32")
-    _need(config, "rescalers", config.rescalers in (1, 2, 4, 8), "1, 2, 4 or 8")
+    most = 32 // config.code_bits
+    _need(
+        config,
+        "rescalers",
+        config.rescalers in (1, 2, 4, 8) and config.rescalers <= most,
+        "1, 2, 4 or 8" if most >= 8 else f"1, 2 or {most} with codes of {config.code_bits} bits",
+    )
     _need(
         config,
         "columns",

@@ -8,12 +8,19 @@ import itertools
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .formats import DyBit, Format, parse_format
+from .formats import DyBit, Format, Int, parse_format
+from .rounding import INTEGERS
 
-__all__ = ["BASE_BITS_MAX", "DIGITS_MAX", "Digits", "base_digits"]
+__all__ = ["ACT_BYTE", "DIGITS_MAX", "Digits", "act_digits", "base_digits", "weight_digits"]
 
-BASE_BITS_MAX = 4
-"""Widest base format."""
+_BITS_MAX = 4
+"""Widest format that may be base of both operands."""
+
+_WEIGHT_BITS_MAX = 5
+"""Widest integers that may be base of weights alone."""
+
+ACT_BYTE = Format("int8", INTEGERS, 8, True, whole=True)
+"""Base ``int8`` of activations: -128 to 127, all of a byte; the code of minus zero is -128."""
 
 DIGITS_MAX = 15
 """Most digits of any format in any base: unsigned DyBit8 in ternary digits."""
@@ -25,33 +32,30 @@ _FEWEST = 3
 class Digits:
     """Digit planes over a base format: the format of one stored code and of one multiplier operand.
 
-    Digits have radix ``2**shift``, the largest power of two at which every digit ``-radix/2 .. radix/2`` is a level of
-    the base. The top digit may be any level up to `reach`.
+    Digits have radix ``2**shift``; every digit ``-radix/2 .. radix/2`` is a level of the base. The top digit may be any
+    level up to `reach`.
 
     Parameters
     ----------
     base : Format
-        Signed, of 2 to 4 bits.
-
-    Raises
-    ------
-    ValueError
-        If the base is unsigned or wider than `BASE_BITS_MAX` bits.
+        Signed.
+    multiple : int
+        The radix is the largest power of ``2**multiple`` that the base allows, or if it allows none the largest power
+        of two: sums are shifted by the smallest step that both operands' digits are apart (`AcceleratorConfig`).
     """
 
-    def __init__(self, base: Format) -> None:
-        if not base.signed or base.bits > BASE_BITS_MAX:
-            raise ValueError(f"a base format is signed and has 2 to {BASE_BITS_MAX} bits, not {base}")
+    def __init__(self, base: Format, multiple: int = 1) -> None:
         self.base = base
         reach = 0
         while reach + 1 in base.magnitudes:
             reach += 1
         self._reach = reach
-        self._shift = reach.bit_length()
+        most = reach.bit_length()
+        self._shift = most // multiple * multiple or most
 
     @property
     def code_bits(self) -> int:
-        """Width of the place of a stored code, in bits: 2 or 4, so that places never straddle a 32-bit beat.
+        """Width of the place of a stored code, in bits: 2, 4 or 8, so that places never straddle a 32-bit beat.
 
         A code of 3 bits leaves the top bit of its place 0.
         """
@@ -81,8 +85,8 @@ class Digits:
         return (((2 * self._reach + 1) << (self._shift * (planes - 1))) + 1) // 2 - 1
 
     def top(self, planes: int) -> int:
-        """Largest level that ``planes`` digits can stand for; with one plane that is the largest of the base."""
-        return self.base.top if planes == 1 else max(self.base.top, self.span(planes))
+        """Largest magnitude of a level that ``planes`` digits can stand for; with one plane the largest of the base."""
+        return -self.base.bottom if planes == 1 else max(-self.base.bottom, self.span(planes))
 
     def count(self, levels: ArrayLike) -> int:
         """Fewest planes for given levels: 1 if all are levels of the base, else as many digits as the largest needs.
@@ -92,10 +96,10 @@ class Digits:
         ValueError
             If a level needs more digits than any format.
         """
-        levels = np.abs(np.asarray(levels, dtype=np.int64))
-        if np.isin(levels, self.base.magnitudes).all():
+        levels = np.asarray(levels, dtype=np.int64)
+        if np.isin(levels, self.base.levels).all():
             return 1
-        largest = int(levels.max(initial=0))
+        largest = int(np.abs(levels).max(initial=0))
         for planes in range(2, DIGITS_MAX + 1):
             if largest <= self.span(planes):
                 return planes
@@ -198,11 +202,47 @@ class Digits:
 
 @functools.cache
 def base_digits(name: str) -> Digits:
-    """Digits over the base format of a name such as ``dybit4``, ``int4`` or ``dybit2``.
+    """Digits over the base format of both operands, of a name such as ``dybit4``, ``int4`` or ``dybit2``.
 
     Raises
     ------
     ValueError
         If there is no such format, or it is not a base.
     """
-    return Digits(parse_format(name))
+    return Digits(_base(name))
+
+
+def _base(name: str, further: Format | None = None) -> Format:
+    """The format of a name, if it may be a base; ``further`` is one more that may."""
+    if further is not None and name == further.name:
+        return further
+    fmt = parse_format(name)
+    if not fmt.signed or fmt.bits > _BITS_MAX:
+        known = f"2 to {_BITS_MAX} bits" + (f", or is {further}" if further is not None else "")
+        raise ValueError(f"a base format is signed and has {known}, not {fmt}")
+    return fmt
+
+
+@functools.cache
+def weight_digits(name: str) -> Digits:
+    """Digits over a base format of weights: those that both operands may have, and ``int5``.
+
+    Raises
+    ------
+    ValueError
+        As :func:`base_digits` does.
+    """
+    return Digits(_base(name, Int(_WEIGHT_BITS_MAX)))
+
+
+@functools.cache
+def act_digits(name: str, weights: Digits) -> Digits:
+    """Digits over a base format of activations beside those of weights: what both operands may have, and ``int8``
+    (`ACT_BYTE`).
+
+    Raises
+    ------
+    ValueError
+        As :func:`base_digits` does.
+    """
+    return Digits(_base(name, ACT_BYTE), weights.shift)

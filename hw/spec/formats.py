@@ -46,12 +46,15 @@ class Format:
         Width of a code, sign included.
     signed : bool
         A signed code is ``sign << magnitude_bits | magnitude`` (sign-magnitude, for INT too).
+    whole : bool
+        Whether the code of minus zero stands for one more level, ``-(top + 1)``, and not for 0.
     """
 
     name: str
     rounding: Rounding
     bits: int
     signed: bool
+    whole: bool = False
 
     @property
     def magnitude_bits(self) -> int:
@@ -76,13 +79,14 @@ class Format:
     @property
     def bottom(self) -> int:
         """Smallest level."""
-        return -self.top if self.signed else 0
+        return -self.top - self.whole if self.signed else 0
 
     @functools.cached_property
     def levels(self) -> NDArray[np.int64]:
         """All levels in increasing order, each once."""
         positive = np.array(self.magnitudes, dtype=np.int64)
-        return np.concatenate([-positive[:0:-1], positive]) if self.signed else positive
+        negative = -positive[:0:-1] if self.signed else positive[:0]
+        return np.concatenate([[self.bottom] if self.whole else [], negative, positive]).astype(np.int64)
 
     @functools.cached_property
     def _midpoints(self) -> NDArray[np.float64]:
@@ -107,7 +111,7 @@ class Format:
         return self.levels[np.searchsorted(self._midpoints, values, side="right")]
 
     def encode(self, levels: ArrayLike) -> NDArray[np.int64]:
-        """Code of each level; the inverse of :meth:`decode` (minus zero is never produced).
+        """Code of each level; the inverse of :meth:`decode` (minus zero is never produced, unless it is a level).
 
         Raises
         ------
@@ -125,7 +129,7 @@ class Format:
         raise ValueError(f"{int(levels[wrong].flat[0])} is not a level of {self.name}")
 
     def decode(self, codes: ArrayLike) -> NDArray[np.int64]:
-        """Level of each code; minus zero decodes to 0.
+        """Level of each code; minus zero decodes to 0, or to the level that it stands for.
 
         Raises
         ------
@@ -148,13 +152,18 @@ class Format:
         if self.signed:
             codes[-magnitudes - self.bottom] = np.arange(len(magnitudes)) | (1 << self.magnitude_bits)
         codes[magnitudes - self.bottom] = np.arange(len(magnitudes))
+        if self.whole:
+            codes[0] = 1 << self.magnitude_bits
         return codes
 
     @functools.cached_property
     def _decoded(self) -> NDArray[np.int64]:
         """Level of each code."""
         magnitudes = np.array(self.magnitudes, dtype=np.int64)
-        return np.concatenate([magnitudes, -magnitudes]) if self.signed else magnitudes
+        negative = -magnitudes
+        if self.whole:
+            negative[0] = self.bottom
+        return np.concatenate([magnitudes, negative]) if self.signed else magnitudes
 
     def __str__(self) -> str:
         return self.name

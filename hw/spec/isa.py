@@ -229,7 +229,7 @@ BLOCK = Record(
         Field("hold", 1, 29, 1, "1: all taps of a group share one weight word; 0: a word each"),
         Field("first_tap", 2, 0, 12, "index of the first tap"),
         Field("tap_count", 2, 12, 12, "taps, at least 1: the inner loop"),
-        Field("pad_code", 2, 24, 4, "code that replaces what a row reads where the tap is outside its tensor"),
+        Field("pad_code", 2, 24, 8, "code that replaces what a row reads where the tap is outside its tensor"),
     ),
 )
 

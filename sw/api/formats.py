@@ -82,7 +82,9 @@ class Formats:
         """Formats that a core gets."""
         from ..quantize import QuantSettings
 
-        found = self.layers or QuantSettings(weights=self.weights or core.base, acts=self.acts or core.base)
+        found = self.layers or QuantSettings(
+            weights=self.weights or core.weight_format, acts=self.acts or core.act_format
+        )
         return dataclasses.replace(found, equalise=found.equalise or self.equalise)
 
     def __str__(self) -> str:

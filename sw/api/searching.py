@@ -223,7 +223,7 @@ def search(
         acts=tuple(acts),
         acc_bits=tuple(acc_bits) or (core.acc_bits,),
         rescale_bits=tuple(rescale_bits) or (core.rescale_bits,),
-        bases=tuple(bases) or (core.base,),
+        bases=tuple(bases) or (core.formats,),
         shapes=tuple(shapes) or ((core.rows, core.columns, core.lanes),),
     )
     held = plan.held(test)

@@ -57,7 +57,10 @@ def search(
         str | None, typer.Option(metavar="K,K", help="Multiplicand widths; else the configuration's.")
     ] = None,
     bases: Annotated[
-        str | None, typer.Option(metavar="A,B", help="Base formats of the core; else the configuration's.")
+        str | None,
+        typer.Option(
+            metavar="A,B", help="Base formats of the core, dybit3xdybit4 for different ones; else the configuration's."
+        ),
     ] = None,
     shapes: Annotated[
         str | None, typer.Option(metavar="4x4x16,..", help="Rows x columns x lanes; else the configuration's.")

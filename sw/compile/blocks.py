@@ -67,20 +67,21 @@ def plan_blocks(
     A digit plane of weights that is zero everywhere makes no blocks, and a tap that no channel weighs is not read; a
     sum of positions left without any block still shifts.
     """
-    digits = config.digits
     tiles = tile_count(len(layer.bias), config)
     step = strip_step(layer, layouts, config)
+    # what a digit further up weighs, in shifts of the accumulators
+    weight_steps, act_steps = (each.shift // config.digit_shift for each in (config.weight_digits, config.digits))
     by_order: dict[int, list[BlockPlan]] = {}
     images: list[NDArray[np.uint8]] = []
     start = 0
     for segment in layer.segments:
         layout = layouts[segment.source]
         window, size = Window.on(segment, layout), graph.tensors[layer.output].shape[1:]
-        pads = digits.to_planes(graph.tensors[segment.source].zero, layout.planes)
+        pads = config.digits.to_planes(graph.tensors[segment.source].zero, layout.planes)
         read = read_taps(segment).ravel()
         words_of = {
             weight_digit: _segment_words(segment, codes, layout, config, strip=step is not None)
-            for weight_digit, codes in enumerate(weight_codes(segment, digits))
+            for weight_digit, codes in enumerate(weight_codes(segment, config.weight_digits))
             if codes is not None and read.any()
         }
         used = slice(None) if layout.unfold is not None or read.all() else read
@@ -91,7 +92,7 @@ def plan_blocks(
             for digit in range(layout.planes):
                 base = layout.base + digit * layout.plane_pitch
                 block = replace(plan, base=base, weight_base=start, pad_code=int(pads[digit]))
-                by_order.setdefault(weight_digit + digit, []).append(block)
+                by_order.setdefault(weight_digit * weight_steps + digit * act_steps, []).append(block)
             images.append(words)
             start += words.shape[1]
     top = max(by_order, default=0)

@@ -94,7 +94,8 @@ class _Chooser:
         macs = [layer for layer in graph.layers if isinstance(layer, MacLayer)]
         self._digits = {
             layer.name: [
-                sum(codes is not None for codes in weight_codes(segment, config.digits)) for segment in layer.segments
+                sum(codes is not None for codes in weight_codes(segment, config.weight_digits))
+                for segment in layer.segments
             ]
             for layer in macs
         }

@@ -94,7 +94,7 @@ def _mac(
     weights: tuple[bytes, ...] | Blank = Blank(layer.name, rows * pitch)
     params: tuple[tuple[int, ...], ...] | Blank = Blank(layer.name, tiles * config.tile_granules)
     if not outlined:
-        packed = pack_codes(plan.words[:rows].reshape(-1, size), config.code_bits)
+        packed = pack_codes(plan.words[:rows].reshape(-1, size), config.weight_bits)
         weights = tuple(row.tobytes() for row in packed)
     if not isinstance(layer, LayerOutline):
         params = tuple(param_words(layer, config))

@@ -178,7 +178,7 @@ def _finest(
     """
     best: tuple[NDArray[np.int64], Rescaling] | None = None
     for idle in range(_IDLE + 1):
-        found = _finer(terms, factors, fitted, config, start=(1 + even) << (idle * config.digits.shift))
+        found = _finer(terms, factors, fitted, config, start=(1 + even) << (idle * config.weight_digits.shift))
         if found is None:
             break
         if best is None or found[1].cost.sum() < best[1].cost.sum():
@@ -226,11 +226,11 @@ def _planes(terms: list[_Integers], factors: NDArray[np.int64], config: Accelera
     levels = [
         t.levels * factor[:, np.newaxis, np.newaxis, np.newaxis] for t, factor in zip(terms, factors, strict=True)
     ]
-    if any(np.abs(each).max(initial=0) > config.digits.span(DIGITS_MAX) for each in levels):
+    if any(np.abs(each).max(initial=0) > config.weight_digits.span(DIGITS_MAX) for each in levels):
         return None
     if signed_bits(*_bounds(terms, factors)) > config.acc_bits:
         return None
-    digits = config.digits
+    digits = config.weight_digits
     return [sum(bool(codes.any()) for codes in digits.to_planes(each, digits.count(each))) for each in levels]
 
 
@@ -277,7 +277,7 @@ def _common_scale(
         if not own.any():
             continue
         found = None
-        for candidates, planes in _candidates(terms, units[own, channel], own, config.digits):
+        for candidates, planes in _candidates(terms, units[own, channel], own, config.weight_digits):
             fits = _fitting(terms, candidates, own, channel, config)
             candidates = candidates[fits]
             if not len(candidates):
@@ -289,7 +289,7 @@ def _common_scale(
             pick = int(good[0]) if good.size else int(off.argmin())
             if found is None or off[pick] < found[0]:
                 found = float(off[pick]), candidates[pick]
-            if found[0] <= _TOLERANCE or planes >= config.digits.of_format(_USUAL):
+            if found[0] <= _TOLERANCE or planes >= config.weight_digits.of_format(_USUAL):
                 break
         if found is None:
             _check(layer, _bounds(terms, np.ones_like(factors)), config)

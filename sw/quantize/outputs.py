@@ -22,7 +22,7 @@ _ROOM = 1.25
 def output_format(config: AcceleratorConfig) -> Format:
     """Format of outputs of learned layers: integers of 8 bits, or of as many as the core's planes hold, or its base."""
     digits = config.digits
-    formats = (Int(bits) for bits in range(8, digits.base.bits, -1))
+    formats = (Int(bits) for bits in range(8, min(digits.base.bits, 7), -1))
     return next((fmt for fmt in formats if digits.of_format(fmt) <= config.planes), digits.base)
 
 

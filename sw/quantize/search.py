@@ -96,7 +96,7 @@ def solve(
     CertificateError
         If no scale fits.
     """
-    constant_planes = config.digits.count(CONSTANT_LEVEL)
+    constant_planes = config.weight_digits.count(CONSTANT_LEVEL)
     if problem.target.shape[1]:
         finest = np.abs(problem.target).max(axis=1) / (fmt.top * _CLIPPING)
         # Where weights are next to nothing beside the bias, the bias decides how fine the scale can be.
@@ -130,7 +130,7 @@ def _solve_constants(
     levels, choice = np.zeros((len(problem.gains), channels.size), dtype=np.int64), np.zeros_like(channels)
     tried: list[_Trial] = []
     for planes in range(1, most_planes + 1):
-        top = config.digits.top(planes)
+        top = config.weight_digits.top(planes)
         window = grid.window(np.abs(problem.gains).max(axis=0) / (top + 0.5), np.log2(top + 0.5))
         trials, errors = _trials(problem, grid, window, fmt, config, planes)
         tried += trials
@@ -281,11 +281,11 @@ def _trial(problem: Problem, scale: NDArray[np.float64], fmt: Format, config: Ac
     channels = np.arange(scale.size)
     wanted = problem.gains / scale
     if planes == 1:
-        constants = config.digits.base.quantise(wanted)
+        constants = config.weight_digits.base.quantise(wanted)
     elif problem.target.shape[1]:
-        constants = cheap_constants(wanted, config.digits, planes)
+        constants = cheap_constants(wanted, config.weight_digits, planes)
     else:
-        span = config.digits.span(planes)
+        span = config.weight_digits.span(planes)
         constants = np.clip(np.rint(wanted), -span, span).astype(np.int64)
     deviation = constants * scale - problem.gains
     target = problem.target - np.einsum("to,tok->ok", deviation, problem.response)
@@ -295,7 +295,7 @@ def _trial(problem: Problem, scale: NDArray[np.float64], fmt: Format, config: Ac
     # A term that vanished is no approximation: such a scale is too coarse whatever it costs. Only beside one so much
     # larger that no scale holds both it may vanish.
     gains = np.abs(problem.gains)
-    reach = gains.max(axis=0, initial=0.0) / (2 * config.digits.top(planes) + 1)
+    reach = gains.max(axis=0, initial=0.0) / (2 * config.weight_digits.top(planes) + 1)
     if problem.target.shape[1]:
         reach = np.maximum(reach, np.abs(problem.target).max(axis=1) / (2 * fmt.top + 1))
     error = np.where(((constants == 0) & (gains > reach)).any(axis=0), np.inf, error)

@@ -69,7 +69,7 @@ def _steps(layer: MacLayer, graph: QuantisedGraph, config: AcceleratorConfig, pi
     groups = pixels * -(-words // config.rows) * -(-config.lanes // config.columns)
     steps = grouped = 0
     for segment in layer.segments:
-        weight_planes = int(config.digits.fewest_codes(segment.weights).any(axis=(1, 2, 3, 4)).sum())
+        weight_planes = int(config.weight_digits.fewest_codes(segment.weights).any(axis=(1, 2, 3, 4)).sum())
         passes = weight_planes * config.digits.count(graph.tensors[segment.source].levels)
         taps = math.prod(segment.weights.shape[2:])
         values = (config.columns if segment.depthwise else segment.weights.shape[1]) * taps

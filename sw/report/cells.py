@@ -64,7 +64,7 @@ def cell_terms(config: AcceleratorConfig) -> dict[str, float]:
     rescaler = _RESCALER + 15 * (config.rescale_bits - 4) + 8 * (config.acc_bits - 16) + 4 * wide
     return {
         "constant": 1.0,
-        "unit": _UNITS.get(config.base, 1.0) * config.macs,
+        "unit": _UNITS.get(config.formats, 1.0) * config.macs,
         "operand": float((config.rows + config.columns) * config.lanes),
         "accumulator": config.rows * config.columns * config.acc_bits / 16,
         "rescaler": config.rescalers * config.drain_rows * rescaler / _RESCALER,

@@ -260,7 +260,7 @@ def _outlines(
     """Segments of learned weights, and of constants as they mostly come out."""
     edge = graph.input.tensor in layer.sources or layer.output in graph.output_tensors
     levels = settings.weight_format(layer.name, edge=edge).levels
-    digits = tuple(bool(codes.any()) for codes in config.digits.fewest_codes(levels))
+    digits = tuple(bool(codes.any()) for codes in config.weight_digits.fewest_codes(levels))
 
     def segment(term: Term) -> Segment:
         window, shape = term.window, term.weights.shape

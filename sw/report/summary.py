@@ -47,7 +47,7 @@ def summarise(
         "rows": config.rows,
         "columns": config.columns,
         "lanes": config.lanes,
-        "base": config.base,
+        "base": config.formats,
         "macs": config.macs,
         "acc_bits": config.acc_bits,
         "backing": config.has_backing,

@@ -92,7 +92,7 @@ def utilisation(macs: int, cycles: float, units: int) -> float:
 
 def step_bytes(config: AcceleratorConfig) -> float:
     """Bytes that the on-chip memories give the array in a cycle: a word for each row, and one of weights."""
-    return (config.rows + config.columns) * config.lanes * config.code_bits / 8
+    return (config.rows * config.act_word_bits + config.weight_word_bits) / 8
 
 
 def layer_work(program: Program, run: Timeline | None = None) -> list[LayerWork]:
@@ -126,9 +126,9 @@ def layer_work(program: Program, run: Timeline | None = None) -> list[LayerWork]
         )
         if isinstance(layer, MacLayer):
             digits = sum(
-                s.weights.size * sum(codes is not None for codes in weight_codes(s, program.config.digits))
+                s.weights.size * sum(codes is not None for codes in weight_codes(s, program.config.weight_digits))
                 for s in layer.segments
             )
-            found = replace(found, cert_bits=layer.cert_bits, weight_bytes=-(-digits * program.config.code_bits // 8))
+            found = replace(found, cert_bits=layer.cert_bits, weight_bytes=-(-digits * program.config.weight_bits // 8))
         work.append(found)
     return work

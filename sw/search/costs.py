@@ -51,9 +51,9 @@ class CostTable:
         InputError
             If arrays of the configuration's base have not been synthesised.
         """
-        if config.base not in self.arrays:
-            raise InputError(f"no array in base {config.base} is priced: choose among {', '.join(self.arrays)}")
-        return float(self.arrays[config.base] @ _array_terms(**_shape(config), acc_bits=config.acc_bits))
+        if config.formats not in self.arrays:
+            raise InputError(f"no array in base {config.formats} is priced: choose among {', '.join(self.arrays)}")
+        return float(self.arrays[config.formats] @ _array_terms(**_shape(config), acc_bits=config.acc_bits))
 
     def rescalers(self, config: AcceleratorConfig) -> float:
         """All rescalers with their encoders."""

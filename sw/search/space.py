@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ...hw.spec.config import AcceleratorConfig
+from ...hw.spec.config import AcceleratorConfig, bases_of
 from ...hw.spec.formats import parse_format
 from ..errors import InputError
 from ..graph import Graph, Mac
@@ -65,9 +65,10 @@ class Point:
         layers: dict[str, dict[str, str]] = {}
         for knob, name in self.formats.items():
             layers.setdefault(knob.layer, {})[knob.kind] = name
+        core = AcceleratorConfig(**bases_of(self.base))
         return QuantSettings(
-            weights=self.base,
-            acts=self.base,
+            weights=core.weight_format,
+            acts=core.act_format,
             layers={layer: LayerFormats(**formats) for layer, formats in layers.items()},
         )
 
@@ -78,8 +79,8 @@ class Point:
         core = replace(
             start,
             **ROOM,
-            base=self.base,
-            planes=start.planes if self.base == start.base else 0,
+            **bases_of(self.base),
+            planes=start.planes if self.base == start.formats else 0,
             rows=rows,
             columns=columns,
             lanes=lanes,

@@ -46,7 +46,7 @@ def core_header(config: AcceleratorConfig) -> str:
     lines = [
         "/* A narrows core as its host sees it. Generated; do not edit.",
         " *",
-        f" * {config.rows} x {config.columns} x {config.lanes} multiply-accumulate units on {config.base} codes. */",
+        f" * {config.rows} x {config.columns} x {config.lanes} multiply-accumulate units on {config.formats} codes. */",
         "#ifndef NARROWS_CORE_H",
         "#define NARROWS_CORE_H",
         *_section("Identity", _identity(config)),

@@ -41,7 +41,7 @@ def register_map(config: AcceleratorConfig, ports: Sequence[Port]) -> str:
     """Ports, registers, memory windows and records of a core; what they mean when it runs is in the project's docs."""
     parts = [
         "# A narrows core",
-        f"{config.rows} x {config.columns} x {config.lanes} multiply-accumulate units on {config.base} codes, "
+        f"{config.rows} x {config.columns} x {config.lanes} multiply-accumulate units on {config.formats} codes, "
         f"{config.acc_bits}-bit accumulators, {config.rescale_bits}-bit rescalers. Configuration "
         f"`0x{config.hash32:08x}`. Generated; do not edit.",
         "## Ports",

@@ -10,9 +10,8 @@ from amaranth_bench import pack, signed, simulate, unpack
 from hardware.cases import CASES, Case
 from hardware.units import RescalerChannel
 from narrows.hw.array.array import STEP_FLAGS
-from narrows.hw.spec.config import FABRICS, AcceleratorConfig
-from narrows.hw.spec.digits import base_digits
-from narrows.hw.spec.formats import DyBit, parse_format
+from narrows.hw.spec.config import FABRICS, AcceleratorConfig, bases_of
+from narrows.hw.spec.formats import DyBit
 from numpy.typing import NDArray
 
 STEPS = 12
@@ -75,6 +74,8 @@ def test_integer_arrays_sum_products_modulo_the_accumulator(unit: str, tree_stag
         ("int4", 2, 0, 0),
         ("dybit2", 1, 0, 0),
         ("int3", 2, 0, 0),
+        ("dybit2xdybit4", 2, 0, 0),
+        ("dybit4xint8", 2, 0, 8),
     ],
 )
 def test_our_arrays_sum_levels_of_codes(
@@ -82,17 +83,19 @@ def test_our_arrays_sum_levels_of_codes(
 ) -> None:
     options = {"tree_stage": tree_stage, "product_stage": product_stage, "dsp_lanes": dsp_lanes}
     case = Case(unit=unit, rows=2, columns=3, lanes=8, acc_bits=12, **options)
-    base, code_bits = parse_format(unit), base_digits(unit).code_bits
+    config = AcceleratorConfig(**bases_of(unit))
+    acts, weights = config.digits.base, config.weight_digits.base
     rng = np.random.default_rng(8)
-    x = rng.integers(0, 1 << base.bits, (STEPS, case.rows, case.lanes))
-    w = rng.integers(0, 1 << base.bits, (STEPS, case.columns, case.lanes))
+    x = rng.integers(0, 1 << acts.bits, (STEPS, case.rows, case.lanes))
+    w = rng.integers(0, 1 << weights.bits, (STEPS, case.columns, case.lanes))
     flags = [STEP_FLAGS.const({"valid": 1, "first": int(step == 4)}).as_value().value for step in range(STEPS)]
     words = [
-        pack(np.concatenate([x[step].ravel(), w[step].ravel()]), code_bits)
-        | flags[step] << (code_bits * (x[step].size + w[step].size))
+        pack(x[step].ravel(), config.code_bits)
+        | pack(w[step].ravel(), config.weight_bits) << config.code_bits * x[step].size
+        | flags[step] << (config.code_bits * x[step].size + config.weight_bits * w[step].size)
         for step in range(STEPS)
     ]
-    expected = sum(base.decode(x[step]) @ base.decode(w[step]).T for step in range(4, STEPS))
+    expected = sum(acts.decode(x[step]) @ weights.decode(w[step]).T for step in range(4, STEPS))
     assert sums_of_steps(case, words, fabric) == wrapped(expected, case.acc_bits)
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import pytest
 from claims_array import accumulator_claim, digits_claim, dot_claim
-from narrows.hw.spec.config import FABRICS, AcceleratorConfig
+from narrows.hw.spec.config import FABRICS, AcceleratorConfig, bases_of
 from narrows.hw.spec.pipeline import pipeline
 from prover import prove_bounded, prove_flushed, prove_induction
 
 SPANS = [(-16, 16), (-4, 16), (0, 16)]
 
 
-def config(**parameters: int | str) -> AcceleratorConfig:
-    return AcceleratorConfig(**{"rows": 1, "columns": 1, "lanes": 2, "rescalers": 1, "acc_bits": 12, **parameters})
+def config(base: str = "dybit4", **parameters: int | str) -> AcceleratorConfig:
+    shape = {"rows": 1, "columns": 1, "lanes": 2, "rescalers": 1, "acc_bits": 12}
+    return AcceleratorConfig(**bases_of(base), **shape | parameters)
 
 
 @pytest.mark.parametrize(
@@ -22,6 +23,11 @@ def config(**parameters: int | str) -> AcceleratorConfig:
         *(("dybit4", fabric, *shape) for fabric in ("ice40", "xilinx") for shape in [(2, 1, 0), (4, 1, 1), (8, 6, 0)]),
         *(("int4", fabric, 8, 2, 0) for fabric in FABRICS),
         *(("dybit2", fabric, 16, 2, 0) for fabric in FABRICS),
+        *(("dybit2xdybit4", fabric, 8, 2, 0) for fabric in FABRICS),
+        ("dybit2xdybit4", "ecp5", 8, 1, 1),
+        ("dybit2xdybit4", "ecp5", 16, 3, 0),
+        ("dybit3xdybit4", "ecp5", 8, 2, 0),
+        ("int4xint8", "ecp5", 4, 2, 0),
     ],
 )
 def test_deferred_signs_give_the_signed_sum(
@@ -38,6 +44,10 @@ def test_deferred_signs_give_the_signed_sum(
         *(("dybit4", "ecp5", planes) for planes in [(1, 1), (2, 1), (1, 3)]),
         ("int4", "ecp5", (2, 1)),
         ("dybit2", "ecp5", (3, 2)),
+        ("dybit2xdybit4", "ecp5", (1, 2)),
+        ("dybit2xdybit4", "ecp5", (2, 2)),
+        ("dybit3xdybit4", "ecp5", (2, 2)),
+        ("int5xint8", "ecp5", (1, 2)),
         ("dybit4", "ice40", (2, 1)),
         ("dybit4", "xilinx", (1, 3)),
         ("dybit2", "xilinx", (3, 2)),
@@ -57,6 +67,8 @@ def test_digits_in_machine_order_give_the_product_of_the_full_operands(
         *(("dybit4", "ecp5", span) for span in SPANS),
         ("int4", "ecp5", (0, 7)),
         ("dybit2", "ecp5", (-1, 1)),
+        ("dybit2xdybit4", "ecp5", (-4, 16)),
+        ("dybit3xdybit4", "ecp5", (-4, 16)),
         ("dybit4", "ice40", (-16, 16)),
         ("dybit4", "xilinx", (-16, 16)),
         ("dybit2", "xilinx", (-1, 1)),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Mapping, Sequence
 
 from amaranth.hdl import Mux, Signal, Value, signed
 from claims_codec import DIGIT_SHIFTS, level_of
 from narrows.hw.array.array import MacArray
 from narrows.hw.array.dot import DotProduct
-from narrows.hw.array.operand import recode
+from narrows.hw.array.operand import act_operand, weight_operand
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.pipeline import pipeline
 from prover import Claim, internals
@@ -55,24 +57,31 @@ def dot_claim(config: AcceleratorConfig, *, by_nodes: bool = True) -> Claim:
     """
     how = ", node by node" if by_nodes else ""
     claim = Claim(
-        f"dot product of {config.lanes} lanes of {config.base} for {config.fabric}, "
+        f"dot product of {config.lanes} lanes of {config.formats} for {config.fabric}, "
         f"registers every {config.tree_stage} tree levels{how}"
     )
     m = claim.module
-    base = config.digits.base
+    acts, weights = act_operand(config), weight_operand(config)
     dut = DotProduct(config)
     m.submodules.dut, inside = internals(dut)
     products = []
     for lane in range(config.lanes):
-        x, w = claim.free(f"x{lane}", base.bits), claim.free(f"w{lane}", base.bits)
-        m.d.comb += [Value.cast(dut.x[lane]).eq(recode(base, x)), Value.cast(dut.w[lane]).eq(recode(base, w))]
-        products.append(level_of(x, config.base) * level_of(w, config.base))
+        x, w = claim.free(f"x{lane}", acts.base.bits), claim.free(f"w{lane}", weights.base.bits)
+        m.d.comb += [Value.cast(dut.x[lane]).eq(acts.recode(x)), Value.cast(dut.w[lane]).eq(weights.recode(w))]
+        products.append(level_of(x, config.act_format) * level_of(w, config.weight_format))
     result = claim.show("result", _result(dut.total, dut.inverted, dut.negative))
     if not by_nodes:
         claim.claim(result == claim.show("expected", claim.delayed(_balanced(products), pipeline(config).dot_product)))
         return claim
     nodes, delay = [claim.delayed(product, config.product_stage) for product in products], config.product_stage
-    for level in range((config.lanes - 1).bit_length()):
+    levels = (config.lanes - 1).bit_length()
+    begun = 0
+    if "total_row0_1" in inside:  # four products in a row are two levels
+        begun, rows = 1, [nodes[index : index + 4] for index in range(0, len(nodes), 4)]
+        for (index, row), place in itertools.product(enumerate(rows), (1, 2)):
+            claim.claim(_node(inside, f"_row{index}_{place}") == _balanced(row[: place + 1]))
+        nodes = [sum_ for a, b, c, d in rows for sum_ in (a + b, c + d)]
+    for level in range(begun, levels):
         registered = int((level + 1) % config.tree_stage == 0 and len(nodes) > 2)
         delay += registered
         sums = [claim.delayed(nodes[index] + nodes[index + 1], registered) for index in range(0, len(nodes), 2)]
@@ -94,11 +103,11 @@ class _Array:
         self.delay = pipeline(config).dot_product
         for lane in range(config.lanes):
             m.d.comb += [
-                Value.cast(self.dut.operands.x[0][lane]).eq(recode(config.digits.base, x[lane])),
-                Value.cast(self.dut.operands.w[0][lane]).eq(recode(config.digits.base, w[lane])),
+                Value.cast(self.dut.operands.x[0][lane]).eq(act_operand(config).recode(x[lane])),
+                Value.cast(self.dut.operands.w[0][lane]).eq(weight_operand(config).recode(w[lane])),
             ]
-        self.x = [level_of(claim.delayed(code, self.delay), config.base) for code in x]
-        self.w = [level_of(claim.delayed(code, self.delay), config.base) for code in w]
+        self.x = [level_of(claim.delayed(code, self.delay), config.act_format) for code in x]
+        self.w = [level_of(claim.delayed(code, self.delay), config.weight_format) for code in w]
         sum_ = self.dut.results.sums[0][0].as_signed()
         self.sum = claim.show("sum", Mux(self.dut.results.inverted[0][0], ~sum_, sum_))
         self.products = [a * b for a, b in zip(self.x, self.w, strict=True)]
@@ -126,13 +135,13 @@ def accumulator_claim(config: AcceleratorConfig, span: tuple[int, int], *, spare
         f"certified sums of activations in {low}..{high} in {config.acc_bits} bits for {config.fabric}{excess}"
     )
     m = claim.module
-    x = [claim.free(f"x{lane}", config.code_bits) for lane in range(config.lanes)]
-    w = [claim.free(f"w{lane}", config.code_bits) for lane in range(config.lanes)]
+    x = [claim.free(f"x{lane}", config.digits.base.bits) for lane in range(config.lanes)]
+    w = [claim.free(f"w{lane}", config.weight_digits.base.bits) for lane in range(config.lanes)]
     array = _Array(claim, config, x, w)
     flags = {name: claim.free(name, 1) for name in ("valid", "first", "shift", "last")}
     m.d.comb += [array.dut.operands.flags[name].eq(flag) for name, flag in flags.items()]
     for code in x:
-        claim.assume((level_of(code, config.base) >= low) & (level_of(code, config.base) <= high))
+        claim.assume((level_of(code, config.act_format) >= low) & (level_of(code, config.act_format) <= high))
     valid, first, shift, last = (claim.delayed(flag, array.delay) for flag in flags.values())
 
     wide = config.acc_bits + _SPARE_BITS
@@ -140,7 +149,7 @@ def accumulator_claim(config: AcceleratorConfig, span: tuple[int, int], *, spare
     def weighed(name: str, terms: Sequence[Value]) -> tuple[Signal, Value]:
         """Sum of all steps' terms, what was before times the radix at a shift; and what it becomes."""
         register = Signal(signed(wide), name=name)
-        after = Mux(first, 0, Mux(shift, register << DIGIT_SHIFTS[config.base], register)) + _balanced(terms)
+        after = Mux(first, 0, Mux(shift, register << _shift(config), register)) + _balanced(terms)
         m.d.sync += register.eq(Mux(valid, after, register))
         return claim.show(f"{name}_so_far", register), after
 
@@ -173,6 +182,22 @@ def accumulator_claim(config: AcceleratorConfig, span: tuple[int, int], *, spare
     return claim
 
 
+def _shift(config: AcceleratorConfig) -> int:
+    """Bits by which an accumulator shifts: the most that both operands' digits are whole multiples of apart."""
+    return math.gcd(*DIGIT_SHIFTS[config.formats])
+
+
+def _steps(planes: tuple[int, int], weight: int, act: int) -> list[tuple[tuple[int, int] | None, bool]]:
+    """Pairs of digits in the machine's order, none where sums only shift, and whether they shift before; digits are
+    ``weight`` and ``act`` shifts apart."""
+    places: dict[int, list[tuple[int, int] | None]] = {}
+    for i, j in itertools.product(*map(range, planes)):
+        places.setdefault(weight * i + act * j, []).append((i, j))
+    top = max(places)
+    orders = [places.get(order, [None]) for order in range(top, -1, -1)]
+    return [(pair, n > 0 and m == 0) for n, pairs in enumerate(orders) for m, pair in enumerate(pairs)]
+
+
 def digits_claim(config: AcceleratorConfig, planes: tuple[int, int]) -> tuple[Claim, int]:
     """Digits of weights and activations, in the machine's order, add up to the dot product of the full operands.
 
@@ -187,47 +212,50 @@ def digits_claim(config: AcceleratorConfig, planes: tuple[int, int]) -> tuple[Cl
     cycles : int
         Cycle in which it says something.
     """
-    claim = Claim(f"dot product of {planes[0]} by {planes[1]} digits of {config.base} in {config.acc_bits} bits")
+    claim = Claim(f"dot product of {planes[0]} by {planes[1]} digits of {config.formats} in {config.acc_bits} bits")
     m = claim.module
-    radix_log2 = DIGIT_SHIFTS[config.base]
-    pairs = sorted(((i, j) for i in range(planes[0]) for j in range(planes[1])), key=lambda pair: (-sum(pair), pair[0]))
+    radices = dict(zip("wx", DIGIT_SHIFTS[config.formats], strict=True))
+    formats = {"w": config.weight_format, "x": config.act_format}
+    bits = {"w": config.weight_digits.base.bits, "x": config.digits.base.bits}
+    steps = _steps(planes, *(radix // _shift(config) for radix in radices.values()))
     codes = {
-        (side, lane): [claim.free(f"{side}{lane}_{digit}", config.code_bits, constant=True) for digit in range(count)]
+        (side, lane): [claim.free(f"{side}{lane}_{digit}", bits[side], constant=True) for digit in range(count)]
         for side, count in zip("wx", planes, strict=True)
         for lane in range(config.lanes)
     }
-    for digits in codes.values():
+    for (side, _), digits in codes.items():
         for code in digits if len(digits) > 1 else ():
-            level = level_of(code, config.base)
-            claim.assume((level >= -(1 << radix_log2 >> 1)) & (level <= 1 << radix_log2 >> 1))
-    fed = {(side, lane): Signal(config.code_bits, name=f"fed_{side}{lane}") for side, lane in codes}
+            level = level_of(code, formats[side])
+            claim.assume((level >= -(1 << radices[side] >> 1)) & (level <= 1 << radices[side] >> 1))
+    fed = {(side, lane): Signal(bits[side], name=f"fed_{side}{lane}") for side, lane in codes}
     array = _Array(claim, config, *([fed[side, lane] for lane in range(config.lanes)] for side in "xw"))
-    step = Signal(range(len(pairs) + array.delay + 2))
+    step = Signal(range(len(steps) + array.delay + 2))
     m.d.sync += step.eq(step + 1)
     with m.Switch(step):
-        for number, (i, j) in enumerate(pairs):
+        for number, (pair, shift) in enumerate(steps):
             with m.Case(number):
                 for lane in range(config.lanes):
-                    m.d.comb += [fed["w", lane].eq(codes["w", lane][i]), fed["x", lane].eq(codes["x", lane][j])]
+                    if pair is not None:
+                        m.d.comb += fed["w", lane].eq(codes["w", lane][pair[0]])
+                        m.d.comb += fed["x", lane].eq(codes["x", lane][pair[1]])
                 m.d.comb += [
                     array.dut.operands.flags.valid.eq(1),
                     array.dut.operands.flags.first.eq(number == 0),
-                    array.dut.operands.flags.shift.eq(number > 0 and i + j != sum(pairs[number - 1])),
-                    array.dut.operands.flags.last.eq(number == len(pairs) - 1),
+                    array.dut.operands.flags.shift.eq(shift),
+                    array.dut.operands.flags.last.eq(number == len(steps) - 1),
                 ]
 
-    def operand(digits: Sequence[Value]) -> Value:
-        return _balanced([level_of(code, config.base) << (radix_log2 * place) for place, code in enumerate(digits)])
+    def operand(side: str, lane: int) -> Value:
+        digits = codes[side, lane]
+        return _balanced([level_of(c, formats[side]) << (radices[side] * place) for place, c in enumerate(digits)])
 
     valid, shift = (claim.delayed(array.dut.operands.flags[name], array.delay) for name in ("valid", "shift"))
-    full = [operand(codes["w", lane]) * operand(codes["x", lane]) for lane in range(config.lanes)]
+    full = [operand("w", lane) * operand("x", lane) for lane in range(config.lanes)]
     so_far = [Signal(signed(len(product) + 1), name=f"so_far{lane}") for lane, product in enumerate(full)]
     for register, product in zip(so_far, array.products, strict=True):
-        m.d.sync += register.eq(
-            Mux(valid, Mux(shift, register << DIGIT_SHIFTS[config.base], register) + product, register)
-        )
+        m.d.sync += register.eq(Mux(valid, Mux(shift, register << _shift(config), register) + product, register))
     claim.claim(array.sum == _balanced(so_far)[: config.acc_bits].as_signed())
-    end = len(pairs) + array.delay
+    end = len(steps) + array.delay
     for lane, (register, product) in enumerate(zip(so_far, full, strict=True)):
         claim.claim((step != end) | (register == claim.show(f"full{lane}", product)))
     claim.claim(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from itertools import pairwise
 
 from amaranth.hdl import Array, Const, Mux, Value, signed
-from narrows.hw.array.hard_multiplier import HardMultiplier
+from narrows.hw.array.hard_multiplier import HardMultiplier, products_together
 from narrows.hw.array.multiplier import Multiplier
-from narrows.hw.array.operand import code_of, operand_bits, operand_layout, recode
+from narrows.hw.array.operand import Operand, act_operand, weight_operand
 from narrows.hw.drain.encoder import Encoder
 from narrows.hw.drain.rescaler import Rescaler
 from narrows.hw.spec.config import AcceleratorConfig
@@ -31,16 +32,31 @@ _LEVELS = {
     "e2m1": (0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12),
     "int4": (0, 1, 2, 3, 4, 5, 6, 7, 0, -1, -2, -3, -4, -5, -6, -7),
     "dybit2": (0, 1, 0, -1),
+    "dybit3": (0, 1, 2, 4, 0, -1, -2, -4),
+    "int3": (0, 1, 2, 3, 0, -1, -2, -3),
+    "int5": (*range(16), *range(0, -16, -1)),
+    "int8": (*range(128), -128, *range(-1, -128, -1)),
 }
 """Level of each code of a base, as `docs/numerics.md` lists them."""
 
-DIGIT_SHIFTS = {"dybit4": 3, "e2m1": 3, "int4": 3, "dybit2": 1}
-"""Bits by which the digits of a base differ in weight."""
+DIGIT_SHIFTS = {
+    "dybit4": (3, 3),
+    "e2m1": (3, 3),
+    "int4": (3, 3),
+    "dybit2": (1, 1),
+    "dybit2xdybit4": (1, 3),
+    "dybit3xdybit4": (2, 2),
+    "int4xint8": (3, 6),
+    "int5xint8": (4, 4),
+}
+"""Bits by which the digits of weights and of activations differ in weight, by base formats."""
 
 _SPANS = {
     "dybit4": {1: 4, 2: 35, 3: 287, 4: 2303, 5: 18431},
     "e2m1": {1: 4, 2: 35, 3: 287},
     "int4": {1: 7, 2: 59, 3: 479},
+    "dybit3xdybit4": {1: 4, 2: 17, 3: 71, 4: 287},
+    "int4xint8": {1: 127, 2: 8159},
     "dybit2": {1: 1, 2: 2, 3: 5, 4: 11, 5: 23, 6: 47, 7: 95, 8: 191},
 }
 """Largest integer that so many digits hold when all but the first stay within half the radix."""
@@ -48,7 +64,7 @@ _SPANS = {
 
 def level_of(code: Value, base: str = "dybit4") -> Value:
     """Level that a code of a base stands for."""
-    return Value.cast(Array(Const(level, signed(6)) for level in _LEVELS[base])[code])
+    return Value.cast(Array(Const(level, signed(9)) for level in _LEVELS[base])[code])
 
 
 def nearest_of(levels: list[int], half_units: Value) -> Value:
@@ -60,51 +76,62 @@ def nearest_of(levels: list[int], half_units: Value) -> Value:
     return nearest
 
 
-def operand_claim(config: AcceleratorConfig) -> Claim:
-    """A code recoded keeps the code and gets the predecoded bits that `operand_bits` documents."""
-    base, layout = config.digits.base, operand_layout(config.digits.base)
+def operand_claim(kind: Operand) -> Claim:
+    """A code recoded keeps the code and gets the predecoded bits that `Operand.bits` documents."""
+    base = kind.base
     claim = Claim(f"recoded operands of {base} are those documented, and hold their code")
     code = claim.free("code", base.bits)
-    operand = claim.show("operand", recode(base, code))
-    claim.claim(operand == Array(Const(operand_bits(base, c), layout.size) for c in range(1 << base.bits))[code])
-    claim.claim(code_of(layout(operand)) == code)
+    operand = claim.show("operand", kind.recode(code))
+    claim.claim(operand == Array(Const(kind.bits(c), kind.layout.size) for c in range(1 << base.bits))[code])
+    claim.claim(kind.code_of(kind.layout(operand)) == code)
     return claim
 
 
-def product_claim(config: AcceleratorConfig, *, first: bool = True) -> Claim:
+def _magnitude(kind: Operand, code: Value) -> Value:
+    return Value.cast(kind.layout(kind.recode(code)).magnitude)
+
+
+def product_claim(config: AcceleratorConfig, *, first: bool = True, masked: bool = False) -> Claim:
     """The multiplier of recoded codes is that of the levels."""
-    base, layout = config.digits.base, operand_layout(config.digits.base)
-    claim = Claim(f"product of every pair of codes of {base} for {config.fabric}")
+    claim = Claim(f"products of every two codes of {config.formats} in look-up tables for {config.fabric}")
     m = claim.module
-    m.submodules.dut = dut = Multiplier(config, first=first)
-    codes = [claim.free(name, base.bits) for name in ("a", "b")]
-    for port, code in zip((dut.x, dut.w), codes, strict=True):
-        m.d.comb += Value.cast(port).eq(Value.cast(layout(recode(base, code)).magnitude))
-    inverted = claim.free("inverted", 1)
-    m.d.comb += dut.inverted.eq(inverted)
-    product = claim.show("product", dut.product ^ inverted.replicate(config.product_bits))
-    claim.claim(product == abs(level_of(codes[0], config.base) * level_of(codes[1], config.base)))
+    m.submodules.dut = dut = Multiplier(config, first=first, masked=masked)
+    kinds = act_operand(config), weight_operand(config)
+    codes = [claim.free(name, kind.base.bits) for name, kind in zip(("x", "w"), kinds, strict=True)]
+    for port, kind, code in zip((dut.x, dut.w), kinds, codes, strict=True):
+        m.d.comb += Value.cast(port).eq(_magnitude(kind, code))
+    if masked:
+        product = claim.show("product", dut.product & dut.mask)
+    else:
+        inverted = claim.free("inverted", 1)
+        m.d.comb += dut.inverted.eq(inverted)
+        product = claim.show("product", dut.product ^ inverted.replicate(config.product_bits))
+    claim.claim(product == abs(level_of(codes[0], config.act_format) * level_of(codes[1], config.weight_format)))
     return claim
 
 
 def shared_products_claim(config: AcceleratorConfig) -> Claim:
-    """Two products made in one hard multiplier are those of the levels."""
-    base, layout = config.digits.base, operand_layout(config.digits.base)
-    claim = Claim(f"products of every three codes of {base} in a hard multiplier")
+    """Products made in one hard multiplier are those of the levels."""
+    rows, columns = products_together(config)
+    claim = Claim(f"{rows} x {columns} products of codes of {config.formats} in a hard multiplier for {config.fabric}")
     m = claim.module
     m.submodules.dut = dut = HardMultiplier(config)
-    x, w = [claim.free(name, base.bits) for name in ("x0", "x1")], claim.free("w", base.bits)
-    for port, code in zip((dut.x[0], dut.x[1], dut.w), (*x, w), strict=True):
-        m.d.comb += Value.cast(port).eq(Value.cast(layout(recode(base, code)).magnitude))
-    for place, code in enumerate(x):
-        claim.claim(dut.products[place] == abs(level_of(code, config.base) * level_of(w, config.base)))
+    acts, weights = act_operand(config), weight_operand(config)
+    x = [claim.free(f"x{place}", acts.base.bits) for place in range(rows)]
+    w = [claim.free(f"w{place}", weights.base.bits) for place in range(columns)]
+    m.d.comb += [Value.cast(port).eq(_magnitude(acts, code)) for port, code in zip(dut.x, x, strict=True)]
+    m.d.comb += [Value.cast(port).eq(_magnitude(weights, code)) for port, code in zip(dut.w, w, strict=True)]
+    for row, column in itertools.product(range(rows), range(columns)):
+        product = level_of(x[row], config.act_format) * level_of(w[column], config.weight_format)
+        claim.claim(dut.products[column][row] == abs(product))
     return claim
 
 
-def rounding_formats(planes: int, base: str = "dybit4") -> list[Format | None]:
+def rounding_formats(planes: int, bases: str = "dybit4") -> list[Format | None]:
     """Formats of each rounding whose levels ``planes`` planes of a core hold, and None for integers: DyBit, or in base
     E2M1 minifloats."""
-    limit = max(_LEVELS[base]) if planes == 1 else _SPANS[base][planes]
+    base = bases.rpartition("x")[2]
+    limit = max(_LEVELS[base]) if planes == 1 else _SPANS[bases][planes]
     dybit = [*(DyBit(bits) for bits in range(2, 9)), DyBit(8, signed=False)]
     formats = [Minifloat(2, 1), Minifloat(3, 1)] if base == "e2m1" else dybit
     fitting = (fmt for fmt in formats if fmt.top <= limit)
@@ -113,10 +140,12 @@ def rounding_formats(planes: int, base: str = "dybit4") -> list[Format | None]:
 
 def encoder_claim(config: AcceleratorConfig, planes: int, fmt: Format | None) -> Claim:
     """All planes of what the encoder writes are digits of the nearest level of a format; of all integers if None."""
-    claim = Claim(f"encoder of a core of {config.planes} planes of {config.base}: {fmt or 'integers'} in {planes}")
+    claim = Claim(f"encoder of a core of {config.planes} planes of {config.formats}: {fmt or 'integers'} in {planes}")
     m = claim.module
-    low, high = (fmt.bottom, fmt.top) if fmt else (-_SPANS[config.base][planes], _SPANS[config.base][planes])
-    radix_log2 = DIGIT_SHIFTS[config.base]
+    span = _SPANS[config.formats][planes]
+    whole = planes == 1 and config.act_format == "int8"  # one level more, in place of minus zero
+    low, high = (fmt.bottom, fmt.top) if fmt else (-span - whole, span)
+    radix_log2 = DIGIT_SHIFTS[config.formats][1]
     half_units = claim.free("half_units", Rescaler.half_units_shape(config))
     claim.assume((half_units >= 2 * low) & (half_units <= 2 * high))
     past = claim.delayed(half_units, pipeline(config).encoder)
@@ -132,10 +161,10 @@ def encoder_claim(config: AcceleratorConfig, planes: int, fmt: Format | None) ->
             encoder.rounding.eq(fmt.rounding.number if fmt else 0),
         ]
         code = claim.show(f"code{plane}", encoder.code)
-        digit = level_of(code, config.base)
+        digit = level_of(code, config.act_format)
         if plane < planes - 1:
             claim.claim((digit >= -(1 << radix_log2 >> 1)) & (digit <= 1 << radix_log2 >> 1))
-        claim.claim(code != 1 << (len(code) - 1))
+        claim.claim((code != 1 << (len(code) - 1)) | int(whole))
         total = total + (digit << (radix_log2 * plane))
     claim.claim(claim.show("level", total) == claim.show("nearest", nearest))
     return claim

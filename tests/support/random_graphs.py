@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from narrows.hw.spec.certificate import final_sum_bounds, signed_bits
-from narrows.hw.spec.config import FABRICS, AcceleratorConfig, ConfigError
+from narrows.hw.spec.config import FABRICS, AcceleratorConfig, ConfigError, bases_of
 from narrows.hw.spec.formats import DyBit, Format, Int, Minifloat
 from narrows.sw.outputs import Output
 from narrows.sw.quantised import InputSpec, LevelTable, MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
@@ -60,7 +60,18 @@ CONFIGS = {
     "int4": dataclasses.replace(_ROOMY, base="int4", rows=3, columns=4, lanes=8, rescalers=2),
     "int3": dataclasses.replace(_ROOMY, base="int3", planes=0, rows=2, columns=2, lanes=8, rescalers=1),
     "ternary": dataclasses.replace(_ROOMY, base="dybit2", planes=0, rows=4, columns=4, lanes=16, rescalers=2),
+    "ternary weights": dataclasses.replace(_ROOMY, weight_base="dybit2", rows=4, columns=4, lanes=8, rescalers=2),
+    "narrow weights": dataclasses.replace(
+        _ROOMY, weight_base="dybit3", act_base="dybit4", planes=0, rows=2, columns=4, lanes=4, rescalers=4
+    ),
+    "bytes": dataclasses.replace(
+        _ROOMY, weight_base="int5", act_base="int8", planes=0, rows=3, columns=4, lanes=8, rescalers=2, dsp_lanes=6
+    ),
 }
+_BASES = [
+    *("dybit4", "dybit4", "e2m1", "int4", "dybit3", "int3", "dybit2"),
+    *("dybit2xdybit4", "dybit3xdybit4", "int3xint4", "dybit2xint8", "dybit4xint8", "int4xint8", "int5xint8"),
+]
 SAME = {"kernel": (3, 3), "pads": (1, 1, 1, 1)}
 NATIVE_LEVELS = tuple(DyBit(4).levels.tolist())
 
@@ -76,9 +87,12 @@ def random_config(seed: int) -> AcceleratorConfig:
 def _any_config(rng: np.random.Generator) -> AcceleratorConfig:
     rescalers = int(rng.choice([1, 2, 4, 8]))
     lanes = max(2, rescalers << int(rng.integers(0, 3)))
+    bases = bases_of(str(rng.choice(_BASES)))
+    core = AcceleratorConfig(**bases, rescalers=1)
+    rescalers = min(rescalers, 32 // core.code_bits)
     shape = dataclasses.replace(
         _ROOMY,
-        base=str(rng.choice(["dybit4", "dybit4", "e2m1", "int4", "dybit3", "int3", "dybit2"])),
+        **bases,
         rows=int(rng.integers(1, 7)),
         columns=rescalers * int(rng.integers(1, 4)),
         lanes=lanes,
@@ -86,7 +100,7 @@ def _any_config(rng: np.random.Generator) -> AcceleratorConfig:
         acc_bits=int(rng.integers(18, 33)),
         bias_bits=int(rng.choice([0, 0, 16, 32])),
         rescale_bits=int(rng.choice([2, 3, 4, 6, 8, 12, 16])),
-        planes=int(rng.integers(1, 6)),
+        planes=min(int(rng.integers(1, 6)), core.digits.most),
         tree_stage=int(rng.integers(1, 7)),
         product_stage=int(rng.integers(2)),
         dsp_lanes=int(rng.choice([0, 0, lanes // 2, lanes])),
@@ -131,6 +145,10 @@ class GraphBuilder:
         low, zero, high = np.sort(self.rng.choice(fmt.levels, 3, replace=False)).tolist()
         if given or self.rng.random() < 0.6:
             low, high = int(fmt.levels[0]), int(fmt.levels[-1])
+        if not given and self.config.digits.base.whole and self.rng.random() < 0.4:
+            # all of a byte: one level more than symmetric integers of 8 bits have
+            fmt, low, high = Int(9), -128, 127
+            zero = int(self.rng.choice([-128, 0, 127, self.rng.integers(low, high)]))
         name = f"t{len(self.tensors)}"
         self.tensors[name] = QuantisedTensor(
             name=name, shape=shape, format=fmt, scale=1.0, zero=zero, low=low, high=high
@@ -285,7 +303,7 @@ def random_layer(build, source):
     """One more layer of a random kind on a tensor, or two that a residual or a branch joins."""
     rng = build.rng
     channels, *size = build.tensors[source].shape
-    native = build.config.digits.base.levels
+    native = build.config.weight_digits.base.levels
     geometry = random_geometry(rng, size)
     out = size_out(size, **geometry)
     outputs, levels = int(rng.integers(1, 14)), random_levels_of_weights(rng, native)

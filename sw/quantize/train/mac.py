@@ -210,7 +210,7 @@ class TrainedMac(nn.Module):
 
     def _constants(self, scales: list[float], spans: list[tuple[int, int]], gain: Gain) -> dict[int, Tensor]:
         """Levels of constant terms on this pass's scales; they have no gradient of their own."""
-        digits, constants = self.config.digits, {}
+        digits, constants = self.config.weight_digits, {}
         unit = gain.unit.detach().numpy()
         for index, term in enumerate(self.layer.terms):
             if term.constant:

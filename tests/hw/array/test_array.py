@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from amaranth_bench import pack, signed, simulate, unpack
 from narrows.hw.array.array import MacArray, operand_copies
-from narrows.hw.array.operand import operand_bits, operand_layout
+from narrows.hw.array.operand import act_operand, weight_operand
 from narrows.hw.spec import config as config_module
 from narrows.hw.spec.config import FABRICS, AcceleratorConfig
 from narrows.hw.spec.pipeline import pipeline
@@ -25,6 +25,14 @@ CONFIGS = [
     AcceleratorConfig(base="int4", rows=2, columns=2, lanes=8, rescalers=1, acc_bits=16, dsp_lanes=2),
     AcceleratorConfig(base="dybit2", rows=2, columns=2, lanes=16, rescalers=1, acc_bits=12),
     AcceleratorConfig(base="int3", rows=1, columns=2, lanes=8, rescalers=1, acc_bits=14),
+    AcceleratorConfig(base="int4", rows=3, columns=3, lanes=4, rescalers=1, acc_bits=16, dsp_lanes=4),
+    AcceleratorConfig(weight_base="dybit2", rows=2, columns=2, lanes=16, rescalers=1, acc_bits=14),
+    AcceleratorConfig(weight_base="dybit2", rows=2, columns=2, lanes=8, rescalers=1, acc_bits=14, dsp_lanes=3),
+    AcceleratorConfig(weight_base="dybit3", act_base="int4", rows=2, columns=3, lanes=8, rescalers=1, acc_bits=14),
+    AcceleratorConfig(
+        weight_base="int5", act_base="int8", rows=3, columns=3, lanes=4, rescalers=1, acc_bits=20, dsp_lanes=3
+    ),
+    AcceleratorConfig(act_base="int8", rows=2, columns=2, lanes=4, rescalers=1, acc_bits=20, dsp_lanes=4),
 ]
 
 
@@ -53,28 +61,28 @@ def random_steps(rng: np.random.Generator, count: int) -> list[dict[str, int]]:
 @pytest.mark.parametrize(
     "config",
     CONFIGS,
-    ids=lambda c: f"{c.base}-{c.rows}x{c.columns}x{c.lanes}-P{c.acc_bits}-dsp{c.dsp_lanes}-reg{c.product_stage}",
+    ids=lambda c: f"{c.formats}-{c.rows}x{c.columns}x{c.lanes}-P{c.acc_bits}-dsp{c.dsp_lanes}-reg{c.product_stage}",
 )
 def test_finished_sums_of_random_tiles_are_exact_modulo_the_width(config: AcceleratorConfig, fabric: str) -> None:
     config = dataclasses.replace(config, fabric=fabric)
-    base, operand = config.digits.base, operand_layout(config.digits.base)
-    operands = np.array([operand_bits(base, code) for code in range(1 << base.bits)])
-    low, high = (1 << base.bits) - 1, (1 << base.magnitude_bits) - 1
+    kinds = act_operand(config), weight_operand(config)
+    operands = [np.array([kind.bits(code) for code in range(1 << kind.base.bits)]) for kind in kinds]
     dut: Any = MacArray(config)
     latency = pipeline(config).array
     rng = np.random.default_rng(config.acc_bits + config.lanes)
     steps = random_steps(rng, 120)
-    x = rng.integers(0, 1 << base.bits, (len(steps), config.rows, config.lanes))
-    w = rng.integers(0, 1 << base.bits, (len(steps), config.columns, config.lanes))
+    x = rng.integers(0, len(operands[0]), (len(steps), config.rows, config.lanes))
+    w = rng.integers(0, len(operands[1]), (len(steps), config.columns, config.lanes))
     heavy = rng.random(len(steps)) < 0.3  # sums that pass the accumulator's range
-    x[heavy], w[heavy] = high, rng.choice([high, low])
+    ends = [kind.base.encode([kind.base.bottom, kind.base.top]) for kind in kinds]
+    x[heavy], w[heavy] = ends[0][-1], rng.choice(ends[1])
     got = {}
 
     async def bench(ctx: Any) -> None:
         for cycle in range(len(steps) + latency):
             if cycle < len(steps):
-                ctx.set(dut.operands.x.as_value(), pack(operands[x[cycle]], operand.size))
-                ctx.set(dut.operands.w.as_value(), pack(operands[w[cycle]], operand.size))
+                ctx.set(dut.operands.x.as_value(), pack(operands[0][x[cycle]], kinds[0].layout.size))
+                ctx.set(dut.operands.w.as_value(), pack(operands[1][w[cycle]], kinds[1].layout.size))
                 for name, value in steps[cycle].items():
                     ctx.set(dut.operands.flags[name], value)
             else:
@@ -92,8 +100,8 @@ def test_finished_sums_of_random_tiles_are_exact_modulo_the_width(config: Accele
     for cycle, flags in enumerate(steps):
         if not flags["valid"]:
             continue
-        start = 0 if flags["first"] else sums << config.digits.shift if flags["shift"] else sums
-        sums = start + base.decode(x[cycle]) @ base.decode(w[cycle]).T
+        start = 0 if flags["first"] else sums << config.digit_shift if flags["shift"] else sums
+        sums = start + kinds[0].base.decode(x[cycle]) @ kinds[1].base.decode(w[cycle]).T
         if flags["last"]:
             expected[cycle + latency] = ((sums + half) % (2 * half) - half).ravel().tolist()
     assert got == expected
@@ -102,8 +110,8 @@ def test_finished_sums_of_random_tiles_are_exact_modulo_the_width(config: Accele
 def test_quarters_of_a_large_array_take_copies_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(config_module, "MOST_TOGETHER", 1)
     config = AcceleratorConfig(rows=5, columns=6, lanes=2, rescalers=1, acc_bits=16)
-    base, operand = config.digits.base, operand_layout(config.digits.base)
-    operands = np.array([operand_bits(base, code) for code in range(1 << base.bits)])
+    base, operand = config.digits.base, act_operand(config)
+    operands = np.array([operand.bits(code) for code in range(1 << base.bits)])
     rng = np.random.default_rng(3)
     x = rng.integers(0, 1 << base.bits, (4, config.rows, config.lanes))
     w = rng.integers(0, 1 << base.bits, (4, config.columns, config.lanes))
@@ -111,8 +119,8 @@ def test_quarters_of_a_large_array_take_copies_of_their_own(monkeypatch: pytest.
     found: list[int] = []
 
     async def bench(ctx: Any) -> None:
-        ctx.set(dut.operands.x.as_value(), pack(operands[x], operand.size))
-        ctx.set(dut.operands.w.as_value(), pack(operands[w], operand.size))
+        ctx.set(dut.operands.x.as_value(), pack(operands[x], operand.layout.size))
+        ctx.set(dut.operands.w.as_value(), pack(operands[w], operand.layout.size))
         for name in ("valid", "first", "last"):
             ctx.set(dut.operands.flags[name], 1)
         for _ in range(pipeline(config).array):

@@ -1,44 +1,68 @@
-"""HardMultiplier: two products at once, and arrays that mix them with look-up tables."""
+"""HardMultiplier: products that share operands at once, as many as find room, each undisturbed by the others."""
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
 from amaranth.sim import Simulator
-from narrows.hw.array.hard_multiplier import HardMultiplier
-from narrows.hw.array.operand import magnitude_layout, operand_bits
-from narrows.hw.spec.config import AcceleratorConfig
-from narrows.hw.spec.formats import Format
+from narrows.hw.array.hard_multiplier import HardMultiplier, products_together
+from narrows.hw.array.operand import Operand, act_operand, weight_operand
+from narrows.hw.spec.config import AcceleratorConfig, bases_of
+
+ROOM = {
+    ("dybit4", "ecp5"): (2, 1),
+    ("dybit4", "xilinx"): (2, 2),
+    ("e2m1", "ecp5"): (2, 1),
+    ("int4", "ecp5"): (2, 2),
+    ("int4", "ice40"): (2, 2),
+    ("int4", "xilinx"): (2, 2),
+    ("dybit2", "ecp5"): (2, 2),
+    ("dybit3xdybit4", "ecp5"): (2, 2),
+    ("dybit4xint8", "ecp5"): (1, 2),
+    ("dybit4xint8", "ice40"): (1, 1),
+    ("int4xint8", "ecp5"): (1, 2),
+    ("int4xint8", "ice40"): (1, 2),
+    ("int5xint8", "xilinx"): (1, 2),
+}
+"""Rows and columns that share a multiplier."""
 
 
-def magnitude(base: Format, code: int) -> Any:
-    layout = magnitude_layout(base)
-    return layout.from_bits(operand_bits(base, code) & ((1 << layout.size) - 1))
+def magnitudes(kind: Operand) -> dict[int, Any]:
+    """A magnitude for each level that an operand has."""
+    mask = (1 << kind.magnitude.size) - 1
+    codes = range(1 << kind.base.bits)
+    return {abs(int(kind.base.decode(code))): kind.magnitude.from_bits(kind.bits(code) & mask) for code in codes}
 
 
-@pytest.mark.parametrize("name", ["dybit4", "int4", "dybit2"])
-def test_every_triple_of_codes_gives_both_products(name: str) -> None:
-    config = AcceleratorConfig(base=name)
-    base = config.digits.base
+@pytest.mark.parametrize(("name", "fabric"), ROOM)
+def test_all_products_are_those_of_the_levels(name: str, fabric: str) -> None:
+    config = AcceleratorConfig(**bases_of(name), fabric=fabric)
+    rows, columns = products_together(config)
+    assert (rows, columns) == ROOM[name, fabric]
     dut: Any = HardMultiplier(config)
-    levels = base.magnitudes
-    codes = range(len(levels))
-    seen = {}
+    x, w = magnitudes(act_operand(config)), magnitudes(weight_operand(config))
+    xs, ws = ([*list(levels)[:: max(1, len(levels) // 12)], max(levels)] for levels in (x, w))
+    cases = list(itertools.product(itertools.product(xs, repeat=rows), itertools.product(ws, repeat=columns)))
+    cases = cases[:: max(1, len(cases) // 4000)] + cases[-1:]
+    seen = []
 
     async def bench(ctx: Any) -> None:
-        for w in codes:
-            ctx.set(dut.w, magnitude(base, w))
-            for a in codes:
-                ctx.set(dut.x[0], magnitude(base, a))
-                for b in codes:
-                    ctx.set(dut.x[1], magnitude(base, b))
-                    await ctx.delay(1e-9)
-                    seen[a, b, w] = ctx.get(dut.products[0]), ctx.get(dut.products[1])
+        for acts, weights in cases:
+            for place, level in enumerate(acts):
+                ctx.set(dut.x[place], x[level])
+            for place, level in enumerate(weights):
+                ctx.set(dut.w[place], w[level])
+            await ctx.delay(1e-9)
+            seen.append([ctx.get(dut.products[c][r]) for c in range(columns) for r in range(rows)])
 
     simulator = Simulator(dut)
     simulator.add_testbench(bench)
     simulator.run()
-    assert seen == {
-        (a, b, w): (levels[a] * levels[w], levels[b] * levels[w]) for a in codes for b in codes for w in codes
-    }
+    assert seen == [[a * b for b in weights for a in acts] for acts, weights in cases]
+
+
+def test_a_single_row_shares_with_its_columns() -> None:
+    assert products_together(AcceleratorConfig(rows=1)) == (1, 2)
+    assert products_together(AcceleratorConfig(rows=1, columns=1, rescalers=1)) == (1, 1)

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from amaranth.sim import Simulator
 from narrows.hw.array.multiplier import Multiplier
-from narrows.hw.array.operand import operand_bits
-from narrows.hw.spec.config import FABRICS, AcceleratorConfig
+from narrows.hw.array.operand import act_operand, weight_operand
+from narrows.hw.spec.config import FABRICS, AcceleratorConfig, bases_of
 
 
 @pytest.mark.parametrize("first", [True, False])
@@ -24,23 +24,35 @@ from narrows.hw.spec.config import FABRICS, AcceleratorConfig
         ("int3", 4),
         ("dybit2", 1),
         ("int2", 1),
+        ("dybit2xdybit4", 5),
+        ("dybit3xdybit4", 7),
+        ("int3xdybit4", 6),
+        ("dybit2xint4", 3),
+        ("dybit3xint4", 5),
+        ("dybit4xdybit2", 5),
+        ("dybit4xint4", 7),
+        ("int4xint8", 10),
+        ("int5xint8", 11),
+        ("dybit4xint8", 12),
+        ("dybit2xint8", 8),
     ],
 )
 def test_every_pair_of_codes_gives_the_product_of_its_levels(
     base: str, product_bits: int, fabric: str, first: bool
 ) -> None:
-    config = AcceleratorConfig(base=base, fabric=fabric)
+    config = AcceleratorConfig(**bases_of(base), fabric=fabric)
     assert config.product_bits == product_bits
     dut: Any = Multiplier(config, first=first)
-    fmt = config.digits.base
-    levels = fmt.magnitudes
+    x, w = act_operand(config), weight_operand(config)
+    # of codes with a sign the magnitude may be larger by one
+    acts, weights = (range(1 << kind.base.bits if kind.base.whole else len(kind.base.magnitudes)) for kind in (x, w))
     seen = {}
 
     async def bench(ctx: Any) -> None:
-        for a in range(len(levels)):
-            for b in range(len(levels)):
-                ctx.set(dut.x.as_value(), operand_bits(fmt, a))
-                ctx.set(dut.w.as_value(), operand_bits(fmt, b))
+        for a in acts:
+            ctx.set(dut.x.as_value(), x.bits(a))
+            for b in weights:
+                ctx.set(dut.w.as_value(), w.bits(b))
                 ctx.set(dut.inverted, 0)
                 await ctx.delay(1e-9)
                 seen[a, b] = ctx.get(dut.product)
@@ -51,4 +63,4 @@ def test_every_pair_of_codes_gives_the_product_of_its_levels(
     simulator = Simulator(dut)
     simulator.add_testbench(bench)
     simulator.run()
-    assert seen == {(a, b): levels[a] * levels[b] for a in range(len(levels)) for b in range(len(levels))}
+    assert seen == {(a, b): abs(int(x.base.decode(a) * w.base.decode(b))) for a in acts for b in weights}

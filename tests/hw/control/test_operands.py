@@ -8,7 +8,7 @@ import pytest
 from amaranth.hdl import Module, Signal
 from amaranth.lib import data
 from amaranth_bench import pack, simulate, unpack
-from narrows.hw.array.operand import operand_bits, operand_layout
+from narrows.hw.array.operand import act_operand
 from narrows.hw.control.operands import keep_operands
 from narrows.hw.spec import config as config_module
 from narrows.hw.spec.config import AcceleratorConfig
@@ -19,20 +19,21 @@ def test_copies_hold_the_same_but_none_starts_alike_with_its_neighbour(monkeypat
     monkeypatch.setattr(config_module, "MOST_TOGETHER", 1)
     config = AcceleratorConfig(rows=2, columns=2, lanes=2, rescalers=1)
     plan = pipeline(config)
-    base, layout = config.digits.base, operand_layout(config.digits.base)
+    operand = act_operand(config)
+    layout = operand.layout
     codes, kept = Signal(4 * config.code_bits), Signal(data.ArrayLayout(layout, 16))
     m = Module()
-    keep_operands(m, config, "x", kept, codes)
+    keep_operands(m, config, "x", kept, codes, operand)
 
     async def bench(ctx: Any) -> None:
         ctx.set(codes, pack([5, 9, 15, 0], config.code_bits))
         zeros, ones = [0] * 4, [(1 << layout.size) - 1] * 4
         assert unpack(ctx.get(kept.as_value()), layout.size, 16) == (zeros + ones) * 2
         await ctx.tick().repeat(plan.codes + plan.recode - 1)
-        first, second = (operand_bits(base, code) for code in (0, (1 << config.code_bits) - 1))
+        first, second = (operand.bits(code) for code in (0, (1 << config.code_bits) - 1))
         assert unpack(ctx.get(kept.as_value()), layout.size, 16) == [first] * 8 + [second] * 8
         await ctx.tick()
-        wanted = [operand_bits(base, code) for code in (5, 9, 15, 0)]
+        wanted = [operand.bits(code) for code in (5, 9, 15, 0)]
         assert unpack(ctx.get(kept.as_value()), layout.size, 16) == wanted * 4
 
     simulate(m, bench)

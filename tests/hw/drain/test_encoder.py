@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from amaranth_bench import simulate
 from narrows.hw.drain.encoder import Encoder
-from narrows.hw.spec.config import AcceleratorConfig
+from narrows.hw.spec.config import AcceleratorConfig, bases_of
 from narrows.hw.spec.formats import DyBit, Minifloat
 from narrows.hw.spec.pipeline import pipeline
 
@@ -28,7 +28,8 @@ def roundings(config: AcceleratorConfig, planes: int) -> list[tuple[int, np.ndar
         if config.rounds(fmt) and fmt.top <= fitting and digits.count(fmt.levels) <= planes:
             found.append((fmt.rounding.number, fmt.levels))
     top = digits.span(planes)
-    return [*found, (0, np.arange(-top, top + 1))]
+    bottom = digits.base.bottom if planes == 1 and not digits.base.octaves else -top
+    return [*found, (0, np.arange(bottom, top + 1))]
 
 
 def halves(levels: np.ndarray) -> np.ndarray:
@@ -54,10 +55,13 @@ def halves(levels: np.ndarray) -> np.ndarray:
         *(("e2m1", *pair, "dybit+e2m1+e3m0+e3m3") for pair in [(4, 1), (4, 2), (4, 4)]),
         *(("dybit4", *pair, "dybit4+e2m1") for pair in [(2, 1), (2, 2)]),
         ("e3m0", 4, 4, "e3m0+e2m1"),
+        *(("dybit3xdybit4", *pair, "") for pair in [(4, 1), (4, 2), (4, 4)]),
+        *(("int5xint8", *pair, "") for pair in [(1, 1), (2, 1), (2, 2)]),
+        *(("dybit2xint8", *pair, "") for pair in [(1, 1), (2, 2)]),
     ],
 )
 def test_codes_are_the_digits_of_the_nearest_level(base: str, most_planes: int, planes: int, rounds_to: str) -> None:
-    config = AcceleratorConfig(base=base, planes=most_planes, rounds_to=rounds_to)
+    config = AcceleratorConfig(**bases_of(base), planes=most_planes, rounds_to=rounds_to)
     dut: Any = Encoder(config)
     digits, latency = config.digits, pipeline(config).encoder
     cases = [

@@ -8,22 +8,28 @@ import numpy as np
 import pytest
 from amaranth_bench import pack, simulate, unpack
 from narrows.hw.drain.max_pool import MaxPool
-from narrows.hw.spec.config import AcceleratorConfig
+from narrows.hw.spec.config import AcceleratorConfig, bases_of
 from narrows.hw.spec.cycles import word_hold_cycles
-from narrows.hw.spec.digits import base_digits
 from narrows.hw.spec.pipeline import pipeline
 
-D4 = base_digits("dybit4")
 LANES = 4
 
 
-@pytest.mark.parametrize(("most_planes", "planes"), [(1, 1), (3, 1), (3, 2), (3, 3), (5, 4)])
-def test_winners_leave_plane_by_plane(most_planes: int, planes: int) -> None:
-    config = AcceleratorConfig(rows=1, columns=2, lanes=LANES, rescalers=2, planes=most_planes)
+@pytest.mark.parametrize(
+    ("bases", "most_planes", "planes"),
+    [
+        *(("dybit4", *pair) for pair in [(1, 1), (3, 1), (3, 2), (3, 3), (5, 4)]),
+        ("int4xint8", 1, 1),
+        ("int4xint8", 2, 2),
+    ],
+)
+def test_winners_leave_plane_by_plane(bases: str, most_planes: int, planes: int) -> None:
+    config = AcceleratorConfig(**bases_of(bases), rows=1, columns=2, lanes=LANES, rescalers=2, planes=most_planes)
+    digits = config.digits
     dut: Any = MaxPool(config)
     latency = pipeline(config).max_pool
     rng = np.random.default_rng(planes)
-    levels = D4.base.levels if planes == 1 else np.arange(-D4.span(planes), D4.span(planes) + 1)
+    levels = digits.base.levels if planes == 1 else np.arange(-digits.span(planes), digits.span(planes) + 1)
     schedule: list[tuple[int, int, int, int]] = []  # word, valid position, first, last; word -1: idle
     expected: dict[int, tuple[list[int], bool]] = {}  # by cycle: codes, and whether they end the word
     for _ in range(60):
@@ -34,16 +40,18 @@ def test_winners_leave_plane_by_plane(most_planes: int, planes: int) -> None:
             window = levels[np.searchsorted(levels, window)]
         inside = rng.random(positions) < 0.7
         inside[rng.integers(positions)] = True
-        codes = D4.to_planes(window, planes)
+        codes = digits.to_planes(window, planes)
         for position in range(positions):
             for plane in reversed(range(planes)):
                 first = position == 0 and plane == planes - 1
                 last = position == positions - 1 and plane == 0
-                schedule.append((pack(codes[plane, position], 4), int(inside[position]), int(first), int(last)))
+                schedule.append(
+                    (pack(codes[plane, position], config.code_bits), int(inside[position]), int(first), int(last))
+                )
         winner = window[inside].max(axis=0)
         for plane in range(planes):
             cycle = len(schedule) - 1 + latency + plane
-            expected[cycle] = D4.to_planes(winner, planes)[plane].tolist(), plane == planes - 1
+            expected[cycle] = digits.to_planes(winner, planes)[plane].tolist(), plane == planes - 1
         schedule += [(-1, 0, 0, 0)] * int(rng.choice([0, 0, 1, 3]))
     got = {}
 
@@ -55,7 +63,7 @@ def test_winners_leave_plane_by_plane(most_planes: int, planes: int) -> None:
             if ctx.get(dut.words.flags.valid):
                 ends = {ctx.get(dut.words.flags[name]) for name in ("pixel_planes", "row", "tile")}
                 assert len(ends) == 1
-                got[cycle] = unpack(ctx.get(dut.words.codes), 4, LANES), ends == {1}
+                got[cycle] = unpack(ctx.get(dut.words.codes), config.code_bits, LANES), ends == {1}
             ctx.set(dut.windows.word, max(word, 0))
             ctx.set(dut.windows.inside, valid)
             ctx.set(dut.windows.flags.valid, int(word >= 0))

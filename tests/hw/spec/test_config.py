@@ -5,7 +5,7 @@ import hashlib
 import itertools
 
 import pytest
-from narrows.hw.spec.config import PRESETS, AcceleratorConfig, ConfigError, load_config
+from narrows.hw.spec.config import PRESETS, AcceleratorConfig, ConfigError, bases_of, load_config
 from narrows.hw.spec.formats import parse_format
 
 
@@ -39,6 +39,10 @@ from narrows.hw.spec.formats import parse_format
         ({"rounds_to": "float4"}, "rounds_to: unknown number format 'float4': use"),
         ({"rounds_to": "e3m2"}, "rounds_to: e3m2 has levels to 448, the core writes levels to 287: set more planes"),
         ({"planes": 1, "rounds_to": "dybit8"}, "rounds_to: dybit8 has levels to 4096, the core writes"),
+        ({"base": "int5"}, "base: a base format is signed and has 2 to 4 bits, not int5"),
+        ({"weight_base": "int8"}, "weight_base: a base format is signed and has 2 to 4 bits, or is int5, not int8"),
+        ({"act_base": "int5"}, "act_base: a base format is signed and has 2 to 4 bits, or is int8, not int5"),
+        ({"act_base": "int8", "rescalers": 8, "columns": 8}, "rescalers must be 1, 2 or 4 with codes of 8 bits, not 8"),
         ({"base": "e2m3"}, "base: a base format is signed and has 2 to 4 bits, not e2m3"),
         ({"act_words": 100}, "act_words must be a power of two from 64 to 65536, not 100"),
         ({"weight_words": 8}, "weight_words must be 16 to 65536, not 8"),
@@ -84,6 +88,30 @@ def test_level_width_holds_native_codes_and_digit_planes():
     assert AcceleratorConfig(planes=5).level_max >= 16384
 
 
+@pytest.mark.parametrize(
+    ("formats", "planes", "code_bits", "weight_bits", "product_bits", "shifts"),
+    [
+        ("dybit4", 3, 4, 4, 9, (3, 3, 3)),
+        ("dybit3", 4, 4, 4, 5, (2, 2, 2)),
+        ("dybit2xdybit4", 3, 4, 2, 5, (1, 3, 1)),
+        ("dybit3xdybit4", 4, 4, 3, 7, (2, 2, 2)),
+        ("int3xint4", 4, 4, 3, 5, (2, 2, 2)),
+        ("dybit4xdybit2", 8, 2, 4, 5, (3, 1, 1)),
+        ("dybit2xint8", 1, 8, 2, 8, (1, 7, 1)),
+        ("dybit4xint8", 1, 8, 4, 12, (3, 6, 3)),
+        ("int5xint8", 1, 8, 5, 11, (4, 4, 4)),
+    ],
+)
+def test_bases_of_weights_and_activations(formats, planes, code_bits, weight_bits, product_bits, shifts):
+    config = AcceleratorConfig(**bases_of(formats))
+    assert config.formats == formats
+    assert (config.planes, config.code_bits, config.weight_bits) == (planes, code_bits, weight_bits)
+    assert config.product_bits == product_bits
+    assert (config.weight_digits.shift, config.digits.shift, config.digit_shift) == shifts
+    assert config.weight_word_bits == config.columns * config.lanes * weight_bits
+    assert config.act_word_bits == config.lanes * code_bits
+
+
 def test_one_row_needs_one_bank():
     assert AcceleratorConfig(rows=1).banks == 1
 
@@ -92,6 +120,8 @@ def test_the_digest_depends_on_every_parameter_that_programs_depend_on():
     base = AcceleratorConfig()
     others = {
         "base": "int4",
+        "weight_base": "dybit3",
+        "act_base": "int8",
         "rows": 2,
         "columns": 8,
         "lanes": 8,
@@ -167,7 +197,9 @@ def test_options_combine():
 def test_dictionaries_round_trip():
     config = PRESETS["demo"]
     assert AcceleratorConfig.from_dict(config.to_dict()) == config
-    with pytest.raises(ConfigError, match="unknown parameter 'row': the parameters are base, rows, columns, lanes"):
+    with pytest.raises(
+        ConfigError, match="unknown parameter 'row': the parameters are base, weight_base, act_base, rows"
+    ):
         AcceleratorConfig.from_dict({"row": 1})
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from narrows.hw.spec.digits import Digits, base_digits
+from narrows.hw.spec.digits import act_digits, base_digits, weight_digits
 from narrows.hw.spec.formats import DyBit, Int, parse_format
 
 D4 = base_digits("dybit4")
@@ -31,8 +31,8 @@ def test_radix_and_reach_of_each_base(base, code_bits, shift, reach, most):
 
 @pytest.mark.parametrize("name", ["udybit4", "uint3", "dybit5", "int8"])
 def test_a_base_is_signed_and_narrow(name):
-    with pytest.raises(ValueError, match="a base format is signed and has 2 to 4 bits"):
-        Digits(parse_format(name))
+    with pytest.raises(ValueError, match="a base format is signed and has 2 to 4 bits, not"):
+        base_digits(name)
 
 
 @pytest.mark.parametrize(
@@ -96,6 +96,37 @@ def test_planes_in_other_bases(base, name, planes):
 )
 def test_planes_of_each_format(name, planes):
     assert D4.of_format(parse_format(name)) == planes
+
+
+@pytest.mark.parametrize(
+    ("acts", "weights", "shift", "planes"),
+    [
+        ("int8", "dybit4", 6, {"int8": 1, "dybit4": 1, "uint8": 2, "dybit8": 2, "udybit8": 3}),
+        ("int8", "dybit2", 7, {"int8": 1, "udybit8": 3}),
+        ("int8", "int5", 4, {"int8": 1, "dybit8": 3}),
+        ("dybit4", "dybit3", 2, {"dybit4": 1, "int4": 2, "int8": 4}),
+        ("dybit4", "dybit2", 3, {"dybit4": 1, "int8": 3}),
+        ("dybit2", "int4", 1, {"dybit2": 1, "int8": 8}),
+    ],
+)
+def test_digits_of_activations_are_whole_steps_of_those_of_weights_apart(acts, weights, shift, planes):
+    digits = act_digits(acts, weight_digits(weights))
+    assert digits.shift == shift
+    assert {name: digits.of_format(parse_format(name)) for name in planes} == planes
+    levels = np.arange(-digits.span(3), digits.span(3) + 1, 7)
+    assert (digits.from_planes(digits.to_planes(levels, 3)) == levels).all()
+
+
+def test_a_byte_of_an_activation_has_all_256_levels():
+    base = act_digits("int8", weight_digits("int4")).base
+    assert base.levels.tolist() == list(range(-128, 128))
+    assert sorted(base.decode(np.arange(256)).tolist()) == list(range(-128, 128))
+    assert (base.decode(base.encode(base.levels)) == base.levels).all()
+    assert (base.encode(-128), base.bottom, base.top) == (0x80, -128, 127)
+    with pytest.raises(ValueError, match="128 is not a level"):
+        base.encode([128])
+    with pytest.raises(ValueError, match="-129 is not a level"):
+        base.encode([-129])
 
 
 @pytest.mark.parametrize("base", BASES)
