@@ -33,7 +33,9 @@ class Assembler:
 
     def weight(self, levels):
         """A weight word from levels of shape (columns, lanes)."""
-        self.weights.append(pack_codes(self.config.digits.base.encode(levels).reshape(-1), self.config.code_bits))
+        self.weights.append(
+            pack_codes(self.config.weight_digits.base.encode(levels).reshape(-1), self.config.weight_bits)
+        )
         return len(self.weights) - 1
 
     def param(self, entries):

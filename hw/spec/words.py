@@ -18,13 +18,16 @@ def pack_codes(codes: ArrayLike, code_bits: int) -> NDArray[np.uint32]:
     codes : array of int, shape (..., count)
         Codes of a word, the first in the low bits.
     code_bits : int
-        Width of a code: 1, 2, 4 or 8.
+        Width of a code, 1 to 8.
 
     Returns
     -------
     array of uint32, shape (..., ceil(count * code_bits / 32))
     """
     codes, per_byte = np.asarray(codes, dtype=np.uint8), _codes_in_byte(code_bits)
+    if per_byte is None:
+        bits = codes[..., np.newaxis] >> np.arange(code_bits, dtype=np.uint8) & np.uint8(1)
+        return pack_codes(bits.reshape(*codes.shape[:-1], -1), 1)
     bytes_used = -(-codes.shape[-1] // per_byte)
     whole = codes if codes.shape[-1] == bytes_used * per_byte else _widened(codes, bytes_used * per_byte)
     packed = np.zeros((*codes.shape[:-1], -(-bytes_used // _BEAT_BYTES) * _BEAT_BYTES), dtype=np.uint8)
@@ -37,6 +40,10 @@ def pack_codes(codes: ArrayLike, code_bits: int) -> NDArray[np.uint32]:
 def unpack_codes(beats: ArrayLike, count: int, code_bits: int) -> NDArray[np.uint8]:
     """The first ``count`` codes of words of shape (..., beats); the inverse of :func:`pack_codes`."""
     per_byte, mask = _codes_in_byte(code_bits), np.uint8((1 << code_bits) - 1)
+    if per_byte is None:
+        bits = unpack_codes(beats, count * code_bits, 1)
+        places = np.uint8(1) << np.arange(code_bits, dtype=np.uint8)
+        return (bits.reshape(*bits.shape[:-1], count, code_bits) * places).sum(axis=-1, dtype=np.uint8)
     packed = np.ascontiguousarray(beats, dtype="<u4").view(np.uint8)[..., : -(-count // per_byte)]
     codes = np.empty((*packed.shape, per_byte), dtype=np.uint8)
     for place in range(per_byte):
@@ -44,11 +51,11 @@ def unpack_codes(beats: ArrayLike, count: int, code_bits: int) -> NDArray[np.uin
     return np.ascontiguousarray(codes.reshape(*packed.shape[:-1], -1)[..., :count])
 
 
-def _codes_in_byte(code_bits: int) -> int:
-    """How many codes share a byte: none lies across two."""
-    if code_bits not in (1, 2, 4, 8):
-        raise ValueError(f"codes of {code_bits} bits do not fill bytes")
-    return 8 // code_bits
+def _codes_in_byte(code_bits: int) -> int | None:
+    """How many codes share a byte; None if one may lie across two."""
+    if not 1 <= code_bits <= 8:
+        raise ValueError(f"a code has 1 to 8 bits, not {code_bits}")
+    return None if 8 % code_bits else 8 // code_bits
 
 
 def _widened(codes: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:

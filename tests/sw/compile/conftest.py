@@ -33,8 +33,8 @@ class LiteralMachine:
         )
         self.blocks = [BLOCK.decode(row.tolist()) for row in program.blocks]
         self.taps = [TAP.decode(row.tolist()) for row in program.taps]
-        self.weights = self.digits.base.decode(
-            unpack_codes(program.weights, config.columns * config.lanes, config.code_bits)
+        self.weights = config.weight_digits.base.decode(
+            unpack_codes(program.weights, config.columns * config.lanes, config.weight_bits)
         )
         self.params = [sum(int(beat) << 32 * i for i, beat in enumerate(row)) for row in program.params]
 
@@ -96,7 +96,7 @@ class LiteralMachine:
                 assert not (place == 0 and block["shift"])
                 assert min(block["groups"], block["tap_count"]) >= 1
                 if block["shift"]:
-                    acc <<= self.digits.shift
+                    acc <<= self.config.digit_shift
                 for g in range(block["groups"]):
                     for t in range(block["tap_count"]):
                         tap = self.taps[block["first_tap"] + t]
