@@ -125,9 +125,9 @@ def test_depthwise_tiles_read_only_their_own_channel_groups(name, builder, check
     config = CONFIGS[name]
     build = builder(config, 7)
     channels = 4 * np.lcm(config.columns, config.lanes)
-    base = config.digits.base
-    source = build.tensor((int(channels), 3, 3), base)
-    last = build.mac([build.segment(source, None, **SAME, levels=base.levels)], (3, 3))
+    source = build.tensor((int(channels), 3, 3), config.digits.base)
+    levels = config.weight_digits.base.levels
+    last = build.mac([build.segment(source, None, **SAME, levels=levels)], (3, 3))
     program = compile_graph(build.graph([last]), config)
     check(program, 7)
     (block,) = blocks_of(program, 0)
