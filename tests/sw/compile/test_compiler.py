@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 from narrows.hw.spec.config import AcceleratorConfig
-from narrows.hw.spec.formats import DyBit, Int, Minifloat
+from narrows.hw.spec.formats import DyBit, Int, Minifloat, parse_format
 from narrows.hw.spec.isa import BLOCK, COMPUTE, Mode
 from narrows.sw.compile import compile_graph
 from narrows.sw.errors import CapacityError, CertificateError
@@ -125,7 +125,7 @@ def test_depthwise_tiles_read_only_their_own_channel_groups(name, builder, check
     config = CONFIGS[name]
     build = builder(config, 7)
     channels = 4 * np.lcm(config.columns, config.lanes)
-    source = build.tensor((int(channels), 3, 3), config.digits.base)
+    source = build.tensor((int(channels), 3, 3), parse_format(config.act_format))
     levels = config.weight_digits.base.levels
     last = build.mac([build.segment(source, None, **SAME, levels=levels)], (3, 3))
     program = compile_graph(build.graph([last]), config)
