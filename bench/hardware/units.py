@@ -6,6 +6,7 @@ from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from narrows.hw.array.array import STEP_FLAGS, MacArray
+from narrows.hw.array.operand import act_operand, weight_operand
 from narrows.hw.cells.delay_line import delayed
 from narrows.hw.control.operands import keep_operands
 from narrows.hw.core import Core

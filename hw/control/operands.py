@@ -10,7 +10,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..array.array import Operands, operand_copies
-from ..array.operand import Operand, act_operand
+from ..array.operand import Operand, act_operand, weight_operand
 from ..cells.copies import copy_of
 from ..cells.delay_line import DelayLine, delayed
 from ..cells.interfaces import INSTRUCTION, MemoryRead
