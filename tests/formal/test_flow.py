@@ -28,8 +28,8 @@ def test_a_tile_never_meets_a_drain_that_is_busy(columns: int) -> None:
     assert verdict.proven, verdict
 
 
-@pytest.mark.parametrize("rows", [4, 5])
-def test_nor_does_it_where_two_rows_drain_side_by_side(rows: int) -> None:
-    config = AcceleratorConfig(rows=rows, columns=2, lanes=4, rescalers=2, drain_rows=2, planes=3)
+@pytest.mark.parametrize(("rows", "columns", "drain_rows"), [(4, 2, 2), (5, 2, 2), (5, 4, 2), (6, 4, 4)])
+def test_nor_does_it_where_several_rows_drain_side_by_side(rows: int, columns: int, drain_rows: int) -> None:
+    config = AcceleratorConfig(rows=rows, columns=columns, lanes=4, rescalers=2, drain_rows=drain_rows, planes=3)
     verdict = prove_induction(drain_claim(config))
     assert verdict.proven, verdict

@@ -23,6 +23,8 @@ CONFIGS = [
     ),
     AcceleratorConfig(rows=4, columns=2, lanes=4, rescalers=2, drain_rows=2, acc_bits=14),
     AcceleratorConfig(rows=5, columns=4, lanes=4, rescalers=4, drain_rows=2, acc_bits=18),
+    AcceleratorConfig(rows=5, columns=4, lanes=4, rescalers=2, drain_rows=2, acc_bits=16),
+    AcceleratorConfig(rows=6, columns=4, lanes=4, rescalers=1, drain_rows=4, acc_bits=14),
 ]
 
 
