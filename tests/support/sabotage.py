@@ -7,8 +7,10 @@ from typing import Any
 
 from amaranth.hdl import Module
 from amaranth.lib import wiring
+from amaranth.lib.wiring import In
 from narrows.hw import compute
 from narrows.hw.array import dot
+from narrows.hw.cells.interfaces import hand_on
 from narrows.hw.drain import drain
 
 __all__ = ["FAULTS"]
@@ -25,7 +27,12 @@ def _faulty(kind: type[wiring.Component], fault: Callable[[Module, Any, Any], No
         def elaborate(self, platform: object) -> Module:
             m = Module()
             m.submodules.inner = inner = kind(*self._arguments, **self._options)
-            wiring.connect(m, wiring.flipped(self), inner)
+            for name, member in self.signature.members.items():
+                if member.is_signature:
+                    hand_on(m, self, inner, name)
+                    continue
+                outside, inside = getattr(self, name), getattr(inner, name)
+                m.d.comb += inside.eq(outside) if member.flow is In else outside.eq(inside)
             fault(m, self, inner)
             return m
 
