@@ -10,7 +10,7 @@ from ...hw.spec.layout import TensorLayout
 from ..errors import CapacityError
 from ..quantised import MaxLayer, QuantisedGraph
 from .allocate import Lifetime, least_words, lifetimes, pack_tensors
-from .geometry import Window
+from .geometry import Window, band_layout
 from .shortages import Shortages
 
 __all__ = ["ActivationPlan", "Band", "LayerBands", "plan_activations"]
@@ -123,10 +123,10 @@ class _Planner:
     def _buffer_words(self, bands: tuple[Band, ...], index: int, name: str) -> int:
         layout = self._layouts[name]
         if name == self._graph.layers[index].output:
-            lines = max(band.end - band.first for band in bands)
+            lines = {band.end - band.first for band in bands}
         else:
-            lines = max(end - first for band in bands for first, end in (band.reads[name],))
-        return replace(layout, height=lines).size
+            lines = {end - first for band in bands for first, end in (band.reads[name],)}
+        return max(band_layout(layout, each, self._config).size for each in lines)
 
     def demands(self) -> tuple[dict[str, int], dict[str, Lifetime]]:
         """On-chip words of tensors and buffers, and when they are needed."""

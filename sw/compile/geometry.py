@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.isa import BORDER_MAX
 from ...hw.spec.layout import TensorLayout
 from ..errors import CapacityError
 from ..quantised import MaxLayer, Segment
 
-__all__ = ["BorderError", "Tap", "Walk", "Window", "choose_walk", "pixel_steps"]
+__all__ = ["BorderError", "Tap", "Walk", "Window", "band_layout", "choose_walk", "drains_apart"]
 
 
 class BorderError(CapacityError):
@@ -189,8 +190,25 @@ def choose_walk(steps: Sequence[tuple[int | None, int | None]], out_size: tuple[
     return Walk(1, 0, pixel, line - (width - 1) * pixel, height * width)
 
 
-def pixel_steps(layout: TensorLayout, pixels: int = 1) -> set[int]:
-    """Words from a pixel to the one so many ``pixels`` later in line order, wherever there is one."""
-    y, x = np.indices((min(layout.height, pixels + 2), layout.width)).reshape(2, -1)
-    places = layout.spatial(y, x)
-    return set((places[pixels:] - places[:-pixels]).tolist())
+def drains_apart(layout: TensorLayout, config: AcceleratorConfig) -> bool:
+    """Whether pixels of a tensor of this layout that a core drains side by side lie in different banks."""
+    side_by_side, banks = config.drain_rows, config.banks
+    y, x = np.indices((layout.height, layout.width)).reshape(2, -1)
+    places, pixel = layout.spatial(y, x), np.arange(len(x))
+    # groups of pixels begin at the first of all or of a line, and hold whole sets of rows; bands at any line
+    aligned = config.rows % side_by_side == 0 and not (config.has_backing and layout.width % side_by_side)
+    for distance in range(1, side_by_side):
+        in_set = (pixel % side_by_side >= distance) | (x % side_by_side >= distance)
+        together = in_set if aligned else pixel >= distance
+        steps = places[distance:] - places[:-distance]
+        if (steps[together[distance:]] % banks == 0).any():
+            return False
+    return True
+
+
+def band_layout(layout: TensorLayout, lines: int, config: AcceleratorConfig) -> TensorLayout:
+    """Of a buffer for so many lines of a tensor; where rows drain side by side, they do so there as well as in it."""
+    band = replace(layout, height=lines)
+    if config.drain_rows == 1:
+        return band
+    return replace(band, gap=band.gap + (layout.phase_pitch - band.phase_pitch) % config.banks)

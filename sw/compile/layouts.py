@@ -15,7 +15,7 @@ from ..errors import CapacityError
 from ..outline import read_taps, weight_codes
 from ..quantised import MacLayer, MaxLayer, QuantisedGraph
 from .blocks import strip_step
-from .geometry import Walk, Window, choose_walk, pixel_steps
+from .geometry import Walk, Window, choose_walk, drains_apart
 from .pooling import group_output, group_walk, pooled_source, pools_groups
 from .unfolding import unfolded_layouts
 from .weights import channel_span, tile_count
@@ -128,13 +128,11 @@ class _Chooser:
 
     def _writable(self, name: str, layout: TensorLayout) -> list[TensorLayout]:
         """A layout in which the core can write neighbouring pixels at once, a few words larger if it must; or none."""
-        banks = self._config.banks
         if self._config.drain_rows == 1 or name == self._graph.input.tensor:
             return [layout]
-        for more in range(banks):
+        for more in range(self._config.banks):
             wider = replace(layout, groups=layout.groups + more) if layout.interleaved else replace(layout, gap=more)
-            apart = range(1, self._config.drain_rows)
-            if all(step % banks for pixels in apart for step in pixel_steps(wider, pixels)):
+            if drains_apart(wider, self._config):
                 return [wider]
         return []
 

@@ -181,7 +181,7 @@ class _Streamer:
             self._graph,
             self._config,
             band=bands.bands[number],
-            view=TileView.of(layer, self._plan.layouts, bands, number),
+            view=TileView.of(layer, self._plan.layouts, bands, number, self._config),
             channels=channels,
             cert_bits=self._certificates.get(layer.name, 0),
         )
@@ -231,7 +231,7 @@ class _Streamer:
     ) -> Iterator[_Step]:
         bands = self._plan.layers[layer.name]
         for number, (band, parts) in enumerate(zip(bands.bands, tiles, strict=True)):
-            view = TileView.of(layer, self._plan.layouts, bands, number)
+            view = TileView.of(layer, self._plan.layouts, bands, number, self._config)
             for name, lines in band.reads.items():
                 if name in self.external:
                     yield self._move(Opcode.LOAD, layer.name, name, view.reads[name], lines)

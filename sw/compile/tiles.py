@@ -9,6 +9,7 @@ from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.layout import TensorLayout
 from ..quantised import MacLayer, MaxLayer, QuantisedGraph, Segment
 from .bands import Band, LayerBands
+from .geometry import band_layout
 from .lower import LoweredLayer, lower_layer
 from .tables import Blank
 
@@ -37,6 +38,7 @@ class TileView:
         layouts: Mapping[str, TensorLayout],
         bands: LayerBands,
         number: int,
+        config: AcceleratorConfig,
     ) -> TileView:
         """View of a band; buffers are taken by turns."""
         band = bands.bands[number]
@@ -45,7 +47,7 @@ class TileView:
             if name not in bands.buffers:
                 return layouts[name]
             buffers = bands.buffers[name]
-            return replace(layouts[name], height=lines, base=buffers[number % len(buffers)])
+            return replace(band_layout(layouts[name], lines, config), base=buffers[number % len(buffers)])
 
         reads = {name: view(name, end - first) for name, (first, end) in band.reads.items()}
         return cls(reads, view(layer.output, band.end - band.first))

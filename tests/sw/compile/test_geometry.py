@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.layout import TensorLayout
-from narrows.sw.compile.geometry import BorderError, Walk, Window, choose_walk
+from narrows.sim.isa_geometry import pixel_groups
+from narrows.sw.compile.geometry import BorderError, Walk, Window, band_layout, choose_walk, drains_apart
 
 PAIR = st.tuples(st.integers(1, 3), st.integers(1, 3))
 
@@ -80,3 +85,43 @@ def test_borders_beyond_the_counter_are_refused():
 )
 def test_walk_with_the_fewest_groups_is_chosen(steps, size, walk):
     assert choose_walk(steps, size, 4) == walk
+
+
+@pytest.mark.parametrize(("rows", "drain_rows"), [(4, 2), (4, 4), (6, 4), (7, 2)])
+def test_pixels_that_drain_side_by_side_lie_in_different_banks(rows: int, drain_rows: int) -> None:
+    config = AcceleratorConfig(rows=rows, columns=4, lanes=8, rescalers=2, drain_rows=drain_rows)
+    rng = np.random.default_rng(rows)
+    verdicts = set()
+    for _ in range(120):
+        height, width = (int(size) for size in rng.integers(1, 9, 2))
+        layout = TensorLayout(
+            channels=8,
+            height=height,
+            width=width,
+            lanes=8,
+            planes=1,
+            phases=tuple(int(phase) for phase in rng.integers(1, 3, 2)),
+            gap=int(rng.integers(4)),
+        )
+        y, x = np.indices((height, width)).reshape(2, -1)
+        banks = layout.spatial(y, x) % config.banks
+        clash = False
+        for wrap in (0, 1):
+            group, row = pixel_groups(height, width, min(rows, height * width if wrap else width), wrap)
+            sets = np.stack([group, row // drain_rows, banks])
+            clash |= len(np.unique(sets, axis=1).T) < len(banks)
+        verdicts.add(verdict := drains_apart(layout, config))
+        assert not (verdict and clash), layout
+        if rows % drain_rows == 0:  # elsewhere a layout has to suit groups that begin anywhere
+            assert verdict or clash, layout
+    assert verdicts == {False, True}
+
+
+def test_a_band_drains_as_its_tensor_does() -> None:
+    config = AcceleratorConfig(rows=4, columns=4, lanes=8, rescalers=2, drain_rows=4, backing="axi4")
+    whole = TensorLayout(channels=8, height=16, width=8, lanes=8, planes=2, phases=(2, 2), gap=2)
+    assert drains_apart(whole, config)
+    for lines in range(1, 17):
+        band = band_layout(whole, lines, config)
+        assert (band.height, drains_apart(band, config)) == (lines, True)
+        assert band_layout(whole, lines, dataclasses.replace(config, drain_rows=1)).gap == whole.gap
