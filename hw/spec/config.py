@@ -13,16 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .config_checks import (
-    FABRICS,
-    HOSTS,
-    MOST_INSTRUCTIONS,
-    MOST_TABLES,
-    MOST_TOGETHER,
-    ConfigError,
-    check,
-    check_kinds,
-)
+from .config_checks import FABRICS, HOSTS, MOST_INSTRUCTIONS, MOST_NEAR, MOST_TABLES, ConfigError, check, check_kinds
 from .digits import Digits, act_digits, weight_digits
 from .errors import among
 from .formats import Format, Int, roundings_of, usual_roundings
@@ -39,7 +30,6 @@ __all__ = [
     "bases_of",
     "load_config",
 ]
-
 
 _BESIDE_PROGRAMS = ("host", "uart_divisor", "fabric")
 
@@ -223,7 +213,7 @@ class AcceleratorConfig:
     def spread(self) -> bool:
         """Whether the array is so large that signals take a cycle to cross it: what feeds it, and what is written to
         the memories around it, then passes through registers of its own."""
-        return self.macs > MOST_TOGETHER
+        return self.macs > MOST_NEAR
 
     @property
     def banks_log2(self) -> int:

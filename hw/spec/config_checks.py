@@ -18,7 +18,7 @@ __all__ = [
     "HOSTS",
     "MOST_INSTRUCTIONS",
     "MOST_TABLES",
-    "MOST_TOGETHER",
+    "MOST_NEAR",
     "ConfigError",
     "check",
     "check_kinds",
@@ -30,7 +30,7 @@ FABRICS = ("ecp5", "ice40", "xilinx")
 HOSTS = ("axi", "wishbone", "uart", "spi", "bare")
 """Ports that a core may have for its host."""
 
-MOST_TOGETHER = 256
+MOST_NEAR = 256
 """Multiply-accumulate units that signals can reach from one register: beyond, an ECP5 runs out of wires."""
 
 MOST_INSTRUCTIONS = 1024
@@ -160,7 +160,7 @@ def _check_memories(config: AcceleratorConfig) -> None:
         rest = (config.act_word_bits | config.weight_word_bits) % SINGLE_WIDTH
         rest |= config.rescalers * config.code_bits % SINGLE_ENABLE
         _need(config, "memories", config.drain_rows == 1, "'dual' with several drain rows")
-        _need(config, "memories", not config.spread, f"'dual' beyond {MOST_TOGETHER} multiply-accumulate units")
+        _need(config, "memories", not config.spread, f"'dual' beyond {MOST_NEAR} multiply-accumulate units")
         _need(config, "memories", rest == 0, "'dual' unless words take whole 16 bits and granules whole 4")
         _need(config, "act_words", config.act_words // config.banks <= SINGLE_WORDS, f"at most {SINGLE_WORDS} a bank")
         _need(config, "weight_words", config.weight_words <= SINGLE_WORDS, f"at most {SINGLE_WORDS}")

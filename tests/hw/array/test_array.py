@@ -108,7 +108,7 @@ def test_finished_sums_of_random_tiles_are_exact_modulo_the_width(config: Accele
 
 
 def test_quarters_of_a_large_array_take_copies_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(config_module, "MOST_TOGETHER", 1)
+    monkeypatch.setattr(config_module, "MOST_NEAR", 1)
     config = AcceleratorConfig(rows=5, columns=6, lanes=2, rescalers=1, acc_bits=16)
     base, operand = config.digits.base, act_operand(config)
     operands = np.array([operand.bits(code) for code in range(1 << base.bits)])

@@ -16,7 +16,7 @@ from narrows.hw.spec.pipeline import pipeline
 
 
 def test_copies_hold_the_same_but_none_starts_alike_with_its_neighbour(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(config_module, "MOST_TOGETHER", 1)
+    monkeypatch.setattr(config_module, "MOST_NEAR", 1)
     config = AcceleratorConfig(rows=2, columns=2, lanes=2, rescalers=1)
     plan = pipeline(config)
     operand = act_operand(config)

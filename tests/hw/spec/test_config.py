@@ -197,9 +197,8 @@ def test_options_combine():
 def test_dictionaries_round_trip():
     config = PRESETS["demo"]
     assert AcceleratorConfig.from_dict(config.to_dict()) == config
-    with pytest.raises(
-        ConfigError, match="unknown parameter 'row': the parameters are base, weight_base, act_base, rows"
-    ):
+    message = r"unknown parameter 'row': did you mean rows\? The parameters are base, weight_base, act_base, rows"
+    with pytest.raises(ConfigError, match=message):
         AcceleratorConfig.from_dict({"row": 1})
 
 
