@@ -131,9 +131,9 @@ class CoreUnit(wiring.Component):
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self._core = Core(config)
-        members = self._core.signature.members.items()
-        self._inputs = [getattr(self._core, name) for name, member in members if member.flow == In]
-        self._outputs = [getattr(self._core, name) for name, member in members if member.flow == Out]
+        pins = [(member.flow, Value.cast(value)) for _, member, value in self._core.signature.flatten(self._core)]
+        self._inputs = [value for flow, value in pins if flow == In]
+        self._outputs = [value for flow, value in pins if flow == Out]
         super().__init__(
             {
                 "operands": In(sum(len(port) for port in self._inputs)),

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from amaranth_bench import pack, signed, simulate, unpack
 from hardware.cases import CASES, Case
-from hardware.units import RescalerChannel
+from hardware.units import CoreUnit, RescalerChannel
 from narrows.hw.array.array import STEP_FLAGS
 from narrows.hw.spec.config import FABRICS, AcceleratorConfig, bases_of
 from narrows.hw.spec.formats import DyBit
+from narrows.hw.verilog import convert, to_verilog
+from narrows.sw.standalone.ports import core_ports
 from numpy.typing import NDArray
 
 STEPS = 12
@@ -156,3 +158,16 @@ def test_the_table_holds_every_yardstick_it_promises() -> None:
 def test_an_unknown_unit_is_refused() -> None:
     with pytest.raises(ValueError, match=r"unit must be one of dybit4, .*, not 'int5'"):
         Case(unit="int5")
+
+
+@pytest.mark.parametrize("backing", ["none", "axi4"])
+def test_a_whole_core_has_all_its_pins_behind_two_ports(backing: str) -> None:
+    config = AcceleratorConfig(rows=1, columns=1, lanes=2, rescalers=1, backing=backing)
+    pins = core_ports(to_verilog(config))
+    widths = {
+        way: sum(pin.width for pin in pins if pin.direction == way and pin.name not in ("clk", "rst"))
+        for way in ("input", "output")
+    }
+    unit = CoreUnit(config)
+    assert (len(unit.operands), len(unit.results)) == (widths["input"], widths["output"])
+    assert f"input [{widths['input'] - 1}:0] operands" in convert(unit, "unit")
