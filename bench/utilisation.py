@@ -6,8 +6,8 @@
 Utilisation is the multiplications with trained weights over multiply-accumulate units times cycles, weights on chip,
 from the start of a run to its end; digits of wide operands, identities and averages are no useful work. Formats are
 W4A4 (DyBit) with 8-bit inputs. A configuration is ROWSxCOLUMNSxLANES:RESCALERS, with xDRAIN_ROWS behind it if that is
-2 or 4. Cycles are those of the cycle model, which the simulated core matches exactly; `sw/report/bounds.py` says what the
-bound is.
+2 or 4. Cycles are those of the cycle model, which the simulated core matches exactly; `sw/report/bounds.py` says what
+the bound is.
 """
 
 from __future__ import annotations
