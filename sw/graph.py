@@ -412,6 +412,10 @@ class Graph:
         """Layer that writes each tensor (none for the input)."""
         return {layer.output: layer for layer in self.layers}
 
+    def last_readers(self) -> dict[str, Layer]:
+        """The last layer that reads each tensor, of those that layers read."""
+        return {source: layer for layer in self.layers for source in layer.sources}
+
     def uses(self) -> Counter[str]:
         """How often each tensor is read, by layers or by outputs of the network."""
         return Counter([s for layer in self.layers for s in layer.sources] + [output.tensor for output in self.outputs])

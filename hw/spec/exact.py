@@ -20,7 +20,7 @@ from .formats import Format, Int
 from .semantics import SegmentLike, nearest_table, output_size, rescale
 from .tables import look_up
 
-__all__ = ["Drain", "ExactLayer", "ExactSource", "exact_sums", "largest_sums"]
+__all__ = ["Drain", "ExactLayer", "ExactSource", "exact_sums", "float_sums", "largest_sums"]
 
 _CHUNK_VALUES = 1 << 20
 """Values of one unfolded source: what a core's cache holds."""
@@ -61,7 +61,7 @@ def _exact_type(largest: float) -> _Float | None:
 
 
 def exact_sums(
-    segments: Sequence[SegmentLike], sources: Sequence[ExactSource], tensors: Sequence[NDArray[np.floating]]
+    segments: Sequence[SegmentLike], sources: Sequence[ExactSource], tensors: Sequence[NDArray]
 ) -> NDArray[np.floating]:
     """Sums of all segments, as `semantics.accumulate` gives them.
 
@@ -70,7 +70,7 @@ def exact_sums(
     segments : sequence of SegmentLike
     sources : sequence of ExactSource
         Of each segment.
-    tensors : sequence of float arrays, shape (C, N, H, W)
+    tensors : sequence of arrays of int or float, shape (C, N, H, W)
         Levels of each segment's source within its span.
 
     Returns
@@ -84,6 +84,13 @@ def exact_sums(
     """
     products = _Products(segments, sources, np.ones(len(segments[0].weights)), _sums_type(segments, sources))
     return products.run(tensors, lambda sums: sums, products.dtype)
+
+
+def float_sums(segment: SegmentLike, tensor: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Sums (O, N, OH, OW) of a segment of real weights on a tensor (C, N, H, W), rounded as its type is; padding is 0."""
+    dtype = np.float32 if tensor.dtype == np.float32 else np.float64
+    products = _Products([segment], [ExactSource((0, 0), 0)], np.ones(len(segment.weights)), dtype)
+    return products.run([tensor], lambda sums: sums, dtype)
 
 
 def _sums_type(segments: Sequence[SegmentLike], sources: Sequence[ExactSource]) -> _Float:
@@ -286,7 +293,7 @@ class _Part:
         sums = np.zeros((len(x), *size), dtype=self._dtype)
         for at, read, written in self._taps(x, lines, size):
             weight = self._weights[(slice(None), *at)][:, np.newaxis, np.newaxis, np.newaxis]
-            sums[written] += x[read] * weight
+            sums[written] += np.multiply(x[read], weight, dtype=self._dtype)
             if self._zero and sums[written].size != sums.size:
                 outside = np.ones(sums.shape[2:], dtype=bool)
                 outside[written[2:]] = False

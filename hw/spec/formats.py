@@ -89,8 +89,10 @@ class Format:
         return np.concatenate([[self.bottom] if self.whole else [], negative, positive]).astype(np.int64)
 
     @functools.cached_property
-    def _midpoints(self) -> NDArray[np.float64]:
-        return (self.levels[1:] + self.levels[:-1]) / 2.0
+    def _nearest(self) -> NDArray[np.int64]:
+        """Level nearest to ``h / 2`` for h from twice the smallest to twice the largest level."""
+        halves = np.arange(2 * self.bottom, 2 * self.top + 1)
+        return self.levels[np.searchsorted(self.levels[1:] + self.levels[:-1], halves, side="right")]
 
     def quantise(self, values: ArrayLike) -> NDArray[np.int64]:
         """Nearest level of each value, ties toward +infinity, clamped at both ends.
@@ -108,7 +110,9 @@ class Format:
         values = np.asarray(values, dtype=np.float64)
         if np.isnan(values).any():
             raise ValueError(f"cannot quantise NaN to {self.name}")
-        return self.levels[np.searchsorted(self._midpoints, values, side="right")]
+        # Levels are integers, so the next one begins at a whole number of halves: those that are passed count.
+        halves = np.floor(np.clip(values, self.bottom, self.top) * 2).astype(np.intp)
+        return self._nearest[halves - 2 * self.bottom]
 
     def encode(self, levels: ArrayLike) -> NDArray[np.int64]:
         """Code of each level; the inverse of :meth:`decode` (minus zero is never produced, unless it is a level).

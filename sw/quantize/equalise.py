@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..graph import Graph, Layer, Mac, MaxPool, Term
-from .evaluate import evaluate, sums
+from .evaluate import walk
 from .kept import is_kept
 
 __all__ = ["equalise", "gives_on", "scalable"]
@@ -41,17 +41,18 @@ def equalise(graph: Graph, samples: NDArray, groups: Sequence[list[str]] | None 
     groups : sequence of lists, optional
         Which tensors are scaled, of those that :func:`scalable` gives; otherwise all of them.
     """
-    values = evaluate(graph, samples)
+    groups = scalable(graph) if groups is None else groups
+    reaches, sums_reaches = _reaches(graph, samples, {name for names in groups for name in names})
     factors: Factors = {}
     # From the end: the rows of weights that read a tensor have their own factors by then.
-    for names in reversed(scalable(graph) if groups is None else groups):
-        reach = np.max([np.abs(values[name]).max(axis=(0, 2, 3)) for name in names], axis=0)
+    for names in reversed(groups):
+        reach = np.max([reaches[name] for name in names], axis=0)
         weights = _reading(graph, names, factors, len(reach))
         if weights is None:
             continue
         wanted = np.where((reach > 0) & (weights > 0), np.sqrt(reach / np.where(weights > 0, weights, 1.0)), 0.0)
         if np.isinf(weights).all():
-            wanted = np.where(reach > _DEAD * _sums_reach(graph, names, values), reach, 0.0)
+            wanted = np.where(reach > _DEAD * _sums_reach(names, sums_reaches), reach, 0.0)
         else:
             wanted[reach * weights <= _DEAD * (reach * weights).max()] = 0.0
         if not (wanted > 0).any():
@@ -115,10 +116,25 @@ def _reading(graph: Graph, names: list[str], factors: Factors, channels: int) ->
     return largest if dense else np.full(channels, np.inf)
 
 
-def _sums_reach(graph: Graph, names: list[str], values: dict[str, NDArray[np.float32]]) -> NDArray[np.float64]:
-    """Largest magnitude (C,) of the sums before their clamps that tensors are made of."""
-    made = [layer for layer in graph.layers if layer.output in names and isinstance(layer, Mac) and not gives_on(layer)]
-    return np.max([np.abs(sums(layer, values, graph.grids)).max(axis=(0, 2, 3)) for layer in made], axis=0)
+def _reaches(graph: Graph, samples: NDArray, names: Collection[str]) -> tuple[Factors, Factors]:
+    """Largest magnitude (C,) of some tensors, and of the sums before the clamps of those that weigh their sources."""
+    values, sums = {}, {}
+    for each in walk(graph, samples) if names else ():
+        if each.name in names:
+            values[each.name] = _largest(each.values)
+            if each.layer is not None and each.sums is not None and not gives_on(each.layer):
+                sums[each.name] = _largest(each.sums)
+    return values, sums
+
+
+def _largest(values: NDArray) -> NDArray[np.float64]:
+    ends = values.min(axis=(0, 2, 3)), values.max(axis=(0, 2, 3))
+    return np.maximum(-ends[0], ends[1]).astype(values.dtype)
+
+
+def _sums_reach(names: list[str], sums: Factors) -> NDArray[np.float64]:
+    """Largest magnitude (C,) of the sums that tensors are made of."""
+    return np.max([sums[name] for name in names if name in sums], axis=0)
 
 
 def _scaled(layer: Layer, factors: Mapping[str, NDArray[np.float64]]) -> Layer:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from ...hw.spec.exact import float_sums
 from ..graph import (
     Add,
     Affine,
@@ -25,7 +27,18 @@ from ..graph import (
     Window,
 )
 
-__all__ = ["applied", "convolve", "evaluate", "max_pool", "model_input", "patches", "rounded", "sums"]
+__all__ = [
+    "Evaluated",
+    "applied",
+    "convolve",
+    "evaluate",
+    "max_pool",
+    "model_input",
+    "patches",
+    "rounded",
+    "sums",
+    "walk",
+]
 
 _BATCH = 32
 """Samples convolved at once: bounds the memory of unfolded patches."""
@@ -61,28 +74,22 @@ def _batches(x: NDArray) -> Iterator[NDArray]:
 
 def convolve(x: NDArray, term: Term, weights: NDArray) -> NDArray:
     """Sums of products of a term's windows with ``weights``, of shape (N, O, oH, oW), in the type of ``x``."""
-    results = []
-    for part in _batches(x):
-        windows = patches(part, term.window)
-        if term.depthwise:
-            results.append(np.einsum("nchwij,cij->nchw", windows, weights[:, 0], optimize=True))
-            continue
-        n, _, height, width = windows.shape[:4]
-        columns = windows.transpose(0, 2, 3, 1, 4, 5).reshape(n * height * width, -1)
-        product = columns @ weights.reshape(len(weights), -1).T
-        results.append(product.reshape(n, height, width, -1).transpose(0, 3, 1, 2))
-    return np.concatenate(results)
+    return float_sums(term.segment(weights), x.transpose(1, 0, 2, 3)).transpose(1, 0, 2, 3)
 
 
 def max_pool(x: NDArray, window: Window, lowest: float) -> NDArray:
     """Maximum over windows; padding reads as ``lowest``, which no value is below."""
-    return np.concatenate([patches(part, window, lowest).max(axis=(4, 5)) for part in _batches(x)])
+    windows = patches(x, window, lowest)
+    largest = windows[..., 0, 0].copy()
+    for y, column in np.ndindex(*window.kernel):
+        np.maximum(largest, windows[..., y, column], out=largest)
+    return largest
 
 
 def rounded(graph: Graph, name: str, values: NDArray, dtype: DTypeLike = np.float32) -> NDArray:
     """Values of a tensor on its trained grid, if it has one."""
     grid = graph.grids.get(name)
-    return (values if grid is None else grid.round(values)).astype(dtype)
+    return (values if grid is None else grid.round(values)).astype(dtype, copy=False)
 
 
 def sums(layer: Mac, tensors: Mapping[str, NDArray[np.floating]], grids: Mapping[str, Grid]) -> NDArray[np.floating]:
@@ -94,10 +101,13 @@ def sums(layer: Mac, tensors: Mapping[str, NDArray[np.floating]], grids: Mapping
     """
     exact = [_integer_sums(term, tensors[term.source], grids.get(term.source)) for term in layer.terms]
     kind = tensors[layer.sources[0]].dtype if any(part is None for part in exact) else np.dtype(np.float64)
-    total = np.zeros((), kind)
+    total = None
     for term, part in zip(layer.terms, exact, strict=True):
-        total = total + (convolve(tensors[term.source], term, term.weights.astype(kind)) if part is None else part)
-    return (total + layer.bias[:, np.newaxis, np.newaxis]).astype(kind)
+        each = convolve(tensors[term.source], term, term.weights) if part is None else part
+        total = each.astype(kind, copy=False) if total is None else np.add(total, each, dtype=kind, out=total)
+    assert total is not None, "a layer has terms"
+    total += layer.bias.astype(kind)[:, np.newaxis, np.newaxis]
+    return total
 
 
 def _integer_sums(term: Term, values: NDArray[np.floating], grid: Grid | None) -> NDArray[np.float64] | None:
@@ -151,9 +161,41 @@ def evaluate(graph: Graph, x: NDArray) -> dict[str, NDArray[np.float32]]:
     x : array, shape (N, ...)
         Samples as the model takes them.
     """
+    return {each.name: each.values for each in walk(graph, x)}
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """A tensor (N, C, H, W), rounded to its trained grid, with the layer that gives it, or None for the input.
+
+    ``sums`` are those of a `Mac` before its clamp.
+    """
+
+    name: str
+    values: NDArray[np.float32]
+    layer: Layer | None = None
+    sums: NDArray[np.floating] | None = None
+
+
+def walk(graph: Graph, x: NDArray) -> Iterator[Evaluated]:
+    """Every tensor of a graph in the order of its layers; each is forgotten when no further layer reads it.
+
+    Parameters are those of :func:`evaluate`.
+    """
+    last = graph.last_readers()
     name = graph.input.tensor
-    tensors: dict[str, NDArray[np.float32]] = {name: rounded(graph, name, model_input(graph, x))}
+    tensors = {name: rounded(graph, name, model_input(graph, x))}
+    yield Evaluated(name, tensors[name])
     for layer in graph.layers:
-        values = applied(layer, tensors, graph.grids)
-        tensors[layer.output] = values if isinstance(layer, MaxPool) else rounded(graph, layer.output, values)
-    return tensors
+        total = None
+        if isinstance(layer, Mac):
+            total = sums(layer, tensors, graph.grids)
+            found = layer.activated(total)
+        else:
+            found = applied(layer, tensors, graph.grids)
+        values = found if isinstance(layer, MaxPool) else rounded(graph, layer.output, found)
+        yield Evaluated(layer.output, values, layer, total)
+        tensors[layer.output] = values
+        for read in layer.sources:
+            if last[read] is layer:
+                tensors.pop(read, None)

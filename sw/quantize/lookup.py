@@ -80,8 +80,11 @@ def choose_integers(
 
 
 def _sampled(sums: NDArray) -> NDArray[np.float64]:
-    flat = np.asarray(sums, dtype=np.float64).ravel()
-    return flat if flat.size <= _SAMPLES else np.random.default_rng(0).choice(flat, _SAMPLES, replace=False)
+    sums = np.asarray(sums)
+    if sums.size > _SAMPLES:
+        picked = np.random.default_rng(0).choice(sums.size, _SAMPLES, replace=False)
+        sums = sums[np.unravel_index(picked, sums.shape)]
+    return sums.astype(np.float64).ravel()
 
 
 def integers_of_grid(name: str, shape: tuple[int, int, int], function: Function, grid: Grid) -> QuantisedTensor:

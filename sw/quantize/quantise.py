@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from ...hw.spec.certificate import final_sum_bounds, signed_bits
 from ...hw.spec.config import AcceleratorConfig
+from ...hw.spec.exact import Drain, ExactSource, exact_sums, largest_sums
 from ...hw.spec.formats import Format
-from ...hw.spec.semantics import accumulate, max_pool, rescale
+from ...hw.spec.semantics import max_pool
 from ...hw.spec.tables import look_up
 from ..curves import Function
 from ..errors import CapacityError, ModelError
@@ -41,6 +42,9 @@ __all__ = ["equalised_unasked", "prepared", "quantise"]
 
 _EQUALISED = 64
 """Samples that show the ranges of channels."""
+
+_AT_ONCE = 1 << 22
+"""Sums that become levels at once."""
 
 Progress = Callable[[str, int, int], None]
 
@@ -106,7 +110,7 @@ def _vanishing(lowered: Graph, samples: NDArray, settings: QuantSettings) -> lis
 
 
 class _Quantiser:
-    """State of one run: float values and levels of every tensor so far."""
+    """State of one run: every tensor so far, with float values and levels of those that layers still read."""
 
     def __init__(self, graph: Graph, samples: NDArray, settings: QuantSettings, config: AcceleratorConfig) -> None:
         self.graph, self.config = graph, config
@@ -123,11 +127,12 @@ class _Quantiser:
             tensor = describe(name, graph.tensors[name], choose_input(x), -np.inf, np.inf)
         levels = np.clip(tensor.format.quantise(x / tensor.scale + tensor.zero), tensor.low, tensor.high)
         self.floats: dict[str, NDArray[np.float32]] = {name: evaluate.rounded(graph, name, x)}
-        self.sources = {name: Source(tensor, levels)}
+        self.tensors = {name: tensor}
+        self.sources = {name: Source(tensor, levels.astype(_level_type(tensor)))}
         self.layers: list[MacLayer | MaxLayer] = []
 
     def run(self, progress: Progress) -> QuantisedGraph:
-        total = len(self.graph.layers)
+        total, last = len(self.graph.layers), self.graph.last_readers()
         for done, layer in enumerate(self.graph.layers):
             progress(layer.name, done, total)
             if isinstance(layer, Mac):
@@ -137,11 +142,14 @@ class _Quantiser:
             else:
                 raise TypeError(f"layer {layer.name!r} is a {type(layer).__name__}: lower the graph first")
             self.layers[-1] = replace(self.layers[-1], origin=layer.origin)
+            self.tensors[layer.output] = self.sources[layer.output].tensor
+            for name in {*layer.sources, layer.output}:
+                if last.get(name, layer) is layer:
+                    del self.sources[name], self.floats[name]
         progress("", total, total)
-        tensors = {name: source.tensor for name, source in self.sources.items()}
         return QuantisedGraph(
             name=self.graph.name,
-            tensors=tensors,
+            tensors=self.tensors,
             input=self.graph.input,
             layers=tuple(self.layers),
             outputs=self.graph.outputs,
@@ -179,7 +187,7 @@ class _Quantiser:
     def _mac(self, layer: Mac) -> None:
         sums = evaluate.sums(layer, self.floats, self.graph.grids)
         values = layer.activated(sums)
-        largest = float(np.abs(sums).max(initial=0.0))
+        largest = float(np.maximum(-sums.min(initial=0.0), sums.max(initial=0.0)))
         if not largest < LARGEST:
             what = f"layer {layer.name!r} sums up to {largest:.3g} on the calibration samples"
             raise ModelError(f"{what}: train or export the model again")
@@ -201,8 +209,8 @@ class _Quantiser:
         else:
             quantised, acc = self._learned(layer, sums, drained, error)
         quantised = replace(quantised, table=table)
-        levels = rescale(
-            acc,
+        drain = Drain(
+            largest_sums(quantised.segments, self._exact(quantised.segments)),
             quantised.bias,
             quantised.multiplicand,
             quantised.shift,
@@ -210,9 +218,9 @@ class _Quantiser:
             fmt=drained.format,
             low=drained.low,
             high=drained.high,
+            table=None if table is None else table.levels,
         )
-        if table is not None:
-            levels = look_up(table.levels, levels)
+        levels = _drained(drain, acc, _level_type(tensor)).transpose(1, 0, 2, 3)
         self.layers.append(quantised)
         self.sources[layer.output] = Source(tensor, levels)
         self.floats[layer.output] = evaluate.rounded(self.graph, layer.output, values)
@@ -227,13 +235,18 @@ class _Quantiser:
         scales = self._exact_scales(layer) if _is_average(layer) else None
         return choose_integers(layer.output, shape, function, sums, scales)
 
-    def _accumulate(self, segments: tuple[Segment, ...]) -> NDArray[np.int64]:
-        parts = [accumulate(self.sources[s.source].levels, self.sources[s.source].tensor.zero, s) for s in segments]
-        return np.sum(parts, axis=0)
+    def _exact(self, segments: tuple[Segment, ...]) -> list[ExactSource]:
+        tensors = [self.sources[segment.source].tensor for segment in segments]
+        return [ExactSource(tensor.span, tensor.zero) for tensor in tensors]
+
+    def _accumulate(self, segments: tuple[Segment, ...]) -> NDArray[np.floating]:
+        """Final sums of shape (O, N, oH, oW)."""
+        levels = [self.sources[segment.source].levels.transpose(1, 0, 2, 3) for segment in segments]
+        return exact_sums(segments, self._exact(segments), levels)
 
     def _learned(
         self, layer: Mac, sums: NDArray, tensor: QuantisedTensor, error: float
-    ) -> tuple[MacLayer, NDArray[np.int64]]:
+    ) -> tuple[MacLayer, NDArray[np.floating]]:
         """Weights on the levels that lose least, and biases that keep the means; and the integer sums."""
         grid = (ScaleGrid.of if self.settings.absorb else ScaleGrid.free)(tensor.scale, self.config)
         edge = self.graph.input.tensor in layer.sources or layer.output in self.outputs
@@ -261,7 +274,9 @@ class _Quantiser:
 
         acc = self._accumulate(segments)
         if self.settings.bias_correction:
-            wanted = sums.mean(axis=(0, 2, 3), dtype=np.float64) / grid.scales[choice] - np.mean(acc, axis=(0, 2, 3))
+            wanted = sums.mean(axis=(0, 2, 3), dtype=np.float64) / grid.scales[choice] - acc.mean(
+                axis=(1, 2, 3), dtype=np.float64
+            )
         else:
             zeros = [self.sources[s.source].tensor.zero * s.weights.sum(axis=(1, 2, 3)) for s in segments]
             wanted = layer.bias / grid.scales[choice] - np.sum(zeros, axis=0)
@@ -323,17 +338,35 @@ class _Quantiser:
         weights = [np.zeros(term.weights.shape, dtype=np.int64) for term in layer.terms]
         constants = [index for index, term in enumerate(layer.terms) if term.constant]
         for problem, solution in solutions:
-            rows, start = problem.channels[:, np.newaxis], 0
-            for index, where in problem.places:
-                term = layer.terms[index]
-                size = len(where) * term.weights[0, 0].size
-                part = solution.weights[:, start : start + size]
-                start += size
-                columns = np.zeros_like(where) if term.depthwise else where
-                weights[index][rows, columns] = part.reshape(len(rows), len(where), *term.window.kernel)
+            size = len(problem.channels) // len(problem.places)
+            for group, places in enumerate(problem.places):
+                own, start = slice(group * size, (group + 1) * size), 0
+                rows = problem.channels[own, np.newaxis]
+                for index, where in places:
+                    term = layer.terms[index]
+                    taps = term.weights[0, 0].size
+                    part = solution.weights[own, start : start + len(where) * taps]
+                    start += len(where) * taps
+                    columns = np.zeros_like(where) if term.depthwise else where
+                    weights[index][rows, columns] = part.reshape(size, len(where), *term.window.kernel)
             for row, index in enumerate(constants):
                 weights[index][problem.channels] = solution.constants[row][:, np.newaxis, np.newaxis, np.newaxis]
         return tuple(term.segment(levels) for term, levels in zip(layer.terms, weights, strict=True))
+
+
+def _level_type(tensor: QuantisedTensor) -> type[np.signedinteger]:
+    """Narrowest type of a tensor's levels."""
+    return np.int8 if max(-tensor.format.bottom, tensor.format.top) < 128 else np.int16
+
+
+def _drained(drain: Drain, sums: NDArray[np.floating], dtype: type[np.signedinteger]) -> NDArray[np.signedinteger]:
+    """Levels (O, N, oH, oW) of final sums."""
+    levels = np.empty(sums.shape, dtype)
+    step = max(1, _AT_ONCE // max(1, sums[:, 0].size))
+    for first in range(0, sums.shape[1], step):
+        part = slice(first, first + step)
+        levels[:, part] = drain(sums[:, part])
+    return levels
 
 
 def _is_average(layer: Mac) -> bool:

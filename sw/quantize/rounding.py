@@ -9,9 +9,22 @@ from numpy.typing import NDArray
 
 from ...hw.spec.formats import Format
 
-__all__ = ["Bounds", "descend", "sum_bounds"]
+__all__ = [
+    "BLOCK",
+    "Bounds",
+    "by_group",
+    "by_power",
+    "descend",
+    "errors",
+    "permuted",
+    "sum_bounds",
+    "unpermuted",
+]
 
 _SWEEPS = 3
+
+BLOCK = 64
+"""Weights of a channel that are rounded before the others hear of it; groups of channels have no more of them."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +40,28 @@ class Bounds:
         return Bounds(-(1 << (bits - 1)), (1 << (bits - 1)) - 1)
 
 
-def sum_bounds(levels: NDArray[np.int64], spans: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Smallest and largest products of weights of shape (..., K) with inputs of ``spans`` (K, 2), by weight."""
-    first, second = levels * spans[:, 0], levels * spans[:, 1]
-    return np.minimum(first, second), np.maximum(first, second)
+def sum_bounds(
+    levels: NDArray[np.signedinteger], spans: NDArray[np.int64], group: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Smallest and largest sums (R,) of weights (R, K) times inputs of the spans (G, K, 2) of their groups (R,)."""
+    above = np.maximum(levels, 0).astype(np.float64)  # exact: levels and spans are small integers
+    below = levels - above
+    low, high = (by_group(above, end, group) for end in spans.transpose(2, 0, 1).astype(np.float64))
+    under, over = (by_group(below, end, group) for end in spans.transpose(2, 0, 1).astype(np.float64))
+    return (low + over).astype(np.int64), (high + under).astype(np.int64)
+
+
+def by_group(rows: NDArray[np.float64], values: NDArray[np.float64], group: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Sums (R,) of rows (R, K) times the values (G, K) of their groups (R,)."""
+    return rows @ values[0] if len(values) == 1 else np.einsum("rk,rk->r", rows, values[group])
+
+
+def errors(
+    deviation: NDArray[np.float64], metric: NDArray[np.float64], group: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """``e metric e'`` (R,) of deviations (R, K) with the metrics (G, K, K) of their groups (R,)."""
+    moved = deviation @ metric[0] if len(metric) == 1 else (deviation[:, np.newaxis] @ metric[group])[:, 0]
+    return np.einsum("rk,rk->r", moved, deviation)
 
 
 def descend(
@@ -39,6 +70,7 @@ def descend(
     target: NDArray[np.float64],
     scale: NDArray[np.float64],
     metric: NDArray[np.float64],
+    group: NDArray[np.int64],
     fmt: Format,
     spans: NDArray[np.int64],
     room: tuple[NDArray[np.int64], NDArray[np.int64]],
@@ -46,7 +78,8 @@ def descend(
     """Levels whose output error is no larger than that of ``start``.
 
     One weight at a time moves to the level that is best given all others (the idea of arXiv 2309.01885), unless the
-    final sum could then leave the accumulator.
+    final sum could then leave the accumulator. What moves within a block of weights reaches those outside as one matrix
+    product, when the block is done.
 
     Parameters
     ----------
@@ -56,38 +89,73 @@ def descend(
         Real weights.
     scale : (R,)
         Accumulator scale.
-    metric : (K, K)
+    metric : (G, K, K)
         Error of deviations ``e`` is ``e metric e'``; positive definite.
+    group : (R,)
+        Which of them, and of the spans.
     fmt : Format
         Of the weights.
-    spans : (K, 2)
+    spans : (G, K, 2)
         Smallest and largest level of each input.
     room : (low, high), each (R,)
         What the learned weights' smallest and largest sum may be.
     """
-    levels = start.copy()
-    slope = (levels * scale[:, np.newaxis] - target) @ metric
-    least, most = sum_bounds(levels, spans)
-    low, high = least.sum(axis=1), most.sum(axis=1)
-    order = np.argsort(-np.diag(metric), kind="stable")
+    order = by_power(metric)
+    own = order[group]
+    levels, metric = np.take_along_axis(start, own, axis=1), permuted(metric, order)
+    deviation = levels * scale[:, np.newaxis] - np.take_along_axis(target, own, axis=1)
+    slope = deviation @ metric[0] if len(metric) == 1 else (deviation[:, np.newaxis] @ metric[group])[:, 0]
+    lows, highs = (np.take_along_axis(spans[..., side], order, axis=1) for side in (0, 1))
+    low, high = sum_bounds(levels, np.stack([lows, highs], axis=-1), group)
+    count = levels.shape[1]
     for _ in range(_SWEEPS):
         changed = False
-        for k in order:
-            current = levels[:, k]
-            wanted = fmt.quantise(current - slope[:, k] / (metric[k, k] * scale))
-            if (wanted == current).all():
+        for first in range(0, count, BLOCK):
+            end = min(first + BLOCK, count)
+            near, before = slope[:, first:end].copy(), levels[:, first:end].copy()
+            for k in range(first, end):
+                current, weigh = levels[:, k], metric[group, k, k]
+                wanted = fmt.quantise(current - near[:, k - first] / (weigh * scale))
+                if (wanted == current).all():
+                    continue
+                least, most = lows[group, k], highs[group, k]
+                was, after = ((w * least, w * most) for w in (current, wanted))
+                new_low = low + np.minimum(*after) - np.minimum(*was)
+                new_high = high + np.maximum(*after) - np.maximum(*was)
+                allowed = (wanted != current) & (new_low >= room[0]) & (new_high <= room[1])
+                moved = np.flatnonzero(allowed)
+                if not moved.size:
+                    continue
+                changed = True
+                low, high = np.where(allowed, new_low, low), np.where(allowed, new_high, high)
+                step = (wanted - current)[moved]
+                levels[moved, k] += step
+                near[moved] += (step * scale[moved])[:, np.newaxis] * metric[group[moved], k, first:end]
+            if end - first == count:
+                slope = near
                 continue
-            before, after = (sum_bounds(column[:, np.newaxis], spans[k : k + 1]) for column in (current, wanted))
-            new_low, new_high = low + (after[0] - before[0])[:, 0], high + (after[1] - before[1])[:, 0]
-            allowed = (wanted != current) & (new_low >= room[0]) & (new_high <= room[1])
-            if not allowed.any():
-                continue
-            changed = True
-            low, high = np.where(allowed, new_low, low), np.where(allowed, new_high, high)
-            moved = np.flatnonzero(allowed)
-            step = (wanted - current)[moved]
-            levels[moved, k] += step
-            slope[moved] += np.outer(step * scale[moved], metric[k])
+            change = levels[:, first:end] - before
+            moved = np.flatnonzero(change.any(axis=1))
+            # Blocks are of a single group.
+            slope[moved] += (change[moved] * scale[moved, np.newaxis]) @ metric[0, first:end]
         if not changed:
             break
-    return levels
+    return unpermuted(levels, own)
+
+
+def by_power(metric: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Places (G, K) of inputs, those of the most power first."""
+    return np.argsort(-np.diagonal(metric, axis1=1, axis2=2), axis=1, kind="stable")
+
+
+def permuted(metric: NDArray[np.float64], order: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Metrics (G, K, K) of inputs in another order (G, K)."""
+    groups = np.arange(len(metric))[:, np.newaxis, np.newaxis]
+    return metric[groups, order[:, :, np.newaxis], order[:, np.newaxis]]
+
+
+def unpermuted(levels: NDArray[np.int64], order: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Levels (R, K) back in the places (R, K) that they were taken from."""
+    result = np.empty_like(levels)
+    np.put_along_axis(result, order, levels, axis=1)
+    return result

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from ..errors import CertificateError
 from .axe import round_greedily
 from .grid import ScaleGrid
 from .problem import Problem
-from .rounding import Bounds, descend, sum_bounds
+from .rounding import Bounds, by_group, descend, errors, sum_bounds
 
 __all__ = ["CONSTANT_LEVEL", "Solution", "cheap_constants", "solve"]
 
@@ -37,6 +37,9 @@ _TIGHT = 4
 _WORTHLESS = 0.5
 """Greedy rounding that misses this part of a channel's power is no solution: the accumulator is too narrow."""
 
+_MANY, _LIKELY = 1024, 16
+"""Weights of a channel from which on errors are computed of likely scales alone, and of so many."""
+
 _CLIPPING = 3.3
 """The finest scale tried maps the largest weight to so many times the format's largest level."""
 
@@ -51,12 +54,22 @@ class Solution:
 
 
 @dataclass(frozen=True)
-class _Trial:
-    """One scale for each channel, with what it costs."""
+class _Rows:
+    """Rows of (channel, scale) rounded to nearest: levels of constants (T, R), real weights and their levels (R, K)."""
 
-    weights: NDArray[np.int64]
+    channel: NDArray[np.int64]
+    scale: NDArray[np.float64]
     constants: NDArray[np.int64]
     target: NDArray[np.float64]
+    weights: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """One scale for each channel, with what it costs beside the error of the weights, and that."""
+
+    constants: NDArray[np.int64]
+    penalty: NDArray[np.float64]
     error: NDArray[np.float64]
     low: NDArray[np.int64]
     high: NDArray[np.int64]
@@ -101,7 +114,7 @@ def solve(
         finest = np.abs(problem.target).max(axis=1) / (fmt.top * _CLIPPING)
         # Where weights are next to nothing beside the bias, the bias decides how fine the scale can be.
         constant_means = (problem.gains * problem.mean_constants).sum(axis=0)
-        bias = problem.mean_sums - problem.target @ problem.mean_inputs - constant_means
+        bias = problem.mean_sums - by_group(problem.target, problem.mean_inputs, problem.group) - constant_means
         finest = np.maximum(finest, np.abs(bias) / (_bias_limit(config) / 2))
         # Beside a constant so large that no scale holds both, weights may vanish.
         finest = np.clip(finest, *grid.scales[[0, -1]])
@@ -155,11 +168,24 @@ def _trials(
     config: AcceleratorConfig,
     planes: int,
 ) -> tuple[list[_Trial], NDArray[np.float64]]:
-    """Scales of a window (O, J), and errors (J, O): infinite where certificate or bias do not allow a scale."""
+    """Scales of a window (O, J), and errors (J, O): infinite where certificate or bias do not allow a scale.
+
+    Of channels with many weights only the scales have an error at which it would be least if inputs were independent.
+    """
     bounds = Bounds.of(config.acc_bits)
-    trials = [_trial(problem, grid.scales[column], fmt, config, planes) for column in window.T]
-    fits = np.array([(t.low >= bounds.low) & (t.high <= bounds.high) for t in trials])
-    return trials, np.where(fits & [t.bias_fits for t in trials], [t.error for t in trials], np.inf)
+    every = np.arange(len(problem.channels))
+    few = problem.target.shape[1] <= _MANY
+    trials = [_trial(problem, grid.scales[column], fmt, config, planes, exact=few) for column in window.T]
+    fits = np.array([(t.low >= bounds.low) & (t.high <= bounds.high) & t.bias_fits for t in trials])
+    found = np.where(fits, [t.error for t in trials], np.inf)
+    if few:
+        return trials, found
+    exact = np.full_like(found, np.inf)
+    for rank in np.argsort(found, axis=0, kind="stable")[:_LIKELY]:
+        rows = _rounded(problem, every, grid.scales[window[every, rank]], fmt, config, planes)
+        penalty = np.array([trials[j].penalty[o] for o, j in enumerate(rank)])
+        exact[rank, every] = _error(problem, rows) + penalty
+    return trials, np.where(np.isfinite(found), exact, np.inf)
 
 
 def _bias_limit(config: AcceleratorConfig) -> int:
@@ -195,7 +221,7 @@ def _search(
         rows += [(int(j), int(o), True) for o in channels for j in np.flatnonzero(tight[:, o])[-_TIGHT:]]
     if not rows:
         _check(problem, trials, errors.min(axis=0), config, layer)
-    tried = _refine(problem, grid, trials, rows, window, fmt, config)
+    tried = _refine(problem, grid, trials, rows, window, fmt, config, planes)
     order = np.lexsort((tried.total, tried.channel))
     known, first = np.unique(tried.channel[order], return_index=True)
     least = np.full(len(channels), np.inf)
@@ -224,50 +250,46 @@ def _refine(
     window: NDArray[np.int64],
     fmt: Format,
     config: AcceleratorConfig,
+    planes: int,
 ) -> _Tried:
     """Coordinate descent for rows of (trial, channel, whether rounding to nearest breaks the certificate)."""
     bounds = Bounds.of(config.acc_bits)
     chosen, channel, greedy = (np.array(column) for column in zip(*rows, strict=True))
-    weights = np.array([trials[j].weights[o] for j, o, _ in rows])
-    target = np.array([trials[j].target[o] for j, o, _ in rows])
-    constants = np.array([trials[j].constants[:, o] for j, o, _ in rows])
-    index = window[channel, chosen]
-    scale = grid.scales[index]
-    least, most = _constant_bounds(problem, constants.T)
+    index, group = window[channel, chosen], problem.group[channel]
+    start = _rounded(problem, channel, grid.scales[index], fmt, config, planes)
+    penalty = np.array([trials[j].penalty[o] for j, o, _ in rows])
+    least, most = _constant_bounds(problem, start.constants)
     room = bounds.low - least, bounds.high - most
-    penalty = np.array([trials[j].error[o] for j, o, _ in rows]) - _error(weights, target, scale, problem.metric)
-    greedy = greedy & (room[0] <= 0) & (room[1] >= 0)
-    usable = greedy | ~np.array([row[2] for row in rows])
-    start = np.where(usable[:, np.newaxis], weights, 0)
+    tight, greedy = greedy, greedy & (room[0] <= 0) & (room[1] >= 0)
+    usable = greedy | ~tight
+    levels = np.where(usable[:, np.newaxis], start.weights, 0)
     common = {"metric": problem.metric, "fmt": fmt, "spans": problem.spans}
     if greedy.any():
         own = room[0][greedy], room[1][greedy]
-        start[greedy] = round_greedily(target[greedy], scale=scale[greedy], room=own, **common)
-    refined = descend(start, target=target, scale=scale, room=room, **common)
+        levels[greedy] = round_greedily(
+            start.target[greedy], scale=start.scale[greedy], group=group[greedy], room=own, **common
+        )
+    refined = descend(levels, target=start.target, scale=start.scale, group=group, room=room, **common)
     # Descent moves the bias, too; where it no longer fits, the start does.
-    fits = np.abs(_bias(problem, refined, constants.T, scale, channel)) < _bias_limit(config)
-    refined = np.where(fits[:, np.newaxis], refined, start)
-    total = _error(refined, target, scale, problem.metric) + penalty
-    energy = _error(np.zeros_like(target), target, scale, problem.metric)
+    fits = np.abs(_bias(problem, replace(start, weights=refined))) < _bias_limit(config)
+    refined = np.where(fits[:, np.newaxis], refined, levels)
+    total = _error(problem, replace(start, weights=refined)) + penalty
+    energy = errors(start.target, problem.metric, group)
     usable &= ~greedy | (fits & (total <= _WORTHLESS * energy))
-    return _Tried(refined, constants, channel, index, np.where(usable, total, np.inf))
+    return _Tried(refined, start.constants.T, channel, index, np.where(usable, total, np.inf))
 
 
-def _error(levels: NDArray, target: NDArray, scale: NDArray, metric: NDArray) -> NDArray[np.float64]:
-    deviation = levels * scale[:, np.newaxis] - target
-    return ((deviation @ metric) * deviation).sum(axis=1)
+def _error(problem: Problem, rows: _Rows) -> NDArray[np.float64]:
+    """Mean square error of rows' weights."""
+    deviation = rows.weights * rows.scale[:, np.newaxis] - rows.target
+    return errors(deviation, problem.metric, problem.group[rows.channel])
 
 
-def _bias(
-    problem: Problem,
-    weights: NDArray[np.int64],
-    constants: NDArray[np.int64],
-    scale: NDArray[np.float64],
-    channels: NDArray[np.int64],
-) -> NDArray[np.float64]:
-    """Bias that makes the mean of quantised sums that of float sums, for rows of weights of given channels."""
-    constant_means = (constants * problem.mean_constants[:, channels]).sum(axis=0)
-    return problem.mean_sums[channels] / scale - weights @ problem.mean_inputs - constant_means
+def _bias(problem: Problem, rows: _Rows) -> NDArray[np.float64]:
+    """Bias that makes the mean of quantised sums that of float sums."""
+    constant_means = (rows.constants * problem.mean_constants[:, rows.channel]).sum(axis=0)
+    means = by_group(rows.weights.astype(np.float64), problem.mean_inputs, problem.group[rows.channel])
+    return problem.mean_sums[rows.channel] / rows.scale - means - constant_means
 
 
 def _constant_bounds(problem: Problem, constants: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -276,10 +298,16 @@ def _constant_bounds(problem: Problem, constants: NDArray[np.int64]) -> tuple[ND
     return np.minimum(first, second).sum(axis=0), np.maximum(first, second).sum(axis=0)
 
 
-def _trial(problem: Problem, scale: NDArray[np.float64], fmt: Format, config: AcceleratorConfig, planes: int) -> _Trial:
-    """Rounding to nearest at one scale a channel."""
-    channels = np.arange(scale.size)
-    wanted = problem.gains / scale
+def _rounded(
+    problem: Problem,
+    channel: NDArray[np.int64],
+    scale: NDArray[np.float64],
+    fmt: Format,
+    config: AcceleratorConfig,
+    planes: int,
+) -> _Rows:
+    """Rounding to nearest of channels (R,), each at its scale."""
+    wanted = problem.gains[:, channel] / scale
     if planes == 1:
         constants = config.weight_digits.base.quantise(wanted)
     elif problem.target.shape[1]:
@@ -287,23 +315,37 @@ def _trial(problem: Problem, scale: NDArray[np.float64], fmt: Format, config: Ac
     else:
         span = config.weight_digits.span(planes)
         constants = np.clip(np.rint(wanted), -span, span).astype(np.int64)
-    deviation = constants * scale - problem.gains
-    target = problem.target - np.einsum("to,tok->ok", deviation, problem.response)
-    weights = fmt.quantise(target / scale[:, np.newaxis])
-    error = _error(weights, target, scale, problem.metric)
-    error = error + (np.square(deviation) * problem.gain_cost).sum(axis=0) + np.square(scale) / 12
+    target = problem.target[channel]
+    for deviation, response in zip(constants * scale - problem.gains[:, channel], problem.response, strict=True):
+        target -= deviation[:, np.newaxis] * response[channel]
+    return _Rows(channel, scale, constants, target, fmt.quantise(target / scale[:, np.newaxis]))
+
+
+def _trial(
+    problem: Problem, scale: NDArray[np.float64], fmt: Format, config: AcceleratorConfig, planes: int, *, exact: bool
+) -> _Trial:
+    """Rounding to nearest at one scale a channel; unless ``exact``, the error is one of independent inputs."""
+    rows = _rounded(problem, np.arange(scale.size), scale, fmt, config, planes)
+    deviation = rows.constants * scale - problem.gains
+    penalty = (np.square(deviation) * problem.gain_cost).sum(axis=0) + np.square(scale) / 12
     # A term that vanished is no approximation: such a scale is too coarse whatever it costs. Only beside one so much
     # larger that no scale holds both it may vanish.
     gains = np.abs(problem.gains)
     reach = gains.max(axis=0, initial=0.0) / (2 * config.weight_digits.top(planes) + 1)
     if problem.target.shape[1]:
         reach = np.maximum(reach, np.abs(problem.target).max(axis=1) / (2 * fmt.top + 1))
-    error = np.where(((constants == 0) & (gains > reach)).any(axis=0), np.inf, error)
-    least, most = sum_bounds(weights, problem.spans)
-    constant_least, constant_most = _constant_bounds(problem, constants)
-    bias = _bias(problem, weights, constants, scale, channels)
-    low, high = least.sum(axis=1) + constant_least, most.sum(axis=1) + constant_most
-    return _Trial(weights, constants, target, error, low, high, np.abs(bias) < _bias_limit(config))
+    penalty = np.where(((rows.constants == 0) & (gains > reach)).any(axis=0), np.inf, penalty)
+    if exact:
+        error = _error(problem, rows)
+    else:
+        missed = np.square(rows.weights * scale[:, np.newaxis] - rows.target)
+        error = by_group(missed, np.diagonal(problem.metric, axis1=1, axis2=2), problem.group)
+    least, most = sum_bounds(rows.weights, problem.spans, problem.group)
+    constant_least, constant_most = _constant_bounds(problem, rows.constants)
+    low, high = least + constant_least, most + constant_most
+    return _Trial(
+        rows.constants, penalty, error + penalty, low, high, np.abs(_bias(problem, rows)) < _bias_limit(config)
+    )
 
 
 def cheap_constants(wanted: NDArray[np.float64], digits: Digits, planes: int) -> NDArray[np.int64]:

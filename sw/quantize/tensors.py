@@ -85,10 +85,11 @@ def choose(values: NDArray, fmt: Format) -> Choice:
 
 
 def _ordered(values: NDArray) -> NDArray[np.float64]:
-    flat = np.asarray(values, dtype=np.float64).ravel()
-    if flat.size > _SAMPLES:
-        flat = np.random.default_rng(0).choice(flat, _SAMPLES, replace=False)
-    return np.sort(flat)
+    values = np.asarray(values)
+    if values.size > _SAMPLES:
+        picked = np.random.default_rng(0).choice(values.size, _SAMPLES, replace=False)
+        values = values[np.unravel_index(picked, values.shape)]
+    return np.sort(values.astype(np.float64), axis=None)
 
 
 def _zero_levels(fmt: Format, smallest: float) -> list[int]:

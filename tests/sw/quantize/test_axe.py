@@ -6,6 +6,11 @@ from narrows.hw.spec.certificate import final_sum_bounds
 from narrows.hw.spec.formats import DyBit, Int
 from narrows.sw.quantize.axe import round_greedily, shrink
 
+
+def one_group(metric, spans, rows=3):
+    return {"metric": metric[np.newaxis], "spans": spans[np.newaxis], "group": np.zeros(rows, dtype=np.int64)}
+
+
 WIDE = (np.full(3, -(10**9)), np.full(3, 10**9))
 
 
@@ -26,7 +31,7 @@ def test_sums_keep_to_the_room(seed, fmt):
     target, scale, metric = problem(seed)
     spans = np.array([[-4, 16], [0, 31], [-4, 16], [-16, 16], [0, 0], [-2, 1]])
     room = -np.array([0, 20, 60]), np.array([30, 0, 60])
-    levels = round_greedily(target, scale=scale, metric=metric, fmt=fmt, spans=spans, room=room)
+    levels = round_greedily(target, scale=scale, fmt=fmt, room=room, **one_group(metric, spans))
     low, high = bounds(levels, spans)
     assert (low >= room[0]).all() and (high <= room[1]).all(), f"seed {seed}"
     assert np.isin(levels, fmt.levels).all()
@@ -36,7 +41,7 @@ def test_independent_inputs_with_room_are_rounded_to_nearest():
     target, scale, _ = problem(5)
     spans = np.tile([-4, 16], (6, 1))
     levels = round_greedily(
-        target, scale=scale, metric=np.diag(np.arange(1.0, 7.0)), fmt=DyBit(4), spans=spans, room=WIDE
+        target, scale=scale, fmt=DyBit(4), room=WIDE, **one_group(np.diag(np.arange(1.0, 7.0)), spans)
     )
     np.testing.assert_array_equal(levels, DyBit(4).quantise(target / scale[:, None]))
 
@@ -50,7 +55,7 @@ def test_later_weights_make_up_for_earlier_ones():
     for seed in range(20):
         target, scale, metric = problem(seed)
         levels = round_greedily(
-            target, scale=scale, metric=metric, fmt=Int(6), spans=np.tile([0, 15], (6, 1)), room=WIDE
+            target, scale=scale, fmt=Int(6), room=WIDE, **one_group(metric, np.tile([0, 15], (6, 1)))
         )
         better += lost(levels, metric) < lost(Int(6).quantise(target / scale[:, None]), metric)
     assert better >= 16
@@ -59,7 +64,7 @@ def test_later_weights_make_up_for_earlier_ones():
 def test_shrinking_is_the_projection_onto_the_l1_ball():
     rng = np.random.default_rng(2)
     weights, budget = rng.normal(size=(4, 9)) * 5, np.array([1.0, 7.0, 20.0, 1e6])
-    found = shrink(weights, np.tile([-1, 1], (9, 1)), (-budget, budget))
+    found = shrink(weights, np.tile([-1, 1], (1, 9, 1)), np.zeros(4, dtype=np.int64), (-budget, budget))
     for row, limit, result in zip(weights, budget, found, strict=True):
         ordered = np.sort(np.abs(row))[::-1]
         sums = np.cumsum(ordered) - limit
