@@ -23,7 +23,7 @@ __all__ = [
 
 _SWEEPS = 3
 
-BLOCK = 64
+BLOCK = 32
 """Weights of a channel that are rounded before the others hear of it; groups of channels have no more of them."""
 
 
@@ -108,6 +108,7 @@ def descend(
     lows, highs = (np.take_along_axis(spans[..., side], order, axis=1) for side in (0, 1))
     low, high = sum_bounds(levels, np.stack([lows, highs], axis=-1), group)
     count = levels.shape[1]
+    whole = count <= BLOCK
     for _ in range(_SWEEPS):
         changed = False
         for first in range(0, count, BLOCK):
@@ -130,8 +131,11 @@ def descend(
                 low, high = np.where(allowed, new_low, low), np.where(allowed, new_high, high)
                 step = (wanted - current)[moved]
                 levels[moved, k] += step
-                near[moved] += (step * scale[moved])[:, np.newaxis] * metric[group[moved], k, first:end]
-            if end - first == count:
+                # Beyond a single block, what lies behind hears of it when the block is done.
+                ahead = 0 if whole else k + 1 - first
+                rows = metric[0, k] if len(metric) == 1 else metric[group[moved], k]
+                near[moved, ahead:] += (step * scale[moved])[:, np.newaxis] * rows[..., first + ahead : end]
+            if whole:
                 slope = near
                 continue
             change = levels[:, first:end] - before

@@ -37,8 +37,8 @@ _TIGHT = 4
 _WORTHLESS = 0.5
 """Greedy rounding that misses this part of a channel's power is no solution: the accumulator is too narrow."""
 
-_MANY, _LIKELY = 1024, 16
-"""Weights of a channel from which on errors are computed of likely scales alone, and of so many."""
+_MANY, _LIKELY = 1 << 25, 16
+"""Multiplications of an error of all channels from which on errors are computed of likely scales alone; how many."""
 
 _CLIPPING = 3.3
 """The finest scale tried maps the largest weight to so many times the format's largest level."""
@@ -170,11 +170,11 @@ def _trials(
 ) -> tuple[list[_Trial], NDArray[np.float64]]:
     """Scales of a window (O, J), and errors (J, O): infinite where certificate or bias do not allow a scale.
 
-    Of channels with many weights only the scales have an error at which it would be least if inputs were independent.
+    Of many channels with many weights only those scales have one that would be best if inputs were independent.
     """
     bounds = Bounds.of(config.acc_bits)
     every = np.arange(len(problem.channels))
-    few = problem.target.shape[1] <= _MANY
+    few = len(every) * problem.target.shape[1] ** 2 <= _MANY
     trials = [_trial(problem, grid.scales[column], fmt, config, planes, exact=few) for column in window.T]
     fits = np.array([(t.low >= bounds.low) & (t.high <= bounds.high) & t.bias_fits for t in trials])
     found = np.where(fits, [t.error for t in trials], np.inf)
