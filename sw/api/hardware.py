@@ -12,7 +12,7 @@ from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.errors import among
 from ..errors import InputError
 from ..extras import need
-from ..results import write_text
+from ..results import writable_folder, write_text
 from ..targets import TARGETS, find_target
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ def write_core(
     InputError
         If there is no such wrapper.
     """
+    writable_folder(path)
     need("amaranth", "cores", "generator")
     from ...hw.verilog import to_verilog
     from ..standalone import standalone_files

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..extras import need
-from ..results import write_json, write_text
+from ..results import writable_folder, write_json, write_text
 
 if TYPE_CHECKING:
     from ...hw.spec.transfer_cycles import BusTiming
@@ -28,6 +28,7 @@ def write_report(
     bus: tuple[int, int],
 ) -> dict[str, Any]:
     """Write the page, and give what it shows; arguments are those of the API's `Program.report`."""
+    writable_folder(path)
     need("matplotlib", "reports", "generator")
     from ...boards.catalogue import find_board
     from ..report import charts, figures

@@ -58,7 +58,7 @@ def run_on_board(
 
         narrows board run ulx3s model.nrw --port /dev/ttyUSB0 --input test.npz
 
-        narrows board run icebreaker model.nrw --link spi --port ftdi://ftdi:2232h/1 --input test.npz
+        narrows board run upduino m.nrw --link spi --port PORT --input x.npz
     """
     from ..api.quality import sound_labels
     from ..engines.port import BoardEngine

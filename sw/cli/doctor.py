@@ -54,7 +54,7 @@ def doctor(
 
         narrows doctor model.onnx --board ulx3s --all
 
-        narrows doctor yolo.onnx --input-shape images=1,3,320,320 --weights int8 --acts int8
+        narrows doctor yolo.onnx --input-shape images=1,3,320,320
     """
     loaded = Model(model, input_shapes(input_shape), listener=TERMINAL)
     found = loaded.doctor(named_config(preset, config, board), weights=weights, acts=acts)

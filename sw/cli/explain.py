@@ -44,7 +44,7 @@ def explain(
 
         narrows explain model.nrw --model model.onnx --calib calib.npz
 
-        narrows explain model.nrw --model model.onnx --calib calib.npz -o formats.toml
+        narrows explain model.nrw --model model.onnx --calib calib.npz -o f.toml
     """
     from ..api.explaining import HEADER
     from ..quantize.settings_file import settings_text

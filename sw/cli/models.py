@@ -196,7 +196,7 @@ def run_model(
 
         narrows run model.nrw --input test.npz --engine golden
 
-        narrows run model.nrw --input test.npz --engine rtl --limit 20 -o scores.npz
+        narrows run model.nrw --input test.npz --engine rtl --limit 20 -o y.npz
     """
     from ..api.quality import quality_beside, recorded_accuracy, show_quality, sound_labels
 

@@ -102,11 +102,11 @@ def search(
 
     **Examples**
 
-        narrows search model.onnx --calib calib.npz --data val.npz --test test.npz -o found
+        narrows search model.onnx --calib calib.npz --data val.npz
 
-        narrows search model.onnx --calib calib.npz --data val.npz --speed-up 3 --trials 0 -o found
+        narrows search model.onnx --calib calib.npz --data val.npz --speed-up 3
 
-        narrows search model.onnx --calib calib.npz --data val.npz --storage study.journal --trials 500 -o found
+        narrows search model.onnx --calib c.npz --data val.npz --storage s.journal
     """
     output = output or Path(f"{model.stem}-search")
     output.mkdir(parents=True, exist_ok=True)

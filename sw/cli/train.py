@@ -122,9 +122,9 @@ def train(
 
         narrows train model.onnx --data train.npz -o model.nrw --epochs 5
 
-        narrows train model.onnx --data train.npz --crop 4 --mirror --acc-bits 14 --rescale-bits 4 -o model.nrw
+        narrows train model.onnx --data train.npz --crop 4 --mirror --acc-bits 14
 
-        narrows train model.onnx --data train.npz --epochs 30 --patience 4 -o model.nrw --resume
+        narrows train model.onnx --data train.npz --epochs 30 --resume
 
     What `narrows compile` would make is judged first, then every epoch, beside the float model. M.nrw is always the
     best so far: stop when it is good enough. --resume goes on after the last whole epoch, and ends with the same
