@@ -18,7 +18,7 @@ OKAY = 0b00
 """Response to a transfer that went well."""
 
 BURST = data.StructLayout({"address": 32, "length": 8})
-"""First byte in the window, a multiple of a beat, and beats less one."""
+"""First byte on the bus, a multiple of a beat, and beats less one."""
 
 
 def _address(channel: str) -> dict[str, wiring.Member]:
@@ -78,7 +78,8 @@ class BurstWalker(wiring.Component):
     ``start`` begins a walk while ``busy`` is low; the inputs must be stable until ``busy`` falls, after the last burst
     was taken. The first burst is offered 4 cycles after ``start``, another of the same line 2 cycles, one of the next
     line 4 cycles after the one before was taken. A line that leaves the window raises ``outside`` and ends the walk
-    until ``cancel``, which also ends a walk behind a burst on offer.
+    until ``cancel``, which also ends a walk behind a burst on offer: that stays as it is until it is taken, whatever
+    becomes of the inputs. ``base``, a multiple of `PAGE`, is where the window lies on the bus.
 
     Parameters
     ----------
@@ -95,6 +96,7 @@ class BurstWalker(wiring.Component):
                 "external_pitch": In(32),
                 "line_bytes": In(32),
                 "lines": In(16),
+                "base": In(32),
                 "limit": In(32),
                 "busy": Out(1),
                 "outside": Out(1),
@@ -135,7 +137,7 @@ class BurstWalker(wiring.Component):
                 m.d.comb += self.busy.eq(1)
                 first = line[beat_log2:]
                 last = ((end + (self._config.bus_bytes - 1)) >> beat_log2)[: len(beats_left)]
-                m.d.sync += [beat.eq(first), beats_left.eq(last - first)]
+                m.d.sync += [beat.eq(first + self.base[beat_log2:]), beats_left.eq(last - first)]
                 m.next = "SIZE"
                 with m.If(end > Cat(self.limit & -PAGE, 0)):
                     m.next = "OUTSIDE"

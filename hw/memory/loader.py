@@ -23,7 +23,8 @@ class Loader(wiring.Component):
 
     Words leave piece by piece on the port of their memory, one piece a cycle if that is ready. ``outside`` is high
     where the job leaves the window, ``bus_error`` for a cycle when the bus answers with an error. When ``run`` falls
-    before its time, what the bus still answers is thrown away; ``settled`` is high when nothing is under way.
+    before its time, what the bus still answers is thrown away; ``settled`` is high when nothing is under way: only
+    then may ``run`` rise.
 
     Parameters
     ----------
@@ -67,11 +68,12 @@ class Loader(wiring.Component):
             walker.external_pitch.eq(job.external_pitch),
             walker.lines.eq(job.lines),
             walker.line_bytes.eq(line_bytes(config, job.memory, job.count, Opcode.LOAD)),
+            walker.base.eq(self.base),
             walker.limit.eq(self.limit),
             self.outside.eq(walker.outside),
             bus.arvalid.eq(walker.bursts.valid & (outstanding != OUTSTANDING)),
             walker.bursts.ready.eq(asked),
-            bus.araddr.eq(self.base + walker.bursts.payload.address),
+            bus.araddr.eq(walker.bursts.payload.address),
             bus.arlen.eq(walker.bursts.payload.length),
             bus.arsize.eq(config.bus_bytes.bit_length() - 1),
             bus.arburst.eq(INCREMENT),

@@ -64,6 +64,7 @@ class Storer(wiring.Component):
             walker.external_pitch.eq(job.external_pitch),
             walker.lines.eq(job.lines),
             walker.line_bytes.eq(line_bytes(config, job.memory, job.count, Opcode.STORE)),
+            walker.base.eq(self.base),
             walker.limit.eq(self.limit),
             self.outside.eq(walker.outside),
         ]
@@ -123,16 +124,20 @@ class Storer(wiring.Component):
     def _write_beats(
         self, m: Module, begun: Signal, walker: BurstWalker, beats: fifo.SyncFIFOBuffered, beat: data.View
     ) -> None:
-        """One burst's address, then its beats; acknowledgements are only counted."""
+        """A burst's beats follow each other whether its address has been taken or not: a slave may wait for both. They
+        wait for the address only where they would be a burst ahead of it. Acknowledgements are only counted."""
         config, bus = self._config, self.bus
         outstanding = Signal(range(OUTSTANDING + 1))
         asked, answered = Signal(), Signal()
         beats_left = Signal(8)
+        idle, moved = Signal(), Signal()
+        ahead = Signal()  # the beats of the burst on offer have begun
         m.d.comb += [
             asked.eq(bus.awvalid & bus.awready),
             answered.eq(bus.bvalid & bus.bready),
             walker.bursts.ready.eq(asked),
-            bus.awaddr.eq(self.base + walker.bursts.payload.address),
+            bus.awvalid.eq(walker.bursts.valid & (outstanding != OUTSTANDING) & (idle | ahead)),
+            bus.awaddr.eq(walker.bursts.payload.address),
             bus.awlen.eq(walker.bursts.payload.length),
             bus.awsize.eq(config.bus_bytes.bit_length() - 1),
             bus.awburst.eq(INCREMENT),
@@ -143,12 +148,14 @@ class Storer(wiring.Component):
         m.d.sync += outstanding.eq(outstanding + asked - answered)
         with m.If(bus.wready):
             m.d.sync += bus.wvalid.eq(0)
-        idle, moved = Signal(), Signal()
+        with m.If(asked):
+            m.d.sync += ahead.eq(0)
         with m.FSM():
-            with m.State("ADDRESS"):
-                m.d.comb += [idle.eq(1), bus.awvalid.eq(walker.bursts.valid & (outstanding != OUTSTANDING))]
+            with m.State("IDLE"):
+                m.d.comb += idle.eq(1)
                 m.d.sync += beats_left.eq(walker.bursts.payload.length)
-                with m.If(asked):
+                with m.If(bus.awvalid & ~ahead):
+                    m.d.sync += ahead.eq(~asked)
                     m.next = "DATA"
             with m.State("DATA"):
                 m.d.comb += moved.eq((~bus.wvalid | bus.wready) & (beats.r_rdy | ~self.run))
@@ -161,7 +168,7 @@ class Storer(wiring.Component):
                         beats_left.eq(beats_left - 1),
                     ]
                     with m.If(beats_left == 0):
-                        m.next = "ADDRESS"
+                        m.next = "IDLE"
         m.d.comb += [
             beats.r_en.eq(moved | ~self.run),
             self.finished.eq(begun & ~walker.busy & idle & ~bus.wvalid & (outstanding == 0)),

@@ -28,7 +28,8 @@ class TransferQueue(wiring.Component):
     """Takes what comes in through ``jobs``; hands it on one at a time.
 
     ``run`` is high from the cycle after the job's tokens were taken until ``finished`` is high, when its tokens are
-    given; ``job`` holds it, also afterwards. ``cancel`` empties the queue and ends a run without tokens.
+    given; ``job`` holds it, also afterwards. No job begins while ``settled`` is low. ``cancel`` empties the queue and
+    ends a run without tokens.
 
     Parameters
     ----------
@@ -45,6 +46,7 @@ class TransferQueue(wiring.Component):
                 "run": Out(1),
                 "job": Out(self._layout),
                 "finished": In(1),
+                "settled": In(1),
                 "empty": Out(1),
             }
         )
@@ -61,7 +63,7 @@ class TransferQueue(wiring.Component):
             queue.w_data.eq(self.jobs.payload.as_value()),
             queue.w_en.eq(self.jobs.valid),
             self.jobs.ready.eq(queue.w_rdy),
-            begin.eq(queue.r_rdy & ~self.run & ~missing.any() & ~self.cancel),
+            begin.eq(queue.r_rdy & ~self.run & ~missing.any() & self.settled & ~self.cancel),
             queue.r_en.eq(begin | self.cancel),
             self.empty.eq(~queue.r_rdy & (queue.level == 0) & ~self.run),
         ]

@@ -19,8 +19,8 @@ __all__ = ["TransferState", "TransferUnit"]
 
 
 class TransferState(Signature):
-    """Of loader or storer: whether it is ``moving`` a transfer or ``idle``, with nothing under way or waiting, and what
-    is wrong with the transfer at ``fault_index``.
+    """Of loader or storer: whether it is ``moving`` a transfer or ``idle``, with none to do, and what is wrong with the
+    transfer at ``fault_index``.
 
     Parameters
     ----------
@@ -34,7 +34,8 @@ class TransferState(Signature):
 
 
 class TransferUnit(wiring.Component):
-    """Executes ``jobs`` one after the other, each when its tokens are there. ``cancel`` ends everything under way.
+    """Executes ``jobs`` one after the other, each when its tokens are there. ``cancel`` ends everything under way; what
+    the bus has begun goes on behind it, to no effect, and the next transfer waits until that is over.
 
     Parameters
     ----------
@@ -67,12 +68,13 @@ class TransferUnit(wiring.Component):
         m.d.comb += [
             queue.cancel.eq(self.cancel),
             queue.finished.eq(engine.finished),
+            queue.settled.eq(engine.settled),
             engine.run.eq(queue.run),
             engine.job.eq(queue.job),
             engine.base.eq(self.window.base),
             engine.limit.eq(self.window.limit),
             self.state.moving.eq(queue.run),
-            self.state.idle.eq(queue.empty & engine.settled),
+            self.state.idle.eq(queue.empty),
             self.state.fault_index.eq(queue.job.index),
             self.state.fault.eq(Mux(engine.bus_error, Fault.BUS, Mux(engine.outside, Fault.WINDOW, Fault.NONE))),
         ]

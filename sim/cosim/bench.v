@@ -36,7 +36,8 @@ module bench;
     // A core with a backing store finds memory.v there; the host reads and writes that at once, without a bus.
     wire [31:0] violations, bus_violations, host_violations;
     assign violations = bus_violations + host_violations;
-    reg [31:0] latency = 1, pace = 1, stall = 0;
+    reg [31:0] latency = 1, pace = 1, stall = 0, seed = 0, habits = 0;
+    reg seeded = 0;
 `ifdef NARROWS_BUS_BITS
     localparam B = `NARROWS_BUS_BITS;
     wire [31:0] m_araddr, m_awaddr;
@@ -47,7 +48,8 @@ module bench;
     wire [B-1:0] m_rdata, m_wdata;
     wire [B/8-1:0] m_wstrb;
     narrows_memory #(.BUS_BITS(B)) memory (
-        .clk(clk), .rst(rst), .latency(latency), .pace(pace), .stall(stall[7:0]), .violations(bus_violations),
+        .clk(clk), .rst(rst), .latency(latency), .pace(pace), .stall(stall[7:0]),
+        .seed(seed), .seeded(seeded), .habits(habits[4:0]), .violations(bus_violations),
         .araddr(m_araddr), .arlen(m_arlen), .arsize(m_arsize), .arburst(m_arburst), .arvalid(m_arvalid), .arready(m_arready),
         .rdata(m_rdata), .rresp(m_rresp), .rlast(m_rlast), .rvalid(m_rvalid), .rready(m_rready),
         .awaddr(m_awaddr), .awlen(m_awlen), .awsize(m_awsize), .awburst(m_awburst), .awvalid(m_awvalid), .awready(m_awready),
@@ -139,6 +141,7 @@ module bench;
 
     always @(posedge clk) begin
         cycles <= cycles + 1;
+        seeded <= 0;
         noise <= {noise[30:0], noise[31] ^ noise[21] ^ noise[1] ^ noise[0]} ^ (noise << 7);
         if (!aw_try || awready) aw_open <= noise[7:0] >= host_stall;
         if (!w_try || wready) w_open <= noise[12:5] >= host_stall;
@@ -197,6 +200,11 @@ module bench;
                             pace <= value;
                             got = $fread(value, commands);
                             stall <= value;
+                            got = $fread(value, commands);
+                            seed <= value;
+                            seeded <= value != 0;
+                            got = $fread(value, commands);
+                            habits <= value;
                         end
                         HOST_SET: begin
                             got = $fread(value, commands);

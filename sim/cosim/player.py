@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...sw.runtime import Transport, TransportError
 
-__all__ = ["Command", "CosimTransport"]
+__all__ = ["Command", "CosimTransport", "Habit"]
 
 _COMMANDS, _RESPONSES = Path("commands.bin"), Path("responses.hex")
 
@@ -30,8 +30,18 @@ class Command(enum.IntEnum):
     WAIT = 3  # for irq, at most `count` cycles
     STORE_WRITE = 4  # the backing store, at once
     STORE_READ = 5
-    STORE_SET = 6  # latency, pace and stalls of the backing store
+    STORE_SET = 6  # latency, pace, stalls, seed and habits of the backing store
     HOST_SET = 7  # stalls of the host
+
+
+class Habit(enum.IntFlag):
+    """What AXI4 lets a slave do, but few do."""
+
+    WAITS_FOR_BOTH = 1  # takes a write's address only while its first beat is on offer
+    DATA_FIRST = 2  # takes a burst's beats first, and its address after the last one
+    FICKLE = 4  # drops a ready that met no valid
+    FAULTY = 8  # a beat read or a burst written of 256 fails, with DECERR
+    DEAD = 16  # answers nothing and takes nothing any more
 
 
 class _Trailer(NamedTuple):
@@ -91,7 +101,7 @@ class CosimTransport(Transport):
         self._gathered.append(np.array([Command.STORE_READ << 28 | address, count], dtype=np.uint32))
         return await self._play()
 
-    async def set_bus(self, *, latency: int = 1, pace: int = 1, stall: int = 0) -> None:
+    async def set_bus(self, *, latency: int = 1, pace: int = 1, stall: int = 0, seed: int = 0, habits: int = 0) -> None:
         """How the memory behind the core's bus answers.
 
         Parameters
@@ -102,8 +112,12 @@ class CosimTransport(Transport):
             Cycles from one beat to the next, at least 1.
         stall : int
             Handshakes of 256 that are put off by a cycle, at random.
+        seed : int
+            Of chance, from this cycle on; 0: it goes on as it is.
+        habits : Habit
         """
-        self._gathered.append(np.array([Command.STORE_SET << 28, 3, latency, pace, stall], dtype=np.uint32))
+        settings = [latency, pace, stall, seed, habits]
+        self._gathered.append(np.array([Command.STORE_SET << 28, len(settings), *settings], dtype=np.uint32))
 
     async def set_host(self, *, stall: int) -> None:
         """Put off ``stall`` of 256 tries of any handshake of the host by a cycle, at random."""

@@ -31,7 +31,14 @@ _COUNTERS = (
 
 
 def run_transfers(
-    config: AcceleratorConfig, seeds: Sequence[int], *, latency: int, pace: int, stall: int
+    config: AcceleratorConfig,
+    seeds: Sequence[int],
+    *,
+    latency: int,
+    pace: int,
+    stall: int,
+    seed: int = 0,
+    habits: int = 0,
 ) -> list[dict[str, Any]]:
     """Run the programs of some seeds.
 
@@ -47,7 +54,7 @@ def run_transfers(
         values={
             "config": config.to_dict(),
             "seeds": list(seeds),
-            "bus": {"latency": latency, "pace": pace, "stall": stall},
+            "bus": {"latency": latency, "pace": pace, "stall": stall, "seed": seed, "habits": habits},
         },
     )
     return result.values["reports"]

@@ -6,11 +6,13 @@ import pytest
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.registers import Fault
 from narrows.hw.verilog import to_verilog
+from narrows.sim.cosim.player import Habit
 from narrows.sim.cosim.session import simulate
 from random_transfers import transfer_config
 from transfer_batch import run_transfers
 
 SEEDS = range(40)
+SMALL = transfer_config(128, lanes=4, columns=2, banks=1, memories="single")
 
 
 @pytest.mark.parametrize(
@@ -18,7 +20,7 @@ SEEDS = range(40)
     [
         (transfer_config(64, drain_rows=4), {"latency": 9, "pace": 1, "stall": 100}),
         (transfer_config(32, lanes=32, columns=6, banks=3, prefetch=0), {"latency": 30, "pace": 2, "stall": 40}),
-        (transfer_config(128, lanes=4, columns=2, banks=1, memories="single"), {"latency": 1, "pace": 1, "stall": 180}),
+        (SMALL, {"latency": 1, "pace": 1, "stall": 180}),
     ],
     ids=["64 bits, four rows drained", "32 bits, fetched late", "128 bits, one port"],
 )
@@ -29,6 +31,23 @@ def test_random_programs_leave_the_same_memories_whatever_the_bus_does(
     assert {seed: report["differences"] for seed, report in zip(SEEDS, reports, strict=True)} == {
         seed: [] for seed in SEEDS
     }
+
+
+@pytest.mark.parametrize(
+    "habits",
+    [Habit.WAITS_FOR_BOTH, Habit.DATA_FIRST, Habit.WAITS_FOR_BOTH | Habit.FICKLE, Habit.DATA_FIRST | Habit.FICKLE],
+    ids=str,
+)
+def test_nor_does_it_matter_in_what_order_the_bus_takes_addresses_and_data(habits: Habit) -> None:
+    bus = {"latency": 5, "pace": 1, "stall": 60, "seed": 77 + habits, "habits": int(habits)}
+    reports = run_transfers(SMALL, SEEDS, **bus)
+    found = {seed: report["differences"] for seed, report in zip(SEEDS, reports, strict=True)}
+    assert found == {seed: [] for seed in SEEDS}, bus
+
+
+def test_a_bus_that_is_silent_or_fails_leaves_the_host_in_charge() -> None:
+    result = simulate(to_verilog(SMALL), "silent_bus:silence", values={"config": SMALL.to_dict()})
+    assert result.values["broken"] == {}
 
 
 def test_faults_of_the_bus_have_a_name_and_leave_a_core_that_works() -> None:
