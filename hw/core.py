@@ -27,8 +27,8 @@ __all__ = ["Core"]
 
 class Core(wiring.Component):
     """A complete accelerator core with a port for the host (AXI4-Lite slave ``s_axil``, Wishbone slave ``s_wb``,
-    ``uart``, ``spi`` or the requests ``host`` of `BarePort`) and ``irq``, high while a run is done or faulted; with a
-    backing store also an AXI4 master ``m_axi``.
+    ``uart``, ``spi`` or the requests ``host`` of `BarePort`) and ``irq``; with a backing store also an AXI4 master
+    ``m_axi``.
 
     Parameters
     ----------
@@ -88,8 +88,9 @@ class Core(wiring.Component):
             checksums.write_data.eq(sequencer.log.data),
             checksums.write_enable.eq(sequencer.log.enable),
             sequencer.host_fault.eq(window.conflict),
-            compute.enable.eq(sequencer.control.busy),
-            self.irq.eq(run.irq),
+            compute.enable.eq(sequencer.running),
+            registers.refused.eq(window.refused),
+            self.irq.eq(registers.irq),
         ]
         if config.has_backing:
             m.submodules.memory_system = transfers = MemorySystem(config)

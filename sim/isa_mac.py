@@ -13,11 +13,11 @@ from ..hw.spec.checksum import checksum
 from ..hw.spec.config import AcceleratorConfig
 from ..hw.spec.isa import decode_param
 from ..hw.spec.rounding import ROUNDINGS
-from ..hw.spec.tables import TABLE_ENTRIES, TABLE_TOP, decode_table, look_up
+from ..hw.spec.tables import TABLE_ENTRIES, decode_table, look_up
 from ..hw.spec.words import unpack_codes
 from .isa_geometry import BORDERS, Pixels, drained_order, drained_pairs, walk_pixels
 from .isa_memory import ActivationMemory, fold_codes
-from .isa_records import BlockTaps, MachineError
+from .isa_records import BlockTaps, MachineError, check_apart
 
 __all__ = ["MacPlan", "plan_mac"]
 
@@ -124,7 +124,7 @@ def plan_mac(
     Raises
     ------
     MachineError
-        If it points beyond a memory, or would write a level that its planes cannot hold.
+        If it points beyond a memory, reads what it writes, or would write a level that its planes cannot hold.
     """
     pixels = walk_pixels(fields)
     column_groups = np.arange(fields["column_groups"])
@@ -142,6 +142,7 @@ def plan_mac(
     order = drained_order(pixels.group, pixels.row, len(column_groups))
     address, granule = _targets(config, fields, pixels)
     _check_rows_apart(config, pixels)
+    check_apart((section.rows for part in sections for section in part), address)
     pairs = drained_pairs(pixels.group, pixels.row, len(column_groups), fields["planes"] * config.tile_granules, config)
     return MacPlan(
         acc_bits=config.acc_bits,
@@ -299,12 +300,10 @@ def _drain_codes(
         halves = np.arange(2 * int(levels[0]), 2 * int(levels[-1]) + 1)
         nearest = levels[np.searchsorted(levels[1:] + levels[:-1], halves, side="right")]
     else:
-        halves = np.arange(2 * min(low, high), 2 * max(low, high) + 1)
+        halves = np.arange(2 * low, 2 * high + 1)
         nearest = (halves + 1) >> 1
     written = np.clip(nearest, low, high)
     if fields["table"]:
-        if np.abs(written).max() > TABLE_TOP:
-            raise MachineError(f"integers from {low} to {high} are looked up, a table ends at {TABLE_TOP}")
         words = tables[(fields["table"] - 1) * TABLE_ENTRIES :][:TABLE_ENTRIES]
         written = look_up(decode_table(words, config.level_bits), written)
     try:

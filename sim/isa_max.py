@@ -12,7 +12,7 @@ from ..hw.spec.checksum import checksum
 from ..hw.spec.config import AcceleratorConfig
 from .isa_geometry import walk_pixels
 from .isa_memory import ActivationMemory, fold_codes
-from .isa_records import BlockTaps, MachineError
+from .isa_records import BlockTaps, MachineError, check_apart
 
 __all__ = ["MaxPlan", "plan_max"]
 
@@ -54,7 +54,7 @@ def plan_max(
     Raises
     ------
     MachineError
-        If it has not just one block of whole window positions.
+        If it has not just one block of whole window positions, or reads what it writes.
     """
     planes, record = fields["planes"], blocks[0].fields
     if len(blocks) != 1 or record["groups"] != 1 or record["shift"] or record["tap_count"] % planes:
@@ -73,6 +73,7 @@ def plan_max(
         + (column_groups * fields["out_group_pitch"])[:, None]
         + np.arange(planes) * fields["out_plane_pitch"]
     ) % config.act_words
+    check_apart([rows], target)
     words = len(pixels.read) * len(column_groups)
     return MaxPlan(
         rows=rows.reshape(words, -1, planes),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,10 +13,11 @@ from ..hw.spec.isa import BLOCK, TAP, Mode, Opcode
 from ..hw.spec.registers import Fault
 from ..hw.spec.rounding import ROUNDINGS
 from ..hw.spec.schedule import TOKEN_FLAGS
+from ..hw.spec.tables import TABLE_TOP
 from ..hw.spec.transfer import is_legal
 from ..sw.errors import NarrowsError
 
-__all__ = ["BlockTaps", "MachineError", "fault_of", "fetch_blocks"]
+__all__ = ["BlockTaps", "MachineError", "check_apart", "fault_of", "fetch_blocks"]
 
 _NOT_ZERO = ("out_height", "out_width", "block_count", "column_groups", "channel_period")
 
@@ -64,6 +65,27 @@ def _range(first: int, count: int, depth: int, name: str) -> range:
     return range(first, first + count)
 
 
+def check_apart(read: Iterable[NDArray[np.integer]], written: NDArray[np.integer]) -> None:
+    """See that a COMPUTE reads none of the words that it writes; what a core would read depends on its pipeline.
+
+    Parameters
+    ----------
+    read, written : arrays of int
+        Addresses; those of constant words lie behind the memory and are never written.
+
+    Raises
+    ------
+    MachineError
+        If it does.
+    """
+    writes = np.zeros(int(written.max()) + 1, dtype=bool)
+    writes[written] = True
+    for words in read:
+        both = words[writes[np.minimum(words, len(writes) - 1)] & (words < len(writes))]
+        if both.size:
+            raise MachineError(f"one COMPUTE reads and writes activation word {int(both[0])}")
+
+
 def fault_of(config: AcceleratorConfig, opcode: Opcode, fields: Mapping[str, int]) -> Fault:
     """Why the core refuses an instruction, or `Fault.NONE`."""
     if any(fields[token] for token in TOKEN_FLAGS) and (opcode is Opcode.END or not config.has_backing):
@@ -81,6 +103,11 @@ def fault_of(config: AcceleratorConfig, opcode: Opcode, fields: Mapping[str, int
         and (maximum or not fields["uneven"] or ROUNDINGS.get(fields["rounding"]) in config.roundings)
         and (maximum or fields["table"] <= (0 if fields["uneven"] else config.tables))
     )
+    if not maximum:
+        low, high = fields["clamp_low"], fields["clamp_high"]
+        half = 1 << (config.level_bits - 1)
+        legal = legal and low <= high and all(-half <= level < half for level in (fields["zero"], low, high))
+        legal = legal and not (fields["table"] and max(-low, high) > TABLE_TOP)
     if not legal:
         return Fault.ILLEGAL_INSTRUCTION
     return Fault.CERTIFICATE if fields["cert_bits"] > config.acc_bits else Fault.NONE

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import operator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +16,7 @@ from ..hw.spec.registers import (
     Access,
     Control,
     Fault,
+    Interrupt,
     Region,
     Register,
     Status,
@@ -30,6 +34,7 @@ __all__ = ["IsaTransport"]
 
 _REGISTERS = {register.offset: register for register in Register}
 _READ_ONLY = frozenset({Region.CHECKSUMS})
+_EVERY_CAUSE = (1 << len(Interrupt)) - 1
 
 
 class IsaTransport(Transport):
@@ -48,6 +53,8 @@ class IsaTransport(Transport):
 
     def __init__(self, config: AcceleratorConfig, *, bus: BusTiming | None = None) -> None:
         self.machine = IsaMachine(config, bus=bus)
+        self._refused = False
+        self._enabled, self._acknowledged = Interrupt.DONE | Interrupt.FAULT, Interrupt(0)
 
     async def write(self, address: int, values: NDArray[np.uint32]) -> None:
         """Write words; raises as `Transport.write` does."""
@@ -121,6 +128,7 @@ class IsaTransport(Transport):
         if _REGISTERS[offset] not in core_registers(machine.config):
             return 0
         status = (Status.DONE if machine.done else 0) | (Status.FAULT if machine.fault is not Fault.NONE else 0)
+        status |= Status.REFUSED if self._refused else 0
         return {
             Register.MAGIC: MAGIC,
             Register.VERSION: VERSION,
@@ -139,7 +147,19 @@ class IsaTransport(Transport):
             Register.STALL_TOKEN: machine.counts.stall_token,
             Register.WINDOW_BASE: machine.backing.base if machine.backing else 0,
             Register.WINDOW_LIMIT: machine.backing.limit if machine.backing else 0,
+            Register.IRQ_ENABLE: self._enabled,
+            Register.IRQ_STATUS: self._causes() & ~self._acknowledged,
         }[_REGISTERS[offset]]
+
+    def _causes(self) -> Interrupt:
+        """Causes of an interrupt, whether acknowledged or not."""
+        machine = self.machine
+        stand = {
+            Interrupt.DONE: machine.done,
+            Interrupt.FAULT: machine.fault is not Fault.NONE,
+            Interrupt.REFUSED: self._refused,
+        }
+        return functools.reduce(operator.or_, (cause for cause, stands in stand.items() if stands), Interrupt(0))
 
     def _write_register(self, offset: int, value: int) -> None:
         machine, register = self.machine, _REGISTERS[offset]
@@ -152,8 +172,18 @@ class IsaTransport(Transport):
         elif register is Register.WINDOW_BASE or register is Register.WINDOW_LIMIT:
             if machine.backing is not None:
                 machine.backing.set_window(**{"base" if register is Register.WINDOW_BASE else "limit": value})
+        elif register is Register.IRQ_ENABLE:
+            self._enabled = Interrupt(value & _EVERY_CAUSE)
+        elif register is Register.IRQ_STATUS:
+            self._acknowledged |= Interrupt(value & _EVERY_CAUSE)
         else:
             if value & Control.CLEAR:
                 machine.clear()
+                self._refused = False
+            self._acknowledged &= self._causes()
             if value & Control.START:
+                self._refused = machine.fault is not Fault.NONE
+                if not self._refused:
+                    self._acknowledged = Interrupt(0)
                 machine.run()
+        self._acknowledged &= self._causes()

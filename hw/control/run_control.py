@@ -15,7 +15,8 @@ __all__ = ["RunControl", "RunGate"]
 
 class RunControl(Signature):
     """From the registers to the sequencer: ``start`` and ``clear`` are pulses, ``starting`` is high with ``start`` and
-    perhaps before. What it says of the run is the registers' to show.
+    perhaps before; ``started`` is high with a ``start`` that begins a run. What it says of the run is the registers' to
+    show.
 
     Parameters
     ----------
@@ -27,6 +28,7 @@ class RunControl(Signature):
             {
                 "start": Out(1),
                 "starting": Out(1),
+                "started": In(1),
                 "clear": Out(1),
                 "config_matches": Out(1),
                 "watchdog": Out(32),
@@ -42,7 +44,7 @@ class RunControl(Signature):
 
 class RunGate(wiring.Component):
     """A run is over for the host, and another may start, when loader and storer are ``idle``, too. While ``busy`` the
-    host has no access to memories. ``irq`` is high while a run is done or faulted. Combinational.
+    host has no access to memories. Combinational.
 
     Parameters
     ----------
@@ -56,7 +58,6 @@ class RunGate(wiring.Component):
                 "sequencer": Out(RunControl(config)),
                 "idle": In(1, init=1),
                 "busy": Out(1),
-                "irq": Out(1),
             }
         )
 
@@ -66,12 +67,11 @@ class RunGate(wiring.Component):
         registers, sequencer = self.registers, self.sequencer
         for name in ("starting", "clear", "config_matches", "watchdog"):
             m.d.comb += getattr(sequencer, name).eq(getattr(registers, name))
-        for name in ("done", "faulted", "fault", "fault_index", "cycles"):
+        for name in ("started", "done", "faulted", "fault", "fault_index", "cycles"):
             m.d.comb += getattr(registers, name).eq(getattr(sequencer, name))
         m.d.comb += [
             sequencer.start.eq(registers.start & self.idle),
             registers.busy.eq(sequencer.busy | ~self.idle),
             self.busy.eq(registers.busy | (registers.starting & ~sequencer.faulted)),
-            self.irq.eq((sequencer.done | sequencer.faulted) & self.idle),
         ]
         return m

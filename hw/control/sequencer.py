@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -13,6 +13,7 @@ from ..spec.config import AcceleratorConfig
 from ..spec.isa import COMPUTE, INSTRUCTION_WORDS, Mode, Opcode
 from ..spec.pipeline import pipeline
 from ..spec.registers import Fault
+from ..spec.tables import TABLE_TOP
 from .handout import Handout, index_bits
 from .run_control import RunControl
 from .stages import UNIT
@@ -20,11 +21,26 @@ from .stages import UNIT
 __all__ = ["Sequencer"]
 
 
+def _levels_wrong(config: AcceleratorConfig, fields: data.View) -> Value:
+    """Clamps the wrong way round, or levels that are beyond what the core, or a table, holds."""
+    bits = min(config.level_bits, 16)
+    low, high = fields.clamp_low, fields.clamp_high
+    wrong = low[:bits].as_signed() > high[:bits].as_signed()
+    for level in (fields.zero, low, high):
+        beyond = level[bits - 1 :]
+        wrong |= beyond.any() & ~beyond.all()
+    if config.tables:
+        wrong |= (fields.table != 0) & ((low < -TABLE_TOP) | (high > TABLE_TOP))
+    return wrong
+
+
 class Sequencer(wiring.Component):
     """Runs a program from instruction 0.
 
-    A ``start`` while neither ``busy`` nor ``faulted`` begins a run; ``done`` rises at its END and falls with the next
-    start. A fault clears ``busy``, holds ``fault`` and ``fault_index`` and ignores starts until ``clear``.
+    A ``start`` while neither ``busy`` nor ``faulted`` begins a run, and ``started`` is high with it; ``done`` rises at
+    the run's END and falls with the next start. A fault ends a run, holds ``fault`` and ``fault_index`` and ignores
+    starts until ``clear``, with which a start is heard again. A ``clear`` while ``busy`` gives the run up. Either way
+    ``running`` falls at once, and ``busy`` when nothing of the run is on its way to the memories any more.
 
     The compute unit's ``run`` is high while it has steps to issue. It falls for a cycle at least, then the next
     instruction follows, which was fetched meanwhile; without ``prefetch`` it is fetched once the one before is retired,
@@ -49,6 +65,7 @@ class Sequencer(wiring.Component):
             {
                 "control": In(RunControl(config)),
                 "host_fault": In(1),
+                "running": Out(1),
                 "instructions": Out(MemoryRead(self._index_bits + words_log2, 32)),
                 "unit": Out(UNIT),
                 "log": Out(MemoryWrite(self._index_bits, 32, 1)),
@@ -65,7 +82,7 @@ class Sequencer(wiring.Component):
         retired = Signal(self._index_bits)
         open_instructions = Signal(2)
         fetch_states = INSTRUCTION_WORDS + plan.instruction_read + plan.decode
-        word = Signal(range(fetch_states))
+        word = Signal(range(max(plan.settle, fetch_states)))
         # words shift in from the top, so that each has one place to go to
         raw = Signal(32 * INSTRUCTION_WORDS, reset_less=True)
         fields = data.View(record_layout(COMPUTE), raw)
@@ -97,6 +114,7 @@ class Sequencer(wiring.Component):
             | (fields.block_count == 0)
             | (fields.column_groups == 0)
             | (fields.channel_period == 0)
+            | (~is_max & _levels_wrong(config, fields))
         )
 
         has_backing = config.has_backing
@@ -122,7 +140,7 @@ class Sequencer(wiring.Component):
             handout = self.handout
             m.d.comb += [
                 legal_transfer.eq(is_transfer & handout.legal),
-                handout.active.eq(control.busy),
+                handout.active.eq(self.running),
                 handout.fields.eq(fields),
                 handout.index.eq(self.log.address),
                 handout.done.eq(self.log.enable),
@@ -137,7 +155,7 @@ class Sequencer(wiring.Component):
         m.d.sync += [
             host_faulted.eq(self.host_fault & (control.busy | control.starting)),
             limit.eq(control.watchdog - 1),
-            expired.eq(control.busy & (control.watchdog != 0) & (control.cycles >= limit)),
+            expired.eq(self.running & (control.watchdog != 0) & (control.cycles >= limit)),
         ]
         if has_backing:
             m.d.comb += halt_index.eq(retired)
@@ -165,40 +183,60 @@ class Sequencer(wiring.Component):
         m.d.sync += open_instructions.eq(open_instructions + hand_over - unit.retired)
 
         def stop(fault: Fault | Signal, at: Signal = retired) -> None:
-            m.d.sync += [control.faulted.eq(1), control.fault.eq(fault), control.fault_index.eq(at), unit.run.eq(0)]
-            m.next = "IDLE"
+            m.d.sync += [control.faulted.eq(1), control.fault.eq(fault), control.fault_index.eq(at)]
+            give_up()
 
-        with m.If(control.busy):
+        def give_up() -> None:
+            m.d.sync += [control.done.eq(0), unit.run.eq(0), word.eq(0)]
+            m.next = "SETTLE"
+
+        def clear() -> None:
+            m.d.sync += [control.faulted.eq(0), control.fault.eq(Fault.NONE), control.fault_index.eq(0)]
+
+        def interrupt() -> None:
+            """The end of a run that did not come by itself, whatever else happens in the cycle."""
+            with m.If(control.clear):
+                clear()
+                give_up()
+            with m.Elif(halt):
+                stop(halt_fault, halt_index)
+
+        with m.If(self.running):
             m.d.sync += control.cycles.eq(control.cycles + 1)
         with m.FSM():
             with m.State("IDLE"):
                 m.d.sync += [index.eq(0), retired.eq(0), open_instructions.eq(0), word.eq(0)]
                 with m.If(control.clear):
-                    m.d.sync += [control.faulted.eq(0), control.fault.eq(Fault.NONE), control.fault_index.eq(0)]
-                with m.Elif(host_faulted & ~control.faulted):  # in the last cycle of the run
-                    m.d.sync += control.done.eq(0)
+                    clear()
+                with m.If(host_faulted & ~control.faulted):  # in the last cycle of the run
                     stop(Fault.HOST_ACCESS)
-                with m.Elif(control.start & ~control.faulted):
+                with m.Elif(control.start & (~control.faulted | control.clear)):
+                    m.d.comb += control.started.eq(1)
                     m.d.sync += [control.done.eq(0), control.cycles.eq(0)]
                     m.next = "CHECK"
-            with m.State("CHECK"):
+            with m.State("SETTLE"):
                 m.d.comb += control.busy.eq(1)
+                m.d.sync += word.eq(word + 1)
+                with m.If(word == max(plan.settle, fetch_states) - 1):
+                    m.next = "IDLE"
+                with m.If(control.clear):
+                    clear()
+            with m.State("CHECK"):
+                m.d.comb += [control.busy.eq(1), self.running.eq(1)]
                 m.next = "FETCH"
                 with m.If(~control.config_matches):
                     stop(Fault.CONFIG_MISMATCH)
-                with m.If(halt):
-                    stop(halt_fault, halt_index)
+                interrupt()
             with m.State("FETCH"):
-                m.d.comb += control.busy.eq(1)
+                m.d.comb += [control.busy.eq(1), self.running.eq(1)]
                 m.d.sync += word.eq(word + 1)
                 m.d.comb += asked.eq(word < INSTRUCTION_WORDS)
                 with m.If(word == fetch_states - 1):
                     m.d.sync += word.eq(0)
                     m.next = "DECODE"
-                with m.If(halt):
-                    stop(halt_fault, halt_index)
+                interrupt()
             with m.State("DECODE"):
-                m.d.comb += control.busy.eq(1)
+                m.d.comb += [control.busy.eq(1), self.running.eq(1)]
                 with m.If(may_start & legal):
                     m.d.comb += hand_over.eq(1)
                     m.d.sync += index.eq(index + 1)
@@ -219,14 +257,11 @@ class Sequencer(wiring.Component):
                         stop(Fault.ILLEGAL_INSTRUCTION)
                     with m.Else():
                         stop(Fault.CERTIFICATE)
-                with m.If(halt):
-                    m.d.sync += control.done.eq(0)
-                    stop(halt_fault, halt_index)
+                interrupt()
             if not config.prefetch:
                 with m.State("WAIT"):
-                    m.d.comb += control.busy.eq(1)
+                    m.d.comb += [control.busy.eq(1), self.running.eq(1)]
                     with m.If(unit.retired):
                         m.next = "FETCH"
-                    with m.If(halt):
-                        stop(halt_fault, halt_index)
+                    interrupt()
         return m

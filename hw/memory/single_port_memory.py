@@ -26,6 +26,10 @@ SINGLE_PORT_VERILOG = f"""
 module narrows_ram {_PORTS.replace("{reg}", "reg ")}
     reg [{SINGLE_WIDTH - 1}:0] words [0:{SINGLE_WORDS - 1}];
     integer i;
+    initial begin
+        for (i = 0; i < {SINGLE_WORDS}; i = i + 1) words[i] = 0;
+        read_data = 0;
+    end
     always @(posedge clk) begin
         if (write_enable == 0)
             read_data <= words[address];

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, Signature
 
-from ..spec.pipeline import HOST_READ_CYCLES
-from ..spec.registers import ADDRESS_BITS, REGION_BITS, Region
+from ..spec.registers import ADDRESS_BITS
 from .host_bus import HOST_BUS
+from .one_access import one_access
 
 __all__ = ["AxiLite", "AxiLitePort"]
+
+
+_OKAY, _SLVERR = 0b00, 0b10
 
 
 class AxiLite(Signature):
@@ -46,77 +49,55 @@ class AxiLite(Signature):
         )
 
 
-_OKAY, _SLVERR = 0b00, 0b10
-
-
 class AxiLitePort(wiring.Component):
-    """One write and one read at a time; 32-bit beats only.
+    """One access at a time, of 32 bits; reads and writes take turns where both wait. All outputs are registers.
 
-    Answered with SLVERR and not carried out: writes that do
-    not strobe all four bytes, addresses that are not aligned, accesses to a memory while ``busy`` (``conflict`` is then
-    high for a cycle), and reads of a memory that ``busy`` overtakes.
+    A write is taken when address and data are there, in the cycle after, and answered one cycle later; the next one can
+    be taken another cycle later. A read is taken likewise and answered after `HOST_READ_CYCLES` + 2.
+
+    Answered with SLVERR and not carried out: writes that do not strobe all four bytes, addresses that are not aligned,
+    accesses to a memory while ``busy``, and reads of a memory that ``busy`` overtakes, which give 0.
     """
 
     def __init__(self) -> None:
         super().__init__({"pins": In(AxiLite()), "bus": Out(HOST_BUS)})
 
     def elaborate(self, platform: object) -> Module:
-        """Two independent handshakes."""
+        """Take an access, carry it out, hold its answer."""
         m = Module()
-        pins, bus = self.pins, self.bus
-
-        aligned = ~pins.awaddr[:2].any() & pins.wstrb.all()
-        write_conflict = bus.busy & (pins.awaddr[REGION_BITS:] != Region.REGISTERS)
-        accept = Signal()
+        pins = self.pins
+        writes, reads, was_write = Signal(), Signal(), Signal()
+        address = Mux(writes, pins.awaddr, pins.araddr)
+        access = one_access(
+            m,
+            self.bus,
+            writes | reads,
+            we=writes,
+            adr=address[2:],
+            dat_w=pins.wdata,
+            malformed=address[:2].any() | (writes & ~pins.wstrb.all()),
+            dropped=Const(0),
+        )
+        free = ~writes & ~reads & ~access.reading
+        to_write = free & pins.awvalid & pins.wvalid & (~pins.bvalid | pins.bready)
+        to_read = free & pins.arvalid & (~pins.rvalid | pins.rready)
+        m.d.sync += [writes.eq(to_write & ~(to_read & was_write)), reads.eq(to_read & ~(to_write & ~was_write))]
+        with m.If(writes | reads):
+            m.d.sync += was_write.eq(writes)
         m.d.comb += [
-            accept.eq(pins.awvalid & pins.wvalid & (~pins.bvalid | pins.bready)),
-            pins.awready.eq(accept),
-            pins.wready.eq(accept),
+            pins.awready.eq(writes),
+            pins.wready.eq(writes),
+            pins.arready.eq(reads),
+            pins.rdata.eq(access.word),
         ]
-        m.d.sync += bus.write.eq(accept & aligned & ~write_conflict)
-        with m.If(pins.bready):
+        with m.If(writes):
+            m.d.sync += [pins.bvalid.eq(1), pins.bresp.eq(Mux(access.illegal, _SLVERR, _OKAY))]
+        with m.Elif(pins.bready):
             m.d.sync += pins.bvalid.eq(0)
-        with m.If(accept):
-            m.d.sync += [
-                pins.bvalid.eq(1),
-                pins.bresp.eq(_OKAY),
-                bus.write_region.eq(pins.awaddr[REGION_BITS:]),
-                bus.write_offset.eq(pins.awaddr[2:REGION_BITS]),
-                bus.write_data.eq(pins.wdata),
-            ]
-            with m.If(~aligned | write_conflict):
-                m.d.sync += pins.bresp.eq(_SLVERR)
-
-        wait = Signal(range(HOST_READ_CYCLES + 1))
-        read_failed = Signal()
-        read_conflict = bus.busy & (pins.araddr[REGION_BITS:] != Region.REGISTERS)
-        reading = Signal()
-        # a run that starts while a read is on its way takes the memory's port away from it
-        overtaken = bus.busy & (bus.read_region != Region.REGISTERS)
-        m.d.comb += pins.arready.eq(~reading & ~pins.rvalid)
-        with m.If(pins.arvalid & pins.arready):
-            m.d.sync += [
-                reading.eq(1),
-                wait.eq(HOST_READ_CYCLES),
-                bus.read_region.eq(pins.araddr[REGION_BITS:]),
-                bus.read_offset.eq(pins.araddr[2:REGION_BITS]),
-                read_failed.eq(read_conflict | pins.araddr[:2].any()),
-            ]
-        with m.If(reading):
-            m.d.sync += wait.eq(wait - 1)
-            with m.If(overtaken):
-                m.d.sync += read_failed.eq(1)
-            with m.If(wait == 0):
-                m.d.sync += [
-                    reading.eq(0),
-                    pins.rvalid.eq(1),
-                    pins.rdata.eq(bus.read_data),
-                    pins.rresp.eq(_OKAY),
-                ]
-                with m.If(read_failed | overtaken):
-                    m.d.sync += [pins.rdata.eq(0), pins.rresp.eq(_SLVERR)]
-        with m.If(pins.rvalid & pins.rready):
+        with m.If(access.ends):
+            m.d.sync += [pins.rvalid.eq(1), pins.rresp.eq(Mux(access.fails, _SLVERR, _OKAY))]
+        with m.Elif(pins.rready):
             m.d.sync += pins.rvalid.eq(0)
-
-        m.d.comb += bus.conflict.eq((accept & write_conflict) | (pins.arvalid & pins.arready & read_conflict))
+        with m.If(access.fails):
+            m.d.sync += access.word.eq(0)
         return m

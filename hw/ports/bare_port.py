@@ -43,13 +43,23 @@ class BarePort(wiring.Component):
         """One read at a time; writes go straight on."""
         m = Module()
         pins, taken = self.pins, Signal()
-        access = one_access(m, self.bus, pins, taken, malformed=Const(0), dropped=Const(0))
+        access = one_access(
+            m,
+            self.bus,
+            taken,
+            we=pins.we,
+            adr=pins.adr,
+            dat_w=pins.dat_w,
+            malformed=Const(0),
+            dropped=Const(0),
+        )
         m.d.comb += [
+            pins.dat_r.eq(access.word),
             pins.ready.eq(~access.reading),
             taken.eq(pins.valid & pins.ready),
             pins.done.eq(access.done | access.refused),
             pins.refused.eq(access.refused),
         ]
         with m.If(access.fails):
-            m.d.sync += pins.dat_r.eq(0)
+            m.d.sync += access.word.eq(0)
         return m

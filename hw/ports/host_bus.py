@@ -12,6 +12,7 @@ HOST_BUS = Signature(
     {
         "busy": In(1),
         "conflict": Out(1),
+        "refused": Out(1),
         "write": Out(1),
         "write_region": Out(Region),
         "write_offset": Out(REGION_BITS - 2),
@@ -24,5 +25,6 @@ HOST_BUS = Signature(
 """From a host port to the core behind it.
 
 A write shows region, offset (in words) and data for one cycle with ``write`` high. A read shows its region and offset,
-and takes ``read_data`` `HOST_READ_CYCLES` later. While ``busy`` a port refuses accesses to memories; ``conflict`` is
-high for a cycle where the host tried one."""
+and takes ``read_data`` `HOST_READ_CYCLES` later; no write begins meanwhile. While ``busy`` a port refuses accesses to
+memories; ``conflict`` is high for a cycle where the host tried to write one. ``refused`` is high for a cycle after
+every access that was not carried out."""

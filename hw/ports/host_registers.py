@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Const, Module, Mux, Signal, Value
+from collections.abc import Mapping
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -11,7 +13,7 @@ from ..cells.interfaces import EVENTS, HOST_WRITE
 from ..control.handout import STALLS, WINDOW
 from ..control.run_control import RunControl
 from ..spec.config import AcceleratorConfig
-from ..spec.registers import MAGIC, REGION_BITS, VERSION, Control, Register, core_registers
+from ..spec.registers import MAGIC, REGION_BITS, VERSION, Control, Interrupt, Register, core_registers
 from ..spec.transfer import PAGE
 
 __all__ = ["HostRegisters"]
@@ -20,7 +22,8 @@ __all__ = ["HostRegisters"]
 class HostRegisters(wiring.Component):
     """Registers of `spec.registers.core_registers`. A write acts in the cycle after its own, where ``control.start``
     and ``clear`` are pulses; ``starting`` is high in both. ``word`` follows ``offset`` (in words) two cycles later;
-    offsets without a register read as 0. Counters clear with ``start``.
+    offsets without a register read as 0. Counters clear when a run is ``started``. ``refused`` says that the port
+    refused an access. ``irq`` is high from the cycle after one in which an enabled cause stands.
 
     Parameters
     ----------
@@ -36,6 +39,8 @@ class HostRegisters(wiring.Component):
                 "word": Out(32),
                 "control": Out(RunControl(config)),
                 "events": In(EVENTS),
+                "refused": In(1),
+                "irq": Out(1),
                 **({"stalls": In(STALLS), "window": Out(WINDOW)} if config.has_backing else {}),
             }
         )
@@ -76,12 +81,19 @@ class HostRegisters(wiring.Component):
                 Register.STALL_TOKEN: self.stalls.stall_token,
             }
             windows = {Register.WINDOW_BASE: self.window.base, Register.WINDOW_LIMIT: self.window.limit}
+        late = control.start & ~control.started  # what comes too late to act
         for register, window in windows.items():
-            with m.If(written[register]):
+            late = late | (written[register] & control.busy)
+            with m.If(written[register] & ~control.busy):
                 m.d.sync += window.eq(written_data & -PAGE)
+        refused = Signal()
+        with m.If(self.refused | late):
+            m.d.sync += refused.eq(1)
+        with m.Elif(control.clear | control.started):
+            m.d.sync += refused.eq(0)
 
         counters = {}
-        [cleared] = kept(m, "cleared", control.start)  # nothing counts so early in a run
+        [cleared] = kept(m, "cleared", control.started)  # nothing counts so early in a run
         for register, event in events.items() if self._config.counters else ():
             counters[register] = counter = Signal(32, name=f"count_{register.name.lower()}")
             with m.If(cleared):
@@ -95,12 +107,13 @@ class HostRegisters(wiring.Component):
             Register.CONFIG: own_config,
             Register.PROGRAM_CONFIG: program_config,
             Register.CONTROL: Const(0, 32),
-            Register.STATUS: control.busy | control.done << 1 | control.faulted << 2 | control.fault << 8,
+            Register.STATUS: Cat(control.busy, control.done, control.faulted, refused) | control.fault << 8,
             Register.FAULT_INDEX: control.fault_index,
             Register.WATCHDOG: control.watchdog,
             Register.CYCLES: control.cycles,
             **counters,
             **windows,
+            **self._interrupts(m, written, written_data, refused),
         }
         read: Value = Const(0, 32)
         for register in core_registers(self._config):
@@ -108,3 +121,21 @@ class HostRegisters(wiring.Component):
             read = read | Mux(chosen, values[register], 0)
         m.d.comb += self.word.eq(kept(m, "read_data", read)[0])
         return m
+
+    def _interrupts(
+        self, m: Module, written: Mapping[Register, Signal], written_data: Signal, refused: Signal
+    ) -> dict[Register, Value]:
+        """What raises ``irq``; the registers that say so, where the core has them."""
+        control = self.control
+        causes = Cat(control.done, control.faulted & ~control.busy, refused)
+        if Register.IRQ_STATUS not in written:
+            m.d.sync += self.irq.eq(causes[:2].any())
+            return {}
+        enabled = Signal(len(Interrupt), init=Interrupt.DONE | Interrupt.FAULT)
+        acknowledged, stands = Signal.like(causes), Signal.like(causes)
+        with m.If(written[Register.IRQ_ENABLE]):
+            m.d.sync += enabled.eq(written_data)
+        m.d.sync += acknowledged.eq(causes & (acknowledged | Mux(written[Register.IRQ_STATUS], written_data, 0)))
+        m.d.comb += stands.eq(causes & ~acknowledged)
+        m.d.sync += self.irq.eq((stands & enabled).any())
+        return {Register.IRQ_ENABLE: enabled, Register.IRQ_STATUS: stands}

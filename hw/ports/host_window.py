@@ -10,7 +10,7 @@ from ..cells.delay_line import delayed
 from ..cells.interfaces import HOST_WRITE
 from ..spec.config import AcceleratorConfig
 from ..spec.pipeline import pipeline
-from ..spec.registers import REGION_BITS, Region
+from ..spec.registers import REGION_BITS, Region, region_depth, region_stride
 from .host_bus import HOST_BUS
 
 __all__ = ["HostWindow"]
@@ -26,7 +26,8 @@ class HostWindow(wiring.Component):
     A memory sees a write in the cycle in which the bus shows it, or `Pipeline.host_write` later where the memories lie
     too far apart for one register: then every region keeps a write of its own. No host can tell, since a read takes
     longer to reach a memory, and so does the start of a run. A word gets to the bus `Pipeline.host_word` after the
-    memory shows it. ``busy`` and ``conflict`` pass through.
+    memory shows it. A write behind a memory's last word goes nowhere. ``busy``, ``conflict`` and ``refused`` pass
+    through.
 
     Parameters
     ----------
@@ -45,6 +46,7 @@ class HostWindow(wiring.Component):
                 "bus": In(HOST_BUS),
                 "busy": In(1),
                 "conflict": Out(1),
+                "refused": Out(1),
                 "offset": Out(REGION_BITS - 2),
                 **{f"{region.name.lower()}_write": Out(HOST_WRITE) for region in self._written},
                 **{f"{region.name.lower()}_word": In(32) for region in _READ},
@@ -55,10 +57,12 @@ class HostWindow(wiring.Component):
         """One comparison a region for writes, one selection for reads."""
         m = Module()
         plan, bus = pipeline(self._config), self.bus
-        m.d.comb += [bus.busy.eq(self.busy), self.conflict.eq(bus.conflict), self.offset.eq(bus.read_offset)]
+        m.d.comb += [bus.busy.eq(self.busy), self.conflict.eq(bus.conflict), self.refused.eq(bus.refused)]
+        m.d.comb += self.offset.eq(bus.read_offset)
         for region in self._written:
             write = getattr(self, f"{region.name.lower()}_write")
-            chosen = bus.write & (bus.write_region == region)
+            beats = region_depth(self._config, region) * region_stride(self._config, region) // 4
+            chosen = bus.write & (bus.write_region == region) & (bus.write_offset < beats)
             if region is Region.REGISTERS or not plan.host_write:
                 m.d.comb += [write.enable.eq(chosen), write.offset.eq(bus.write_offset), write.data.eq(bus.write_data)]
                 continue

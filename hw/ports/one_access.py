@@ -17,18 +17,24 @@ __all__ = ["Access", "one_access"]
 class Access:
     """What a port sees of its accesses.
 
-    ``reading`` is high while a read is under way. ``done`` and ``refused`` are pulses of one cycle, one of them for
-    each access: 1 cycle after the request of a write, `HOST_READ_CYCLES` + 2 after that of a read. ``fails`` is high in
-    the cycle before a read is refused.
+    ``reading`` is high while a read is under way, ``ends`` in the last cycle of that, ``fails`` where it is refused
+    then; ``word`` is what was read, from the cycle after. ``done`` and ``refused`` are pulses of one cycle, one of them
+    for each access: 1 cycle after the request of a write, `HOST_READ_CYCLES` + 2 after that of a read. ``illegal`` is
+    high with the request of a write that is refused.
     """
 
     reading: Signal
+    ends: Value
+    fails: Value
+    word: Signal
     done: Signal
     refused: Signal
-    fails: Value
+    illegal: Value
 
 
-def one_access(m: Module, bus: Any, pins: Any, request: Value, *, malformed: Value, dropped: Value) -> Access:
+def one_access(
+    m: Module, bus: Any, request: Value, *, we: Value, adr: Value, dat_w: Value, malformed: Value, dropped: Value
+) -> Access:
     """Carry out the accesses of a port.
 
     Parameters
@@ -36,22 +42,27 @@ def one_access(m: Module, bus: Any, pins: Any, request: Value, *, malformed: Val
     m : Module
         Of the port.
     bus : interface of `HOST_BUS`
-    pins : interface with ``we``, ``adr``, ``dat_w`` and ``dat_r``
     request : Value
         High for a cycle in which an access is to begin; not while ``reading``.
+    we, adr, dat_w : Value
+        Of the request: whether it writes, which word of 32 bits, and what.
     malformed : Value
-        The write of this request is refused.
+        This request is refused.
     dropped : Value
         A read under way ends without an answer.
     """
     reading, failed, done, refused = Signal(), Signal(), Signal(), Signal()
+    word = Signal(32)
     wait = Signal(range(HOST_READ_CYCLES + 1))
     region, offset = Signal(Region), Signal(REGION_BITS - 2)
-    conflict = bus.busy & (pins.adr[REGION_BITS - 2 :] != Region.REGISTERS)
+    conflict = bus.busy & (adr[REGION_BITS - 2 :] != Region.REGISTERS)
+    illegal = conflict | malformed
     # a run that starts while a read is on its way takes the memory's port away from it
     fails = failed | (bus.busy & (region != Region.REGISTERS))
+    ends = reading & (wait == 0)
     m.d.comb += [
-        bus.conflict.eq(request & conflict),
+        bus.conflict.eq(request & we & conflict),
+        bus.refused.eq(refused),
         bus.write_region.eq(region),
         bus.write_offset.eq(offset),
         bus.read_region.eq(region),
@@ -59,22 +70,23 @@ def one_access(m: Module, bus: Any, pins: Any, request: Value, *, malformed: Val
     ]
     m.d.sync += [bus.write.eq(0), done.eq(0), refused.eq(0)]
     with m.If(request):
-        illegal = conflict | malformed
         m.d.sync += [
-            region.eq(pins.adr[REGION_BITS - 2 :]),
-            offset.eq(pins.adr),
-            bus.write_data.eq(pins.dat_w),
+            region.eq(adr[REGION_BITS - 2 :]),
+            offset.eq(adr),
+            bus.write_data.eq(dat_w),
             wait.eq(HOST_READ_CYCLES),
-            failed.eq(conflict),
-            reading.eq(~pins.we),
-            bus.write.eq(pins.we & ~illegal),
-            done.eq(pins.we & ~illegal),
-            refused.eq(pins.we & illegal),
+            failed.eq(illegal),
+            reading.eq(~we),
+            bus.write.eq(we & ~illegal),
+            done.eq(we & ~illegal),
+            refused.eq(we & illegal),
         ]
     with m.If(reading):
         m.d.sync += [wait.eq(wait - 1), failed.eq(fails)]
         with m.If(dropped):
             m.d.sync += reading.eq(0)
-        with m.Elif(wait == 0):
-            m.d.sync += [reading.eq(0), pins.dat_r.eq(bus.read_data), done.eq(~fails), refused.eq(fails)]
-    return Access(reading=reading, done=done, refused=refused, fails=reading & (wait == 0) & fails)
+        with m.Elif(ends):
+            m.d.sync += [reading.eq(0), word.eq(bus.read_data), done.eq(~fails), refused.eq(fails)]
+    return Access(
+        reading=reading, ends=ends, fails=ends & fails, word=word, done=done, refused=refused, illegal=we & illegal
+    )

@@ -65,8 +65,18 @@ class WishbonePort(wiring.Component):
         """One access at a time."""
         m = Module()
         pins, selected, begin = self.pins, Signal(), Signal()
-        access = one_access(m, self.bus, pins, begin, malformed=~pins.sel.all(), dropped=~selected)
+        access = one_access(
+            m,
+            self.bus,
+            begin,
+            we=pins.we,
+            adr=pins.adr,
+            dat_w=pins.dat_w,
+            malformed=pins.we & ~pins.sel.all(),
+            dropped=~selected,
+        )
         m.d.comb += [
+            pins.dat_r.eq(access.word),
             selected.eq(pins.cyc & pins.stb),
             begin.eq(selected & ~pins.ack & ~pins.err & ~access.reading),
             pins.ack.eq(access.done),

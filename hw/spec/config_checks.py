@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from .digits import base_digits
 from .errors import NarrowsError
-from .memories import SINGLE_ENABLE, SINGLE_WIDTH, SINGLE_WORDS
+from .memories import SINGLE_ENABLE, SINGLE_WIDTH, SINGLE_WORDS, WINDOW_BITS, stride_bytes
 from .tables import TABLE_TOP
 
 if TYPE_CHECKING:
@@ -152,6 +152,14 @@ def _check_memories(config: AcceleratorConfig) -> None:
     )
     _need(config, "weight_words", 16 <= config.weight_words <= 65536, "16 to 65536")
     _need(config, "param_words", 4 <= config.param_words <= 65536, "4 to 65536")
+    for name, bits in (
+        ("act_words", config.act_word_bits),
+        ("weight_words", config.weight_word_bits),
+        ("param_words", config.param_word_bits),
+    ):
+        most = (1 << WINDOW_BITS) // stride_bytes(bits)
+        what = f"at most {most}: words of {bits} bits in a host's window of {1 << (WINDOW_BITS - 20)} MiB"
+        _need(config, name, getattr(config, name) <= most, what)
     _need(config, "taps", 16 <= config.taps <= 1024, "16 to 1024")
     _need(config, "blocks", 8 <= config.blocks <= 1024, "8 to 1024")
     _need(config, "instructions", 4 <= config.instructions <= MOST_INSTRUCTIONS, f"4 to {MOST_INSTRUCTIONS}")

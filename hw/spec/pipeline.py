@@ -206,6 +206,11 @@ class Pipeline:
         return self.receive + self.offsets + self.write
 
     @property
+    def settle(self) -> int:
+        """Cycles after which nothing of a run that was given up is on its way any more."""
+        return max(self.drain, self.max_pool) + self.writer + self.checksum + self.to_banks + 3
+
+    @property
     def host_read(self) -> int:
         """Cycles from the address of the host's read to what a port takes."""
         return max(self.activation_read, self.instruction_read) + self.host_word

@@ -6,6 +6,7 @@ import enum
 
 from .config import AcceleratorConfig
 from .isa import BLOCK, INSTRUCTION_WORDS, TAP
+from .memories import WINDOW_BITS, stride_bytes
 from .tables import TABLE_ENTRIES
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Access",
     "Control",
     "Fault",
+    "Interrupt",
     "Region",
     "Register",
     "Status",
@@ -27,7 +29,7 @@ __all__ = [
     "region_word_bits",
 ]
 
-REGION_BITS = 22
+REGION_BITS = WINDOW_BITS
 """A byte address is a region above this many bits of offset."""
 
 ADDRESS_BITS = REGION_BITS + 4
@@ -36,7 +38,7 @@ ADDRESS_BITS = REGION_BITS + 4
 MAGIC = 0x6E727773
 """Content of `Register.MAGIC`: "nrws"."""
 
-VERSION = 1
+VERSION = 2
 """Version of the contract (address map, records, semantics)."""
 
 
@@ -84,8 +86,10 @@ class Register(enum.Enum):
     STALL_LOAD = (0x30, Access.READ, "cycles in which the sequencer waited for the loader, which moved data")
     STALL_STORE = (0x34, Access.READ, "cycles in which the sequencer waited for the storer, which moved data")
     STALL_TOKEN = (0x38, Access.READ, "cycles in which the sequencer waited for a unit that itself waited for a token")
-    WINDOW_BASE = (0x3C, Access.WRITE, "address of the window on the bus, a multiple of 4096")
-    WINDOW_LIMIT = (0x40, Access.WRITE, "bytes of the window, a multiple of 4096")
+    WINDOW_BASE = (0x3C, Access.WRITE, "address of the window on the bus, a multiple of 4096; stays while a run lasts")
+    WINDOW_LIMIT = (0x40, Access.WRITE, "bytes of the window, a multiple of 4096; stays while a run lasts")
+    IRQ_ENABLE = (0x44, Access.WRITE, "Interrupt bits that raise irq; DONE and FAULT after a reset")
+    IRQ_STATUS = (0x48, Access.WRITE, "Interrupt bits that stand; writing 1 acknowledges one")
 
     def __init__(self, offset: int, access: Access, doc: str) -> None:
         self.offset = offset
@@ -93,18 +97,27 @@ class Register(enum.Enum):
         self.doc = doc
 
 
-_BACKING = Register.STALL_LOAD  # this one and those behind it belong to loader and storer
-
+_BACKING = (
+    Register.STALL_LOAD,
+    Register.STALL_STORE,
+    Register.STALL_TOKEN,
+    Register.WINDOW_BASE,
+    Register.WINDOW_LIMIT,
+)
+"""Of loader and storer."""
 
 _CAUSES = tuple(register for register in Register if register.name == "BUSY" or register.name.startswith("STALL_"))
 """Counters that say what cycles were used for."""
+
+_INTERRUPTS = (Register.IRQ_ENABLE, Register.IRQ_STATUS)
+"""Of cores on a bus: behind a serial link nobody waits for an interrupt."""
 
 
 class Control(enum.IntFlag):
     """Bits of `Register.CONTROL`."""
 
     START = 1
-    CLEAR = 2  # return to idle from a fault
+    CLEAR = 2  # give a run up, forget a fault; acts before START
 
 
 class Status(enum.IntFlag):
@@ -113,6 +126,16 @@ class Status(enum.IntFlag):
     BUSY = 1
     DONE = 2  # sticky until the next start
     FAULT = 4  # sticky until cleared
+    REFUSED = 8  # an access, a START or a write of the window was; sticky until cleared or the next run
+
+
+class Interrupt(enum.IntFlag):
+    """Bits of `Register.IRQ_ENABLE` and `Register.IRQ_STATUS`: causes that stand as long as that bit of
+    `Register.STATUS`, or until they are acknowledged; FAULT once BUSY is 0, too."""
+
+    DONE = 1
+    FAULT = 2
+    REFUSED = 4
 
 
 class Fault(enum.IntEnum):
@@ -130,11 +153,12 @@ class Fault(enum.IntEnum):
 
 def core_registers(config: AcceleratorConfig) -> tuple[Register, ...]:
     """Registers that a core has, in the order of their offsets; the others read as 0."""
-    return tuple(
-        register
-        for register in Register
-        if (config.has_backing or register.offset < _BACKING.offset) and (config.counters or register not in _CAUSES)
-    )
+    missing = {
+        *(() if config.has_backing else _BACKING),
+        *(() if config.counters else _CAUSES),
+        *(_INTERRUPTS if config.is_serial else ()),
+    }
+    return tuple(register for register in Register if register not in missing)
 
 
 def region_word_bits(config: AcceleratorConfig, region: Region) -> int:
@@ -174,7 +198,7 @@ def region_beats(config: AcceleratorConfig, region: Region) -> int:
 
 def region_stride(config: AcceleratorConfig, region: Region) -> int:
     """Bytes from one word to the next: the beats rounded up to a power of two."""
-    return 4 << (region_beats(config, region) - 1).bit_length()
+    return stride_bytes(region_word_bits(config, region))
 
 
 def region_address(config: AcceleratorConfig, region: Region, word: int = 0, beat: int = 0) -> int:

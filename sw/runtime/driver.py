@@ -296,6 +296,7 @@ class Driver:
             await self._write_register(Register.CONTROL, Control.CLEAR)
             raise self._fault(status >> 8 & 0xFF, values[Register.FAULT_INDEX])
         if not status & Status.DONE:
+            await self._write_register(Register.CONTROL, Control.CLEAR)  # gives the run up
             raise TransportError(f"the core did not finish: STATUS reads 0x{status:08x}")
         return CycleCount(
             cycles=values[Register.CYCLES],

@@ -13,6 +13,7 @@ from ...hw.spec.registers import (
     Access,
     Control,
     Fault,
+    Interrupt,
     Region,
     Status,
     core_registers,
@@ -33,6 +34,11 @@ _PORTS = {
     "bare": "Requests by `host_valid` and `host_ready`, `host_adr` in words; each is answered by a cycle of "
     "`host_done`, with `host_dat_r` behind a read and `host_refused` where it was refused.",
 }
+_IRQ = {
+    True: "`irq` is high while a run is done or faulted.",
+    False: "`irq` is high while a bit of `IRQ_STATUS` stands that `IRQ_ENABLE` has: after a reset, while a run is done "
+    "or faulted and nobody has acknowledged that.",
+}
 _READ_ONLY = (Region.CHECKSUMS,)
 _READABLE = (Region.REGISTERS, Region.ACTIVATIONS, Region.CHECKSUMS)
 
@@ -45,13 +51,12 @@ def register_map(config: AcceleratorConfig, ports: Sequence[Port]) -> str:
         f"{config.acc_bits}-bit accumulators, {config.rescale_bits}-bit rescalers. Configuration "
         f"`0x{config.hash32:08x}`. Generated; do not edit.",
         "## Ports",
-        f"One clock `clk`; `rst` is synchronous and active high; `irq` is high while a run is done or faulted. "
-        f"{_PORTS[config.host]}",
+        f"One clock `clk`; `rst` is synchronous and active high; {_IRQ[config.is_serial]} {_PORTS[config.host]}",
         _table(("port", "direction", "bits"), ((f"`{port.name}`", port.direction, port.width) for port in ports)),
         "## Addresses",
         f"Byte addresses of {ADDRESS_BITS} bits, aligned 32-bit accesses only. A word of a memory takes several "
         "accesses, its low bits first; from one word to the next it is so many bytes. A memory takes accesses only "
-        "while the core is idle: any other one is refused and stops the run with fault HOST_ACCESS.",
+        "while the core is idle: any other one is refused, and a write then stops the run with fault HOST_ACCESS.",
         _table(("from", "what", "words", "accesses a word", "bytes a word", "access"), _memories(config)),
         "## Registers",
         f"MAGIC reads `0x{MAGIC:08X}`, VERSION {VERSION}.",
@@ -64,11 +69,17 @@ def register_map(config: AcceleratorConfig, ports: Sequence[Port]) -> str:
         ),
         _table(("CONTROL", "bit"), ((bit.name, int(bit)) for bit in Control)),
         _table(("STATUS", "bit"), ((bit.name, int(bit)) for bit in Status)),
+        *(
+            []
+            if config.is_serial
+            else [_table(("IRQ_ENABLE, IRQ_STATUS", "bit"), ((one.name, int(one)) for one in Interrupt))]
+        ),
         _table(("fault (STATUS, bits 15:8)", "value"), ((fault.name, int(fault)) for fault in Fault)),
         "## A run",
         "Write the program's memories, `PROGRAM_CONFIG` and `WATCHDOG` once. For each sample write its tensor into the "
         "activations, write START to `CONTROL`, wait for `irq` or until `STATUS` is no longer BUSY, and read the "
-        "output tensor. After a fault write CLEAR.",
+        "output tensor. After a fault write CLEAR; that also gives up a run that does not end. A START while BUSY or "
+        "in a fault is refused; STATUS says so with REFUSED, as for every access that was.",
         "## Records",
         "What the compiler writes into instructions, blocks and taps. "
         + "Opcodes: "

@@ -13,7 +13,7 @@ from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.cycles import ComputeTiming, RunClock
 from narrows.hw.spec.isa import BLOCK, COMPUTE, INSTRUCTION_WORDS, TAP, Mode, Opcode, encode_param
 from narrows.hw.spec.pipeline import HOST_READ_CYCLES
-from narrows.hw.spec.registers import Control, Fault, Region, Register, Status, region_address
+from narrows.hw.spec.registers import Control, Fault, Interrupt, Region, Register, Status, region_address
 
 CONFIG = AcceleratorConfig(
     rows=2,
@@ -83,14 +83,19 @@ class Host(AxiHost):
         entry = encode_param(0, 8, 4, bias_width=CONFIG.bias_width, rescale_bits=4, shift_bits=CONFIG.shift_bits)
         await self.put(Region.PARAMS, 0, [entry])
 
-    async def run(self) -> tuple[int, Fault, int]:
-        """Status flags, fault and fault index at the end of a run."""
-        await self.write(Register.CONTROL.offset, Control.START)
+    async def rest(self) -> int:
+        """STATUS when the core is busy no more."""
         for _ in range(60):
             status = await self.register(Register.STATUS)
             if not status & Status.BUSY:
-                return status & 0xFF, Fault(status >> 8), await self.register(Register.FAULT_INDEX)
+                return status
         raise TimeoutError("the core stays busy")
+
+    async def run(self) -> tuple[int, Fault, int]:
+        """Status flags, fault and fault index at the end of a run."""
+        await self.write(Register.CONTROL.offset, Control.START)
+        status = await self.rest()
+        return status & 0xFF, Fault(status >> 8), await self.register(Register.FAULT_INDEX)
 
 
 def with_host(body: Callable[[Any, Host], Awaitable[None]]) -> None:
@@ -139,6 +144,11 @@ ILLEGAL = {
     "no blocks": {"block_count": 0},
     "no tiles": {"column_groups": 0},
     "no period": {"channel_period": 0},
+    "clamps the wrong way round": {"clamp_low": 5, "clamp_high": 4},
+    "low clamp beyond the levels": {"clamp_low": -33},
+    "high clamp beyond the levels": {"clamp_high": 32},
+    "zero below the levels": {"zero": -33},
+    "zero above the levels": {"zero": 32},
 }
 
 
@@ -148,7 +158,9 @@ def test_what_cannot_be_executed_stops_the_core_and_names_itself() -> None:
             await host.instruct(GOOD, GOOD | change)
             assert await host.run() == (Status.FAULT, Fault.ILLEGAL_INSTRUCTION, 1), name
             await host.write(Register.CONTROL.offset, Control.CLEAR)
-        await host.instruct(GOOD, GOOD | {"uneven": 0, "rounding": 0}, GOOD | {"mode": Mode.MAX, "rounding": 0})
+        clamps = {"clamp_low": -32, "clamp_high": 31, "zero": -32}
+        maximum = {"mode": Mode.MAX, "rounding": 0, "clamp_low": 5, "clamp_high": 4, "zero": 99}
+        await host.instruct(GOOD | clamps, GOOD | {"uneven": 0, "rounding": 0}, GOOD | maximum)
         assert await host.run() == (Status.DONE, Fault.NONE, 0)
 
     with_host(body)
@@ -191,7 +203,7 @@ def test_faults_are_sticky_until_cleared() -> None:
         await host.write(Register.PROGRAM_CONFIG.offset, CONFIG.hash32 ^ 1)
         assert await host.run() == (Status.FAULT, Fault.CONFIG_MISMATCH, 0)
         await host.write(Register.PROGRAM_CONFIG.offset, CONFIG.hash32)
-        assert await host.run() == (Status.FAULT, Fault.CONFIG_MISMATCH, 0)
+        assert await host.run() == (Status.FAULT | Status.REFUSED, Fault.CONFIG_MISMATCH, 0)
         await host.write(Register.CONTROL.offset, Control.CLEAR)
         assert await host.register(Register.STATUS) == 0
         assert await host.run() == (Status.DONE, Fault.NONE, 0)
@@ -219,8 +231,7 @@ def test_the_watchdog_stops_a_run_that_takes_longer() -> None:
     with_host(body)
 
 
-@pytest.mark.parametrize("access", ["write", "read"])
-def test_memory_accesses_during_a_run_are_refused_and_stop_it(access: str) -> None:
+def test_a_memory_written_during_a_run_is_refused_and_stops_it() -> None:
     async def body(ctx: Any, host: Host) -> None:
         address = region_address(CONFIG, Region.ACTIVATIONS, 5)
         await host.put(Region.ACTIVATIONS, 5, [0x77])
@@ -229,14 +240,136 @@ def test_memory_accesses_during_a_run_are_refused_and_stop_it(access: str) -> No
             await host.post(Register.CONTROL.offset, Control.START)
             for _ in range(delay):
                 await ctx.tick()
-            response = await host.write(address, 0x11) if access == "write" else (await host.read(address))[1]
-            assert response == SLVERR, f"{delay} cycles behind the start"
-            status = await host.register(Register.STATUS)
-            assert (status & Status.FAULT, status >> 8) == (Status.FAULT, Fault.HOST_ACCESS), f"{delay} cycles behind"
+            assert await host.write(address, 0x11) == SLVERR, f"{delay} cycles behind the start"
+            status = await host.rest()
+            expected = (Status.FAULT | Status.REFUSED, Fault.HOST_ACCESS)
+            assert (status & 0xFF, status >> 8) == expected, f"{delay} cycles behind the start"
             await host.write(Register.CONTROL.offset, Control.CLEAR)
             assert await host.read(address) == (0x77, OKAY)
         assert await host.run() == (Status.DONE, Fault.NONE, 0)
         assert (await host.read(region_address(CONFIG, Region.ACTIVATIONS, 32)))[0] == 3
+
+    with_host(body)
+
+
+def test_a_memory_read_during_a_run_is_refused_and_the_run_goes_on() -> None:
+    async def body(ctx: Any, host: Host) -> None:
+        address = region_address(CONFIG, Region.ACTIVATIONS, 5)
+        await host.put(Region.ACTIVATIONS, 5, [0x77])
+        assert await host.run() == (Status.DONE, Fault.NONE, 0)
+        cycles = await host.register(Register.CYCLES)
+        for delay in range(24):  # whatever the core is doing
+            await host.put(Region.ACTIVATIONS, 32, [0])
+            await host.post(Register.CONTROL.offset, Control.START)
+            for _ in range(delay):
+                await ctx.tick()
+            assert await host.read(address) == (0, SLVERR), f"{delay} cycles behind the start"
+            assert (await host.register(Register.STATUS)) & ~Status.DONE & ~Status.BUSY == Status.REFUSED
+            await ctx.tick().repeat(60)
+            assert await host.register(Register.STATUS) == Status.DONE | Status.REFUSED
+            assert await host.register(Register.CYCLES) == cycles
+            assert await host.read(address) == (0x77, OKAY)
+            assert (await host.read(region_address(CONFIG, Region.ACTIVATIONS, 32)))[0] == 3
+        assert await host.run() == (Status.DONE, Fault.NONE, 0)
+
+    with_host(body)
+
+
+def test_a_start_during_a_run_is_refused_and_changes_nothing() -> None:
+    async def body(ctx: Any, host: Host) -> None:
+        assert await host.run() == (Status.DONE, Fault.NONE, 0)
+        cycles = await host.register(Register.CYCLES)
+        for delay in range(0, 40, 3):
+            await host.post(Register.CONTROL.offset, Control.START)
+            for _ in range(delay):
+                await ctx.tick()
+            assert await host.write(Register.CONTROL.offset, Control.START) == OKAY
+            await ctx.tick().repeat(80)
+            assert await host.register(Register.STATUS) == Status.DONE | Status.REFUSED, f"{delay} cycles behind"
+            assert await host.register(Register.CYCLES) == cycles
+            assert await host.register(Register.BUSY) == 1, "counters are those of the run that went on"
+
+    with_host(body)
+
+
+def test_a_start_in_a_fault_is_refused_unless_it_comes_with_a_clear() -> None:
+    async def body(ctx: Any, host: Host) -> None:
+        await host.instruct({"opcode": 7})
+        assert await host.run() == (Status.FAULT, Fault.ILLEGAL_INSTRUCTION, 0)
+        assert await host.run() == (Status.FAULT | Status.REFUSED, Fault.ILLEGAL_INSTRUCTION, 0)
+        await host.instruct(GOOD)
+        assert await host.write(Register.CONTROL.offset, Control.START | Control.CLEAR) == OKAY
+        await ctx.tick().repeat(80)
+        assert await host.register(Register.STATUS) == Status.DONE
+        assert (await host.read(region_address(CONFIG, Region.ACTIVATIONS, 32)))[0] == 3
+
+    with_host(body)
+
+
+@pytest.mark.parametrize("control", [Control.CLEAR, Control.CLEAR | Control.START])
+def test_a_clear_gives_a_run_up_and_the_next_one_is_right(control: Control) -> None:
+    async def body(ctx: Any, host: Host) -> None:
+        assert await host.run() == (Status.DONE, Fault.NONE, 0)
+        cycles = await host.register(Register.CYCLES)
+        for delay in range(cycles - 4):
+            await host.post(Register.CONTROL.offset, Control.START)
+            for _ in range(delay):
+                await ctx.tick()
+            await host.write(Register.CONTROL.offset, control)
+            refused = Status.REFUSED if control & Control.START else 0
+            assert await host.rest() == refused, f"{delay} cycles behind the start"
+            await host.put(Region.ACTIVATIONS, 32, [0])
+            assert await host.run() == (Status.DONE, Fault.NONE, 0)
+            assert await host.register(Register.CYCLES) == cycles
+            assert (await host.read(region_address(CONFIG, Region.ACTIVATIONS, 32)))[0] == 3
+
+    with_host(body)
+
+
+def test_interrupts_are_enabled_and_acknowledged_one_by_one() -> None:
+    core: Any = Core(CONFIG)
+
+    async def bench(ctx: Any) -> None:
+        host = Host(ctx, core)
+        await host.prepare()
+        enable, status = Register.IRQ_ENABLE.offset, Register.IRQ_STATUS
+
+        async def irq() -> int:
+            await ctx.tick().repeat(4)
+            return ctx.get(core.irq)
+
+        assert await host.register(Register.IRQ_ENABLE) == Interrupt.DONE | Interrupt.FAULT
+        for _ in range(2):
+            assert (await host.run())[0] == Status.DONE
+            assert (await irq(), await host.register(status)) == (1, Interrupt.DONE)
+            await host.write(status.offset, Interrupt.FAULT | Interrupt.REFUSED)
+            assert (await irq(), await host.register(status)) == (1, Interrupt.DONE)
+            await host.write(status.offset, Interrupt.DONE)
+            assert (await irq(), await host.register(status)) == (0, 0)
+            assert await host.register(Register.STATUS) == Status.DONE
+        await host.write(enable, Interrupt.FAULT)
+        assert (await host.run())[0] == Status.DONE
+        assert (await irq(), await host.register(status)) == (0, Interrupt.DONE)
+        await host.write(Register.PROGRAM_CONFIG.offset, 0)
+        assert (await host.run())[1] == Fault.CONFIG_MISMATCH
+        assert (await irq(), await host.register(status)) == (1, Interrupt.FAULT)
+        await host.write(status.offset, Interrupt.FAULT)
+        assert await irq() == 0
+        await host.write(enable, Interrupt.REFUSED)
+        await host.write(Register.CONTROL.offset, Control.START)
+        assert (await irq(), await host.register(status)) == (1, Interrupt.REFUSED)
+        await host.write(Register.CONTROL.offset, Control.CLEAR)
+        assert (await irq(), await host.register(status)) == (0, 0)
+
+    simulate(core, bench)
+
+
+def test_a_write_behind_a_memorys_end_goes_nowhere() -> None:
+    async def body(ctx: Any, host: Host) -> None:
+        for word in range(CONFIG.act_words):
+            await host.put(Region.ACTIVATIONS, word, [0x44])
+        await host.put(Region.ACTIVATIONS, CONFIG.act_words, [0x11])
+        assert await host.read(region_address(CONFIG, Region.ACTIVATIONS)) == (0x44, OKAY)
 
     with_host(body)
 
@@ -253,9 +386,9 @@ def test_an_access_at_the_end_of_a_run_is_served_or_stops_it() -> None:
             for _ in range(delay):
                 await ctx.tick()
             response = await host.write(address, 0x11)
-            status = await host.register(Register.STATUS)
+            status = await host.rest()
             served = (OKAY, Status.DONE, Fault.NONE)
-            refused = (SLVERR, Status.FAULT, Fault.HOST_ACCESS)
+            refused = (SLVERR, Status.FAULT | Status.REFUSED, Fault.HOST_ACCESS)
             assert (response, status & 0xFF, status >> 8) in (served, refused), f"{delay} cycles behind the start"
             found.add(response)
             await host.write(Register.CONTROL.offset, Control.CLEAR)
@@ -264,23 +397,19 @@ def test_an_access_at_the_end_of_a_run_is_served_or_stops_it() -> None:
     with_host(body)
 
 
-def test_a_read_that_a_start_overtakes_is_right_or_refused() -> None:
+def test_a_start_waits_for_a_read_that_is_under_way() -> None:
     async def body(ctx: Any, host: Host) -> None:
         address = region_address(CONFIG, Region.ACTIVATIONS, 5)
         await host.put(Region.ACTIVATIONS, 5, [0x77])
-        answers = []
         for delay in range(HOST_READ_CYCLES + 2):
             await host.request(address)
             for _ in range(delay):
                 await ctx.tick()
             await host.post(Register.CONTROL.offset, Control.START)
-            answers.append(await host.answer())
+            assert await host.answer() == (0x77, OKAY)
             for _ in range(80):
                 await ctx.tick()
             assert await host.register(Register.STATUS) == Status.DONE
-        assert answers[0] == (0, SLVERR)
-        assert answers[-1] == (0x77, OKAY)
-        assert set(answers) == {(0, SLVERR), (0x77, OKAY)}
 
     with_host(body)
 

@@ -286,6 +286,11 @@ def test_only_the_granule_of_the_word_changes(assembler):
         {"block_count": 0},
         {"column_groups": 0},
         {"channel_period": 0},
+        {"clamp_low": 5, "clamp_high": 4},
+        {"clamp_low": -(1 << 9) - 1},
+        {"clamp_high": 1 << 9},
+        {"zero": 1 << 9},
+        {"zero": -(1 << 9) - 1},
         {"wait_prev": 1},
         {"wait_next": 1},
         {"post_prev": 1},
@@ -297,6 +302,21 @@ def test_a_field_that_no_core_can_execute_is_an_illegal_instruction(assembler, f
     config = AcceleratorConfig(rows=1, columns=2, lanes=8, rescalers=2)
     machine = run_one(one_sum(assembler, config, **fields), code=1)
     assert (machine.fault, machine.fault_index, machine.done) == (Fault.ILLEGAL_INSTRUCTION, 0, False)
+
+
+def test_clamps_beyond_a_table_are_an_illegal_instruction(assembler):
+    config = AcceleratorConfig(rows=1, columns=2, lanes=8, rescalers=2, tables=1)
+    looked_up = {"uneven": 0, "table": 1, "planes": 3}
+    for clamps in ({"clamp_low": -128, "clamp_high": 5}, {"clamp_low": -5, "clamp_high": 128}):
+        machine = run_one(one_sum(assembler, config, **looked_up, **clamps), code=1)
+        assert (machine.fault, machine.fault_index) == (Fault.ILLEGAL_INSTRUCTION, 0)
+    assert run_one(one_sum(assembler, config, **looked_up, clamp_low=-127, clamp_high=127), code=1).done
+
+
+def test_a_compute_that_reads_what_it_writes_is_named(assembler):
+    config = AcceleratorConfig(rows=1, columns=2, lanes=8, rescalers=2)
+    with pytest.raises(MachineError, match="one COMPUTE reads and writes activation word 0"):
+        run_one(one_sum(assembler, config, out_base=0), code=1)
 
 
 @pytest.mark.parametrize(

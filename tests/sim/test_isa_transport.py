@@ -8,8 +8,10 @@ from narrows.hw.spec.registers import (
     VERSION,
     Control,
     Fault,
+    Interrupt,
     Region,
     Register,
+    Status,
     region_address,
     region_beats,
     region_depth,
@@ -51,12 +53,27 @@ def test_start_runs_and_clear_returns_from_a_fault(transport):
     assert read(transport, Register.STATUS.offset, 2) == [Fault.CONFIG_MISMATCH << 8 | 4, 0]
     write(transport, Register.PROGRAM_CONFIG.offset, CONFIG.hash32)
     write(transport, Register.CONTROL.offset, Control.START)
-    assert read(transport, Register.STATUS.offset) == [Fault.CONFIG_MISMATCH << 8 | 4]
+    assert read(transport, Register.STATUS.offset) == [Fault.CONFIG_MISMATCH << 8 | Status.FAULT | Status.REFUSED]
     write(transport, Register.CONTROL.offset, Control.CLEAR)
     assert read(transport, Register.STATUS.offset) == [0]
     write(transport, Register.CONTROL.offset, Control.START)
     run_sync(transport.wait(1))
     assert read(transport, Register.STATUS.offset) == [2]
+
+
+def test_a_start_with_a_clear_runs_and_interrupts_are_acknowledged(transport):
+    write(transport, Register.CONTROL.offset, Control.START)
+    assert read(transport, Register.IRQ_ENABLE.offset, 2) == [Interrupt.DONE | Interrupt.FAULT, Interrupt.FAULT]
+    write(transport, Register.PROGRAM_CONFIG.offset, CONFIG.hash32)
+    write(transport, Register.CONTROL.offset, Control.START)
+    assert read(transport, Register.IRQ_STATUS.offset) == [Interrupt.FAULT | Interrupt.REFUSED]
+    write(transport, Register.CONTROL.offset, Control.START | Control.CLEAR)
+    assert read(transport, Register.STATUS.offset) == [Status.DONE]
+    for _ in range(2):
+        assert read(transport, Register.IRQ_STATUS.offset) == [Interrupt.DONE]
+        write(transport, Register.IRQ_STATUS.offset, Interrupt.DONE)
+        assert read(transport, Register.IRQ_STATUS.offset) == [0]
+        write(transport, Register.CONTROL.offset, Control.START)
 
 
 @pytest.mark.parametrize("region", WINDOWS, ids=lambda region: region.name)
@@ -89,7 +106,7 @@ def test_a_burst_may_start_and_end_within_a_word(transport):
     [
         (2, 1, "address 0x2 is not an aligned word of a region"),
         (9 << 22, 1, "address 0x2400000 is not an aligned word of a region"),
-        (Register.WINDOW_LIMIT.offset, 2, "2 words from address 0x40 reach beyond REGISTERS"),
+        (Register.IRQ_STATUS.offset, 2, "2 words from address 0x48 reach beyond REGISTERS"),
         (region_address(CONFIG, Region.TAPS, 255), 2, "2 words from address 0xc003fc reach beyond TAPS"),
     ],
 )

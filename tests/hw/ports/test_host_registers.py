@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from amaranth_bench import simulate
 from narrows.hw.ports.host_registers import HostRegisters
 from narrows.hw.spec.config import PRESETS
-from narrows.hw.spec.registers import MAGIC, VERSION, Access, Control, Fault, Register, Status, core_registers
+from narrows.hw.spec.registers import (
+    MAGIC,
+    VERSION,
+    Access,
+    Control,
+    Fault,
+    Interrupt,
+    Register,
+    Status,
+    core_registers,
+)
 
 CONFIG = PRESETS["tiny"]
 
@@ -46,13 +57,15 @@ def test_registers_answer_as_their_table_says() -> None:
     async def bench(ctx: Any) -> None:
         bus = Bus(ctx, dut)
         constants = {Register.MAGIC: MAGIC, Register.VERSION: VERSION, Register.CONFIG: CONFIG.hash32}
+        constants[Register.IRQ_ENABLE] = Interrupt.DONE | Interrupt.FAULT
         for register in Register:
             assert await bus.read(register) == constants.get(register, 0), register.name
         for register in core_registers(CONFIG):
             before = await bus.read(register)
             await bus.write(register, 0xDEADBEE8)  # CONTROL bits clear
-            kept = register.access is Access.WRITE and register is not Register.CONTROL
-            assert await bus.read(register) == (0xDEADBEE8 if kept else before), register.name
+            kept = register.access is Access.WRITE and register not in (Register.CONTROL, Register.IRQ_STATUS)
+            bits = len(Interrupt) if register is Register.IRQ_ENABLE else 32
+            assert await bus.read(register) == (0xDEADBEE8 % (1 << bits) if kept else before), register.name
         ctx.set(dut.offset, len(Register))
         await ctx.tick().repeat(2)
         assert ctx.get(dut.word) == 0
@@ -124,6 +137,29 @@ def test_counters_count_their_events_and_clear_with_a_start() -> None:
             await ctx.tick()
         assert {register: await bus.read(register) for register in counts} == counts
         await bus.write(Register.CONTROL, Control.START)
+        assert {register: await bus.read(register) for register in counts} == counts, "no run began"
+        ctx.set(dut.control.started, 1)
+        await bus.write(Register.CONTROL, Control.START)
         assert {register: await bus.read(register) for register in counts} == dict.fromkeys(counts, 0)
+
+    simulate(dut, bench)
+
+
+def test_the_window_stays_while_a_run_lasts() -> None:
+    dut: Any = HostRegisters(dataclasses.replace(CONFIG, backing="axi4"))
+
+    async def bench(ctx: Any) -> None:
+        bus = Bus(ctx, dut)
+        for register, value in ((Register.WINDOW_BASE, "base"), (Register.WINDOW_LIMIT, "limit")):
+            await bus.write(register, 0x5FFF)
+            ctx.set(dut.control.busy, 1)
+            await bus.write(register, 0x9000)
+            assert ctx.get(getattr(dut.window, value)) == await bus.read(register) == 0x5000
+            assert await bus.read(Register.STATUS) == Status.BUSY | Status.REFUSED
+            ctx.set(dut.control.busy, 0)
+            await bus.write(Register.CONTROL, Control.CLEAR)
+            assert await bus.read(Register.STATUS) == 0
+            await bus.write(register, 0x9000)
+            assert await bus.read(register) == 0x9000
 
     simulate(dut, bench)

@@ -87,7 +87,7 @@ def test_writes_of_less_than_a_word_are_refused(sel: int) -> None:
     with_port(body)
 
 
-def test_memories_are_refused_while_busy_and_each_try_is_one_conflict() -> None:
+def test_memories_are_refused_while_busy_and_each_try_to_write_is_one_conflict() -> None:
     async def body(ctx: Any, port: Any, master: Master, words: Words) -> None:
         ctx.set(port.bus.busy, 1)
         for value in (7, None):
@@ -101,7 +101,7 @@ def test_memories_are_refused_while_busy_and_each_try_is_one_conflict() -> None:
                 if ended:
                     break
             master.drop()
-            assert conflicts == 1
+            assert conflicts == (value is not None), "only a write is one"
         master.begin(Region.REGISTERS, 3, value=7)
         assert (await master.end())[0] == "ack"
         master.drop()

@@ -47,6 +47,10 @@ from narrows.hw.spec.formats import parse_format
         ({"act_words": 100}, "act_words must be a power of two from 64 to 65536, not 100"),
         ({"weight_words": 8}, "weight_words must be 16 to 65536, not 8"),
         ({"param_words": 3}, "param_words must be 4 to 65536, not 3"),
+        (
+            {"columns": 64, "lanes": 64, "weight_words": 4096},
+            "weight_words must be at most 2048: words of 16384 bits in a host's window of 4 MiB, not 4096",
+        ),
         ({"tables": 16}, "tables must be 0 to 15, not 16"),
         ({"tables": 1, "planes": 2}, "tables are for integers to 127, which needs more planes than 2"),
         ({"taps": 2000}, "taps must be 16 to 1024, not 2000"),

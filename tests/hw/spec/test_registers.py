@@ -42,6 +42,8 @@ def test_registers_are_consecutive_words():
         "WATCHDOG",
         "WINDOW_BASE",
         "WINDOW_LIMIT",
+        "IRQ_ENABLE",
+        "IRQ_STATUS",
     }
 
 

@@ -16,6 +16,7 @@ from narrows.hw.spec.registers import (
     Access,
     Control,
     Fault,
+    Interrupt,
     Region,
     Register,
     Status,
@@ -79,7 +80,8 @@ async def registers(host: Traffic) -> None:
         before, value = await host.get(register.offset), host.rng.getrandbits(32)
         assert before == constants.get(register, before)
         await host.put(register.offset, value)
-        assert await host.get(register.offset) == (value if register.access is Access.WRITE else before)
+        bits = {Register.IRQ_ENABLE: len(Interrupt), Register.IRQ_STATUS: 0}.get(register, 32)
+        assert await host.get(register.offset) == (value % (1 << bits) if register.access is Access.WRITE else before)
     await host.put(Register.WATCHDOG.offset, 0)
 
 
@@ -115,7 +117,7 @@ async def refusals(host: Traffic) -> None:
 
 
 async def conflicts(host: Traffic) -> None:
-    """While a run lasts the memories refuse, and the run ends in a fault."""
+    """While a run lasts the memories refuse: a write ends it in a fault, a read leaves it alone."""
     config, rng = host.config, host.rng
     await host.put(Register.PROGRAM_CONFIG.offset, config.hash32)
     for address, word in long_run(config):
@@ -126,10 +128,14 @@ async def conflicts(host: Traffic) -> None:
         address = region_address(config, region)
         if rng.random() < 0.5:
             assert await host.write(address, rng.getrandbits(32)) == SLVERR
+            fault = Status.FAULT | Fault.HOST_ACCESS << 8
         else:
             assert await host.read(address) == (0, SLVERR)
-        assert await host.get(Register.STATUS.offset) == Status.FAULT | Fault.HOST_ACCESS << 8
+            fault = Status.BUSY
+        assert (await host.get(Register.STATUS.offset)) | Status.BUSY == fault | Status.BUSY | Status.REFUSED
         await host.put(Register.CONTROL.offset, Control.CLEAR)
+        while (await host.get(Register.STATUS.offset)) & Status.BUSY:
+            await ClockCycles(host.top.clk, 5)
         assert await host.get(Register.STATUS.offset) == 0
     await host.put(region_address(config, Region.INSTRUCTIONS), Opcode.END)
     await host.put(Register.CONTROL.offset, Control.START)

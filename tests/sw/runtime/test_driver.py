@@ -133,7 +133,7 @@ def test_a_core_of_another_configuration_is_refused(tiny_program):
     ("register", "value", "message"),
     [
         (Register.MAGIC, 0, f"there is no narrows core: MAGIC reads 0x00000000 instead of 0x{MAGIC:08x}"),
-        (Register.VERSION, 2, "the core has version 2 of the contract, this is version 1: generate the core again"),
+        (Register.VERSION, 1, "the core has version 1 of the contract, this is version 2: generate the core again"),
         (Register.STATUS, 1, "the core is busy with a run that somebody else started: reset it"),
     ],
 )
