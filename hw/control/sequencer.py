@@ -24,9 +24,9 @@ __all__ = ["Sequencer"]
 def _levels_wrong(config: AcceleratorConfig, fields: data.View) -> Value:
     """Clamps the wrong way round, or levels that are beyond what the core, or a table, holds."""
     bits = min(config.level_bits, 16)
-    low, high = fields.clamp_low, fields.clamp_high
+    zero, low, high = (Value.cast(level) for level in (fields.zero, fields.clamp_low, fields.clamp_high))
     wrong = low[:bits].as_signed() > high[:bits].as_signed()
-    for level in (fields.zero, low, high):
+    for level in (zero, low, high):
         beyond = level[bits - 1 :]
         wrong |= beyond.any() & ~beyond.all()
     if config.tables:

@@ -62,7 +62,10 @@ class HostWindow(wiring.Component):
         for region in self._written:
             write = getattr(self, f"{region.name.lower()}_write")
             beats = region_depth(self._config, region) * region_stride(self._config, region) // 4
-            chosen = bus.write & (bus.write_region == region) & (bus.write_offset < beats)
+            low = (beats - 1).bit_length()
+            # a comparison alone would be a chain of carries
+            inside = ~bus.write_offset[low:].any() & ((bus.write_offset[:low] < beats) if beats != 1 << low else 1)
+            chosen = bus.write & (bus.write_region == region) & inside
             if region is Region.REGISTERS or not plan.host_write:
                 m.d.comb += [write.enable.eq(chosen), write.offset.eq(bus.write_offset), write.data.eq(bus.write_data)]
                 continue

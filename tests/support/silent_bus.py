@@ -90,12 +90,15 @@ async def silence(transport: Any, job: Job, progress: Progress) -> tuple[dict[st
         progress(case + 1, 24)
     for case in range(12):
         # a beat or burst of 256 fails: each run is right, or says which transfer was not
-        await transport.set_bus(latency=3, stall=100, seed=2000 + case, habits=Habit.FAULTY | (case % 4))
+        habit = (0, Habit.WAITS_FOR_BOTH, Habit.DATA_FIRST)[case % 3]
+        await transport.set_bus(latency=3, stall=100, seed=2000 + case, habits=Habit.FAULTY | habit)
         await program(*good, *good)
         await put(Register.CONTROL, Control.CLEAR | Control.START)
         await transport.wait(6000)
         status = await get(Register.STATUS)
         if status not in (Status.DONE, Status.FAULT | Fault.BUS << 8):
             broken[f"errors, seed {2000 + case}"] = f"STATUS {status:#x}"
+        for _ in range(60):
+            await get(Register.STATUS)  # the bus ends what it has begun before it gets other habits
         progress(case + 13, 24)
     return {}, {"broken": broken}
