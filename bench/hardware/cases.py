@@ -17,17 +17,9 @@ __all__ = ["BASES", "CASES", "LARGE_CASES", "PAIRS", "UNITS", "Case"]
 BASES = ("dybit4", "int4", "e2m1", "dybit3", "int3", "dybit2")
 """Base formats that are measured."""
 
-PAIRS = (
-    "dybit2xdybit4",
-    "dybit3xdybit4",
-    "int3xdybit4",
-    "dybit2xint4",
-    "dybit3xint4",
-    "int3xint4",
-    "dybit4xint8",
-    "int4xint8",
-    "int5xint8",
-)
+_NARROW = ("dybit2xdybit4", "dybit3xdybit4", "int3xdybit4", "dybit2xint4", "dybit3xint4", "int3xint4")
+_BYTES = ("dybit4xint8", "int4xint8", "int5xint8")
+PAIRS = (*_NARROW, *_BYTES)
 """Bases of weights and of activations that are measured, where they differ."""
 
 UNITS = {
@@ -45,6 +37,7 @@ UNITS = {
     "int4-dot": "4-bit integers, products x*w summed over the lanes in a balanced tree",
     "int4-dot-reg": "the same with a register after each product",
     "int4-dot-booth": "the same as int4-dot, multipliers by Yosys' booth pass",
+    "int4-dot-dsp": "4-bit integers, two lanes' products and their sum in one DSP block, summed over the lanes",
     "int8-plain": "8-bit integers, one x*w an accumulator",
     "int8-plain-reg": "the same with a register after each product",
     "int8-plain-booth": "the same as int8-plain, multipliers by Yosys' booth pass",
@@ -52,6 +45,7 @@ UNITS = {
     "int8-dot": "8-bit integers, products x*w summed over the lanes in a balanced tree",
     "int8-dot-reg": "the same with a register after each product",
     "int8-dot-booth": "the same as int8-dot, multipliers by Yosys' booth pass",
+    "int8-dot-dsp": "the same as int8-dot, multipliers in DSP blocks where Yosys infers them",
     "rescaler": "one channel of the drain: rescaler and encoder",
     "core": "a whole core of a preset",
 }
@@ -169,6 +163,7 @@ class Case:
             acc_bits=self.acc_bits,
             tree_stage=self.tree_stage or 1,
             product_register=self.unit.endswith("-reg"),
+            paired=self.unit == "int4-dot-dsp",
         )
 
 
@@ -210,6 +205,11 @@ CASES: tuple[Case, ...] = (
     *_arrays("int4-dot-booth", (2, 2, 16), 16, tree_stage=2),
     *(case for base in BASES[1:] for case in _arrays(base, (2, 2, 16), 16, tree_stage=2)),
     *_arrays("dybit2", (2, 2, 32), 16, tree_stage=2),
+    *(case for pair in _NARROW for case in _arrays(pair, (4, 4, 16), 16, tree_stage=2)),
+    *(case for pair in _BYTES for case in _arrays(pair, (4, 4, 16), 20, tree_stage=2, dsp_lanes=16)),
+    *_arrays("int4", (2, 2, 16), 16, tree_stage=2, dsp_lanes=16),
+    *_arrays("int4-dot-dsp", (2, 2, 16), 16, tree_stage=2),
+    *_arrays("int8-dot-dsp", (2, 2, 16), 20, tree_stage=2),
     *_arrays("int8-dot", (2, 2, 8), 20, tree_stage=2),
     *_arrays("int8-dot-reg", (2, 2, 16), 20, tree_stage=2),
     *_arrays("int8-dot-booth", (2, 2, 16), 20, tree_stage=2),

@@ -30,6 +30,9 @@ class IntegerArray(wiring.Component):
         Levels of the adder tree between two registers.
     product_register : bool
         Whether products are registered before they are summed.
+    paired : bool
+        Whether one multiplier makes two neighbouring lanes' products and their sum:
+        ``(x1 * 2**f + x0) * (w0 * 2**f + w1)`` holds ``x0 * w0 + x1 * w1`` in its second field of ``f`` bits.
     """
 
     def __init__(
@@ -42,11 +45,12 @@ class IntegerArray(wiring.Component):
         acc_bits: int,
         tree_stage: int = 2,
         product_register: bool = False,
+        paired: bool = False,
     ) -> None:
         self._rows, self._columns, self._lanes = rows, columns, lanes
         self._bits, self._acc_bits = bits, acc_bits
         self._levels = (lanes - 1).bit_length()
-        self._stage, self._product_register = tree_stage, product_register
+        self._stage, self._product_register, self._paired = tree_stage, product_register, paired
         super().__init__(
             {
                 "operands": In((rows + columns) * lanes * bits + 2),
@@ -90,14 +94,18 @@ class IntegerArray(wiring.Component):
         return "sync" if (level + 1) % self._stage == 0 and level + 1 < self._levels else "comb"
 
     def _dot(self, m: Module, x: Value, w: Value, name: str) -> Any:
+        places = [slice(lane * self._bits, (lane + 1) * self._bits) for lane in range(self._lanes)]
+        lanes = [(x[place].as_signed(), w[place].as_signed()) for place in places]
+        products = _pair_sums(lanes, 2 * self._bits + 1) if self._paired else [a * b for a, b in lanes]
+        begun = int(self._paired)
         nodes = []
-        for lane in range(self._lanes):
-            place = slice(lane * self._bits, (lane + 1) * self._bits)
-            product = Signal(signed(2 * self._bits), name=f"product{name}_{lane}")
-            domain = m.d.sync if self._product_register else m.d.comb
-            domain += product.eq(x[place].as_signed() * w[place].as_signed())
+        for number, value in enumerate(products):
+            product = Signal(signed(2 * self._bits + begun), name=f"product{name}_{number}")
+            registered = self._product_register or (self._paired and self._level_domain(0) == "sync")
+            domain = m.d.sync if registered else m.d.comb
+            domain += product.eq(value)
             nodes.append(product)
-        for level in range(self._levels):
+        for level in range(begun, self._levels):
             parents = []
             for index in range(0, len(nodes), 2):
                 total = Signal(signed(2 * self._bits + level + 1), name=f"total{name}_{level}_{index // 2}")
@@ -105,3 +113,13 @@ class IntegerArray(wiring.Component):
                 parents.append(total)
             nodes = parents
         return nodes[0]
+
+
+def _pair_sums(lanes: list[tuple[Value, Value]], field: int) -> list[Value]:
+    """``x0 * w0 + x1 * w1`` of every two lanes, each from one product."""
+    sums = []
+    for (x0, w0), (x1, w1) in zip(lanes[::2], lanes[1::2], strict=True):
+        product = ((x1 << field) + x0) * ((w0 << field) + w1)
+        # a negative lower field has borrowed one
+        sums.append((product[field : 2 * field] + product[field - 1])[:field].as_signed())
+    return sums

@@ -45,7 +45,10 @@ def sums_of_steps(case: Case, words: list[int], fabric: str = "ecp5") -> list[in
     return got
 
 
-@pytest.mark.parametrize("unit", ["int4-plain", "int8-plain-reg", "int4-dot", "int8-dot", "int8-dot-reg"])
+@pytest.mark.parametrize(
+    "unit",
+    ["int4-plain", "int8-plain-reg", "int4-dot", "int4-dot-dsp", "int8-dot", "int8-dot-dsp", "int8-dot-reg"],
+)
 @pytest.mark.parametrize("tree_stage", [1, 2])
 def test_integer_arrays_sum_products_modulo_the_accumulator(unit: str, tree_stage: int) -> None:
     lanes = 8 if "dot" in unit else 1
