@@ -32,8 +32,11 @@ DEVICES = {
 
 _ASPECTS = ((36, 512), (18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 16384))
 
-_UNITS = {"dybit4": 1.0, "int4": 0.92, "e2m1": 1.19, "dybit3": 0.46, "int3": 0.42, "dybit2": 0.24}
-"""A unit of the array in each base, in those of DyBit4 (`docs/benchmarks.md`, ECP5, 2x2x16); others count as DyBit4."""
+_UNITS = {
+    **{"dybit4": 1.0, "int4": 0.92, "e2m1": 1.19, "dybit3": 0.46, "int3": 0.42, "dybit2": 0.24},
+    **{"dybit2xdybit4": 0.42, "int3xdybit4": 0.6, "dybit3xdybit4": 0.67},
+}
+"""A unit of the array in each base, in those of DyBit4 (`docs/benchmarks.md`, ECP5); others count as DyBit4."""
 
 _RESCALER = 329
 """Look-up tables of a rescaler with P = 16 and k = 4; one bit of k adds 15, one of P 8, one of the bias beyond P 4."""

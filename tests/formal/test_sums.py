@@ -23,11 +23,9 @@ def config(base: str = "dybit4", **parameters: int | str) -> AcceleratorConfig:
         *(("dybit4", fabric, *shape) for fabric in ("ice40", "xilinx") for shape in [(2, 1, 0), (4, 1, 1), (8, 6, 0)]),
         *(("int4", fabric, 8, 2, 0) for fabric in FABRICS),
         *(("dybit2", fabric, 16, 2, 0) for fabric in FABRICS),
-        *(("dybit2xdybit4", fabric, 8, 2, 0) for fabric in FABRICS),
-        ("dybit2xdybit4", "ecp5", 8, 1, 1),
-        ("dybit2xdybit4", "ecp5", 16, 3, 0),
-        ("dybit3xdybit4", "ecp5", 8, 2, 0),
-        ("int4xint8", "ecp5", 4, 2, 0),
+        *(("dybit2xdybit4", fabric, 4, 2, 0) for fabric in FABRICS),
+        ("dybit2xdybit4", "ecp5", 4, 1, 1),
+        ("dybit3xdybit4", "ecp5", 4, 2, 0),
     ],
 )
 def test_deferred_signs_give_the_signed_sum(
