@@ -80,8 +80,9 @@ async def registers(host: Traffic) -> None:
         before, value = await host.get(register.offset), host.rng.getrandbits(32)
         assert before == constants.get(register, before)
         await host.put(register.offset, value)
-        bits = {Register.IRQ_ENABLE: len(Interrupt), Register.IRQ_STATUS: 0}.get(register, 32)
-        assert await host.get(register.offset) == (value % (1 << bits) if register.access is Access.WRITE else before)
+        kept = {Register.IRQ_ENABLE: value % (1 << len(Interrupt)), Register.IRQ_STATUS: before & ~value}
+        expected = kept.get(register, value) if register.access is Access.WRITE else before
+        assert await host.get(register.offset) == expected
     await host.put(Register.WATCHDOG.offset, 0)
 
 
