@@ -20,6 +20,7 @@ from .ports.host_port import HOST_NAMES, host_port
 from .ports.host_registers import HostRegisters
 from .ports.host_window import HostWindow
 from .spec.config import AcceleratorConfig
+from .spec.pipeline import pipeline
 from .spec.registers import Region
 
 __all__ = ["Core"]
@@ -73,7 +74,9 @@ class Core(wiring.Component):
             m.submodules[name] = memory
             connect(m, getattr(window, f"{name}_write"), memory.host)
             connect(m, getattr(sequencer if region is Region.INSTRUCTIONS else compute, name), memory.read)
-        m.submodules.checksums = checksums = Scratchpad(depth=config.instructions, width=32, granule=32)
+        m.submodules.checksums = checksums = Scratchpad(
+            depth=config.instructions, width=32, granule=32, read_cycles=pipeline(config).instruction_read
+        )
 
         m.d.comb += [
             window.busy.eq(run.busy),

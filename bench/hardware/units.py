@@ -50,7 +50,7 @@ class ArrayUnit(wiring.Component):
         self._bits = (config.rows * config.act_word_bits, config.weight_word_bits)
         self._array = MacArray(config)
         self._plan = pipeline(config)
-        self._kept = self._plan.codes + self._plan.recode
+        self._kept = self._plan.predecode
         super().__init__(
             {
                 "operands": In(sum(self._bits) + STEP_FLAGS.size),

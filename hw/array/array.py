@@ -30,15 +30,19 @@ STEP_FLAGS = data.StructLayout(
 
 
 def operand_copies(config: AcceleratorConfig) -> int:
-    """Copies of every operand: four, each for a quarter of the rows or columns that take it, in a spread array on an
-    ECP5."""
-    return 4 if config.fabric == "ecp5" and config.spread else 1
+    """Copies of every operand, each for a share of the rows or columns that take it: as many as registers on its way
+    can double to, up to one for each dot product."""
+    plan = pipeline(config)
+    if not plan.operand_near:
+        return 1
+    most = 1 << (max(config.rows, config.columns) - 1).bit_length()
+    return min(most, 1 << (plan.codes + plan.recode + plan.operand_near))
 
 
 def flag_copies(config: AcceleratorConfig) -> int:
-    """Copies of a step's flags at the accumulators, and of ``done``: eight in a spread array on an ECP5, if the flags
-    pass as many registers on their way as it takes."""
-    return min(8, 1 << pipeline(config).dot_product) if operand_copies(config) > 1 else 1
+    """Copies of a step's flags at the accumulators, and of ``done``: up to 16 where operands are copied, too, if the
+    flags pass as many registers on their way as it takes."""
+    return min(16, 1 << pipeline(config).dot_product) if pipeline(config).operand_near else 1
 
 
 class Operands(Signature):

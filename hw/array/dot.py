@@ -138,7 +138,7 @@ class DotProduct(wiring.Component):
             for index, ((a, b), inversion) in enumerate(zip(pairs, wanted, strict=True)):
                 node = self._sum(m, platform, f"{level}_{index}", a, b, inversion)
                 nodes.append(node.named(m, f"{level}_{index}", registered=registered))
-        [root] = nodes
+        root = nodes[0].named(m, "_root", registered=bool(plan.root))
         m.d.comb += [
             self.total.eq(root.extended(len(self.total))),
             # the root came inverted as its sign says, or has yet to be

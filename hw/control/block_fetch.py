@@ -56,7 +56,9 @@ class BlockFetch(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Counters from outermost to innermost; whether each is at its end is known a cycle ahead."""
         m = Module()
-        plan, block = pipeline(self._config), self.blocks.data
+        plan = pipeline(self._config)
+        block = delayed(m, self.blocks.data, plan.block_word, "block")
+        known_in = plan.block_read + plan.block_word
         run, fields = self.instruction.run, self.instruction.fields
         job = Signal(job_layout(self._config))
 
@@ -130,11 +132,11 @@ class BlockFetch(wiring.Component):
                 m.d.sync += fetched.eq(0)
 
         # what is known of a job when its block is asked for arrives with the block
-        arrives = self._while_running(m, fetch, plan.block_read, "arrives")
+        arrives = self._while_running(m, fetch, known_in, "arrives")
         base = Signal.like(job.base, name="base")
         m.d.comb += base.eq(origin + channel)
         together = {"base": base, "weight": weight, "first": first_block, "last": last_block, "new_group": new_group}
-        known = {name: delayed(m, value, plan.block_read, name) for name, value in together.items()}
+        known = {name: delayed(m, value, known_in, name) for name, value in together.items()}
         m.d.comb += [
             job.base.eq(known["base"] + block.base),
             job.pitch.eq(block.group_pitch),

@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..array.array import Operands, operand_copies
 from ..array.operand import Operand, act_operand, weight_operand
-from ..cells.copies import copy_of
+from ..cells.copies import copies_of
 from ..cells.delay_line import DelayLine, delayed
 from ..cells.interfaces import INSTRUCTION, MemoryRead
 from ..cells.records import record_layout
@@ -28,24 +28,23 @@ __all__ = ["OperandFetch", "keep_operands"]
 def keep_operands(
     m: Module, config: AcceleratorConfig, name: str, operands: data.View, codes: Value, operand: Operand
 ) -> None:
-    """Registers of all ``operands`` that a port of `MacArray` takes, made of their codes `Pipeline.codes` and
-    `Pipeline.recode` before.
+    """Registers of all ``operands`` that a port of `MacArray` takes, made of their codes `Pipeline.codes`,
+    `Pipeline.recode` and `Pipeline.operand_near` before.
 
-    A spread array first takes the codes to its halves: fewer wires cross it than if operands did, which are twice as
-    wide.
+    Copies double from register to register. A spread array first takes the codes to its halves: fewer wires cross it
+    than if operands did, which are twice as wide.
     """
-    bits, copies = operand.layout.size, operand_copies(config)
+    plan, bits, copies = pipeline(config), operand.layout.size, operand_copies(config)
     count = len(operands.as_value()) // bits // copies
     place = len(codes) // count
-    halves = [codes]
-    if pipeline(config).codes:
-        halves = [copy_of(m, codes, half, f"{name}_codes{half}") for half in range(min(copies, 2))]
-    for copy in range(copies):
-        near = halves[copy * len(halves) // copies]
+    behind = plan.recode + plan.operand_near
+    halves = copies_of(m, codes, plan.codes, f"{name}_codes", most=copies >> behind)
+    for half, near in enumerate(halves):
         for index in range(count):
             recoded = operand.recode(near.word_select(index, place))
-            kept = copy_of(m, recoded, copy % 2, f"{name}{copy}_{index}")
-            m.d.comb += operands.as_value().word_select(copy * count + index, bits).eq(kept)
+            mine = copies_of(m, recoded, behind, f"{name}{half}_{index}_", most=copies // len(halves))
+            for copy, kept in enumerate(mine, half * len(mine)):
+                m.d.comb += operands.as_value().word_select(copy * count + index, bits).eq(kept)
 
 
 def _where(condition: Value, flags: data.View) -> Value:

@@ -7,6 +7,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out, Signature
 
 from ..array.array import STEP_FLAGS
+from ..cells.copies import copy_of
 from ..cells.delay_line import delayed, kept
 from ..cells.interfaces import INSTRUCTION
 from ..spec.config import AcceleratorConfig
@@ -80,8 +81,6 @@ class MaxPool(wiring.Component):
         winner = Array(Signal(keys_layout, name=f"winner{i}", reset_less=True) for i in range(planes))
         greater, less = Signal(lanes), Signal(lanes)
         plane = Signal(range(planes)) if planes > 1 else Signal(1)
-        empty = Signal()  # no valid position yet
-        finish = Signal()
 
         top, single = Signal.like(plane, name="top"), Signal()
         m.d.sync += [top.eq(wanted - 1), single.eq(wanted == 1)]
@@ -89,34 +88,53 @@ class MaxPool(wiring.Component):
         m.d.comb += now.eq(Mux(windows.flags.first, top, plane))
         with m.If(windows.flags.valid):
             m.d.sync += plane.eq(Mux(now == 0, top, now - 1))
-        flags = delayed(m, windows.flags, 2, "flags", reset_less=False)
+        coming_flags = delayed(m, windows.flags, 1, "flags", reset_less=False)
         codes = (windows.word.word_select(lane, config.code_bits)[:bits] for lane in range(lanes))
         coming = kept(m, "coming", Cat(_key(code, base) for code in codes), windows.inside, now, now == top, now == 0)
-        [keys, inside, step_plane, top_plane, ends] = kept(m, "step", *coming)
-        keys, next_plane = data.View(keys_layout, keys), coming[2]
+        coming_keys, coming_inside, next_plane, coming_top, coming_end = coming
+        [keys] = kept(m, "step", coming_keys)
+        keys = data.View(keys_layout, keys)
         held = Signal(keys_layout, reset_less=True)  # the largest so far in the step's plane
 
-        is_empty = Signal()
-        m.d.comb += is_empty.eq(flags.first | empty)
-        m.d.sync += finish.eq(flags.valid & flags.last)
-        with m.If(flags.valid):
-            m.d.sync += seen[step_plane].eq(keys)
-            with m.If(flags.first):
-                m.d.sync += empty.eq(1)
-            with m.If(ends & inside):
-                m.d.sync += empty.eq(0)
+        # what a step does to all lanes is known before it, and kept twice, for a half of them each
+        judges = coming_flags.valid & coming_end & coming_inside  # a valid position's last plane
+        valid, judged = Signal(), Signal()
+        empty, still_empty = Signal(), Signal()  # no valid position yet
+        m.d.comb += still_empty.eq(empty & ~judged)
+        m.d.sync += [
+            valid.eq(coming_flags.valid),
+            judged.eq(judges),
+            empty.eq(still_empty | (coming_flags.valid & coming_flags.first)),
+        ]
+        halves = range(2) if lanes > 1 else range(1)
+        judge, alone, top_plane, finish = (
+            [copy_of(m, value, half, f"{name}{half}") for half in halves]
+            for name, value in (
+                ("judge", judges),
+                ("alone", still_empty | coming_flags.first),
+                ("top_plane", coming_top),
+                ("finish", delayed(m, coming_flags.valid & coming_flags.last, 1, "last", reset_less=False)),
+            )
+        )
+        stores = Signal(planes)
+        m.d.sync += stores.eq(Cat(coming_flags.valid & (next_plane == index) for index in range(planes)))
+        for index in range(planes):
+            with m.If(stores[index]):
+                m.d.sync += seen[index].eq(keys)
         for lane in range(lanes):
-            key = keys[lane]
-            undecided = top_plane | ~(greater[lane] | less[lane])
+            key, half = keys[lane], lane * len(halves) // lanes
+            undecided = top_plane[half] | ~(greater[lane] | less[lane])
             now_greater = Mux(undecided, key > held[lane], greater[lane])
             now_less = Mux(undecided, key < held[lane], less[lane])
-            with m.If(flags.valid):
+            with m.If(valid):
                 m.d.sync += [greater[lane].eq(now_greater), less[lane].eq(now_less)]
             largest = [key, *(seen[i][lane] for i in range(1, planes))]
             m.d.sync += held[lane].eq(Array(best[i][lane] for i in range(planes))[next_plane])
-            with m.If(flags.valid & ends & inside & (is_empty | now_greater)):
+            with m.If(judge[half] & (alone[half] | now_greater)):
                 m.d.sync += [best[i][lane].eq(largest[i]) for i in range(planes)]
                 m.d.sync += held[lane].eq(Array(largest)[next_plane])
+            with m.If(finish[half]):
+                m.d.sync += [winner[i][lane].eq(best[i][lane]) for i in range(planes)]
 
         if config.memories == "single":
             self._look_ahead(m, top)
@@ -130,9 +148,8 @@ class MaxPool(wiring.Component):
                 m.d.sync += [play_plane.eq(play_plane + 1), last_plane.eq(play_plane + 1 == top)]
                 with m.If(last_plane):
                     m.d.sync += playing.eq(0)
-            with m.If(finish):
+            with m.If(finish[0]):
                 m.d.sync += [playing.eq(1), play_plane.eq(0), last_plane.eq(single)]
-                m.d.sync += [winner[i].eq(best[i]) for i in range(planes)]
         shown = Signal(keys_layout)
         m.d.comb += [
             shown.eq(winner[play_plane]),

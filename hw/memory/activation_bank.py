@@ -64,8 +64,9 @@ class ActivationBank(wiring.Component):
             rest = self.address, first.data, first.enable
             m.d.comb += self.word.eq(delayed(m, memory.read_data, plan.bank_read - 1, "read"))
         else:
-            kind = SplitScratchpad if plan.bank_near else Scratchpad
-            m.submodules.memory = memory = kind(**shape, read_cycles=plan.bank_read, read_back=config.has_backing)
+            shape |= {"read_cycles": plan.bank_read, "read_back": config.has_backing}
+            near = plan.bank_near
+            m.submodules.memory = memory = SplitScratchpad(near=near, **shape) if near else Scratchpad(**shape)
             port, back = memory.write_address, memory.read_back if config.has_backing else None
             rest = first.address, first.data, first.enable
             m.d.comb += [memory.read_address.eq(self.address), self.word.eq(memory.read_data)]

@@ -22,6 +22,12 @@ from .single_port_memory import SinglePortMemory
 
 __all__ = ["ProgramMemory"]
 
+_MOST_PARTS = 16
+"""Parts side by side, each with registers of its own, of a memory that one register cannot reach."""
+
+_UNIT = 16
+"""Bits that lie in one part at least; two of these have a beat's enable in common."""
+
 
 class _HostWrite(NamedTuple):
     """A beat that the host writes, with an enable for each place that it may go to."""
@@ -35,9 +41,10 @@ class ProgramMemory(wiring.Component):
     """Memory of one region, write-only to the host; with a backing store, the loader writes weights and parameters.
 
     A host write stores one beat at the end of its cycle. ``read.data`` shows the word of ``read.address``
-    `Pipeline.program_read` later. Weights that one register cannot reach lie in four parts, each with registers of its
-    own, and are written `Pipeline.weight_near` later. A piece of the loader goes before a write of the host. Weights
-    with a single port are read in all cycles without a write, and the loader waits while ``read.valid`` is high.
+    `Pipeline.program_read` later. Weights that one register cannot reach lie in parts side by side, each with registers
+    of its own, and are written `Pipeline.weight_near` later. A piece of the loader goes before a write of the host.
+    Weights with a single port are read in all cycles without a write, and the loader waits while ``read.valid`` is
+    high.
 
     Parameters
     ----------
@@ -66,33 +73,37 @@ class ProgramMemory(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """One memory, or four side by side with registers around each."""
+        """One memory, or some side by side with registers around each."""
         m = Module()
         beats_log2 = (self._beats - 1).bit_length()
         beat, word = self.host.offset[:beats_log2], self.host.offset >> beats_log2
         enables = Cat(self.host.enable & (beat == index) for index in range(self._beats))
         if not self._near:
             host = _HostWrite(word, self.host.data, enables)
-            m.d.comb += self.read.data.eq(self._part(m, "memory", range(self._beats), self.read.address, host))
+            everything = range(0, 32 * self._beats, 32)
+            m.d.comb += self.read.data.eq(self._part(m, "memory", everything, self.read.address, host))
             return m
+        units = range(0, 32 * self._beats, _UNIT)
+        parts = min(1 << self._near, _MOST_PARTS, len(units))
         values = {"address": word, "data": self.host.data, "read_address": self.read.address}
-        copies = {name: copies_of(m, value, self._near, name, most=4) for name, value in values.items()}
+        copies = {name: copies_of(m, value, self._near, name, most=parts) for name, value in values.items()}
         enabled = delayed(m, enables, self._near - 1, "enabled", reset_less=False)
         words = []
-        parts = min(4, self._beats)
         for part in range(parts):
-            beats = range(part * self._beats // parts, (part + 1) * self._beats // parts)
-            chosen = Signal(len(beats), name=f"chosen{part}")
-            m.d.sync += chosen.eq(enabled[beats.start : beats.stop])
-            host = _HostWrite(copies["address"][part], copies["data"][part], chosen)
-            read = self._part(m, f"part{part}", beats, copies["read_address"][part], host)
+            bits = units[part * len(units) // parts : (part + 1) * len(units) // parts]
+            chosen = Signal(len(bits), name=f"chosen{part}")
+            m.d.sync += chosen.eq(Cat(enabled[bit // 32] for bit in bits))
+            near = part * len(copies["data"]) // parts
+            host = _HostWrite(copies["address"][near], copies["data"][near], chosen)
+            read = self._part(m, f"part{part}", bits, copies["read_address"][near], host)
             words.append(copy_of(m, read, part % 2, f"word{part}") if self._out else read)
         m.d.comb += self.read.data.eq(Cat(words))
         return m
 
-    def _part(self, m: Module, name: str, beats: range, read_address: Value, host: _HostWrite) -> Value:
-        """A memory of some of a word's beats; gives what it reads."""
-        shape = {"depth": self._depth, "width": 32 * len(beats), "granule": 32}
+    def _part(self, m: Module, name: str, bits: range, read_address: Value, host: _HostWrite) -> Value:
+        """A memory of some of a word's bits, with an enable for each step of their range; gives what it reads."""
+        granule = bits.step
+        shape = {"depth": self._depth, "width": granule * len(bits), "granule": granule}
         if self._single:
             m.submodules[name] = memory = SinglePortMemory(**shape)
             port, writes = memory.address, host.enables.any()
@@ -104,22 +115,22 @@ class ProgramMemory(wiring.Component):
             m.d.comb += memory.read_address.eq(read_address)
         host_writes = [
             port.eq(Mux(writes, host.address, read_address)),
-            memory.write_data.eq(host.data.replicate(len(beats))),
+            memory.write_data.eq(Cat(host.data[bit % 32 :][:granule] for bit in bits)),
             memory.write_enable.eq(host.enables),
         ]
         if not self._loads:
             m.d.comb += host_writes
             return read_data
-        load, in_piece = self.load, self._bus_bits // 32
+        load, pieces = self.load, self.load.data.replicate(self._pieces)
         m.d.comb += load.ready.eq(~self.read.valid if self._single else 1)
         with m.If(load.valid & load.ready):
-            m.d.comb += port.eq(load.word)
-            for place, index in enumerate(beats):
-                chosen = (load.piece == index // in_piece) if self._pieces > 1 else 1
-                m.d.comb += [
-                    memory.write_enable[place].eq(chosen),
-                    memory.write_data.word_select(place, 32).eq(load.data.word_select(index % in_piece, 32)),
-                ]
+            m.d.comb += [
+                port.eq(load.word),
+                memory.write_data.eq(Cat(pieces[bit:][:granule] for bit in bits)),
+                memory.write_enable.eq(
+                    Cat((load.piece == bit // self._bus_bits) if self._pieces > 1 else 1 for bit in bits)
+                ),
+            ]
         with m.Else():
             m.d.comb += host_writes
         return read_data

@@ -9,6 +9,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.crc import catalog
 from amaranth.lib.wiring import In, Out
 
+from ..cells.delay_line import delayed
 from ..memory.scratchpad import Scratchpad
 from ..spec.config import AcceleratorConfig
 from ..spec.link import (
@@ -88,6 +89,17 @@ class SerialLink(wiring.Component):
             depth=MAX_WORDS, width=32, granule=32, read_cycles=pipeline(self._config).link_read
         )
 
+        late = pipeline(self._config).link_byte
+        rx_data, rx_valid, rx_broken, rx_active = (
+            delayed(m, value, late, name, reset_less=False)
+            for name, value in (
+                ("rx_data", self.rx_data),
+                ("rx_valid", self.rx_valid),
+                ("rx_broken", self.rx_broken),
+                ("rx_active", self.rx_active),
+            )
+        )
+
         header = Signal(_HEADER)
         word = Signal(32)  # what comes in or goes out byte by byte
         left = Signal(range(HEADER_BYTES + 1))  # bytes until the part of the frame ends
@@ -104,22 +116,29 @@ class SerialLink(wiring.Component):
         with m.Elif(summed_bits != 0):
             m.d.sync += [summed.eq(summed >> 1), summed_bits.eq(summed_bits - 1)]
         m.d.comb += [crc.valid.eq(summed_bits != 0), crc.data.eq(summed[0])]
-        expired, ends, final = Signal(), Signal(), Signal()
+        expired, ends, final, all_sent = Signal(), Signal(), Signal(), Signal()
         # what decides about a request, from registers: a checksum is long, and there is time
         settled, matched, repeated, aligned = Signal(), Signal(), Signal(), Signal()
+        sized, is_hello, is_read, is_write = Signal(), Signal(), Signal(), Signal()
         m.d.sync += [
+            final.eq(index + 1 == header.count),
+            all_sent.eq(index == words),
+            sized.eq((header.count != 0) & (header.count <= MAX_WORDS)),
+            is_hello.eq(header.command == Command.HELLO),
+            is_read.eq(header.command == Command.READ),
+            is_write.eq(header.command == Command.WRITE),
             settled.eq(summed_bits == 0),
             matched.eq(crc.match_detected),
-            repeated.eq(is_open & (header.sequence == last) & (header.command == Command.WRITE)),
+            repeated.eq(is_open & (header.sequence == last) & is_write),
             aligned.eq(~(header.low.any() | header.high.any())),
         ]
 
         if self._gap is None:
-            m.d.comb += expired.eq(~self.rx_active)
+            m.d.comb += expired.eq(~rx_active)
         else:
             silence = Signal(range(self._gap))
-            m.d.comb += expired.eq(self.tick & (silence == self._gap - 1) & ~self.rx_active)
-            with m.If(self.rx_active):
+            m.d.comb += expired.eq(self.tick & (silence == self._gap - 1) & ~rx_active)
+            with m.If(rx_active):
                 m.d.sync += silence.eq(0)
             with m.Elif(self.tick):
                 m.d.sync += silence.eq(silence + 1)
@@ -127,7 +146,6 @@ class SerialLink(wiring.Component):
         greeting = Mux(index < len(table), table[index], 0)
         m.d.comb += [
             ends.eq(left == 1),
-            final.eq(index + 1 == header.count),
             buffer.read_address.eq(index),
             buffer.write_address.eq(index),
             buffer.write_data.eq(word),
@@ -142,10 +160,10 @@ class SerialLink(wiring.Component):
 
         def receive() -> None:
             """Count a byte of the frame; give the frame up where the line does."""
-            m.d.comb += [add_byte.eq(self.rx_valid), added.eq(self.rx_data)]
-            with m.If(self.rx_valid):
+            m.d.comb += [add_byte.eq(rx_valid), added.eq(rx_data)]
+            with m.If(rx_valid):
                 m.d.sync += left.eq(left - 1)
-            with m.If(self.rx_broken):
+            with m.If(rx_broken):
                 m.next = "drain"
             with m.If(expired):
                 m.next = "hunt"
@@ -160,26 +178,28 @@ class SerialLink(wiring.Component):
             with m.State("hunt"):
                 m.d.comb += crc.start.eq(1)
                 m.d.sync += left.eq(HEADER_BYTES)
-                with m.If(self.rx_valid & (self.rx_data == REQUEST_START)):
+                with m.If(rx_valid & (rx_data == REQUEST_START)):
                     m.next = "header"
             with m.State("header"):
                 receive()
-                with m.If(self.rx_valid):
-                    m.d.sync += header.eq(Cat(header.as_value()[8:], self.rx_data))
+                with m.If(rx_valid):
+                    m.d.sync += header.eq(Cat(header.as_value()[8:], rx_data))
                     with m.If(ends):
-                        m.next = "size"
+                        m.next = "known"
+            with m.State("known"):
+                m.next = "size"
             with m.State("size"):
                 m.d.sync += [index.eq(0), left.eq(4)]
-                with m.If((header.count == 0) | (header.count > MAX_WORDS)):
+                with m.If(~sized):
                     m.next = "drain"
-                with m.Elif(header.command == Command.WRITE):
+                with m.Elif(is_write):
                     m.next = "payload"
                 with m.Else():
                     m.next = "checksum"
             with m.State("payload"):
                 receive()
-                with m.If(self.rx_valid):
-                    m.d.sync += word.eq(Cat(word[8:], self.rx_data))
+                with m.If(rx_valid):
+                    m.d.sync += word.eq(Cat(word[8:], rx_data))
                     with m.If(ends):
                         m.next = "store"
             with m.State("store"):
@@ -191,7 +211,7 @@ class SerialLink(wiring.Component):
                     m.next = "checksum"
             with m.State("checksum"):
                 receive()
-                with m.If(self.rx_valid & ends):
+                with m.If(rx_valid & ends):
                     m.next = "check"
             with m.State("check"), m.If(settled & (summed_bits == 0)):
                 m.d.sync += [index.eq(0), words.eq(0)]
@@ -202,15 +222,15 @@ class SerialLink(wiring.Component):
                     pass  # carried out before: answered as then
                 with m.Else():
                     m.d.sync += [last.eq(header.sequence), status.eq(LinkStatus.OK)]
-                    with m.If(header.command == Command.HELLO):
+                    with m.If(is_hello):
                         m.d.sync += [is_open.eq(1), words.eq(header.count)]
                     with m.Elif(~is_open):
                         m.d.sync += status.eq(LinkStatus.NO_SESSION)
-                    with m.Elif((header.command != Command.READ) & (header.command != Command.WRITE)):
+                    with m.Elif(~is_read & ~is_write):
                         m.d.sync += status.eq(LinkStatus.UNKNOWN)
                     with m.Elif(~aligned):
                         m.d.sync += status.eq(LinkStatus.REFUSED)
-                    with m.Elif(header.command == Command.READ):
+                    with m.Elif(is_read):
                         m.d.sync += words.eq(header.count)
                     with m.Else():
                         m.next = "fetch"
@@ -237,12 +257,12 @@ class SerialLink(wiring.Component):
                 m.next = "send"
                 replying()
             with m.State("read"):
-                m.d.comb += self.stb.eq(header.command == Command.READ)
+                m.d.comb += self.stb.eq(is_read)
                 count_error()
                 m.d.sync += [word.eq(Mux(self.err, 0, self.dat_r)), left.eq(4), phase.eq(_Phase.WORD)]
-                with m.If(header.command == Command.HELLO):
+                with m.If(is_hello):
                     m.d.sync += word.eq(greeting)
-                with m.If((header.command == Command.HELLO) | self.ack | self.err):
+                with m.If(is_hello | self.ack | self.err):
                     m.d.sync += [index.eq(index + 1), header.address.eq(header.address + 1)]
                     m.next = "send"
                 replying()
@@ -266,7 +286,7 @@ class SerialLink(wiring.Component):
                             m.next = "hunt"
                         with m.Default():
                             m.next = "read"
-                            with m.If(index == words):
+                            with m.If(all_sent):
                                 m.next = "status"
                 replying()
         return m

@@ -11,12 +11,15 @@ from .registers import Region
 
 __all__ = ["HOST_READ_CYCLES", "Pipeline", "pipeline", "registers_behind"]
 
-HOST_READ_CYCLES = 7
+HOST_READ_CYCLES = 10
 """Cycles in which the host's read of any register or memory is there, whatever the core (`Pipeline.host_read`)."""
 
 
-_WEIGHTS_NEAR = 1 << 18
-"""Bits of weights whose block RAMs one register can reach."""
+_NEAR = 1 << 18
+"""Bits of a memory whose block RAMs one register can reach."""
+
+_FAR = 1 << 19
+"""Bits of a memory whose block RAMs lie all over a chip, with whatever they feed between them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +37,10 @@ class Pipeline:
         Last step of an instruction to the stepper's word that it is out, beside the cycle in which that acts.
     release : int
         Last write of an instruction, or its successor's start, to the cycle before that may issue steps.
+    block_word : int
+        A block's record to a copy of it.
     job : int
-        A block's record to the job in the queue.
+        That to the job in the queue.
     jobs : int
         Jobs that may be fetched, waiting or starting at once.
     credit : int
@@ -45,7 +50,7 @@ class Pipeline:
     address : int
         Tap's record to the activation address.
     bank_address : int
-        Activation address to those of the banks; ``bank_near`` more to copies near each half of a bank.
+        Activation address to those of the banks; ``bank_near`` more to copies near each part of a bank.
     bank_read : int
         Address of a bank to its word; ``bank_word`` more to a copy of it.
     rotate : int
@@ -56,10 +61,12 @@ class Pipeline:
         Codes to copies of them near their half of the array.
     recode : int
         Codes to operands.
+    operand_near : int
+        Operands to copies of them near each of the dot products that take them.
     product : int
         Operands to products.
     tree_levels : int
-        Levels of the adder tree between two registers; ``tree`` is the number of these.
+        Levels of the adder tree between two registers; ``tree`` is the number of these, ``root`` of those behind it.
     accumulate : int
         Dot product to sum.
     capture : int
@@ -81,7 +88,7 @@ class Pipeline:
     host_word : int
         Word of a memory to the host's port.
     link_read : int
-        Address of a word that came over the serial link to the word.
+        Address of a word that came over the serial link to the word; ``link_byte`` from a byte to the frame.
     """
 
     instruction_read: int
@@ -89,6 +96,7 @@ class Pipeline:
     finish: int
     release: int
     block_read: int
+    block_word: int
     job: int
     jobs: int
     credit: int
@@ -105,9 +113,11 @@ class Pipeline:
     weight_word: int
     codes: int
     recode: int
+    operand_near: int
     product: int
     tree_levels: int
     tree: int
+    root: int
     accumulate: int
     capture: int
     param_read: int
@@ -128,11 +138,12 @@ class Pipeline:
     host_write: int
     host_word: int
     link_read: int
+    link_byte: int
 
     @property
     def fetch(self) -> int:
         """Cycles from a block's fetch to the first in which its job may start."""
-        return self.block_read + self.job
+        return self.block_read + self.block_word + self.job
 
     @property
     def access(self) -> int:
@@ -166,14 +177,19 @@ class Pipeline:
         }[region]
 
     @property
+    def predecode(self) -> int:
+        """Cycles from codes to operands at their dot products."""
+        return self.codes + self.recode + self.operand_near
+
+    @property
     def operands(self) -> int:
         """Cycles from a step to its operands."""
-        return self.words + self.codes + self.recode
+        return self.words + self.predecode
 
     @property
     def dot_product(self) -> int:
         """Cycles from operands to a dot product."""
-        return self.product + self.tree
+        return self.product + self.tree + self.root
 
     @property
     def array(self) -> int:
@@ -222,6 +238,7 @@ _SHALLOW = Pipeline(
     finish=0,
     release=1,
     block_read=1,
+    block_word=0,
     job=1,
     jobs=2,
     credit=2,
@@ -238,9 +255,11 @@ _SHALLOW = Pipeline(
     weight_word=0,
     codes=0,
     recode=1,
+    operand_near=0,
     product=0,
     tree_levels=1,
     tree=0,
+    root=0,
     accumulate=1,
     capture=1,
     param_read=1,
@@ -261,6 +280,7 @@ _SHALLOW = Pipeline(
     host_write=0,
     host_word=1,
     link_read=1,
+    link_byte=0,
 )
 """For an iCE40: few registers, and a slow clock anyhow."""
 
@@ -285,6 +305,7 @@ _DEEP = dataclasses.replace(
     host_write=1,
     host_word=2,
     link_read=2,
+    link_byte=1,
 )
 """For families whose block RAMs answer slowly or through a register of their own."""
 
@@ -303,13 +324,18 @@ def pipeline(config: AcceleratorConfig) -> Pipeline:
         parts["table_read"] = 2 * bool(config.tables)
     else:
         parts["table_read"] = int(bool(config.tables))
-    many = config.weight_words * config.weight_word_bits > _WEIGHTS_NEAR
-    if plan is _DEEP and many and config.memories == "dual":  # a single port is no block RAM, and lies in one part
-        parts["weight_near"] = 2  # steps do not wait for it: their activations take longer
+    if config.fabric == "ecp5":  # registers are there in plenty, and wires to many loads are slow
+        parts |= {"operand_near": 1, "root": 1, "to_banks": 2}
     if config.spread:
         own = int(plan.bank_read == 1)  # a block RAM's register of its own is as good as one behind it
         parts |= {"bank_near": 1, "bank_word": own, "weight_near": 2, "weight_word": own, "codes": 1}
         parts |= {"to_banks": 2, "host_write": 1}
+    weight_bits, act_bits = config.weight_words * config.weight_word_bits, config.act_words * config.act_word_bits
+    if config.fabric == "ecp5" and config.memories == "dual":  # a single port is no block RAM, and lies in one part
+        if weight_bits > _NEAR:
+            parts["weight_near"] = 2  # steps do not wait for it: their activations take longer
+        if max(weight_bits, act_bits) >= _FAR:
+            parts |= {"weight_near": 4, "bank_near": 2, "bank_word": 1, "codes": 1, "operand_near": 2, "block_word": 1}
     return dataclasses.replace(plan, **parts)
 
 

@@ -88,8 +88,9 @@ def dot_claim(config: AcceleratorConfig, *, by_nodes: bool = True) -> Claim:
         nodes = [_node(inside, f"{level}_{index}") for index in range(len(sums))]
         for node, expected in zip(nodes, sums, strict=True):
             claim.claim(node == expected)
-    assert delay == pipeline(config).dot_product, "the registers of the tree are not those of the plan"
-    claim.claim(result == nodes[0])
+    root = pipeline(config).root
+    assert delay + root == pipeline(config).dot_product, "the registers of the tree are not those of the plan"
+    claim.claim(result == claim.delayed(nodes[0], root))
     return claim
 
 

@@ -81,14 +81,16 @@ def test_finished_sums_of_random_tiles_are_exact_modulo_the_width(config: Accele
     async def bench(ctx: Any) -> None:
         for cycle in range(len(steps) + latency):
             if cycle < len(steps):
-                ctx.set(dut.operands.x.as_value(), pack(operands[0][x[cycle]], kinds[0].layout.size))
-                ctx.set(dut.operands.w.as_value(), pack(operands[1][w[cycle]], kinds[1].layout.size))
+                copies = operand_copies(config), 1, 1
+                x_now, w_now = np.tile(operands[0][x[cycle]], copies), np.tile(operands[1][w[cycle]], copies)
+                ctx.set(dut.operands.x.as_value(), pack(x_now, kinds[0].layout.size))
+                ctx.set(dut.operands.w.as_value(), pack(w_now, kinds[1].layout.size))
                 for name, value in steps[cycle].items():
                     ctx.set(dut.operands.flags[name], value)
             else:
                 ctx.set(dut.operands.flags.valid, 0)
             await ctx.tick()
-            if ctx.get(dut.results.done):
+            if ctx.get(dut.results.done) & 1:
                 fields = unpack(ctx.get(dut.results.sums.as_value()), config.acc_bits, config.rows * config.columns)
                 inverted = unpack(ctx.get(dut.results.inverted.as_value()), 1, config.rows * config.columns)
                 sums = [signed(field, config.acc_bits) for field in fields]
@@ -107,14 +109,14 @@ def test_finished_sums_of_random_tiles_are_exact_modulo_the_width(config: Accele
     assert got == expected
 
 
-def test_quarters_of_a_large_array_take_copies_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parts_of_a_large_array_take_copies_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(config_module, "MOST_NEAR", 1)
     config = AcceleratorConfig(rows=5, columns=6, lanes=2, rescalers=1, acc_bits=16)
     base, operand = config.digits.base, act_operand(config)
     operands = np.array([operand.bits(code) for code in range(1 << base.bits)])
     rng = np.random.default_rng(3)
-    x = rng.integers(0, 1 << base.bits, (4, config.rows, config.lanes))
-    w = rng.integers(0, 1 << base.bits, (4, config.columns, config.lanes))
+    x = rng.integers(0, 1 << base.bits, (8, config.rows, config.lanes))
+    w = rng.integers(0, 1 << base.bits, (8, config.columns, config.lanes))
     dut: Any = MacArray(config)
     found: list[int] = []
 
@@ -130,16 +132,18 @@ def test_quarters_of_a_large_array_take_copies_of_their_own(monkeypatch: pytest.
         found.extend(signed(~s if flip else s, config.acc_bits) for s, flip in zip(sums, inverted, strict=True))
 
     simulate(dut, bench)
-    quarters = [[(row * 4 // config.rows, column * 4 // config.columns) for column in range(6)] for row in range(5)]
+    parts = [[(row * 8 // config.rows, column * 8 // config.columns) for column in range(6)] for row in range(5)]
     assert found == [
         int(base.decode(x[x_copy, row]) @ base.decode(w[w_copy, column]))
-        for row, line in enumerate(quarters)
+        for row, line in enumerate(parts)
         for column, (w_copy, x_copy) in enumerate(line)
     ]
 
 
-def test_operands_are_kept_four_times_in_large_arrays_on_an_ecp5() -> None:
+def test_every_dot_product_of_an_ecp5_has_operands_of_its_own_as_far_as_registers_double() -> None:
     large = AcceleratorConfig(rows=4, columns=8, lanes=16, rescalers=4)
-    assert operand_copies(large) == 4
+    assert operand_copies(large) == 8
     assert operand_copies(dataclasses.replace(large, fabric="xilinx")) == 1
-    assert operand_copies(AcceleratorConfig()) == 1
+    assert operand_copies(AcceleratorConfig(rows=4, columns=4)) == 4
+    assert operand_copies(AcceleratorConfig(rows=2, columns=2, rescalers=2)) == 2
+    assert operand_copies(AcceleratorConfig(rows=8, columns=4, lanes=8)) == 4

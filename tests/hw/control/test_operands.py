@@ -17,23 +17,23 @@ from narrows.hw.spec.pipeline import pipeline
 
 def test_copies_hold_the_same_but_none_starts_alike_with_its_neighbour(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(config_module, "MOST_NEAR", 1)
-    config = AcceleratorConfig(rows=2, columns=2, lanes=2, rescalers=1)
+    config = AcceleratorConfig(rows=8, columns=8, lanes=2, rescalers=1)
     plan = pipeline(config)
     operand = act_operand(config)
     layout = operand.layout
-    codes, kept = Signal(4 * config.code_bits), Signal(data.ArrayLayout(layout, 16))
+    codes, kept = Signal(4 * config.code_bits), Signal(data.ArrayLayout(layout, 32))
     m = Module()
     keep_operands(m, config, "x", kept, codes, operand)
 
     async def bench(ctx: Any) -> None:
         ctx.set(codes, pack([5, 9, 15, 0], config.code_bits))
         zeros, ones = [0] * 4, [(1 << layout.size) - 1] * 4
-        assert unpack(ctx.get(kept.as_value()), layout.size, 16) == (zeros + ones) * 2
-        await ctx.tick().repeat(plan.codes + plan.recode - 1)
+        assert unpack(ctx.get(kept.as_value()), layout.size, 32) == (zeros + ones) * 4
+        await ctx.tick().repeat(plan.predecode - 1)
         first, second = (operand.bits(code) for code in (0, (1 << config.code_bits) - 1))
-        assert unpack(ctx.get(kept.as_value()), layout.size, 16) == [first] * 8 + [second] * 8
+        assert unpack(ctx.get(kept.as_value()), layout.size, 32) == [first] * 16 + [second] * 16
         await ctx.tick()
         wanted = [operand.bits(code) for code in (5, 9, 15, 0)]
-        assert unpack(ctx.get(kept.as_value()), layout.size, 16) == wanted * 4
+        assert unpack(ctx.get(kept.as_value()), layout.size, 32) == wanted * 8
 
     simulate(m, bench)

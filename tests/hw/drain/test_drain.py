@@ -105,7 +105,7 @@ def test_tiles_drain_at_their_pace(config: AcceleratorConfig, planes: int) -> No
         for acc, count in zip(sums, counts, strict=True):
             ctx.set(dut.results.sums.as_value(), pack(acc, config.acc_bits))
             ctx.set(dut.count, count)
-            ctx.set(dut.results.done, 1)
+            ctx.set(dut.results.done, (1 << len(dut.results.done)) - 1)  # all copies
             await cycle()
             ctx.set(dut.results.done, 0)
             ctx.set(dut.results.sums.as_value(), 0)

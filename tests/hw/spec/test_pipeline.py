@@ -56,3 +56,10 @@ def test_many_block_rams_of_weights_cost_no_step_a_cycle() -> None:
     single = AcceleratorConfig(lanes=8, rescalers=2, max_pool=0, memories="single", weight_words=4096)
     assert pipeline(single).weight_near == 0, "one port lies in one part"
     assert few.operands == many.operands
+
+
+def test_memories_all_over_a_chip_are_led_to_through_registers_that_double() -> None:
+    far = pipeline(AcceleratorConfig(weight_words=2048))
+    assert (far.weight_near, far.bank_near, far.operand_near, far.block_word) == (4, 2, 2, 1)
+    assert far == pipeline(AcceleratorConfig(weight_words=4096))
+    assert pipeline(AcceleratorConfig(weight_words=2048, fabric="ice40")).operand_near == 0
