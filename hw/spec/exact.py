@@ -87,8 +87,10 @@ def exact_sums(
 
 
 def float_sums(segment: SegmentLike, tensor: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Sums (O, N, OH, OW) of a segment of real weights on a tensor (C, N, H, W), rounded as its type is; padding is
-    0."""
+    """Sums (O, N, OH, OW) of a segment of real weights on a tensor (C, N, H, W), rounded as its type is.
+
+    Padding reads as 0.
+    """
     dtype = np.float32 if tensor.dtype == np.float32 else np.float64
     products = _Products([segment], [ExactSource((0, 0), 0)], np.ones(len(segment.weights)), dtype)
     return products.run([tensor], lambda sums: sums, dtype)

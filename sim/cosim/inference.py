@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ...sw.program import Program
-from ...sw.runtime import Transport
-from ...sw.runtime.samples import SampleRecord, run_samples
-from .job import Job, Progress
+from ...sw.runtime.samples import SampleRecord
+from .core_source import WrittenOnDemand
+from .infer import BY_TENSOR
+from .job import Progress
 from .session import simulate
 
-__all__ = ["CosimResult", "infer", "run_program"]
+__all__ = ["CosimResult", "run_program"]
 
-_ENTRY = f"{__name__}:infer"
-_BY_TENSOR = ("outputs", "dumps")
-_COUNTERS = tuple(field.name for field in fields(SampleRecord) if field.name not in _BY_TENSOR)
+_ENTRY = f"{__package__}.infer:infer"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +43,7 @@ def run_program(
     program: Program,
     levels: ArrayLike,
     *,
-    verilog: str,
+    verilog: str | WrittenOnDemand,
     simulator: str = "verilator",
     dump_layers: int = 0,
     work_folder: Path | None = None,
@@ -58,8 +57,8 @@ def run_program(
     program : Program
     levels : array of int, shape (N, C, H, W)
         Levels of the graph's input tensor.
-    verilog : str
-        The core: what `narrows.hw.verilog.to_verilog` gives for ``program.config``.
+    verilog : str or WrittenOnDemand
+        The core: `narrows.hw.core_verilog.CoreVerilog` of ``program.config``, or other Verilog.
     simulator : str
         ``"verilator"`` or ``"icarus"``.
     dump_layers : int
@@ -85,7 +84,7 @@ def run_program(
         waves=waves,
         progress=progress,
     )
-    grouped: dict[str, Any] = {group: {} for group in _BY_TENSOR}
+    grouped: dict[str, Any] = {group: {} for group in BY_TENSOR}
     for name, array in result.arrays.items():
         group, _, tensor = name.partition(" ")
         if tensor:
@@ -93,15 +92,3 @@ def run_program(
         else:
             grouped[name] = array
     return CosimResult(record=SampleRecord(**grouped), sim_cycles=result.sim_cycles, wall_seconds=result.wall_seconds)
-
-
-async def infer(transport: Transport, job: Job, progress: Progress) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """The job inside the simulator; see :func:`run_program` for arguments and results."""
-    program = Program.load(job.folder / "program.nrw")
-    record = await run_samples(
-        transport, program, job.arrays["levels"], dump_layers=job.values["dump_layers"], progress=progress
-    )
-    arrays: dict[str, NDArray[Any]] = {name: getattr(record, name) for name in _COUNTERS}
-    for group in _BY_TENSOR:
-        arrays |= {f"{group} {name}": array for name, array in getattr(record, group).items()}
-    return arrays, {}

@@ -13,9 +13,10 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ..builds import cache_folder
+from .core_source import CoreSource, WrittenOnDemand
 from .errors import SimulationError
 from .job import Job, JobResult, Progress, read_progress
-from .simulators import host_line, make_simulator
+from .simulators import make_simulator
 
 __all__ = ["WALL_LIMIT_SECONDS", "simulate"]
 
@@ -24,7 +25,7 @@ WALL_LIMIT_SECONDS = 3600.0
 
 
 def simulate(
-    verilog: str,
+    verilog: str | WrittenOnDemand,
     entry: str,
     *,
     arrays: Mapping[str, NDArray[Any]] | None = None,
@@ -40,8 +41,9 @@ def simulate(
 
     Parameters
     ----------
-    verilog : str
-        A module ``narrows_core`` with the ports of the core, and all it needs.
+    verilog : str or WrittenOnDemand
+        A module ``narrows_core`` with the ports of the core, and all it needs. What is written on demand is only where
+        no build of it is kept.
     entry : str
         ``"package.module:function"``, a `JobFunction`; importable from ``sys.path`` as it is now.
     arrays, values : mapping
@@ -74,9 +76,9 @@ def simulate(
     for leftover in ("result.json", "progress", "simulator.log"):
         (folder / leftover).unlink(missing_ok=True)
     log, keep = folder / "simulator.log", work_folder is not None
-    watch = _Watch(folder, progress, wall_limit)
+    watch, source = _Watch(folder, progress, wall_limit), CoreSource.of(verilog)
     try:
-        runner, build = make_simulator(verilog, simulator=simulator, waves=waves, cache=cache_folder(), tick=watch)
+        runner, build = make_simulator(source, simulator=simulator, waves=waves, cache=cache_folder(), tick=watch)
         Job(entry=entry, folder=folder, arrays=arrays or {}, values=values or {}).save()
         if files is not None:
             files(folder)
@@ -92,7 +94,7 @@ def simulate(
                 waves=waves,
                 timescale=("1ns", "1ps"),
                 log_file=log,
-                extra_env={"NARROWS_JOB": str(folder), "NARROWS_LINE": host_line(verilog)},
+                extra_env={"NARROWS_JOB": str(folder), "NARROWS_LINE": source.line},
             )
         result = JobResult.load(folder)
     except SimulationError as error:

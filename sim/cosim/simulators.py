@@ -6,7 +6,6 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import os
-import re
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -19,23 +18,14 @@ from cocotb_tools.runner import Icarus, Runner, Verilator
 from ...sw.errors import ToolMissing
 from ...sw.processes import run_process
 from ..builds import kept_build
+from .core_source import CoreSource
 from .errors import SimulationError
 
-__all__ = ["SIMULATORS", "CoreSimulator", "host_line", "make_simulator", "verilator_root"]
+__all__ = ["SIMULATORS", "CoreSimulator", "make_simulator", "verilator_root"]
 
 _TOP = "bench"
 _TIMESCALE = ("1ns", "1ps")
-_MASTERS = {"input s_wb_stb;": ("NARROWS_WISHBONE", "wishbone.v"), "input host_valid;": ("NARROWS_BARE", "bare.v")}
-_UART_SPEED = re.compile(r"^// uart_divisor = (\d+)$", re.MULTILINE)
-_SPI_PIN = "input spi_sck;"
-_BUS_PORT = re.compile(r"input \[(\d+):0\] m_axi_rdata")
-
-
-def host_line(verilog: str) -> str:
-    """What a core's host is connected by: ``"uart"``, ``"spi"`` or ``"bus"``."""
-    if _UART_SPEED.search(verilog) is not None:
-        return "uart"
-    return "spi" if _SPI_PIN in verilog else "bus"
+_MASTERS = {"wishbone": ("NARROWS_WISHBONE", "wishbone.v"), "bare": ("NARROWS_BARE", "bare.v")}
 
 
 class CoreSimulator(Protocol):
@@ -151,26 +141,28 @@ SIMULATORS: dict[str, CoreSimulator] = {core.name: core for core in (_VerilatorC
 """Simulators by name."""
 
 
-def _bench(verilog: str) -> str:
+def _bench(source: CoreSource) -> str:
     """Verilog of the bench for a core: a host at its port, a memory where it has a port for one."""
     folder = Path(__file__).parent
-    if (speed := _UART_SPEED.search(verilog)) is not None:
-        return f"`define NARROWS_UART_DIVISOR {speed[1]}\n" + (folder / "bench_uart.v").read_text(encoding="utf-8")
-    if host_line(verilog) == "spi":
+    if source.line == "uart":
+        return f"`define NARROWS_UART_DIVISOR {source.uart_divisor}\n" + (folder / "bench_uart.v").read_text(
+            encoding="utf-8"
+        )
+    if source.line == "spi":
         return (folder / "bench_spi.v").read_text(encoding="utf-8")
     defines, names = [], ["bench.v"]
-    if (port := _BUS_PORT.search(verilog)) is not None:
-        defines.append(f"`define NARROWS_BUS_BITS {int(port[1]) + 1}\n")
+    if source.bus_bits:
+        defines.append(f"`define NARROWS_BUS_BITS {source.bus_bits}\n")
         names.insert(0, "memory.v")
-    for port, (define, name) in _MASTERS.items():
-        if port in verilog:
-            defines.append(f"`define {define}\n")
-            names.insert(0, name)
+    if source.host in _MASTERS:
+        define, name = _MASTERS[source.host]
+        defines.append(f"`define {define}\n")
+        names.insert(0, name)
     return "".join(defines) + "".join((folder / name).read_text(encoding="utf-8") for name in names)
 
 
 def make_simulator(
-    verilog: str,
+    source: CoreSource,
     *,
     simulator: str,
     waves: bool,
@@ -181,8 +173,7 @@ def make_simulator(
 
     Parameters
     ----------
-    verilog : str
-        A module ``narrows_core``, and all it needs.
+    source : CoreSource
     simulator : str
         One of `SIMULATORS`.
     waves : bool
@@ -206,16 +197,18 @@ def make_simulator(
     """
     core = SIMULATORS[simulator]
     runner = core.runner(tick)
-    bench = _bench(verilog)
+    bench = _bench(source)
     versions = [
         importlib.metadata.version("cocotb"),
         importlib.metadata.version("verilator"),
         sys.version,
         str(cocotb_tools.config.libs_dir),
     ]
-    recipe = "\0".join([simulator, str(waves), *core.flags, *versions, bench, verilog])
+    recipe = "\0".join([simulator, str(waves), *core.flags, *versions, bench, source.key])
     folder = cache / "simulators" / f"{simulator}-{hashlib.sha256(recipe.encode()).hexdigest()[:20]}"
-    kept_build(folder, lambda scratch: _build(runner, core, bench + verilog, scratch, waves=waves), SimulationError)
+    kept_build(
+        folder, lambda scratch: _build(runner, core, bench + source.text(), scratch, waves=waves), SimulationError
+    )
     return runner, folder
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...hw.verilog import to_verilog
+from ...hw.core_verilog import CoreVerilog
 from ...sim.cosim.inference import run_program
 from ..program import Program
 from .engine import EngineName, EngineRun, Progress, Simulator, machine_run, silent
@@ -44,7 +44,7 @@ class RtlEngine:
         result = run_program(
             program,
             levels,
-            verilog=self.verilog or to_verilog(program.config),
+            verilog=self.verilog or CoreVerilog(program.config),
             simulator=self.simulator,
             dump_layers=dump_layers,
             progress=progress,

@@ -191,7 +191,7 @@ def _placed(
 
 def _record(program: Program, levels: NDArray[np.int64], layer: str, folder: Path) -> Path:
     """Waveform of a run that ends behind a layer."""
-    from ...hw.verilog import to_verilog
+    from ...hw.core_verilog import CoreVerilog
     from ...sim.cosim.inference import run_program
 
     last = _Writes(program, layer).steps[-1].index
@@ -202,7 +202,7 @@ def _record(program: Program, levels: NDArray[np.int64], layer: str, folder: Pat
         layers=(*program.layers[: last + 1], ""),
         parts=(*program.parts[: last + 1], (0, 0)),
     )
-    run_program(short, levels[np.newaxis], verilog=to_verilog(program.config), work_folder=folder, waves=True)
+    run_program(short, levels[np.newaxis], verilog=CoreVerilog(program.config), work_folder=folder, waves=True)
     return folder / "dump.vcd"
 
 
