@@ -12,25 +12,28 @@ from ..hw.spec.registers import Fault, Region, region_beats, region_depth, regio
 from ..hw.spec.transfer import PAGE, line_bytes, line_starts
 from .isa_records import MachineError
 
-__all__ = ["STORE_BYTES", "BackingStore", "chip_words"]
-
-STORE_BYTES = 1 << 24
-"""Bytes of the store, from address 0 of the bus on; beyond, the bus answers with an error."""
+__all__ = ["BackingStore", "chip_words"]
 
 
 class BackingStore:
     """Memory behind the bus, and the window through which instructions see it.
 
+    Parameters
+    ----------
+    config : AcceleratorConfig
+    size : int
+        Bytes, from address 0 of the bus on; beyond, the bus answers with an error.
+
     Attributes
     ----------
-    words : array of uint32
+    words : array of uint32, shape (size / 4,)
     base, limit : int
         Registers WINDOW_BASE and WINDOW_LIMIT.
     """
 
-    def __init__(self, config: AcceleratorConfig) -> None:
+    def __init__(self, config: AcceleratorConfig, size: int) -> None:
         self._config = config
-        self.words = np.zeros(STORE_BYTES // 4, dtype=np.uint32)
+        self.words = np.zeros(size // 4, dtype=np.uint32)
         self.base = self.limit = 0
 
     def set_window(self, *, base: int | None = None, limit: int | None = None) -> None:
@@ -46,7 +49,7 @@ class BackingStore:
         for start in line_starts(fields):
             if start + size > self.limit:
                 return Fault.WINDOW
-            if self.base + start + size > STORE_BYTES:
+            if self.base + start + size > self.words.nbytes:
                 return Fault.BUS
         return Fault.NONE
 

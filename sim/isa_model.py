@@ -20,6 +20,7 @@ from .isa_mac import MacPlan, plan_mac
 from .isa_max import MaxPlan, plan_max
 from .isa_memory import ActivationMemory
 from .isa_records import MachineError, fault_of, fetch_blocks
+from .store_size import STORE_BYTES
 
 __all__ = ["IsaMachine"]
 
@@ -34,6 +35,8 @@ class IsaMachine:
     config : AcceleratorConfig
     bus : BusTiming, optional
         Of the bus to the backing store, where there is one.
+    store_bytes : int
+        Size of that.
 
     Attributes
     ----------
@@ -53,9 +56,11 @@ class IsaMachine:
         The same at the moment at which each instruction was left behind: a COMPUTE written, a LOAD or STORE handed out.
     """
 
-    def __init__(self, config: AcceleratorConfig, *, bus: BusTiming | None = None) -> None:
+    def __init__(
+        self, config: AcceleratorConfig, *, bus: BusTiming | None = None, store_bytes: int = STORE_BYTES
+    ) -> None:
         self.config = config
-        self.backing = BackingStore(config) if config.has_backing else None
+        self.backing = BackingStore(config, store_bytes) if config.has_backing else None
         self._bus = bus or BusTiming()
         self.program_config = 0
         self.watchdog = 0

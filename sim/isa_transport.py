@@ -27,8 +27,8 @@ from ..hw.spec.registers import (
 )
 from ..hw.spec.transfer_cycles import BusTiming
 from ..sw.runtime.transport import Transport, TransportError
-from .isa_backing import STORE_BYTES
 from .isa_model import IsaMachine
+from .store_size import STORE_BYTES
 
 __all__ = ["IsaTransport"]
 
@@ -45,14 +45,18 @@ class IsaTransport(Transport):
     config : AcceleratorConfig
     bus : BusTiming, optional
         Of the bus behind the core, where it has one.
+    store_bytes : int
+        Size of the backing store there.
 
     Attributes
     ----------
     machine : IsaMachine
     """
 
-    def __init__(self, config: AcceleratorConfig, *, bus: BusTiming | None = None) -> None:
-        self.machine = IsaMachine(config, bus=bus)
+    def __init__(
+        self, config: AcceleratorConfig, *, bus: BusTiming | None = None, store_bytes: int = STORE_BYTES
+    ) -> None:
+        self.machine = IsaMachine(config, bus=bus, store_bytes=store_bytes)
         self._refused = False
         self._enabled, self._acknowledged = Interrupt.DONE | Interrupt.FAULT, Interrupt(0)
 
@@ -87,7 +91,7 @@ class IsaTransport(Transport):
     def _store(self, address: int, count: int) -> NDArray[np.uint32]:
         if self.machine.backing is None:
             raise TransportError("the core has no backing store: generate it with backing = 'axi4'")
-        if address % 4 or address + 4 * count > STORE_BYTES:
+        if address % 4 or address + 4 * count > self.machine.backing.words.nbytes:
             raise TransportError(f"{count} words from byte 0x{address:x} are not in the backing store")
         return self.machine.backing.words[address // 4 :][:count]
 

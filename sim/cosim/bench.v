@@ -47,7 +47,7 @@ module bench;
     wire m_arvalid, m_arready, m_rlast, m_rvalid, m_rready, m_awvalid, m_awready, m_wlast, m_wvalid, m_wready, m_bvalid, m_bready;
     wire [B-1:0] m_rdata, m_wdata;
     wire [B/8-1:0] m_wstrb;
-    narrows_memory #(.BUS_BITS(B)) memory (
+    narrows_memory #(.BUS_BITS(B), .WORDS_LOG2(`NARROWS_STORE_LOG2 - 2)) memory (
         .clk(clk), .rst(rst), .latency(latency), .pace(pace), .stall(stall[7:0]),
         .seed(seed), .seeded(seeded), .habits(habits[4:0]), .violations(bus_violations),
         .araddr(m_araddr), .arlen(m_arlen), .arsize(m_arsize), .arburst(m_arburst), .arvalid(m_arvalid), .arready(m_arready),

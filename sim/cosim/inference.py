@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from ...sw.program import Program
 from ...sw.runtime.samples import SampleRecord
+from ..store_size import store_bytes
 from .core_source import WrittenOnDemand
 from .infer import BY_TENSOR
 from .job import Progress
@@ -80,6 +81,7 @@ def run_program(
         values={"dump_layers": dump_layers},
         files=lambda folder: program.save(folder / "program.nrw"),
         simulator=simulator,
+        store_bytes=store_bytes(program.window_bytes),
         work_folder=work_folder,
         waves=waves,
         progress=progress,

@@ -13,6 +13,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ..builds import cache_folder
+from ..store_size import STORE_BYTES
 from .core_source import CoreSource, WrittenOnDemand
 from .errors import SimulationError
 from .job import Job, JobResult, Progress, read_progress
@@ -32,6 +33,7 @@ def simulate(
     values: Mapping[str, Any] | None = None,
     files: Callable[[Path], None] | None = None,
     simulator: str = "verilator",
+    store_bytes: int = STORE_BYTES,
     work_folder: Path | None = None,
     waves: bool = False,
     progress: Progress | None = None,
@@ -52,6 +54,8 @@ def simulate(
         Called with the work folder to leave further files there.
     simulator : str
         ``"verilator"`` or ``"icarus"``.
+    store_bytes : int
+        Size of the memory behind a core with a bus, a power of two.
     work_folder : Path, optional
         Keep the job's files there (log, waveform); without it they are in a temporary folder, which goes when all went
         well.
@@ -78,7 +82,9 @@ def simulate(
     log, keep = folder / "simulator.log", work_folder is not None
     watch, source = _Watch(folder, progress, wall_limit), CoreSource.of(verilog)
     try:
-        runner, build = make_simulator(source, simulator=simulator, waves=waves, cache=cache_folder(), tick=watch)
+        runner, build = make_simulator(
+            source, store_bytes=store_bytes, simulator=simulator, waves=waves, cache=cache_folder(), tick=watch
+        )
         Job(entry=entry, folder=folder, arrays=arrays or {}, values=values or {}).save()
         if files is not None:
             files(folder)

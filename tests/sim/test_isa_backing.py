@@ -8,9 +8,9 @@ from narrows.hw.spec.isa import END, LOAD, Opcode
 from narrows.hw.spec.registers import Control, Fault, Region, Register, Status, region_address
 from narrows.hw.spec.transfer import PAGE
 from narrows.hw.spec.transfer_cycles import BusTiming
-from narrows.sim.isa_backing import STORE_BYTES
 from narrows.sim.isa_records import MachineError
 from narrows.sim.isa_transport import IsaTransport
+from narrows.sim.store_size import STORE_BYTES
 from narrows.sw.runtime import TransportError
 from narrows.sw.runtime.transport import run_sync
 from random_transfers import transfer_config

@@ -10,7 +10,7 @@ from narrows.hw.spec.isa import END, LOAD, Opcode
 from narrows.hw.spec.registers import Control, Fault, Region, Register, Status, region_address
 from narrows.hw.spec.transfer import PAGE
 from narrows.sim.cosim.job import Job, Progress
-from narrows.sim.isa_backing import STORE_BYTES
+from narrows.sim.store_size import STORE_BYTES
 
 
 async def faults(transport: Any, job: Job, progress: Progress) -> tuple[dict[str, Any], dict[str, Any]]:
