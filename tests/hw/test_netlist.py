@@ -97,4 +97,4 @@ def test_every_memory_has_contents_from_the_start(name: str) -> None:
         for memory in re.findall(r"^\s*(?:\(\*.*\*\)\s*)?reg \[[^]]*\] (\\?\S+) *\[", module, re.MULTILINE):
             assert re.search(rf"{re.escape(memory)} ?\[\w+\] = ", module), f"memory {memory} of {module[:40]}"
             found += 1
-    assert found >= 6
+    assert found >= 2, "block RAMs share one module"

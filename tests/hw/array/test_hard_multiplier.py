@@ -22,9 +22,9 @@ ROOM = {
     ("dybit3xdybit4", "ecp5"): (2, 2),
     ("dybit4xint8", "ecp5"): (1, 2),
     ("dybit4xint8", "ice40"): (1, 1),
-    ("int4xint8", "ecp5"): (1, 2),
+    ("int4xint8", "ecp5"): (2, 1),
     ("int4xint8", "ice40"): (1, 2),
-    ("int5xint8", "xilinx"): (1, 2),
+    ("int5xint8", "xilinx"): (2, 1),
 }
 """Rows and columns that share a multiplier."""
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from narrows.hw.ports.spi_port import SpiPort
 from narrows.hw.spec.config import AcceleratorConfig
-from narrows.hw.spec.link import LINK_VERSION, MAX_WORDS, SPI_DIVISOR, Command
-from narrows.hw.spec.registers import Region, region_address
+from narrows.hw.spec.link import MAX_WORDS, SPI_DIVISOR, Command
+from narrows.hw.spec.registers import VERSION, Region, region_address
 from narrows.sw.runtime import TransportError
 from narrows.sw.runtime.serial_frames import asked_bytes, encode_request, parse_reply
 from narrows.sw.runtime.serial_transport import SerialTransport
@@ -66,7 +66,7 @@ def test_the_hello_says_what_the_core_is() -> None:
     async def body(ctx: Any, port: Any, bus: PinSpiBus, words: Words) -> None:
         info = (await SerialTransport.open(SpiLine(bus))).info
         assert (info.config, info.build) == (CONFIG.hash32, CONFIG.build32)
-        assert (info.version, info.max_words, info.divisor) == (LINK_VERSION, MAX_WORDS, SPI_DIVISOR)
+        assert (info.version, info.max_words, info.divisor) == (VERSION, MAX_WORDS, SPI_DIVISOR)
 
     with_port(body)
 

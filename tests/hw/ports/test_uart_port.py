@@ -13,7 +13,7 @@ from narrows.hw.ports.uart_port import UartPort
 from narrows.hw.spec import link
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.link import Command, LinkStatus
-from narrows.hw.spec.registers import ADDRESS_BITS, REGION_BITS, Region
+from narrows.hw.spec.registers import ADDRESS_BITS, REGION_BITS, VERSION, Region
 from narrows.sw.runtime import TransportError
 from narrows.sw.runtime.serial_frames import encode_request, parse_reply, reply_bytes
 from narrows.sw.runtime.serial_transport import SerialTransport
@@ -97,7 +97,7 @@ def test_the_hello_says_what_the_core_is() -> None:
     async def body(ctx: Any, port: Any, line: PinLine, memory: Memory) -> None:
         info = (await SerialTransport.open(line)).info
         assert (info.config, info.build) == (CONFIG.hash32, CONFIG.build32)
-        assert (info.version, info.max_words, info.divisor) == (1, link.MAX_WORDS, 4)
+        assert (info.version, info.max_words, info.divisor) == (VERSION, link.MAX_WORDS, 4)
 
     with_port(body)
 
