@@ -65,7 +65,8 @@ class Point:
         layers: dict[str, dict[str, str]] = {}
         for knob, name in self.formats.items():
             layers.setdefault(knob.layer, {})[knob.kind] = name
-        core = AcceleratorConfig(**bases_of(self.base))
+        bases: dict[str, Any] = {**bases_of(self.base)}
+        core = AcceleratorConfig(**bases)
         return QuantSettings(
             weights=core.weight_format,
             acts=core.act_format,

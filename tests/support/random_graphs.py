@@ -148,7 +148,7 @@ class GraphBuilder:
         if not given and self.config.digits.base.whole and self.rng.random() < 0.4:
             # all of a byte: one level more than symmetric integers of 8 bits have
             fmt, low, high = Int(9), -128, 127
-            zero = int(self.rng.choice([-128, 0, 127, self.rng.integers(low, high)]))
+            zero = int(self.rng.choice(np.array([-128, 0, 127, int(self.rng.integers(low, high))])))
         name = f"t{len(self.tensors)}"
         self.tensors[name] = QuantisedTensor(
             name=name, shape=shape, format=fmt, scale=1.0, zero=zero, low=low, high=high
