@@ -27,7 +27,7 @@ def pack_codes(codes: ArrayLike, code_bits: int) -> NDArray[np.uint32]:
     codes, per_byte = np.asarray(codes, dtype=np.uint8), _codes_in_byte(code_bits)
     if per_byte is None:
         bits = codes[..., np.newaxis] >> np.arange(code_bits, dtype=np.uint8) & np.uint8(1)
-        return pack_codes(bits.reshape(*codes.shape[:-1], -1), 1)
+        return pack_codes(bits.reshape(*codes.shape[:-1], codes.shape[-1] * code_bits), 1)
     bytes_used = -(-codes.shape[-1] // per_byte)
     whole = codes if codes.shape[-1] == bytes_used * per_byte else _widened(codes, bytes_used * per_byte)
     packed = np.zeros((*codes.shape[:-1], -(-bytes_used // _BEAT_BYTES) * _BEAT_BYTES), dtype=np.uint8)
@@ -48,7 +48,7 @@ def unpack_codes(beats: ArrayLike, count: int, code_bits: int) -> NDArray[np.uin
     codes = np.empty((*packed.shape, per_byte), dtype=np.uint8)
     for place in range(per_byte):
         codes[..., place] = packed >> np.uint8(place * code_bits) & mask
-    return np.ascontiguousarray(codes.reshape(*packed.shape[:-1], -1)[..., :count])
+    return np.ascontiguousarray(codes.reshape(*packed.shape[:-1], packed.shape[-1] * per_byte)[..., :count])
 
 
 def _codes_in_byte(code_bits: int) -> int | None:

@@ -25,6 +25,13 @@ def test_leading_axes_are_kept():
     np.testing.assert_array_equal(unpack_codes(beats, 12, 4), codes)
 
 
+@pytest.mark.parametrize("code_bits", [3, 4])
+def test_no_words_are_no_words(code_bits: int) -> None:
+    packed = pack_codes(np.zeros((0, 16), dtype=np.uint8), code_bits)
+    assert packed.shape == (0, -(-16 * code_bits // 32))
+    assert unpack_codes(packed, 16, code_bits).shape == (0, 16)
+
+
 def test_codes_wider_than_a_byte_are_refused():
     with pytest.raises(ValueError, match="a code has 1 to 8 bits, not 9"):
         pack_codes([1, 2], 9)
