@@ -22,11 +22,11 @@ from typing import Annotated
 
 import numpy as np
 import onnx
-import onnxruntime
 import typer
 from models import BYTES, CONFIGS, SHARED, Samples, keywords, noise, pictures
 from narrows.sim.golden import GoldenModel
 from narrows.sw.frontend import load_model
+from narrows.sw.onnx_sessions import exact_session
 from narrows.sw.quantize import QuantSettings, quantise
 from narrows.sw.runtime import prepare_input, restore_outputs
 from numpy.typing import NDArray
@@ -85,9 +85,7 @@ def _without_softmax(path: Path, folder: Path) -> Path:
 
 
 def _scores(path: Path, x: NDArray) -> NDArray[np.float64]:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.log_severity_level = 1, 3
-    session = onnxruntime.InferenceSession(str(path), options)
+    session = exact_session(path)
     name = session.get_inputs()[0].name
     parts = [np.asarray(session.run(None, {name: sample[np.newaxis].astype(np.float32)})[0]) for sample in x]
     return np.concatenate(parts).reshape(len(x), -1).astype(np.float64)

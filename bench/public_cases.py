@@ -36,9 +36,9 @@ from typing import Annotated, Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import tflite
 import typer
+from narrows.sw.onnx_sessions import exact_session
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.markup import escape
@@ -171,10 +171,7 @@ def right_values(folder: Path, model: Path) -> dict[str, NDArray[Any]] | None:
         with np.load(folder / "expected.npz") as archive:
             return dict(archive)
     try:
-        options = onnxruntime.SessionOptions()
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-        options.log_severity_level = 4
-        session = onnxruntime.InferenceSession(str(model), options)
+        session = exact_session(model)
         (value,) = session.get_inputs()
         with np.load(folder / "test.npz") as archive:
             samples = archive["x"].astype(np.float32)

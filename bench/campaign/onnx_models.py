@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
+from narrows.sw.onnx_sessions import exact_session
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
@@ -24,11 +25,7 @@ _LARGEST = 2000
 
 def reference_session(model: ModelProto) -> onnxruntime.InferenceSession:
     """A session of onnxruntime that rewrites nothing."""
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.log_severity_level = 4
-    options.intra_op_num_threads = 1
-    return onnxruntime.InferenceSession(model.SerializeToString(), options)
+    return exact_session(model.SerializeToString())
 
 
 @dataclass

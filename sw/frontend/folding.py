@@ -11,11 +11,11 @@ import onnx
 import onnx.helper
 import onnx.numpy_helper
 import onnx.shape_inference
-import onnxruntime
 from numpy.typing import NDArray
 from onnx import NodeProto
 
 from ..errors import ModelError
+from ..onnx_sessions import exact_session
 from .op_quant import CONSTANT_QUANTISERS
 from .op_shape import REARRANGEMENTS
 
@@ -41,14 +41,6 @@ _NEVER = frozenset(
     | {"RandomUniformLike", "Scan"}
 )
 """Operators that give no constant, or hold graphs of their own, whatever their operands are."""
-
-
-def _quiet_session() -> onnxruntime.SessionOptions:
-    """One thread, and not a word about other people's graphs: what goes wrong is raised."""
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    options.intra_op_num_threads = 1
-    return options
 
 
 def folds(importer: Importer, node: NodeProto) -> bool:
@@ -116,7 +108,7 @@ def _evaluated(importer: Importer, node: NodeProto, constants: Mapping[str, NDAr
     large = [name for name, tensor in tensors.items() if math.prod(tensor.dims) > _SMALL]
     _check_size(importer, node, onnx.shape_inference.infer_shapes(model(large)))
     try:
-        results = onnxruntime.InferenceSession(model([]).SerializeToString(), _quiet_session()).run(None, {})
+        results = exact_session(model([]).SerializeToString()).run(None, {})
     except Exception as error:
         raise importer.unsupported(node, "fold its constants before export") from error
     return dict(zip(outputs, map(np.asarray, results), strict=True))

@@ -19,6 +19,7 @@ from onnx import ModelProto
 from ..frontend.model_file import is_tflite
 from ..frontend.tflite import has_litert, is_hybrid
 from ..graph import Grid
+from ..onnx_sessions import exact_session
 from .litert import LiteRt
 
 __all__ = ["NotCompared", "Runtime", "runtimes_of"]
@@ -132,7 +133,7 @@ class OnnxRuntime(_OnnxFile):
 
     @functools.cached_property
     def _session(self) -> onnxruntime.InferenceSession:
-        return self._opened(str(self._path))
+        return self._opened(self._path)
 
     @functools.lru_cache(maxsize=2)  # noqa: B019 - a runtime lives as long as its model is looked at
     def _exposing(self, values: tuple[str, ...]) -> tuple[onnxruntime.InferenceSession, list[str]]:
@@ -143,12 +144,8 @@ class OnnxRuntime(_OnnxFile):
         return self._opened(model.SerializeToString()), names
 
     @staticmethod
-    def _opened(model: str | bytes) -> onnxruntime.InferenceSession:
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4
-        options.intra_op_num_threads = 1
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    def _opened(model: Path | bytes) -> onnxruntime.InferenceSession:
+        return exact_session(model)
 
     def run(self, sample: NDArray, grid: Grid | None, values: Iterable[str] = ()) -> dict[str, NDArray[Any]]:
         """See `Runtime`."""

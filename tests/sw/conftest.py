@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
+from narrows.sw.onnx_sessions import exact_session
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
@@ -51,11 +51,7 @@ def run_onnx() -> Callable[[Path, NDArray], NDArray]:
     """First output of a model, sample by sample, as onnxruntime computes it without rewrites of its own."""
 
     def run(path: Path, x: NDArray) -> NDArray:
-        options = onnxruntime.SessionOptions()
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-        options.intra_op_num_threads = 1
-        options.log_severity_level = 3
-        session = onnxruntime.InferenceSession(str(path), options)
+        session = exact_session(path)
         name = session.get_inputs()[0].name
         return np.concatenate(
             [np.asarray(session.run(None, {name: sample[np.newaxis].astype(np.float32)})[0]) for sample in x]

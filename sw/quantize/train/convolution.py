@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from ...graph import Term, Window
 
-__all__ = ["convolve", "max_pool"]
+__all__ = ["convolve", "max_pool", "sound_convolutions"]
+
+
+def sound_convolutions() -> contextlib.AbstractContextManager[None]:
+    """Within it gradients of convolutions are computed without oneDNN where a CPU has AVX2 at most: some of its kernels
+    write beyond their memory there (torch 2.14), and the process dies."""
+    if torch.backends.cpu.get_cpu_capability().startswith("AVX512"):
+        return contextlib.nullcontext()
+    return torch.backends.mkldnn.flags(enabled=False)
 
 
 def _padded(x: Tensor, window: Window, fill: float) -> Tensor:

@@ -2,12 +2,12 @@
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from narrows.sw.errors import UnsupportedOperator
 from narrows.sw.frontend import load_model
+from narrows.sw.onnx_sessions import exact_session
 from narrows.sw.outputs import given_outputs
 from narrows.sw.passes import lower
 from narrows.sw.quantize.evaluate import evaluate
@@ -131,9 +131,7 @@ def save(path, nodes, shape, outputs, opset=17):
 
 def check(path, count=5, seed=3):
     """Every output of a model's graph against onnxruntime's."""
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level, options.intra_op_num_threads = 3, 1
-    session = onnxruntime.InferenceSession(str(path), options)
+    session = exact_session(path)
     graph = lower(load_model(path))
     x = np.random.default_rng(seed).normal(size=(count, *graph.input.shape)).astype(np.float32)
     runs = [session.run(None, {"x": sample[np.newaxis]}) for sample in x]
