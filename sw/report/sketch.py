@@ -9,6 +9,7 @@ import numpy as np
 from ...hw.spec.certificate import final_sum_bounds, signed_bits
 from ...hw.spec.config import MOST_INSTRUCTIONS, AcceleratorConfig
 from ...hw.spec.formats import Format, Int
+from ...hw.spec.memories import WINDOW_BITS, stride_bytes
 from ..compile import compile_graph
 from ..errors import CapacityError, CertificateError
 from ..graph import Graph, Mac, MaxPool, Term
@@ -54,7 +55,15 @@ class Estimate:
 
 def roomy(config: AcceleratorConfig) -> AcceleratorConfig:
     """The same array with the largest memories, and a max-pool unit."""
-    return replace(config, **_ROOMY)
+    sizes = {
+        name: min(_ROOMY[name], (1 << WINDOW_BITS) // stride_bytes(bits))
+        for name, bits in (
+            ("act_words", config.act_word_bits),
+            ("weight_words", config.weight_word_bits),
+            ("param_words", config.param_word_bits),
+        )
+    }
+    return replace(config, **{**_ROOMY, **sizes})
 
 
 def estimate(

@@ -152,7 +152,7 @@ def change_manifest(program, change):
 
 def test_another_version_of_the_contract_is_refused(tiny_program):
     data = change_manifest(tiny_program, lambda manifest, members: manifest.update(contract=7))
-    with pytest.raises(ProgramMismatch, match="was written for version 7 of the machine, this is version 1"):
+    with pytest.raises(ProgramMismatch, match="was written for version 7 of the machine, this is version 2"):
         Program.from_bytes(data)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -13,12 +14,16 @@ from ...graph import Term, Window
 __all__ = ["convolve", "max_pool", "sound_convolutions"]
 
 
-def sound_convolutions() -> contextlib.AbstractContextManager[None]:
+@contextlib.contextmanager
+def sound_convolutions() -> Iterator[None]:
     """Within it gradients of convolutions are computed without oneDNN where a CPU has AVX2 at most: some of its kernels
     write beyond their memory there (torch 2.14), and the process dies."""
-    if torch.backends.cpu.get_cpu_capability().startswith("AVX512"):
-        return contextlib.nullcontext()
-    return torch.backends.mkldnn.flags(enabled=False)
+    before = torch.backends.mkldnn.enabled
+    torch.backends.mkldnn.enabled = bool(before) and torch.backends.cpu.get_cpu_capability().startswith("AVX512")
+    try:
+        yield
+    finally:
+        torch.backends.mkldnn.enabled = before
 
 
 def _padded(x: Tensor, window: Window, fill: float) -> Tensor:
