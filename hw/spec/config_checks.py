@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from .digits import base_digits
 from .errors import NarrowsError
-from .memories import SINGLE_ENABLE, SINGLE_WIDTH, SINGLE_WORDS, WINDOW_BITS, stride_bytes
+from .memories import SINGLE_ENABLE, SINGLE_WIDTH, SINGLE_WORDS, WINDOW_BITS, words_in_window
 from .tables import TABLE_TOP
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def _check_memories(config: AcceleratorConfig) -> None:
         ("weight_words", config.weight_word_bits),
         ("param_words", config.param_word_bits),
     ):
-        most = (1 << WINDOW_BITS) // stride_bytes(bits)
+        most = words_in_window(bits)
         what = f"at most {most}: words of {bits} bits in a host's window of {1 << (WINDOW_BITS - 20)} MiB"
         _need(config, name, getattr(config, name) <= most, what)
     _need(config, "taps", 16 <= config.taps <= 1024, "16 to 1024")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...hw.spec.config import MOST_TABLES, PRESETS, AcceleratorConfig, ConfigError
+from ...hw.spec.memories import words_in_window
 from ..errors import CapacityError, InputError
 from ..graph import Graph, Mac
 from ..program import Program
@@ -193,6 +194,8 @@ def memory_sizes(program: Program) -> dict[str, int]:
     for memory, (key, least, most) in _MEMORIES.items():
         count = used[memory][0]
         sizes[key] = min(max(least, count + count // 4), most)
+    sizes["weight_words"] = min(sizes["weight_words"], words_in_window(program.config.weight_word_bits))
+    sizes["param_words"] = min(sizes["param_words"], words_in_window(program.config.param_word_bits))
     words = used["activation words"][0]
     return sizes | {"act_words": max(64, 1 << (words - 1).bit_length())}
 

@@ -9,7 +9,7 @@ import numpy as np
 from ...hw.spec.certificate import final_sum_bounds, signed_bits
 from ...hw.spec.config import MOST_INSTRUCTIONS, AcceleratorConfig
 from ...hw.spec.formats import Format, Int
-from ...hw.spec.memories import WINDOW_BITS, stride_bytes
+from ...hw.spec.memories import words_in_window
 from ..compile import compile_graph
 from ..errors import CapacityError, CertificateError
 from ..graph import Graph, Mac, MaxPool, Term
@@ -56,7 +56,7 @@ class Estimate:
 def roomy(config: AcceleratorConfig) -> AcceleratorConfig:
     """The same array with the largest memories, and a max-pool unit."""
     sizes = {
-        name: min(_ROOMY[name], (1 << WINDOW_BITS) // stride_bytes(bits))
+        name: min(_ROOMY[name], words_in_window(bits))
         for name, bits in (
             ("act_words", config.act_word_bits),
             ("weight_words", config.weight_word_bits),

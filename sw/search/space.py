@@ -9,6 +9,7 @@ from typing import Any
 
 from ...hw.spec.config import AcceleratorConfig, bases_of
 from ...hw.spec.formats import parse_format
+from ...hw.spec.memories import words_in_window
 from ..errors import InputError
 from ..graph import Graph, Mac
 from ..quantize import LayerFormats, QuantSettings
@@ -77,9 +78,10 @@ class Point:
         """The core, with memories that hold nearly anything and all roundings that the point's formats need; what the
         point does not say is ``start``'s."""
         rows, columns, lanes = self.shape
+        weight_words = min(ROOM["weight_words"], words_in_window(8 * columns * lanes))  # 8 bits a weight at most
         core = replace(
             start,
-            **ROOM,
+            **(ROOM | {"weight_words": weight_words}),
             **bases_of(self.base),
             planes=start.planes if self.base == start.formats else 0,
             rows=rows,
