@@ -236,5 +236,5 @@ def test_a_port_that_cannot_be_opened_is_named(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(TransportError, match="cannot open the serial port /dev/none"):
         open_port("/dev/none", baud=115200)
     monkeypatch.setitem(sys.modules, "serial", None)
-    with pytest.raises(ToolMissing, match=r"pyserial is not installed: pip install narrows\[serial\]"):
+    with pytest.raises(ToolMissing, match=r"pyserial is not installed: pip install 'narrows\[run\]'"):
         open_port("/dev/none", baud=115200)

@@ -143,5 +143,5 @@ def test_what_cannot_be_opened_says_why(monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(TransportError, match="cannot open the serial port /dev/nowhere"):
         open_spi("/dev/nowhere", hz=HZ)
     monkeypatch.setitem(sys.modules, "pyftdi.spi", None)
-    with pytest.raises(ToolMissing, match=r"pyftdi is not installed: pip install narrows\[serial\]"):
+    with pytest.raises(ToolMissing, match=r"pyftdi is not installed: pip install 'narrows\[run\]'"):
         open_spi("ftdi://ftdi:2232h/1", hz=HZ)
