@@ -10,10 +10,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..hw.spec.certificate import final_sum_bounds
 from ..hw.spec.config import AcceleratorConfig
-from ..hw.spec.exact import Drain, ExactLayer, ExactSource, largest_sums
+from ..hw.spec.exact import ExactLayer
 from ..hw.spec.semantics import max_pool
 from ..hw.spec.tables import TABLE_TOP
 from ..sw.errors import NarrowsError
+from ..sw.layer_arithmetic import drain_of, exact_sources
 from ..sw.quantised import MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor
 
 __all__ = ["GoldenModel", "WidthError"]
@@ -155,21 +156,7 @@ class GoldenModel:
 
 def _exact(layer: MacLayer, tensors: Mapping[str, QuantisedTensor]) -> ExactLayer:
     """The layer's arithmetic."""
-    sources = [ExactSource(tensors[s.source].span, tensors[s.source].zero) for s in layer.segments]
-    output = tensors[layer.output]
-    rounded = layer.table or output
-    drain = Drain(
-        largest_sums(layer.segments, sources),
-        layer.bias,
-        layer.multiplicand,
-        layer.shift,
-        zero=rounded.zero,
-        fmt=output.format,
-        low=rounded.low,
-        high=rounded.high,
-        table=layer.table.levels if layer.table else None,
-    )
-    return ExactLayer(layer.segments, sources, drain)
+    return ExactLayer(layer.segments, exact_sources(layer.segments, tensors), drain_of(layer, tensors))
 
 
 def _check_levels(levels: NDArray[np.int64], tensor: QuantisedTensor) -> None:

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from ...hw.spec.certificate import final_sum_bounds, signed_bits
 from ...hw.spec.config import AcceleratorConfig
-from ...hw.spec.exact import Drain, ExactSource, exact_sums, largest_sums
+from ...hw.spec.exact import Drain, exact_sums
 from ...hw.spec.formats import Format
 from ...hw.spec.semantics import max_pool
 from ...hw.spec.tables import look_up
 from ..curves import Function
 from ..errors import CapacityError, ModelError
 from ..graph import Graph, Mac, MaxPool
+from ..layer_arithmetic import drain_of, exact_sources
 from ..passes import lower
 from ..quantised import MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
 from ..roundings import check_rounding
@@ -203,23 +204,12 @@ class _Quantiser:
             error, grid = finest**2 / 12, layer.grid
         check_rounding(layer.name, drained.format, self.config)
         if is_kept(layer, self.graph):
-            tensors = {name: self.sources[name].tensor for name in layer.sources}
-            quantised = keep(layer, tensors, drained, grid, self.config, sums)
+            quantised = keep(layer, self.tensors, drained, grid, self.config, sums)
             acc = self._accumulate(quantised.segments)
         else:
             quantised, acc = self._learned(layer, sums, drained, error)
         quantised = replace(quantised, table=table)
-        drain = Drain(
-            largest_sums(quantised.segments, self._exact(quantised.segments)),
-            quantised.bias,
-            quantised.multiplicand,
-            quantised.shift,
-            zero=drained.zero,
-            fmt=drained.format,
-            low=drained.low,
-            high=drained.high,
-            table=None if table is None else table.levels,
-        )
+        drain = drain_of(quantised, self.tensors | {layer.output: tensor})
         levels = _drained(drain, acc, _level_type(tensor)).transpose(1, 0, 2, 3)
         self.layers.append(quantised)
         self.sources[layer.output] = Source(tensor, levels)
@@ -235,14 +225,10 @@ class _Quantiser:
         scales = self._exact_scales(layer) if _is_average(layer) else None
         return choose_integers(layer.output, shape, function, sums, scales)
 
-    def _exact(self, segments: tuple[Segment, ...]) -> list[ExactSource]:
-        tensors = [self.sources[segment.source].tensor for segment in segments]
-        return [ExactSource(tensor.span, tensor.zero) for tensor in tensors]
-
     def _accumulate(self, segments: tuple[Segment, ...]) -> NDArray[np.floating]:
         """Final sums of shape (O, N, oH, oW)."""
         levels = [self.sources[segment.source].levels.transpose(1, 0, 2, 3) for segment in segments]
-        return exact_sums(segments, self._exact(segments), levels)
+        return exact_sums(segments, exact_sources(segments, self.tensors), levels)
 
     def _learned(
         self, layer: Mac, sums: NDArray, tensor: QuantisedTensor, error: float
@@ -304,8 +290,7 @@ class _Quantiser:
             tensor = on_grid(layer.output, shape, grid, layer.low, layer.high, self.config.digits)
             return self._written(tensor), grid.scale**2 / 12
         if layer.output in self.outputs and layer.curve is None and is_kept(layer, self.graph):
-            tensors = {name: self.sources[name].tensor for name in layer.sources}
-            choice = kept_output(layer, tensors, values, self.config)
+            choice = kept_output(layer, self.tensors, values, self.config)
             return describe(layer.output, shape, choice, layer.low, layer.high), choice.error
         if (shared := self.shared.get(layer.name)) is not None:
             return self._written(describe(layer.output, shape, shared.choice, -np.inf, np.inf)), shared.choice.error

@@ -12,25 +12,10 @@ import pytest
 from narrows.hw.ports.axi_lite import AxiLitePort
 from narrows.hw.ports.bare_port import BarePort
 from narrows.hw.ports.wishbone import WishbonePort
-from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.verilog import convert, to_verilog
 from narrows.sw.toolchain import run_tool
+from small_core import SMALL
 
-SMALL = AcceleratorConfig(
-    rows=1,
-    columns=1,
-    lanes=16,
-    rescalers=1,
-    acc_bits=12,
-    rescale_bits=2,
-    planes=1,
-    act_words=64,
-    weight_words=16,
-    param_words=8,
-    taps=16,
-    blocks=8,
-    instructions=4,
-)
 CORES = {
     "axi": dataclasses.replace(SMALL, backing="axi4", bus_bits=32),
     "wishbone": dataclasses.replace(SMALL, host="wishbone"),

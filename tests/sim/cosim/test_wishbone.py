@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 from narrows.hw.ports.wishbone import WishbonePort
-from narrows.hw.spec.config import AcceleratorConfig
 from pin_bench import run_at_pins
+from small_core import SMALL
 
-CONFIG = AcceleratorConfig(
-    rows=1,
-    columns=1,
-    lanes=16,
-    rescalers=1,
-    acc_bits=12,
-    rescale_bits=2,
-    planes=1,
-    act_words=64,
-    weight_words=16,
-    param_words=8,
-    taps=16,
-    blocks=8,
-    instructions=4,
-    host="wishbone",
-)
+CONFIG = dataclasses.replace(SMALL, host="wishbone")
 
 
 def test_random_traffic_never_goes_wrong(tmp_path: Path) -> None:
