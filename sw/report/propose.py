@@ -170,7 +170,7 @@ def streaming(graph: Graph, settings: Settings, *, device: str) -> Proposal:
             return Proposal(
                 config=machine,
                 name="medium with a backing store",
-                cycles=timeline(program).cycles,
+                cycles=_cycles(program, machine),
                 cells=cells,
                 fits=cells.fits(DEVICES[device]),
                 fast=True,
@@ -220,7 +220,7 @@ def _proposals(
             Proposal(
                 config=machine,
                 name=name,
-                cycles=timeline(program).cycles,
+                cycles=_cycles(program, machine),
                 cells=cells,
                 fits=cells.fits(DEVICES[device]),
                 fast=True,
@@ -237,6 +237,11 @@ def _program(graph: Graph, config: AcceleratorConfig, settings: Settings) -> Est
         wide = replace(config, acc_bits=max(narrow))
         found = estimate(graph, wide, settings(wide), only=True)
     return found
+
+
+def _cycles(program: Program, machine: AcceleratorConfig) -> int:
+    """Cycles of a program on a core like its own with memories of other sizes, which some of its stages depend on."""
+    return timeline(replace(program, config=machine)).cycles
 
 
 def _hopeless(graph: Graph, config: AcceleratorConfig) -> bool:

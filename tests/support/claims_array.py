@@ -100,7 +100,7 @@ class _Array:
     def __init__(self, claim: Claim, config: AcceleratorConfig, x: Sequence[Value], w: Sequence[Value]) -> None:
         m = claim.module
         self.dut = MacArray(config)
-        m.submodules.dut, inside = internals(self.dut)
+        m.submodules.dut, self.inside = internals(self.dut)
         self.delay = pipeline(config).dot_product
         for lane in range(config.lanes):
             m.d.comb += [
@@ -112,7 +112,7 @@ class _Array:
         sum_ = self.dut.results.sums[0][0].as_signed()
         self.sum = claim.show("sum", Mux(self.dut.results.inverted[0][0], ~sum_, sum_))
         self.products = [a * b for a, b in zip(self.x, self.w, strict=True)]
-        outputs = (inside[f"dot0_0.{name}"] for name in ("total", "inverted", "negative"))
+        outputs = (self.inside[f"dot0_0.{name}"] for name in ("total", "inverted", "negative"))
         claim.claim(_result(*outputs) == _balanced(self.products))
 
 
@@ -143,7 +143,11 @@ def accumulator_claim(config: AcceleratorConfig, span: tuple[int, int], *, spare
     m.d.comb += [array.dut.operands.flags[name].eq(flag) for name, flag in flags.items()]
     for code in x:
         claim.assume((level_of(code, config.act_format) >= low) & (level_of(code, config.act_format) <= high))
-    valid, first, shift, last = (claim.delayed(flag, array.delay) for flag in flags.values())
+    step = array.dut.operands.flags.as_value()
+    for rank in range(array.delay):  # those copies of the flags that this accumulator's comes from
+        step = claim.delayed(step, 1)
+        claim.claim(array.inside[f"flags{rank}_0"] == step)
+    valid, first, shift, last = (step[index] for index in range(len(step)))
 
     wide = config.acc_bits + _SPARE_BITS
 
@@ -166,7 +170,7 @@ def accumulator_claim(config: AcceleratorConfig, span: tuple[int, int], *, spare
     claim.assume((positive_after < limit) & (negative_after < limit))
     finished = Signal()
     m.d.sync += finished.eq(valid & last)
-    claim.claim(array.dut.results.done == finished)
+    claim.claim(array.dut.results.done[0] == finished)  # the first copy of the flags is this accumulator's
 
     largest = claim.show("largest", high * positive - low * negative)
     smallest = claim.show("smallest", low * positive - high * negative)
@@ -260,6 +264,6 @@ def digits_claim(config: AcceleratorConfig, planes: tuple[int, int]) -> tuple[Cl
     for lane, (register, product) in enumerate(zip(so_far, full, strict=True)):
         claim.claim((step != end) | (register == claim.show(f"full{lane}", product)))
     claim.claim(
-        (step != end) | (array.dut.results.done & (array.sum == _balanced(full)[: config.acc_bits].as_signed()))
+        (step != end) | (array.dut.results.done.all() & (array.sum == _balanced(full)[: config.acc_bits].as_signed()))
     )
     return claim, end + 1

@@ -56,9 +56,12 @@ def test_a_genuine_core_agrees(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_is_found_and_its_layer_named(fault: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_is_found_and_its_layer_named(
+    fault: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     module, name, wrong = FAULTS[fault]
     monkeypatch.setattr(module, name, wrong)
+    monkeypatch.setenv("NARROWS_CACHE", str(tmp_path))  # a kept simulator is known by the genuine sources
     status, output, verdict = verify(folder)
     assert status == 1
     assert verdict["mismatches"] > 0

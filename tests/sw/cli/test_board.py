@@ -9,6 +9,7 @@ import pytest
 from narrows.boards import flow, plan
 from narrows.boards.catalogue import BOARDS
 from narrows.boards.flow import BoardBuild
+from narrows.hw import verilog
 from narrows.hw.spec.config import load_config
 from narrows.sw.cli.app import run
 from narrows.sw.placement import Placement
@@ -32,7 +33,8 @@ def test_a_board_for_a_vendors_tools_gets_a_plan(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     core = "module narrows_core(input clk, input d, output reg q); always @(posedge clk) q <= d; endmodule\n"
-    monkeypatch.setattr(plan, "to_verilog", lambda config: core)
+    for module in (plan, verilog):  # of the sources, and of the core's resources
+        monkeypatch.setattr(module, "to_verilog", lambda config: core)
     report = tmp_path / "arty.json"
     assert run(["board", "build", "arty-a7-35", "--folder", str(tmp_path / "arty"), "--json", str(report)]) == 0
     assert {"narrows_core.sv", "narrows_board.xdc", "build_narrows_board.sh"} <= {
