@@ -17,7 +17,7 @@ from ..store_size import STORE_BYTES
 from .core_source import CoreSource, WrittenOnDemand
 from .errors import SimulationError
 from .job import Job, JobResult, Progress, read_progress
-from .simulators import make_simulator
+from .simulators import kept_simulator, start_simulator
 
 __all__ = ["WALL_LIMIT_SECONDS", "simulate"]
 
@@ -82,7 +82,7 @@ def simulate(
     log, keep = folder / "simulator.log", work_folder is not None
     watch, source = _Watch(folder, progress, wall_limit), CoreSource.of(verilog)
     try:
-        runner, build = make_simulator(
+        build = kept_simulator(
             source, store_bytes=store_bytes, simulator=simulator, waves=waves, cache=cache_folder(), tick=watch
         )
         Job(entry=entry, folder=folder, arrays=arrays or {}, values=values or {}).save()
@@ -90,17 +90,16 @@ def simulate(
             files(folder)
         watch.restart()
         with tempfile.TemporaryDirectory(prefix="narrows-sim-", dir=_memory_folder()) as exchange:
-            runner.test(
-                test_module=f"{__package__}.entry",
-                hdl_toplevel="bench",
-                hdl_toplevel_lang="verilog",
-                build_dir=build,
-                test_dir=folder if waves else exchange,
-                results_xml=str(folder / "results.xml"),
+            start_simulator(
+                build,
+                f"{__package__}.entry",
+                simulator=simulator,
                 waves=waves,
-                timescale=("1ns", "1ps"),
-                log_file=log,
-                extra_env={"NARROWS_JOB": str(folder), "NARROWS_LINE": source.line},
+                folder=folder if waves else Path(exchange),
+                log=log,
+                results=folder / "results.xml",
+                variables={"NARROWS_JOB": str(folder), "NARROWS_LINE": source.line},
+                tick=watch,
             )
         result = JobResult.load(folder)
     except SimulationError as error:
@@ -108,7 +107,7 @@ def simulate(
             raise
         keep = True
         raise SimulationError(f"{error}; see {log}") from error
-    except (FileNotFoundError, SystemExit) as error:  # SystemExit is how cocotb's runner fails under pytest
+    except FileNotFoundError as error:
         if not log.exists():
             raise
         keep = True

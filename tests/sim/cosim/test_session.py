@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -106,3 +108,17 @@ def test_missing_tools_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     with pytest.raises(ToolMissing, match="Icarus Verilog is not installed"):
         simulate(STANDIN, "standin_jobs:complains", simulator="icarus")
     assert list(tmp_path.iterdir()) == [], "nothing stays behind"
+
+
+def test_a_kept_simulator_starts_without_what_only_builds_need() -> None:
+    echo(STANDIN)
+    code = (
+        "import sys, numpy; from pathlib import Path; sys.path.append(str(Path.cwd()))\n"
+        "from narrows.sim.cosim.session import simulate\n"
+        "values = {'chunk': 3, 'delay': 3, 'timeout': 99}\n"
+        "core = Path('standin.v').read_text(encoding='utf-8')\n"
+        "simulate(core, 'standin_jobs:echo', arrays={'data': numpy.arange(3)}, values=values)\n"
+        "print({'cocotb', 'cocotb_tools.runner', 'amaranth', 'pytest'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=HERE, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

@@ -59,17 +59,6 @@ def tensor(name: str, channels: int = 2, low: int = 0, high: int = 255, **fields
     return QuantisedTensor(name=name, shape=(channels, 3, 3), low=low, high=high, **values)
 
 
-def test_samples_of_another_scale_than_a_program_was_calibrated_on() -> None:
-    def said(x: np.ndarray) -> list[str]:
-        return suspicions.of_input(tensor("x"), np.clip(np.rint(x), 0, 255).astype(int), x, float((x > 256).mean()))
-
-    assert said(PIXELS) == []
-    (line,) = said(PIXELS / 255)
-    assert line == ("samples are 0 to 1, the program's input 0 to 255: are they scaled as the calibration samples?")
-    (line,) = said(PIXELS * 4)
-    assert "of the values are clamped, scale them as the calibration samples" in line
-
-
 def pooled(**fields: object) -> QuantisedGraph:
     layer = MaxLayer(name="pool", source="x", kernel=(1, 1), stride=(1, 1), pads=(0, 0, 0, 0), output="y")
     tensors = {"x": tensor("x", 4), "y": tensor("y", 4, **fields)}
