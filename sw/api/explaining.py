@@ -102,7 +102,7 @@ def explain(program: Program, x: NDArray[Any], model: Model | None, *, quick: bo
     settings = _settings(compiled)
     graph = None if model is None else _original(program, model, x)
     ready = None if graph is None else prepared(graph, x, settings)
-    if ready is not None and [layer.name for layer in ready.layers] != [each.name for each in compiled.graph.layers]:
+    if ready is not None and [layer.name for layer in ready.layers] != _names(compiled, ready):
         where = "" if model is None else model.path
         raise InputError(f"{where} has other layers than the program: give the model that it was compiled from")
     with listener.progress("following the error") as progress:
@@ -121,6 +121,15 @@ def explain(program: Program, x: NDArray[Any], model: Model | None, *, quick: bo
         trained = bool(compiled.record.get("trained"))
         advice = advise(found, graph, x, settings, compiled.config, trained=trained, progress=progress)
     return Explanation(found=found, formats=formats, wider=wider, advice=advice)
+
+
+def _names(program: Compiled, ready: Graph) -> list[str]:
+    """Layers of a program by name, without those in place of max-pools that the core has no unit for."""
+    from ..compile.maxima import part_of
+    from ..graph import MaxPool
+
+    pools = {layer.name for layer in ready.layers if isinstance(layer, MaxPool)}
+    return [layer.name for layer in program.graph.layers if part_of(layer.name) not in pools]
 
 
 def _original(program: Program, model: Model, x: NDArray[Any]) -> Graph:

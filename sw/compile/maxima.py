@@ -11,10 +11,19 @@ from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.formats import MAX_INT_BITS, Format, Int
 from ..quantised import MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
 
-__all__ = ["without_max_pools"]
+__all__ = ["part_of", "without_max_pools"]
 
 _PACED = 2
 """Strides up to which a tensor that the core wrote can be read at one pace with another; a copy thins out more."""
+
+_PART = " part "
+"""Between a max-pool's name and the number of a layer in its place."""
+
+
+def part_of(name: str) -> str:
+    """The max-pool in whose place a layer was made, by their names; empty for the last one, which has the pool's."""
+    pool, part, number = name.rpartition(_PART)
+    return pool if part and number.isdecimal() else ""
 
 
 def without_max_pools(graph: QuantisedGraph, config: AcceleratorConfig) -> QuantisedGraph:
@@ -116,7 +125,7 @@ class _Maxima:
 
     def _layer_of(self, model: QuantisedTensor, bias: int, segments: tuple[Segment, ...]) -> str:
         """A depthwise layer whose rescaler passes sums on; gives the tensor that it writes, which is like ``model``."""
-        name = f"{self._layer.name} part {len(self._layers) + 1}"
+        name = f"{self._layer.name}{_PART}{len(self._layers) + 1}"
         first = segments[0]
         channels, *size = self._tensors[first.source].shape
         height, width = (

@@ -83,7 +83,7 @@ def attribute(
         if progress is not None:
             progress(done, len(layers))
         unrounded, program[layer.output] = network.integers(layer, program)
-        if isinstance(layer, MaxLayer):
+        if isinstance(layer, MaxLayer) or network.exact(layer):
             continue
         weighed = noise(done + 1, **{layer.output: network.on_grid(layer.output, unrounded)}) if graph else before
         after = noise(done + 1)
@@ -155,6 +155,10 @@ class _Network:
                 steps, _ = self.integers(layer, tensors)
             tensors[layer.output] = self.on_grid(layer.output, steps)
         return tensors
+
+    def exact(self, layer: MacLayer) -> bool:
+        """Whether a layer is there in place of a max-pool: it has no weights and no rounding of the model's."""
+        return self.graph is not None and not isinstance(self.floats.get(layer.output), Mac)
 
     def _sums(self, layer: Mac, tensors: Mapping[str, NDArray]) -> NDArray[np.float64]:
         """Real sums of a layer of the float model."""
