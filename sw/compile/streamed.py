@@ -217,14 +217,13 @@ class _Streamer:
         """Weight and parameter words of a tile."""
         if not lowered.weights:
             return {}
-        if isinstance(lowered.weights, Blank) and isinstance(lowered.params, Blank):
-            return {Region.WEIGHTS: lowered.weights, Region.PARAMS: lowered.params}
-        assert not isinstance(lowered.weights, Blank), "weights and parameters are unknown together"
-        weights = np.frombuffer(b"".join(lowered.weights), dtype="<u4")
-        return {
-            Region.WEIGHTS: weights.reshape(-1, region_beats(self._config, Region.WEIGHTS)).astype(np.uint32),
-            Region.PARAMS: np.array(lowered.params, dtype=np.uint32),
-        }
+        weights, params = lowered.weights, lowered.params  # each may be unknown by itself: an average's weights are not
+        if not isinstance(weights, Blank):
+            words = np.frombuffer(b"".join(weights), dtype="<u4")
+            weights = words.reshape(-1, region_beats(self._config, Region.WEIGHTS)).astype(np.uint32)
+        if not isinstance(params, Blank):
+            params = np.array(params, dtype=np.uint32)
+        return {Region.WEIGHTS: weights, Region.PARAMS: params}
 
     def _layer_steps(
         self, layer: MacLayer | MaxLayer, tiles: Sequence[Sequence[tuple[ChannelRange, LoweredLayer]]]

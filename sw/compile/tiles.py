@@ -110,10 +110,12 @@ def lower_tile(
             shift=layer.shift[chosen],
         )
     lowered = lower_layer(part, replace(graph, tensors=tensors), layouts, config, cert_bits=cert_bits)
-    if isinstance(lowered.weights, Blank) and isinstance(lowered.params, Blank):
-        key = layer.name, channels.first
-        weights, params = (Blank(key, rows.count) for rows in (lowered.weights, lowered.params))
-        lowered = replace(lowered, weights=weights, params=params)
+    unknown = {
+        name: Blank((layer.name, channels.first), rows.count)
+        for name, rows in (("weights", lowered.weights), ("params", lowered.params))
+        if isinstance(rows, Blank)
+    }
+    lowered = replace(lowered, **unknown)
     first_line = 0 if view.write.height == band.end - band.first else band.first
     lowered.fields.update(
         out_height=band.end - band.first,
