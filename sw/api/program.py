@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .agreement import Agreement
     from .explaining import Explanation
     from .model import Model
+    from .testbench import Testbench
 
 __all__ = ["Program"]
 
@@ -336,6 +337,34 @@ class Program:
         from .hardware import write_core
 
         return write_core(self.compiled.config, Path(path), wrapper=wrapper, mhz=mhz, program=self.compiled)
+
+    def testbench(self, folder: str | os.PathLike[str], x: SampleSource | None = None) -> Testbench:
+        """Write the core with a plain Verilog bench that proves it without Python, and what builds that.
+
+        The bench plays what the driver does, on the core's bare port, and compares every word that it reads (outputs,
+        checksums, status, counters) with the expected one.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Where it goes; it is made if need be.
+        x : array, path or iterable, optional
+            Samples as `run` takes them; two random ones without.
+
+        Returns
+        -------
+        Testbench
+            ``files``, ``samples`` and how many ``words`` are compared.
+
+        Raises
+        ------
+        ProgramError
+            If tensors of the program lie outside the core.
+        """
+        from .testbench import write_testbench
+
+        values = None if x is None else samples_of(x, self.graph.input.shape)[0]
+        return write_testbench(self.compiled, Path(folder), values)
 
     def synthesise(self, target: str = "ecp5") -> SynthesisReport:
         """Count the core's resources on an FPGA family with Yosys: ``ecp5``, ``ice40`` or ``xilinx``."""

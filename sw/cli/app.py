@@ -18,7 +18,21 @@ from typer.exceptions import TyperException
 from ..errors import NarrowsError
 from ..names import printable
 from ..version import __version__
-from . import board, board_link, demo, doctor, explain, hardware, listing, models, reports, search, train, verify
+from . import (
+    board,
+    board_link,
+    demo,
+    doctor,
+    explain,
+    hardware,
+    listing,
+    models,
+    reports,
+    search,
+    testbench,
+    train,
+    verify,
+)
 
 __all__ = ["app", "main", "run"]
 
@@ -74,6 +88,7 @@ app.command("train")(train.train)
 app.command("run")(models.run_model)
 app.command("verify")(verify.verify)
 app.command("verilog")(hardware.verilog)
+app.command("testbench")(testbench.bench)
 app.command("synth")(hardware.synth)
 app.command("explain")(explain.explain)
 app.command("list")(listing.list_choices)
