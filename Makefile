@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PYTEST_ARGS ?= -n 2 --dist worksteal
 
-.PHONY: demo test test-all lint clean
+.PHONY: demo test test-all lint docs clean
 
 demo: .venv/ready  ## the whole path on a built-in model; results in build/demo/index.html
 	$(BIN)/narrows demo
@@ -20,6 +20,9 @@ lint: .venv/ready-dev build/lint/narrows  ## style, types (torch's, too), import
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	PYTHONPATH=build/lint $(BIN)/lint-imports --no-cache
 
+docs: .venv/ready-docs  ## the site, in build/docs/index.html
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --conf-dir docs/site docs build/docs
+
 clean:
 	rm -rf .venv build
 
@@ -32,6 +35,10 @@ clean:
 
 .venv/ready-dev: .venv/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,dev,train]'
+	touch $@
+
+.venv/ready-docs: .venv/ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,docs]'
 	touch $@
 
 .venv/ready-all: .venv/ready

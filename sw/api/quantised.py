@@ -48,7 +48,7 @@ class Quantised:
     Parameters
     ----------
     model : Model
-    calibration : array, shape (N, *input shape)
+    calibration : array, shape (N, ...)
     labels : array, shape (N,), or None
         As they were given, unchecked.
     formats : Formats
