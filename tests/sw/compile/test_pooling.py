@@ -12,6 +12,8 @@ from narrows.sim.expected import expected_checksums
 from narrows.sim.golden import GoldenModel
 from narrows.sim.isa_transport import IsaTransport
 from narrows.sw.compile import compile_graph
+from narrows.sw.compile.layouts import choose_layouts
+from narrows.sw.compile.pooling import group_output, group_walk, pooled_source, pools_groups
 from narrows.sw.runtime import Driver, run_sync
 from random_graphs import CONFIGS, NATIVE_LEVELS, random_levels
 
@@ -72,3 +74,50 @@ def test_checksums_are_predicted_in_the_order_of_the_rows(builder):
 
     expected = expected_checksums(program, {name: values[0] for name, values in golden.items()})
     assert run_sync(run()).checksums == expected
+
+
+def unlike(layer, place):
+    """The layer with one weight of a channel changed."""
+    (segment,) = layer.segments
+    weights = segment.weights.copy()
+    weights[place] += 1
+    return dataclasses.replace(layer, segments=(dataclasses.replace(segment, weights=weights),))
+
+
+def with_segment(layer, **changes):
+    (segment,) = layer.segments
+    return dataclasses.replace(layer, segments=(dataclasses.replace(segment, **changes),))
+
+
+def test_groups_are_pooled_only_where_all_of_them_are_alike(builder):
+    graph, _ = averaged(builder(SQUARE, 1), 2 * SQUARE.lanes)
+    layer = graph.layers[-1]
+    assert pools_groups(layer, graph, SQUARE)
+    last = len(layer.bias) - 1
+    assert not pools_groups(unlike(layer, (last, 0, 4, 3)), graph, SQUARE)
+    everywhere = unlike(layer, (slice(None), 0, 2, 1))
+    assert pools_groups(everywhere, graph, SQUARE), "weights may differ from pixel to pixel"
+    assert not pools_groups(with_segment(layer, pads=(0, 0, 1, 0)), graph, SQUARE)
+    assert not pools_groups(with_segment(layer, inset=(0, 1, 0, 0)), graph, SQUARE)
+    assert not pools_groups(dataclasses.replace(layer, segments=layer.segments * 2), graph, SQUARE)
+    assert not pools_groups(graph.layers[0], graph, SQUARE)
+    tensors = graph.tensors | {layer.output: dataclasses.replace(graph.tensors[layer.output], shape=(8, 2, 1))}
+    assert not pools_groups(layer, dataclasses.replace(graph, tensors=tensors), SQUARE)
+    odd = CONFIGS["odd columns"]  # six columns do not fill groups of four lanes
+    other, _ = averaged(builder(odd, 1), 2 * odd.lanes)
+    assert not pools_groups(other.layers[-1], other, odd)
+
+
+@pytest.mark.parametrize(("factor", "rows", "groups"), [(3, 3, 1), (4, 4, 1), (5, 4, 2), (9, 4, 3)])
+def test_the_walk_over_channel_groups(factor, rows, groups, builder):
+    graph, inner = averaged(builder(SQUARE, 1), factor * SQUARE.lanes)
+    layouts = choose_layouts(graph, SQUARE)
+    assert layouts[inner].interleaved
+    assert pooled_source(graph.layers[-1], layouts) is layouts[inner]
+    assert pooled_source(graph.layers[0], layouts) is None
+    walk = group_walk(layouts[inner], SQUARE)
+    assert (walk.rows, walk.wrap, walk.origin_step, walk.origin_line, walk.groups) == (rows, 1, rows, 0, groups)
+    out = layouts[graph.layers[-1].output]
+    fields = group_output(out)
+    assert (fields["out_height"], fields["out_width"]) == (1, factor)
+    assert fields["out_dx_even"] == fields["out_dx_odd"] == out.group_pitch
