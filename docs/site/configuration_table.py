@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import re
 import textwrap
-from typing import Any, ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import Directive
@@ -46,7 +45,7 @@ def preset_rows() -> list[list[str]]:
 
 
 class _Filled(Directive):
-    """A directive whose content is reStructuredText that the code writes."""
+    """A directive whose content is Markdown that the code writes."""
 
     def text(self) -> list[str]:
         raise NotImplementedError
@@ -65,22 +64,16 @@ class Configuration(_Filled):
         defaults = {field.name: field.default for field in dataclasses.fields(AcceleratorConfig)}
         for name, (kind, meaning) in parameters().items():
             shown = '""' if defaults[name] == "" else str(defaults[name])
-            meaning = re.sub(r"(?<!`)`([^`]+)`(?!`)", r"``\1``", meaning)
-            lines += [f"``{name}`` ({kind}, {shown})", *textwrap.indent(meaning, "    ").splitlines(), ""]
+            lines += [f"`{name}` ({kind}, `{shown}`)", f": {meaning}", ""]
         return lines
 
 
 class Presets(_Filled):
     """The named configurations side by side."""
 
-    option_spec: ClassVar[dict[str, Any]] = {}
-
     def text(self) -> list[str]:
-        rows = [[f"``{cell}``" if cell else " " for cell in row] for row in preset_rows()]
-        lines = [".. list-table::", "    :header-rows: 1", ""]
-        for row in rows:
-            lines += [f"    {'*' if not number else ' '} - {cell}" for number, cell in enumerate(row)]
-        return lines
+        head, *rows = ([f"`{cell}`" if cell else "" for cell in row] for row in preset_rows())
+        return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
