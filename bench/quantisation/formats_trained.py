@@ -6,8 +6,9 @@
 Every format has the core that suits it: its activations are the base of the multipliers. Accuracy is the golden
 model's on integer codes; look-up tables a unit are Yosys' for the array in that base (2x2x16, ECP5, as in
 `bench/mac.py`), cycles those of the program on 4 x 4 x 16 units. Each row is written when it is there and each epoch
-leaves a checkpoint (``--work``), so the same command goes on where it was stopped; rows of another budget or recipe
-are not taken for the same. Formats in one table have the same seeds, or none is compared: the table says how many.
+leaves a checkpoint (``--work``, where the programs go, too), so the same command goes on where it was stopped; rows of
+another budget or recipe are not taken for the same. Formats in one table have the same seeds, or none is compared: the
+table says how many.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from narrows.hw.spec.config import AcceleratorConfig
 from narrows.sw.compile import compile_graph
 from narrows.sw.errors import InputError
 from narrows.sw.files import write_whole
@@ -92,7 +92,10 @@ def main(
     only: Annotated[list[str] | None, typer.Option(metavar="WEIGHTS:ACTS", help="Repeat for more.")] = None,
     acc_bits: Annotated[int, typer.Option()] = 16,
     rescale_bits: Annotated[int, typer.Option()] = 4,
-    work: Annotated[Path, typer.Option(help="Checkpoints.")] = Path("build/formats_trained"),
+    compiled: Annotated[
+        bool, typer.Option("--compiled", help="As of `narrows train`: the same results, sooner.")
+    ] = False,
+    work: Annotated[Path, typer.Option(help="Checkpoints and programs.")] = Path("build/formats_trained"),
     cache: Annotated[Path, typer.Option(help="Synthesised arrays.")] = Path("build/bench"),
 ) -> None:
     """Train and measure what is not there yet, then print the table."""
@@ -111,14 +114,14 @@ def main(
                 recipe=recipe,
             )  # fmt: skip
             if not any(same_run(row, other) for other in found):
-                found.append(dataclasses.asdict(_measured(row, setup, work, Flow(cache))))
+                found.append(dataclasses.asdict(_measured(row, setup, work, Flow(cache), compiled)))
                 write_whole(json_file, json.dumps(found, indent=1).encode())
     _show(summary(found))
 
 
-def _measured(row: Row, setup: Setup, work: Path, flow: Flow) -> Row:
+def _measured(row: Row, setup: Setup, work: Path, flow: Flow, compiled: bool) -> Row:
     config = configuration(base=row.acts, planes=0, acc_bits=row.acc_bits, rescale_bits=row.rescale_bits)
-    settings = TrainSettings(seed=row.seed, **row.recipe)
+    settings = TrainSettings(seed=row.seed, compiled=compiled, **row.recipe)
     network = network_of(
         setup.graph, setup.calibration, QuantSettings(weights=row.weights, acts=row.acts), config, settings
     )
@@ -138,21 +141,18 @@ def _measured(row: Row, setup: Setup, work: Path, flow: Flow) -> Row:
         trainer.save(checkpoint)
         _console.print(f"{formats}, seed {row.seed}, epoch {trainer.epoch}: loss {loss:.4f}")
     graph = to_quantised(trainer.result())
+    program = compile_graph(graph, config)
+    program.save(checkpoint.with_suffix(".nrw"))
     share = accuracy(setup, graph, config)
     _console.print(f"{formats}, seed {row.seed}: {100 * share:.2f} % (float {100 * row.float_accuracy:.2f} %)")
-    return dataclasses.replace(
-        row, accuracy=share, lut_per_unit=_luts(row.acts, row.acc_bits, flow), cycles=_cycles(graph, config)
-    )
+    luts = _luts(row.acts, row.acc_bits, flow)
+    return dataclasses.replace(row, accuracy=share, lut_per_unit=luts, cycles=timeline(program).cycles)
 
 
 def _luts(base: str, acc_bits: int, flow: Flow) -> float:
     case = Case(unit=base, rows=2, columns=2, lanes=16, acc_bits=acc_bits, tree_stage=2)
     row = measure(Design.of(case, "ecp5"), flow)
     return round(row.lut / row.share, 2)
-
-
-def _cycles(graph: Any, config: AcceleratorConfig) -> int:
-    return timeline(compile_graph(graph, config)).cycles
 
 
 def summary(rows: list[dict[str, Any]]) -> list[tuple[str, ...]]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
+import itertools
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,19 +11,106 @@ from torch.nn import functional
 
 from ...graph import Term, Window
 
-__all__ = ["convolve", "max_pool", "sound_convolutions"]
+__all__ = ["Convolution", "convolve", "max_pool"]
 
 
-@contextlib.contextmanager
-def sound_convolutions() -> Iterator[None]:
-    """Within it gradients of convolutions are computed without oneDNN where a CPU has AVX2 at most: some of its kernels
-    write beyond their memory there (torch 2.14), and the process dies."""
-    before = torch.backends.mkldnn.enabled
-    torch.backends.mkldnn.enabled = bool(before) and torch.backends.cpu.get_cpu_capability().startswith("AVX512")
-    try:
-        yield
-    finally:
-        torch.backends.mkldnn.enabled = before
+_PATCHES = 1 << 20
+"""Values of unfolded windows at once: what caches hold."""
+
+
+def _sound() -> bool:
+    """Whether torch's own gradients of convolutions may be trusted: some of oneDNN's kernels write beyond their memory
+    where a CPU has AVX2 at most (torch 2.14), and the process dies; torch without oneDNN takes two to three times as
+    long."""
+    return torch.backends.cpu.get_cpu_capability().startswith("AVX512")
+
+
+class Convolution(torch.autograd.Function):
+    """`conv2d` without bias, whose gradients are forward convolutions and matrix products.
+
+    ``groups`` are 1, or the channels of inputs and outputs.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        weights: Tensor,
+        stride: tuple[int, int],
+        padding: tuple[int, int],
+        dilation: tuple[int, int],
+        groups: int,
+    ) -> Tensor:
+        """Sums of products, (N, O, H, W)."""
+        ctx.save_for_backward(x, weights)
+        ctx.how = stride, padding, dilation, groups
+        return functional.conv2d(x, weights, None, stride, padding, dilation, groups)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        """Gradients of both operands, where they are needed."""
+        (x, weights), how = ctx.saved_tensors, ctx.how
+        to_x = _to_inputs(grads[0], weights, (x.shape[2], x.shape[3]), *how) if ctx.needs_input_grad[0] else None
+        to_weights = _to_weights(grads[0], x, weights, *how) if ctx.needs_input_grad[1] else None
+        return to_x, to_weights, None, None, None, None
+
+
+def _to_inputs(
+    gradient: Tensor,
+    weights: Tensor,
+    size: tuple[int, int],
+    stride: tuple[int, int],
+    padding: tuple[int, int],
+    dilation: tuple[int, int],
+    groups: int,
+) -> Tensor:
+    """Each input's gradient: windows of the outputs' gradients, spread by the strides, with kernels turned round."""
+    turned = weights.flip(2, 3) if groups > 1 else weights.flip(2, 3).transpose(0, 1)
+    reach = [step * (kernel - 1) for step, kernel in zip(dilation, weights.shape[2:], strict=True)]
+    before = [r - p for r, p in zip(reach, padding, strict=True)]
+    if stride != (1, 1):
+        spread = [(count - 1) * step + 1 for count, step in zip(gradient.shape[2:], stride, strict=True)]
+        wide = gradient.new_zeros(*gradient.shape[:2], *spread).contiguous(memory_format=torch.channels_last)
+        wide[:, :, :: stride[0], :: stride[1]] = gradient
+        gradient = wide
+    after = [s + r - count - b for s, r, count, b in zip(size, reach, gradient.shape[2:], before, strict=True)]
+    even = before == after and min(before) >= 0
+    if not even:
+        gradient = functional.pad(gradient, (before[1], after[1], before[0], after[0]))
+    return functional.conv2d(gradient, turned, None, 1, before if even else 0, dilation, groups)
+
+
+def _to_weights(
+    gradient: Tensor,
+    x: Tensor,
+    weights: Tensor,
+    stride: tuple[int, int],
+    padding: tuple[int, int],
+    dilation: tuple[int, int],
+    groups: int,
+) -> Tensor:
+    """Each weight's gradient: products of the outputs' gradients with the inputs that it has met, summed."""
+    rows, columns = weights.shape[2:]
+    height, width = gradient.shape[2:]
+    kind = torch.float64 if x.dtype == torch.float64 else torch.float32
+    total = torch.zeros(len(weights), rows, columns, weights.shape[1], dtype=kind)
+    patch = height * width * (1 if groups > 1 else total[0].numel())
+    at_once = max(1, _PATCHES // patch)
+    for part, wanted in zip(x.split(at_once), gradient.split(at_once), strict=True):
+        padded = functional.pad(part, (padding[1], padding[1], padding[0], padding[0])).permute(0, 2, 3, 1).contiguous()
+        steps = padded.stride()
+        seen = padded.as_strided(
+            (len(part), height, width, rows, columns, padded.shape[3]),
+            (steps[0], steps[1] * stride[0], steps[2] * stride[1], steps[1] * dilation[0], steps[2] * dilation[1], 1),
+        )
+        last = wanted.permute(0, 2, 3, 1)
+        if groups > 1:
+            for row, column in itertools.product(range(rows), range(columns)):
+                total[:, row, column, 0] += (seen[:, :, :, row, column] * last).sum((0, 1, 2), dtype=kind)
+        else:
+            flat = seen.reshape(-1, total[0].numel())
+            total += (last.reshape(len(flat), -1).T @ flat).to(kind).reshape(total.shape)
+    return total.permute(0, 3, 1, 2).to(weights.dtype)
 
 
 def _padded(x: Tensor, window: Window, fill: float) -> Tensor:
@@ -42,7 +129,10 @@ def convolve(x: Tensor, weights: Tensor, term: Term) -> Tensor:
     padding = (top, left) if even else (0, 0)
     groups = len(weights) if term.depthwise else 1
     source = x if even else _padded(x, window, 0.0)
-    sums = functional.conv2d(source, weights, None, window.stride, padding, window.dilation, groups)
+    if torch.is_grad_enabled() and not _sound():
+        sums: Tensor = Convolution.apply(source, weights, window.stride, padding, window.dilation, groups)
+    else:
+        sums = functional.conv2d(source, weights, None, window.stride, padding, window.dilation, groups)
     if not any(window.inset):
         return sums
     return sums * torch.from_numpy(window.inside(*sums.shape[2:])).to(sums.device, sums.dtype)

@@ -14,7 +14,6 @@ from torch import Tensor
 
 from ...errors import InputError
 from ...graph import Graph
-from .convolution import sound_convolutions
 from .float_network import FloatNetwork
 from .loss import inner_distance, task_loss
 from .network import Network
@@ -124,9 +123,8 @@ class Trainer:
         losses = []
         for offsets, labels in self.samples.drawn(settings.batch, crop=settings.crop, mirror=settings.mirror):
             inputs = offsets.to(kind).contiguous(memory_format=_LAYOUT)
-            with sound_convolutions():
-                loss = self._loss(inputs, labels)
-                (loss / settings.accumulate).backward()
+            loss = self._loss(inputs, labels)
+            (loss / settings.accumulate).backward()
             losses.append(loss.item())
             if len(losses) % settings.accumulate == 0 or len(losses) == self.batches:
                 self._step()
