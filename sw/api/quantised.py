@@ -130,6 +130,7 @@ class Quantised:
         config: Config | str | os.PathLike[str] | AcceleratorConfig | None = None,
         *,
         data: SampleSource | None = None,
+        within: float | None = None,
         **parameters: Any,
     ) -> Program:
         """Quantise the model for a core and compile it to a program; what comes out is held against the float model.
@@ -142,6 +143,9 @@ class Quantised:
             The core, as `Config` takes it; without one the best shape of up to 256 multiply-accumulates for the model.
         data : path, array, pair or iterable, optional
             Samples, perhaps with labels, to measure the result on; the calibration samples without.
+        within : float, optional
+            Points: give 8 bits to as few weights and tensors as make the share of those samples with the float model's
+            first answer at least 100 % less so much. All other formats are those of `Model.quantize`.
         **parameters
             Parameters of the core that replace its own: ``acc_bits=14``.
 
@@ -151,6 +155,7 @@ class Quantised:
             If there is no such configuration.
         CapacityError
             If the core is too small for the model; the message says what it lacks.
+            Or has no formats that agree so well.
         CertificateError
             If the sums of a layer need more bits than the accumulator has.
 
@@ -161,8 +166,16 @@ class Quantised:
         >>> digits.model.quantize(digits.calib).compile("tiny", acc_bits=15)
         Program('digits', 2 x 4 x 4 units, 7 layers, 15-bit accumulators)
         """
-        held = self.held(data)
-        return self.compile_for(self.core(config, **parameters), held)
+        held, core = self.held(data), self.core(config, **parameters)
+        plan = self if within is None else self.within(within, core, held)
+        return plan.compile_for(core, held)
+
+    def within(self, points: float, core: AcceleratorConfig, held: Held) -> Quantised:
+        """The same with formats layer by layer for a core, as `compile` chooses them; arguments are checked there."""
+        from .within import formats_within
+
+        chosen = formats_within(self, core, held, points)
+        return dataclasses.replace(self, formats=Formats.of(formats=chosen))
 
     def core(
         self, config: Config | str | os.PathLike[str] | AcceleratorConfig | None, **parameters: Any

@@ -44,6 +44,9 @@ from .output import TERMINAL, next_step, report_done, show_table
 
 __all__ = ["compile_model", "described_outputs", "disasm", "run_model", "run_report"]
 
+_AGREEING = 0.99
+"""Share of first answers that are the float model's below which a way out is named."""
+
 
 def compile_model(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="ONNX (.onnx) or TFLite (.tflite) model.")],
@@ -90,6 +93,13 @@ def compile_model(
     rescale_bits: Annotated[
         int | None, typer.Option(metavar="K", help="Multiplicand width instead of the configuration's.")
     ] = None,
+    within: Annotated[
+        float | None,
+        typer.Option(
+            metavar="POINTS",
+            help="8 bits in as few places as keep the share of samples with the float model's answer within so much.",
+        ),
+    ] = None,
     target_fps: Annotated[
         float | None,
         typer.Option(min=0.001, metavar="N", help="Choose the smallest configuration that makes N samples a second."),
@@ -122,6 +132,8 @@ def compile_model(
 
         narrows compile model.onnx --calib calib.npz --acc-bits 14 --weights int4
 
+        narrows compile model.onnx --calib calib.npz --data held.npz --within 1.0
+
         narrows compile model.onnx --calib calib.npz --target-fps 500
     """
     output = output or Path(f"{model.stem}.nrw")
@@ -130,6 +142,8 @@ def compile_model(
         raise InputError("--formats says all formats: leave out --weights and --acts")
     if target_fps is not None and (preset or config or board):
         raise InputError("--target-fps chooses the configuration: leave out --preset, --config and --board")
+    if target_fps is not None and within is not None:
+        raise InputError("--target-fps sizes a core for formats that --within would change: give one of the two")
     loaded = Model(model, input_shapes(input_shape), listener=TERMINAL)
     plan = loaded.quantize(
         calib, weights=weights, acts=acts, formats=formats, equalise=equalise, requantise=requantise, most=None
@@ -141,9 +155,17 @@ def compile_model(
     else:
         machine = named_config(preset, config, board)
     core = plan.core(machine, acc_bits=acc_bits, rescale_bits=rescale_bits)
+    if within is not None:
+        plan = plan.within(within, core, held)
     program = plan.compile_for(core, held)
     program.save(output)
     summary, settings = program.summary(), plan.formats(core)
+    agreement = program.quality["outputs"][0]["agreement"]
+    if within is None and agreement is not None and agreement < _AGREEING and not plan.lowered.grids:
+        report_done(
+            f"the formats gave up {100 * (1 - agreement):.1f} points of agreement: --within POINTS gives 8 bits back "
+            "where they gain most"
+        )
     _show(output, program, summary)
     write_json(
         json,

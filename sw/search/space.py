@@ -15,7 +15,7 @@ from ..graph import Graph, Mac
 from ..quantize import LayerFormats, QuantSettings
 from ..quantize.kept import is_kept
 
-__all__ = ["ROOM", "Knob", "Point", "Space"]
+__all__ = ["ROOM", "Knob", "Point", "Space", "knobs_of"]
 
 Shape = tuple[int, int, int]
 
@@ -36,6 +36,22 @@ class Knob:
 
     layer: str
     kind: str
+
+
+def knobs_of(graph: Graph) -> tuple[Knob, ...]:
+    """Choices of a lowered graph; InputError if quantisation chooses nothing in it."""
+    outputs = graph.output_tensors
+    knobs = []
+    for layer in graph.layers:
+        if not isinstance(layer, Mac) or is_kept(layer, graph):
+            continue
+        if not all(term.constant for term in layer.terms):
+            knobs.append(Knob(layer.name, "weights"))
+        if layer.output not in outputs:
+            knobs.append(Knob(layer.name, "acts"))
+    if not knobs:
+        raise InputError("the model keeps its own trained integers: there is nothing to search")
+    return tuple(knobs)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,18 +142,7 @@ class Space:
         InputError
             If the graph leaves nothing to choose.
         """
-        outputs = graph.output_tensors
-        knobs = []
-        for layer in graph.layers:
-            if not isinstance(layer, Mac) or is_kept(layer, graph):
-                continue
-            if not all(term.constant for term in layer.terms):
-                knobs.append(Knob(layer.name, "weights"))
-            if layer.output not in outputs:
-                knobs.append(Knob(layer.name, "acts"))
-        if not knobs:
-            raise InputError("the model keeps its own trained integers: there is nothing to search")
-        return cls(knobs=tuple(knobs), **options)
+        return cls(knobs=knobs_of(graph), **options)
 
     def __post_init__(self) -> None:
         QuantSettings(layers={str(n): LayerFormats(weights=name) for n, name in enumerate(self.weights)})

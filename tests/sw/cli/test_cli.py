@@ -34,6 +34,35 @@ def compile_to(output: Path, folder: Path, *options: str) -> int:
     )
 
 
+@pytest.mark.parametrize("points", ["3", "0.5"])
+def test_compile_within_points_gives_8_bits_where_they_gain_most(
+    example: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], points: str
+) -> None:
+    output, made = tmp_path / "m.nrw", tmp_path / "m.json"
+    coarse = ("--preset", "tiny", "--weights", "int2", "--acts", "int2", "--data", str(example / "test.npz"))
+    assert compile_to(output, example, *coarse, "--json", str(made)) == 0
+    before = json.loads(made.read_text())
+    agreed = before["quality"]["outputs"][0]["agreement"]
+    assert agreed < 0.97
+    assert f"gave up {100 * (1 - agreed):.1f} points" in capsys.readouterr().out
+    assert compile_to(output, example, *coarse, "--within", points, "--json", str(made)) == 0
+    after = json.loads(made.read_text())
+    assert after["quality"]["outputs"][0]["agreement"] >= 1 - float(points) / 100
+    assert after["config"] == before["config"]
+    wide = [name for own in after["layer_formats"].values() for name in own.values() if name]
+    assert set(wide) == {"int8"}
+    assert "gave up" not in capsys.readouterr().out
+
+
+def test_compile_within_points_that_cannot_be_kept_leaves_nothing(
+    example: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["compile", example / "model.onnx", "--calib", example / "calib.npz", "-o", tmp_path / "m.nrw"]
+    assert "0 to below 100" in complaint(capsys, *arguments, "--preset", "tiny", "--within", "-1")
+    assert "one of the two" in complaint(capsys, *arguments, "--target-fps", "10", "--within", "1")
+    assert not (tmp_path / "m.nrw").exists()
+
+
 def complaint(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     """The one line that a mistake of the user's gives."""
     capsys.readouterr()
