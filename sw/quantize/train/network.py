@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ....hw.spec.config import AcceleratorConfig
 from ...errors import InputError
-from ...graph import Graph, Layer, Mac, MaxPool
+from ...graph import Graph, Mac, MaxPool
 from ...quantised import LevelTable, MacLayer, QuantisedGraph, QuantisedTensor
 from ..settings import QuantSettings
 from .convolution import convolve, max_pool
@@ -100,7 +100,6 @@ class Network(nn.Module):
         self.tensors, self.layers = nn.ModuleList(), nn.ModuleList()
         self._tensor_of: dict[str, int] = {}
         self._integers: dict[str, int] = {}
-        self._mac_of: dict[str, int] = {}
         name = graph.input.tensor
         self._add(name, TrainedTensor(start.tensors[name], -np.inf, np.inf, fixed=True, ends=True))
         for layer, started in zip(graph.layers, start.layers, strict=True):
@@ -123,7 +122,6 @@ class Network(nn.Module):
         tensor = TrainedTensor(output, layer.low, layer.high)
         outputs = self.graph.output_tensors
         constant = all(term.constant for term in layer.terms)
-        self._mac_of[layer.name] = len(self.layers)
         if constant:
             self.layers.append(ConstantMac(started, starts))
             if len(sources) > 1:
@@ -148,12 +146,6 @@ class Network(nn.Module):
         assert isinstance(found, TrainedTensor)
         return found
 
-    def mac(self, name: str) -> TrainedMac | ConstantMac:
-        """The multiply-accumulate layer of a name."""
-        found = self.layers[self._mac_of[name]]
-        assert isinstance(found, TrainedMac | ConstantMac)
-        return found
-
     def learn_shifts(self, learn: bool) -> None:
         """Let zero levels between layers be learned, or keep them from now on."""
         for name in self._tensor_of:
@@ -171,19 +163,18 @@ class Network(nn.Module):
             Sums in float64, everything behind them in int64, no gradients.
         """
         name = self.graph.input.tensor
-        given = {name: offsets.double() if exact else offsets}
-        return self.resume(Pass(given, {name: self.tensor(name).clamped()}, {}), self.graph.layers, exact=exact)
-
-    def resume(self, before: Pass, layers: Sequence[Layer], *, exact: bool = False) -> Pass:
-        """Go on with a pass, which has what ``layers`` read; it is left as it is, and has ``exact`` as it had."""
-        values, clamped, steps = dict(before.offsets), dict(before.clamped), dict(before.steps)
-        for layer in layers:
+        values = {name: offsets.double() if exact else offsets}
+        clamped = {name: self.tensor(name).clamped()}
+        steps: dict[str, Step] = {}
+        macs = iter(self.layers)
+        for layer in self.graph.layers:
             if isinstance(layer, MaxPool):
                 values[layer.output] = max_pool(values[layer.source], layer.window)
                 clamped[layer.output] = clamped[layer.source]
                 continue
             assert isinstance(layer, Mac)
-            mac = self.mac(layer.name)
+            mac = next(macs)
+            assert isinstance(mac, TrainedMac | ConstantMac)
             output = self.tensor(layer.output)
             now = output.clamped()
             integers = self.tensors[self._integers[layer.name]] if layer.name in self._integers else None
