@@ -80,6 +80,7 @@ class Core(wiring.Component):
 
         m.d.comb += [
             window.busy.eq(run.busy),
+            window.deaf.eq(sequencer.control.faulted),
             window.registers_word.eq(registers.word),
             window.activations_word.eq(activations.beat),
             window.checksums_word.eq(checksums.read_data),

@@ -6,7 +6,7 @@ from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..cells.delay_line import delayed
+from ..cells.delay_line import delayed, kept
 from ..cells.interfaces import MemoryRead, MemoryWrite
 from ..cells.records import record_layout
 from ..spec.config import AcceleratorConfig
@@ -21,16 +21,16 @@ from .stages import UNIT
 __all__ = ["Sequencer"]
 
 
-def _levels_wrong(config: AcceleratorConfig, fields: data.View) -> Value:
-    """Clamps the wrong way round, or levels that are beyond what the core, or a table, holds."""
+def _levels_wrong(config: AcceleratorConfig, fields: data.View) -> list[Value]:
+    """Clamps the wrong way round, and levels that are beyond what the core, or a table, holds."""
     bits = min(config.level_bits, 16)
     zero, low, high = (Value.cast(level) for level in (fields.zero, fields.clamp_low, fields.clamp_high))
-    wrong = low[:bits].as_signed() > high[:bits].as_signed()
+    wrong = [low[:bits].as_signed() > high[:bits].as_signed()]
     for level in (zero, low, high):
         beyond = level[bits - 1 :]
-        wrong |= beyond.any() & ~beyond.all()
+        wrong.append(beyond.any() & ~beyond.all())
     if config.tables:
-        wrong |= (fields.table != 0) & ((low < -TABLE_TOP) | (high > TABLE_TOP))
+        wrong.append((fields.table != 0) & ((low < -TABLE_TOP) | (high > TABLE_TOP)))
     return wrong
 
 
@@ -98,30 +98,36 @@ class Sequencer(wiring.Component):
         ]
 
         is_max = fields.mode == Mode.MAX
-        illegal, has_tokens = Signal(), Signal()
-        m.d.comb += has_tokens.eq(fields.wait_prev | fields.wait_next | fields.post_prev | fields.post_next)
-        m.d.comb += illegal.eq(
-            (fields.opcode != Opcode.COMPUTE)
-            | (fields.rows == 0)
-            | (fields.rows > config.rows)
-            | (is_max & (fields.rows != 1 if config.max_pool else 1))
-            | (fields.planes == 0)
-            | (fields.planes > config.planes)
-            | (~is_max & fields.uneven & ~fields.rounding.matches(*(each.number for each in config.roundings)))
-            | (~is_max & ((fields.table > config.tables) | (fields.uneven & (fields.table != 0))))
-            | (fields.out_height == 0)
-            | (fields.out_width == 0)
-            | (fields.block_count == 0)
-            | (fields.column_groups == 0)
-            | (fields.channel_period == 0)
-            | (~is_max & _levels_wrong(config, fields))
-        )
+        known = plan.decode - 1  # after what each of them needs, before the verdict
+
+        def judged(condition: Value, name: str) -> Value:
+            return delayed(m, Value.cast(condition), known, name)
+
+        wrong = [
+            fields.opcode != Opcode.COMPUTE,
+            fields.rows == 0,
+            fields.rows > config.rows,
+            is_max & (fields.rows != 1 if config.max_pool else 1),
+            fields.planes == 0,
+            fields.planes > config.planes,
+            ~is_max & fields.uneven & ~fields.rounding.matches(*(each.number for each in config.roundings)),
+            ~is_max & ((fields.table > config.tables) | (fields.uneven & (fields.table != 0))),
+            fields.out_height == 0,
+            fields.out_width == 0,
+            fields.block_count == 0,
+            fields.column_groups == 0,
+            fields.channel_period == 0,
+            *(~is_max & levels for levels in _levels_wrong(config, fields)),
+        ]
+        illegal = Cat(judged(condition, f"wrong{index}_") for index, condition in enumerate(wrong)).any()
+        tokens = fields.wait_prev | fields.wait_next | fields.post_prev | fields.post_next
 
         has_backing = config.has_backing
-        is_end = fields.opcode == Opcode.END
-        tokens_refused = has_tokens & is_end if has_backing else has_tokens
+        is_end = judged(fields.opcode == Opcode.END, "is_end")
+        tokens_refused = judged(tokens, "tokens") & (is_end if has_backing else 1)
+        certified = judged(fields.cert_bits <= config.acc_bits, "certified")
         verdicts = (
-            ~tokens_refused & ~illegal & (fields.cert_bits <= config.acc_bits),
+            ~tokens_refused & ~illegal & certified,
             is_end & ~tokens_refused,
             tokens_refused | illegal,
         )
@@ -150,13 +156,21 @@ class Sequencer(wiring.Component):
         halt_fault = Signal(Fault)
         halt_index = Signal(self._index_bits) if has_backing else retired
         halt = Signal()
-        host_faulted = Signal()  # a cycle late, since the port lies elsewhere
-        limit, expired = Signal.like(control.watchdog, name="limit"), Signal()  # known a cycle ahead
+        host_faulted, was_busy = Signal(), Signal()  # a cycle late, as the port hears of a run's end
+        # known a cycle ahead but for one step, since carries are long
+        limit, expired = Signal.like(control.watchdog, name="limit"), Signal()
+        half = len(limit) // 2
+        over, level, under = Signal(), Signal(), Signal()
+        counts = self.running & (control.watchdog != 0)
         m.d.sync += [
-            host_faulted.eq(self.host_fault & (control.busy | control.starting)),
+            was_busy.eq(control.busy),
+            host_faulted.eq(self.host_fault & (control.busy | was_busy | control.starting)),
             limit.eq(control.watchdog - 1),
-            expired.eq(self.running & (control.watchdog != 0) & (control.cycles >= limit)),
+            over.eq(counts & (control.cycles[half:] > limit[half:])),
+            level.eq(counts & (control.cycles[half:] == limit[half:])),
+            under.eq(control.cycles[:half] >= limit[:half]),
         ]
+        m.d.comb += expired.eq(over | (level & under))
         if has_backing:
             m.d.comb += halt_index.eq(retired)
         with m.If(host_faulted):
@@ -170,20 +184,35 @@ class Sequencer(wiring.Component):
             m.d.comb += [halt.eq(1), halt_fault.eq(Fault.WATCHDOG)]
 
         hand_over = Signal()
-        if not config.prefetch:
+        here = Signal()  # the next instruction is, in the cycle after
+        if config.prefetch:
+            # the unit looks at no fields while it does not run: they may come before it is known that it will
+            may_come = Signal()
+            free = ~unit.run | unit.issued
+            if has_backing:
+                free = free & ((open_instructions == 0) | ((open_instructions == 1) & unit.retired))
+            m.d.sync += may_come.eq(here & free)
+            with m.If(may_come):
+                m.d.sync += unit.fields.eq(fields)
+        else:
             m.d.comb += unit.fields.eq(fields)
         with m.If(hand_over):
             m.d.sync += unit.run.eq(1)
-            if config.prefetch:
-                m.d.sync += unit.fields.eq(fields)
         with m.Elif(unit.issued):
             m.d.sync += unit.run.eq(0)
         with m.If(unit.retired):
             m.d.sync += retired.eq(retired + 1)
         m.d.sync += open_instructions.eq(open_instructions + hand_over - unit.retired)
 
+        # a fault is there for the host a cycle late, long before the run has settled
+        stops, stop_fault, stop_index = Signal(), Signal(Fault), Signal.like(halt_index, name="stop_index")
+        stopped = delayed(m, stops, 1, "stopped", reset_less=False)
+        why, where = kept(m, "stop", stop_fault, stop_index)
+        with m.If(stopped):
+            m.d.sync += [control.faulted.eq(1), control.fault.eq(why), control.fault_index.eq(where)]
+
         def stop(fault: Fault | Signal, at: Signal = retired) -> None:
-            m.d.sync += [control.faulted.eq(1), control.fault.eq(fault), control.fault_index.eq(at)]
+            m.d.comb += [stops.eq(1), stop_fault.eq(fault), stop_index.eq(at)]
             give_up()
 
         def give_up() -> None:
@@ -232,11 +261,12 @@ class Sequencer(wiring.Component):
                 m.d.sync += word.eq(word + 1)
                 m.d.comb += asked.eq(word < INSTRUCTION_WORDS)
                 with m.If(word == fetch_states - 1):
+                    m.d.comb += here.eq(1)
                     m.d.sync += word.eq(0)
                     m.next = "DECODE"
                 interrupt()
             with m.State("DECODE"):
-                m.d.comb += [control.busy.eq(1), self.running.eq(1)]
+                m.d.comb += [control.busy.eq(1), self.running.eq(1), here.eq(1)]
                 with m.If(may_start & legal):
                     m.d.comb += hand_over.eq(1)
                     m.d.sync += index.eq(index + 1)

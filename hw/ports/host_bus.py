@@ -13,6 +13,7 @@ HOST_BUS = Signature(
         "busy": In(1),
         "conflict": Out(1),
         "refused": Out(1),
+        "starts": Out(1),
         "write": Out(1),
         "write_region": Out(Region),
         "write_offset": Out(REGION_BITS - 2),
@@ -27,4 +28,4 @@ HOST_BUS = Signature(
 A write shows region, offset (in words) and data for one cycle with ``write`` high. A read shows its region and offset,
 and takes ``read_data`` `HOST_READ_CYCLES` later; no write begins meanwhile. While ``busy`` a port refuses accesses to
 memories; ``conflict`` is high for a cycle where the host tried to write one. ``refused`` is high for a cycle after
-every access that was not carried out."""
+every access that was not carried out, ``starts`` with a write that asks for a run."""

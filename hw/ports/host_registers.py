@@ -58,11 +58,9 @@ class HostRegisters(wiring.Component):
         for register, signal in written.items():
             m.d.sync += signal.eq(host.enable & (host.offset == register.offset // 4))
         to_control = host.enable & (host.offset == Register.CONTROL.offset // 4)
-        m.d.comb += [
-            control.start.eq(written[Register.CONTROL] & (written_data & Control.START).any()),
-            control.clear.eq(written[Register.CONTROL] & (written_data & Control.CLEAR).any()),
-            control.starting.eq(control.start | (to_control & (host.data & Control.START).any())),
-        ]
+        starts = to_control & (host.data & Control.START).any()
+        m.d.sync += [control.start.eq(starts), control.clear.eq(to_control & (host.data & Control.CLEAR).any())]
+        m.d.comb += control.starting.eq(control.start | starts)
         with m.If(written[Register.PROGRAM_CONFIG]):
             m.d.sync += program_config.eq(written_data)
         with m.If(written[Register.WATCHDOG]):

@@ -24,10 +24,12 @@ class HostWindow(wiring.Component):
     ``offset``, ``<region>_word``.
 
     A memory sees a write in the cycle in which the bus shows it, or `Pipeline.host_write` later where the memories lie
-    too far apart for one register: then every region keeps a write of its own. No host can tell, since a read takes
-    longer to reach a memory, and so does the start of a run. A word gets to the bus `Pipeline.host_word` after the
-    memory shows it. A write behind a memory's last word goes nowhere. ``busy``, ``conflict`` and ``refused`` pass
-    through.
+    too far apart for one register: then every memory keeps a write of its own, and the registers see theirs a cycle
+    before. No host can tell, since a read takes longer to reach a memory, and so does the start of a run. A word gets
+    to the bus `Pipeline.host_word` after the memory shows it. A write behind a memory's last word goes nowhere.
+
+    The bus hears that the core is ``busy`` a cycle late, but a start at once, unless the core is ``deaf`` to it.
+    ``conflict`` and ``refused`` pass through.
 
     Parameters
     ----------
@@ -45,6 +47,7 @@ class HostWindow(wiring.Component):
             {
                 "bus": In(HOST_BUS),
                 "busy": In(1),
+                "deaf": In(1),
                 "conflict": Out(1),
                 "refused": Out(1),
                 "offset": Out(REGION_BITS - 2),
@@ -57,8 +60,19 @@ class HostWindow(wiring.Component):
         """One comparison a region for writes, one selection for reads."""
         m = Module()
         plan, bus = pipeline(self._config), self.bus
-        m.d.comb += [bus.busy.eq(self.busy), self.conflict.eq(bus.conflict), self.refused.eq(bus.refused)]
-        m.d.comb += self.offset.eq(bus.read_offset)
+        behind = max(plan.host_write - 1, 0)
+        offset = delayed(m, bus.write_offset, behind, "write_offset")
+        data = delayed(m, bus.write_data, behind, "write_data")
+        busy, deaf, starts = Signal(), Signal(), bus.starts
+        for stage in range(behind):
+            starts = starts | delayed(m, bus.starts, stage + 1, f"starts{stage}_", reset_less=False)
+        m.d.sync += [busy.eq(self.busy), deaf.eq(self.deaf)]
+        m.d.comb += [
+            bus.busy.eq(busy | (starts & ~deaf)),
+            self.conflict.eq(bus.conflict),
+            self.refused.eq(bus.refused),
+            self.offset.eq(bus.read_offset),
+        ]
         for region in self._written:
             write = getattr(self, f"{region.name.lower()}_write")
             beats = region_depth(self._config, region) * region_stride(self._config, region) // 4
@@ -66,12 +80,13 @@ class HostWindow(wiring.Component):
             # a comparison alone would be a chain of carries
             inside = ~bus.write_offset[low:].any() & ((bus.write_offset[:low] < beats) if beats != 1 << low else 1)
             chosen = bus.write & (bus.write_region == region) & inside
+            chosen = delayed(m, chosen, behind, f"{region.name.lower()}_chosen", reset_less=False)
             if region is Region.REGISTERS or not plan.host_write:
-                m.d.comb += [write.enable.eq(chosen), write.offset.eq(bus.write_offset), write.data.eq(bus.write_data)]
+                m.d.comb += [write.enable.eq(chosen), write.offset.eq(offset), write.data.eq(data)]
                 continue
             m.d.sync += write.enable.eq(chosen)
             with m.If(chosen):  # an enable of its own, or synthesis would make one register of all
-                m.d.sync += [write.offset.eq(bus.write_offset), write.data.eq(bus.write_data)]
+                m.d.sync += [write.offset.eq(offset), write.data.eq(data)]
         word = Signal(32)
         with m.Switch(bus.read_region):
             for region in _READ:

@@ -18,8 +18,12 @@ def link_access(m: Module, link: SerialLink, bus: Any) -> None:
     keeps."""
     m.submodules.slave = slave = WishbonePort()
     pins = slave.pins
-    strobe = Signal()  # a cycle late: bytes take long
-    m.d.sync += strobe.eq(link.stb & ~pins.ack & ~pins.err)
+    strobe = Signal()  # a cycle late, as what ends it: bytes take long
+    m.d.sync += [
+        strobe.eq(link.stb & ~link.ack & ~link.err & ~pins.ack & ~pins.err),
+        link.ack.eq(pins.ack),
+        link.err.eq(pins.err),
+    ]
     m.d.comb += [
         pins.cyc.eq(strobe),
         pins.stb.eq(strobe),
@@ -28,7 +32,5 @@ def link_access(m: Module, link: SerialLink, bus: Any) -> None:
         pins.sel.eq(0b1111),
         pins.dat_w.eq(link.dat_w),
         link.dat_r.eq(pins.dat_r),
-        link.ack.eq(pins.ack),
-        link.err.eq(pins.err),
     ]
     wiring.connect(m, wiring.flipped(bus), slave.bus)

@@ -8,7 +8,7 @@ from typing import Any
 from amaranth.hdl import Module, Signal, Value
 
 from ..spec.pipeline import HOST_READ_CYCLES
-from ..spec.registers import REGION_BITS, Region
+from ..spec.registers import REGION_BITS, Control, Region, Register
 
 __all__ = ["Access", "one_access"]
 
@@ -68,7 +68,8 @@ def one_access(
         bus.read_region.eq(region),
         bus.read_offset.eq(offset),
     ]
-    m.d.sync += [bus.write.eq(0), done.eq(0), refused.eq(0)]
+    to_control = adr == (Region.REGISTERS << REGION_BITS | Register.CONTROL.offset) >> 2
+    m.d.sync += [bus.write.eq(0), bus.starts.eq(0), done.eq(0), refused.eq(0)]
     with m.If(request):
         m.d.sync += [
             region.eq(adr[REGION_BITS - 2 :]),
@@ -78,6 +79,7 @@ def one_access(
             failed.eq(illegal),
             reading.eq(~we),
             bus.write.eq(we & ~illegal),
+            bus.starts.eq(we & ~illegal & to_control & (dat_w & Control.START).any()),
             done.eq(we & ~illegal),
             refused.eq(we & illegal),
         ]

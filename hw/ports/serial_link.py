@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 
-from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.crc import catalog
 from amaranth.lib.wiring import In, Out
@@ -116,7 +116,7 @@ class SerialLink(wiring.Component):
         with m.Elif(summed_bits != 0):
             m.d.sync += [summed.eq(summed >> 1), summed_bits.eq(summed_bits - 1)]
         m.d.comb += [crc.valid.eq(summed_bits != 0), crc.data.eq(summed[0])]
-        expired, ends, final, all_sent = Signal(), Signal(), Signal(), Signal()
+        expired, ends, final, all_sent, stores = Signal(), Signal(), Signal(), Signal(), Signal()
         # what decides about a request, from registers: a checksum is long, and there is time
         settled, matched, repeated, aligned = Signal(), Signal(), Signal(), Signal()
         sized, is_hello, is_read, is_write = Signal(), Signal(), Signal(), Signal()
@@ -143,16 +143,27 @@ class SerialLink(wiring.Component):
             with m.Elif(self.tick):
                 m.d.sync += silence.eq(silence + 1)
         table = Array(Const(value, 32) for value in hello_words(self._config))
-        greeting = Mux(index < len(table), table[index], 0)
+        greeting = delayed(m, Mux(index < len(table), table[index], 0), late, "greeting")  # long before it is asked for
         m.d.comb += [
             ends.eq(left == 1),
             buffer.read_address.eq(index),
-            buffer.write_address.eq(index),
+            buffer.write_address.eq(delayed(m, index, late, "store_index")),
+            buffer.write_enable.eq(delayed(m, stores, late, "stores", reset_less=False)),
             buffer.write_data.eq(word),
             self.adr.eq(header.address),
             self.dat_w.eq(buffer.read_data),
             self.tx_data.eq(word),
         ]
+
+        # what goes into the word next, perhaps a cycle late: many states have a say, and there is time
+        put, coming = Signal(), Signal(32)
+        putting = delayed(m, put, late, "putting", reset_less=False)
+        arriving = delayed(m, coming, late, "coming")
+        with m.If(putting):
+            m.d.sync += word.eq(arriving)
+
+        def put_word(value: Value) -> None:
+            m.d.comb += [put.eq(1), coming.eq(value)]
 
         def count_error() -> None:
             with m.If(self.err):
@@ -199,11 +210,11 @@ class SerialLink(wiring.Component):
             with m.State("payload"):
                 receive()
                 with m.If(rx_valid):
-                    m.d.sync += word.eq(Cat(word[8:], rx_data))
+                    put_word(Cat(word[8:], rx_data))
                     with m.If(ends):
                         m.next = "store"
             with m.State("store"):
-                m.d.comb += buffer.write_enable.eq(1)
+                m.d.comb += stores.eq(1)
                 m.d.sync += [index.eq(index + 1), left.eq(4)]
                 m.next = "payload"
                 with m.If(final):
@@ -248,8 +259,8 @@ class SerialLink(wiring.Component):
                 m.next = "hunt"
 
             with m.State("head"):
+                put_word(Cat(Const(REPLY_START, 8), header.sequence, words))
                 m.d.sync += [
-                    word.eq(Cat(Const(REPLY_START, 8), header.sequence, words)),
                     left.eq(REPLY_HEAD_BYTES),
                     phase.eq(_Phase.HEAD),
                     index.eq(0),
@@ -259,26 +270,28 @@ class SerialLink(wiring.Component):
             with m.State("read"):
                 m.d.comb += self.stb.eq(is_read)
                 count_error()
-                m.d.sync += [word.eq(Mux(self.err, 0, self.dat_r)), left.eq(4), phase.eq(_Phase.WORD)]
-                with m.If(is_hello):
-                    m.d.sync += word.eq(greeting)
+                m.d.sync += [left.eq(4), phase.eq(_Phase.WORD)]
                 with m.If(is_hello | self.ack | self.err):
+                    put_word(Mux(is_hello, greeting, Mux(self.err, 0, self.dat_r)))
                     m.d.sync += [index.eq(index + 1), header.address.eq(header.address + 1)]
                     m.next = "send"
                 replying()
             with m.State("status"):
-                m.d.sync += [word.eq(status), left.eq(1), phase.eq(_Phase.STATUS)]
+                put_word(Value.cast(status))
+                m.d.sync += [left.eq(1), phase.eq(_Phase.STATUS)]
                 m.next = "send"
                 replying()
             with m.State("trail"), m.If(summed_bits == 0):
-                m.d.sync += [word.eq(crc.crc), left.eq(CRC_BYTES), phase.eq(_Phase.CRC)]
+                put_word(crc.crc)
+                m.d.sync += [left.eq(CRC_BYTES), phase.eq(_Phase.CRC)]
                 m.next = "send"
             with m.State("send"):
                 starts = (phase == _Phase.HEAD) & (left == REPLY_HEAD_BYTES)
-                m.d.comb += [self.tx_valid.eq(1), added.eq(word[:8])]
-                with m.If(self.tx_ready):
+                m.d.comb += [self.tx_valid.eq(~putting if late else 1), added.eq(word[:8])]
+                with m.If(self.tx_ready & self.tx_valid):
                     m.d.comb += [crc.start.eq(starts), add_byte.eq(~starts & (phase != _Phase.CRC))]
-                    m.d.sync += [word.eq(word[8:]), left.eq(left - 1)]
+                    put_word(word[8:])
+                    m.d.sync += [left.eq(left - 1)]
                     with m.If(ends), m.Switch(phase):
                         with m.Case(_Phase.STATUS):
                             m.next = "trail"

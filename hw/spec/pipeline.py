@@ -84,7 +84,7 @@ class Pipeline:
     to_banks : int
         These to the banks that they belong to; nobody waits for it.
     host_write : int
-        The host's write to the memory's port.
+        The host's write to the memory's port; a cycle less to the registers.
     host_word : int
         Word of a memory to the host's port.
     link_read : int
@@ -300,9 +300,10 @@ _DEEP = dataclasses.replace(
     shift=2,
     clamp=3,
     round=2,
+    play=2,
     receive=1,
     to_banks=1,
-    host_write=1,
+    host_write=2,
     host_word=2,
     link_read=2,
     link_byte=1,
@@ -329,7 +330,7 @@ def pipeline(config: AcceleratorConfig) -> Pipeline:
     if config.spread:
         own = int(plan.bank_read == 1)  # a block RAM's register of its own is as good as one behind it
         parts |= {"bank_near": 1, "bank_word": own, "weight_near": 2, "weight_word": own, "codes": 1}
-        parts |= {"to_banks": 2, "host_write": 1}
+        parts |= {"to_banks": 2, "host_write": 2}
     weight_bits, act_bits = config.weight_words * config.weight_word_bits, config.act_words * config.act_word_bits
     if config.fabric == "ecp5" and config.memories == "dual":  # a single port is no block RAM, and lies in one part
         if weight_bits > _NEAR:

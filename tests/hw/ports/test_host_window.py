@@ -1,4 +1,4 @@
-"""HostWindow: every region sees its own writes, perhaps a cycle later, and a read chooses among the words shown."""
+"""HostWindow: every region sees its own writes, perhaps later, and a read chooses among the words shown."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SMALL = AcceleratorConfig(fabric="ice40", tables=1)
 LARGE = AcceleratorConfig(rows=6, columns=8, lanes=16, rescalers=8, tables=1)
 
 
-@pytest.mark.parametrize(("config", "delay"), [(SMALL, 0), (AcceleratorConfig(tables=1), 1), (LARGE, 1)])
+@pytest.mark.parametrize(("config", "delay"), [(SMALL, 0), (AcceleratorConfig(tables=1), 2), (LARGE, 2)])
 def test_a_region_sees_the_writes_that_are_its_own(config: AcceleratorConfig, delay: int) -> None:
     rng = random.Random(7)
     dut: Any = HostWindow(config)
@@ -28,7 +28,9 @@ def test_a_region_sees_the_writes_that_are_its_own(config: AcceleratorConfig, de
     seen: list[tuple[int, Region, int, int]] = []
 
     async def bench(ctx: Any) -> None:
-        for cycle, (write, region, offset, data) in enumerate([*shown, (False, Region.WEIGHTS, 0, 0)]):
+        for cycle, (write, region, offset, data) in enumerate(
+            [*shown, *[(False, Region.WEIGHTS, 0, 0)] * max(delay, 1)]
+        ):
             ctx.set(dut.bus.write, write)
             ctx.set(dut.bus.write_region, region)
             ctx.set(dut.bus.write_offset, offset)
@@ -36,7 +38,7 @@ def test_a_region_sees_the_writes_that_are_its_own(config: AcceleratorConfig, de
             for place in regions:
                 port = getattr(dut, f"{place.name.lower()}_write")
                 if ctx.get(port.enable):
-                    late = 0 if place is Region.REGISTERS else delay
+                    late = max(delay - 1, 0) if place is Region.REGISTERS else delay
                     seen.append((cycle - late, place, ctx.get(port.offset), ctx.get(port.data)))
             await ctx.tick()
 
@@ -62,5 +64,31 @@ def test_a_read_takes_the_word_of_its_region() -> None:
             assert ctx.get(dut.offset) == region + 5
             await ctx.tick().repeat(pipeline(config).host_word)
             assert ctx.get(dut.bus.read_data) == words.get(region, 0)
+
+    simulate(dut, bench)
+
+
+@pytest.mark.parametrize("config", [SMALL, LARGE])
+def test_the_bus_hears_of_a_start_at_once_and_of_a_run_a_cycle_late(config: AcceleratorConfig) -> None:
+    dut: Any = HostWindow(config)
+    starting = max(pipeline(config).host_write - 1, 0) + 1  # cycles until the registers have it
+
+    async def bench(ctx: Any) -> None:
+        async def heard(cycles: int, **inputs: int) -> list[int]:
+            for name, value in inputs.items():
+                ctx.set(dut.bus.starts if name == "starts" else getattr(dut, name), value)
+            found = []
+            for _ in range(cycles):
+                found.append(ctx.get(dut.bus.busy))
+                await ctx.tick()
+            return found
+
+        assert await heard(2) == [0, 0]
+        assert await heard(1, starts=1) == [1]
+        assert await heard(starting + 1, starts=0) == [1] * (starting - 1) + [0, 0], "nobody said that it is busy"
+        assert await heard(3, busy=1) == [0, 1, 1]
+        assert await heard(3, busy=0) == [1, 0, 0]
+        assert await heard(2, deaf=1) == [0, 0]
+        assert await heard(2, starts=1) == [0, 0], "it will not start"
 
     simulate(dut, bench)
