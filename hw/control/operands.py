@@ -101,15 +101,10 @@ class OperandFetch(wiring.Component):
         reading = delayed(m, step.flags.valid, plan.tap_read, "reading", reset_less=False)
         m.d.sync += [read.address.eq(base + tap.offset), read.valid.eq(reading & self.enable)]
         for row in range(config.rows):
-            borders = group.borders[row]
-            m.d.sync += valid[row].eq(
-                (borders.top >= tap.top)
-                & (borders.bottom >= tap.bottom)
-                & (borders.left >= tap.left)
-                & (borders.right >= tap.right)
-            )
+            sides = Cat(group.borders[row][side] >= tap[side] for side in ("top", "bottom", "left", "right"))
+            m.d.sync += valid[row].eq(delayed(m, sides, 1, f"sides{row}_").all())
 
-        valid = delayed(m, valid, plan.words - plan.tap_read - 1, "valid")
+        valid = delayed(m, valid, plan.words - plan.tap_read - 2, "valid")
         along = plan.words - plan.weights
         together = (step.pad_code, step.weight, step.flags, group.count)
         pad_code, weight, flags, count = self._along(m, together, along)

@@ -89,12 +89,14 @@ class Drain(wiring.Component):
         # would make one register of both
         plane_end = Signal()
         moves = Signal(init=1)
+        last_granule = Signal(init=config.tile_granules == 1)
+        last_row = Signal()
         row_end, tile_end = Signal(), Signal()
         last_plane = Signal.like(plane)
         m.d.sync += last_plane.eq(fields.planes - 1)
         m.d.comb += [
-            row_end.eq(plane_end & (granule_index == config.tile_granules - 1)),
-            tile_end.eq(row_end & (rows_left < side_by_side)),
+            row_end.eq(plane_end & last_granule),
+            tile_end.eq(row_end & last_row),
             self.params.address.eq(params),
             next_params.eq(Mux(tile_end & busy, behind_params, tile_params)),
         ]
@@ -115,13 +117,16 @@ class Drain(wiring.Component):
                     m.d.sync += [
                         plane.eq(0),
                         granule_index.eq(granule_index + 1),
+                        last_granule.eq(granule_index + 2 == config.tile_granules),
                         params.eq(params + 1),
                     ]
                 with m.If(row_end):
                     m.d.sync += [
                         granule_index.eq(0),
+                        last_granule.eq(config.tile_granules == 1),
                         params.eq(tile_params),
                         rows_left.eq(rows_left - side_by_side),
+                        last_row.eq(rows_left < 2 * side_by_side),
                     ]
                 with m.If(tile_end):
                     m.d.sync += [
@@ -137,7 +142,9 @@ class Drain(wiring.Component):
                 m.d.sync += [
                     busy.eq(1),
                     rows_left.eq(self.count - 1),
+                    last_row.eq(self.count <= side_by_side),
                     granule_index.eq(0),
+                    last_granule.eq(config.tile_granules == 1),
                     params.eq(next_params),
                     plane.eq(0),
                 ]

@@ -90,13 +90,15 @@ class MaxPool(wiring.Component):
             m.d.sync += plane.eq(Mux(now == 0, top, now - 1))
         coming_flags = delayed(m, windows.flags, 1, "flags", reset_less=False)
         codes = (windows.word.word_select(lane, config.code_bits)[:bits] for lane in range(lanes))
-        coming = kept(m, "coming", Cat(_key(code, base) for code in codes), windows.inside, now, now == top, now == 0)
-        coming_keys, coming_inside, next_plane, coming_top, coming_end = coming
+        coming = kept(m, "coming", Cat(_key(code, base) for code in codes), windows.inside, now == top, now == 0)
+        coming_keys, coming_inside, coming_top, coming_end = coming
         [keys] = kept(m, "step", coming_keys)
         keys = data.View(keys_layout, keys)
         held = Signal(keys_layout, reset_less=True)  # the largest so far in the step's plane
 
         # what a step does to all lanes is known before it, and kept twice, for a half of them each
+        halves = range(2) if lanes > 1 else range(1)
+        next_plane = [copy_of(m, now, half, f"next_plane{half}") for half in halves]
         judges = coming_flags.valid & coming_end & coming_inside  # a valid position's last plane
         valid, judged = Signal(), Signal()
         empty, still_empty = Signal(), Signal()  # no valid position yet
@@ -106,7 +108,6 @@ class MaxPool(wiring.Component):
             judged.eq(judges),
             empty.eq(still_empty | (coming_flags.valid & coming_flags.first)),
         ]
-        halves = range(2) if lanes > 1 else range(1)
         judge, alone, top_plane, finish = (
             [copy_of(m, value, half, f"{name}{half}") for half in halves]
             for name, value in (
@@ -117,7 +118,7 @@ class MaxPool(wiring.Component):
             )
         )
         stores = Signal(planes)
-        m.d.sync += stores.eq(Cat(coming_flags.valid & (next_plane == index) for index in range(planes)))
+        m.d.sync += stores.eq(Cat(coming_flags.valid & (next_plane[0] == index) for index in range(planes)))
         for index in range(planes):
             with m.If(stores[index]):
                 m.d.sync += seen[index].eq(keys)
@@ -129,10 +130,10 @@ class MaxPool(wiring.Component):
             with m.If(valid):
                 m.d.sync += [greater[lane].eq(now_greater), less[lane].eq(now_less)]
             largest = [key, *(seen[i][lane] for i in range(1, planes))]
-            m.d.sync += held[lane].eq(Array(best[i][lane] for i in range(planes))[next_plane])
+            m.d.sync += held[lane].eq(Array(best[i][lane] for i in range(planes))[next_plane[half]])
             with m.If(judge[half] & (alone[half] | now_greater)):
                 m.d.sync += [best[i][lane].eq(largest[i]) for i in range(planes)]
-                m.d.sync += held[lane].eq(Array(largest)[next_plane])
+                m.d.sync += held[lane].eq(Array(largest)[next_plane[half]])
             with m.If(finish[half]):
                 m.d.sync += [winner[i][lane].eq(best[i][lane]) for i in range(planes)]
 
@@ -150,17 +151,24 @@ class MaxPool(wiring.Component):
                     m.d.sync += playing.eq(0)
             with m.If(finish[0]):
                 m.d.sync += [playing.eq(1), play_plane.eq(0), last_plane.eq(single)]
-        shown = Signal(keys_layout)
+        late = pipeline(config).play - 1
+        following = Signal.like(play_plane)
+        m.d.comb += following.eq(Mux(finish[0], 0, play_plane + 1))
+        chosen = [copy_of(m, following, half, f"chosen{half}") for half in halves] if late else [play_plane]
+        shown = []
+        for lane in range(lanes):
+            word = Array(each[lane] for each in winner)[chosen[lane * len(chosen) // lanes]]
+            shown.append(delayed(m, word, late, f"shown{lane}_"))
+        flags = delayed(m, Cat(playing, last_plane), late, "play_flags", reset_less=False)
         m.d.comb += [
-            shown.eq(winner[play_plane]),
             *(
                 self.words.codes.word_select(lane, config.code_bits).eq(_code(Value.cast(shown[lane]), base))
                 for lane in range(lanes)
             ),
-            self.words.flags.valid.eq(playing),
-            self.words.flags.pixel_planes.eq(last_plane),
-            self.words.flags.row.eq(last_plane),
-            self.words.flags.tile.eq(last_plane),
+            self.words.flags.valid.eq(flags[0]),
+            self.words.flags.pixel_planes.eq(flags[1]),
+            self.words.flags.row.eq(flags[1]),
+            self.words.flags.tile.eq(flags[1]),
         ]
         return m
 

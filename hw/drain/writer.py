@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..cells.delay_line import delayed, kept
@@ -54,13 +54,14 @@ class OutputWriter(wiring.Component):
         m = Module()
         config, plan, fields = self._config, pipeline(self._config), self.instruction.fields
         whole_words = self.instruction.is_max
-        given = [self.granules.flags, self.granules.codes]
+        given = self.granules.flags
         if config.max_pool:
-            given[0] = Mux(whole_words, self.words.flags, given[0])
+            given = data.View(WRITE_FLAGS, Mux(whole_words, self.words.flags, given))
             word = delayed(m, self.words.codes, plan.receive, "word")
-        flags = Signal(WRITE_FLAGS)
-        m.d.comb += flags.eq(delayed(m, given[0], plan.receive, "flags", reset_less=False))
-        granule = delayed(m, given[1], plan.receive, "granule")
+        flags = delayed(m, given, plan.receive, "flags", reset_less=False)
+        ends = given.valid.replicate(3) & Cat(given.pixel_planes, given.row, given.tile)
+        pixel_ends, row_ends, tile_ends = delayed(m, ends, plan.receive, "ends", reset_less=False)
+        granule = delayed(m, self.granules.codes, plan.receive, "granule")
         others = config.drain_rows - 1
         address_bits = config.act_address_bits
         slot_bits = max(1, (config.granules - 1).bit_length())
@@ -116,11 +117,9 @@ class OutputWriter(wiring.Component):
                 m.d.comb += part.eq(Mux(flags.beside[row - 1], far, near))
             next_cursor = chosen
         channel, home_channel = (slot, group_offset), (home_slot, home_group_offset)
-        with m.If(~self.instruction.run):
-            m.d.sync += started.eq(0)
-        with m.Elif(~started):
+        m.d.sync += started.eq(self.instruction.run)
+        with m.If(~started):
             m.d.sync += [
-                started.eq(1),
                 plane_offset.eq(0),
                 tiles_left.eq(fields.column_groups - 1),
                 tiles_last.eq(fields.column_groups == 1),
@@ -139,15 +138,16 @@ class OutputWriter(wiring.Component):
                 group_offset.eq(0),
                 home_group_offset.eq(0),
             ]
-        with m.Elif(flags.valid):
-            m.d.sync += plane_offset.eq(plane_offset + fields.out_plane_pitch)
-            with m.If(flags.pixel_planes):
+        with m.Else():
+            with m.If(flags.valid):
+                m.d.sync += plane_offset.eq(plane_offset + fields.out_plane_pitch)
+            with m.If(pixel_ends):
                 m.d.sync += plane_offset.eq(0)
                 move((next_slot, next_group_offset), channel)
-            with m.If(flags.row):
+            with m.If(row_ends):
                 move(home_channel, channel)
                 move(next_cursor, cursor)
-            with m.If(flags.tile):
+            with m.If(tile_ends):
                 with m.If(tiles_last):  # on to the next pixel group
                     m.d.sync += [
                         tiles_left.eq(fields.column_groups - 1),
@@ -184,7 +184,7 @@ class OutputWriter(wiring.Component):
             for index in range(config.granules):
                 m.d.sync += write.enable[index].eq(live[row] & self.enable & (whole | (slot_1 == index)))
         m.submodules.checksum = checksum = WriteChecksum(config)
-        m.d.sync += self.tile_done.eq(delayed(m, flags.valid & flags.tile, 1, "tile", reset_less=False))
+        m.d.sync += self.tile_done.eq(delayed(m, tile_ends, 1, "tile", reset_less=False))
         m.d.comb += [
             checksum.run.eq(self.instruction.run & started),
             checksum.valid.eq(flags.valid),

@@ -143,11 +143,11 @@ def accumulator_claim(config: AcceleratorConfig, span: tuple[int, int], *, spare
     m.d.comb += [array.dut.operands.flags[name].eq(flag) for name, flag in flags.items()]
     for code in x:
         claim.assume((level_of(code, config.act_format) >= low) & (level_of(code, config.act_format) <= high))
-    step = array.dut.operands.flags.as_value()
+    step: Value = array.dut.operands.flags.as_value()
     for rank in range(array.delay):  # those copies of the flags that this accumulator's comes from
         step = claim.delayed(step, 1)
         claim.claim(array.inside[f"flags{rank}_0"] == step)
-    valid, first, shift, last = (step[index] for index in range(len(step)))
+    valid, first, shift, last = (step.bit_select(index, 1) for index in range(len(step)))
 
     wide = config.acc_bits + _SPARE_BITS
 

@@ -97,6 +97,8 @@ def drain_claim(config: AcceleratorConfig) -> Claim:
     claim.claim(~inside["started"] | (inside["last_plane"] == planes - 1))
     claim.claim(~busy | (inside["plane_end"] == (plane == planes - 1)))
     claim.claim(~busy | ((inside["moves"] == inside["plane_end"]) & (granule == inside["granule_index"])))
+    claim.claim(~busy | (inside["last_granule"] == (granule == config.tile_granules - 1)))
+    claim.claim(~busy | (inside["last_row"] == (rows_left < config.drain_rows)))
     claim.claim(~busy | ((plane < planes) & (granule < config.tile_granules) & (rows_left < config.rows)))
     written = granule * planes + plane
     claim.claim(~busy | (left + written == ((rows_left >> late) + 1) * cycles))
