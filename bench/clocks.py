@@ -25,6 +25,7 @@ import typer
 from mlperf_tiny import CELLS, TRAINED
 from narrows.boards.board import Board
 from narrows.boards.catalogue import BOARDS
+from narrows.boards.flow import place
 from narrows.boards.plan import NAME, BoardPlan, plan_board
 from narrows.sw.compile import compile_graph
 from narrows.sw.errors import CapacityError
@@ -63,11 +64,10 @@ def main(
     """Place, measure and print."""
     chosen = [BOARDS[name] for name in board or BOARDS if not BOARDS[name].vendor_only]
     rows = []
-    for place in chosen:
-        placements = placed(place, tuple(seed or SEEDS), builds)
-        rows.append(row(place, placements))
+    for each in chosen:
+        rows.append(row(each, placed(each, tuple(seed or SEEDS), builds)))
         if json_file:  # after every board: the last ones take long
-            json_file.write_text(json.dumps({"rows": [asdict(each) for each in rows]}, indent=1), encoding="utf-8")
+            json_file.write_text(json.dumps({"rows": [asdict(one) for one in rows]}, indent=1), encoding="utf-8")
     _show(rows)
 
 
@@ -136,7 +136,10 @@ def _digest(plan: BoardPlan) -> str:
 def _run(board: Board, command: tuple[str, ...], folder: Path) -> None:
     tool, *arguments = command
     Console(stderr=True).print(f"{board.name}: {tool}", highlight=False)
-    run_tool(tool, arguments, folder)
+    if tool.startswith("nextpnr"):
+        place(command, folder)
+    else:
+        run_tool(tool, arguments, folder)
 
 
 def _show(rows: list[Row]) -> None:

@@ -20,7 +20,7 @@ NAME = "narrows_board"
 """Name of the top module and of the files of a build."""
 
 _SYNTHESIS = {"ecp5": "-nodsp", "ice40": "", "gowin": ""}
-_PLACEMENT = {"ecp5": ROUTER, "ice40": ROUTER, "gowin": ()}
+_PLACEMENT = {"ecp5": ("--placer", "static", *ROUTER), "ice40": ROUTER, "gowin": ()}
 _BITSTREAMS = {"ecp5": f"{NAME}.bit", "ice40": f"{NAME}.bin", "gowin": f"{NAME}.fs", "xilinx": f"{NAME}.bit"}
 
 

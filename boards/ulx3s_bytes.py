@@ -12,6 +12,7 @@ BOARD = dataclasses.replace(
     ulx3s.BOARD,
     name="ulx3s-bytes",
     title="Radiona ULX3S, 85F, 8-bit activations",
+    clock_mhz=70,
     config=dataclasses.replace(
         ulx3s.BOARD.config,
         weight_base="int5",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,7 +52,9 @@ class ToolRun:
     megabytes: float
 
 
-def run_tool(tool: str, arguments: Sequence[str], folder: Path, log: str = "") -> ToolRun:
+def run_tool(
+    tool: str, arguments: Sequence[str], folder: Path, log: str = "", *, tick: Callable[[], None] | None = None
+) -> ToolRun:
     """Run a program in a folder to its end.
 
     Parameters
@@ -64,6 +66,8 @@ def run_tool(tool: str, arguments: Sequence[str], folder: Path, log: str = "") -
         Working directory; the program's own output goes to ``<tool>.out`` there.
     log : str
         File of that folder in which the program writes what it does, if it does.
+    tick : callable, optional
+        Called again and again while the program runs; when it raises, the program is killed.
 
     Raises
     ------
@@ -79,7 +83,7 @@ def run_tool(tool: str, arguments: Sequence[str], folder: Path, log: str = "") -
     start += "())" if tool == "gowin_pack" else "(sys.argv[1:]))"
     command = [sys.executable, "-c", start, *arguments]
     with (folder / f"{tool}.out").open("w", encoding="utf-8") as output:
-        run = run_process(command, cwd=folder, stdout=output)
+        run = run_process(command, cwd=folder, stdout=output, tick=tick)
     if run.returncode:
         reason = _first_error(folder, f"{tool}.out", log)
         raise ToolFailed(f"{tool} failed ({reason}); see {folder / (log or f'{tool}.out')}")

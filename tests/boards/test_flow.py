@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from narrows.boards import flow, plan
 from narrows.boards.catalogue import find_board
-from narrows.boards.flow import build_board
+from narrows.boards.flow import build_board, place
+from narrows.boards.router_watch import RouterCircles
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.sw.toolchain import ToolFailed, ToolRun, run_tool
 
@@ -72,6 +73,25 @@ def test_where_the_clock_is_missed_other_seeds_are_tried_and_the_best_is_kept(
     monkeypatch.setattr(flow, "run_tool", _gives_up)
     with pytest.raises(ToolFailed, match="gave up"):
         build_board(find_board("icebreaker"), tmp_path, tries=2)
+
+
+def test_a_router_that_circles_is_stopped_and_the_design_routed_without_ripping_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[list[str], bool]] = []
+
+    def run(tool, arguments, folder, log="", *, tick=None):
+        asked.append((arguments, tick is not None))
+        if tick is not None:
+            raise RouterCircles("6 wires stay too slow")
+        return ToolRun(tool=tool, seconds=1.0, megabytes=2.0)
+
+    monkeypatch.setattr(flow, "run_tool", run)
+    assert place(("nextpnr-ecp5", "--seed", "3"), tmp_path).seconds == 1.0
+    assert asked == [(["--seed", "3", "--tmg-ripup"], True), (["--seed", "3"], False)]
+    asked.clear()
+    place(("nextpnr-ice40", "--seed", "3"), tmp_path)
+    assert asked == [(["--seed", "3"], False)]
 
 
 def _gives_up(tool, arguments, folder, log=""):
