@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from amaranth.hdl import Mux, Signal, Value, signed
 from claims_codec import DIGIT_SHIFTS, level_of
@@ -143,7 +144,7 @@ def accumulator_claim(config: AcceleratorConfig, span: tuple[int, int], *, spare
     m.d.comb += [array.dut.operands.flags[name].eq(flag) for name, flag in flags.items()]
     for code in x:
         claim.assume((level_of(code, config.act_format) >= low) & (level_of(code, config.act_format) <= high))
-    step: Value = array.dut.operands.flags.as_value()
+    step: Any = array.dut.operands.flags.as_value()
     for rank in range(array.delay):  # those copies of the flags that this accumulator's comes from
         step = claim.delayed(step, 1)
         claim.claim(array.inside[f"flags{rank}_0"] == step)
