@@ -60,6 +60,8 @@ class Board:
         Pins that need a constant level, by name of their resource.
     vendor_only : bool
         Only a vendor's tools can place it: a build is a plan for these.
+    placer : str
+        ECP5: nextpnr's ``--placer`` that gave this board's own core the faster clock, ``heap`` or ``static``.
 
     Raises
     ------
@@ -85,6 +87,7 @@ class Board:
     pll_pin: bool = False
     ties: tuple[tuple[str, int], ...] = ()
     vendor_only: bool = False
+    placer: str = "heap"
 
     def __post_init__(self) -> None:
         if self.link not in self.links:

@@ -31,6 +31,7 @@ BOARD = Board(
     platform=_platform,
     input="clk",
     clock_mhz=144,
+    placer="static",
     config=AcceleratorConfig(
         rows=4,
         columns=4,

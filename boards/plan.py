@@ -20,7 +20,7 @@ NAME = "narrows_board"
 """Name of the top module and of the files of a build."""
 
 _SYNTHESIS = {"ecp5": "-nodsp", "ice40": "", "gowin": ""}
-_PLACEMENT = {"ecp5": ("--placer", "static", *ROUTER), "ice40": ROUTER, "gowin": ()}
+_PLACEMENT = {"ecp5": ROUTER, "ice40": ROUTER, "gowin": ()}
 _BITSTREAMS = {"ecp5": f"{NAME}.bit", "ice40": f"{NAME}.bin", "gowin": f"{NAME}.fs", "xilinx": f"{NAME}.bit"}
 
 
@@ -69,9 +69,10 @@ def plan_board(board: Board, *, seed: int = 1) -> BoardPlan:
     platform.add_file(f"{TOP}.sv", to_verilog(board.config))
     options = {}
     if not board.vendor_only:
+        chosen = (*_PLACEMENT[board.family], *(("--placer", board.placer) if board.family == "ecp5" else ()))
         options = {
             "nextpnr_opts": f"--seed {seed} --freq {board.clock_mhz} --report {NAME}.report.json --timing-allow-fail"
-            + "".join(f" {option}" for option in _PLACEMENT[board.family]),
+            + "".join(f" {option}" for option in chosen),
             "synth_opts": _SYNTHESIS[board.family],
             "script_after_read": after_read,
         }

@@ -43,6 +43,8 @@ def test_a_plan_holds_the_core_and_the_commands_to_a_bitstream(name: str) -> Non
     if not board.vendor_only:
         placement = list(planned.commands[1])
         assert placement[placement.index("--seed") + 1] == "7"
+        assert ("--placer" in placement) == (board.family == "ecp5")
+        assert board.family != "ecp5" or placement[placement.index("--placer") + 1] == board.placer
         assert planned.bitstream in planned.commands[2]
 
 
