@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from ..sw.errors import NarrowsError
+
 __all__ = ["PATIENCE", "RouterCircles", "RouterWatch"]
 
 PATIENCE = 60
@@ -14,7 +16,7 @@ _ROUND = re.compile(r"iter=\d+ wires=\d+ overused=(\d+) overuse=\d+ tmgfail=(\d+
 _TICKS = 40  # between two looks at a log
 
 
-class RouterCircles(Exception):
+class RouterCircles(NarrowsError):
     """The router frees and routes the same wires again and again."""
 
 
