@@ -25,14 +25,13 @@ import typer
 from mlperf_tiny import CELLS, TRAINED
 from narrows.boards.board import Board
 from narrows.boards.catalogue import BOARDS
-from narrows.boards.flow import place
+from narrows.boards.flow import run_step
 from narrows.boards.plan import NAME, BoardPlan, plan_board
 from narrows.sw.compile import compile_graph
 from narrows.sw.errors import CapacityError
 from narrows.sw.placement import Placement, read_report
 from narrows.sw.program import Program
 from narrows.sw.report.timeline import timeline
-from narrows.sw.toolchain import run_tool
 from rich.console import Console
 from rich.table import Table
 
@@ -64,10 +63,10 @@ def main(
     """Place, measure and print."""
     chosen = [BOARDS[name] for name in board or BOARDS if not BOARDS[name].vendor_only]
     rows = []
-    for each in chosen:
-        rows.append(row(each, placed(each, tuple(seed or SEEDS), builds)))
+    for place in chosen:
+        rows.append(row(place, placed(place, tuple(seed or SEEDS), builds)))
         if json_file:  # after every board: the last ones take long
-            json_file.write_text(json.dumps({"rows": [asdict(one) for one in rows]}, indent=1), encoding="utf-8")
+            json_file.write_text(json.dumps({"rows": [asdict(each) for each in rows]}, indent=1), encoding="utf-8")
     _show(rows)
 
 
@@ -134,12 +133,8 @@ def _digest(plan: BoardPlan) -> str:
 
 
 def _run(board: Board, command: tuple[str, ...], folder: Path) -> None:
-    tool, *arguments = command
-    Console(stderr=True).print(f"{board.name}: {tool}", highlight=False)
-    if tool.startswith("nextpnr"):
-        place(command, folder)
-    else:
-        run_tool(tool, arguments, folder)
+    Console(stderr=True).print(f"{board.name}: {command[0]}", highlight=False)
+    run_step(command, folder)
 
 
 def _show(rows: list[Row]) -> None:

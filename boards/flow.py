@@ -12,7 +12,7 @@ from .board import Board
 from .plan import NAME, plan_board
 from .router_watch import RouterCircles, RouterWatch
 
-__all__ = ["BoardBuild", "build_board", "place"]
+__all__ = ["BoardBuild", "build_board", "run_step"]
 
 _REPORT, _LOG = f"{NAME}.report.json", f"{NAME}.tim"
 
@@ -80,9 +80,8 @@ def build_board(
     steps: list[ToolRun] = []
 
     def run(command: tuple[str, ...]) -> None:
-        tool, *arguments = command
-        on_step(tool)
-        steps.append(run_tool(tool, arguments, folder, f"{NAME}.rpt" if tool == "yosys" else ""))
+        on_step(command[0])
+        steps.append(run_step(command, folder))
 
     synthesis, _, packing = plan.commands
     run(synthesis)
@@ -90,8 +89,7 @@ def build_board(
     for number in range(seed, seed + tries):
         placing = plan.place_and_route(number)
         try:
-            on_step(placing[0])
-            steps.append(place(placing, folder))
+            run(placing)
         except ToolFailed as error:  # it gave up, which another seed need not do
             failure = error
             continue
@@ -118,8 +116,8 @@ def build_board(
     )
 
 
-def place(command: tuple[str, ...], folder: Path) -> ToolRun:
-    """Place and route by a command of a plan; nextpnr's report says what came of it.
+def run_step(command: tuple[str, ...], folder: Path) -> ToolRun:
+    """Run a command of a plan in its folder.
 
     An ECP5's wires are routed again as long as that makes slow ones faster (``--tmg-ripup``: 124 MHz instead of 102 on
     the same placement of 256 units). A router that circles before the clock is met is stopped, and the design routed
@@ -131,10 +129,11 @@ def place(command: tuple[str, ...], folder: Path) -> ToolRun:
         As `run_tool`.
     """
     tool, *arguments = command
+    log = {"yosys": f"{NAME}.rpt"}.get(tool, _LOG if tool.startswith("nextpnr") else "")
     if tool in _RIP_UP:
-        (folder / _LOG).unlink(missing_ok=True)
+        (folder / log).unlink(missing_ok=True)
         try:
-            return run_tool(tool, [*arguments, _RIP_UP[tool]], folder, _LOG, tick=RouterWatch(folder / _LOG))
+            return run_tool(tool, [*arguments, _RIP_UP[tool]], folder, log, tick=RouterWatch(folder / log))
         except RouterCircles:
             pass
-    return run_tool(tool, arguments, folder, _LOG)
+    return run_tool(tool, arguments, folder, log)

@@ -154,8 +154,8 @@ class Quantised:
         ConfigError
             If there is no such configuration.
         CapacityError
-            If the core is too small for the model; the message says what it lacks.
-            Or has no formats that agree so well.
+            If the core is too small for the model, or has no formats that agree so well; the message says what is
+            lacking.
         CertificateError
             If the sums of a layer need more bits than the accumulator has.
 

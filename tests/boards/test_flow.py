@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from narrows.boards import flow, plan
 from narrows.boards.catalogue import find_board
-from narrows.boards.flow import build_board, place
+from narrows.boards.flow import build_board, run_step
 from narrows.boards.router_watch import RouterCircles
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.sw.toolchain import ToolFailed, ToolRun, run_tool
@@ -87,10 +87,10 @@ def test_a_router_that_circles_is_stopped_and_the_design_routed_without_ripping_
         return ToolRun(tool=tool, seconds=1.0, megabytes=2.0)
 
     monkeypatch.setattr(flow, "run_tool", run)
-    assert place(("nextpnr-ecp5", "--seed", "3"), tmp_path).seconds == 1.0
+    assert run_step(("nextpnr-ecp5", "--seed", "3"), tmp_path).seconds == 1.0
     assert asked == [(["--seed", "3", "--tmg-ripup"], True), (["--seed", "3"], False)]
     asked.clear()
-    place(("nextpnr-ice40", "--seed", "3"), tmp_path)
+    run_step(("nextpnr-ice40", "--seed", "3"), tmp_path)
     assert asked == [(["--seed", "3"], False)]
 
 

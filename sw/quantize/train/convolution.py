@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -25,6 +25,15 @@ def _sound() -> bool:
     return torch.backends.cpu.get_cpu_capability().startswith("AVX512")
 
 
+class _Steps(NamedTuple):
+    """How windows lie: arguments of `conv2d`."""
+
+    stride: tuple[int, int]
+    padding: tuple[int, int]
+    dilation: tuple[int, int]
+    groups: int
+
+
 class Convolution(torch.autograd.Function):
     """`conv2d` without bias, whose gradients are forward convolutions and matrix products.
 
@@ -43,28 +52,21 @@ class Convolution(torch.autograd.Function):
     ) -> Tensor:
         """Sums of products, (N, O, H, W)."""
         ctx.save_for_backward(x, weights)
-        ctx.how = stride, padding, dilation, groups
+        ctx.how = _Steps(stride, padding, dilation, groups)
         return functional.conv2d(x, weights, None, stride, padding, dilation, groups)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         """Gradients of both operands, where they are needed."""
         (x, weights), how = ctx.saved_tensors, ctx.how
-        to_x = _to_inputs(grads[0], weights, (x.shape[2], x.shape[3]), *how) if ctx.needs_input_grad[0] else None
-        to_weights = _to_weights(grads[0], x, weights, *how) if ctx.needs_input_grad[1] else None
+        to_x = _to_inputs(grads[0], weights, (x.shape[2], x.shape[3]), how) if ctx.needs_input_grad[0] else None
+        to_weights = _to_weights(grads[0], x, weights, how) if ctx.needs_input_grad[1] else None
         return to_x, to_weights, None, None, None, None
 
 
-def _to_inputs(
-    gradient: Tensor,
-    weights: Tensor,
-    size: tuple[int, int],
-    stride: tuple[int, int],
-    padding: tuple[int, int],
-    dilation: tuple[int, int],
-    groups: int,
-) -> Tensor:
+def _to_inputs(gradient: Tensor, weights: Tensor, size: tuple[int, int], how: _Steps) -> Tensor:
     """Each input's gradient: windows of the outputs' gradients, spread by the strides, with kernels turned round."""
+    stride, padding, dilation, groups = how
     turned = weights.flip(2, 3) if groups > 1 else weights.flip(2, 3).transpose(0, 1)
     reach = [step * (kernel - 1) for step, kernel in zip(dilation, weights.shape[2:], strict=True)]
     before = [r - p for r, p in zip(reach, padding, strict=True)]
@@ -80,16 +82,9 @@ def _to_inputs(
     return functional.conv2d(gradient, turned, None, 1, before if even else 0, dilation, groups)
 
 
-def _to_weights(
-    gradient: Tensor,
-    x: Tensor,
-    weights: Tensor,
-    stride: tuple[int, int],
-    padding: tuple[int, int],
-    dilation: tuple[int, int],
-    groups: int,
-) -> Tensor:
+def _to_weights(gradient: Tensor, x: Tensor, weights: Tensor, how: _Steps) -> Tensor:
     """Each weight's gradient: products of the outputs' gradients with the inputs that it has met, summed."""
+    stride, padding, dilation, groups = how
     rows, columns = weights.shape[2:]
     height, width = gradient.shape[2:]
     kind = torch.float64 if x.dtype == torch.float64 else torch.float32

@@ -7,7 +7,8 @@ import dataclasses
 import numpy as np
 import pytest
 from narrows.hw.spec.formats import DyBit
-from narrows.sw.compile.bands import plan_activations
+from narrows.hw.spec.layout import TensorLayout
+from narrows.sw.compile.bands import ActivationPlan, plan_activations
 from narrows.sw.compile.layouts import choose_layouts
 from narrows.sw.quantised import MacLayer, QuantisedGraph
 from random_graphs import CONFIGS, GraphBuilder, size_out
@@ -32,6 +33,15 @@ def strided(geometry: dict[str, tuple[int, ...]], size: int = 40) -> QuantisedGr
     return build.graph([source])
 
 
+def planned(
+    geometry: dict[str, tuple[int, ...]],
+) -> tuple[QuantisedGraph, dict[str, TensorLayout], ActivationPlan]:
+    """Such layers, where their tensors lie, and the bands that they are cut into."""
+    graph = strided(geometry)
+    layouts = choose_layouts(graph, CONFIG, packed=False)
+    return graph, layouts, plan_activations(graph, CONFIG, layouts)
+
+
 def touched(layer: MacLayer, first: int, end: int, height: int) -> set[int]:
     """Lines of the source from the first one that output lines read to the last, counted one by one."""
     (segment,) = layer.segments
@@ -46,9 +56,7 @@ def touched(layer: MacLayer, first: int, end: int, height: int) -> set[int]:
 
 @pytest.mark.parametrize("geometry", GEOMETRIES, ids=lambda each: "-".join(f"{k[0]}{v}" for k, v in each.items()))
 def test_bands_are_what_their_lines_touch_in_whole_phases(geometry: dict[str, tuple[int, ...]]) -> None:
-    graph = strided(geometry)
-    layouts = choose_layouts(graph, CONFIG, packed=False)
-    plan = plan_activations(graph, CONFIG, layouts)
+    graph, layouts, plan = planned(geometry)
     assert plan.external
     for layer in graph.layers:
         assert isinstance(layer, MacLayer)
@@ -70,9 +78,7 @@ def test_some_of_these_bands_begin_within_a_phase() -> None:
     """Without these the test above could not tell whether lines are rounded to phases at all."""
     found = 0
     for geometry in GEOMETRIES:
-        graph = strided(geometry)
-        layouts = choose_layouts(graph, CONFIG, packed=False)
-        plan = plan_activations(graph, CONFIG, layouts)
+        graph, layouts, plan = planned(geometry)
         for layer in graph.layers:
             assert isinstance(layer, MacLayer)
             name = layer.sources[0]
@@ -85,9 +91,7 @@ def test_some_of_these_bands_begin_within_a_phase() -> None:
 def test_outputs_of_a_band_are_whole_phases_too() -> None:
     cut = 0
     for geometry in GEOMETRIES:
-        graph = strided(geometry)
-        layouts = choose_layouts(graph, CONFIG, packed=False)
-        plan = plan_activations(graph, CONFIG, layouts)
+        graph, layouts, plan = planned(geometry)
         for layer in graph.layers:
             phase = layouts[layer.output].phases[0]
             bands = plan.layers[layer.name].bands
