@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -18,7 +17,6 @@ from .samples import SampleSource, samples_of
 
 if TYPE_CHECKING:
     from ...hw.spec.config import AcceleratorConfig
-    from ..program import Program as Compiled
     from ..quantised import QuantisedGraph
     from ..search.explore import Outcome, Samples
     from ..search.measure import Measured, Measurer
@@ -100,7 +98,7 @@ class Found:
 
         chosen, plan = self.chosen(), self.quantised
         compiled = recorded(
-            _program(chosen, self.measurer),
+            self.measurer.program(chosen.point, self.measurer.quantised(chosen.point)),
             plan.graph,
             self.final.x,
             self.final.labels,
@@ -253,22 +251,6 @@ def search(
         plan.graph.name, outcome, images=len(samples.x), final_images=len(final.x), integer_unit=unit
     )
     return Found(summary=summary, outcome=outcome, quantised=plan, measurer=measurer, final=held)
-
-
-def _program(chosen: Measured, measurer: Measurer) -> Compiled:
-    """Program of a point; memories are the configuration's if they hold it."""
-    from ..compile import compile_graph
-    from ..report.propose import memory_sizes
-    from ..search.space import ROOM
-
-    point, graph = chosen.point, measurer.quantised(chosen.point)
-    roomy = point.config(measurer.config)
-    memories = {name: getattr(measurer.config, name) for name in ROOM}
-    try:
-        return compile_graph(graph, dataclasses.replace(roomy, **memories))
-    except CapacityError:
-        sizes = memory_sizes(compile_graph(graph, roomy))
-        return compile_graph(graph, dataclasses.replace(roomy, **sizes))
 
 
 def _golden(quantised: QuantisedGraph, config: AcceleratorConfig, x: NDArray) -> NDArray:

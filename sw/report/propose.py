@@ -20,7 +20,18 @@ from .sketch import Estimate, estimate, roomy
 from .summary import memory_use
 from .timeline import timeline
 
-__all__ = ["USUAL_UNITS", "Proposal", "best_shape", "fitted", "memory_sizes", "propose", "smallest", "streaming"]
+__all__ = [
+    "USUAL_UNITS",
+    "Proposal",
+    "best_shape",
+    "fitted",
+    "memory_sizes",
+    "on_core",
+    "propose",
+    "smallest",
+    "streaming",
+    "with_memories_of",
+]
 
 Settings = Callable[[AcceleratorConfig], QuantSettings]
 Progress = Callable[[int, int], None]
@@ -170,7 +181,7 @@ def streaming(graph: Graph, settings: Settings, *, device: str) -> Proposal:
             return Proposal(
                 config=machine,
                 name="medium with a backing store",
-                cycles=_cycles(program, machine),
+                cycles=timeline(on_core(program, machine)).cycles,
                 cells=cells,
                 fits=cells.fits(DEVICES[device]),
                 fast=True,
@@ -200,6 +211,22 @@ def memory_sizes(program: Program) -> dict[str, int]:
     return sizes | {"act_words": max(64, 1 << (words - 1).bit_length())}
 
 
+def on_core(program: Program, core: AcceleratorConfig) -> Program:
+    """A program on a core like its own with memories of other sizes, which hold it: some stages depend on them, so that
+    its cycles are those of the core that will be made."""
+    return replace(program, config=core)
+
+
+def with_memories_of(program: Program, core: AcceleratorConfig) -> Program:
+    """A program of the largest memories on its core with the memories of another one, if they hold it; or else with
+    those that it needs."""
+    used = memory_use(program)
+    keys = {memory: key for memory, (key, _, _) in _MEMORIES.items()} | {"activation words": "act_words"}
+    given = {key: getattr(core, key) for key in keys.values()}
+    holds = all(used[memory][0] <= given[key] for memory, key in keys.items())
+    return on_core(program, replace(program.config, **(given if holds else memory_sizes(program))))
+
+
 def _proposals(
     graph: Graph,
     settings: Settings,
@@ -220,7 +247,7 @@ def _proposals(
             Proposal(
                 config=machine,
                 name=name,
-                cycles=_cycles(program, machine),
+                cycles=timeline(on_core(program, machine)).cycles,
                 cells=cells,
                 fits=cells.fits(DEVICES[device]),
                 fast=True,
@@ -237,11 +264,6 @@ def _program(graph: Graph, config: AcceleratorConfig, settings: Settings) -> Est
         wide = replace(config, acc_bits=max(narrow))
         found = estimate(graph, wide, settings(wide), only=True)
     return found
-
-
-def _cycles(program: Program, machine: AcceleratorConfig) -> int:
-    """Cycles of a program on a core like its own with memories of other sizes, which some of its stages depend on."""
-    return timeline(replace(program, config=machine)).cycles
 
 
 def _hopeless(graph: Graph, config: AcceleratorConfig) -> bool:

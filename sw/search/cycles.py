@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ...hw.spec.config import AcceleratorConfig
 from ..errors import CapacityError
 from ..graph import Graph, Mac
+from ..report.propose import with_memories_of
 from ..report.sketch import estimate
 from ..report.timeline import timeline
 from ..report.work import layer_work
@@ -21,7 +22,7 @@ class CycleTable:
     """Cycles of a model's layers by core, formats of weights and sources, and format of what they write.
 
     A search asks for thousands of points that differ in one layer; a program is only made where a layer's formats have
-    not been seen together.
+    not been seen together. Cycles are those of the core that is made in the end (`with_memories_of`).
 
     Parameters
     ----------
@@ -52,8 +53,9 @@ class CycleTable:
             if found.program is None or found.program.config.has_backing != config.has_backing:
                 shape = " x ".join(map(str, point.shape))
                 raise CapacityError(f"no core of {shape} holds the model: {'; '.join(found.problems)}")
-            run = timeline(found.program)
-            works = {work.name: work.cycles for work in layer_work(found.program, run)}
+            program = with_memories_of(found.program, self._config)
+            run = timeline(program)
+            works = {work.name: work.cycles for work in layer_work(program, run)}
             self._layers |= {key: works.get(layer.name, 0) for key, layer in zip(keys, self._graph.layers, strict=True)}
             self._around[core] = run.cycles - sum(works.values())
         return self._around[core] + sum(self._layers[key] for key in keys)

@@ -13,9 +13,11 @@ from ..compile import compile_graph
 from ..errors import CapacityError, CertificateError
 from ..graph import Graph
 from ..passes import lower
+from ..program import Program
 from ..quantised import QuantisedGraph
 from ..quantize import QuantSettings, quantise
 from ..quantize.evaluate import evaluate
+from ..report.propose import with_memories_of
 from ..report.timeline import timeline
 from ..report.work import useful_macs
 from .costs import CostTable, cost_table
@@ -124,6 +126,17 @@ class Measurer:
         """
         return quantise(self._graph, self._calibration, self.settings(point), point.config(self.config))
 
+    def program(self, point: Point, quantised: QuantisedGraph) -> Program:
+        """The program of a point: its core has the configuration's memories if they hold it, or else what it needs.
+
+        Raises
+        ------
+        CapacityError
+            If no core of its shape holds the model.
+        """
+        roomy = compile_graph(quantised, point.config(self.config))
+        return compile_graph(quantised, with_memories_of(roomy, self.config).config)
+
     def measure(self, point: Point, x: NDArray, labels: NDArray, scores: NDArray) -> Measured | None:
         """A point's worth on samples, and its cost with the cycles of the program that it is compiled to.
 
@@ -131,7 +144,7 @@ class Measurer:
         """
         try:
             quantised = self.quantised(point)
-            program = compile_graph(quantised, point.config(self.config))
+            program = self.program(point, quantised)
         except (CertificateError, CapacityError):
             return None
         cost = self._priced(program.config, timeline(program).cycles)

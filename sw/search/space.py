@@ -15,11 +15,11 @@ from ..graph import Graph, Mac
 from ..quantize import LayerFormats, QuantSettings
 from ..quantize.kept import is_kept
 
-__all__ = ["ROOM", "Knob", "Point", "Space", "knobs_of"]
+__all__ = ["Knob", "Point", "Space", "knobs_of"]
 
 Shape = tuple[int, int, int]
 
-ROOM = {
+_ROOM = {
     "act_words": 65536,
     "weight_words": 65536,
     "param_words": 4096,
@@ -27,7 +27,7 @@ ROOM = {
     "blocks": 1024,
     "instructions": 1024,
 }
-"""Memories that hold nearly anything. A core with smaller ones may have fewer stages, and take a few cycles less."""
+"""Memories that hold nearly anything, for a program that then shows how much it needs."""
 
 
 @dataclass(frozen=True, order=True)
@@ -94,10 +94,10 @@ class Point:
         """The core, with memories that hold nearly anything and all roundings that the point's formats need; what the
         point does not say is ``start``'s."""
         rows, columns, lanes = self.shape
-        weight_words = min(ROOM["weight_words"], words_in_window(8 * columns * lanes))  # 8 bits a weight at most
+        weight_words = min(_ROOM["weight_words"], words_in_window(8 * columns * lanes))  # 8 bits a weight at most
         core = replace(
             start,
-            **(ROOM | {"weight_words": weight_words}),
+            **(_ROOM | {"weight_words": weight_words}),
             **bases_of(self.base),
             planes=start.planes if self.base == start.formats else 0,
             rows=rows,

@@ -1,5 +1,7 @@
 """What points cost and are worth, on the built-in model."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from narrows.hw.spec.config import PRESETS
@@ -7,6 +9,7 @@ from narrows.sim.golden import GoldenModel
 from narrows.sw.compile import compile_graph
 from narrows.sw.examples import digits, digits_model
 from narrows.sw.frontend import load_model
+from narrows.sw.report.sketch import estimate
 from narrows.sw.report.timeline import timeline
 from narrows.sw.runtime import prepare_input, restore_outputs
 from narrows.sw.search.cycles import CycleTable
@@ -41,10 +44,15 @@ def space(measurer):
     )
 
 
+def with_memories(point, core):
+    names = ("act_words", "weight_words", "param_words", "taps", "blocks", "instructions")
+    return replace(point.config(core), **{name: getattr(core, name) for name in names})
+
+
 def test_cycles_are_those_of_the_program(measurer, space):
     point = space.uniform("dybit4", "int6", acc_bits=20, **CORE)
     x = DATA.test_x[:20]
-    program = compile_graph(measurer.quantised(point), point.config(measurer.config))
+    program = compile_graph(measurer.quantised(point), with_memories(point, measurer.config))
     measured = measurer.measure(point, x, DATA.test_y[:20], measurer.float_scores(x))
     assert measured is not None and measured.cost.cycles == timeline(program).cycles
     assert measured.cost.cycles == pytest.approx(measurer.cost(point).cycles, rel=0.05)
@@ -61,6 +69,25 @@ def test_layers_seen_before_give_the_same_cycles_as_a_program_of_their_own(measu
     for point in points:
         alone = CycleTable(measurer.lowered, measurer.config).cycles(point)
         assert table.cycles(point) == pytest.approx(alone, rel=0.005), point
+
+
+@pytest.mark.parametrize("words", [1024, 64])
+def test_cycles_are_counted_on_the_core_that_is_made(space, words):
+    """With the memories that were asked for, or where 64 words of weights do not do with those that are needed."""
+    start = replace(PRESETS["tiny"], weight_words=words, act_words=2048)
+    point = space.uniform("dybit4", "int6", acc_bits=20, **CORE)
+    x, labels = DATA.test_x[:10], DATA.test_y[:10]
+    with digits_model() as path:
+        searched = Measurer(load_model(path), start, DATA.calib_x[:48], golden)
+    program = searched.program(point, searched.quantised(point))
+    found = program.config.weight_words
+    assert found == 1024 if words == 1024 else len(program.weights) < found < 1024
+    made = estimate(searched.lowered, program.config, point.settings, only=True).program
+    largest = estimate(searched.lowered, point.config(start), point.settings, only=True).program
+    cycles = searched.cost(point).cycles
+    assert cycles == timeline(made).cycles < timeline(largest).cycles
+    measured = searched.measure(point, x, labels, searched.float_scores(x))
+    assert measured.cost.cycles == timeline(program).cycles == pytest.approx(cycles, rel=0.05)
 
 
 def test_speedup_is_against_busy_integers_in_as_many_luts(measurer, space):
