@@ -19,6 +19,7 @@ import typer
 from hardware.cases import BASES, Case
 from hardware.flow import Flow, tool_versions
 from hardware.measure import Design, measure
+from narrows.sw.results import write_text
 from rich.console import Console
 from rich.progress import track
 
@@ -47,7 +48,7 @@ def main(
         "points": points,
     }
     lines = json.dumps(table, indent=1).replace("\n   ", " ").replace("\n  }", " }")
-    output.write_text(lines + "\n", encoding="utf-8")
+    write_text(output, lines + "\n")
 
 
 def _cases() -> Iterator[Case]:

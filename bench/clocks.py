@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 import re
 import statistics
 from dataclasses import asdict, dataclass
@@ -29,9 +28,11 @@ from narrows.boards.flow import run_step
 from narrows.boards.plan import NAME, BoardPlan, plan_board
 from narrows.sw.compile import compile_graph
 from narrows.sw.errors import CapacityError
+from narrows.sw.files import write_whole
 from narrows.sw.placement import Placement, read_report
 from narrows.sw.program import Program
 from narrows.sw.report.timeline import timeline
+from narrows.sw.results import write_json
 from rich.console import Console
 from rich.table import Table
 
@@ -66,7 +67,7 @@ def main(
     for place in chosen:
         rows.append(row(place, placed(place, tuple(seed or SEEDS), builds)))
         if json_file:  # after every board: the last ones take long
-            json_file.write_text(json.dumps({"rows": [asdict(each) for each in rows]}, indent=1), encoding="utf-8")
+            write_json(json_file, {"rows": [asdict(each) for each in rows]})
     _show(rows)
 
 
@@ -80,8 +81,9 @@ def placed(board: Board, seeds: tuple[int, ...], builds: Path) -> dict[int, Plac
         kept = folder / f"seed{number}.report.json"
         if not kept.exists():
             synthesis = plan.commands[0]
-            if not (folder / f"{NAME}.json").exists():
+            if not (folder / "synthesised").exists():
                 _run(board, synthesis, folder)
+                write_whole(folder / "synthesised", b"")
             _run(board, plan.place_and_route(number), folder)
             (folder / f"{NAME}.report.json").rename(kept)
         found[number] = read_report(kept)

@@ -20,7 +20,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
-import json
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -47,6 +46,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"
 
 from damage import damaged, with_other_value, with_right_checksum
 from hostile_onnx import hostile
+from narrows.sw.results import write_json
 from random_tflite import random_tflite
 
 _GROWTH = 1 << 30
@@ -144,7 +144,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Console().print(f"{done:,} files in {seconds:,.0f} s, {len(findings)} ended badly", highlight=False)
     if options.json is not None:
         report = {"files": done, "seconds": seconds, "verdicts": counts, "findings": findings}
-        options.json.write_text(json.dumps(report, indent=1), encoding="utf-8")
+        write_json(options.json, report)
     return 1 if findings else 0
 
 

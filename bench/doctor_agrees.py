@@ -12,7 +12,6 @@ are shared by boards of the same widths. Exit status 1 if the two disagree anywh
 from __future__ import annotations
 
 import functools
-import json
 import os
 import tempfile
 import time
@@ -34,6 +33,7 @@ from narrows.sw.quantised import QuantisedGraph
 from narrows.sw.quantize import QuantSettings, quantise
 from narrows.sw.report.diagnose import diagnose
 from narrows.sw.report.examine import examine
+from narrows.sw.results import write_json
 from rich.console import Console
 from rich.table import Table
 
@@ -141,8 +141,7 @@ def main(
     for one in apart:
         console.print(f"{one.model} on {one.board}: doctor {one.doctor or 'takes it'} | compile {one.compile or 'too'}")
     console.print(f"{len(apart)} disagreements in {len(found)} pairs of {len(names)} models and {len(cores)} boards")
-    if json_file is not None:
-        json_file.write_text(json.dumps([asdict(one) | {"agree": one.agree} for one in found], indent=2) + "\n")
+    write_json(json_file, [asdict(one) | {"agree": one.agree} for one in found])
     if apart:
         raise typer.Exit(1)
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import math
 import statistics
 import sys
@@ -28,6 +27,7 @@ from narrows.sw.place_and_route import CLOCK_PIN, DEVICES, ROUTER
 from narrows.sw.report import cells
 from narrows.sw.report.cells import cell_terms, cores_measured
 from narrows.sw.report.clocks import clock_terms
+from narrows.sw.results import write_json
 from rich.console import Console
 from rich.progress import track
 
@@ -210,7 +210,7 @@ def main() -> int:
         known = {"source": _SOURCE, "factors": factors, "error": _worst(errors(held, factors))}
         clock = fit_clock(_placed(fitted), factors)
         known["clock"] = {"factors": clock, "error": _worst(clock_errors(_placed(held), clock, factors))}
-        path.write_text(json.dumps({**known, "fitted": fitted, "held": held}, indent=1) + "\n", encoding="utf-8")
+        write_json(path, {**known, "fitted": fitted, "held": held})
         cores_measured.cache_clear()
     known = cores_measured()
     for kind, measured in (("fitted", fitted), ("held", held)):

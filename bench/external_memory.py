@@ -37,6 +37,7 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 
+from narrows.sw.results import write_json
 from random_graphs import SAME, GraphBuilder, random_levels
 
 _CAUSES = ("cycles", "busy", "stall_drain", "stall_walk", "stall_load", "stall_store", "stall_token")
@@ -105,8 +106,7 @@ def main() -> int:
             status |= bool(wrong)
             records[f"{8 / pace:g} bytes a cycle, {engine}"] = results | {"wrong": wrong}
     _show(records, program)
-    if options.json:
-        options.json.write_text(json.dumps(records, indent=1), encoding="utf-8")
+    write_json(options.json, records)
     return status
 
 

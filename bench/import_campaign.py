@@ -44,6 +44,7 @@ from narrows.sw.outputs import given_outputs
 from narrows.sw.passes import lower
 from narrows.sw.quantize import QuantSettings, quantise
 from narrows.sw.quantize.evaluate import evaluate
+from narrows.sw.results import write_json
 from narrows.sw.runtime import prepare_input, restore_outputs
 from numpy.typing import NDArray
 from rich.console import Console
@@ -223,8 +224,7 @@ def main(
     for name, (judge, count) in kinds.items():
         if count:
             results[name] = _campaign(name, judge, range(seed, seed + count), jobs, console)
-    if json_file:
-        json_file.write_text(json.dumps(results, indent=1), encoding="utf-8")
+    write_json(json_file, results)
     if any(result["wrong"] for result in results.values()):
         raise typer.Exit(1)
 

@@ -13,7 +13,6 @@ three times; the autoencoder hears noise. A model whose file is not there is lef
 
 from __future__ import annotations
 
-import json
 import logging
 import tempfile
 from dataclasses import asdict, dataclass
@@ -28,6 +27,7 @@ from narrows.sim.golden import GoldenModel
 from narrows.sw.frontend import load_model
 from narrows.sw.onnx_sessions import exact_session
 from narrows.sw.quantize import QuantSettings, quantise
+from narrows.sw.results import write_json
 from narrows.sw.runtime import prepare_input, restore_outputs
 from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
@@ -161,8 +161,7 @@ def main(
         if ours.snr_db < theirs.snr_db or ours.agreement < theirs.agreement:
             behind.append(name)
     _show(rows)
-    if json_file is not None:
-        json_file.write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")
+    write_json(json_file, [asdict(row) for row in rows])
     if behind:
         Console(stderr=True).print(f"farther from float than onnxruntime's int8: {', '.join(behind)}", highlight=False)
         raise typer.Exit(1)

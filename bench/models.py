@@ -18,7 +18,6 @@ zoo's TFC and keyword-spotting networks.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -37,6 +36,7 @@ from narrows.sw.passes import lower
 from narrows.sw.program import Program
 from narrows.sw.quantize import QuantSettings, quantise
 from narrows.sw.report.work import useful_macs, utilisation
+from narrows.sw.results import write_json
 from narrows.sw.runtime import prepare_input
 from narrows.sw.verify import compare_predicted
 from numpy.typing import NDArray
@@ -209,8 +209,7 @@ def main(
     if not rows:
         raise typer.BadParameter(f"no model of that name in {models}: give --models FOLDER")
     _show(rows)
-    if json_file:
-        json_file.write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")
+    write_json(json_file, [asdict(row) for row in rows])
     if any(row.mismatches for row in rows):
         raise typer.Exit(1)
 

@@ -10,7 +10,6 @@ core's Verilog in co-simulation. Takes some minutes a family.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from pathlib import Path
@@ -32,6 +31,7 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 
+from narrows.sw.results import write_json
 from program_batch import check_programs, random_program
 
 CONFIG = AcceleratorConfig(
@@ -59,8 +59,7 @@ def main() -> int:
     options = parser.parse_args()
     programs = [_digits(options.digits), *_programs(options.programs)]
     reports = [_campaign(target, programs) for target in options.targets]
-    if options.json:
-        options.json.write_text(json.dumps(reports, indent=1), encoding="utf-8")
+    write_json(options.json, reports)
     return int(any(report["different"] for report in reports))
 
 

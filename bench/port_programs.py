@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import sys
 import time
 from pathlib import Path
@@ -26,6 +25,7 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 
+from narrows.sw.results import write_json
 from program_batch import check_programs, random_program
 from random_graphs import CONFIGS
 
@@ -75,7 +75,7 @@ def main() -> int:
     if options.json:
         report = {"port": options.port, "parameters": config.to_dict(), **total, "different": different}
         report["seconds"] = round(time.perf_counter() - started, 1)
-        options.json.write_text(json.dumps(report, indent=1), encoding="utf-8")
+        write_json(options.json, report)
     return min(1, len(different))
 
 

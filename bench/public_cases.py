@@ -39,6 +39,7 @@ import onnx
 import tflite
 import typer
 from narrows.sw.onnx_sessions import exact_session
+from narrows.sw.results import write_json
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.markup import escape
@@ -297,7 +298,7 @@ def main(
     Console().print(json.dumps(summary))
     if json_file:
         rows = [asdict(each) for each in verdicts]
-        json_file.write_text(json.dumps(summary | {"rows": rows}, indent=1, ensure_ascii=False), encoding="utf-8")
+        write_json(json_file, summary | {"rows": rows})
     if any(each.verdict not in ("right", "refused") for each in verdicts):
         raise typer.Exit(1)
 

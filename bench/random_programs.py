@@ -8,7 +8,6 @@ A configuration is a name of `tests/support/random_graphs.py` or ``random:N``. O
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from pathlib import Path
@@ -18,6 +17,7 @@ from narrows.sw.errors import CapacityError, CertificateError
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 
+from narrows.sw.results import write_json
 from program_batch import check_programs, random_program
 from random_graphs import CONFIGS, random_config
 
@@ -32,8 +32,7 @@ def main() -> int:
     options = parser.parse_args()
     seeds = range(*(int(part) for part in options.seeds.split(":")))
     reports = [_campaign(name, seeds, options.layers) for name in options.config or CONFIGS]
-    if options.json:
-        options.json.write_text(json.dumps(reports, indent=1), encoding="utf-8")
+    write_json(options.json, reports)
     return min(1, sum(len(report["different"]) for report in reports))
 
 

@@ -10,7 +10,6 @@ A difference, or an error that is not one for users, is printed with its seed, a
 from __future__ import annotations
 
 import collections
-import json
 import re
 import tempfile
 from pathlib import Path
@@ -20,6 +19,7 @@ import typer
 from narrows.sw.errors import ImportMismatch, NarrowsError
 from narrows.sw.frontend import import_model
 from narrows.sw.reference import judge
+from narrows.sw.results import write_json
 from random_tflite import random_tflite
 from rich.console import Console
 
@@ -61,8 +61,7 @@ def main(
     console.print(f"seeds {seed} to {seed + files - 1}: " + ", ".join(f"{n} {fate}" for fate, n in fates.items()))
     for why, count in reasons.most_common(15):
         console.print(f"{count:5} {why}")
-    if json_file:
-        json_file.write_text(json.dumps({"fates": fates, "refused": reasons}, indent=1), encoding="utf-8")
+    write_json(json_file, {"fates": fates, "refused": reasons})
     if fates["different"] or fates["crashed"] or fates["not compared"]:
         raise typer.Exit(1)
 

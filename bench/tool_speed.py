@@ -10,7 +10,6 @@ second. The peak is that of the largest of its processes, in MB. ResNet-8 and CI
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 import resource
@@ -34,6 +33,7 @@ from narrows.sw.examples import digits, digits_model
 from narrows.sw.frontend import load_model
 from narrows.sw.program import Program
 from narrows.sw.quantize import QuantSettings, quantise
+from narrows.sw.results import write_json
 from narrows.sw.runtime import prepare_input
 from numpy.typing import NDArray
 from rich.console import Console
@@ -189,8 +189,7 @@ def main(
             with ProcessPoolExecutor(max_workers=1, mp_context=multiprocessing.get_context("spawn")) as pool:
                 rows.append(pool.submit(_measure, what, place).result())
             Console().print(_line(rows[-1]), highlight=False)
-    if json_file:
-        json_file.write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")
+    write_json(json_file, [asdict(row) for row in rows])
 
 
 def _line(row: Row) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from narrows.sw.results import write_arrays
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torch import Tensor, nn
@@ -106,7 +107,8 @@ def main() -> None:
         training=torch.onnx.TrainingMode.PRESERVE,
         dynamic_axes={"image": {0: "batch"}, "scores": {0: "batch"}},
     )
-    np.savez_compressed(folder / "digits.npz", calib_x=train_x[:CALIBRATION_IMAGES], test_x=test_x, test_y=test_y)
+    arrays = {"calib_x": train_x[:CALIBRATION_IMAGES], "test_x": test_x, "test_y": test_y}
+    write_arrays(folder / "digits.npz", arrays)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 
+from narrows.sw.results import write_json
 from random_transfers import transfer_config
 from transfer_batch import run_transfers
 
@@ -43,8 +44,7 @@ def main() -> int:
         "seconds": round(time.perf_counter() - started, 1),
     }
     print(json.dumps(summary))  # noqa: T201 - a script's result
-    if options.json:
-        options.json.write_text(json.dumps(summary, indent=1), encoding="utf-8")
+    write_json(options.json, summary)
     return min(1, len(different))
 
 

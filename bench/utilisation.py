@@ -12,7 +12,6 @@ the bound is.
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -30,6 +29,7 @@ from narrows.sw.quantize import QuantSettings, quantise
 from narrows.sw.report.bounds import layer_bounds
 from narrows.sw.report.timeline import timeline
 from narrows.sw.report.work import layer_work, useful_macs, utilisation
+from narrows.sw.results import write_json
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
@@ -126,8 +126,7 @@ def main(
             row = {"model": name, "config": text, **measure(graph, calibration(name, data), parse_config(text))}
             rows.append(row | {"parameters": asdict(parse_config(text))})
             console.print(_table(row))
-    if output:
-        output.write_text(json.dumps(rows, indent=1), encoding="utf-8")
+    write_json(output, rows)
 
 
 def _table(row: dict[str, Any]) -> Table:

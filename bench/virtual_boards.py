@@ -30,6 +30,7 @@ from narrows.sw.frontend import load_model
 from narrows.sw.passes import lower
 from narrows.sw.program import Program
 from narrows.sw.quantize import QuantSettings, quantise
+from narrows.sw.results import write_json
 from narrows.sw.runtime import prepare_input, run_sync
 from narrows.sw.runtime.samples import run_samples
 from narrows.sw.runtime.serial_transport import SerialTransport
@@ -61,8 +62,7 @@ def main() -> int:
         rows.append(_digits(board, options))
         if options.data is not None:
             rows.append(_dscnn(board, options))
-    if options.json:
-        options.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")
+    write_json(options.json, rows)
     return int(any(row["mismatches"] for row in rows))
 
 

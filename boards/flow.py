@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..sw.files import on_disk, write_whole
 from ..sw.placement import Placement, read_report
 from ..sw.toolchain import ToolFailed, ToolRun, run_tool
 from .board import Board
@@ -15,6 +16,9 @@ from .router_watch import RouterCircles, RouterWatch
 __all__ = ["BoardBuild", "build_board", "run_step"]
 
 _REPORT, _LOG = f"{NAME}.report.json", f"{NAME}.tim"
+
+_HALF = "packing-"
+"""Before the name of what is being packed: half a bitstream must not look like one."""
 
 _RIP_UP = {"nextpnr-ecp5": "--tmg-ripup"}
 """Option with which a router frees wires that are too slow, and finds other ways for them, by tool."""
@@ -104,8 +108,12 @@ def build_board(
         assert failure is not None
         raise failure
     for name, content in best.files.items():
-        (folder / name).write_bytes(content)
-    run(packing)
+        write_whole(folder / name, content)
+    results = {word for word in packing if word.startswith(NAME) and word not in best.files}
+    run(tuple(_HALF + word if word in results else word for word in packing))
+    for name in results:
+        on_disk(folder / (_HALF + name))
+        (folder / (_HALF + name)).replace(folder / name)
     placement = best.placement
     return BoardBuild(
         bitstream=folder / plan.bitstream,

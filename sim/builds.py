@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from ..sw.files import on_disk
+
 __all__ = ["cache_folder", "kept_build"]
 
 _SCRATCH = re.compile(r"\.building-(\d+)-")
@@ -57,6 +59,7 @@ def kept_build(place: Path, build: Callable[[Path], Sequence[str]], failure: typ
     try:
         for product in build(scratch):
             shutil.move(scratch / product, finished / Path(product).name)
+            on_disk(finished / Path(product).name)
     except failure:
         shutil.rmtree(finished, ignore_errors=True)
         raise

@@ -1,45 +1,57 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all: one way to write what outlives the program.
+
+Scratch folders that go with whoever made them, and folders of inputs that a tool reads and the next build writes anew,
+need none of it.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-__all__ = ["new_file", "write_whole"]
+from .processes import stoppable
+
+__all__ = ["new_file", "on_disk", "write_whole"]
 
 
 @contextlib.contextmanager
 def new_file(path: Path) -> Iterator[IO[bytes]]:
     """A binary file to write; at the end of the block it takes the place of ``path``, after an exception nothing does.
 
-    Its bytes are on the disk before it has its name, so that no crash leaves half of it under that name.
+    Its bytes are on the disk before it has its name, so that no crash leaves half of it under that name. A request to
+    stop (SIGTERM) is such an exception; only a kill that nobody can answer may leave the scratch file beside ``path``.
 
     Raises
     ------
     OSError
         If it cannot be written (a full disk, no such folder); it names ``path``.
     """
+    scratch = path.parent / f".{path.name[:40]}.{secrets.token_hex(6)}"
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name[:100]}.", delete=False) as file:
-            scratch = Path(file.name)
+        with stoppable():
             try:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-                # A temporary file is private to its owner; a result is as public as any new file.
-                umask = os.umask(0)
-                os.umask(umask)
-                scratch.chmod(0o666 & ~umask)
+                with scratch.open("xb") as file:
+                    yield file
+                on_disk(scratch)
                 scratch.replace(path)
             except BaseException:
                 scratch.unlink(missing_ok=True)
                 raise
     except OSError as error:
         raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+
+
+def on_disk(path: Path) -> None:
+    """Wait until a file that was written is on the disk: what is renamed before may come back empty from a crash."""
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_whole(path: Path, data: bytes) -> None:

@@ -7,13 +7,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Finished", "run_process", "started"]
+__all__ = ["Finished", "run_process", "started", "stoppable"]
 
 _POLL_SECONDS = 0.05
 
@@ -28,13 +29,28 @@ class Finished:
 
 
 @contextlib.contextmanager
+def stoppable() -> Iterator[None]:
+    """Within the block a request to stop (SIGTERM) is an exception, SystemExit, as Ctrl-C is one: scratch files and
+    started programs go. Where the signal has a handler already, and beside the main thread, nothing changes."""
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+@contextlib.contextmanager
 def started(command: Sequence[str | Path], **options: Any) -> Iterator[subprocess.Popen[Any]]:
     """A program in a process group of its own; an exception in the block kills all of that group.
 
     A compiler that a build started would otherwise go on after Ctrl-C or a request to stop. ``options`` are those of
     `subprocess.Popen`.
     """
-    with subprocess.Popen(command, start_new_session=True, **options) as process:
+    with stoppable(), subprocess.Popen(command, start_new_session=True, **options) as process:
         try:
             yield process
         except BaseException:

@@ -37,7 +37,7 @@ def write_text(path: Path, text: str) -> None:
     _write(path, text.encode())
 
 
-def write_json(path: Path | None, content: Mapping[str, Any]) -> None:
+def write_json(path: Path | None, content: Any) -> None:
     """Write a JSON file whole or not at all; None: do nothing."""
     if path is not None:
         _write(path, (json.dumps(content, indent=2, default=_plain) + "\n").encode())

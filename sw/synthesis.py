@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import NarrowsError, ToolMissing
+from .files import write_whole
 from .processes import run_process
 
 __all__ = [
@@ -219,7 +220,7 @@ def synthesise(
             run = run_process(command, cwd=folder, stdout=output)
         messages = (written if written.exists() else said).read_text(encoding="utf-8", errors="replace")
         if log is not None:
-            log.write_text(messages, encoding="utf-8")
+            write_whole(log, messages.encode())
         if run.returncode or not (folder / "netlist.json").exists():
             raise _failure(messages, log)
         text = (folder / "netlist.json").read_text(encoding="utf-8")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib import cycler, rc_context
 from matplotlib.figure import Figure
+from narrows.sw.files import new_file
 from narrows.sw.synthesis import TARGETS
 
 from .cases import BASES
@@ -62,7 +63,9 @@ def draw(rows: Sequence[Row], path: Path) -> None:
         families = {TARGETS[target].title: [row for row in channels if row.target == target] for target in targets}
         _lines(right, families, "rescale_bits")
         right.set(xlabel="width k of the rescaler's multiplicand (P = 16)", ylabel="LUT / channel")
-        figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None, dpi=130)
+        kind = path.suffix[1:]
+        with new_file(path) as file:
+            figure.savefig(file, format=kind, metadata={"Date": None} if kind == "svg" else None, dpi=130)
 
 
 def _bars(axes: Axes, rows: Sequence[Row], titles: Sequence[str]) -> None:

@@ -253,7 +253,9 @@ class Flow:
         folder = Path(tempfile.mkdtemp(prefix="running-", dir=self._cache))
         try:
             yield folder
-        except ToolMissing:
+        except ToolFailed:
+            raise
+        except BaseException:
             shutil.rmtree(folder)
             raise
         try:

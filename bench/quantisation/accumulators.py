@@ -19,6 +19,7 @@ from typing import Annotated
 
 import torch
 import typer
+from narrows.sw.files import new_file
 from narrows.sw.graph import Mac
 from narrows.sw.passes import lower
 from narrows.sw.quantised import MacLayer, QuantisedGraph
@@ -163,7 +164,8 @@ def _plot(rows: list[Row], path: Path) -> None:
         axis.set(xlabel="accumulator bits P", ylabel="top-1 accuracy in %", title=kind)
         axis.grid(alpha=0.3)
         axis.legend()
-    fig.savefig(path)
+    with new_file(path) as file:
+        fig.savefig(file, format=path.suffix[1:])
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ shows how much of the bound inputs do use.
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +21,7 @@ from narrows.hw.spec.semantics import accumulate
 from narrows.sim.golden import GoldenModel
 from narrows.sw.program import Program
 from narrows.sw.quantised import MacLayer, QuantisedGraph
+from narrows.sw.results import write_json
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
@@ -82,8 +82,7 @@ def main(
         shares = (f"{100 * share:.1f} %" for share in (each.worst, each.climbed))
         table.add_row(each.program, each.layer, *map(str, numbers), *shares)
     Console().print(table)
-    if json_file:
-        json_file.write_text(json.dumps([dataclasses.asdict(each) for each in found], indent=1), encoding="utf-8")
+    write_json(json_file, [dataclasses.asdict(each) for each in found])
     if any(each.overflows for each in found):
         raise typer.Exit(1)
 

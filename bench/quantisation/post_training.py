@@ -13,7 +13,6 @@ first 128 calibrate, the others test). ``--model zoo`` is the ResNet-8 trained h
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -25,11 +24,13 @@ import typer
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.sim.golden import GoldenModel
 from narrows.sw.errors import CertificateError
+from narrows.sw.files import new_file
 from narrows.sw.frontend import load_model
 from narrows.sw.graph import Graph
 from narrows.sw.passes import lower
 from narrows.sw.quantize import LayerFormats, QuantSettings, quantise
 from narrows.sw.quantize.evaluate import evaluate
+from narrows.sw.results import write_json
 from narrows.sw.runtime.tensors import prepare_input
 from numpy.typing import NDArray
 from rich.console import Console
@@ -137,8 +138,7 @@ def main(
     for row in track(wanted, "quantising and evaluating", console=Console(stderr=True)):
         rows.append(replace(row, accuracy=_accuracy(task, row), images=len(task.x)))
     _show(rows)
-    if json_file:
-        json_file.write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")
+    write_json(json_file, [asdict(row) for row in rows])
     if figure:
         _plot(rows, figure)
 
@@ -222,7 +222,8 @@ def _plot(rows: list[Row], path: Path) -> None:
         axis.set(xlabel=label, ylabel="top-1 accuracy in %")
         axis.grid(alpha=0.3)
         axis.legend()
-    fig.savefig(path)
+    with new_file(path) as file:
+        fig.savefig(file, format=path.suffix[1:])
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ import torch
 import typer
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.sw.errors import CertificateError
+from narrows.sw.files import new_file
 from narrows.sw.quantised import MacLayer, QuantisedGraph
 from narrows.sw.quantize import QuantSettings, quantise
 from narrows.sw.quantize.train.rescaler import narrow
@@ -103,7 +104,8 @@ def _plot(rows: list[Row], path: Path) -> None:
     axis.set(xlabel="multiplicand bits k", ylabel="top-1 accuracy in %")
     axis.grid(alpha=0.3)
     axis.legend()
-    fig.savefig(path)
+    with new_file(path) as file:
+        fig.savefig(file, format=path.suffix[1:])
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ data are looked for in $NARROWS_DATA as `bench/quantisation/post_training.py` do
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,6 +22,7 @@ from narrows.hw.spec.config import AcceleratorConfig
 from narrows.sim.golden import GoldenModel
 from narrows.sw.frontend import load_model
 from narrows.sw.quantised import QuantisedGraph
+from narrows.sw.results import write_json, write_text
 from narrows.sw.runtime import prepare_input, restore_outputs
 from narrows.sw.search.explore import Samples, explore
 from narrows.sw.search.front import Bound
@@ -101,9 +101,9 @@ def main(
     _show(summary, same_machine)
     if json_file:
         rows = _rows(summary, same_machine, test_images, seed)
-        json_file.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        write_json(json_file, rows)
     if figure:
-        figure.write_text(front_picture(outcome), encoding="utf-8")
+        write_text(figure, front_picture(outcome))
 
 
 def _golden(quantised: QuantisedGraph, config: AcceleratorConfig, x: NDArray) -> NDArray:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import signal
 import sys
 import tempfile
 import traceback
@@ -17,6 +16,7 @@ from typer.exceptions import TyperException
 
 from ..errors import NarrowsError
 from ..names import printable
+from ..processes import stoppable
 from ..version import __version__
 from . import (
     board,
@@ -130,9 +130,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # names may have letters that the terminal's encoding lacks
             stream.reconfigure(errors="backslashreplace")
-    # As an exception, so that scratch files and started tools go as they do after Ctrl-C.
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    sys.exit(run(sys.argv[1:]))
+    with stoppable():
+        sys.exit(run(sys.argv[1:]))
 
 
 def _fault(error: Exception, arguments: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+from ..files import new_file
 from ..place_and_route import Floorplan
 
 __all__ = ["draw_floorplan"]
@@ -50,7 +51,8 @@ def draw_floorplan(floorplan: Floorplan, path: Path, *, title: str) -> None:
     axes.set_xlabel("column")
     axes.set_ylabel("row")
     figure.legend(loc="outside lower center", ncols=3, markerscale=3, frameon=False)
-    figure.savefig(path)
+    with new_file(path) as file:
+        figure.savefig(file, format=path.suffix[1:] or "svg")
 
 
 def _group(module: str) -> str:

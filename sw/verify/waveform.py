@@ -9,6 +9,9 @@ from pathlib import Path
 
 from vcd.gtkw import GTKWSave
 
+from ..files import new_file
+from ..results import write_text
+
 __all__ = ["Signal", "Waveform", "write_views"]
 
 
@@ -80,7 +83,7 @@ class Waveform:
         wide = {signal.code for signal in self.signals.values() if signal.width > 1}
         held: dict[str, str] = {}
         started, stamped = False, begin
-        with output.open("w", encoding="ascii") as file:
+        with new_file(output) as whole, io.TextIOWrapper(whole, encoding="ascii") as file:
             file.writelines(self._header)
 
             def start() -> None:
@@ -151,7 +154,7 @@ def write_views(
         bits = f"[{signal.width - 1}:0]" if signal.width > 1 else ""
         save.trace(signal.name + bits, datafmt="hex" if signal.width > 1 else "bin")
     view, commands = cropped.with_suffix(".gtkw"), cropped.with_suffix(".sucl")
-    view.write_text(text.getvalue(), encoding="ascii")
+    write_text(view, text.getvalue())
     lines = [*(f"variable_add {signal.name}" for signal in shown), f"cursor_set {marker}", "zoom_fit"]
-    commands.write_text("\n".join(lines) + "\n", encoding="ascii")
+    write_text(commands, "\n".join(lines) + "\n")
     return view, commands

@@ -94,6 +94,28 @@ def test_a_router_that_circles_is_stopped_and_the_design_routed_without_ripping_
     assert asked == [(["--seed", "3"], False)]
 
 
+def test_a_bitstream_that_is_packed_half_has_no_bitstreams_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan, "to_verilog", _stand_in)
+    (tmp_path / "narrows_board.bin").write_bytes(b"before")
+
+    def killed_in_packing(tool, arguments, folder, log=""):
+        if tool == "nextpnr-ice40":
+            (folder / "narrows_board.asc").write_text("placed")
+            report = {"fmax": {"clk": {"achieved": 99.0}}, "utilization": {}, "critical_paths": []}
+            (folder / "narrows_board.report.json").write_text(json.dumps(report))
+        if tool == "icepack":
+            (folder / arguments[-1]).write_bytes(b"half")
+            raise KeyboardInterrupt
+        return ToolRun(tool=tool, seconds=0.0, megabytes=0.0)
+
+    monkeypatch.setattr(flow, "run_tool", killed_in_packing)
+    with pytest.raises(KeyboardInterrupt):
+        build_board(find_board("icebreaker"), tmp_path)
+    assert (tmp_path / "narrows_board.bin").read_bytes() == b"before"
+
+
 def _gives_up(tool, arguments, folder, log=""):
     if tool == "nextpnr-ice40":
         raise ToolFailed("gave up")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
-from narrows.sw.processes import run_process
+from narrows.sw.processes import run_process, stoppable
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs process groups")
 
@@ -50,6 +52,38 @@ def test_what_a_program_started_is_killed_with_it(tmp_path: Path, stop: type[Bas
             break
         time.sleep(0.05)
     assert not alive(number)
+
+
+def test_a_request_to_stop_is_an_exception_within_the_block() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as caught, stoppable():
+        signal.raise_signal(signal.SIGTERM)
+    assert caught.value.code == 128 + signal.SIGTERM
+    assert signal.getsignal(signal.SIGTERM) is before is signal.SIG_DFL
+
+
+def test_a_handler_that_is_there_stays() -> None:
+    said: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: said.append(number))
+    try:
+        with stoppable():
+            signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert said == [signal.SIGTERM]
+
+
+def test_another_thread_leaves_signals_alone() -> None:
+    found: list[object] = []
+
+    def ask() -> None:
+        with stoppable():
+            found.append(signal.getsignal(signal.SIGTERM))
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    thread.join()
+    assert found == [signal.SIG_DFL]
 
 
 def alive(number: int) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import onnx
 import torch
+from narrows.sw.files import write_whole
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -109,4 +110,4 @@ def export_onnx(model: ResNet8, path: Path) -> None:
         attributes = {attribute.name: attribute.ints for attribute in node.attribute}
         if node.op_type == "Conv" and list(attributes["strides"]) == [2, 2] and any(attributes["pads"]):
             attributes["pads"][:] = [0, 0, 1, 1]
-    onnx.save(file, path)
+    write_whole(path, file.SerializeToString())

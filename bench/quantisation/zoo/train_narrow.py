@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import sys
 import time
 from pathlib import Path
@@ -33,6 +32,7 @@ from narrows.sw.frontend import load_model
 from narrows.sw.program import Program
 from narrows.sw.quantize import LayerFormats, QuantSettings
 from narrows.sw.quantize.train import Samples, Trainer, TrainSettings, network_of, score, to_quantised
+from narrows.sw.results import write_json
 from narrows.sw.runtime.tensors import prepare_input
 from rich.console import Console
 
@@ -149,7 +149,7 @@ def main() -> None:
             "acc_bits": given.acc_bits, "rescale_bits": given.rescale_bits, "accuracy": accuracy,
             "images": given.images, "seed": given.seed,
         }  # fmt: skip
-        given.json.write_text(json.dumps([row], indent=1), encoding="utf-8")
+        write_json(given.json, [row])
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import io
 import sys
 import time
 from pathlib import Path
@@ -24,6 +25,7 @@ import numpy as np
 import torch
 from cifar10 import Cifar10, load_cifar10, load_npz
 from narrows.sw.errors import NarrowsError
+from narrows.sw.files import write_whole
 from numpy.typing import NDArray
 from resnet8 import PIXEL_MAX, ResNet8, export_onnx
 from rich.console import Console
@@ -130,10 +132,10 @@ class Trainer:
 
     def save(self, path: Path) -> None:
         """Write the checkpoint; a stop in the middle leaves the one before."""
-        partial = path.with_suffix(".partial")
+        state = io.BytesIO()
         parts = {name: part.state_dict() for name, part in self._parts().items()}
-        torch.save({"run": self.run, "epoch": self.epoch, "generator": torch.get_rng_state(), **parts}, partial)
-        partial.replace(path)
+        torch.save({"run": self.run, "epoch": self.epoch, "generator": torch.get_rng_state(), **parts}, state)
+        write_whole(path, state.getvalue())
 
     def load(self, path: Path) -> None:
         """Go on where a checkpoint was written.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ...errors import InputError
+from ...files import write_whole
 from ...graph import Graph
 from .float_network import FloatNetwork
 from .loss import inner_distance, task_loss
@@ -198,7 +200,7 @@ class Trainer:
 
     def save(self, path: Path) -> None:
         """Write a checkpoint; a stop in the middle leaves the one before."""
-        partial = path.with_name(path.name + ".partial")
+        state = io.BytesIO()
         torch.save(
             {
                 "run": self.run,
@@ -212,9 +214,9 @@ class Trainer:
                 "freezer": self.freezer.state_dict() if self.freezer else {},
                 "generator": torch.get_rng_state(),
             },
-            partial,
+            state,
         )
-        partial.replace(path)
+        write_whole(path, state.getvalue())
 
     def load(self, path: Path) -> None:
         """Go on where a checkpoint was written.
