@@ -161,10 +161,11 @@ def fpga_target(board: Board) -> str:
     InputError
         If there are no estimates for it.
     """
-    from ..report.cells import DEVICES
+    from ..targets import TARGETS
 
-    for name in DEVICES:
-        family, size = name.split("-")
-        if board.family == family and f"-{size}" in board.device.lower():
-            return name
-    raise InputError(f"cells of a {board.device} are not estimated: leave out fps, or the board: {', '.join(DEVICES)}")
+    estimated = [target for target in TARGETS.values() if target.estimated]
+    for target in estimated:
+        if board.device.lower().startswith(target.device):
+            return target.name
+    known = ", ".join(target.name for target in estimated)
+    raise InputError(f"cells of a {board.device} are not estimated: leave out fps, or the board: {known}")
