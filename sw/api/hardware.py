@@ -79,7 +79,8 @@ def write_core(
             raise InputError(f"unknown wrapper {wrapper!r}: {among(wrapper, 'wrappers', WRAPPERS)}")
         core = dataclasses.replace(core, host=wrapper)
     text = to_verilog(core)
-    beside = standalone_files(core, text, name=path.stem, mhz=mhz, program=program) if wrapper else {}
+    given = {"name": path.stem, "source": path.name}
+    beside = standalone_files(core, text, **given, mhz=mhz, program=program) if wrapper else {}
     files = {path: text, **{path.parent / name: content for name, content in beside.items()}}
     for place, content in files.items():
         write_text(place, content)

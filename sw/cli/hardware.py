@@ -54,8 +54,8 @@ def verilog(
 ) -> None:
     """Write the core of a configuration as Verilog: module `narrows_core`, one clock, a host's port, an interrupt.
 
-    With --wrapper the same folder also gets constraints (SDC, LPF), the register map, a C header and a bare-metal C
-    driver; with --program the program as C data, too.
+    With --wrapper the same folder also gets constraints (SDC, LPF), the register map, IP-XACT, a C header and a
+    bare-metal C driver; with --program the program as C data, too.
 
     **Examples**
 

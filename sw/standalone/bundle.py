@@ -9,6 +9,7 @@ from ..errors import ProgramMismatch
 from ..program import Program
 from .constraints import lpf, sdc
 from .header import core_header
+from .ip_xact import ip_xact
 from .model_data import model_sources
 from .ports import core_ports
 from .register_map import register_map
@@ -20,9 +21,9 @@ _SPI = ("narrows_spi.h", "narrows_spi.c")
 
 
 def standalone_files(
-    config: AcceleratorConfig, verilog: str, *, name: str, mhz: float, program: Program | None = None
+    config: AcceleratorConfig, verilog: str, *, name: str, mhz: float, source: str = "", program: Program | None = None
 ) -> dict[str, str]:
-    """Texts by file name: constraints, register map, C header, C driver, and perhaps a model as C data.
+    """Texts by file name: constraints, register map, IP-XACT, C header, C driver, and perhaps a model as C data.
 
     Parameters
     ----------
@@ -33,6 +34,8 @@ def standalone_files(
         What constraints and register map are called, without ending.
     mhz : float
         Clock that the constraints ask for.
+    source : str
+        Name of the Verilog's file; ``name`` with the ending ``.v`` without it.
     program : Program, optional
 
     Raises
@@ -49,6 +52,7 @@ def standalone_files(
         f"{name}.sdc": sdc(ports, mhz),
         f"{name}.lpf": lpf(ports, mhz),
         f"{name}.md": register_map(config, ports),
+        "component.xml": ip_xact(config, ports, source or f"{name}.v"),
         "narrows_core.h": core_header(config),
     }
     files |= {

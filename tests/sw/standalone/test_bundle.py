@@ -96,9 +96,12 @@ def test_the_wrapper_chooses_the_port_and_writes_what_goes_beside(
     output = tmp_path / "ip.v"
     options = ["--config", str(tmp_path / "mine.toml"), "--wrapper", wrapper, "-o", str(output)]
     assert run(["verilog", *options]) == 0
-    assert pin in {port.name for port in core_ports(output.read_text())}
+    ports = core_ports(output.read_text())
+    assert pin in {port.name for port in ports}
+    described = (tmp_path / "component.xml").read_text(encoding="utf-8")
+    assert [name for name in ("ip.v", *(port.name for port in ports)) if f">{name}<" not in described] == []
     beside = {path.name for path in tmp_path.iterdir()} - {"ip.v", "mine.toml"}
-    assert beside == {"ip.sdc", "ip.lpf", "ip.md", "narrows_core.h", "narrows.h", "narrows.c"} | more
+    assert beside == {"ip.sdc", "ip.lpf", "ip.md", "component.xml", "narrows_core.h", "narrows.h", "narrows.c"} | more
 
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")

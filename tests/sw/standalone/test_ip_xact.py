@@ -1,0 +1,121 @@
+"""IP-XACT of cores: what the contract says, in the order of the standard, for a reader of somebody else's."""
+
+from __future__ import annotations
+
+import dataclasses
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+from ipyxact.ipyxact import Component
+from narrows.hw.spec.config import PRESETS, AcceleratorConfig
+from narrows.hw.spec.registers import Access, Fault, Region, core_registers, region_address, region_depth, region_stride
+from narrows.sw.standalone.ip_xact import ip_xact
+from narrows.sw.standalone.ports import Port
+
+PINS = {
+    "axi": ("s_axil_awaddr:26", "s_axil_awvalid", "s_axil_wdata:32", "s_axil_rdata:32!", "s_axil_rvalid!"),
+    "wishbone": ("s_wb_adr:24", "s_wb_cyc", "s_wb_dat_r:32!", "s_wb_ack!"),
+    "uart": ("uart_rx", "uart_tx!"),
+    "bare": ("host_valid", "host_ready!"),
+}
+BACKING = ("m_axi_awaddr:32!", "m_axi_awready")
+ORDER = {
+    "component": "vendor library name version busInterfaces addressSpaces memoryMaps model fileSets description",
+    "busInterface": "name busType abstractionTypes master slave",
+    "abstractionType": "abstractionRef portMaps",
+    "portMap": "logicalPort physicalPort",
+    "addressSpace": "name range width addressUnitBits",
+    "memoryMap": "name addressBlock addressUnitBits",
+    "addressBlock": "name baseAddress range width usage access register",
+    "register": "name description addressOffset size volatile access field",
+    "field": "name bitOffset bitWidth access enumeratedValues modifiedWriteValue",
+    "model": "views instantiations ports",
+    "view": "name componentInstantiationRef",
+    "componentInstantiation": "name language moduleName fileSetRef",
+    "wire": "direction vectors",
+    "file": "name fileType",
+}
+"""Children of elements in the order in which IEEE 1685-2014 has them."""
+
+
+def pins(*names: str) -> tuple[Port, ...]:
+    """Ports from ``name:width``, outputs with a mark of exclamation."""
+    found = [Port(name=name, direction="input", width=1) for name in ("clk", "rst")]
+    for text in (*names, "irq!"):
+        name, _, width = text.rstrip("!").partition(":")
+        found.append(Port(name=name, direction="output" if "!" in text else "input", width=int(width or 1)))
+    return tuple(found)
+
+
+def read(config: AcceleratorConfig, folder: Path) -> tuple[Component, str]:
+    """What the other reader makes of it, and the text."""
+    ports = pins(*PINS[config.host], *(BACKING if config.has_backing else ()))
+    text = ip_xact(config, ports, "core.sv")
+    (folder / "component.xml").write_text(text, encoding="utf-8")
+    component = Component()
+    component.load(str(folder / "component.xml"))
+    return component, text
+
+
+CASES = {
+    "axi": PRESETS["medium"],
+    "backing": dataclasses.replace(PRESETS["medium"], backing="axi4"),
+    "wishbone": dataclasses.replace(PRESETS["tiny"], host="wishbone", tables=2, planes=5),
+    "uart": dataclasses.replace(PRESETS["tiny"], host="uart", counters=0),
+    "bare": dataclasses.replace(PRESETS["tiny"], host="bare"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_memories_and_registers_are_those_of_the_contract(case: str, tmp_path: Path) -> None:
+    config = CASES[case]
+    component, _ = read(config, tmp_path)
+    [memories] = component.memoryMaps.memoryMap
+    found = {block.name: (block.baseAddress, block.range) for block in memories.addressBlock}
+    assert found == {
+        region.name: (region_address(config, region), region_depth(config, region) * region_stride(config, region))
+        for region in Region
+        if region_depth(config, region)
+    }
+    registers = {register.name: register for register in memories.addressBlock[0].register}
+    assert list(registers) == [register.name for register in core_registers(config)]
+    for register in core_registers(config):
+        assert registers[register.name].addressOffset == register.offset
+        assert registers[register.name].access == f"read-{'write' if register.access is Access.WRITE else 'only'}"
+    bits = {field.name: (field.bitOffset, field.bitWidth) for field in registers["STATUS"].field}
+    assert bits == {"BUSY": (0, 1), "DONE": (1, 1), "FAULT": (2, 1), "REFUSED": (3, 1), "FAULT_CODE": (8, 8)}
+    values = registers["STATUS"].field[-1].enumeratedValues.enumeratedValue
+    assert {value.name: int(value.value) for value in values} == {fault.name: int(fault) for fault in Fault}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_buses_and_pins_are_those_of_the_core(case: str, tmp_path: Path) -> None:
+    config = CASES[case]
+    component, text = read(config, tmp_path)
+    expected = pins(*PINS[config.host], *(BACKING if config.has_backing else ()))
+    assert [port.name for port in component.model.ports.port] == [port.name for port in expected]
+    wanted = {"axi": {"s_axil": "AXI4-Lite"}, "wishbone": {"s_wb": "wishbone"}}.get(config.host, {})
+    wanted |= {"m_axi": "AXI4"} if config.has_backing else {}
+    buses = {bus.name: bus for bus in (component.busInterfaces.busInterface if wanted else ())}
+    assert {name: bus.busType.name for name, bus in buses.items()} == wanted
+    root = ElementTree.fromstring(text)
+    space = {"x": root.tag[1:].partition("}")[0]}
+    mapped = [each.text for each in root.iterfind(".//x:physicalPort/x:name", space)]
+    on_buses = [port.name for port in expected if port.name.startswith(tuple(f"{name}_" for name in wanted))]
+    assert sorted(mapped) == sorted([*on_buses, *["clk"] * len(wanted)])
+    if config.host == "axi":
+        logical = {each.text for each in root.iterfind(".//x:logicalPort/x:name", space)}
+        assert {"ACLK", "AWADDR", "AWVALID", "RDATA"} <= logical
+    assert root.findtext(".//x:fileSet/x:file/x:name", "", space) == "core.sv"
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_elements_are_in_the_order_of_the_standard(case: str, tmp_path: Path) -> None:
+    _, text = read(CASES[case], tmp_path)
+    assert text.startswith("<?xml ")
+    for element in ElementTree.fromstring(text).iter():
+        order = ORDER.get(element.tag.partition("}")[2])
+        if order is not None:
+            places = [order.split().index(child.tag.partition("}")[2]) for child in element]
+            assert places == sorted(places), element.tag
