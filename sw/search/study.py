@@ -36,12 +36,12 @@ def open_storage(where: str | None) -> Any:
     ToolMissing
         If Optuna is not installed.
     """
-    journal = _optuna().storages.journal
+    storages = _optuna().storages
     if where is None or "://" in where:
         return where
-    return _optuna().storages.JournalStorage(
-        journal.JournalFileBackend(where, lock_obj=journal.JournalFileOpenLock(where))
-    )
+    from .journal import Journal
+
+    return storages.JournalStorage(Journal(where))
 
 
 class Study:

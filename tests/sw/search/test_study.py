@@ -1,5 +1,6 @@
 """Studies: what was proposed comes first, nothing is measured twice, and a stopped study goes on."""
 
+import json
 import warnings
 
 import numpy as np
@@ -92,6 +93,17 @@ def test_a_stopped_study_goes_on(make, tmp_path, measurer):
     assert seen == [(6, 8), (7, 8), (8, 8)]
     assert len(measurer.measured) <= before + 3
     again.run(8, lambda done, total: pytest.fail("nothing is left to do"))
+
+
+def test_a_study_whose_writer_was_killed_within_a_line_goes_on(make, tmp_path):
+    storage = tmp_path / "study.journal"
+    make(str(storage)).run(5, ignore)
+    whole = storage.read_bytes()
+    storage.write_bytes(whole[:-7])  # the last record is lost: its trial begins anew
+    make(str(storage)).run(8, ignore)
+    again = make(str(storage))
+    again.run(8, lambda done, total: pytest.fail("nothing is left to do"))
+    assert all(json.loads(line) for line in storage.read_bytes().splitlines(keepends=True))
 
 
 def test_values_are_kept_with_a_study(make, tmp_path):
