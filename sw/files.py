@@ -24,20 +24,26 @@ def new_file(path: Path) -> Iterator[IO[bytes]]:
 
     Its bytes are on the disk before it has its name, so that no crash leaves half of it under that name. A request to
     stop (SIGTERM) is such an exception; only a kill that nobody can answer may leave the scratch file beside ``path``.
+    A link stays one, and what it points to is written. What is no file (a pipe, ``/dev/stdout``) is written as it is.
 
     Raises
     ------
     OSError
         If it cannot be written (a full disk, no such folder); it names ``path``.
     """
-    scratch = path.parent / f".{path.name[:40]}.{secrets.token_hex(6)}"
+    target = Path(os.path.realpath(path))
+    scratch = target.parent / f".{target.name[:40]}.{secrets.token_hex(6)}"
     try:
+        if path.exists() and not path.is_file():
+            with path.open("wb") as file:
+                yield file
+            return
         with stoppable():
             try:
                 with scratch.open("xb") as file:
                     yield file
                 on_disk(scratch)
-                scratch.replace(path)
+                scratch.replace(target)
             except BaseException:
                 scratch.unlink(missing_ok=True)
                 raise

@@ -23,6 +23,8 @@ def writable_folder(path: Path) -> None:
     """Make sure before long work that ``path`` can be written, in a folder that is there or can be made; or OSError."""
     if path.is_dir():
         raise IsADirectoryError(21, "this is a folder: name a file to write", str(path))
+    if path.exists() and not path.is_file():  # a pipe, a terminal
+        return
     folder = path.parent
     while not folder.exists():
         folder = folder.parent

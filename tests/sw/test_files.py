@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from narrows.sw.files import new_file, on_disk, write_whole
+from narrows.sw.results import write_text
 
 ROOT = Path(__file__).parents[2]
 
@@ -83,6 +84,28 @@ def test_a_file_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert len(asked) == 1
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(asked[0])
+
+
+def test_a_link_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "result").write_bytes(b"before")
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere" / "result")
+    write_whole(tmp_path / "link", b"after")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "elsewhere" / "result").read_bytes() == b"after"
+    assert [path.name for path in (tmp_path / "elsewhere").iterdir()] == ["result"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs pipes with names")
+def test_what_is_no_file_is_written_and_stays(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE) as reader:
+        write_text(pipe, "through")
+        assert reader.communicate()[0] == b"through"
+    assert pipe.is_fifo() and list(tmp_path.iterdir()) == [pipe]
+    with pytest.raises(IsADirectoryError):
+        write_whole(tmp_path, b"")
 
 
 PARTS = {
