@@ -40,6 +40,8 @@ def expected_checksums(program: Program, tensors: Mapping[str, ArrayLike]) -> tu
     levels = np.asarray(tensors[program.graph.input.tensor])
     # Levels of every lane that was written, channels beyond the last included.
     stored = {program.graph.input.tensor: np.pad(levels, ((0, -len(levels) % config.lanes), (0, 0), (0, 0)))}
+    # Lanes beyond a state's channels hold what host or layer wrote there last.
+    stored |= {state.tensor: np.asarray(tensors[state.tensor]) for state in program.graph.states}
     for layer in program.graph.layers:
         stored[layer.output] = _stored(layer, program, tensors, stored)
     expected: list[int | None] = []

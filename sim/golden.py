@@ -65,7 +65,7 @@ class GoldenModel:
         Parameters
         ----------
         levels : array of int, shape (N, C, H, W)
-            Of the graph's input tensor.
+            Of the graph's input tensor. Of a graph with states these are the frames of one stream, from its begin on.
         keep : collection of str, optional
             Names of the tensors wanted; the others' memory is free again as soon as no layer needs them.
 
@@ -84,15 +84,31 @@ class GoldenModel:
             raise ValueError(f"input levels must have the shape (N, *{tensor.shape}), not {levels.shape}")
         _check_levels(levels, tensor)
         kept = frozenset(self._graph.tensors) if keep is None else frozenset(keep)
+        if self._graph.states:
+            return self._run_stream(levels, kept)
         largest = max(math.prod(each.shape) for each in self._graph.tensors.values())
         batch = min(max(1, _BATCH_VALUES // largest), _BATCH_MOST)
         starts = range(0, max(len(levels), 1), batch)
-        batches = [self._run_batch(levels[first : first + batch], kept) for first in starts]
+        name = self._graph.input.tensor
+        batches = [self._run_batch({name: levels[first : first + batch]}, kept) for first in starts]
         return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
 
-    def _run_batch(self, levels: NDArray[np.int64], kept: frozenset[str]) -> dict[str, NDArray[np.int64]]:
+    def _run_stream(self, frames: NDArray[np.int64], kept: frozenset[str]) -> dict[str, NDArray[np.int64]]:
+        """Tensors of frames, each of which takes over what the one before it left."""
+        states = self._graph.states
+        now = {state.tensor: np.asarray(state.initial, dtype=np.int64)[np.newaxis] for state in states}
+        needed = kept | {state.update for state in states}
+        found: list[dict[str, NDArray[np.int64]]] = []
+        for number in range(max(len(frames), 1)):
+            starts = {self._graph.input.tensor: frames[number : number + 1]}
+            held = now if len(frames) else {name: levels[:0] for name, levels in now.items()}
+            found.append(self._run_batch(starts | held, needed))
+            now = {state.tensor: found[-1][state.update] for state in states}
+        return {name: np.concatenate([frame[name] for frame in found]) for name in found[0] if name in kept}
+
+    def _run_batch(self, starts: Mapping[str, NDArray[np.int64]], kept: frozenset[str]) -> dict[str, NDArray[np.int64]]:
         """Tensors of some samples; while it runs they have their channels first, as float32."""
-        tensors = {self._graph.input.tensor: levels.transpose(1, 0, 2, 3).astype(np.float32, order="C")}
+        tensors = {name: levels.transpose(1, 0, 2, 3).astype(np.float32, order="C") for name, levels in starts.items()}
         for index, layer in enumerate(self._graph.layers):
             if isinstance(layer, MaxLayer):
                 result = max_pool(

@@ -15,6 +15,7 @@ from .heads import HostFunction
 from .outputs import Output
 from .quantised import InputSpec, LevelTable, MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
 from .records import read_record
+from .states import State
 from .validate import MOST_ELEMENTS, validate_graph
 
 __all__ = ["graph_from_parts", "graph_to_parts"]
@@ -30,7 +31,7 @@ def graph_to_parts(graph: QuantisedGraph) -> tuple[dict[str, Any], dict[str, NDA
     structure : dict
     arrays : dict of signed integer arrays, each of the narrowest type that holds it
         Bias, multiplicand, shift ``layer<n>.<field>``, weights ``layer<n>.segment<m>.weights``, levels
-        ``layer<n>.table`` and orders of outputs ``output<n>.order``.
+        ``layer<n>.table``, orders of outputs ``output<n>.order`` and first levels of states ``state<n>.initial``.
     """
     arrays: dict[str, NDArray[np.signedinteger]] = {}
     layers: list[dict[str, Any]] = []
@@ -52,6 +53,8 @@ def graph_to_parts(graph: QuantisedGraph) -> tuple[dict[str, Any], dict[str, NDA
     for number, output in enumerate(graph.outputs):
         if output.order is not None:
             arrays[f"output{number}.order"] = _narrowed(output.order)
+    for number, state in enumerate(graph.states):
+        arrays[f"state{number}.initial"] = _narrowed(state.initial)
     structure = {
         "name": graph.name,
         "tensors": [
@@ -64,6 +67,8 @@ def graph_to_parts(graph: QuantisedGraph) -> tuple[dict[str, Any], dict[str, NDA
             for output in graph.outputs
         ],
     }
+    if graph.states:
+        structure["states"] = [_plain(state, without=("initial",)) for state in graph.states]
     return structure, arrays
 
 
@@ -87,6 +92,10 @@ def graph_from_parts(structure: Mapping[str, Any], arrays: Mapping[str, NDArray[
         outputs=tuple(
             _output(values, arrays.get(f"output{number}.order"), by_name)
             for number, values in enumerate(structure["outputs"])
+        ),
+        states=tuple(
+            read_record(State, values, initial=_widened(arrays[f"state{number}.initial"]))
+            for number, values in enumerate(structure.get("states", ()))
         ),
     )
     validate_graph(graph)

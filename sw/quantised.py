@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..hw.spec.formats import Format
 from .outputs import Output, output_tensors
+from .states import State
 
 __all__ = ["InputSpec", "LevelTable", "MacLayer", "MaxLayer", "QuantisedGraph", "QuantisedTensor", "Segment"]
 
@@ -141,8 +142,19 @@ class QuantisedGraph:
     input: InputSpec
     layers: tuple[MacLayer | MaxLayer, ...]
     outputs: tuple[Output, ...]
+    states: tuple[State, ...] = ()
 
     @property
     def output_tensors(self) -> tuple[str, ...]:
         """Tensors that outputs show, each once."""
         return output_tensors(self.outputs)
+
+    @property
+    def starts(self) -> tuple[str, ...]:
+        """Tensors that no layer writes: the input, then the states."""
+        return self.input.tensor, *(state.tensor for state in self.states)
+
+    @property
+    def ends(self) -> tuple[str, ...]:
+        """Tensors that are needed when a run is over, each once: those that outputs show, and updates of states."""
+        return tuple(dict.fromkeys((*self.output_tensors, *(state.update for state in self.states))))

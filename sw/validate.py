@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..hw.spec.tables import TABLE_TOP
 from .quantised import MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
+from .states import State
 
 __all__ = ["MOST_ELEMENTS", "validate_graph"]
 
@@ -41,6 +43,9 @@ def validate_graph(graph: QuantisedGraph) -> None:
     permuted = sorted(spec.permutation) == list(range(len(spec.shape)))
     _need(permuted or not spec.permutation, "the input's permutation is none")
     written = {spec.tensor}
+    for state in graph.states:
+        _need(state.tensor in graph.tensors and state.tensor not in written, f"the state {state.tensor!r} is no tensor")
+        written.add(state.tensor)
     names = set()
     for layer in graph.layers:
         _need(layer.name not in names, f"two layers have the name {layer.name!r}")
@@ -55,6 +60,8 @@ def validate_graph(graph: QuantisedGraph) -> None:
         written.add(layer.output)
     if left := sorted(set(graph.tensors) - written):
         raise ValueError(f"nothing writes the tensor {left[0]!r}")
+    for state in graph.states:
+        _state(graph, state)
     _need(bool(graph.outputs), "it has no output")
     for output in graph.outputs:
         _need(output.tensor in written, f"the output {output.name!r} shows no tensor")
@@ -63,6 +70,16 @@ def validate_graph(graph: QuantisedGraph) -> None:
 def _need(holds: bool, what: str) -> None:
     if not holds:
         raise ValueError(what)
+
+
+def _state(graph: QuantisedGraph, state: State) -> None:
+    where, tensor = f"the state {state.tensor!r}", graph.tensors[state.tensor]
+    _need(any(layer.output == state.update for layer in graph.layers), f"{where} takes over what no layer writes")
+    update = graph.tensors[state.update]
+    _need(update == replace(tensor, name=update.name), f"{where} takes over a tensor of another kind")
+    _need(state.initial.shape == tensor.shape, f"{where} begins with the shape {state.initial.shape}")
+    known = tensor.levels
+    _need(bool(np.isin(state.initial, known).all()), f"{where} begins with levels that it cannot hold")
 
 
 def _tensor(tensor: QuantisedTensor) -> None:

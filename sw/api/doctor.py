@@ -138,9 +138,9 @@ def examine_model(model: Model, config: Config | None, *, weights: str | None, a
     from .sizing import sized
 
     settings = Formats.of(weights=weights, acts=acts)
-    examined = examine(model.path, model.shapes)
+    examined = examine(model.path, model.shapes, model.states)
     whole = None if examined.refusals or examined.graph is None else lowered(examined.graph)
-    verdict = None if examined.imported is None else judge(model.path, examined.imported)
+    verdict = None if examined.imported is None else judge(model.path, examined.imported, states=model.states)
     if verdict is not None:
         model.listener.note(str(verdict))
     if config is not None:

@@ -28,14 +28,15 @@ class Formats:
         Of weights and of tensors between layers; None: the core's base.
     layers : QuantSettings or None
         Instead: all of them, layer by layer.
-    equalise : bool
-        As `QuantSettings` has it.
+    equalise, exact : bool
+        As `QuantSettings` has them.
     """
 
     weights: str | None = None
     acts: str | None = None
     layers: QuantSettings | None = None
     equalise: bool = False
+    exact: bool = False
 
     @classmethod
     def of(
@@ -45,6 +46,7 @@ class Formats:
         acts: str | None = None,
         formats: QuantSettings | str | os.PathLike[str] | None = None,
         equalise: bool = False,
+        exact: bool = False,
     ) -> Formats:
         """As `Model.quantize` takes them.
 
@@ -61,7 +63,7 @@ class Formats:
         if formats is None:
             QuantSettings(weights=weights or "dybit4", acts=acts or "dybit4")  # an unknown one is said at once
         layers = formats if formats is None or isinstance(formats, QuantSettings) else load_settings(Path(formats))
-        return cls(weights=weights, acts=acts, layers=layers, equalise=equalise)
+        return cls(weights=weights, acts=acts, layers=layers, equalise=equalise, exact=exact)
 
     @property
     def asked(self) -> bool:
@@ -85,7 +87,8 @@ class Formats:
         found = self.layers or QuantSettings(
             weights=self.weights or core.weight_format, acts=self.acts or core.act_format
         )
-        return dataclasses.replace(found, equalise=found.equalise or self.equalise)
+        equalise, exact = found.equalise or self.equalise, found.exact or self.exact
+        return dataclasses.replace(found, equalise=equalise, exact=exact)
 
     def __str__(self) -> str:
         shown = {name: getattr(self, name) for name in ("weights", "acts")}

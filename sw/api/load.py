@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,13 @@ if TYPE_CHECKING:
 __all__ = ["Example", "example", "load"]
 
 
-def load(source: Any, example: Any = None, *, input_shapes: Shapes | None = None) -> Model:
+def load(
+    source: Any,
+    example: Any = None,
+    *,
+    input_shapes: Shapes | None = None,
+    states: Mapping[str, str] | None = None,
+) -> Model:
     """A trained model.
 
     Parameters
@@ -33,6 +40,9 @@ def load(source: Any, example: Any = None, *, input_shapes: Shapes | None = None
         Of a torch module: an input, of shape (1, ...), which it is exported with.
     input_shapes : mapping of sequence of int, optional
         Sizes of axes that the file leaves open, by input: ``{"x": (1, 3, 320, 320)}``.
+    states : mapping of str, optional
+        Outputs that further inputs take over from run to run: ``{"h": "h_next"}``; in the first run these inputs are 0,
+        or what the file has for them. Variables of a TFLite file are known.
 
     Returns
     -------
@@ -53,9 +63,9 @@ def load(source: Any, example: Any = None, *, input_shapes: Shapes | None = None
         if path.suffix == ".nrw":
             raise InputError(f"{path} is a program already: narrows.Program.load({str(path)!r})")
         need("onnx", "model files", "generator")
-        model = Model(path, input_shapes)
+        model = Model(path, input_shapes, states=states)
     elif hasattr(source, "SerializeToString") and hasattr(source, "graph"):
-        model = of_proto(source, input_shapes)
+        model = of_proto(source, input_shapes, states)
     elif _is_a(source, "torch", "nn.Module"):
         from .frameworks import from_torch
 

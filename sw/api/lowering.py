@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 __all__ = ["lowered"]
 
 
-def lowered(graph: Graph) -> Graph:
-    """A float graph of layers that the core has."""
+def lowered(graph: Graph, *, exact: bool = False) -> Graph:
+    """A float graph of layers that the core has; ``exact`` as `QuantSettings` has it."""
     from ..passes import lower
     from ..quantize.halves import in_halves
 
-    return in_halves(lower(graph))
+    return in_halves(lower(graph), exact=exact)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,8 @@ class Model:
         ONNX or TFLite.
     shapes : mapping of sequence of int, optional
         Sizes of axes that the file leaves open, by input: ``{"x": (1, 3, 320, 320)}``.
+    states : mapping of str, optional
+        Outputs that inputs take over from run to run: ``{"h": "h_next"}``.
     listener : Listener, optional
         Who is told what goes on.
     keep : object, optional
@@ -46,10 +49,17 @@ class Model:
     """
 
     def __init__(
-        self, path: Path, shapes: Shapes | None = None, *, listener: Listener | None = None, keep: Any = None
+        self,
+        path: Path,
+        shapes: Shapes | None = None,
+        *,
+        states: Mapping[str, str] | None = None,
+        listener: Listener | None = None,
+        keep: Any = None,
     ) -> None:
         self.path = path
         self.shapes = shapes
+        self.states = dict(states or {})
         self.listener: Listener = listener or Quiet()
         self._keep = keep
 
@@ -58,7 +68,7 @@ class Model:
         """The file's graph, and what became of its values; raises as `frontend.import_model` does."""
         from ..frontend import import_model
 
-        return import_model(self.path, self.shapes)
+        return import_model(self.path, self.shapes, self.states)
 
     @property
     def graph(self) -> Graph:
@@ -109,7 +119,7 @@ class Model:
         from ..reference import judge
 
         checked = None if samples is None else checked_samples(self.graph, samples)
-        verdict = judge(self.path, self.imported, checked)
+        verdict = judge(self.path, self.imported, checked, states=self.states)
         self.listener.note(str(verdict))
         if checked is not None and calibrates:
             for line in of_samples(self.graph, checked):
@@ -156,6 +166,7 @@ class Model:
         acts: str | None = None,
         formats: QuantSettings | str | os.PathLike[str] | None = None,
         equalise: bool = False,
+        exact: bool = False,
         requantise: bool = False,
         most: int | None = None,
     ) -> Quantised:
@@ -172,6 +183,8 @@ class Model:
             Instead: formats layer by layer, or the file of them that a search writes.
         equalise : bool
             Scale channels against the weights that read them, not only where some would vanish.
+        exact : bool
+            Of a model that comes quantised: follow its own arithmetic in all layers, also where that takes two each.
         requantise : bool
             Of a model that comes quantised: forget its integers and take the formats asked for.
         most : int, optional
@@ -194,7 +207,7 @@ class Model:
         from .quantised import Quantised
 
         x, y = samples_of(calib, self.input_shape, most=most)
-        chosen = Formats.of(weights=weights, acts=acts, formats=formats, equalise=equalise)
+        chosen = Formats.of(weights=weights, acts=acts, formats=formats, equalise=equalise, exact=exact)
         return Quantised.of(self, (x, y), chosen, requantise=requantise)
 
     def __repr__(self) -> str:

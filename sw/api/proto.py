@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import weakref
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +17,12 @@ if TYPE_CHECKING:
 __all__ = ["of_proto"]
 
 
-def of_proto(proto: Any, shapes: Shapes | None = None) -> Model:
+def of_proto(proto: Any, shapes: Shapes | None = None, states: Mapping[str, str] | None = None) -> Model:
     """The model of an `onnx.ModelProto`, kept in a file for as long as it lives."""
     folder = Path(tempfile.mkdtemp(prefix="narrows-model-"))
     path = folder / f"{_file_name(proto.graph.name)}.onnx"
     path.write_bytes(proto.SerializeToString())
-    model = Model(path, shapes)
+    model = Model(path, shapes, states=states)
     weakref.finalize(model, shutil.rmtree, folder, ignore_errors=True)
     return model
 

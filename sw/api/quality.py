@@ -70,6 +70,7 @@ def recorded(
     listener: Listener,
     trained: bool = False,
     requantised: bool = False,
+    states: Mapping[str, str] | None = None,
 ) -> Compiled:
     """The program with its record; the listener is told its quality.
 
@@ -90,6 +91,8 @@ def recorded(
         Whether its integers were trained from there.
     requantised : bool
         Whether the model's own integers were forgotten first.
+    states : mapping of str, optional
+        What inputs of the model's file take over (`narrows.load`).
     """
     from ..quantize.quantise import equalised_unasked
 
@@ -111,6 +114,8 @@ def recorded(
         "quality": quality | {"data": samples},
         "warnings": warnings,
     }
+    if states:
+        record["states"] = dict(states)
     return replace(program, record=record)
 
 

@@ -8,6 +8,7 @@ import os
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..errors import InputError
 from .config import Config
 from .formats import Formats
 from .lowering import lowered
@@ -97,7 +98,7 @@ class Quantised:
     @functools.cached_property
     def lowered(self) -> Graph:
         """The same of layers that the core has."""
-        return lowered(self.graph)
+        return lowered(self.graph, exact=self.formats.exact)
 
     @property
     def beside(self) -> Beside:
@@ -168,12 +169,13 @@ class Quantised:
         """
         held, core = self.held(data), self.core(config, **parameters)
         plan = self if within is None else self.within(within, core, held)
-        return plan.compile_for(core, held)
+        return plan.compile_for(core, held, sized=config is None)
 
     def within(self, points: float, core: AcceleratorConfig, held: Held) -> Quantised:
         """The same with formats layer by layer for a core, as `compile` chooses them; arguments are checked there."""
         from .within import formats_within
 
+        self._check_samples("--within")
         chosen = formats_within(self, core, held, points)
         return dataclasses.replace(self, formats=Formats.of(formats=chosen))
 
@@ -187,13 +189,14 @@ class Quantised:
             config = sized(self.lowered, self.formats, self.listener)
         return Config(config, **parameters).core
 
-    def compile_for(self, core: AcceleratorConfig, held: Held) -> Program:
-        """`compile` for a core that is known, measured on samples that are checked."""
+    def compile_for(self, core: AcceleratorConfig, held: Held, *, sized: bool = False) -> Program:
+        """`compile` for a core that is known, measured on samples that are checked; one that was sized for the model
+        gets larger memories where it takes them."""
         from ..compile import compile_graph
         from ..quantize import quantise
         from .program import Program
         from .quality import recorded
-        from .sizing import check_size
+        from .sizing import check_size, compiled_sized
 
         settings = self.formats(core)
         check_size(self.lowered, core, settings, self.calibration)
@@ -204,7 +207,7 @@ class Quantised:
         with self.listener.progress("quantising") as progress:
             graph = quantise(self.graph, self.calibration, settings, core, lambda _, done, total: progress(done, total))
         compiled = recorded(
-            compile_graph(graph, core),
+            compiled_sized(graph, core, self.listener) if sized else compile_graph(graph, core),
             self.graph,
             held.x,
             held.labels,
@@ -213,6 +216,7 @@ class Quantised:
             settings=settings,
             calibration=self.calibration,
             requantised=self.requantise,
+            states=self.model.states,
             listener=self.listener,
         )
         return Program(compiled, model=self.model, calibration=self.calibration)
@@ -245,6 +249,7 @@ class Quantised:
         """
         from .training import Trained
 
+        self._check_samples("training")
         return Trained.of(self, data, val, epochs=epochs, **options)
 
     def search(
@@ -272,7 +277,16 @@ class Quantised:
         """
         from .searching import search
 
+        self._check_samples("a search")
         return search(self, data, Config(config).core, **options)
+
+    def _check_samples(self, what: str) -> None:
+        """Refuse a model with states where samples are taken in any order."""
+        if self.graph.states:
+            raise InputError(
+                f"{what} takes samples in any order, and this model keeps {self.graph.states[0].tensor!r} from run to "
+                "run: compile it as it is"
+            )
 
     def __repr__(self) -> str:
         said = f", {self.formats}" if str(self.formats) else ""

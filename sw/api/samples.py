@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..archives import read_archive
 from ..errors import InputError
 
-__all__ = ["MOST", "SampleSource", "load_samples", "samples_of"]
+__all__ = ["MOST", "SampleSource", "frames_of", "load_samples", "samples_of"]
 
 SampleSource = Any
 """A path of a numpy archive, an array (N, ...), a pair of arrays (x, y), or what gives batches or samples."""
@@ -71,6 +71,25 @@ def load_samples(path: Path, limit: int | None = None) -> tuple[NDArray[Any], ND
         raise InputError(f"{path} holds {', '.join(arrays) or 'nothing'}: the samples must be named x")
     x, y = _checked(str(path), arrays["x"], arrays.get("y"))
     return x[:limit], None if y is None else y[:limit]
+
+
+def frames_of(recording: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """A recording as frames (N, *shape): it is either, or its first axis runs on from frame to frame, as in (T, 40) for
+    frames of (3, 40). What does not fill a frame at the end is left out.
+
+    Raises
+    ------
+    InputError
+        If it is neither.
+    """
+    if recording.shape[1:] == shape:
+        return recording
+    if not shape or recording.shape[1:] != shape[1:] or len(recording) < shape[0]:
+        wanted = " x ".join(map(str, shape))
+        given = " x ".join(map(str, recording.shape))
+        raise InputError(f"a recording of {given} values has no frames of {wanted}: give frames, or lines in a row")
+    count = len(recording) // shape[0]
+    return recording[: count * shape[0]].reshape(count, *shape)
 
 
 def _checked(name: str, x: NDArray, y: NDArray | None) -> tuple[NDArray[Any], NDArray[Any] | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from numpy.typing import NDArray
@@ -13,12 +14,17 @@ if TYPE_CHECKING:
     from ...boards.board import Board
     from ..graph import Graph
     from ..listener import Listener
+    from ..program import Program
+    from ..quantised import QuantisedGraph
     from ..quantize import QuantSettings
     from ..report.propose import Settings
 
-__all__ = ["check_size", "config_for_rate", "estimated_target", "fpga_target", "sized"]
+__all__ = ["check_size", "compiled_sized", "config_for_rate", "estimated_target", "fpga_target", "sized"]
 
 _SHOWN = 8
+_GROWING = ("act_words", "weight_words", "param_words", "taps", "blocks", "instructions")
+"""Parameters of a core that was sized by an estimate which may grow when the weights are known."""
+
 _DEVICE = "ecp5-85k"
 """Largest FPGA that cells are estimated for."""
 
@@ -91,6 +97,30 @@ def check_size(graph: Graph, config: AcceleratorConfig, settings: QuantSettings,
     found = with_larger_memories(found, graph, config, settings)
     if found.problems:
         raise CapacityError("; ".join(found.problems), found.shortages)
+
+
+def compiled_sized(graph: QuantisedGraph, config: AcceleratorConfig, listener: Listener) -> Program:
+    """Program for a core that was sized for the model, its memories raised where the real weights take more.
+
+    Trained integers are multiplied by as much as makes their steps exact, which only samples tell; so an estimate can
+    be too small.
+
+    Raises
+    ------
+    CapacityError
+        If more is lacking than words of memories.
+    """
+    from ..compile import compile_graph
+
+    try:
+        return compile_graph(graph, config)
+    except CapacityError as error:
+        sizes = {each.parameter: each.enough for each in error.shortages if each.parameter in _GROWING}
+        if not sizes or len(sizes) < len(error.shortages) or None in sizes.values():
+            raise
+        raised = ", ".join(f"{name} = {size}" for name, size in sizes.items())
+        listener.note(f"the model takes more than was estimated: {raised}")
+        return compile_graph(graph, dataclasses.replace(config, **sizes))
 
 
 def config_for_rate(

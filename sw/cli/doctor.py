@@ -15,8 +15,10 @@ from .options import (
     InputShapes,
     JsonFile,
     ModelPreset,
+    States,
     input_shapes,
     named_config,
+    state_pairs,
 )
 from .output import TERMINAL, next_step, report_done, show_table
 
@@ -38,6 +40,7 @@ def doctor(
         str | None, typer.Option(metavar="FORMAT", help="Of tensors between layers, as `narrows compile` takes it.")
     ] = None,
     input_shape: InputShapes = None,
+    state: States = None,
     every: Annotated[
         bool, typer.Option("--all", help="Show fused and constant nodes and data movement, too, and what they go into.")
     ] = False,
@@ -56,7 +59,7 @@ def doctor(
 
         narrows doctor yolo.onnx --input-shape images=1,3,320,320
     """
-    loaded = Model(model, input_shapes(input_shape), listener=TERMINAL)
+    loaded = Model(model, input_shapes(input_shape), states=state_pairs(state), listener=TERMINAL)
     found = loaded.doctor(named_config(preset, config, board), weights=weights, acts=acts)
     _show_nodes(found, every)
     for note in found.found.notes:

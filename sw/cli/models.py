@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..api.model import Model
 from ..api.program import Program
 from ..api.result import Result
-from ..api.samples import load_samples
+from ..api.samples import frames_of, load_samples
 from ..api.sizing import config_for_rate, estimated_target
 from ..engines import EngineName, Simulator
 from ..errors import InputError
@@ -35,10 +35,12 @@ from .options import (
     Raw,
     Requantise,
     SimulatorOption,
+    States,
     input_shapes,
     named_config,
     opened,
     original,
+    state_pairs,
 )
 from .output import TERMINAL, next_step, report_done, show_table
 
@@ -80,10 +82,18 @@ def compile_model(
         typer.Option(metavar="FILE.toml", help="Formats layer by layer, as `narrows search` writes them."),
     ] = None,
     input_shape: InputShapes = None,
+    state: States = None,
     equalise: Annotated[
         bool,
         typer.Option(
             "--equalise", help="Scale channels against the weights that read them, not only where some would vanish."
+        ),
+    ] = False,
+    exact: Annotated[
+        bool,
+        typer.Option(
+            "--exact",
+            help="Of a model that comes quantised: follow its own rounding everywhere, if it takes two layers.",
         ),
     ] = False,
     requantise: Requantise = False,
@@ -144,9 +154,16 @@ def compile_model(
         raise InputError("--target-fps chooses the configuration: leave out --preset, --config and --board")
     if target_fps is not None and within is not None:
         raise InputError("--target-fps sizes a core for formats that --within would change: give one of the two")
-    loaded = Model(model, input_shapes(input_shape), listener=TERMINAL)
+    loaded = Model(model, input_shapes(input_shape), states=state_pairs(state), listener=TERMINAL)
     plan = loaded.quantize(
-        calib, weights=weights, acts=acts, formats=formats, equalise=equalise, requantise=requantise, most=None
+        calib,
+        weights=weights,
+        acts=acts,
+        formats=formats,
+        equalise=equalise,
+        exact=exact,
+        requantise=requantise,
+        most=None,
     )
     held = plan.held(data)
     if target_fps is not None:
@@ -157,7 +174,7 @@ def compile_model(
     core = plan.core(machine, acc_bits=acc_bits, rescale_bits=rescale_bits)
     if within is not None:
         plan = plan.within(within, core, held)
-    program = plan.compile_for(core, held)
+    program = plan.compile_for(core, held, sized=machine is None)
     program.save(output)
     summary, settings = program.summary(), plan.formats(core)
     agreement = program.quality["outputs"][0]["agreement"]
@@ -171,7 +188,7 @@ def compile_model(
         json,
         {
             "program": str(output),
-            "config": core.to_dict(),
+            "config": program.config.core.to_dict(),
             "weights": settings.weights,
             "acts": settings.acts,
             **{name: program.compiled.record[name] for name in ("import", "quality", "warnings")},
@@ -204,6 +221,12 @@ def run_model(
     limit: Limit = None,
     output: OutputArrays = None,
     raw: Raw = False,
+    stream: Annotated[
+        bool,
+        typer.Option(
+            "--stream", help="Samples are frames of one recording, cut into frames if need be; show each one's outputs."
+        ),
+    ] = False,
     model: OriginalModel = None,
     json: JsonFile = None,
 ) -> None:
@@ -214,18 +237,24 @@ def run_model(
     Outputs have the model's names and shapes. Functions that it leaves to the host (Softmax, Sigmoid, ArgMax, ...) are
     computed here; --raw writes what the core gave them.
 
+    A program with states (streaming models) takes its samples for the frames of one stream, in their order.
+
     **Examples**
 
         narrows run model.nrw --input test.npz --engine golden
 
         narrows run model.nrw --input test.npz --engine rtl --limit 20 -o y.npz
+
+        narrows run wakeword.nrw --input recording.npz --stream
     """
     from ..api.quality import quality_beside, recorded_accuracy, show_quality, sound_labels
 
     if output is not None:
         writable_folder(output)
     compiled = opened(program)
-    x, y = load_samples(samples, limit)
+    x, y = load_samples(samples, None if stream else limit)
+    if stream:
+        x, y = frames_of(x, compiled.graph.input.shape)[:limit], None
     labels = sound_labels(compiled.graph.outputs, y, TERMINAL)
     known = compiled.quality if labels is not None and model is None else {}
     said = recorded_accuracy(known) if known else ""
@@ -234,6 +263,8 @@ def run_model(
     if output is not None:
         write_arrays(output, result)
     report = run_report(result, labels)
+    if stream:
+        _show_frames(result)
     if result.run.wall_seconds:
         report["sim_cycles_per_second"] = result.run.sim_cycles / result.run.wall_seconds
     show_table(
@@ -249,6 +280,17 @@ def run_model(
         report["recorded_quality"] = known
         report_done(said)
     write_json(json, report)
+
+
+def _show_frames(result: Result) -> None:
+    """Each frame's outputs, a line each; of many values the largest and its place."""
+    for frame in range(result.samples):
+        parts = []
+        for name, values in result.items():
+            flat = values[frame].ravel()
+            large = f"{_shown(flat[0])}" if flat.size == 1 else f"[{flat.argmax()}] {_shown(flat.max())}"
+            parts.append(f"{name} {large}")
+        typer.echo(f"frame {frame}: {', '.join(parts)}")
 
 
 def run_report(result: Result, labels: NDArray[Any] | None) -> dict[str, Any]:

@@ -34,11 +34,13 @@ __all__ = [
     "Requantise",
     "Raw",
     "SimulatorOption",
+    "States",
     "chosen_config",
     "input_shapes",
     "named_config",
     "opened",
     "original",
+    "state_pairs",
 ]
 
 Preset = Annotated[
@@ -74,6 +76,14 @@ InputShapes = Annotated[
         "--input-shape",
         metavar="NAME=1,C,H,W",
         help="Sizes of an input with open axes, as in x=1,3,320,320; the first is the batch.",
+    ),
+]
+States = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--state",
+        metavar="INPUT=OUTPUT",
+        help="An input that takes over an output from run to run; 0 at first. Variables of a TFLite file are known.",
     ),
 ]
 ProgramFile = Annotated[Path, typer.Argument(metavar="MODEL.nrw", help="Program, as `narrows compile` writes it.")]
@@ -155,8 +165,11 @@ def opened(program: Path, board: str | None = None) -> Program:
 
 def original(model: Path | None, program: Program) -> Model | None:
     """The model that a program is said to be compiled from."""
-    shape = program.graph.input
-    return None if model is None else Model(model, {shape.tensor: (1, *shape.shape)}, listener=TERMINAL)
+    shape, states = program.graph.input, program.compiled.record.get("states")
+    if model is None:
+        return None
+    known = {str(name): str(output) for name, output in states.items()} if isinstance(states, dict) else None
+    return Model(model, {shape.tensor: (1, *shape.shape)}, states=known, listener=TERMINAL)
 
 
 def input_shapes(texts: Sequence[str] | None) -> dict[str, tuple[int, ...]]:
@@ -175,3 +188,20 @@ def input_shapes(texts: Sequence[str] | None) -> dict[str, tuple[int, ...]]:
             raise InputError(f"--input-shape must be a name and sizes such as x=1,3,320,320, not {text!r}")
         shapes[name] = tuple(map(int, numbers))
     return shapes
+
+
+def state_pairs(texts: Sequence[str] | None) -> dict[str, str]:
+    """What ``--state`` says, by input.
+
+    Raises
+    ------
+    InputError
+        If one is not two names.
+    """
+    pairs = {}
+    for text in texts or ():
+        name, _, output = text.partition("=")
+        if not name or not output:
+            raise InputError(f"--state must be an input and the output it takes over, as in h=h_next, not {text!r}")
+        pairs[name] = output
+    return pairs

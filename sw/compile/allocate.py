@@ -26,7 +26,10 @@ class Lifetime:
 
 
 def lifetimes(graph: QuantisedGraph) -> dict[str, Lifetime]:
-    """Lifetime of every tensor: from its layer to its last reader, outputs to the end of the run."""
+    """Lifetime of every tensor: from its layer to its last reader, outputs to the end of the run.
+
+    A state keeps its place from run to run; what it takes over lies there, too (`states.places`).
+    """
     first = {graph.input.tensor: -1}
     last = {graph.input.tensor: -1}
     for index, layer in enumerate(graph.layers):
@@ -35,6 +38,9 @@ def lifetimes(graph: QuantisedGraph) -> dict[str, Lifetime]:
             last[name] = index
     for name in graph.output_tensors:
         last[name] = len(graph.layers)
+    for state in graph.states:
+        for name in (state.tensor, state.update):
+            first[name], last[name] = -1, len(graph.layers)
     return {name: Lifetime(first[name], last[name]) for name in first}
 
 

@@ -12,6 +12,7 @@ from ..quantised import MaxLayer, QuantisedGraph
 from .allocate import Lifetime, least_words, lifetimes, pack_tensors
 from .geometry import Window, band_layout
 from .shortages import Shortages
+from .states import places
 
 __all__ = ["ActivationPlan", "Band", "LayerBands", "plan_activations"]
 
@@ -51,7 +52,7 @@ class ActivationPlan:
 def plan_activations(
     graph: QuantisedGraph, config: AcceleratorConfig, layouts: Mapping[str, TensorLayout]
 ) -> ActivationPlan:
-    """Keep on the chip what fits; put the largest tensors outside until the rest does.
+    """Keep on the chip what fits; put the largest tensors outside until the rest does. States stay on the chip.
 
     Parameters
     ----------
@@ -82,6 +83,8 @@ class _Planner:
     def __init__(self, graph: QuantisedGraph, config: AcceleratorConfig, layouts: Mapping[str, TensorLayout]) -> None:
         self._graph, self._config, self._layouts = graph, config, layouts
         self._lives = lifetimes(graph)
+        self._shared = places(graph)
+        self._kept = {state.tensor for state in graph.states}
         self._external: dict[str, None] = {}
         self._copies = [2] * len(graph.layers)  # buffers of each external tensor around a layer
         self._heights = {layer.name: layouts[layer.output].height for layer in graph.layers}
@@ -130,7 +133,11 @@ class _Planner:
 
     def demands(self) -> tuple[dict[str, int], dict[str, Lifetime]]:
         """On-chip words of tensors and buffers, and when they are needed."""
-        sizes = {name: layout.size for name, layout in self._layouts.items() if name not in self._external}
+        sizes = {
+            name: layout.size
+            for name, layout in self._layouts.items()
+            if name not in self._external and name not in self._shared
+        }
         lives = {name: self._lives[name] for name in sizes}
         for index in range(len(self._graph.layers)):
             bands = self._bands(index)
@@ -155,10 +162,12 @@ class _Planner:
             for index in range(len(layers))
         ]
         index = max(range(len(layers)), key=lambda index: needed[index])
-        inside = [name for name in self._layouts if name in sizes and lives[name].meets(Lifetime(index, index))]
+        at_work = Lifetime(index, index)
+        inside = [name for name in self._layouts if name in sizes and lives[name].meets(at_work)]
+        movable = [name for name in inside if name not in self._kept]
         excess = needed[index] > self._config.act_words
         thin = self._around(index) and self._heights[layers[index].name] > self._step(index)
-        largest = max(inside, key=lambda name: sizes[name], default=None)
+        largest = max(movable, key=lambda name: sizes[name], default=None)
         buffers = needed[index] - sum(sizes[name] for name in inside)
         if thin and (largest is None or buffers >= sizes[largest]):
             self._shrink(index)
@@ -196,7 +205,10 @@ class _Planner:
                 for name in self._around(index)
             }
             layers[layer.name] = LayerBands(bands, buffers)
-        layouts = {name: replace(layout, base=bases.get(name, 0)) for name, layout in self._layouts.items()}
+        layouts = {
+            name: replace(layout, base=bases.get(self._shared.get(name, name), 0))
+            for name, layout in self._layouts.items()
+        }
         return ActivationPlan(layouts, tuple(name for name in layouts if name in self._external), layers)
 
 

@@ -22,6 +22,7 @@ from .layouts import PaceError, choose_layouts
 from .lower import lower_layer
 from .maxima import without_max_pools
 from .shortages import Shortages
+from .states import places, written_last
 from .streamed import compile_streamed
 
 __all__ = ["compile_graph"]
@@ -54,7 +55,7 @@ def compile_graph(graph: QuantisedGraph, config: AcceleratorConfig) -> Program:
         raise TypeError(f"graph must be a QuantisedGraph, not {graph!r}")
     if not isinstance(config, AcceleratorConfig):
         raise TypeError(f"config must be an AcceleratorConfig, not {config!r}")
-    graph = without_max_pools(graph, config)
+    graph = written_last(without_max_pools(graph, config), config)
     graph, layouts = _paced(pad_sources(graph, config), config)
     shortages = Shortages(config)
     _check_units(graph, config, shortages)
@@ -116,22 +117,23 @@ def _place_tensors(
     graph: QuantisedGraph, config: AcceleratorConfig, layouts: dict[str, TensorLayout], shortages: Shortages
 ) -> dict[str, TensorLayout]:
     """Layouts with bases: the given ones, or where they do not fit smaller ones."""
-    lives = lifetimes(graph)
+    lives, shared = lifetimes(graph), places(graph)
     for price in _PRICES:
         if price:
             layouts = choose_layouts(graph, config, price=price)
-        bases, used = pack_tensors({name: layout.size for name, layout in layouts.items()}, lives)
+        sizes = {name: layout.size for name, layout in layouts.items() if name not in shared}
+        bases, used = pack_tensors(sizes, lives)
         if used <= config.act_words:
             break
-    layer = _widest_layer(graph, layouts, lives)
+    layer = _widest_layer(graph, sizes, lives)
     shortages.need("act_words", "words of activation memory", used, layer)
-    return {name: replace(layout, base=bases[name]) for name, layout in layouts.items()}
+    return {name: replace(layout, base=bases[shared.get(name, name)]) for name, layout in layouts.items()}
 
 
-def _widest_layer(graph: QuantisedGraph, layouts: Mapping[str, TensorLayout], lives: Mapping[str, Lifetime]) -> str:
+def _widest_layer(graph: QuantisedGraph, sizes: Mapping[str, int], lives: Mapping[str, Lifetime]) -> str:
     """Layer at which the most words are in use."""
     in_use = [
-        sum(layout.size for name, layout in layouts.items() if lives[name].first <= index <= lives[name].last)
+        sum(size for name, size in sizes.items() if lives[name].first <= index <= lives[name].last)
         for index in range(len(graph.layers))
     ]
     return graph.layers[int(np.argmax(in_use))].name if in_use else ""

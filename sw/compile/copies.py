@@ -13,7 +13,7 @@ from ...hw.spec.isa import BORDER_MAX
 from ..quantised import MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
 from .geometry import Window
 
-__all__ = ["copy_strided_sources", "pad_sources"]
+__all__ = ["copy_of", "copy_strided_sources", "pad_sources"]
 
 _Sides = tuple[int, int, int, int]
 _Reader = TypeVar("_Reader", Segment, MaxLayer)
@@ -36,7 +36,7 @@ def pad_sources(graph: QuantisedGraph, config: AcceleratorConfig) -> QuantisedGr
                 shape = source.shape[0], source.shape[1] + more[0] + more[2], source.shape[2] + more[1] + more[3]
                 low, high = source.span
                 tensors[name] = replace(source, name=name, shape=shape, low=low, high=high)
-                layers.append(_copy(source, tensors[name], config, pads=more))
+                layers.append(copy_of(source, tensors[name], config, pads=more))
             pads = tuple(pad - add for pad, add in zip(reader.pads, more, strict=True))
             reader = replace(reader, source=name, pads=pads)
         return reader
@@ -85,7 +85,7 @@ def copy_strided_sources(graph: QuantisedGraph, layer: MacLayer, config: Acceler
             continue
         if name not in tensors:
             tensors[name] = _subsampled(tensors[segment.source], name, stride)
-            made.append(_copy(tensors[segment.source], tensors[name], config, stride=stride))
+            made.append(copy_of(tensors[segment.source], tensors[name], config, stride=stride))
         segments.append(replace(segment, source=name, stride=(1, 1) if point else segment.stride))
     if all(segment is old for segment, old in zip(segments, layer.segments, strict=True)):
         return None
@@ -102,7 +102,7 @@ def _subsampled(tensor: QuantisedTensor, name: str, stride: tuple[int, int]) -> 
     return replace(tensor, name=name, shape=shape, low=low, high=high)
 
 
-def _copy(
+def copy_of(
     source: QuantisedTensor,
     target: QuantisedTensor,
     config: AcceleratorConfig,
@@ -110,6 +110,7 @@ def _copy(
     stride: tuple[int, int] = (1, 1),
     pads: _Sides = (0, 0, 0, 0),
 ) -> MacLayer:
+    """A layer that passes levels on unchanged; it has its target's name."""
     channels = source.shape[0]
     weights = np.ones((channels, 1, 1, 1), dtype=np.int64)
     return MacLayer(

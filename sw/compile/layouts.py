@@ -17,6 +17,7 @@ from ..quantised import MacLayer, MaxLayer, QuantisedGraph
 from .blocks import strip_step
 from .geometry import Walk, Window, choose_walk, drains_apart
 from .pooling import group_output, group_walk, pooled_source, pools_groups
+from .states import in_place, places
 from .unfolding import unfolded_layouts
 from .weights import channel_span, tile_count
 
@@ -53,7 +54,7 @@ def layer_walk(
 def choose_layouts(
     graph: QuantisedGraph, config: AcceleratorConfig, *, price: int = 0, packed: bool = True
 ) -> dict[str, TensorLayout]:
-    """Layout of every tensor, all with base 0.
+    """Layout of every tensor, all with base 0; that of a state is its update's, too.
 
     Every layer in turn tries all layouts of its sources and keeps those that cost all their readers the fewest cycles,
     until nothing changes; of equals, those of the fewest words, then the plainest.
@@ -72,12 +73,13 @@ def choose_layouts(
     PaceError
         If some layer's sources cannot be laid out so that it reads them all at one pace.
     """
-    chooser = _Chooser(graph, config, price, packed)
+    merged = in_place(graph)
+    chooser = _Chooser(merged, config, price, packed)
     chooser.settle()
-    for layer in graph.layers:
-        if layer_walk(layer, graph, chooser.layouts, config) is None:
+    for layer in merged.layers:
+        if layer_walk(layer, merged, chooser.layouts, config) is None:
             raise PaceError(layer.name)
-    return chooser.layouts
+    return chooser.layouts | {update: chooser.layouts[state] for update, state in places(graph).items()}
 
 
 class _Chooser:
@@ -139,7 +141,7 @@ class _Chooser:
     def _packed(self, name: str) -> list[TensorLayout]:
         """Layouts made for one reader: taps packed into lanes, or channel groups side by side."""
         readers = self._readers[name]
-        if len(readers) != 1 or name in self._graph.output_tensors:
+        if len(readers) != 1 or name in self._graph.ends:
             return []
         (layer,) = readers
         if pools_groups(layer, self._graph, self._config) and name != self._graph.input.tensor:
@@ -255,8 +257,8 @@ def _plain_layouts(graph: QuantisedGraph, config: AcceleratorConfig) -> dict[str
             groups=-(-drained // config.lanes),
         )
 
-    source = graph.tensors[graph.input.tensor]
-    add(source.name, source.shape[0], config.digits.count(source.levels))
+    for name in graph.starts:
+        add(name, graph.tensors[name].shape[0], config.digits.count(graph.tensors[name].levels))
     for layer in graph.layers:
         output = graph.tensors[layer.output]
         if isinstance(layer, MaxLayer):

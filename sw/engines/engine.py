@@ -40,10 +40,10 @@ class EngineRun:
     """What N samples gave.
 
     ``outputs`` are levels of shape (N, C, H, W). ``tensors`` are those that layers wrote, for all samples (golden, if
-    asked for) or for the first ones that dumps were asked for. ``checksums`` are of shape (N, instructions);
-    ``cycles`` and ``busy``, of shape (N,), are counted by the machine, and so are ``layer_cycles``, of shape (dumps,
-    layers): cycles of runs that end behind each layer. What an engine does not know is empty.
-    ``repeated`` are requests that a board's link had to send again.
+    asked for, with what states held before each) or for the first ones that dumps were asked for. ``checksums`` are of
+    shape (N, instructions); ``cycles`` and ``busy``, of shape (N,), are counted by the machine, and so are
+    ``layer_cycles``, of shape (dumps, layers): cycles of runs that end behind each layer. What an engine does not know
+    is empty. ``repeated`` are requests that a board's link had to send again.
     """
 
     outputs: dict[str, NDArray[np.int64]]

@@ -34,12 +34,14 @@ class GoldenEngine:
         """See :class:`~.engine.Engine`; cycles are not counted."""
         graph = program.graph
         written = [layer.output for layer in graph.layers] if keep_tensors else []
+        held = [state.tensor for state in graph.states] if keep_tensors else []
         model, batches = GoldenModel(graph, program.config), []
-        for start in range(0, len(levels), _BATCH):
-            batches.append(model.run(levels[start : start + _BATCH], {*graph.output_tensors, *written}))
-            progress(min(start + _BATCH, len(levels)), len(levels))
+        at_once = max(1, len(levels)) if graph.states else _BATCH  # a stream is one
+        for start in range(0, len(levels), at_once):
+            batches.append(model.run(levels[start : start + at_once], {*graph.output_tensors, *written, *held}))
+            progress(min(start + at_once, len(levels)), len(levels))
         tensors = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
         return EngineRun(
             outputs={name: tensors[name] for name in graph.output_tensors},
-            tensors={name: tensors[name] for name in written},
+            tensors={name: tensors[name] for name in (*written, *held)},
         )

@@ -12,8 +12,14 @@ _PART = re.compile(r"(?P<whole>.*)/[a-z]+\d*", re.DOTALL)
 """What importer and passes call tensors between those of the model: ``y/positive``, ``y/phases0``."""
 
 
-def keep_apart(graph: GraphProto) -> None:
-    """Rename values called like a part of another value; outputs of the model keep their names by an Identity."""
+def keep_apart(graph: GraphProto) -> dict[str, str]:
+    """Rename values called like a part of another value; outputs of the model keep their names by an Identity.
+
+    Returns
+    -------
+    dict of str
+        New names by the old ones.
+    """
     names = {name for node in graph.node for name in node.output} | {value.name for value in graph.input}
     taken = names | {tensor.name for tensor in graph.initializer}
     fresh: dict[str, str] = {}
@@ -31,7 +37,7 @@ def keep_apart(graph: GraphProto) -> None:
         taken.add(fresh[name])
     inner = any(attribute.HasField("g") or attribute.graphs for node in graph.node for attribute in node.attribute)
     if not fresh or inner:  # graphs within nodes read values by name: such nodes are refused anyway
-        return
+        return {}
     for node in graph.node:
         for values in (node.input, node.output):
             values[:] = [fresh.get(name, name) for name in values]
@@ -40,3 +46,4 @@ def keep_apart(graph: GraphProto) -> None:
     for value in graph.output:
         if value.name in fresh:
             graph.node.add(op_type="Identity", input=[fresh[value.name]], output=[value.name])
+    return fresh

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,19 +18,32 @@ from ..origin import joined
 from ..quantised import InputSpec
 from .origins import node_label
 from .phases import phases_of
+from .states import state_inputs
 from .view import View, input_permutation
 
 if TYPE_CHECKING:
     from .op_head import Hosted
 
-__all__ = ["MOST_ELEMENTS", "Importer"]
+__all__ = ["MOST_ELEMENTS", "Importer", "Start"]
 
 MOST_ELEMENTS = 1 << 25
 """Of a value: twenty times what a detector at 640 pixels has."""
 
 
-_SAMPLES = ""
-"""In place of a tensor's name: views of the model's input in the order that samples have, until `chw` places them."""
+@dataclass
+class Start:
+    """The model's input, or a state: ``shape`` with batch, and ``order``, its positions as its first reader sees them;
+    until that is set it is the model's own. ``spec`` is known once something reads it."""
+
+    name: str
+    shape: tuple[int, ...]
+    order: NDArray[np.int64]
+    spec: InputSpec | None = None
+
+    @property
+    def own(self) -> str:
+        """In place of a tensor's name: views in the order that samples have, until `Importer.chw` places them."""
+        return f"\0{self.name}"
 
 
 class Importer:
@@ -41,8 +54,8 @@ class Importer:
     for. ``rounded`` finds what a quantiser wrote by its source and grid. ``hosted`` are values that the host computes,
     ``read`` those that a node or an output shows. ``made`` holds, by a node's first output, what its layers write.
     ``copies`` holds what became of views that had to be copied, by tensor, shape and index; None where no copy can be.
-    ``input_order`` holds positions in the model's input as its first reader sees them; until it is set, that is the
-    model's own order.
+    ``starts`` are the model's ``input`` and its states, by name; ``states`` are the outputs that these take over, and
+    ``first`` what they hold in the first run.
     """
 
     def __init__(self, model: onnx.ModelProto) -> None:
@@ -60,15 +73,23 @@ class Importer:
         self.notes: list[str] = []
         self.hosted: dict[str, Hosted] = {}
         self.made: dict[str, list[str]] = {}
-        self.input_spec: InputSpec | None = None
         outputs = (value.name for value in model.graph.output)
         self.read = frozenset(outputs).union(*(node.input for node in model.graph.node)) - {""}
         self._names: set[str] = set()
-        value = model.graph.input[0]
-        self.input = value.name
-        self.input_shape = tuple(dim.dim_value for dim in value.type.tensor_type.shape.dim)
-        self.input_order = np.arange(int(np.prod(self.input_shape))).reshape(self.input_shape)
-        self.views: dict[str, View] = {self.input: View(_SAMPLES, self.input_order)}
+        self.input = model.graph.input[0].name
+        self.starts: dict[str, Start] = {}
+        for value in model.graph.input:
+            shape = tuple(dim.dim_value for dim in value.type.tensor_type.shape.dim)
+            self.starts[value.name] = Start(value.name, shape, np.arange(math.prod(shape)).reshape(shape))
+        self._unplaced = {start.own: start for start in self.starts.values()}
+        self.views: dict[str, View] = {name: View(start.own, start.order) for name, start in self.starts.items()}
+        self.states = state_inputs(model)
+        self.first = {name: self.constants.pop(name, np.zeros(self.starts[name].shape)) for name in self.states}
+
+    @property
+    def input_spec(self) -> InputSpec | None:
+        """How samples become the input's tensor, once something reads it."""
+        return self.starts[self.input].spec
 
     def label(self, node: NodeProto) -> str:
         """Short name of a node."""
@@ -95,22 +116,22 @@ class Importer:
         return {name: value.decode() if isinstance(value, bytes) else value for name, value in values.items()}
 
     def chw(self, view: View) -> View:
-        """The view in terms of a (C, H, W) tensor; for the model's input that is the order its first reader sees."""
-        if view.tensor != _SAMPLES:
+        """The view in terms of a (C, H, W) tensor; of the input and of states in the order that first readers see."""
+        start = self._unplaced.get(view.tensor)
+        if start is None:
             return view
-        order = self.input_order
-        if self.input_spec is None:
-            sample = self.input_shape[1:]
-            permutation = input_permutation(sample, order)
+        order = start.order
+        if start.spec is None:
+            permutation = input_permutation(start.shape[1:], order)
             if permutation is None:
                 raise UnsupportedOperator(
-                    f"input {self.input!r} is rearranged in a way that is no transposition: do it on the host"
+                    f"input {start.name!r} is rearranged in a way that is no transposition: do it on the host"
                 )
-            self.tensors[self.input] = self.chw_shape(order.shape)
-            self.input_spec = InputSpec(tensor=self.input, shape=sample, permutation=permutation)
+            self.tensors[start.name] = self.chw_shape(order.shape)
+            start.spec = InputSpec(tensor=start.name, shape=start.shape[1:], permutation=permutation)
         position = np.empty(order.size, dtype=np.int64)
         position[order.ravel()] = np.arange(order.size)
-        return View(self.input, position[view.index])
+        return View(start.name, position[view.index])
 
     @staticmethod
     def chw_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:

@@ -22,6 +22,7 @@ from .apart import keep_apart
 from .importer import MOST_ELEMENTS
 from .model_file import load_onnx
 from .qoperators import write_out_qoperators
+from .states import declare_states, name_states, state_inputs
 
 __all__ = ["FOREIGN_DOMAIN", "QONNX_OPERATORS", "Shapes", "read_model"]
 
@@ -43,8 +44,8 @@ _INITIALIZERS_ALONE = 4
 """From this version of the file format on, initializers need not be listed as inputs."""
 
 
-def read_model(path: Path, shapes: Shapes | None = None) -> ModelProto:
-    """Checked model: one input, batch axis 1, no functions of its own, no node that no output needs.
+def read_model(path: Path, shapes: Shapes | None = None, states: Mapping[str, str] | None = None) -> ModelProto:
+    """Checked model: one input beside its states, batch axis 1, no functions of its own, no node that no output needs.
 
     Parameters
     ----------
@@ -52,6 +53,8 @@ def read_model(path: Path, shapes: Shapes | None = None) -> ModelProto:
         ONNX or TFLite.
     shapes : mapping of sequence of int, optional
         Sizes of axes that the file leaves open.
+    states : mapping of str, optional
+        Outputs that inputs take over from run to run, beside those of the model's metadata (`frontend.states`).
 
     Raises
     ------
@@ -61,14 +64,16 @@ def read_model(path: Path, shapes: Shapes | None = None) -> ModelProto:
     UnsupportedOperator
         If the model is of a version of ONNX's operators that is not known.
     InputError
-        If ``shapes`` do not fit the model.
+        If ``shapes`` or ``states`` do not fit the model.
     """
     model = _parse(path)
     _check_constants(model)
+    declare_states(model, states or {})
     _give_shapes(model.graph, shapes or {})
     _pin_batch(model)
     _drop_unread(model.graph)
-    keep_apart(model.graph)
+    fresh = keep_apart(model.graph)
+    name_states(model, {fresh.get(name, name): output for name, output in state_inputs(model).items()})
     model = onnx.shape_inference.infer_shapes(model)
     _check_sizes(model.graph)
     return model
@@ -211,13 +216,19 @@ def _pin_batch(model: ModelProto) -> None:
     """Makes the batch axis 1 everywhere, so that shapes computed from it fold to constants."""
     graph = model.graph
     constants = {tensor.name for tensor in graph.initializer}
-    inputs = [value for value in graph.input if value.name not in constants]
+    states = state_inputs(model)
+    inputs = [value for value in graph.input if value.name not in constants and value.name not in states]
     if len(inputs) != 1:
         names = ", ".join(repr(value.name) for value in inputs) or "none"
-        raise ModelError(f"the model has {len(inputs)} inputs ({names}): exactly one is supported")
-    _pin_input(inputs[0])
+        raise ModelError(
+            f"the model has {len(inputs)} inputs ({names}): one is supported, beside states that take over an output "
+            "from run to run (--state INPUT=OUTPUT)"
+        )
+    inputs += [value for value in graph.input if value.name in states]
+    for value in inputs:
+        _pin_input(value)
     del graph.input[:]
-    graph.input.append(inputs[0])
+    graph.input.extend(inputs)
     del graph.value_info[:]
     for output in graph.output:
         output.type.tensor_type.ClearField("shape")

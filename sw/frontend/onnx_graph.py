@@ -18,12 +18,13 @@ from ..graph import Graph, rebuild
 from ..heads import HostFunction
 from ..outputs import Output
 from .folding import OF_SHAPES, fold, folds, of_shape
-from .importer import Importer
+from .importer import Importer, Start
 from .onnx_file import FOREIGN_DOMAIN, Shapes, read_model
 from .op_codes import on_codes
 from .op_head import continue_head
 from .operators import ELEMENTWISE, HANDLERS, REARRANGEMENTS, REWRITES
 from .origins import give_names
+from .taken_over import taken_over
 from .tflite.converter import FILE_VALUE
 from .view import View, input_permutation
 
@@ -43,15 +44,18 @@ def load_model(path: Path, shapes: Shapes | None = None) -> Graph:
     return import_model(path, shapes).graph
 
 
-def import_model(path: Path, shapes: Shapes | None = None) -> Imported:
+def import_model(path: Path, shapes: Shapes | None = None, states: Mapping[str, str] | None = None) -> Imported:
     """Typed graph of a float ONNX file or a TFLite file, with what became of the file's values.
 
     Parameters
     ----------
     path : Path
-        A model with one input whose first axis is the batch (1 or dynamic) and whose other axes are fixed.
+        A model with one input, beside states, whose first axis is the batch (1 or dynamic) and whose other axes are
+        fixed.
     shapes : mapping of sequence of int, optional
         Sizes of axes that the file leaves open, by input.
+    states : mapping of str, optional
+        Outputs that further inputs take over from run to run, by input; variables of a TFLite file are known.
 
     Raises
     ------
@@ -60,7 +64,7 @@ def import_model(path: Path, shapes: Shapes | None = None) -> Imported:
     UnsupportedOperator
         If a node cannot run on the accelerator; the message names it and, where there is one, a rewrite.
     """
-    importer = Importer(read_model(Path(path), shapes))
+    importer = Importer(read_model(Path(path), shapes, states))
     for _, refusal in import_nodes(importer):
         if refusal is not None:
             raise refusal
@@ -78,8 +82,9 @@ def imported_graph(importer: Importer, graph: Graph) -> Imported:
 
 def import_nodes(importer: Importer) -> Iterator[tuple[NodeProto, ModelError | None]]:
     """Import a model node by node; each comes with the error if it cannot run, whose outputs then have no views yet."""
-    with contextlib.suppress(ModelError):  # the node that causes it is going to say so
-        importer.input_order = _input_order(importer)
+    for start in importer.starts.values():
+        with contextlib.suppress(ModelError):  # the node that causes it is going to say so
+            start.order = _order(importer, start)
     for node in importer.model.graph.node:
         refusal = None
         try:
@@ -91,7 +96,13 @@ def import_nodes(importer: Importer) -> Iterator[tuple[NodeProto, ModelError | N
 
 def finish_graph(importer: Importer, name: str) -> Graph:
     """Typed graph of a model whose nodes are imported; raises as :func:`load_model` does."""
-    outputs = [_output(importer, value.name) for value in importer.model.graph.output]
+    taken = set(importer.states.values())
+    outputs = [_output(importer, value.name) for value in importer.model.graph.output if value.name not in taken]
+    states = [
+        taken_over(importer, importer.starts[name], output)
+        for name, output in importer.states.items()
+        if importer.starts[name].spec is not None
+    ]
     if importer.input_spec is None:
         raise ModelError("no layer reads the model's input: export the whole model")
     graph = Graph(
@@ -101,23 +112,24 @@ def finish_graph(importer: Importer, name: str) -> Graph:
         layers=tuple(importer.layers),
         outputs=tuple(outputs),
         notes=tuple(importer.notes),
+        states=tuple(states),
     )
     graph = rebuild(graph, importer.layers)
     return replace(graph, layers=tuple(give_names(importer.model.graph.node, graph.layers, importer.made)))
 
 
-def _input_order(importer: Importer) -> NDArray[np.int64]:
-    """Positions in the model's input as the first node sees them that is neither rearrangement nor elementwise."""
-    seen = {importer.input: importer.input_order}
+def _order(importer: Importer, start: Start) -> NDArray[np.int64]:
+    """Positions in an input as the first node sees them that is neither rearrangement nor elementwise."""
     guessed: set[str] = set()  # constants of shapes: an elementwise operator may have changed them
     try:
-        return _followed(importer, seen, guessed)
+        return _followed(importer, start, guessed)
     finally:
         for name in guessed:
             importer.constants.pop(name, None)
 
 
-def _followed(importer: Importer, seen: dict[str, NDArray[np.int64]], guessed: set[str]) -> NDArray[np.int64]:
+def _followed(importer: Importer, start: Start, guessed: set[str]) -> NDArray[np.int64]:
+    seen = {start.name: start.order}
     padded: set[str] = set()
     usable = dict(seen)  # the last order on the way that a transposition on the host brings about
     for node in importer.model.graph.node:
@@ -138,33 +150,33 @@ def _followed(importer: Importer, seen: dict[str, NDArray[np.int64]], guessed: s
         if node.op_type in REARRANGEMENTS and (source not in padded or node.op_type == "Transpose"):
             with _sense(importer, node):
                 seen[output] = REARRANGEMENTS[node.op_type](importer, node, seen[source])
-            usable[output] = seen[output] if _is_usable(importer, seen[output]) else usable[source]
-            if seen[output].size != importer.input_order.size:
+            usable[output] = seen[output] if _is_usable(start, seen[output]) else usable[source]
+            if seen[output].size != start.order.size:
                 return usable[source]
         elif node.op_type in ELEMENTWISE:
             seen[output], usable[output] = seen[source], usable[source]
         else:
-            return _channels_first(importer, node, usable[source], seen[source])
+            return _channels_first(importer, start, node, usable[source], seen[source])
         if node.op_type == "Pad" or source in padded:
             padded.add(output)
-    return importer.input_order
+    return start.order
 
 
-def _is_usable(importer: Importer, order: NDArray[np.int64]) -> bool:
+def _is_usable(start: Start, order: NDArray[np.int64]) -> bool:
     """Whether an order of the input's elements is an image or a line of its axes transposed."""
-    if order.size != importer.input_order.size or not 2 <= order.ndim <= 4:
+    if order.size != start.order.size or not 2 <= order.ndim <= 4:
         return False
-    return input_permutation(importer.input_shape[1:], order) is not None
+    return input_permutation(start.shape[1:], order) is not None
 
 
 def _channels_first(
-    importer: Importer, node: NodeProto, order: NDArray[np.int64], seen: NDArray[np.int64]
+    importer: Importer, start: Start, node: NodeProto, order: NDArray[np.int64], seen: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """The order with the axis that a MatMul sums over first: a dense layer of every token is a convolution then."""
     if node.op_type != "MatMul" or order is not seen or order.ndim < 3:
         return order
     moved = np.moveaxis(order, -1 if importer.constant(node, 1) is not None else -2, 1)
-    return moved if _is_usable(importer, moved) else order
+    return moved if _is_usable(start, moved) else order
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from .keep_grids import keep_grids
 from .lower_averages import lower_averages
 from .lower_elements import lower_elements
 from .merge_adds import merge_adds
+from .own_updates import own_updates
 from .split_concats import lower_concats, split_concats
 from .trim_windows import trim_windows
 
@@ -42,6 +43,7 @@ PASSES: tuple[Callable[[Graph], Graph], ...] = (
     fuse_quantisers,
     lower_clamps,
     keep_grids,
+    own_updates,
 )
 """Each takes a graph and returns an equivalent one; after the last only `Mac` and `MaxPool` layers are left."""
 

@@ -30,7 +30,7 @@ def join_affines(graph: Graph) -> Graph:
                 scale = np.where(np.abs(scale - 1) <= _NOTHING, 1.0, scale)
                 bias = np.where(np.abs(bias) <= _NOTHING * np.abs(layer.bias), 0.0, bias)
                 layer = replace(layer, source=source.source, scale=scale, bias=bias)
-            if (layer.scale == 1).all() and not layer.bias.any() and layer.output not in graph.output_tensors:
+            if (layer.scale == 1).all() and not layer.bias.any() and layer.output not in graph.ends:
                 alias[layer.output] = layer.source
                 uses[layer.source] += uses[layer.output] - 1
                 continue
@@ -96,7 +96,7 @@ def _can_read_through(layer: Affine, reader: Layer) -> bool:
 def fold_affine_forward(graph: Graph) -> Graph:
     """An `Affine` read by `Mac` layers alone joins their weights and biases; a shift only where they do not pad."""
     layers: list[Layer] = list(graph.layers)
-    outputs = graph.output_tensors
+    outputs = graph.ends
     for affine in [layer for layer in layers if isinstance(layer, Affine)]:
         affine = next(layer for layer in layers if layer.output == affine.output)
         readers = [layer for layer in layers if affine.output in layer.sources]

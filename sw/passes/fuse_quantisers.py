@@ -65,8 +65,8 @@ def _moved(grid: Grid, affine: Affine) -> tuple[Grid, Affine] | None:
 def fuse_quantisers(graph: Graph) -> Graph:
     """Every `Quantise` becomes the grid of a tensor.
 
-    One that alone reads a `Mac` or the input rounds what is there; one that repeats the grid of its source vanishes;
-    any other one becomes a `Mac` of its own, one identity tap. A `Clamp` behind it narrows the grid.
+    One that alone reads a `Mac`, the input or a state rounds what is there; one that repeats the grid of its source
+    vanishes; any other one becomes a `Mac` of its own, one identity tap. A `Clamp` behind it narrows the grid.
     """
     uses = graph.uses()
     done: dict[str, Layer] = {}
@@ -77,11 +77,11 @@ def fuse_quantisers(graph: Graph) -> Graph:
         if isinstance(layer, Quantise):
             source, producer = layer.source, done.get(layer.source)
             alone = uses[source] == 1 and source not in grids
-            if grids.get(source) == layer.grid and layer.output not in graph.output_tensors:
+            if grids.get(source) == layer.grid and layer.output not in graph.ends:
                 alias[layer.output] = source
                 uses[source] += uses[layer.output] - 1
                 continue
-            if alone and source == graph.input.tensor and layer.output not in graph.output_tensors:
+            if alone and source in graph.starts and layer.output not in graph.ends:
                 alias[layer.output] = source
                 grids[source] = layer.grid
                 uses[source] = uses[layer.output]

@@ -37,7 +37,7 @@ def lower_elements(graph: Graph) -> Graph:
         assert isinstance(element, ElementAffine)
         readers = [layer for layer in layers if element.output in layer.sources]
         shape = tensors[element.source]
-        shown = element.output in graph.output_tensors
+        shown = element.output in graph.ends
         if readers and not shown and all(_sees_all(layer, element.output, shape) for layer in readers):
             layers = [
                 _before(element, layer) if isinstance(layer, Mac) and layer in readers else layer

@@ -65,7 +65,7 @@ def equalise(graph: Graph, samples: NDArray, groups: Sequence[list[str]] | None 
 
 def scalable(graph: Graph) -> list[list[str]]:
     """Groups of tensors that have to have the same factors and may have some, in the order of their layers."""
-    fixed = {graph.input.tensor, *graph.output_tensors, *graph.grids}
+    fixed = {*graph.starts, *graph.ends, *graph.grids}
     group = {name: {name} for name in graph.tensors}
     for layer in graph.layers:
         if not _is_scalable(layer, graph):

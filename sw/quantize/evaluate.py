@@ -159,14 +159,14 @@ def evaluate(graph: Graph, x: NDArray) -> dict[str, NDArray[np.float32]]:
     ----------
     graph : Graph
     x : array, shape (N, ...)
-        Samples as the model takes them.
+        Samples as the model takes them; of a graph with states the frames of one stream, from its begin on.
     """
     return {each.name: each.values for each in walk(graph, x)}
 
 
 @dataclass(frozen=True)
 class Evaluated:
-    """A tensor (N, C, H, W), rounded to its trained grid, with the layer that gives it, or None for the input.
+    """A tensor (N, C, H, W), rounded to its trained grid, with the layer that gives it; None: the input or a state.
 
     ``sums`` are those of a `Mac` before its clamp.
     """
@@ -182,10 +182,34 @@ def walk(graph: Graph, x: NDArray) -> Iterator[Evaluated]:
 
     Parameters are those of :func:`evaluate`.
     """
-    last = graph.last_readers()
     name = graph.input.tensor
-    tensors = {name: rounded(graph, name, model_input(graph, x))}
-    yield Evaluated(name, tensors[name])
+    given = rounded(graph, name, model_input(graph, x))
+    return _stream(graph, given) if graph.states else _walk(graph, {name: given}, frozenset())
+
+
+def _stream(graph: Graph, frames: NDArray) -> Iterator[Evaluated]:
+    """As `walk`, frame by frame: each takes over what the one before it left."""
+    updates = frozenset(state.update for state in graph.states)
+    now = {s.tensor: rounded(graph, s.tensor, s.initial[np.newaxis]) for s in graph.states}
+    runs: list[list[Evaluated]] = []
+    for frame in frames:
+        runs.append(list(_walk(graph, {graph.input.tensor: frame[np.newaxis], **now}, updates)))
+        values = {each.name: each.values for each in runs[-1]}
+        now = {state.tensor: values[state.update] for state in graph.states}
+    for parts in zip(*runs, strict=True):
+        first, sums_of_all = parts[0], [each.sums for each in parts if each.sums is not None]
+        values, total = np.concatenate([each.values for each in parts]), None
+        if sums_of_all:
+            total = np.concatenate(sums_of_all)
+        yield Evaluated(first.name, values, first.layer, total)
+
+
+def _walk(graph: Graph, starts: Mapping[str, NDArray], kept: frozenset[str]) -> Iterator[Evaluated]:
+    """As `walk`, for given values of the tensors that no layer writes; ``kept`` are not forgotten."""
+    last = graph.last_readers()
+    tensors = dict(starts)
+    for name, values in starts.items():
+        yield Evaluated(name, values)
     for layer in graph.layers:
         total = None
         if isinstance(layer, Mac):
@@ -197,5 +221,5 @@ def walk(graph: Graph, x: NDArray) -> Iterator[Evaluated]:
         yield Evaluated(layer.output, values, layer, total)
         tensors[layer.output] = values
         for read in layer.sources:
-            if last[read] is layer:
+            if last[read] is layer and read not in kept:
                 tensors.pop(read, None)

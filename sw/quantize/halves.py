@@ -6,7 +6,6 @@ import math
 from dataclasses import replace
 
 from ..graph import Graph, Layer, Mac, Rounding, rebuild
-from ..outputs import output_tensors
 from .kept import is_kept
 
 __all__ = ["in_halves"]
@@ -15,15 +14,16 @@ _MORE = 0.2
 """Multiply-accumulates that halves may add, as a part of the model's."""
 
 
-def in_halves(graph: Graph) -> Graph:
+def in_halves(graph: Graph, *, exact: bool = False) -> Graph:
     """The lowered graph with layers of both signs made twice, clamped to either side, and added up by their readers.
 
     Sums that are rounded twice step earlier above zero than below it, by one to two sums, which no single line follows
     (`Rounding.TWICE`). What goes wrong grows from layer to layer, so layers are taken from the input on, as long as all
-    of them together cost little. A layer that a max-pool reads, or that is an output, stays as it is.
+    of them together cost little, or all of them if ``exact``. A layer that a max-pool reads, or whose output is needed
+    when a run is over, stays as it is.
     """
     work = {layer.output: _work(graph, layer) for layer in graph.layers if isinstance(layer, Mac)}
-    room = _MORE * sum(work.values())
+    room = math.inf if exact else _MORE * sum(work.values())
     tensors, grids, layers = dict(graph.tensors), dict(graph.grids), list[Layer]()
     split: dict[str, str] = {}
     for layer in graph.layers:
@@ -53,7 +53,7 @@ def _has_two_sides(graph: Graph, layer: Mac) -> bool:
     if not grid.low < grid.zero < grid.high or not layer.low < 0 < layer.high:
         return False
     readers = [reader for reader in graph.layers if layer.output in reader.sources]
-    if layer.output in output_tensors(graph.outputs):
+    if layer.output in graph.ends:
         return False
     return all(isinstance(reader, Mac) and is_kept(reader, graph) for reader in readers)
 

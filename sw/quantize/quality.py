@@ -61,6 +61,8 @@ class Quality:
 def float_tensors(graph: Graph, x: NDArray) -> dict[str, NDArray[np.float32]]:
     """Tensors of shape (N, C, H, W) that a lowered graph's outputs show, for samples of shape (N, ...)."""
     parts, at_once = [], max(1, _VALUES // sum(math.prod(shape) for shape in graph.tensors.values()))
+    if graph.states:
+        at_once = max(1, len(x))  # a stream is one
     for start in range(0, len(x), at_once):
         tensors = evaluate(graph, x[start : start + at_once])
         parts.append({name: tensors[name] for name in graph.output_tensors})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -21,6 +22,7 @@ from ..layer_arithmetic import drain_of, exact_sources
 from ..passes import lower
 from ..quantised import MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
 from ..roundings import check_rounding
+from ..states import State
 from . import evaluate
 from .calibration import checked_samples
 from .equalise import equalise
@@ -35,7 +37,7 @@ from .problem import Problem, Source, problems
 from .search import Solution, solve
 from .settings import QuantSettings
 from .sharing import share_tables
-from .tensors import LARGEST, choose, describe, on_grid
+from .tensors import LARGEST, Choice, choose, describe, on_grid
 from .trained import settings_beside
 from .vanishing import vanishing
 
@@ -94,7 +96,8 @@ def prepared(graph: Graph, calibration: NDArray, settings: QuantSettings) -> Gra
     """
     lowered, samples = lower(graph), calibration[:_EQUALISED]
     groups = None if settings.equalise else _vanishing(lowered, samples, settings)
-    return in_halves(lowered if groups == [] else equalise(lowered, samples, groups))
+    equalised = lowered if groups == [] else equalise(lowered, samples, groups)
+    return in_halves(equalised, exact=settings.exact)
 
 
 def equalised_unasked(graph: Graph, calibration: NDArray, settings: QuantSettings) -> list[str]:
@@ -121,16 +124,37 @@ class _Quantiser:
         self.outputs = graph.output_tensors
         self.shared = share_tables(graph, samples, config, self._format)
         x = evaluate.model_input(graph, samples)
-        name = graph.input.tensor
-        if (grid := graph.grids.get(name)) is not None:
-            tensor = on_grid(name, graph.tensors[name], grid, -np.inf, np.inf, config.digits)
-        else:
-            tensor = describe(name, graph.tensors[name], choose_input(x), -np.inf, np.inf)
-        levels = np.clip(tensor.format.quantise(x / tensor.scale + tensor.zero), tensor.low, tensor.high)
-        self.floats: dict[str, NDArray[np.float32]] = {name: evaluate.rounded(graph, name, x)}
-        self.tensors = {name: tensor}
-        self.sources = {name: Source(tensor, levels.astype(_level_type(tensor)))}
+        self.floats: dict[str, NDArray[np.float32]] = {}
+        self.tensors: dict[str, QuantisedTensor] = {}
+        self.sources: dict[str, Source] = {}
+        self._start(graph.input.tensor, x, choose_input)
+        for name, values in self._taken_over(samples).items():
+            self._start(name, values, functools.partial(choose, fmt=self._format(self._writer(name))))
+        self.updated = {state.update: state.tensor for state in graph.states}
         self.layers: list[MacLayer | MaxLayer] = []
+
+    def _start(self, name: str, values: NDArray, choose_one: Callable[[NDArray], Choice]) -> None:
+        """A tensor that no layer writes."""
+        if (grid := self.graph.grids.get(name)) is not None:
+            tensor = on_grid(name, self.graph.tensors[name], grid, -np.inf, np.inf, self.config.digits)
+        else:
+            tensor = describe(name, self.graph.tensors[name], choose_one(values), -np.inf, np.inf)
+        self.floats[name] = evaluate.rounded(self.graph, name, values)
+        self.tensors[name] = tensor
+        self.sources[name] = Source(tensor, _nearest(tensor, values).astype(_level_type(tensor)))
+
+    def _taken_over(self, samples: NDArray) -> dict[str, NDArray]:
+        """What each state holds in each frame: values of the float network, since no layer is in integers yet."""
+        names = {state.tensor for state in self.graph.states}
+        walked = evaluate.walk(self.graph, samples) if names else ()
+        return {each.name: each.values for each in walked if each.name in names}
+
+    def _writer(self, name: str) -> Mac:
+        """The copy whose output a state takes over (`passes.own_updates`)."""
+        update = next(state.update for state in self.graph.states if state.tensor == name)
+        layer = self.graph.producers()[update]
+        assert isinstance(layer, Mac), "lowering gives every state a copy of its own"
+        return layer
 
     def run(self, progress: Progress) -> QuantisedGraph:
         total, last = len(self.graph.layers), self.graph.last_readers()
@@ -154,6 +178,10 @@ class _Quantiser:
             input=self.graph.input,
             layers=tuple(self.layers),
             outputs=self.graph.outputs,
+            states=tuple(
+                State(tensor=each.tensor, update=each.update, initial=_nearest(self.tensors[each.tensor], each.initial))
+                for each in self.graph.states
+            ),
         )
 
     def _written(self, tensor: QuantisedTensor) -> QuantisedTensor:
@@ -286,6 +314,9 @@ class _Quantiser:
     def _output(self, layer: Mac, values: NDArray) -> tuple[QuantisedTensor, float]:
         """The output tensor and the mean square error of rounding to it."""
         shape = self.graph.tensors[layer.output]
+        if (state := self.updated.get(layer.output)) is not None:
+            tensor = replace(self.tensors[state], name=layer.output)
+            return self._written(tensor), tensor.scale**2 / 12
         if (grid := self.graph.grids.get(layer.output)) is not None:
             tensor = on_grid(layer.output, shape, grid, layer.low, layer.high, self.config.digits)
             return self._written(tensor), grid.scale**2 / 12
@@ -337,6 +368,11 @@ class _Quantiser:
             for row, index in enumerate(constants):
                 weights[index][problem.channels] = solution.constants[row][:, np.newaxis, np.newaxis, np.newaxis]
         return tuple(term.segment(levels) for term, levels in zip(layer.terms, weights, strict=True))
+
+
+def _nearest(tensor: QuantisedTensor, values: NDArray) -> NDArray[np.int64]:
+    """Levels of real values, any shape."""
+    return np.clip(tensor.format.quantise(values / tensor.scale + tensor.zero), tensor.low, tensor.high)
 
 
 def _level_type(tensor: QuantisedTensor) -> type[np.signedinteger]:

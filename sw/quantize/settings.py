@@ -57,6 +57,9 @@ class QuantSettings:
     equalise : bool
         Channels of tensors are scaled against the weights that read them first; otherwise only those of tensors in
         whose integers some would vanish.
+    exact : bool
+        Of a model that comes quantised every layer is made in two halves whose sums its own arithmetic rounds twice
+        (`halves`), whatever that costs; otherwise as many as cost little.
 
     Raises
     ------
@@ -73,10 +76,11 @@ class QuantSettings:
     axe: bool = True
     fine_averages: bool = True
     equalise: bool = False
+    exact: bool = False
 
     def __post_init__(self) -> None:
         _check(self, signed=("weights", "edge_weights"), any_sign=("acts",))
-        for name in ("bias_correction", "absorb", "axe", "fine_averages", "equalise"):
+        for name in ("bias_correction", "absorb", "axe", "fine_averages", "equalise", "exact"):
             if not isinstance(getattr(self, name), bool):
                 raise TypeError(f"{name} must be true or false, not {getattr(self, name)!r}")
 

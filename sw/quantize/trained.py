@@ -51,7 +51,7 @@ def beside_integers(graph: Graph) -> Beside:
     if not graph.grids:
         return Beside((), ())
     macs = [layer for layer in graph.layers if isinstance(layer, Mac)]
-    written = [graph.input.tensor, *(layer.output for layer in macs if layer.output not in graph.output_tensors)]
+    written = [*graph.starts, *(layer.output for layer in macs if layer.output not in graph.output_tensors)]
     weights = [layer.name for layer in macs if any(term.step is None and not term.constant for term in layer.terms)]
     return Beside(tuple(name for name in written if name not in graph.grids), tuple(weights))
 
@@ -80,8 +80,8 @@ def forget_integers(graph: Graph) -> Graph:
                 raise ModelError(f"layer {layer.name!r} gives signs: such a network has no other formats")
             ends = [layer.grid.scale * (end - layer.grid.zero) for end in (layer.grid.low, layer.grid.high)]
             read = ranges.get(layer.source, (-np.inf, np.inf))
-            whole = layer.source == graph.input.tensor or (ends[0] <= read[0] and read[1] <= ends[1])
-            if whole and layer.output not in graph.output_tensors:
+            whole = layer.source in graph.starts or (ends[0] <= read[0] and read[1] <= ends[1])
+            if whole and layer.output not in graph.ends:
                 names[layer.output] = layer.source
                 continue
             low, high = max(ends[0], read[0]), min(ends[1], read[1])

@@ -73,11 +73,11 @@ def _missed(values: NDArray, variance: NDArray[np.float64], fmt: Format) -> NDAr
 def _parts(graph: Graph, variances: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
     """Part (C,) of the outputs' variance that each channel of each tensor gives; of several readers the largest.
 
-    It is followed back from the outputs: of the variance of a layer's sums each channel of its sources has what its own
-    variance and its weights give, as if channels were independent.
+    It is followed back from outputs and what states take over: of the variance of a layer's sums each channel of its
+    sources has what its own variance and its weights give, as if channels were independent.
     """
     parts = {name: np.zeros_like(variance) for name, variance in variances.items()}
-    for name in graph.output_tensors:
+    for name in graph.ends:
         parts[name] = variances[name] / (variances[name].sum() or 1.0)
     for layer in reversed(graph.layers):
         own = parts[layer.output]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,9 @@ __all__ = ["Verdict", "judge"]
 
 _GIVEN = 3
 """Of the samples at hand: the first, the last, and what lies between at equal distances."""
+
+_FRAMES = 8
+"""Of a stream: the first ones."""
 
 _OF_RANGE, _OF_VALUE = 2e-6, 2e-5
 """What float32 takes from an output, of its largest and of the value itself; whatever is more is looked into."""
@@ -55,11 +58,14 @@ class Verdict:
         return f"{text}, {self.ties} roundings at ties aside" if self.ties else text
 
 
-def judge(path: Path, imported: Imported, samples: NDArray | None = None) -> Verdict:
+def judge(
+    path: Path, imported: Imported, samples: NDArray | None = None, *, states: Mapping[str, str] | None = None
+) -> Verdict:
     """Hold a model's lowered graph against another runtime on its file.
 
-    All outputs are compared by name and shape, on a few of the samples and on one of noise in their range. Where an
-    output differs by more than float rounding, every layer is computed on the runtime's own values.
+    All outputs are compared by name and shape, on a few of the samples and on one of noise in their range; of a model
+    with states on the stream that these make. Where an output differs by more than float rounding, every layer is
+    computed on the runtime's own values.
 
     Parameters
     ----------
@@ -68,6 +74,8 @@ def judge(path: Path, imported: Imported, samples: NDArray | None = None) -> Ver
     imported : Imported
     samples : array, shape (N, ...), optional
         As the model takes them; without any, noise alone is tried.
+    states : mapping of str, optional
+        Outputs that inputs take over, by input, as the model was imported with them.
 
     Raises
     ------
@@ -76,9 +84,9 @@ def judge(path: Path, imported: Imported, samples: NDArray | None = None) -> Ver
     """
     chosen, reasons = _chosen(imported.graph, samples), []
     try:
-        for runtime in runtimes_of(path):
+        for runtime in runtimes_of(path, states):
             try:
-                runtime.run(chosen[:1], _input_grid(imported.graph))
+                _runs(runtime, imported, chosen[:1])
             except Exception as error:  # a runtime refuses in its own ways
                 reasons.append(f"{runtime.name} does not run it ({' '.join(str(error).split())})")
                 continue
@@ -96,10 +104,13 @@ def _chosen(graph: Graph, samples: NDArray | None) -> NDArray:
         ends = (0, 1) if grid is None else grid.scale * (np.array((grid.low, grid.high)) - grid.zero)
         low, high = float(ends[0]), float(ends[1])
     else:
-        given = np.asarray(samples)[np.unique(np.linspace(0, len(samples) - 1, _GIVEN).astype(int))].astype(np.float64)
+        places = np.linspace(0, len(samples) - 1, _GIVEN).astype(int)
+        picked = np.arange(len(samples))[:_FRAMES] if graph.states else np.unique(places)
+        given = np.asarray(samples)[picked].astype(np.float64)
         low, high = float(np.min(samples)), float(np.max(samples))
     low, high = np.clip((low, high), -_LARGEST, _LARGEST)
-    noise = np.random.default_rng(0).uniform(low, high, (1, *graph.input.shape))
+    count = _FRAMES if graph.states else 1
+    noise = np.random.default_rng(0).uniform(low, high, (count, *graph.input.shape))
     if len(given) and np.array_equal(given, np.rint(given)):
         noise = np.rint(noise)
     return np.concatenate([given, noise]).astype(np.float32).astype(np.float64)
@@ -116,21 +127,34 @@ def _compared(runtime: Runtime, imported: Imported, samples: NDArray) -> Verdict
     with np.errstate(over="ignore", invalid="ignore"):  # said below of the node that leaves float32's range
         tensors = evaluate(graph, samples)
         ours = given_outputs(graph.outputs, tensors)
-    difference, ties = 0.0, 0
-    grid, behind = _input_grid(imported.graph), _before_heads(imported)
-    for index in range(len(samples)):
-        sample = samples[index : index + 1]
-        theirs = runtime.run(sample, grid, behind)
+    difference, ties, behind = 0.0, 0, _before_heads(imported)
+    different: list[int] = []
+    for index, theirs in enumerate(_runs(runtime, imported, samples, behind)):
         inner, _ = _tensors(runtime, imported, {name: theirs.pop(name) for name in behind if name in theirs})
         mine = {name: values[index : index + 1] for name, values in ours.items()}
         if [value.shape for value in mine.values()] != [value.shape for value in theirs.values()]:
-            _tensors(runtime, imported, runtime.run(sample, grid, tuple(imported.values)))  # names the first node
+            for everything in _runs(runtime, imported, samples, tuple(imported.values)):
+                _tensors(runtime, imported, everything)  # names the first node
         _check_outputs(runtime, graph.outputs, mine, theirs)
         close = all(_close(mine[name], theirs[name]) for name in mine)
         if not close or not all(_close_where_seen(tensors[name][index], value[0]) for name, value in inner.items()):
-            ties += _examined(runtime, imported, graph, sample, grid)
+            different.append(index)
         difference = max([difference, *(_difference(mine[name], theirs[name]) for name in mine)])
+    if different:
+        # of a stream all: what one frame leaves behind is what the next one finds
+        doubted = samples if graph.states else samples[different]
+        ties = _examined(runtime, imported, graph, doubted)
     return Verdict(runtime=runtime.name, samples=len(samples), difference=difference, ties=ties)
+
+
+def _runs(
+    runtime: Runtime, imported: Imported, samples: NDArray, values: tuple[str, ...] = ()
+) -> Iterable[dict[str, NDArray]]:
+    """What a runtime gives for each sample; of a model with states they are the frames of a stream."""
+    grid = _input_grid(imported.graph)
+    if imported.graph.states:
+        return runtime.stream(samples, grid, values)
+    return [runtime.run(samples[index : index + 1], grid, values) for index in range(len(samples))]
 
 
 def _before_heads(imported: Imported) -> tuple[str, ...]:
@@ -187,16 +211,24 @@ def _difference(ours: NDArray, theirs: NDArray) -> float:
     return float(np.abs(ours[both] - theirs[both]).max(initial=0.0)) / largest if largest else 0.0
 
 
-def _examined(runtime: Runtime, imported: Imported, graph: Graph, sample: NDArray, grid: Grid | None) -> int:
-    """Ties that explain a difference of a sample, layer by layer; ImportMismatch where they do not."""
-    theirs = runtime.run(sample, grid, tuple(imported.values))
-    known, names = _tensors(runtime, imported, theirs)
-    suspect, tensors, ties = walk(graph, sample, known, steps=runtime.steps)
-    if suspect is not None:
-        # A layer may be made of several nodes: the graph as imported tells them apart.
-        earlier, _, _ = walk(imported.graph, sample, known, steps=runtime.steps)
-        raise _named(runtime, earlier or suspect, names)
-    ours = given_outputs(graph.outputs, tensors)
+def _examined(runtime: Runtime, imported: Imported, graph: Graph, samples: NDArray) -> int:
+    """Ties that explain differences of samples, layer by layer; ImportMismatch where they do not."""
+    total, held = 0, {state.tensor: state.initial[np.newaxis] for state in graph.states}
+    for index, theirs in enumerate(_runs(runtime, imported, samples, tuple(imported.values))):
+        sample, (known, names) = samples[index : index + 1], _tensors(runtime, imported, theirs)
+        suspect, tensors, ties = walk(graph, sample, known, steps=runtime.steps, held=held)
+        if suspect is not None:
+            # A layer may be made of several nodes: the graph as imported tells them apart.
+            earlier, _, _ = walk(imported.graph, sample, known, steps=runtime.steps, held=held)
+            raise _named(runtime, earlier or suspect, names)
+        _check_examined(runtime, graph, given_outputs(graph.outputs, tensors), theirs)
+        total += ties
+        held = {state.tensor: tensors[state.update] for state in graph.states}
+    return total
+
+
+def _check_examined(runtime: Runtime, graph: Graph, ours: Mapping[str, NDArray], theirs: Mapping[str, NDArray]) -> None:
+    """Refuse outputs that differ where all layers are right."""
     for output in graph.outputs:
         mine, wanted = ours[output.name], theirs[output.name]
         spare = 0.0 if output.head or output.tensor not in graph.grids else graph.grids[output.tensor].scale
@@ -207,7 +239,6 @@ def _examined(runtime: Runtime, imported: Imported, graph: Graph, sample: NDArra
                 f"output {output.name!r} is {mine[at]:.6g} at {_place(at)} where its layers are right",
                 f"{wanted[at]:.6g}",
             )
-    return ties
 
 
 def _tensors(

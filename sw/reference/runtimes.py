@@ -12,11 +12,13 @@ from typing import Any, Protocol
 
 import numpy as np
 import onnx
+import onnx.numpy_helper
 import onnxruntime
 from numpy.typing import NDArray
 from onnx import ModelProto
 
 from ..frontend.model_file import is_tflite
+from ..frontend.states import declare_states, state_inputs
 from ..frontend.tflite import has_litert, is_hybrid
 from ..graph import Grid
 from ..onnx_sessions import exact_session
@@ -50,13 +52,19 @@ class Runtime(Protocol):
         """
         ...
 
+    def stream(self, frames: NDArray, grid: Grid | None, values: Iterable[str] = ()) -> list[dict[str, NDArray[Any]]]:
+        """As `run`, of each of the frames (N, ...) of one stream, from its begin on."""
+        ...
+
     def producer(self, value: str) -> str:
         """Operator and node that compute a value, as errors name them."""
         ...
 
 
-def runtimes_of(path: Path) -> Iterator[Runtime]:
+def runtimes_of(path: Path, states: Mapping[str, str] | None = None) -> Iterator[Runtime]:
     """Runtimes that may evaluate a file, the one to be trusted most first; what none of them says is why it does not.
+
+    ``states`` are outputs that inputs take over, by input, beside those that the file names.
 
     Raises
     ------
@@ -71,6 +79,7 @@ def runtimes_of(path: Path) -> Iterator[Runtime]:
         yield LiteRt(path)
         return
     model = onnx.load(path)
+    declare_states(model, states or {})
     if any(node.op_type in _QONNX for node in model.graph.node):
         if importlib.util.find_spec("qonnx") is None:
             raise NotCompared("qonnx, which evaluates Quant nodes, is not installed: pip install qonnx")
@@ -87,8 +96,16 @@ class _OnnxFile:
 
     def __init__(self, model: ModelProto) -> None:
         self.model = model
-        constants = {tensor.name for tensor in model.graph.initializer}
-        self.input = next(value for value in model.graph.input if value.name not in constants)
+        constants = {tensor.name: tensor for tensor in model.graph.initializer}
+        self.states = state_inputs(model)
+        given = [value for value in model.graph.input if value.name not in constants or value.name in self.states]
+        self.input = next(value for value in given if value.name not in self.states)
+        self._first = {
+            value.name: onnx.numpy_helper.to_array(constants[value.name]) if value.name in constants else _zeros(value)
+            for value in given
+            if value.name in self.states
+        }
+        self._held: dict[str, NDArray[Any]] = {}
         self.outputs = [value.name for value in model.graph.output]
         self._encoded = any(
             node.op_type == "DequantizeLinear" and node.input[0] == self.input.name for node in model.graph.node
@@ -107,7 +124,20 @@ class _OnnxFile:
         """The input by its name, in the type that the file asks for."""
         dtype = onnx.helper.tensor_dtype_to_np_dtype(self.input.type.tensor_type.elem_type)
         given = grid.integers(sample) if self._encoded and grid is not None else np.asarray(sample)
-        return {self.input.name: (np.rint(given) if dtype.kind in "iu" else given).astype(dtype)}
+        return {self.input.name: (np.rint(given) if dtype.kind in "iu" else given).astype(dtype), **self._held}
+
+    def run(self, sample: NDArray, grid: Grid | None, values: Iterable[str] = ()) -> dict[str, NDArray[Any]]:
+        """See `Runtime`."""
+        raise NotImplementedError
+
+    def stream(self, frames: NDArray, grid: Grid | None, values: Iterable[str] = ()) -> list[dict[str, NDArray[Any]]]:
+        """See `Runtime`."""
+        self._held, values, runs = dict(self._first), tuple(values), []
+        for number in range(len(frames)):
+            found = self.run(frames[number : number + 1], grid, values)
+            self._held = {name: found[output] for name, output in self.states.items()}
+            runs.append({name: value for name, value in found.items() if name not in self.states.values()})
+        return runs
 
     def exposed(self, values: Iterable[str]) -> tuple[ModelProto, list[str]]:
         """The model with further outputs, and all their names."""
@@ -121,6 +151,13 @@ class _OnnxFile:
         """Outputs and real values."""
         arrays = {name: np.asarray(value) for name, value in results.items() if value is not None}
         return {name: array for name, array in arrays.items() if name in self.outputs or array.dtype.kind == "f"}
+
+
+def _zeros(value: onnx.ValueInfoProto) -> NDArray[Any]:
+    """What a state without a first value holds in the first run."""
+    dims = value.type.tensor_type.shape.dim
+    dtype = onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
+    return np.zeros([max(1, dim.dim_value) for dim in dims], dtype=dtype)
 
 
 class OnnxRuntime(_OnnxFile):

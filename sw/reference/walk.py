@@ -36,7 +36,12 @@ class Suspect:
 
 
 def walk(
-    graph: Graph, sample: NDArray, known: Mapping[str, np.ma.MaskedArray], *, steps: float = 0.0
+    graph: Graph,
+    sample: NDArray,
+    known: Mapping[str, np.ma.MaskedArray],
+    *,
+    steps: float = 0.0,
+    held: Mapping[str, NDArray] | None = None,
 ) -> tuple[Suspect | None, dict[str, NDArray[np.float64]], int]:
     """Hold every layer of a graph against a runtime's values.
 
@@ -48,6 +53,8 @@ def walk(
         The runtime's values of tensors, as far as it has them; masked where it does not show them.
     steps : float
         What the runtime's integer kernels may be off, in levels (`runtimes.Runtime`).
+    held : mapping of arrays, shape (1, C, H, W)
+        What states hold before the sample.
 
     Returns
     -------
@@ -60,6 +67,7 @@ def walk(
     """
     name = graph.input.tensor
     tensors = {name: evaluate.rounded(graph, name, evaluate.model_input(graph, sample), np.float64)}
+    tensors |= {state: evaluate.rounded(graph, state, values, np.float64) for state, values in (held or {}).items()}
     if name in known:
         tensors[name] = known[name].filled(0.0) if not np.ma.getmaskarray(known[name]).any() else tensors[name]
     ties = 0

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from onnx import ModelProto
 
 from ..errors import ModelError
@@ -16,6 +17,7 @@ from ..frontend.onnx_file import Shapes, read_model
 from ..frontend.onnx_graph import Imported, finish_graph, import_nodes, imported_graph
 from ..graph import Graph, rebuild
 from ..outputs import Output
+from ..states import State
 
 __all__ = ["ExaminedModel", "ExaminedNode", "Status", "examine"]
 
@@ -60,7 +62,7 @@ class ExaminedModel:
     imported: Imported | None
 
 
-def examine(path: Path, shapes: Shapes | None = None) -> ExaminedModel:
+def examine(path: Path, shapes: Shapes | None = None, states: Mapping[str, str] | None = None) -> ExaminedModel:
     """Import a model node by node, as `frontend.load_model` does, without ending at the first refusal.
 
     What stands behind a refused node is not looked at: whatever takes its place may give another shape.
@@ -71,13 +73,15 @@ def examine(path: Path, shapes: Shapes | None = None) -> ExaminedModel:
         ONNX or TFLite.
     shapes : mapping of sequence of int, optional
         Sizes of axes that the file leaves open, by input.
+    states : mapping of str, optional
+        Outputs that inputs take over from run to run, by input.
 
     Raises
     ------
     ModelError, UnsupportedOperator, InputError
         If the file cannot be read at all.
     """
-    importer = Importer(read_model(path, shapes))
+    importer = Importer(read_model(path, shapes, states))
     known = _known_shapes(importer.model)
     lost: dict[str, str] = {}
     nodes, refusals, done = [], [], 0
@@ -140,6 +144,11 @@ def _part(importer: Importer, name: str) -> Graph | None:
         input=importer.input_spec,
         layers=tuple(importer.layers),
         outputs=tuple(Output.whole(end, importer.tensors[end]) for end in ends),
+        states=tuple(  # what would be taken over may stand behind a refused node
+            State(tensor=name, update=name, initial=np.zeros(importer.tensors[name]))
+            for name in importer.states
+            if name in importer.tensors
+        ),
     )
     return rebuild(graph, importer.layers)
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...hw.spec.config import MOST_TABLES, PRESETS, AcceleratorConfig, ConfigError
 from ...hw.spec.memories import words_in_window
+from ...hw.spec.registers import Region, region_beats
 from ..errors import CapacityError, InputError
 from ..graph import Graph, Mac
 from ..program import Program
@@ -212,9 +213,12 @@ def memory_sizes(program: Program) -> dict[str, int]:
 
 
 def on_core(program: Program, core: AcceleratorConfig) -> Program:
-    """A program on a core like its own with memories of other sizes, which hold it: some stages depend on them, so that
-    its cycles are those of the core that will be made."""
-    return replace(program, config=core)
+    """A program on a core like its own with memories of other sizes, which hold it, and other rescalers: stages depend on
+    them, so that its cycles are those of the core that will be made. Parameters of another width are blank."""
+    params = program.params
+    if program.config.param_word_bits != core.param_word_bits:
+        params = np.zeros((len(params), region_beats(core, Region.PARAMS)), dtype=np.uint32)
+    return replace(program, config=core, params=params)
 
 
 def with_memories_of(program: Program, core: AcceleratorConfig) -> Program:

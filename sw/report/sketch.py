@@ -23,6 +23,7 @@ from ..quantize.planned import curved_layers, planned_format, tables_needed
 from ..quantize.tensors import on_grid
 from ..quantize.trained import settings_beside
 from ..shortage import Shortage
+from ..states import State
 
 __all__ = ["Estimate", "estimate", "roomy", "sketch", "with_larger_memories"]
 
@@ -164,6 +165,12 @@ def sketch(
     """
     name = graph.input.tensor
     tensors = {name: _tensor(graph, name, source, config)}
+    writers = graph.producers()
+    for state in graph.states:
+        writer = writers[state.update]
+        assert isinstance(writer, Mac), "lowering gives every state a copy of its own"
+        fmt = planned_format(writer, graph, settings, config)
+        tensors[state.tensor] = _tensor(graph, state.tensor, fmt, config)
     layers: list[MacLayer | MaxLayer] = []
     for layer in graph.layers:
         if isinstance(layer, MaxPool):
@@ -182,8 +189,18 @@ def sketch(
         else:
             raise TypeError(f"the graph must be lowered, not hold a {type(layer).__name__}")
     return QuantisedGraph(
-        name=graph.name, tensors=tensors, input=graph.input, layers=tuple(layers), outputs=graph.outputs
+        name=graph.name,
+        tensors=tensors,
+        input=graph.input,
+        layers=tuple(layers),
+        outputs=graph.outputs,
+        states=tuple(_blank(state, tensors[state.tensor]) for state in graph.states),
     )
+
+
+def _blank(state: State, tensor: QuantisedTensor) -> State:
+    """The state, at first all zero."""
+    return State(tensor=state.tensor, update=state.update, initial=np.full(tensor.shape, tensor.zero))
 
 
 def _tensor(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -104,6 +105,7 @@ class Driver:
         self._end = 0
         self._limit = 0
         self._levels: NDArray[np.int64] | None = None
+        self._before: dict[str, NDArray[np.int64]] = {}
         self._known_places: dict[str, tuple[NDArray[np.int64], list[tuple[int, int]]]] = {}
 
     async def load(self, program: Program) -> None:
@@ -144,14 +146,21 @@ class Driver:
         await self._write_register(Register.PROGRAM_CONFIG, program.config.hash32)
         await self._write_register(Register.WATCHDOG, self._limit)
         self._program = program
+        await self.begin()
 
-    async def infer(self, levels: ArrayLike) -> RunResult:
-        """Run one sample.
+    async def begin(self) -> None:
+        """Let a stream begin: every state holds what it holds at first."""
+        await self._write_states({state.tensor: state.initial for state in self._loaded().graph.states})
+
+    async def infer(self, levels: ArrayLike, *, again: bool = False) -> RunResult:
+        """Run one sample; of a program with states the next frame of the stream.
 
         Parameters
         ----------
         levels : array of int, shape (C, H, W)
             Levels of the graph's input tensor.
+        again : bool
+            Remember what states hold before it, so that :meth:`run_until` can run the frame again.
 
         Raises
         ------
@@ -163,6 +172,7 @@ class Driver:
             If it does not stop.
         """
         program = self._loaded()
+        self._before = {state.tensor: await self.dump(state.tensor) for state in program.graph.states if again}
         await self._write_input(levels)
         counts = await self._run()
         outputs = {name: await self.dump(name) for name in program.graph.output_tensors}
@@ -211,7 +221,7 @@ class Driver:
         Raises
         ------
         ValueError
-            If there is no such instruction, or no sample was run yet.
+            If there is no such instruction, or no sample was run yet, or a frame that was not to run again.
         ProgramError, TransportError
             As :meth:`infer` does.
         """
@@ -220,6 +230,9 @@ class Driver:
             raise ValueError(f"index must be 0 to {self._end - 1}, not {index}")
         if self._levels is None:
             raise ValueError("run a sample first")
+        if len(self._before) < len(program.graph.states):
+            raise ValueError("what states held before the frame is not known: infer it with again=True")
+        await self._write_states(self._before)
         await self._write_input(self._levels)
         following = region_address(self._config, Region.INSTRUCTIONS, (index + 1) * INSTRUCTION_WORDS)
         await self._transport.write(following, np.array([Opcode.END], dtype=np.uint32))
@@ -258,22 +271,32 @@ class Driver:
             raise InputError(
                 f"the input must be integer levels of shape {tensor.shape}, not {levels.dtype} of shape {levels.shape}"
             )
-        layout = program.layouts[tensor.name]
-        addresses, ranges = self._places(tensor.name)
         try:
-            packed = layout.pack(levels, self._config.digits)
+            packed = program.layouts[tensor.name].pack(levels, self._config.digits)
         except ValueError as error:
             raise InputError(f"the input does not fit {tensor.format}: {error}") from error
+        await self._write_words(tensor.name, packed)
+        self._levels = levels.astype(np.int64)
+
+    async def _write_states(self, held: Mapping[str, NDArray[np.int64]]) -> None:
+        layouts = self._loaded().layouts
+        for name, levels in held.items():
+            await self._write_words(name, layouts[name].pack(levels, self._config.digits))
+
+    async def _write_words(self, name: str, packed: NDArray[np.uint8]) -> None:
+        """Write the words of a tensor's layout wherever it lies."""
+        program = self._loaded()
+        layout = program.layouts[name]
+        addresses, ranges = self._places(name)
         codes = np.zeros((ranges[-1][1], layout.lanes), dtype=np.uint8)
         codes[addresses] = packed
         for first, end in ranges:
             burst = to_burst(self._config, Region.ACTIVATIONS, pack_codes(codes[first:end], self._config.code_bits))
-            if tensor.name in program.external:
-                place = program.external[tensor.name] + first * region_stride(self._config, Region.ACTIVATIONS)
+            if name in program.external:
+                place = program.external[name] + first * region_stride(self._config, Region.ACTIVATIONS)
                 await self._transport.write_backing(_WINDOW_BASE + place, burst)
             else:
                 await self._transport.write(region_address(self._config, Region.ACTIVATIONS, first), burst)
-        self._levels = levels.astype(np.int64)
 
     def _places(self, name: str) -> tuple[NDArray[np.int64], list[tuple[int, int]]]:
         """Word of every pixel of a tensor, in the memory where it lies, and the ranges that hold them all."""

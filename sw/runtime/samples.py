@@ -61,7 +61,7 @@ async def run_samples(
         To a core of the program's configuration.
     program : Program
     levels : array of int, shape (N, C, H, W)
-        Levels of the graph's input tensor.
+        Levels of the graph's input tensor; of a graph with states those of the frames of one stream, from its begin on.
     dump_layers : int
         For so many first samples, run again up to each layer and read its tensor.
     progress : callable, optional
@@ -77,14 +77,16 @@ async def run_samples(
     await driver.load(program)
     last = _last_instruction(program)
     dumps: dict[str, list[NDArray[np.int64]]] = {name: [] for name in last}
-    results, layer_cycles = [], []
+    results, layer_cycles, ends_at = [], [], list(last.values())
     for number, sample in enumerate(samples):
-        results.append(await driver.infer(sample))
+        results.append(await driver.infer(sample, again=number < dump_layers))
         if number < dump_layers:
             ends = []
             for name, index in last.items():
                 ends.append((await driver.run_until(index)).cycles)
                 dumps[name].append(await driver.dump(name))
+            if program.graph.states and ends_at[-1] < max(ends_at):
+                await driver.run_until(max(ends_at))  # so that states hold what the next frame takes over
             layer_cycles.append(ends)
         if progress is not None:
             progress(number + 1, len(samples))

@@ -11,6 +11,7 @@ from narrows.hw.spec.config import FABRICS, AcceleratorConfig, ConfigError, base
 from narrows.hw.spec.formats import DyBit, Format, Int, Minifloat
 from narrows.sw.outputs import Output
 from narrows.sw.quantised import InputSpec, LevelTable, MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
+from narrows.sw.states import State
 from numpy.typing import NDArray
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "random_chain",
     "random_config",
     "random_levels",
+    "random_stream",
     "size_out",
 ]
 
@@ -132,6 +134,7 @@ class GraphBuilder:
     def __post_init__(self) -> None:
         self.tensors: dict[str, QuantisedTensor] = {}
         self.layers: list[MacLayer | MaxLayer] = []
+        self.states: list[State] = []
 
     def tensor(self, shape, fmt: Format | None = None) -> str:
         """A tensor of a random zero level; of a random format and clamp unless the format is given."""
@@ -180,11 +183,26 @@ class GraphBuilder:
             inset=inset,
         )
 
-    def mac(self, segments, size, fmt: Format | None = None) -> str:
+    def like(self, other: str) -> str:
+        """A tensor of the same kind."""
+        name = f"t{len(self.tensors)}"
+        self.tensors[name] = dataclasses.replace(self.tensors[other], name=name)
+        return name
+
+    def update(self, state: str, segments) -> str:
+        """A layer that writes what a state takes over, which begins at random levels."""
+        update = self.mac(segments, self.tensors[state].shape[1:], like=state)
+        tensor = self.tensors[state]
+        within = tensor.levels[(tensor.levels >= tensor.low) & (tensor.levels <= tensor.high)]
+        first = self.rng.choice(within, tensor.shape)
+        self.states.append(State(tensor=state, update=update, initial=first))
+        return update
+
+    def mac(self, segments, size, fmt: Format | None = None, *, like: str | None = None) -> str:
         """A layer over segments, its rescaler set so that outputs use their range."""
         outputs = segments[0].weights.shape[0]
         low, high = final_sum_bounds((s.weights, self.tensors[s.source].span) for s in segments)
-        output = self.tensor((outputs, *size), fmt)
+        output = self.tensor((outputs, *size), fmt) if like is None else self.like(like)
         k = self.config.rescale_bits
         span = self.tensors[output].high - self.tensors[output].low
         reach = np.maximum(1, (high - low) * 2**k // (4 * max(1, span)))
@@ -252,6 +270,7 @@ class GraphBuilder:
             input=InputSpec(tensor=first.name, shape=first.shape),
             layers=tuple(self.layers),
             outputs=tuple(Output.whole(name, self.tensors[name].shape) for name in outputs),
+            states=tuple(self.states),
         )
 
 
@@ -340,3 +359,21 @@ def random_chain(build, layers):
     for _ in range(layers):
         source = random_layer(build, source)
     return build.graph([source])
+
+
+def random_stream(build):
+    """A graph of two states of one size: one takes over a layer that reads it, one the other state, and both are read
+    once more behind that."""
+    rng, size = build.rng, tuple(int(v) for v in build.rng.integers(1, 6, 2))
+    levels = random_levels_of_weights(rng, build.config.weight_digits.base.levels)
+    x, first, second = (build.tensor((int(rng.integers(1, 8)), *size)) for _ in range(3))
+
+    def read(source, outputs):
+        return build.segment(source, outputs, levels=levels)
+
+    inner = build.mac([read(x, 5), read(first, 5)], size)
+    channels = [build.tensors[name].shape[0] for name in (first, second)]
+    update = build.update(first, [read(inner, channels[0]), read(first, channels[0])])
+    build.update(second, [read(first if rng.random() < 0.5 else update, channels[1])])
+    output = build.mac([read(name, 3) for name in (inner, update, second)], size)
+    return build.graph([output])

@@ -16,9 +16,12 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 from ...errors import ModelError, UnsupportedOperator
 from ...graph import Rounding
 from ..op_quant import ROUNDING
-from .file import TfliteModel, TfliteNode, TfliteTensor, read_tflite
+from ..states import declare_states
+from .file import TfliteModel, read_tflite
 from .folding import FOLDED, MOVED
 from .operators import HANDLERS, MOVES, REWRITES, ROUNDINGS
+from .records import TfliteNode, TfliteTensor
+from .variables import TfliteVariable
 
 __all__ = ["FILE_VALUE", "Converter", "tflite_to_onnx"]
 
@@ -77,16 +80,41 @@ class Converter:
             tensor = self.tensors[index]
             inputs.append(helper.make_tensor_value_info(tensor.name, TensorProto.FLOAT, tensor.shape))
             self.values[index] = self._rounded(tensor, tensor.name, Rounding.EVEN)
+        states = [(variable, self._state(variable)) for variable in self.source.variables]
+        inputs += [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, self.tensors[variable.reads[0]].shape)
+            for variable, name in states
+        ]
         for node in self.source.nodes:
             self.convert(node)
-        outputs = [helper.make_tensor_value_info(each, TensorProto.FLOAT, None) for each in self._outputs()]
+        given = [*self._outputs(), *(f"{name}:next" for _, name in states)]
+        outputs = [helper.make_tensor_value_info(each, TensorProto.FLOAT, None) for each in given]
+        for variable, name in states:
+            self.nodes.append(helper.make_node("Identity", [self.value(variable.written)], [f"{name}:next"], name=name))
         constants = [numpy_helper.from_array(value, key) for key, value in self.constants.items()]
         graph = helper.make_graph(self.nodes, name, inputs, outputs, constants)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=8)
         shown = [index for index in self.values if not self.is_constant(index) and index not in self.whole]
         names = {self.values[index]: self.tensors[index].name for index in shown}
         helper.set_model_props(model, {f"{FILE_VALUE}{value}": name for value, name in names.items()})
+        declare_states(model, {name: f"{name}:next" for _, name in states})
         return model
+
+    def _state(self, variable: TfliteVariable) -> str:
+        """An input for a variable, with its first value for a default; gives the input's name, which is new."""
+        taken = {tensor.name for tensor in self.tensors} | self.constants.keys()
+        name = f"{variable.name}:state"
+        while name in taken:
+            name += "_"
+        first = variable.initial
+        assert first.data is not None, "variables without a first value are refused"
+        values = first.data.astype(np.float64)
+        if first.scale is not None:
+            values = (values - first.zero) * first.scale
+        self.constants[name] = values.astype(np.float32)
+        for index in variable.reads:
+            self.values[index] = self._rounded(self.tensors[index], name, Rounding.EVEN)
+        return name
 
     def _outputs(self) -> list[str]:
         """Values of the file's own names, each once; a number tells those of one name apart."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,10 @@ from numpy.typing import NDArray
 
 from ...errors import ModelError, UnsupportedOperator
 from .options import OPTIONS
+from .records import TfliteNode, TfliteTensor
+from .variables import STATEFUL, Subgraph, TfliteVariable, variables_of
 
-__all__ = ["IDENTIFIER", "TfliteModel", "TfliteNode", "TfliteTensor", "is_hybrid", "read_tflite"]
+__all__ = ["IDENTIFIER", "TfliteModel", "is_hybrid", "read_tflite"]
 
 IDENTIFIER = b"TFL3"
 """Bytes 4 to 7 of every file."""
@@ -32,12 +33,11 @@ _TYPES = {
     tflite.TensorType.INT16: np.dtype(np.int16),
     tflite.TensorType.UINT32: np.dtype(np.uint32),
     tflite.TensorType.INT4: np.dtype(np.int8),
+    tflite.TensorType.RESOURCE: np.dtype(np.int32),  # handles of variables
 }
 
 _TYPE_NAMES = {value: name for name, value in vars(tflite.TensorType).items() if isinstance(value, int)}
 _KINDS = {value: name for name, value in vars(tflite.BuiltinOperator).items() if isinstance(value, int)}
-
-_STATEFUL = frozenset({"VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE"})
 
 _MOST_AXES = 8
 _MOST_ELEMENTS = 1 << 26
@@ -45,39 +45,15 @@ _MOST_ELEMENTS = 1 << 26
 
 
 @dataclass(frozen=True, kw_only=True)
-class TfliteTensor:
-    """A tensor: ``data`` if it is constant, ``scale`` and ``zero`` if its integers stand for real values.
-
-    Those are one value, or one for each index of ``axis``. A batch axis that may be of any size is 1 in ``shape``.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: np.dtype
-    data: NDArray[Any] | None
-    scale: NDArray[np.float32] | None
-    zero: NDArray[np.int64]
-    axis: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class TfliteNode:
-    """An operator; absent inputs are -1."""
-
-    kind: str
-    inputs: tuple[int, ...]
-    outputs: tuple[int, ...]
-    options: Mapping[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True)
 class TfliteModel:
-    """The only subgraph of a file; inputs and outputs are indices of tensors."""
+    """The main function of a file; inputs and outputs are indices of tensors. Nodes are those that compute something:
+    what deals with variables is in these."""
 
     tensors: tuple[TfliteTensor, ...]
     nodes: tuple[TfliteNode, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    variables: tuple[TfliteVariable, ...] = ()
 
 
 def read_tflite(path: Path) -> TfliteModel:
@@ -88,7 +64,8 @@ def read_tflite(path: Path) -> TfliteModel:
     ModelError
         If the file cannot be read or is no TFLite model.
     UnsupportedOperator
-        If a tensor is of a type that none of the operators takes, or the model keeps a state between runs.
+        If a tensor is of a type that none of the operators takes, the model has several functions, or its variables
+        are more than states that each run takes over from the one before it (`variables_of`).
     """
     try:
         content = path.read_bytes()
@@ -128,27 +105,31 @@ class _Reader:
     def model(self, path: Path) -> TfliteModel:
         codes = [self.root.OperatorCodes(i) for i in range(self.count(self.root.OperatorCodesLength()))]
         kinds = [_KINDS.get(max(code.BuiltinCode(), code.DeprecatedBuiltinCode()), "unknown") for code in codes]
-        if not _STATEFUL.isdisjoint(kinds):
-            kind = next(kind for kind in kinds if kind in _STATEFUL)
-            raise UnsupportedOperator(f"{path} keeps a state between runs ({kind}): only feed-forward models run")
-        if self.root.SubgraphsLength() != 1:
-            raise UnsupportedOperator(
-                f"{path} holds {self.root.SubgraphsLength()} subgraphs (branches, loops or several signatures): "
-                "convert one function without control flow"
-            )
         kinds = [_custom(kind, code) for kind, code in zip(kinds, codes, strict=True)]
+        count = self.count(self.root.SubgraphsLength())
         graph = self.root.Subgraphs(0)
-        tensors = tuple(self.tensor(graph.Tensors(i)) for i in range(self.count(graph.TensorsLength())))
-        nodes = tuple(self.node(graph.Operators(i), kinds) for i in range(self.count(graph.OperatorsLength())))
         inputs, outputs = _indices(graph.InputsAsNumpy()), _indices(graph.OutputsAsNumpy())
-        read = [index for node in nodes for index in node.inputs if index != -1]
-        written = [index for node in nodes for index in node.outputs]
-        if any(not 0 <= index < len(tensors) for index in (*inputs, *outputs, *read, *written)):
-            raise ValueError("an index of a tensor is out of range")
+        main = self.subgraph(graph, kinds, (*inputs, *outputs))
+        written = [index for node in main.nodes for index in node.outputs]
         sources = [*inputs, *written]
+        nodes = tuple(node for node in main.nodes if node.kind not in STATEFUL)
         if not outputs or any(not node.outputs for node in nodes) or len(set(sources)) < len(sources):
             raise ValueError("tensors are written twice, or not at all")
-        return TfliteModel(tensors=tensors, nodes=nodes, inputs=inputs, outputs=outputs)
+        others = {number: self.subgraph(self.root.Subgraphs(number), kinds) for number in range(1, count)}
+        try:
+            variables = variables_of(main, others)
+        except UnsupportedOperator as error:
+            raise UnsupportedOperator(f"{path}: {error}") from error
+        return TfliteModel(tensors=main.tensors, nodes=nodes, inputs=inputs, outputs=outputs, variables=variables)
+
+    def subgraph(self, graph: Any, kinds: list[str], named: tuple[int, ...] = ()) -> Subgraph:
+        tensors = tuple(self.tensor(graph.Tensors(i)) for i in range(self.count(graph.TensorsLength())))
+        nodes = tuple(self.node(graph.Operators(i), kinds) for i in range(self.count(graph.OperatorsLength())))
+        read = [index for node in nodes for index in node.inputs if index != -1]
+        written = [index for node in nodes for index in node.outputs]
+        if any(not 0 <= index < len(tensors) for index in (*named, *read, *written)):
+            raise ValueError("an index of a tensor is out of range")
+        return Subgraph(tensors=tensors, nodes=nodes)
 
     def count(self, length: int) -> int:
         """A vector's length, of which each entry takes four bytes at least."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .file import TfliteTensor
+from .records import TfliteTensor
 from .slicing import slices_of
 
 __all__ = ["FOLDED", "MOVED"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .file import TfliteNode
+from .records import TfliteNode
 
 if TYPE_CHECKING:
     from .converter import Converter

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import tflite
 
-from .file import TfliteNode
+from .records import TfliteNode
 from .windows import border_of, same_padding, strides_of
 
 if TYPE_CHECKING:

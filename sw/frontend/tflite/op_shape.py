@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .file import TfliteNode
+from .records import TfliteNode
 from .slicing import slices_of
 
 if TYPE_CHECKING:

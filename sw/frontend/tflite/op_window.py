@@ -9,7 +9,7 @@ import numpy as np
 import tflite
 from numpy.typing import NDArray
 
-from .file import TfliteNode
+from .records import TfliteNode
 from .windows import border_of, image_pads, strides_of
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from . import op_elementwise as elementwise
 from . import op_linear as linear
 from . import op_shape as shape
 from . import op_window as window
-from .file import TfliteNode
+from .records import TfliteNode
 
 if TYPE_CHECKING:
     from .converter import Converter

@@ -20,6 +20,7 @@ OPTIONS: Mapping[str, tuple[Any, tuple[str, ...]]] = {
     "ADD": (tflite.AddOptions, (_ACTIVATION,)),
     "AVERAGE_POOL_2D": _POOL,
     "BATCH_MATMUL": (tflite.BatchMatMulOptions, ("AdjX", "AdjY")),
+    "CALL_ONCE": (tflite.CallOnceOptions, ("InitSubgraphIndex",)),
     "CONCATENATION": (tflite.ConcatenationOptions, ("Axis", _ACTIVATION)),
     "CONV_2D": (tflite.Conv2DOptions, (*_STRIDES, *_DILATIONS)),
     "DEPTHWISE_CONV_2D": (tflite.DepthwiseConv2DOptions, (*_STRIDES, *_DILATIONS)),
@@ -48,5 +49,6 @@ OPTIONS: Mapping[str, tuple[Any, tuple[str, ...]]] = {
     "SUM": _REDUCER,
     "TRANSPOSE_CONV": (tflite.TransposeConvOptions, _STRIDES),
     "UNPACK": (tflite.UnpackOptions, ("Axis",)),
+    "VAR_HANDLE": (tflite.VarHandleOptions, ("SharedName",)),
 }
 """By operator: record, and the names of its fields in the schema."""

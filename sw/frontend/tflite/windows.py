@@ -8,7 +8,7 @@ import numpy as np
 import tflite
 from numpy.typing import NDArray
 
-from .file import TfliteNode
+from .records import TfliteNode
 
 if TYPE_CHECKING:
     from .converter import Converter

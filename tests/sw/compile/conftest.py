@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pytest
@@ -180,9 +180,11 @@ class LiteralMachine:
         self._written.add(where % self.config.act_words)
 
 
-def reference(graph: QuantisedGraph, levels: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
-    """Levels of every tensor for one sample, by the definitions of `sw/quantised.py`."""
-    values = {graph.input.tensor: levels}
+def reference(
+    graph: QuantisedGraph, levels: NDArray[np.int64], held: Mapping[str, NDArray[np.int64]] | None = None
+) -> dict[str, NDArray[np.int64]]:
+    """Levels of every tensor for one sample, by the definitions of `sw/quantised.py`; ``held`` are those of states."""
+    values = {graph.input.tensor: levels, **(held or {})}
     for layer in graph.layers:
         tensor = graph.tensors[layer.output]
         if isinstance(layer, MaxLayer):
@@ -263,6 +265,12 @@ def check_program(program: Program, seed: int) -> dict[str, NDArray[np.int64]]:
 def check() -> Callable[[Program, int], dict[str, NDArray[np.int64]]]:
     """`check_program`."""
     return check_program
+
+
+@pytest.fixture(scope="session")
+def expected() -> Callable[..., dict[str, NDArray[np.int64]]]:
+    """`reference`."""
+    return reference
 
 
 @pytest.fixture(scope="session")
