@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import numpy as np
+
 from ..graph import Graph, Layer, Mac, Rounding, rebuild
+from ..passes.merge_adds import identity
 from .kept import is_kept
 
 __all__ = ["in_halves"]
@@ -20,7 +23,7 @@ def in_halves(graph: Graph, *, exact: bool = False) -> Graph:
     Sums that are rounded twice step earlier above zero than below it, by one to two sums, which no single line follows
     (`Rounding.TWICE`). What goes wrong grows from layer to layer, so layers are taken from the input on, as long as all
     of them together cost little, or all of them if ``exact``. A layer that a max-pool reads, or whose output is needed
-    when a run is over, stays as it is.
+    when a run is over, stays as it is, or if ``exact`` has a further layer that adds its halves up.
     """
     work = {layer.output: _work(graph, layer) for layer in graph.layers if isinstance(layer, Mac)}
     room = math.inf if exact else _MORE * sum(work.values())
@@ -31,14 +34,23 @@ def in_halves(graph: Graph, *, exact: bool = False) -> Graph:
         layers.append(layer)
         if not isinstance(layer, Mac) or not _has_two_sides(graph, layer) or work[layer.output] > room:
             continue
+        joins = not _is_added_up(graph, layer)
+        if joins and not exact:
+            continue
         room -= work[layer.output]
-        grid, below = grids[layer.output], f"{layer.output}/below"
-        layers[-1] = replace(layer, low=max(0.0, layer.low))
+        grid, shape = grids[layer.output], tensors[layer.output]
+        above, below = f"{layer.output}/above" if joins else layer.output, f"{layer.output}/below"
+        layers[-1] = replace(layer, output=above, low=max(0.0, layer.low))
         layers.append(replace(layer, name=f"{layer.name}/below", output=below, high=min(0.0, layer.high)))
-        tensors[below] = tensors[layer.output]
-        grids[layer.output], grids[below] = replace(grid, low=grid.zero), replace(grid, high=grid.zero)
-        split[layer.output] = below
-    return rebuild(replace(graph, tensors=tensors, grids=grids), layers) if split else graph
+        tensors |= {above: shape, below: shape}
+        grids |= {above: replace(grid, low=grid.zero), below: replace(grid, high=grid.zero)}
+        if joins:
+            terms = tuple(identity(half, shape[0]) for half in (above, below))
+            layers.append(Mac(name=f"{layer.name}/sum", terms=terms, bias=np.zeros(shape[0]), output=layer.output))
+            grids[layer.output] = replace(grid, rounding=Rounding.EVEN)
+        else:
+            split[layer.output] = below
+    return graph if len(layers) == len(graph.layers) else rebuild(replace(graph, tensors=tensors, grids=grids), layers)
 
 
 def _work(graph: Graph, layer: Mac) -> int:
@@ -50,12 +62,14 @@ def _has_two_sides(graph: Graph, layer: Mac) -> bool:
     grid = graph.grids.get(layer.output)
     if grid is None or grid.rounding is not Rounding.TWICE or layer.curve is not None or not is_kept(layer, graph):
         return False
-    if not grid.low < grid.zero < grid.high or not layer.low < 0 < layer.high:
-        return False
+    return not layer.copies and grid.low < grid.zero < grid.high and layer.low < 0 < layer.high
+
+
+def _is_added_up(graph: Graph, layer: Mac) -> bool:
+    """Whether all that needs a layer's output can add up its halves."""
     readers = [reader for reader in graph.layers if layer.output in reader.sources]
-    if layer.output in graph.ends:
-        return False
-    return all(isinstance(reader, Mac) and is_kept(reader, graph) for reader in readers)
+    kept = all(isinstance(reader, Mac) and is_kept(reader, graph) for reader in readers)
+    return kept and layer.output not in graph.ends
 
 
 def _reading(layer: Layer, split: dict[str, str]) -> Layer:

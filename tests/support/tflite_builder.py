@@ -37,32 +37,26 @@ class Op:
     options: tuple[str, dict[str, Any]] | None = None
 
 
-def tflite_bytes(tensors: Sequence[Tensor], ops: Sequence[Op], inputs: Sequence[int], outputs: Sequence[int]) -> bytes:
-    """Content of a file."""
+def tflite_bytes(
+    tensors: Sequence[Tensor],
+    ops: Sequence[Op],
+    inputs: Sequence[int],
+    outputs: Sequence[int],
+    *,
+    others: Sequence[tuple[Sequence[Tensor], Sequence[Op]]] = (),
+) -> bytes:
+    """Content of a file; ``others`` are functions beside the main one, without inputs and outputs."""
     builder = flatbuffers.Builder(1024)
     buffers = [_buffer(builder, None)]
-    records = []
-    for tensor in tensors:
-        if tensor.data is not None:
-            buffers.append(_buffer(builder, tensor.data))
-        records.append(_tensor(builder, tensor, 0 if tensor.data is None else len(buffers) - 1))
-    kinds = sorted({op.kind for op in ops})
-    operators = [_operator(builder, op, kinds.index(op.kind)) for op in ops]
-    graph_tensors = _offsets(builder, records, tflite.SubGraphStartTensorsVector)
-    graph_operators = _offsets(builder, operators, tflite.SubGraphStartOperatorsVector)
-    graph_inputs, graph_outputs = (builder.CreateNumpyVector(np.array(ids, np.int32)) for ids in (inputs, outputs))
-    tflite.SubGraphStart(builder)
-    tflite.SubGraphAddTensors(builder, graph_tensors)
-    tflite.SubGraphAddOperators(builder, graph_operators)
-    tflite.SubGraphAddInputs(builder, graph_inputs)
-    tflite.SubGraphAddOutputs(builder, graph_outputs)
-    graph = tflite.SubGraphEnd(builder)
+    kinds = sorted({op.kind for _, each in ((tensors, ops), *others) for op in each})
+    graphs = [_subgraph(builder, buffers, kinds, tensors, ops, inputs, outputs)]
+    graphs += [_subgraph(builder, buffers, kinds, *other, (), ()) for other in others]
     codes = [_code(builder, kind) for kind in kinds]
     vectors = [
         _offsets(builder, entries, start)
         for entries, start in (
             (codes, tflite.ModelStartOperatorCodesVector),
-            ([graph], tflite.ModelStartSubgraphsVector),
+            (graphs, tflite.ModelStartSubgraphsVector),
             (buffers, tflite.ModelStartBuffersVector),
         )
     ]
@@ -73,6 +67,32 @@ def tflite_bytes(tensors: Sequence[Tensor], ops: Sequence[Op], inputs: Sequence[
     tflite.ModelAddBuffers(builder, vectors[2])
     builder.Finish(tflite.ModelEnd(builder), b"TFL3")
     return bytes(builder.Output())
+
+
+def _subgraph(
+    builder: Any,
+    buffers: list[int],
+    kinds: Sequence[int],
+    tensors: Sequence[Tensor],
+    ops: Sequence[Op],
+    inputs: Sequence[int],
+    outputs: Sequence[int],
+) -> int:
+    records = []
+    for tensor in tensors:
+        if tensor.data is not None:
+            buffers.append(_buffer(builder, tensor.data))
+        records.append(_tensor(builder, tensor, 0 if tensor.data is None else len(buffers) - 1))
+    operators = [_operator(builder, op, kinds.index(op.kind)) for op in ops]
+    graph_tensors = _offsets(builder, records, tflite.SubGraphStartTensorsVector)
+    graph_operators = _offsets(builder, operators, tflite.SubGraphStartOperatorsVector)
+    graph_inputs, graph_outputs = (builder.CreateNumpyVector(np.array(ids, np.int32)) for ids in (inputs, outputs))
+    tflite.SubGraphStart(builder)
+    tflite.SubGraphAddTensors(builder, graph_tensors)
+    tflite.SubGraphAddOperators(builder, graph_operators)
+    tflite.SubGraphAddInputs(builder, graph_inputs)
+    tflite.SubGraphAddOutputs(builder, graph_outputs)
+    return tflite.SubGraphEnd(builder)
 
 
 def _offsets(builder: Any, entries: Sequence[int], start: Callable[[Any, int], Any]) -> int:
@@ -123,6 +143,7 @@ def _operator(builder: Any, op: Op, code: int) -> int:
     options = None
     if op.options is not None:
         record, fields = op.options
+        fields = {name: builder.CreateString(v) if isinstance(v, str) else v for name, v in fields.items()}
         getattr(tflite, f"{record}Start")(builder)
         for name, value in fields.items():
             getattr(tflite, f"{record}Add{name}")(builder, value)

@@ -19,6 +19,7 @@ from narrows.sw.program import Program
 from narrows.sw.quantised import QuantisedGraph
 from narrows.sw.runtime import prepare_input, run_sync
 from narrows.sw.runtime.samples import run_samples
+from narrows.sw.states import State
 from narrows.sw.validate import validate_graph
 
 
@@ -95,3 +96,28 @@ def test_a_crafted_program_is_refused_or_runs(tiny_program: Program, seed: int) 
         GoldenModel(program.graph, program.config).run(levels)
     with contextlib.suppress(NarrowsError):
         run_sync(run_samples(IsaTransport(program.config), program, levels))
+
+
+def with_state(graph: QuantisedGraph, **changed: Any) -> QuantisedGraph:
+    """The graph with a state of the kind of its pooled tensor, which takes that over; nothing reads it."""
+    kept = dataclasses.replace(graph.tensors["pooled"], name="kept")
+    state = State(tensor="kept", update="pooled", initial=np.full(kept.shape, kept.zero))
+    return dataclasses.replace(
+        graph, tensors=graph.tensors | {"kept": kept}, states=(dataclasses.replace(state, **changed),)
+    )
+
+
+def test_states_that_do_not_fit_are_named(tiny_program: Program) -> None:
+    graph = tiny_program.graph
+    validate_graph(with_state(graph))
+    shape = graph.tensors["pooled"].shape
+    for changed, message in (
+        ({"tensor": "nothing"}, "the state 'nothing' is no tensor"),
+        ({"tensor": "image"}, "the state 'image' is no tensor"),
+        ({"update": "kept"}, "takes over what no layer writes"),
+        ({"update": "features"}, "takes over a tensor of another kind"),
+        ({"initial": np.zeros((1, 1, 1))}, r"begins with the shape \(1, 1, 1\)"),
+        ({"initial": np.full(shape, 999)}, "begins with levels that it cannot hold"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            validate_graph(with_state(graph, **changed))

@@ -65,3 +65,12 @@ def test_outputs_and_costly_layers_stay_whole():
     layers = (conv("a", "x", 3, 3), graph.layers[1], conv("y", "add", 1, 3))
     small = Graph(**{**graph.__dict__, "layers": layers, "tensors": graph.tensors | {"y": (1, 4, 4)}})
     assert in_halves(small) is small
+
+
+def test_exact_halves_are_added_up_by_a_layer_where_an_output_is_read():
+    graph = residual()
+    split = in_halves(graph, exact=True)
+    assert [layer.name for layer in split.layers] == ["a", "a/below", "add", "y", "y/below", "y/sum"]
+    assert in_halves(split, exact=True) is split
+    x = RNG.uniform(-12, 12, (20, 3, 4, 4))
+    np.testing.assert_allclose(evaluate(split, x)["y"], evaluate(graph, x)["y"], atol=1e-6)

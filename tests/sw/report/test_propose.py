@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from narrows.hw.spec.config import PRESETS
 from narrows.sw.compile import compile_graph
@@ -62,3 +64,11 @@ def test_cells_grow_with_units_and_memories() -> None:
     assert cells["tiny"].luts < cells["small"].luts < cells["medium"].luts < cells["large"].luts
     assert 0.85 * 106 < cells["medium"].brams < 1.15 * 106, "block RAMs of the synthesised core"
     assert 0 < cells["medium"].error < 0.5
+
+
+def test_cycles_are_counted_with_rescalers_of_another_width(graph: Graph) -> None:
+    machine = PRESETS["tiny"]
+    program = compile_graph(quantise(graph, digits().calib_x[:64], QuantSettings(), machine), machine)
+    wider = dataclasses.replace(machine, rescale_bits=16, acc_bits=24)
+    assert wider.param_word_bits > 32 * -(-machine.param_word_bits // 32), "its parameters take another word"
+    assert module._cycles(program, wider) >= module._cycles(program, machine)

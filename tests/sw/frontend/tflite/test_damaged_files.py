@@ -85,10 +85,9 @@ def test_negative_padding_is_refused(tmp_path):
     assert refusal(tmp_path, content, UnsupportedOperator) == said
 
 
-def test_states_between_runs_are_named(tmp_path):
+def test_variables_without_a_handle_are_refused(tmp_path):
     content = one_op(tflite.BuiltinOperator.READ_VARIABLE, (1, 4), (1, 4))
-    said = refusal(tmp_path, content, UnsupportedOperator)
-    assert said.endswith("model.tflite keeps a state between runs (READ_VARIABLE): only feed-forward models run")
+    assert refusal(tmp_path, content).endswith("nothing writes tensor 'y': convert the model again")
 
 
 def test_constants_of_one_buffer_share_its_bytes(tmp_path):
