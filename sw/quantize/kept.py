@@ -85,6 +85,8 @@ def keep(
     grid: Grid | None,
     config: AcceleratorConfig,
     sums: NDArray,
+    *,
+    exact: bool = False,
 ) -> MacLayer:
     """The layer with its trained integers for weights, and the rescaler that comes nearest to the trained quantiser.
 
@@ -100,6 +102,8 @@ def keep(
     sums : array of float, shape (N, O, H, W)
         What the layer gives on calibration samples before its clamp: where no rescaler is right for all sums, it is
         right for frequent ones.
+    exact : bool
+        Give weights as many digits as make it right for all, if some do.
 
     Raises
     ------
@@ -109,6 +113,8 @@ def keep(
     terms = [_Integers.of(term, sources[term.source]) for term in layer.terms]
     factors = _common_scale(layer, terms, output, config)
     line = _line(layer, terms, factors, output, sums)
+    if exact:
+        line = replace(line, spread=np.full_like(line.spread, np.inf))  # every sum counts alike
 
     def fitted(finer: int) -> Rescaling:
         sums = replace(line, every=finer)
@@ -120,7 +126,8 @@ def keep(
         count = math.prod(layer.terms[0].window.kernel)
         return fit_steps(sums, output.zero, levels, config, rounding=grid.rounding, moved=moved, count=count)
 
-    chosen, rescaling = _finest(terms, factors, fitted, config, even=grid is not None and grid.bipolar)
+    even = grid is not None and grid.bipolar
+    chosen, rescaling = _finest(terms, factors, fitted, config, even=even, exact=exact)
     segments = tuple(term.segment(factor) for term, factor in zip(terms, chosen, strict=True))
     bounds = final_sum_bounds([(s.weights, sources[s.source].span) for s in segments])
     _check(layer, bounds, config)
@@ -170,6 +177,7 @@ def _finest(
     config: AcceleratorConfig,
     *,
     even: bool,
+    exact: bool,
 ) -> tuple[NDArray[np.int64], Rescaling]:
     """Factors (T, O) and rescalers by channel: weights times 1 (2 if ``even``), or more where that makes them better.
 
@@ -178,7 +186,8 @@ def _finest(
     """
     best: tuple[NDArray[np.int64], Rescaling] | None = None
     for idle in range(_IDLE + 1):
-        found = _finer(terms, factors, fitted, config, start=(1 + even) << (idle * config.weight_digits.shift))
+        start = (1 + even) << (idle * config.weight_digits.shift)
+        found = _finer(terms, factors, fitted, config, start=start, more=None if exact else 1)
         if found is None:
             break
         if best is None or found[1].cost.sum() < best[1].cost.sum():
@@ -196,10 +205,11 @@ def _finer(
     config: AcceleratorConfig,
     *,
     start: int,
+    more: int | None,
 ) -> tuple[NDArray[np.int64], Rescaling] | None:
     """As `_finest`, from ``start`` times the factors on; None where those do not fit.
 
-    Weights may take one digit more only where no sum is wrong then.
+    Weights may take so many ``more`` digits only where no sum is wrong then; None: any number, for each sum less.
     """
     planes = _planes(terms, factors * start, config)
     if planes is None:
@@ -209,14 +219,14 @@ def _finer(
         if not rescaling.wrong.any():
             break
         needed = _planes(terms, factors * finer, config)
-        if needed is None or (needed != planes and rescaling.wrong.max() > _ALMOST):
+        if needed is None or (more is not None and needed != planes and rescaling.wrong.max() > _ALMOST):
             break
         better, take = rescaling.better(fitted(finer))
         mixed = np.where(take, factors * finer, chosen)
         needed = _planes(terms, mixed, config)
-        if needed is None or any(n > p + 1 for n, p in zip(needed, planes, strict=True)):
+        if needed is None or (more is not None and any(n > p + more for n, p in zip(needed, planes, strict=True))):
             break
-        if needed == planes or (rescaling.wrong.max() <= _ALMOST and not better.wrong.any()):
+        if more is None or needed == planes or (rescaling.wrong.max() <= _ALMOST and not better.wrong.any()):
             chosen, rescaling = mixed, better
     return chosen, rescaling
 

@@ -232,7 +232,7 @@ class _Quantiser:
             error, grid = finest**2 / 12, layer.grid
         check_rounding(layer.name, drained.format, self.config)
         if is_kept(layer, self.graph):
-            quantised = keep(layer, self.tensors, drained, grid, self.config, sums)
+            quantised = keep(layer, self.tensors, drained, grid, self.config, sums, exact=self.settings.exact)
             acc = self._accumulate(quantised.segments)
         else:
             quantised, acc = self._learned(layer, sums, drained, error)

@@ -67,6 +67,8 @@ def _rounded_twice(
     """
     fraction, exponent = np.frexp(gain)
     multiplicand = np.rint(fraction * (1 << _MULTIPLICAND_BITS))
+    over = multiplicand == 1 << _MULTIPLICAND_BITS  # a gain just below a power of two is that power
+    multiplicand, exponent = np.where(over, multiplicand / 2, multiplicand), exponent + over
     power = count.bit_length() - 1
     multiplicand, exponent = np.floor(multiplicand * (1 << power) / count), exponent - power
     right, left = np.maximum(-exponent, 0)[:, np.newaxis], np.maximum(exponent, 0)[:, np.newaxis]
