@@ -213,8 +213,8 @@ def memory_sizes(program: Program) -> dict[str, int]:
 
 
 def on_core(program: Program, core: AcceleratorConfig) -> Program:
-    """A program on a core like its own with memories of other sizes, which hold it, and other rescalers: stages depend on
-    them, so that its cycles are those of the core that will be made. Parameters of another width are blank."""
+    """A program on a core like its own with memories of other sizes, which hold it, and other rescalers: stages depend
+    on them, so that its cycles are those of the core that will be made. Parameters of another width are blank."""
     params = program.params
     if program.config.param_word_bits != core.param_word_bits:
         params = np.zeros((len(params), region_beats(core, Region.PARAMS)), dtype=np.uint32)

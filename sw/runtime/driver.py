@@ -26,11 +26,11 @@ from ...hw.spec.registers import (
     region_stride,
 )
 from ...hw.spec.transfer import line_bytes
-from ...hw.spec.words import pack_codes, unpack_codes
+from ...hw.spec.words import unpack_codes
 from ..errors import InputError, ProgramError, ProgramMismatch
 from ..program import Program
 from .transport import Transport, TransportError
-from .windows import from_burst, runs, to_burst, window_span
+from .windows import from_burst, gathered, runs, to_burst, window_span
 
 __all__ = ["Driver", "RunResult", "Survey", "survey"]
 
@@ -286,12 +286,9 @@ class Driver:
     async def _write_words(self, name: str, packed: NDArray[np.uint8]) -> None:
         """Write the words of a tensor's layout wherever it lies."""
         program = self._loaded()
-        layout = program.layouts[name]
-        addresses, ranges = self._places(name)
-        codes = np.zeros((ranges[-1][1], layout.lanes), dtype=np.uint8)
-        codes[addresses] = packed
-        for first, end in ranges:
-            burst = to_burst(self._config, Region.ACTIVATIONS, pack_codes(codes[first:end], self._config.code_bits))
+        addresses, _ = self._places(name)
+        for first, words in gathered(packed, addresses, self._config):
+            burst = to_burst(self._config, Region.ACTIVATIONS, words)
             if name in program.external:
                 place = program.external[name] + first * region_stride(self._config, Region.ACTIVATIONS)
                 await self._transport.write_backing(_WINDOW_BASE + place, burst)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.registers import Region, region_address, region_beats, region_stride
+from ...hw.spec.words import pack_codes
 
-__all__ = ["BURST_GAP", "from_burst", "runs", "to_burst", "window_span"]
+__all__ = ["BURST_GAP", "from_burst", "gathered", "runs", "to_burst", "window_span"]
 
 BURST_GAP = 16
 """Two ranges of words no further apart than this travel in one burst: a burst costs more than the words between."""
@@ -52,3 +55,22 @@ def runs(addresses: NDArray[np.int64]) -> list[tuple[int, int]]:
     firsts = ordered[np.concatenate([[0], cuts + 1])]
     lasts = ordered[np.concatenate([cuts, [len(ordered) - 1]])]
     return [(int(first), int(last) + 1) for first, last in zip(firsts, lasts, strict=True)]
+
+
+def gathered(
+    packed: NDArray[np.uint8], addresses: NDArray[np.int64], config: AcceleratorConfig
+) -> Iterator[tuple[int, NDArray[np.uint32]]]:
+    """Activation words of a packed tensor as ranges: the first word's number, and words of shape (n, beats).
+
+    Parameters
+    ----------
+    packed : array of uint8, shape (..., lanes)
+        Codes as `TensorLayout.pack` gives them.
+    addresses : array of int64, shape (...)
+        Where each lies; what is between them in a range becomes 0.
+    """
+    ranges = runs(addresses)
+    codes = np.zeros((ranges[-1][1], packed.shape[-1]), dtype=np.uint8)
+    codes[addresses] = packed
+    for first, end in ranges:
+        yield first, pack_codes(codes[first:end], config.code_bits)

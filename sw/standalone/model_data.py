@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.layout import TensorLayout
@@ -15,6 +16,7 @@ from ..outputs import Output
 from ..program import Program
 from ..quantised import QuantisedTensor
 from ..runtime.driver import survey
+from ..runtime.windows import gathered
 
 __all__ = ["model_sources"]
 
@@ -77,14 +79,13 @@ def _source(program: Program) -> str:
     levels = tensor.levels
     codes = config.digits.to_planes(levels, layout.planes).T
     shown = [output.tensor for output in graph.outputs]
-    images = {region: words for region, words in program.memories.items() if len(words)}
+    images = [(region.name.lower(), region, 0, words) for region, words in program.memories.items() if len(words)]
+    images += _states(program)
     parts = [
         f"/* A compiled model. {_GENERATED} */",
         '#include "narrows_model.h"',
-        *(_array("uint32_t", region.name.lower(), words, "0x{:08X}u") for region, words in images.items()),
-        "static const narrows_image images[] = {\n"
-        + "".join(_image(config, region, words.shape) for region, words in images.items())
-        + "};",
+        *(_array("uint32_t", name, words, "0x{:08X}u") for name, _, _, words in images),
+        "static const narrows_image images[] = {\n" + "".join(_image(config, *image) for image in images) + "};",
         "const narrows_program narrows_model = {"
         f"0x{config.hash32:08X}u, {survey(program).limit}u, {len(images)}u, images}};",
         _array("int16_t", "input_levels", levels, "{}"),
@@ -99,10 +100,21 @@ def _source(program: Program) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _image(config: AcceleratorConfig, region: Region, shape: tuple[int, ...]) -> str:
-    words, beats = shape
-    where = f"0x{region_address(config, region):07X}u, {words}u, {beats}u, {region_stride(config, region)}u"
-    return f"    {{{where}, {region.name.lower()}}},\n"
+def _states(program: Program) -> list[tuple[str, Region, int, NDArray[np.uint32]]]:
+    """What states hold at first: names of arrays, the memory, the first word of each range, and the words."""
+    config, found = program.config, []
+    for number, state in enumerate(program.graph.states):
+        layout = program.layouts[state.tensor]
+        packed, addresses = layout.pack(state.initial, config.digits), layout.addresses() % config.act_words
+        for part, (first, words) in enumerate(gathered(packed, addresses, config)):
+            found.append((f"state{number}_{part}", Region.ACTIVATIONS, first, words))
+    return found
+
+
+def _image(config: AcceleratorConfig, name: str, region: Region, first: int, rows: NDArray[np.uint32]) -> str:
+    words, beats = rows.shape
+    where = f"0x{region_address(config, region, first):07X}u, {words}u, {beats}u, {region_stride(config, region)}u"
+    return f"    {{{where}, {name}}},\n"
 
 
 def _tensor(tensor: QuantisedTensor, layout: TensorLayout, table: tuple[str, str, int] | None) -> str:

@@ -43,16 +43,17 @@ int narrows_load(const narrows_bus *bus, const narrows_program *program)
     if (get(bus, NARROWS_REG_STATUS) & NARROWS_STATUS_BUSY)
         return NARROWS_RUNNING;
     narrows_clear(bus);
+    /* What earlier programs left would show in the checksums of lanes that no layer writes;
+     * what a program keeps from run to run comes behind that. */
+    for (word = 0; word < NARROWS_ACTIVATIONS_WORDS; word++)
+        for (beat = 0; beat < NARROWS_ACTIVATIONS_BEATS; beat++)
+            put(bus, NARROWS_ACTIVATIONS_BASE + word * NARROWS_ACTIVATIONS_STRIDE + 4 * beat, 0);
     for (number = 0; number < program->image_count; number++) {
         const narrows_image *image = &program->images[number];
         for (word = 0; word < image->words; word++)
             for (beat = 0; beat < image->beats; beat++)
                 put(bus, image->address + word * image->stride + 4 * beat, image->data[word * image->beats + beat]);
     }
-    /* What earlier programs left would show in the checksums of lanes that no layer writes. */
-    for (word = 0; word < NARROWS_ACTIVATIONS_WORDS; word++)
-        for (beat = 0; beat < NARROWS_ACTIVATIONS_BEATS; beat++)
-            put(bus, NARROWS_ACTIVATIONS_BASE + word * NARROWS_ACTIVATIONS_STRIDE + 4 * beat, 0);
     put(bus, NARROWS_REG_PROGRAM_CONFIG, program->config);
     put(bus, NARROWS_REG_WATCHDOG, program->watchdog);
     return NARROWS_OK;

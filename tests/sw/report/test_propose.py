@@ -14,6 +14,7 @@ from narrows.sw.quantize import QuantSettings, quantise
 from narrows.sw.report import propose as module
 from narrows.sw.report.cells import DEVICES, Device, estimate_cells
 from narrows.sw.report.propose import Proposal, propose
+from narrows.sw.report.timeline import timeline
 
 
 def settings(_config) -> QuantSettings:
@@ -71,4 +72,4 @@ def test_cycles_are_counted_with_rescalers_of_another_width(graph: Graph) -> Non
     program = compile_graph(quantise(graph, digits().calib_x[:64], QuantSettings(), machine), machine)
     wider = dataclasses.replace(machine, rescale_bits=16, acc_bits=24)
     assert wider.param_word_bits > 32 * -(-machine.param_word_bits // 32), "its parameters take another word"
-    assert module._cycles(program, wider) >= module._cycles(program, machine)
+    assert timeline(module.on_core(program, wider)).cycles >= timeline(program).cycles

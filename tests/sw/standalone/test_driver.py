@@ -27,7 +27,7 @@ from narrows.sw.quantize import QuantSettings, quantise
 from narrows.sw.runtime import TransportError, prepare_input, run_sync
 from narrows.sw.standalone.bundle import standalone_files
 from numpy.typing import NDArray
-from random_graphs import CONFIGS, GraphBuilder, random_chain, random_levels
+from random_graphs import CONFIGS, GraphBuilder, random_chain, random_levels, random_stream
 from serial_core import SerialCore
 
 COMPILER = shutil.which("cc")
@@ -191,6 +191,17 @@ def test_random_programs_agree_with_the_golden_model(seed: int, name: str, tmp_p
     host = Host(program, tmp_path)
     assert host.c.glue_load(host.bus) == OK
     assert differences(host, levels) == 0
+
+
+@pytest.mark.parametrize("name", ["square", "two rows drained"])
+def test_streams_agree_with_the_golden_model(name: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng(9)
+    program = compile_graph(random_stream(GraphBuilder(CONFIGS[name], rng)), CONFIGS[name])
+    frames = np.stack([random_levels(program.graph, rng) for _ in range(4)])
+    host = Host(program, tmp_path)
+    for _ in range(2):  # a load begins the stream anew
+        assert host.c.glue_load(host.bus) == OK
+        assert differences(host, frames) == 0
 
 
 def test_real_inputs_become_the_levels_that_the_runtime_makes(digits_program: Program, tmp_path: Path) -> None:
