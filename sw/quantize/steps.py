@@ -12,8 +12,9 @@ __all__ = ["first_sums"]
 _TIE = 1e-6
 """A step this close to a sum (in units of sums) lies on it: scales come as float32."""
 
-_WHOLE = 1e-3
-"""How far from an integer a bias may be, in units of sums, that is one in the model's own arithmetic."""
+_WHOLE, _WHOLE_PART = 1e-3, 2e-7
+"""How far from an integer a bias may be that is one in the model's own arithmetic: in units of sums, or as a part of
+itself, since the scale that it comes with is rounded to float32."""
 
 _MULTIPLICAND_BITS = 31
 
@@ -51,7 +52,7 @@ def first_sums(
     sums = np.where(on_sum, np.rint(place) + stays, np.ceil(place))
     if rounding in (Rounding.TWICE, Rounding.MEAN):
         bias = (offset - zero) / gain
-        whole = np.abs(bias - np.rint(bias)) < _WHOLE
+        whole = np.abs(bias - np.rint(bias)) < np.maximum(_WHOLE, np.minimum(_WHOLE_PART * np.abs(bias), 0.25))
         parts = count if rounding is Rounding.MEAN else 1
         sums[whole] = _rounded_twice(gain[whole] * parts, np.rint(bias[whole]), level - zero, parts)
     return sums

@@ -50,6 +50,16 @@ def test_rounding_twice_is_not_rounding_once():
     assert (twice[0, :51] >= once[0, :51]).all() and (twice[0, :51] > once[0, :51]).any()
 
 
+def test_a_large_bias_is_an_integer_as_far_as_its_scale_tells():
+    gain, bias, level = 0.00043004866585243546, 54448, np.arange(-127, 128) + 128  # a channel of a wake word
+    offset = gain * bias * (1 + 2.0**-24)
+    rounded, plain = (
+        first_sums(np.array([gain]), np.array([each]), level, 0, Rounding.TWICE, 128) for each in (offset, gain * bias)
+    )
+    np.testing.assert_array_equal(rounded, plain)
+    assert rounded[0, level.tolist().index(18)] == 40693 - bias
+
+
 def test_a_bias_that_is_no_integer_is_rounded_once():
     of = np.array([0.011]), np.array([0.011 * 0.5]), np.arange(-50, 51), 0
     np.testing.assert_array_equal(first_sums(*of, Rounding.TWICE, 0), first_sums(*of, Rounding.AWAY, 0))
