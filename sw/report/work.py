@@ -13,7 +13,7 @@ from ...hw.spec.isa import Opcode
 from ..graph import Graph, Mac
 from ..outline import Outline, weight_codes
 from ..program import Program
-from ..quantised import MacLayer, MaxLayer, QuantisedGraph, Segment
+from ..quantised import HeldSegment, MacLayer, MaxLayer, QuantisedGraph, Segment
 from .timeline import Timeline, timeline
 
 __all__ = ["LayerWork", "layer_macs", "layer_work", "step_bytes", "useful_macs", "utilisation"]
@@ -65,7 +65,7 @@ def useful_macs(graph: Graph) -> int:
 
 
 def layer_macs(graph: QuantisedGraph) -> dict[str, int]:
-    """Multiplications with trained weights of each layer of a quantised graph.
+    """Multiplications with trained weights, and of two tensors, of each layer of a quantised graph.
 
     A depthwise segment whose taps are all the same is the graph's structure (identity, average, scaling) and not
     counted, as in :func:`useful_macs`.
@@ -79,7 +79,7 @@ def layer_macs(graph: QuantisedGraph) -> dict[str, int]:
 
 
 def _is_structure(segment: Segment) -> bool:
-    if isinstance(segment, Outline):
+    if isinstance(segment, (HeldSegment, Outline)):
         return False
     taps = segment.weights.reshape(len(segment.weights), -1)
     return segment.depthwise and bool((taps == taps[:, :1]).all())
