@@ -29,8 +29,9 @@ def is_dynamic(config: AcceleratorConfig, blocks: Sequence[BlockTaps]) -> bool:
 class _Step:
     """One step of a column group; addresses are rows of the activation memory.
 
-    ``rows`` (pixels,) are the words read, ``weights`` (columns, lanes) the levels of the weight word, ``held`` what each
-    column holds in each pixel group (groups, columns), or (1, columns) where that is the same in all, if it multiplies.
+    ``rows`` (pixels,) are the words read, ``weights`` (columns, lanes) the levels of the weight word. If what is held
+    multiplies, ``held`` is the word of each column in each pixel group (groups, columns), or (1, columns) where that is
+    the same in all.
     """
 
     shift: int

@@ -22,11 +22,12 @@ HELD_FLAGS = data.StructLayout(
 
 
 class HeldWord(wiring.Component):
-    """``codes`` are the weights of a step: its weight word, or where that is ``held`` what was latched, times -1, 0 or 1.
+    """``codes`` are the weights of a step: its weight word, or where that is ``held`` what was latched, times the -1, 0
+    or 1 of that word.
 
     ``weights``, ``words`` and ``flags`` are those of one step, and ``codes`` come in the same cycle. What a step with
-    ``latch`` reads is held from the next cycle on: by all columns the word of row 0, or by the last columns the words of
-    as many rows, while what the other columns hold moves down.
+    ``latch`` reads is held from the next cycle on: by all columns the word of row 0, or by the last columns the words
+    of as many rows, while what the other columns hold moves down.
 
     Parameters
     ----------

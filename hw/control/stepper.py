@@ -138,7 +138,10 @@ class Stepper(wiring.Component):
             self.groups.ready.eq(delayed(m, emit & current.new_group & fresh, plan.group, "taken", reset_less=False)),
         ]
         if self._config.dynamic:
-            m.d.comb += [self.step.dynamic.eq(current.dynamic), self.step.dynamic.latch.eq(current.dynamic.latch & emit)]
+            m.d.comb += [
+                self.step.dynamic.eq(current.dynamic),
+                self.step.dynamic.latch.eq(current.dynamic.latch & emit),
+            ]
         with m.If(draining):
             m.d.sync += drain_left.eq(drain_left - 1)
         with m.If(emit & last_step):

@@ -37,9 +37,7 @@ def final_sum_bounds(terms: Iterable[tuple[ArrayLike, tuple[int, int]]]) -> tupl
     return np.atleast_1d(low), np.atleast_1d(high)
 
 
-def product_sum_bounds(
-    x: tuple[int, int], x_zero: int, w: tuple[int, int], w_zero: int, terms: int
-) -> tuple[int, int]:
+def product_sum_bounds(x: tuple[int, int], x_zero: int, w: tuple[int, int], w_zero: int, terms: int) -> tuple[int, int]:
     """Smallest and largest sum of ``terms`` products ``x*w - x_zero*w - w_zero*x`` of two tensors' levels.
 
     A product is linear in either level, so that it is smallest and largest where both are at an end of their span.

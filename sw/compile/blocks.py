@@ -16,7 +16,7 @@ from ..outline import Outline, is_outlined, read_taps, weight_codes
 from ..quantised import HeldSegment, MacLayer, QuantisedGraph, Segment
 from .geometry import Tap, Window
 from .plan import BlockPlan
-from .products import fixed_pitch, plan_product, with_zero_terms, walked_tensors
+from .products import fixed_pitch, plan_product, walked_tensors, with_zero_terms
 from .unfolding import unfolded_weights
 from .weights import channel_span, dense_words, diagonal_words, tile_count
 
@@ -115,9 +115,7 @@ def plan_blocks(
     )
 
 
-def _fixed_step(
-    layer: MacLayer, layouts: Mapping[str, TensorLayout], config: AcceleratorConfig, *, strip: bool
-) -> int:
+def _fixed_step(layer: MacLayer, layouts: Mapping[str, TensorLayout], config: AcceleratorConfig, *, strip: bool) -> int:
     """Words from what the columns of one channel period hold to that of the next."""
     if any(not segment.depthwise for segment in layer.products):
         return config.columns

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 
-import numpy as np
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.sw.quantised import HeldSegment
 from random_graphs import CONFIGS, SAME, GraphBuilder, random_levels_of_weights

@@ -24,9 +24,7 @@ def test_bounds_are_the_extremes_over_all_inputs(weights, low, high):
 @given(st.integers(-4, 0), st.integers(0, 4), st.integers(-4, 0), st.integers(0, 4), st.data())
 def test_bounds_of_products_are_the_extremes_over_all_levels(x_low, x_high, w_low, w_high, data):
     x_zero, w_zero = data.draw(st.integers(x_low, x_high)), data.draw(st.integers(w_low, w_high))
-    products = [
-        x * w - x_zero * w - w_zero * x for x in range(x_low, x_high + 1) for w in range(w_low, w_high + 1)
-    ]
+    products = [x * w - x_zero * w - w_zero * x for x in range(x_low, x_high + 1) for w in range(w_low, w_high + 1)]
     bounds = product_sum_bounds((x_low, x_high), x_zero, (w_low, w_high), w_zero, 3)
     assert bounds == (3 * min(products), 3 * max(products))
 

@@ -37,7 +37,7 @@ from narrows.hw.spec.formats import parse_format
         ({"dynamic": 2}, "dynamic must be 0 or 1, not 2"),
         (
             {"dynamic": 1, "act_base": "int4"},
-            "dynamic weights are activations: they need one base for both, not dybit4 for weights and int4 for activations",
+            "dynamic weights are activations: they need one base for both, not dybit4 for weights and int4 for act",
         ),
         ({"bias_bits": 7}, "bias_bits must be 8 to 32, or 0 for acc_bits, not 7"),
         ({"planes": 6}, "planes must be 1 to 5, or 0, not 6"),

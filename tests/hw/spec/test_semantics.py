@@ -145,7 +145,7 @@ def products(draw):
 @settings(max_examples=60)
 @given(products(), st.integers(1, 255), st.integers(0, 30), st.integers(-128, 127))
 def test_products_of_tensors_are_those_of_the_real_numbers(case, multiplicand, shift, zero_out):
-    """What is rescaled, with the zero levels' product in the bias, is the exact product of what the levels stand for."""
+    """What is rescaled, with the zero levels' product in the bias, is exactly the product of what levels stand for."""
     x, zero, w, held_zero, depthwise = case
     sums = accumulate_products(x, zero, w, held_zero, depthwise=depthwise)
     terms = 1 if depthwise else x.shape[1]
