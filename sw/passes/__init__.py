@@ -43,11 +43,11 @@ PASSES: tuple[Callable[[Graph], Graph], ...] = (
     lower_clamps,
     keep_grids,
 )
-"""Each takes a graph and returns an equivalent one; after the last only `Mac` and `MaxPool` layers are left."""
+"""Each takes a graph and returns an equivalent one; after the last only `Mac`, `MaxPool` and `Product` layers are left."""
 
 
 def lower(graph: Graph) -> Graph:
-    """The graph as `Mac` and `MaxPool` layers alone; running it twice changes nothing."""
+    """The graph as `Mac`, `MaxPool` and `Product` layers alone; running it twice changes nothing."""
     for rewrite in PASSES:
         graph = rewrite(graph)
     return graph

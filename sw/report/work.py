@@ -10,7 +10,7 @@ import numpy as np
 from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.cycles import CycleCount
 from ...hw.spec.isa import Opcode
-from ..graph import Graph, Mac
+from ..graph import Graph, Mac, Product
 from ..outline import Outline, weight_codes
 from ..program import Program
 from ..quantised import HeldSegment, MacLayer, MaxLayer, QuantisedGraph, Segment
@@ -47,20 +47,23 @@ class LayerWork:
 
 
 def useful_macs(graph: Graph) -> int:
-    """Multiplications with trained weights that one sample needs, padding included.
+    """Multiplications with trained weights, and of two tensors, that one sample needs, padding included.
 
     Identity, average and scaling taps are not counted, nor are the digits of wide operands.
 
     Parameters
     ----------
     graph : Graph
-        Lowered: of `Mac` and `MaxPool` layers only.
+        Lowered: of `Mac`, `MaxPool` and `Product` layers only.
     """
     total = 0
     for layer in graph.layers:
         if isinstance(layer, Mac):
             _, height, width = graph.tensors[layer.output]
             total += sum(height * width * int(np.prod(term.weights.shape)) for term in layer.terms if not term.constant)
+        if isinstance(layer, Product):
+            terms = graph.tensors[layer.first][0] if layer.matrix else 1
+            total += terms * int(np.prod(graph.tensors[layer.output]))
     return total
 
 
