@@ -48,8 +48,8 @@ def _by_channel(importer: Importer, node: NodeProto, first: View, second: View) 
             return
     raise importer.unsupported(
         node,
-        f"its operands have the shapes {first.shape} and {second.shape}: the product of two tensors takes one shape, or "
-        "one number for each channel",
+        f"its operands have the shapes {first.shape} and {second.shape}: the product of two tensors takes one shape, "
+        "or one number for each channel",
     )
 
 

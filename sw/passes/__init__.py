@@ -43,7 +43,7 @@ PASSES: tuple[Callable[[Graph], Graph], ...] = (
     lower_clamps,
     keep_grids,
 )
-"""Each takes a graph and returns an equivalent one; after the last only `Mac`, `MaxPool` and `Product` layers are left."""
+"""Each takes a graph and returns an equivalent one; the last leaves only `Mac`, `MaxPool` and `Product` layers."""
 
 
 def lower(graph: Graph) -> Graph:

@@ -97,8 +97,8 @@ class Network(nn.Module):
             )
         if products := [layer.name for layer in graph.layers if isinstance(layer, Product)]:
             raise ModelError(
-                f"model {graph.name!r} multiplies two tensors (layer {products[0]!r}), which training does not know yet: "
-                "compile it instead"
+                f"model {graph.name!r} multiplies two tensors (layer {products[0]!r}), which training does not know "
+                "yet: compile it instead"
             )
         self.graph, self.start, self.config, self.settings = graph, start, config, settings
         quantisation = quantisation.for_layers(graph.layers)

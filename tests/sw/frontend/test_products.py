@@ -1,4 +1,4 @@
-"""Products of two tensors: the imported graph gives what onnxruntime gives, and so do integers, as closely as they can."""
+"""Products of two tensors: the imported graph gives what onnxruntime gives, and integers come close to it."""
 
 from __future__ import annotations
 
