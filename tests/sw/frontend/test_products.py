@@ -16,7 +16,11 @@ from narrows.sw.graph import Product
 from narrows.sw.outputs import given_outputs
 from narrows.sw.passes import lower
 from narrows.sw.quantize import QuantSettings, quantise
+from narrows.sw.quantize.attribution import leftover
 from narrows.sw.quantize.evaluate import evaluate
+from narrows.sw.quantize.quantise import prepared
+from narrows.sw.report.sketch import estimate
+from narrows.sw.report.work import layer_macs, useful_macs
 from narrows.sw.runtime.samples import run_samples
 from narrows.sw.runtime.tensors import prepare_input, restore_outputs
 from operator_cases import node
@@ -120,6 +124,27 @@ def test_quantised_products_come_close_and_are_the_same_on_the_isa_model(name: s
     run = asyncio.run(run_samples(IsaTransport(CONFIG), program, levels[:2], dump_layers=2))
     for tensor, found in run.dumps.items():
         np.testing.assert_array_equal(found, golden[tensor][:2])
+
+
+@pytest.mark.parametrize("name", ["gate", "squeeze and excitation", "scores"])
+def test_reports_know_products(name: str, onnx_model) -> None:
+    """What a program's noise is attributed to adds up to what the golden model has; the sketch is as long as it."""
+    path, matrix = model(onnx_model, name)
+    x = np.random.default_rng(2).normal(size=(16, *SHAPE[1:])).astype(np.float32)
+    settings, graph = QuantSettings(weights="int8", acts="int8"), load_model(path)
+    ready = prepared(graph, x, settings)
+    quantised = quantise(graph, x, settings, CONFIG)
+    (floats,) = given_outputs(ready.outputs, evaluate(ready, x)).values()
+    (values,) = restore_outputs(quantised, GoldenModel(quantised, CONFIG).run(prepare_input(quantised, x))).values()
+    noise = np.square(values - floats).mean() / np.square(floats).mean()
+    assert leftover(quantised, x, ready) == pytest.approx(noise, rel=0.05)
+    program = compile_graph(quantised, CONFIG)
+    found = estimate(ready, CONFIG, settings, source=quantised.tensors[quantised.input.tensor].format, only=True)
+    assert found.program is not None
+    assert len(found.program.instructions) == len(program.instructions)
+    macs = 20 * 20 * 6 if matrix else 20 * 6
+    assert layer_macs(quantised)[next(each.name for each in quantised.layers if each.products)] == macs
+    assert useful_macs(ready) == sum(layer_macs(quantised).values())
 
 
 def test_products_of_shapes_that_have_no_layer_are_refused(onnx_model) -> None:
