@@ -115,6 +115,8 @@ def _held_segment(graph: QuantisedGraph, segment: HeldSegment, output: Quantised
     _need(same, f"{where} has a product of tensors with a window")
     fits = held[0] == source[0] and (not segment.depthwise or held[1:] in (source[1:], (1, 1)))
     _need(fits, f"{where} has a product of tensors of the shapes {source} and {held}")
+    blank = HeldSegment.blank(source, held, depthwise=segment.depthwise).shape
+    _need(segment.weights.shape == blank, f"{where} has weights of shape {segment.weights.shape}")
     given = (source[0] if segment.depthwise else held[1] * held[2], *source[1:])
     _need(given == output.shape, f"{where} does not give the shape {output.shape}")
 

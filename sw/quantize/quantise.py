@@ -204,7 +204,8 @@ class _Quantiser:
             first.levels, first.tensor.zero, second.levels, second.tensor.zero, depthwise=not layer.matrix
         )
         drain = drain_of(quantised, self.tensors | {layer.output: tensor})
-        levels = _drained(drain, acc.transpose(1, 0, 2, 3), _level_type(tensor)).transpose(1, 0, 2, 3)
+        sums = acc.transpose(1, 0, 2, 3).astype(np.float64)
+        levels = _drained(drain, sums, _level_type(tensor)).transpose(1, 0, 2, 3)
         self.layers.append(quantised)
         self.sources[layer.output] = Source(tensor, levels)
         self.floats[layer.output] = evaluate.rounded(self.graph, layer.output, values)

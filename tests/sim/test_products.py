@@ -20,6 +20,7 @@ from narrows.sw.compile import compile_graph
 from narrows.sw.errors import CapacityError, CertificateError
 from narrows.sw.program import Program
 from narrows.sw.runtime.samples import run_samples
+from narrows.sw.validate import validate_graph
 from random_graphs import GraphBuilder, random_levels
 from random_products import PRODUCT_CONFIGS, held_segment, random_products
 
@@ -85,6 +86,39 @@ def test_a_certificate_that_the_spans_do_not_bear_out_is_refused(depthwise: bool
         GoldenModel(narrowed, CONFIG)
     with pytest.raises(CertificateError, match="accumulator bits but its weights need"):
         compile_graph(narrowed, CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"stride": (2, 2)}, "a product of tensors with a window"),
+        ({"pads": (1, 0, 0, 0)}, "a product of tensors with a window"),
+        ({"held": "t2"}, "reads 't2', which nothing has written"),
+        ({"depthwise": True}, "has weights of shape"),
+    ],
+)
+def test_products_that_do_not_fit_are_refused(changes: dict, message: str) -> None:
+    graph = one_product(CONFIG, depthwise=False)
+    first, last = graph.layers
+    (segment,) = last.products
+    wrong = dataclasses.replace(last, segments=(dataclasses.replace(segment, **changes),))
+    validate_graph(graph)
+    with pytest.raises(ValueError, match=message):
+        validate_graph(dataclasses.replace(graph, layers=(first, wrong)))
+
+
+def test_a_product_of_other_channels_or_of_both_kinds_is_refused() -> None:
+    build = GraphBuilder(CONFIG, np.random.default_rng(0))
+    source = build.tensor((4, 1, 4), Int(4))
+    other = build.mac([build.segment(source, 5, levels=[1])], (1, 4), Int(4))
+    kinds = [held_segment(build, source, source, depthwise=kind) for kind in (False, True)]
+    output = build.mac(kinds, (1, 4))
+    with pytest.raises(ValueError, match="a matrix product beside an elementwise one"):
+        validate_graph(build.graph([output]))
+    layer = build.layers[-1]
+    build.layers[-1] = dataclasses.replace(layer, segments=(dataclasses.replace(kinds[0], held=other),))
+    with pytest.raises(ValueError, match=r"a product of tensors of the shapes \(4, 1, 4\) and \(5, 1, 4\)"):
+        validate_graph(build.graph([output]))
 
 
 def test_cores_that_cannot_are_named() -> None:
