@@ -16,7 +16,7 @@ from ..outline import Outline, is_outlined, read_taps, weight_codes
 from ..quantised import HeldSegment, MacLayer, QuantisedGraph, Segment
 from .geometry import Tap, Window
 from .plan import BlockPlan
-from .products import fixed_pitch, plan_product, walked_tensors, with_zero_terms
+from .products import fixed_pitch, latched_once, plan_product, walked_tensors, with_zero_terms
 from .unfolding import unfolded_weights
 from .weights import channel_span, dense_words, diagonal_words, tile_count
 
@@ -107,7 +107,7 @@ def plan_blocks(
         first, *rest = by_order[order]
         ordered += [replace(first, shift=int(order < top)), *rest]
     return LayerBlocks(
-        blocks=tuple(ordered),
+        blocks=tuple(latched_once(ordered)),
         words=_blank_words(tiles, start, config) if is_outlined(layer) else np.concatenate(images, axis=1),
         channel_period=1 if step is None else channel_span(config) // config.columns,
         channel_step=step or 0,

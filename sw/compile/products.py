@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from .weights import channel_span, dense_words, diagonal_words
 __all__ = [
     "ProductBlocks",
     "fixed_pitch",
+    "latched_once",
     "moves",
     "plan_product",
     "product_steps",
@@ -86,7 +87,7 @@ def refuse_products(layers: Iterable[MacLayer | MaxLayer]) -> None:
 def product_steps(
     segment: HeldSegment, layouts: Mapping[str, TensorLayout], config: AcceleratorConfig, *, strip: bool
 ) -> int:
-    """Steps of a tile for a product, but for those of zero levels."""
+    """Steps of a tile for a product, but for those of zero levels, if every pair of digits latches anew."""
     x, held = layouts[segment.source], layouts[segment.held]
     latches = 1 if segment.depthwise else config.latch_steps
     return _groups(x, config, strip=strip) * x.planes * held.planes * (latches + 1)
@@ -110,18 +111,47 @@ def plan_product(
     # (x - Z) * w: what is taken away has digits of its own, which multiply the same words
     away = config.digits.to_planes(-graph.tensors[segment.source].zero, x.planes)
     by_order: dict[int, list[BlockPlan]] = {}
-    for weight_digit in range(held.planes):
-        for digit in range(x.planes):
-            blocks = by_order.setdefault(weight_digit + digit, [])
-            for group in range(groups):
-                blocks.append(_latch(segment, layouts, config, group, weight_digit, start))
-                mask = start + 1 + int(place.ravel()[group])
-                base = x.base + digit * x.plane_pitch + group * x.group_pitch
-                blocks.append(BlockPlan(base=base, taps=(Tap(0),), weight_base=mask, held=1))
-                if away[digit]:
-                    code = int(away[digit])
-                    blocks.append(BlockPlan(taps=(Tap(0),), weight_base=mask, held=1, constant=1, pad_code=code))
+    for weight_digit, digit in _digit_pairs(held.planes, x.planes):
+        blocks = by_order.setdefault(weight_digit + digit, [])
+        for group in range(groups):
+            blocks.append(_latch(segment, layouts, config, group, weight_digit, start))
+            mask = start + 1 + int(place.ravel()[group])
+            base = x.base + digit * x.plane_pitch + group * x.group_pitch
+            blocks.append(BlockPlan(base=base, taps=(Tap(0),), weight_base=mask, held=1))
+            if away[digit]:
+                code = int(away[digit])
+                blocks.append(BlockPlan(taps=(Tap(0),), weight_base=mask, held=1, constant=1, pad_code=code))
     return ProductBlocks(by_order=by_order, words=np.concatenate([zeros, words], axis=1))
+
+
+def latched_once(blocks: Iterable[BlockPlan]) -> list[BlockPlan]:
+    """Blocks of a tile without those that latch what is held already."""
+    kept: list[BlockPlan] = []
+    word, shift = None, 0
+    for block in blocks:
+        if block.latch:
+            read = block.base, block.taps, block.fixed, block.alike
+            if read == word:
+                shift |= block.shift
+                continue
+            word = read
+        kept.append(replace(block, shift=block.shift | shift))
+        shift = 0
+    return kept
+
+
+def _digit_pairs(weight_planes: int, planes: int) -> Iterator[tuple[int, int]]:
+    """Digits of held words and of those that they multiply, by what both weigh together, the heaviest pairs first.
+
+    Of equal ones those come first that hold what the pair before held, and last one that the lighter ones can hold on.
+    """
+    held = None
+    for order in range(weight_planes + planes - 2, -1, -1):
+        digits = [digit for digit in range(weight_planes) if 0 <= order - digit < planes]
+        lighter = range(max(0, order - planes), min(weight_planes, order))
+        digits.sort(key=lambda digit: (digit != held, digit in lighter))
+        held = digits[-1]
+        yield from ((digit, order - digit) for digit in digits)
 
 
 def _groups(x: TensorLayout, config: AcceleratorConfig, *, strip: bool) -> int:
