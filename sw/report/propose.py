@@ -10,7 +10,7 @@ import numpy as np
 from ...hw.spec.config import MOST_TABLES, PRESETS, AcceleratorConfig, ConfigError
 from ...hw.spec.memories import words_in_window
 from ..errors import CapacityError, InputError
-from ..graph import Graph, Mac
+from ..graph import Graph, Mac, Product
 from ..program import Program
 from ..quantised import MacLayer
 from ..quantize import QuantSettings
@@ -236,7 +236,9 @@ def _proposals(
 ) -> list[Proposal]:
     """Those candidates that hold a model without a backing store, with memories of the sizes that it needs."""
     candidates, found = list(candidates), []
-    for number, (name, config) in enumerate(candidates):
+    dynamic = {"dynamic": 1} if any(isinstance(layer, Product) for layer in graph.layers) else {}
+    for number, (name, given) in enumerate(candidates):
+        config = replace(given, **dynamic)
         program = None if _hopeless(graph, config) else _program(graph, config, settings).program
         progress(number + 1, len(candidates))
         if program is None:

@@ -141,7 +141,10 @@ def _elsewhere(
     graph: Graph, config: AcceleratorConfig, settings: QuantSettings, source: Format, shortages: tuple[Shortage, ...]
 ) -> Program | None:
     """The program for the nearest configuration that holds the model."""
-    wide = {"acc_bits": 32} if any(lack.parameter == "acc_bits" for lack in shortages) else {}
+    lacking = {lack.parameter for lack in shortages}
+    wide = {"acc_bits": 32} if "acc_bits" in lacking else {}
+    if "dynamic" in lacking and config.weight_format == config.act_format:
+        wide["dynamic"] = 1
     grown = replace(roomy(config), **wide)
     streamed = replace(grown, backing="axi4")
     for candidate in (grown, streamed):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 
 import numpy as np
 import pytest
@@ -19,6 +20,8 @@ from narrows.sw.quantize import QuantSettings, quantise
 from narrows.sw.quantize.attribution import leftover
 from narrows.sw.quantize.evaluate import evaluate
 from narrows.sw.quantize.quantise import prepared
+from narrows.sw.report.cells import estimate_cells
+from narrows.sw.report.propose import smallest
 from narrows.sw.report.sketch import estimate
 from narrows.sw.report.work import layer_macs, useful_macs
 from narrows.sw.runtime.samples import run_samples
@@ -145,6 +148,15 @@ def test_reports_know_products(name: str, onnx_model) -> None:
     macs = 20 * 20 * 6 if matrix else 20 * 6
     assert layer_macs(quantised)[next(each.name for each in quantised.layers if each.products)] == macs
     assert useful_macs(ready) == sum(layer_macs(quantised).values())
+
+
+def test_a_core_is_proposed_with_dynamic_weights(onnx_model) -> None:
+    path, _ = model(onnx_model, "squeeze and excitation")
+    found = smallest(lower(load_model(path)), lambda core: QuantSettings(), device="ecp5-25k")
+    assert found is not None
+    assert found.config.dynamic == 1
+    plain = dataclasses.replace(found.config, dynamic=0)
+    assert found.cells.luts - estimate_cells(plain).luts > plain.weight_word_bits
 
 
 def test_products_of_shapes_that_have_no_layer_are_refused(onnx_model) -> None:
