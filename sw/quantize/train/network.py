@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ....hw.spec.config import AcceleratorConfig
-from ...errors import InputError, ModelError
+from ...errors import InputError
 from ...graph import Graph, Mac, MaxPool, Product
 from ...quantised import LevelTable, MacLayer, QuantisedGraph, QuantisedTensor
 from ..settings import QuantSettings
@@ -76,7 +76,7 @@ class Network(nn.Module):
     Raises
     ------
     InputError
-        If the model comes quantised: its integers are trained already.
+        If the model comes quantised: its integers are trained already; or multiplies two tensors.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class Network(nn.Module):
                 "with --requantise"
             )
         if products := [layer.name for layer in graph.layers if isinstance(layer, Product)]:
-            raise ModelError(
+            raise InputError(
                 f"model {graph.name!r} multiplies two tensors (layer {products[0]!r}), which training does not know "
                 "yet: compile it instead"
             )

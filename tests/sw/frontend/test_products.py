@@ -11,7 +11,7 @@ from narrows.hw.spec.config import AcceleratorConfig
 from narrows.sim.golden import GoldenModel
 from narrows.sim.isa_transport import IsaTransport
 from narrows.sw.compile import compile_graph
-from narrows.sw.errors import UnsupportedOperator
+from narrows.sw.errors import InputError, UnsupportedOperator
 from narrows.sw.frontend import load_model
 from narrows.sw.graph import Product
 from narrows.sw.outputs import given_outputs
@@ -168,3 +168,14 @@ def test_products_of_shapes_that_have_no_layer_are_refused(onnx_model) -> None:
     constants = {"w": constants["w"], "axes": np.array([1])}
     with pytest.raises(UnsupportedOperator, match="one shape, or one number for each channel"):
         load_model(onnx_model(nodes, SHAPE, constants, opset=18))
+
+
+def test_training_does_not_know_products(onnx_model) -> None:
+    pytest.importorskip("torch")
+    from narrows.sw.quantize.train.settings import TrainSettings
+    from narrows.sw.quantize.train.start import network_of
+
+    path, _ = model(onnx_model, "squeeze and excitation")
+    x = np.random.default_rng(0).normal(size=(8, *SHAPE[1:])).astype(np.float32)
+    with pytest.raises(InputError, match=r"multiplies two tensors .*: compile it instead"):
+        network_of(load_model(path), x, QuantSettings(), CONFIG, TrainSettings())
