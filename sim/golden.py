@@ -8,14 +8,14 @@ from collections.abc import Collection, Mapping
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..hw.spec.certificate import final_sum_bounds
 from ..hw.spec.config import AcceleratorConfig
 from ..hw.spec.exact import ExactLayer
 from ..hw.spec.semantics import max_pool
 from ..hw.spec.tables import TABLE_TOP
 from ..sw.errors import NarrowsError
-from ..sw.layer_arithmetic import drain_of, exact_sources
+from ..sw.layer_arithmetic import drain_of, exact_sources, sum_bounds
 from ..sw.quantised import MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor
+from .product_layer import ProductLayer
 
 __all__ = ["GoldenModel", "WidthError"]
 
@@ -51,12 +51,16 @@ class GoldenModel:
         self._config = config
         last: dict[str, int] = {}
         self._layers: dict[str, ExactLayer] = {}
+        self._products: dict[str, ProductLayer] = {}
         for index, layer in enumerate(graph.layers):
             last |= dict.fromkeys(layer.sources, index)
             if isinstance(layer, MacLayer):
                 self._check_parameters(layer)
                 self._check_sums(layer)
-                self._layers[layer.name] = _exact(layer, graph.tensors)
+                if layer.products:
+                    self._products[layer.name] = ProductLayer(layer, graph.tensors)
+                else:
+                    self._layers[layer.name] = _exact(layer, graph.tensors)
         self._last_read = [{name for name, at in last.items() if at == index} for index in range(len(graph.layers))]
 
     def run(self, levels: ArrayLike, keep: Collection[str] | None = None) -> dict[str, NDArray[np.int64]]:
@@ -118,6 +122,8 @@ class GoldenModel:
                     pads=layer.pads,
                     dilation=layer.dilation,
                 )
+            elif layer.products:
+                result = self._products[layer.name].run(tensors)
             else:
                 result = self._layers[layer.name].run([tensors[segment.source] for segment in layer.segments])
             output, shape = self._graph.tensors[layer.output], (len(result), *result.shape[2:])
@@ -133,8 +139,7 @@ class GoldenModel:
 
     def _check_sums(self, layer: MacLayer) -> None:
         """See that no sum passes the certificate, and no level the output's span, whatever the sources hold."""
-        spans = ((segment.weights, self._graph.tensors[segment.source].span) for segment in layer.segments)
-        low, high = final_sum_bounds(spans)
+        low, high = sum_bounds(layer.segments, self._graph.tensors)
         _check(layer, "final sum", low, high, layer.cert_bits)
         if layer.table:
             low, high = self._graph.tensors[layer.output].span

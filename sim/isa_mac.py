@@ -16,6 +16,7 @@ from ..hw.spec.rounding import ROUNDINGS
 from ..hw.spec.tables import TABLE_ENTRIES, decode_table, look_up
 from ..hw.spec.words import unpack_codes
 from .isa_geometry import BORDERS, Pixels, drained_order, drained_pairs, walk_pixels
+from .isa_held import HeldSums, is_dynamic
 from .isa_memory import ActivationMemory, fold_codes
 from .isa_records import BlockTaps, MachineError, check_apart
 
@@ -51,13 +52,14 @@ class MacPlan:
 
     ``codes`` (planes, values) are those of clamped halves of levels from ``first_half`` on. Of all results' codes, of
     shape (planes, pixels, channels) and cut into granules, ``drained`` names those written one after the other, and
-    ``places`` where to.
+    ``places`` where to. Sums are those of ``sections``, or with dynamic weights of ``held``.
     """
 
     acc_bits: int
     digit_shift: int
     rescalers: int
     sections: tuple[tuple[_Section, ...], ...]
+    held: HeldSums | None
     bias: NDArray[np.int64]
     multiplicand: NDArray[np.int64]
     shift: NDArray[np.int64]
@@ -69,8 +71,11 @@ class MacPlan:
 
     def run(self, memory: ActivationMemory) -> int:
         """Compute and drain all tiles; the checksum of what was written."""
-        parts = [self._sums(memory, sections) for sections in self.sections]
-        value = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+        if self.held is not None:
+            value = self.held.run(memory)
+        else:
+            parts = [self._sums(memory, sections) for sections in self.sections]
+            value = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
         value += self.bias
         value *= self.multiplicand
         # A shift by 0 doubles the product, which may have 63 bits; what is cut off here lies far beyond every clamp.
@@ -134,26 +139,29 @@ def plan_mac(
     pixels = walk_pixels(fields)
     column_groups = np.arange(fields["column_groups"])
     channel = column_groups // fields["channel_period"] * fields["channel_step"]
+    held = HeldSums(config, fields, blocks, pixels, weights, pad_address) if is_dynamic(config, blocks) else None
+    offsets = () if held else dict.fromkeys(channel.tolist())
     sections = tuple(
         tuple(
             _plan_sections(
                 config, fields, blocks, pixels, offset, column_groups[channel == offset], weights, pad_address
             )
         )
-        for offset in dict.fromkeys(channel.tolist())
+        for offset in offsets
     )
     entries = _params(config, fields, params)
     first_half, codes = _drain_codes(config, fields, tables)
     order = drained_order(pixels.group, pixels.row, len(column_groups))
     address, granule = _targets(config, fields, pixels)
     _check_rows_apart(config, pixels)
-    check_apart((section.weighed for part in sections for section in part), address)
+    check_apart(held.weighed if held else (section.weighed for part in sections for section in part), address)
     pairs = drained_pairs(pixels.group, pixels.row, len(column_groups), fields["planes"] * config.tile_granules, config)
     return MacPlan(
         acc_bits=config.acc_bits,
         digit_shift=config.digit_shift,
         rescalers=config.rescalers,
         sections=sections,
+        held=held,
         bias=entries[:, 0],
         multiplicand=entries[:, 1],
         shift=entries[:, 2],

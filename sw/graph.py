@@ -30,6 +30,7 @@ __all__ = [
     "Layer",
     "Mac",
     "MaxPool",
+    "Product",
     "Quantise",
     "Rounding",
     "Shape",
@@ -352,6 +353,22 @@ class Add(_Named):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Product(_Named):
+    """Product of two tensors of as many channels: elementwise, ``second`` of the shape of ``first`` or of one pixel for
+    all; or with ``matrix`` summed over the channels, so that pixel o of ``second``, in line order, gives output channel
+    o at every pixel of ``first``."""
+
+    first: str
+    second: str
+    matrix: bool = False
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Tensors read."""
+        return self.first, self.second
+
+
+@dataclass(frozen=True, kw_only=True)
 class Concat(_Named):
     """Channels of several tensors of one height and width, one behind the other."""
 
@@ -369,7 +386,7 @@ def scaled(source: str, gains: NDArray[np.float64]) -> Term:
     return Term(source=source, weights=weights, window=Window(kernel=(1, 1)), depthwise=True, constant=True)
 
 
-Layer = Mac | MaxPool | AveragePool | Clamp | Curve | Quantise | Affine | ElementAffine | Add | Concat
+Layer = Mac | MaxPool | AveragePool | Clamp | Curve | Quantise | Affine | ElementAffine | Add | Product | Concat
 
 
 def elementwise(layer: Layer | None) -> Function | None:
@@ -443,7 +460,7 @@ def renamed(layer: Layer, names: Mapping[str, str]) -> Layer:
         return replace(layer, terms=terms)
     if isinstance(layer, Concat):
         return replace(layer, parts=tuple(names.get(part, part) for part in layer.parts))
-    if isinstance(layer, Add):
+    if isinstance(layer, Add | Product):
         return replace(layer, first=names.get(layer.first, layer.first), second=names.get(layer.second, layer.second))
     return replace(layer, source=names.get(layer.source, layer.source))
 

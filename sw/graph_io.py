@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..hw.spec.formats import parse_format
 from .heads import HostFunction
 from .outputs import Output
-from .quantised import InputSpec, LevelTable, MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
+from .quantised import HeldSegment, InputSpec, LevelTable, MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
 from .records import read_record
 from .states import State
 from .validate import MOST_ELEMENTS, validate_graph
@@ -42,6 +42,9 @@ def graph_to_parts(graph: QuantisedGraph) -> tuple[dict[str, Any], dict[str, NDA
         key = f"layer{index}"
         segments = []
         for number, segment in enumerate(layer.segments):
+            if isinstance(segment, HeldSegment):
+                segments.append(_plain(segment, without=("weights",)))
+                continue
             arrays[f"{key}.segment{number}.weights"] = _narrowed(segment.weights)
             segments.append(_plain(segment, without=("weights",)))
         arrays |= {f"{key}.{name}": _narrowed(getattr(layer, name)) for name in _MAC_ARRAYS}
@@ -88,7 +91,9 @@ def graph_from_parts(structure: Mapping[str, Any], arrays: Mapping[str, NDArray[
         name=_text(structure["name"]),
         tensors=by_name,
         input=read_record(InputSpec, structure["input"]),
-        layers=tuple(_layer(values, f"layer{index}", arrays) for index, values in enumerate(structure["layers"])),
+        layers=tuple(
+            _layer(values, f"layer{index}", arrays, by_name) for index, values in enumerate(structure["layers"])
+        ),
         outputs=tuple(
             _output(values, arrays.get(f"output{number}.order"), by_name)
             for number, values in enumerate(structure["outputs"])
@@ -113,7 +118,9 @@ def _tensor(values: Mapping[str, Any]) -> QuantisedTensor:
     return read_record(QuantisedTensor, values, format=parse_format(_text(values.pop("format"))))
 
 
-def _layer(values: Mapping[str, Any], key: str, arrays: Mapping[str, NDArray[Any]]) -> MacLayer | MaxLayer:
+def _layer(
+    values: Mapping[str, Any], key: str, arrays: Mapping[str, NDArray[Any]], tensors: Mapping[str, QuantisedTensor]
+) -> MacLayer | MaxLayer:
     values = dict(values)
     kind = values.pop("kind")
     if kind == "max":
@@ -121,13 +128,25 @@ def _layer(values: Mapping[str, Any], key: str, arrays: Mapping[str, NDArray[Any
     if kind != "mac":
         raise ValueError(f"unknown layer kind {kind!r}")
     segments = tuple(
-        read_record(Segment, segment, weights=_widened(arrays[f"{key}.segment{number}.weights"]))
+        _segment(segment, arrays.get(f"{key}.segment{number}.weights"), tensors)
         for number, segment in enumerate(values.pop("segments"))
     )
     plain = values.pop("table", None)
     table = None if plain is None else read_record(LevelTable, plain, levels=_widened(arrays[f"{key}.table"]))
     numbers = {name: _widened(arrays[f"{key}.{name}"]) for name in _MAC_ARRAYS}
     return read_record(MacLayer, values, segments=segments, table=table, **numbers)
+
+
+def _segment(
+    values: Mapping[str, Any], weights: NDArray[Any] | None, tensors: Mapping[str, QuantisedTensor]
+) -> Segment:
+    if "held" not in values:
+        if weights is None:
+            raise ValueError("a segment has no weights")
+        return read_record(Segment, values, weights=_widened(weights))
+    segment = read_record(HeldSegment, values, weights=np.zeros(0, dtype=np.int64))
+    source, held = (tensors[name].shape for name in (segment.source, segment.held))
+    return replace(segment, weights=HeldSegment.blank(source, held, depthwise=segment.depthwise))
 
 
 def _output(values: Mapping[str, Any], order: NDArray[Any] | None, tensors: Mapping[str, QuantisedTensor]) -> Output:

@@ -11,7 +11,16 @@ from ..hw.spec.formats import Format
 from .outputs import Output, output_tensors
 from .states import State
 
-__all__ = ["InputSpec", "LevelTable", "MacLayer", "MaxLayer", "QuantisedGraph", "QuantisedTensor", "Segment"]
+__all__ = [
+    "HeldSegment",
+    "InputSpec",
+    "LevelTable",
+    "MacLayer",
+    "MaxLayer",
+    "QuantisedGraph",
+    "QuantisedTensor",
+    "Segment",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +72,24 @@ class Segment:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HeldSegment(Segment):
+    """A product of two tensors: ``sum of x*w - Zx*w - Zw*x``, x of ``source`` and w of ``held``, over the channels.
+
+    Matrix product: the weights of output channel o are all channels of pixel o of ``held``, counted in line order; the
+    output has the source's pixels. ``depthwise``, the elementwise product: ``held`` has the source's shape, or one
+    pixel that weighs all. ``weights`` (`blank`) say nothing but their shape; there is no stride, padding or kernel.
+    """
+
+    held: str
+
+    @staticmethod
+    def blank(source: tuple[int, int, int], held: tuple[int, int, int], *, depthwise: bool) -> NDArray[np.int64]:
+        """Zeros, which take no memory, of the shape of the weights, from the shapes of both tensors."""
+        shape = (source[0], 1, 1, 1) if depthwise else (held[1] * held[2], source[0], 1, 1)
+        return np.broadcast_to(np.int64(0), shape)
+
+
+@dataclass(frozen=True, kw_only=True)
 class LevelTable:
     """A function of integers: ``levels`` of -127 to 127, shape (255,), are those of the output's format.
 
@@ -79,7 +106,8 @@ class LevelTable:
 class MacLayer:
     """``y = nearest((sum over segments + bias) * multiplicand / 2**shift + Z)`` clamped, per output channel.
 
-    ``bias`` (it already holds ``-sum of Z*w`` of every segment), ``multiplicand`` and ``shift`` have shape (O,).
+    ``bias`` (it already holds ``-sum of Z*w`` of every segment, of a `HeldSegment` ``sum of Zx*Zw``), ``multiplicand``
+    and ``shift`` have shape (O,).
     With a ``table``, y is an integer with the table's Z and clamp, and what it holds for y is the output.
     ``cert_bits`` is the accumulator width that the certificate of its weights and sources asks for; ``origin`` are the
     names of the model's nodes that the layer came from.
@@ -98,7 +126,13 @@ class MacLayer:
     @property
     def sources(self) -> tuple[str, ...]:
         """Tensors read, each once."""
-        return tuple(dict.fromkeys(segment.source for segment in self.segments))
+        read = [segment.source for segment in self.segments]
+        return tuple(dict.fromkeys([*read, *(segment.held for segment in self.products)]))
+
+    @property
+    def products(self) -> tuple[HeldSegment, ...]:
+        """Segments that are products of two tensors."""
+        return tuple(segment for segment in self.segments if isinstance(segment, HeldSegment))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,7 @@ _WAYS = {
     "planes": "use narrower activations",
     "acc_bits": "use narrower weights or activations",
     "tables": "use fewer different functions",
+    "dynamic": "leave out its products of two tensors",
     "max_pool": "let a ReLU stand before it, or leave out its padding, or pool by strides or averages instead",
 }
 _MEMORIES = ("act_words", "weight_words", "param_words")

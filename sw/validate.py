@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..hw.spec.tables import TABLE_TOP
-from .quantised import MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
+from .quantised import HeldSegment, MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
 from .states import State
 
 __all__ = ["MOST_ELEMENTS", "validate_graph"]
@@ -95,7 +95,12 @@ def _mac(graph: QuantisedGraph, layer: MacLayer) -> None:
     output, where = graph.tensors[layer.output], f"layer {layer.name!r}"
     _need(bool(layer.segments), f"{where} reads nothing")
     for segment in layer.segments:
-        _segment(graph.tensors[segment.source], segment, output, where)
+        if isinstance(segment, HeldSegment):
+            _held_segment(graph, segment, output, where)
+        else:
+            _segment(graph.tensors[segment.source], segment, output, where)
+    kinds = {segment.depthwise for segment in layer.products}
+    _need(len(kinds) < 2, f"{where} has a matrix product beside an elementwise one")
     for name in ("bias", "multiplicand", "shift"):
         array: NDArray[np.int64] = getattr(layer, name)
         _need(array.shape == output.shape[:1], f"{where} has {name} of shape {array.shape}")
@@ -118,6 +123,19 @@ def _segment(source: QuantisedTensor, segment: Segment, output: QuantisedTensor,
     kernel = (weights.shape[2], weights.shape[3])
     _need(min(segment.inset) >= 0, f"{where} has the inset {segment.inset}")
     _window(source, output, kernel, segment.stride, segment.pads, segment.dilation, where)
+
+
+def _held_segment(graph: QuantisedGraph, segment: HeldSegment, output: QuantisedTensor, where: str) -> None:
+    source, held = graph.tensors[segment.source].shape, graph.tensors[segment.held].shape
+    plain = Segment(source=segment.source, weights=segment.weights, depthwise=segment.depthwise)
+    same = all(getattr(segment, side) == getattr(plain, side) for side in ("stride", "pads", "dilation", "inset"))
+    _need(same, f"{where} has a product of tensors with a window")
+    fits = held[0] == source[0] and (not segment.depthwise or held[1:] in (source[1:], (1, 1)))
+    _need(fits, f"{where} has a product of tensors of the shapes {source} and {held}")
+    blank = HeldSegment.blank(source, held, depthwise=segment.depthwise).shape
+    _need(segment.weights.shape == blank, f"{where} has weights of shape {segment.weights.shape}")
+    given = (source[0] if segment.depthwise else held[1] * held[2], *source[1:])
+    _need(given == output.shape, f"{where} does not give the shape {output.shape}")
 
 
 def _max(graph: QuantisedGraph, layer: MaxLayer) -> None:

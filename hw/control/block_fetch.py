@@ -8,10 +8,11 @@ from amaranth.lib.wiring import In, Out
 
 from ..cells.delay_line import delayed
 from ..cells.interfaces import INSTRUCTION, MemoryRead
-from ..cells.records import record_layout
+from ..cells.records import field_of, record_layout
 from ..spec.config import AcceleratorConfig
-from ..spec.isa import BLOCK
+from ..spec.isa import BLOCK, COMPUTE
 from ..spec.pipeline import pipeline
+from .held_word import HELD_FLAGS
 from .job_queue import job_layout
 
 __all__ = ["BlockFetch"]
@@ -56,7 +57,7 @@ class BlockFetch(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Counters from outermost to innermost; whether each is at its end is known a cycle ahead."""
         m = Module()
-        plan = pipeline(self._config)
+        plan, dynamic = pipeline(self._config), self._config.dynamic
         block = delayed(m, self.blocks.data, plan.block_word, "block")
         known_in = plan.block_read + plan.block_word
         run, fields = self.instruction.run, self.instruction.fields
@@ -72,6 +73,7 @@ class BlockFetch(wiring.Component):
             m.d.sync += [places.eq(plan.jobs), free.eq(1)]
 
         origin, channel = Signal.like(job.base, name="origin"), Signal.like(job.base, name="channel")
+        fixed = Signal.like(job.base, name="fixed")  # of dynamic weights alone
         weight = Signal.like(job.weight, name="weight")
         block_index = Signal(fields.first_block.shape())
         counts = [fields.block_count, fields.column_groups, fields.channel_period]
@@ -105,6 +107,8 @@ class BlockFetch(wiring.Component):
                 channel.eq(0),
                 weight.eq(fields.weight_base),
             ]
+            if dynamic:
+                m.d.sync += fixed.eq(0)
             for place in range(len(counts)):
                 restart(place)
         with m.If(fetch):
@@ -118,6 +122,8 @@ class BlockFetch(wiring.Component):
                 with m.If(last_period):
                     restart(2)
                     m.d.sync += channel.eq(channel + fields.channel_step)
+                    if dynamic:
+                        m.d.sync += fixed.eq(fixed + field_of(fields, COMPUTE, "fixed_step"))
                 with m.If(last_tile):
                     m.d.sync += [in_group.eq(0), self.all_fetched.eq(last_group), origin.eq(origin + origin_step)]
 
@@ -136,9 +142,15 @@ class BlockFetch(wiring.Component):
         base = Signal.like(job.base, name="base")
         m.d.comb += base.eq(origin + channel)
         together = {"base": base, "weight": weight, "first": first_block, "last": last_block, "new_group": new_group}
+        if dynamic:
+            together["fixed"] = fixed
         known = {name: delayed(m, value, known_in, name) for name, value in together.items()}
+        start = known["base"]
+        if dynamic:
+            start = Mux(field_of(block, BLOCK, "fixed"), known["fixed"], start)
+            m.d.comb += [job.dynamic[name].eq(field_of(block, BLOCK, name)) for name in HELD_FLAGS.members]
         m.d.comb += [
-            job.base.eq(known["base"] + block.base),
+            job.base.eq(start + block.base),
             job.pitch.eq(block.group_pitch),
             job.weight.eq(known["weight"] + block.weight_base),
             job.groups_less.eq(block.groups - 1),

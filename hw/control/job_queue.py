@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 from ..spec.config import AcceleratorConfig
 from ..spec.isa import BLOCK
 from ..spec.pipeline import pipeline
+from .held_word import HELD_FLAGS
 
 __all__ = ["JobQueue", "job_layout"]
 
@@ -31,6 +32,7 @@ def job_layout(config: AcceleratorConfig) -> data.StructLayout:
             "first": 1,
             "last": 1,
             "new_group": 1,
+            **({"dynamic": HELD_FLAGS} if config.dynamic else {}),
         }
     )
 

@@ -19,6 +19,7 @@ from ..drain.max_pool import WindowWords
 from ..spec.config import AcceleratorConfig
 from ..spec.isa import TAP
 from ..spec.pipeline import pipeline
+from .held_word import HELD_FLAGS, HeldWord
 from .stepper import step_layout
 from .walker import pixel_group_layout
 
@@ -106,14 +107,21 @@ class OperandFetch(wiring.Component):
 
         valid = delayed(m, valid, plan.words - plan.tap_read - 2, "valid")
         along = plan.words - plan.weights
-        together = (step.pad_code, step.weight, step.flags, group.count)
-        pad_code, weight, flags, count = self._along(m, together, along)
+        together = (step.pad_code, step.weight, step.flags, group.count, *([step.dynamic] if config.dynamic else []))
+        pad_code, weight, flags, count, *beside = self._along(m, together, along)
         pad_code = delayed(m, pad_code, plan.weights, "pad_code")
         m.d.comb += [self.weights.address.eq(weight), self.weights.valid.eq(flags.valid)]
-        padding = pad_code.replicate(config.lanes)
+        padding, weights = pad_code.replicate(config.lanes), self.weights.data
+        if config.dynamic:
+            dynamic = data.View(HELD_FLAGS, delayed(m, beside[0], plan.weights, "dynamic", reset_less=False))
+            valid = valid & ~dynamic.constant.replicate(config.rows)
         words = Cat(Mux(valid[row], read.data[row], padding) for row in range(config.rows))
+        if config.dynamic:
+            m.submodules.held_word = held = HeldWord(config)
+            m.d.comb += [held.flags.eq(dynamic), held.words.eq(words), held.weights.eq(weights)]
+            weights = held.codes
         keep_operands(m, config, "x", operands.x, words, act_operand(config))
-        keep_operands(m, config, "w", operands.w, self.weights.data, weight_operand(config))
+        keep_operands(m, config, "w", operands.w, weights, weight_operand(config))
         behind = plan.operands - plan.words
         flags = delayed(m, flags, plan.weights + behind, "flags", reset_less=False)
         m.d.comb += [

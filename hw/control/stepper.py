@@ -15,6 +15,7 @@ from ..spec.config import AcceleratorConfig
 from ..spec.isa import BLOCK
 from ..spec.pipeline import pipeline
 from .block_fetch import BlockFetch
+from .held_word import HELD_FLAGS
 from .job_queue import JobQueue, job_layout
 from .stages import STEPPING
 from .walker import pixel_group_layout
@@ -33,6 +34,7 @@ def step_layout(config: AcceleratorConfig) -> data.StructLayout:
             "pad_code": config.code_bits,
             "flags": STEP_FLAGS,
             "new_group": 1,  # the first step of a pixel group
+            **({"dynamic": HELD_FLAGS} if config.dynamic else {}),
         }
     )
 
@@ -135,6 +137,11 @@ class Stepper(wiring.Component):
             self.step.new_group.eq(current.new_group & fresh),
             self.groups.ready.eq(delayed(m, emit & current.new_group & fresh, plan.group, "taken", reset_less=False)),
         ]
+        if self._config.dynamic:
+            m.d.comb += [
+                self.step.dynamic.eq(current.dynamic),
+                self.step.dynamic.latch.eq(current.dynamic.latch & emit),
+            ]
         with m.If(draining):
             m.d.sync += drain_left.eq(drain_left - 1)
         with m.If(emit & last_step):

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["final_sum_bounds", "signed_bits"]
+__all__ = ["final_sum_bounds", "product_sum_bounds", "signed_bits"]
 
 
 def final_sum_bounds(terms: Iterable[tuple[ArrayLike, tuple[int, int]]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -35,6 +35,28 @@ def final_sum_bounds(terms: Iterable[tuple[ArrayLike, tuple[int, int]]]) -> tupl
         high = high + hi * positive - lo * negative
         low = low + lo * positive - hi * negative
     return np.atleast_1d(low), np.atleast_1d(high)
+
+
+def product_sum_bounds(x: tuple[int, int], x_zero: int, w: tuple[int, int], w_zero: int, terms: int) -> tuple[int, int]:
+    """Smallest and largest sum of ``terms`` products ``x*w - x_zero*w - w_zero*x`` of two tensors' levels.
+
+    A product is linear in either level, so that it is smallest and largest where both are at an end of their span.
+    Both spans hold 0, whose product is 0, so that sums of fewer products lie between the same bounds.
+
+    Parameters
+    ----------
+    x, w : (lo, hi)
+        Spans of the levels, ``lo <= 0 <= hi``.
+    x_zero, w_zero : int
+        Zero levels.
+    terms : int
+        Products in a sum.
+    """
+    for lo, hi in (x, w):
+        if not lo <= 0 <= hi:
+            raise ValueError(f"a span must hold 0, not ({lo}, {hi})")
+    corners = [a * b - x_zero * b - w_zero * a for a in x for b in w]
+    return terms * min(corners), terms * max(corners)
 
 
 def signed_bits(low: ArrayLike, high: ArrayLike) -> int:

@@ -94,6 +94,9 @@ class AcceleratorConfig:
         1: an instruction is fetched while the one before runs; 0: when that is done, which needs fewer registers.
     max_pool : int
         1: the core has a max-pool unit; 0: it refuses ``Mode.MAX``.
+    dynamic : int
+        1: the core can take weights from the activation memory, for products of two tensors; 0: it cannot. Weights and
+        activations then have one base.
     counters : int
         1: the core counts what its cycles are used for; 0: the cycles alone.
     memories : str
@@ -144,6 +147,7 @@ class AcceleratorConfig:
     dsp_lanes: int = 0
     prefetch: int = 1
     max_pool: int = 1
+    dynamic: int = 0
     counters: int = 1
     memories: str = "dual"
     fabric: str = "ecp5"
@@ -208,6 +212,16 @@ class AcceleratorConfig:
     def macs(self) -> int:
         """Multiply-accumulate units."""
         return self.rows * self.columns * self.lanes
+
+    @property
+    def latched_rows(self) -> int:
+        """Words that a step latches for as many columns, where they are not alike."""
+        return min(self.rows, self.columns)
+
+    @property
+    def latch_steps(self) -> int:
+        """Steps that latch a word for every column."""
+        return -(-self.columns // self.rows)
 
     @property
     def spread(self) -> bool:
@@ -357,8 +371,12 @@ class AcceleratorConfig:
 
     @property
     def build32(self) -> int:
-        """First 32 bits of the SHA-256 of all parameters, those of the host's port included."""
-        return int(_sha256(self.to_dict())[:8], 16)
+        """First 32 bits of the SHA-256 of all parameters, those of the host's port included; `dynamic` counts where it
+        is not 0, so that cores from before it was there keep their number."""
+        values = self.to_dict()
+        if not self.dynamic:
+            del values["dynamic"]
+        return int(_sha256(values)[:8], 16)
 
 
 PRESETS: dict[str, AcceleratorConfig] = {

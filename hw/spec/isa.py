@@ -73,7 +73,8 @@ class Mode(enum.IntEnum):
 
 @dataclass(frozen=True)
 class Field:
-    """One field of a record: ``width`` bits from bit ``lsb`` of 32-bit word ``word``."""
+    """One field of a record: ``width`` bits from bit ``lsb`` of 32-bit word ``word``; a core without
+    `AcceleratorConfig.dynamic` knows nothing of ``dynamic`` ones, which are 0 in its programs."""
 
     name: str
     word: int
@@ -81,6 +82,7 @@ class Field:
     width: int
     doc: str
     signed: bool = False
+    dynamic: bool = False
 
     @property
     def low(self) -> int:
@@ -111,6 +113,10 @@ class Record:
     def names(self) -> tuple[str, ...]:
         """Field names in layout order."""
         return tuple(field.name for field in self.fields)
+
+    def of_cores(self, *, dynamic: bool) -> tuple[Field, ...]:
+        """Fields that cores with or without dynamic weights know."""
+        return tuple(field for field in self.fields if dynamic or not field.dynamic)
 
     def encode(self, values: Mapping[str, int]) -> list[int]:
         """32-bit words of a record; fields that ``values`` leaves out are 0.
@@ -201,6 +207,7 @@ COMPUTE = Record(
         Field("table", 12, 16, 4, "1 to config.tables: results, as integers, are looked up there; 0: they are not"),
         Field("clamp_low", 13, 0, 16, "lowest output level", True),
         Field("clamp_high", 13, 16, 16, "highest output level", True),
+        Field("fixed_step", 14, 0, 16, "added to the fixed offset each channel_period column groups", True, True),
     ),
 )
 
@@ -230,6 +237,11 @@ BLOCK = Record(
         Field("first_tap", 2, 0, 12, "index of the first tap"),
         Field("tap_count", 2, 12, 12, "taps, at least 1: the inner loop"),
         Field("pad_code", 2, 24, 8, "code that replaces what a row reads where the tap is outside its tensor"),
+        Field("latch", 3, 0, 1, "1: every step keeps the words that it reads as the held word", dynamic=True),
+        Field("alike", 3, 1, 1, "latch: 1: row 0's word for all columns; 0: words of rows for columns", dynamic=True),
+        Field("held", 3, 2, 1, "1: weights, which are -1, 0 or 1, multiply the held word first", dynamic=True),
+        Field("fixed", 3, 3, 1, "1: the fixed offset takes the place of origin and channel offset", dynamic=True),
+        Field("constant", 3, 4, 1, "1: every row reads pad_code, whatever its tap", dynamic=True),
     ),
 )
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .formats import Format
 
-__all__ = ["SegmentLike", "accumulate", "max_pool", "nearest_table", "output_size", "rescale"]
+__all__ = ["SegmentLike", "accumulate", "accumulate_products", "max_pool", "nearest_table", "output_size", "rescale"]
 
 _CHUNK_VALUES = 1 << 20  # values of one im2col matrix: what a core's cache holds
 _FLOAT32_EXACT, _FLOAT64_EXACT = 1 << 24, 1 << 53
@@ -95,6 +95,38 @@ def accumulate(levels: ArrayLike, zero: int, segment: SegmentLike) -> NDArray[np
         for first in range(0, max(samples, 1), chunk)
     ]
     return np.concatenate(parts)
+
+
+def accumulate_products(
+    levels: ArrayLike, zero: int, held: ArrayLike, held_zero: int, *, depthwise: bool
+) -> NDArray[np.int64]:
+    """Exact sums of products of two tensors: ``sum of x*w - Zx*w - Zw*x``, which ``sum of Zx*Zw`` less is that of
+    ``(x - Zx)*(w - Zw)``.
+
+    Parameters
+    ----------
+    levels : array of int, shape (N, C, H, W)
+        Levels x.
+    held : array of int, shape (N, C, HH, HW)
+        Levels w. Matrix product: of pixel o all channels weigh output channel o. ``depthwise``, the elementwise
+        product: of the same shape, or of one pixel, which stands for all.
+    zero, held_zero : int
+        Zero levels Zx and Zw.
+
+    Returns
+    -------
+    array of int64, shape (N, HH * HW, H, W), or that of ``levels`` when depthwise
+    """
+    x, w = np.asarray(levels, dtype=np.int64), np.asarray(held, dtype=np.int64)
+    if x.shape[:2] != w.shape[:2] or (depthwise and w.shape[2:] not in (x.shape[2:], (1, 1))):
+        kind = "elementwise" if depthwise else "matrix"
+        raise ValueError(f"levels of shapes {x.shape} and {w.shape} have no {kind} product")
+    if depthwise:
+        return x * w - zero * w - held_zero * x
+    w = w.reshape(*w.shape[:2], -1)
+    sums = np.einsum("nchw,nco->nohw", x, w)
+    sums -= zero * w.sum(axis=1)[:, :, np.newaxis, np.newaxis]
+    return sums - held_zero * x.sum(axis=1, keepdims=True)
 
 
 def _convolve(

@@ -72,11 +72,11 @@ class Formats:
 
     def for_graph(self, lowered: Graph) -> Formats:
         """The same by the names of a lowered graph's layers; InputError if it lacks one of those named."""
-        from ..graph import Mac
+        from ..graph import Mac, Product
 
         if self.layers is None:
             return self
-        macs = [layer for layer in lowered.layers if isinstance(layer, Mac)]
+        macs = [layer for layer in lowered.layers if isinstance(layer, Mac | Product)]
         self.layers.check_layers(macs)
         return dataclasses.replace(self, layers=self.layers.for_layers(macs))
 

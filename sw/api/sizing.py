@@ -66,6 +66,7 @@ def sized(graph: Graph, settings: Settings, listener: Listener) -> AcceleratorCo
         f"  act_words = {machine.act_words}, weight_words = {machine.weight_words}, param_words = "
         f"{machine.param_words}, acc_bits = {machine.acc_bits}, rescale_bits = {machine.rescale_bits}"
         + (f", tables = {machine.tables}" if machine.tables else "")
+        + (", dynamic = 1" if machine.dynamic else "")
         + f"; about {best.cells.luts:,} LUT4 and {best.cells.brams} block RAMs of an ECP5"
     )
     listener.note("  another core: --board, --preset, --config, or --target-fps for a frame rate")

@@ -13,48 +13,41 @@ from numpy.typing import NDArray
 from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.layout import TensorLayout
 from ..outline import Outline, is_outlined, read_taps, weight_codes
-from ..quantised import MacLayer, QuantisedGraph, Segment
+from ..quantised import HeldSegment, MacLayer, QuantisedGraph, Segment
 from .geometry import Tap, Window
+from .plan import BlockPlan
+from .products import fixed_pitch, latched_once, plan_product, walked_tensors, with_zero_terms
 from .unfolding import unfolded_weights
 from .weights import channel_span, dense_words, diagonal_words, tile_count
 
-__all__ = ["BlockPlan", "LayerBlocks", "plan_blocks", "strip_step"]
+__all__ = ["LayerBlocks", "plan_blocks", "strip_step"]
 
 _LARGE = 4
 """A part of the tap table so large is too much for one average: a weight word for each of its lines saves most taps."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class BlockPlan:
-    """A block before its taps have found their places; fields as in `isa.BLOCK`, addresses not yet reduced."""
-
-    taps: tuple[Tap, ...]
-    base: int = 0
-    group_pitch: int = 0
-    weight_base: int = 0
-    groups: int = 1
-    shift: int = 0
-    hold: int = 0
-    pad_code: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
 class LayerBlocks:
-    """Blocks of a layer, its weight words (codes, see `weights.dense_words`) of each tile, and how channels advance."""
+    """Blocks of a layer, its weight words (codes, see `weights.dense_words`) of each tile, and how channels advance and
+    what is latched at fixed addresses."""
 
     blocks: tuple[BlockPlan, ...]
     words: NDArray[np.uint8]
     channel_period: int
     channel_step: int
+    fixed_step: int = 0
 
 
 def strip_step(layer: MacLayer, layouts: Mapping[str, TensorLayout], config: AcceleratorConfig) -> int | None:
     """Words by which the channel offset advances where every tile reads its own channels only; None where it cannot.
 
-    That takes a layer all of whose segments are depthwise and whose sources agree on the pitch of their channel groups.
+    That takes a layer all of whose segments are depthwise and whose sources agree on the pitch of their channel groups,
+    and so do those that are held for all pixels.
     """
-    pitches = {layouts[segment.source].group_pitch for segment in layer.segments}
-    if len(pitches) > 1 or not all(segment.depthwise for segment in layer.segments):
+    read = [*(segment.source for segment in layer.segments), *walked_tensors(layer, layouts)]
+    pitches = {layouts[name].group_pitch for name in read}
+    apart = len(pitches) > 1 or fixed_pitch(layer, layouts) is None
+    if apart or not all(segment.depthwise for segment in layer.segments):
         return None
     return channel_span(config) // config.lanes * pitches.pop()
 
@@ -74,7 +67,14 @@ def plan_blocks(
     by_order: dict[int, list[BlockPlan]] = {}
     images: list[NDArray[np.uint8]] = []
     start = 0
-    for segment in layer.segments:
+    for segment in with_zero_terms(layer, graph.tensors):
+        if isinstance(segment, HeldSegment):
+            product = plan_product(segment, graph, layouts, config, strip=step is not None, start=start)
+            for order, blocks in product.by_order.items():
+                by_order.setdefault(order, []).extend(blocks)
+            images.append(product.words)
+            start += product.words.shape[1]
+            continue
         layout = layouts[segment.source]
         window, size = Window.on(segment, layout), graph.tensors[layer.output].shape[1:]
         pads = config.digits.to_planes(graph.tensors[segment.source].zero, layout.planes)
@@ -102,16 +102,24 @@ def plan_blocks(
         start += 1
         for order in range(top + 1):
             by_order.setdefault(order, [idle])
-    blocks = []
+    ordered = []
     for order in range(top, -1, -1):
         first, *rest = by_order[order]
-        blocks += [replace(first, shift=int(order < top)), *rest]
+        ordered += [replace(first, shift=int(order < top)), *rest]
     return LayerBlocks(
-        blocks=tuple(blocks),
+        blocks=tuple(latched_once(ordered)),
         words=_blank_words(tiles, start, config) if is_outlined(layer) else np.concatenate(images, axis=1),
         channel_period=1 if step is None else channel_span(config) // config.columns,
         channel_step=step or 0,
+        fixed_step=_fixed_step(layer, layouts, config, strip=step is not None),
     )
+
+
+def _fixed_step(layer: MacLayer, layouts: Mapping[str, TensorLayout], config: AcceleratorConfig, *, strip: bool) -> int:
+    """Words from what the columns of one channel period hold to that of the next."""
+    if any(not segment.depthwise for segment in layer.products):
+        return config.columns
+    return channel_span(config) // config.lanes * (fixed_pitch(layer, layouts) or 0) if strip else 0
 
 
 def _segment_words(

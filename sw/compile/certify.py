@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from ...hw.spec.certificate import final_sum_bounds, signed_bits
+from ...hw.spec.certificate import signed_bits
 from ...hw.spec.config import AcceleratorConfig
 from ..errors import CertificateError
+from ..layer_arithmetic import sum_bounds
 from ..outline import is_outlined
 from ..quantised import MacLayer, QuantisedGraph
 from .shortages import Shortages
@@ -23,7 +24,7 @@ def certify(layer: MacLayer, graph: QuantisedGraph, config: AcceleratorConfig, s
     if is_outlined(layer):
         shortages.need("acc_bits", "accumulator bits", layer.cert_bits, layer.name)
         return min(layer.cert_bits, config.acc_bits)
-    low, high = final_sum_bounds((segment.weights, graph.tensors[segment.source].span) for segment in layer.segments)
+    low, high = sum_bounds(layer.segments, graph.tensors)
     bits = signed_bits(low, high)
     if bits > layer.cert_bits:
         raise CertificateError(

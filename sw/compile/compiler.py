@@ -21,6 +21,7 @@ from .copies import copy_strided_sources, pad_sources
 from .layouts import PaceError, choose_layouts
 from .lower import lower_layer
 from .maxima import without_max_pools
+from .products import refuse_products
 from .shortages import Shortages
 from .states import places, written_last
 from .streamed import compile_streamed
@@ -63,6 +64,7 @@ def compile_graph(graph: QuantisedGraph, config: AcceleratorConfig) -> Program:
         layer.name: certify(layer, graph, config, shortages) for layer in graph.layers if isinstance(layer, MacLayer)
     }
     if config.has_backing:
+        refuse_products(graph.layers)
         return compile_streamed(graph, _bandable(graph, config, layouts), config, certificates, shortages)
     placed = _place_tensors(graph, config, layouts, shortages)
     assembler = Assembler(graph, config, placed, shortages)
@@ -106,6 +108,8 @@ def _check_units(graph: QuantisedGraph, config: AcceleratorConfig, shortages: Sh
     for layer in graph.layers:
         if isinstance(layer, MacLayer) and layer.table is None:
             check_rounding(layer.name, graph.tensors[layer.output].format, config)
+        if isinstance(layer, MacLayer) and layer.products:
+            shortages.need("dynamic", "dynamic weights", 1, layer.name)
         if isinstance(layer, MaxLayer):
             shortages.need("max_pool", "max-pool unit", 1, layer.name)
         tensor = graph.tensors[layer.output if isinstance(layer, MacLayer) else layer.source]

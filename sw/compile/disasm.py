@@ -97,6 +97,7 @@ def _instruction(program: Program, index: int, words: list[int], shown: set[int]
         return
     for group, names in _GROUPS.items():
         if fields["mode"] == Mode.MAC or group not in _IGNORED_BY_MAX:
+            names += ("fixed_step",) if group == "tiles" and fields["fixed_step"] else ()
             yield f"      {group:<9} {_listed(fields, names)}"
     for number in range(fields["first_block"], fields["first_block"] + fields["block_count"]):
         yield from _block(program, number, shown)
@@ -105,6 +106,7 @@ def _instruction(program: Program, index: int, words: list[int], shown: set[int]
 def _block(program: Program, number: int, shown: set[int]) -> Iterator[str]:
     fields = BLOCK.decode(program.blocks[number].tolist())
     names = ("base", "groups", "group_pitch", "weight_base", "shift", "hold", "pad_code")
+    names += tuple(name for name in ("latch", "alike", "held", "fixed", "constant") if fields[name])
     first, count = fields["first_tap"], fields["tap_count"]
     yield f"      block {number:<3} {_listed(fields, names)} taps={first}..{first + count - 1}"
     fresh = [tap for tap in range(first, first + count) if tap not in shown]

@@ -12,8 +12,8 @@ from ...hw.spec.layout import TensorLayout
 from ...hw.spec.rounding import INTEGERS
 from ..errors import CapacityError
 from ..quantised import LevelTable, QuantisedTensor
-from .blocks import BlockPlan
 from .geometry import Tap, Walk
+from .plan import BlockPlan
 from .tables import Table
 
 __all__ = [
@@ -67,6 +67,11 @@ def block_fields(block: BlockPlan, *, first_tap: int) -> Fields:
             "first_tap": first_tap,
             "tap_count": len(block.taps),
             "pad_code": block.pad_code,
+            "latch": block.latch,
+            "alike": block.alike,
+            "held": block.held,
+            "fixed": block.fixed,
+            "constant": block.constant,
         }
     )
 

@@ -15,7 +15,7 @@ from ...hw.spec.layout import TensorLayout
 from ..errors import CapacityError
 from ..quantised import MaxLayer, Segment
 
-__all__ = ["BorderError", "Tap", "Walk", "Window", "band_layout", "choose_walk", "drains_apart"]
+__all__ = ["POINT", "BorderError", "Tap", "Walk", "Window", "band_layout", "choose_walk", "drains_apart"]
 
 
 class BorderError(CapacityError):
@@ -125,6 +125,10 @@ class Window:
             offsets = [k * self.dilation[axis] - self.pad[axis] for k in range(self.kernel[axis])]
             inside.append([any(0 <= o * self.stride[axis] + offset < size for o in range(out)) for offset in offsets])
         return tuple(y and x for y in inside[0] for x in inside[1])
+
+
+POINT = Window((1, 1), (1, 1), (0, 0), (1, 1))
+"""Of a tensor read pixel by pixel."""
 
 
 def _border(size: int, out_size: int, stride: int, offset: int) -> tuple[int, int]:

@@ -15,8 +15,9 @@ from ..errors import CapacityError
 from ..outline import read_taps, weight_codes
 from ..quantised import MacLayer, MaxLayer, QuantisedGraph
 from .blocks import strip_step
-from .geometry import Walk, Window, choose_walk, drains_apart
+from .geometry import POINT, Walk, Window, choose_walk, drains_apart
 from .pooling import group_output, group_walk, pooled_source, pools_groups
+from .products import product_steps, walked_tensors
 from .states import in_place, places
 from .unfolding import unfolded_layouts
 from .weights import channel_span, tile_count
@@ -47,8 +48,10 @@ def layer_walk(
         return group_walk(pooled, config)
     readers = (layer,) if isinstance(layer, MaxLayer) else layer.segments
     steps = [Window.on(reader, layouts[reader.source]).steps(layouts[reader.source]) for reader in readers]
+    walked = () if isinstance(layer, MaxLayer) else walked_tensors(layer, layouts)
+    steps += [POINT.steps(layouts[name]) for name in walked]
     _, height, width = graph.tensors[layer.output].shape
-    return choose_walk(steps, (height, width), 1 if isinstance(layer, MaxLayer) else config.rows)
+    return choose_walk(steps, (height, width), 1 if walked or isinstance(layer, MaxLayer) else config.rows)
 
 
 def choose_layouts(
@@ -108,6 +111,8 @@ class _Chooser:
     def _candidates_of(self, name: str) -> list[TensorLayout]:
         """Layouts that a tensor may take, plainest first."""
         plain = self.layouts[name]
+        if any(isinstance(layer, MacLayer) and _in_columns(layer, name) for layer in self._readers[name]):
+            return self._writable(name, plain)
         windows = [(window, layer) for layer in self._readers[name] for window in _windows(layer, name)]
         strides = [(window.stride, self._graph.tensors[layer.output].shape[1:]) for window, layer in windows]
         largest = None if name == self._graph.input.tensor else _CORE_PHASES
@@ -149,7 +154,7 @@ class _Chooser:
             if not all(outputs * pixels % self._config.banks for pixels in range(1, self._config.drain_rows)):
                 return []
             return self._writable(name, replace(self.layouts[name], interleaved=True))
-        if isinstance(layer, MaxLayer) or name != self._graph.input.tensor:
+        if isinstance(layer, MaxLayer) or layer.products or name != self._graph.input.tensor:
             return []
         segments = [segment for segment in layer.segments if segment.source == name]
         if len(segments) > 1 or segments[0].depthwise:
@@ -208,7 +213,7 @@ class _Chooser:
             if source.unfold is not None:
                 taps = math.prod(Window.on(segment, source).kernel)
             steps += digits * source.planes * taps * groups
-        return steps
+        return steps + sum(product_steps(each, self.layouts, self._config, strip=strip) for each in layer.products)
 
     def _score(self, layers: Iterable[MacLayer | MaxLayer], names: Iterable[str]) -> tuple[int, int, int]:
         costs = [self._cycles(layer) for layer in layers]
@@ -272,6 +277,11 @@ def _windows(layer: MacLayer | MaxLayer, name: str) -> list[Window]:
     """Windows through which a layer reads a tensor."""
     readers = (layer,) if isinstance(layer, MaxLayer) else layer.segments
     return [Window.of(reader) for reader in readers if reader.source == name]
+
+
+def _in_columns(layer: MacLayer, name: str) -> bool:
+    """Whether pixels of a tensor are weights of a layer's output channels, so that they lie side by side."""
+    return any(segment.held == name and not segment.depthwise for segment in layer.products)
 
 
 def _phases(size: int, largest: int | None, strides: list[int]) -> list[int]:

@@ -13,11 +13,12 @@ from ...hw.spec.words import pack_codes
 from ..errors import CapacityError
 from ..outline import LayerOutline, is_outlined
 from ..quantised import MacLayer, MaxLayer, QuantisedGraph
-from .blocks import BlockPlan, plan_blocks
+from .blocks import plan_blocks
 from .emit import output_fields, signed_address, table_fields, walk_fields
 from .geometry import BorderError, Window
 from .layouts import layer_walk
 from .params import param_words
+from .plan import BlockPlan
 from .pooling import group_layer, group_layouts, group_output, pooled_source
 from .tables import Blank
 
@@ -103,6 +104,7 @@ def _mac(
             "column_groups": tiles,
             "channel_period": plan.channel_period,
             "channel_step": signed_address(plan.channel_step),
+            "fixed_step": signed_address(plan.fixed_step),
             "weight_pitch": 0 if repeats else pitch,
         },
         blocks=plan.blocks,

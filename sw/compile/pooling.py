@@ -25,6 +25,8 @@ def pools_groups(layer: MacLayer | MaxLayer, graph: QuantisedGraph, config: Acce
     """
     if isinstance(layer, MaxLayer) or is_outlined(layer) or len(layer.segments) != 1 or config.lanes % config.columns:
         return False
+    if layer.products:
+        return False
     (segment,) = layer.segments
     per_channel = (segment.weights, layer.bias, layer.multiplicand, layer.shift)
     return (

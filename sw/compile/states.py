@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ...hw.spec.config import AcceleratorConfig
-from ..quantised import MacLayer, MaxLayer, QuantisedGraph
+from ..quantised import HeldSegment, MacLayer, MaxLayer, QuantisedGraph, Segment
 from .copies import copy_of
 
 __all__ = ["in_place", "places", "written_last"]
@@ -34,8 +34,14 @@ def _renamed(layer: MacLayer | MaxLayer, names: Mapping[str, str]) -> MacLayer |
     output = names.get(layer.output, layer.output)
     if isinstance(layer, MaxLayer):
         return replace(layer, source=names.get(layer.source, layer.source), output=output)
-    segments = tuple(replace(each, source=names.get(each.source, each.source)) for each in layer.segments)
-    return replace(layer, segments=segments, output=output)
+    return replace(layer, segments=tuple(_reading(segment, names) for segment in layer.segments), output=output)
+
+
+def _reading(segment: Segment, names: Mapping[str, str]) -> Segment:
+    changed = replace(segment, source=names.get(segment.source, segment.source))
+    if isinstance(changed, HeldSegment):
+        return replace(changed, held=names.get(changed.held, changed.held))
+    return changed
 
 
 def written_last(graph: QuantisedGraph, config: AcceleratorConfig) -> QuantisedGraph:

@@ -10,6 +10,7 @@ from onnx import NodeProto
 
 from ..curves import Function, X
 from ..graph import Add, Curve, Layer, elementwise
+from .op_product import elementwise_product
 
 if TYPE_CHECKING:
     from .importer import Importer
@@ -99,15 +100,18 @@ def element(importer: Importer, node: NodeProto, function: Function) -> None:
 
 
 def product(importer: Importer, node: NodeProto) -> None:
-    """Handler of Mul and Div of tensors that both are functions of one: ``x * sigmoid(x)``, ``x / (1 + abs(x))``."""
+    """Handler of Mul of two tensors; where both are functions of one, and of Div of such: ``x * sigmoid(x)``,
+    ``x / (1 + abs(x))``, a curve."""
     first, second = (importer.chw(importer.view(node, position)) for position in (0, 1))
     layers: dict[str, Layer] = {layer.output: layer for layer in importer.layers}
     own, other = (_origins(view.tensor, layers) for view in (first, second))
     source = next((tensor for tensor in own if tensor in other), None)
     if source is None or not np.array_equal(first.index, second.index):
-        what = "product" if node.op_type == "Mul" else "quotient"
+        if node.op_type == "Mul":
+            elementwise_product(importer, node, first, second)
+            return
         raise importer.unsupported(
-            node, f"the {what} of two tensors has no layer: one must be constant, or both functions of one tensor"
+            node, "the quotient of two tensors has no layer: one must be constant, or both functions of one tensor"
         )
     name = importer.unique(importer.label(node))
     layer = Curve(

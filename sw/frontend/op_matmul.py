@@ -11,6 +11,7 @@ from onnx import NodeProto
 
 from ..graph import Shape, Term, Window
 from .op_linear import emit, step_of
+from .op_product import matrix_product
 from .view import View
 
 if TYPE_CHECKING:
@@ -147,10 +148,11 @@ def gemm(importer: Importer, node: NodeProto) -> None:
 
 
 def matmul(importer: Importer, node: NodeProto) -> None:
-    """Handler of MatMul by a constant, on the right or on the left."""
+    """Handler of MatMul by a constant, on the right or on the left, or of two tensors."""
     left, right = (importer.constant(node, position) for position in (0, 1))
     if left is None and right is None:
-        raise importer.unsupported(node, _TWO_TENSORS)
+        matrix_product(importer, node)
+        return
     view = importer.chw(importer.view(node, 1 if left is not None else 0))
     index: NDArray[Any] = view.index
     if right is not None:

@@ -45,11 +45,11 @@ PASSES: tuple[Callable[[Graph], Graph], ...] = (
     keep_grids,
     own_updates,
 )
-"""Each takes a graph and returns an equivalent one; after the last only `Mac` and `MaxPool` layers are left."""
+"""Each takes a graph and returns an equivalent one; the last leaves only `Mac`, `MaxPool` and `Product` layers."""
 
 
 def lower(graph: Graph) -> Graph:
-    """The graph as `Mac` and `MaxPool` layers alone; running it twice changes nothing."""
+    """The graph as `Mac`, `MaxPool` and `Product` layers alone; running it twice changes nothing."""
     for rewrite in PASSES:
         graph = rewrite(graph)
     return graph

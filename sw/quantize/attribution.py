@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...hw.spec.tables import TABLE_TOP, look_up
-from ..graph import Graph, Mac, Term, Window
-from ..quantised import LevelTable, MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
+from ..graph import Graph, Mac, Product, Term, Window
+from ..quantised import HeldSegment, LevelTable, MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
 from . import evaluate
 
 __all__ = ["Attribution", "LayerError", "attribute", "leftover"]
@@ -148,8 +148,8 @@ class _Network:
         tensors: Tensors = {name: self.on_grid(name, self.x)} | dict(known)
         for layer in self.quantised.layers[start:]:
             original = self.floats.get(layer.output)
-            if isinstance(original, Mac):
-                values = original.activated(self._sums(original, tensors))
+            if isinstance(original, Mac | Product):
+                values = self._applied(original, tensors)
                 steps = _levels(self.quantised.tensors[layer.output], values)
             else:
                 steps, _ = self.integers(layer, tensors)
@@ -158,7 +158,14 @@ class _Network:
 
     def exact(self, layer: MacLayer) -> bool:
         """Whether a layer is there in place of a max-pool: it has no weights and no rounding of the model's."""
-        return self.graph is not None and not isinstance(self.floats.get(layer.output), Mac)
+        return self.graph is not None and not isinstance(self.floats.get(layer.output), Mac | Product)
+
+    def _applied(self, layer: Mac | Product, tensors: Mapping[str, NDArray]) -> NDArray[np.float64]:
+        """Real values that a layer of the float model gives."""
+        if isinstance(layer, Mac):
+            return layer.activated(self._sums(layer, tensors))
+        real = {each: _real(self.quantised.tensors[each], tensors[each]) for each in layer.sources}
+        return evaluate.applied(layer, real, {})
 
     def _sums(self, layer: Mac, tensors: Mapping[str, NDArray]) -> NDArray[np.float64]:
         """Real sums of a layer of the float model."""
@@ -175,6 +182,9 @@ class _Network:
             return largest, largest
         total = layer.bias[:, np.newaxis, np.newaxis].astype(np.float64)
         for segment in layer.segments:
+            if isinstance(segment, HeldSegment):
+                total = total + self._product(segment, tensors)
+                continue
             zero, weights = self.quantised.tensors[segment.source].zero, segment.weights.astype(np.float64)
             sums = evaluate.convolve(tensors[segment.source] - zero, _term(segment, weights), weights)
             total = total + sums + zero * weights.sum(axis=(1, 2, 3))[:, np.newaxis, np.newaxis]
@@ -184,6 +194,14 @@ class _Network:
             return self._curved(layer, tensors, values), _looked_up(layer.table, values)
         unrounded = np.clip(values + tensor.zero, tensor.low, tensor.high)
         return unrounded, self.rounded(layer.output, unrounded)
+
+    def _product(self, segment: HeldSegment, tensors: Mapping[str, NDArray]) -> NDArray[np.float64]:
+        """Sums of a product of two tensors, less what the bias has of their zero levels."""
+        names = segment.source, segment.held
+        zeros = [self.quantised.tensors[name].zero for name in names]
+        less = {name: tensors[name] - zero for name, zero in zip(names, zeros, strict=True)}
+        layer = Product(name="", first=names[0], second=names[1], matrix=not segment.depthwise, output="")
+        return evaluate.applied(layer, less, {}) - segment.weights.shape[1] * zeros[0] * zeros[1]
 
     def _curved(self, layer: MacLayer, tensors: Mapping[str, NDArray], values: NDArray) -> NDArray[np.float64]:
         """A table's function of sums that are not rounded: the float model's, or what lies between the entries."""

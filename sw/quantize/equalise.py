@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..graph import Graph, Layer, Mac, MaxPool, Term
+from ..graph import Graph, Layer, Mac, MaxPool, Product, Term
 from .evaluate import walk
 from .kept import is_kept
 
@@ -70,6 +70,8 @@ def scalable(graph: Graph) -> list[list[str]]:
     for layer in graph.layers:
         if not _is_scalable(layer, graph):
             fixed.add(layer.output)
+        if isinstance(layer, Product):
+            fixed.update(layer.sources)
         if gives_on(layer):
             joined = group[layer.sources[0]] | group[layer.output]
             for name in joined:

@@ -22,6 +22,7 @@ from ..graph import (
     Layer,
     Mac,
     MaxPool,
+    Product,
     Quantise,
     Term,
     Window,
@@ -149,6 +150,11 @@ def applied(layer: Layer, tensors: Mapping[str, NDArray], grids: Mapping[str, Gr
             return x * layer.scale.astype(x.dtype) + layer.bias.astype(x.dtype)
         case Add():
             return x + layer.sign * tensors[layer.second]
+        case Product(matrix=False):
+            return x * tensors[layer.second]
+        case Product():
+            weights = tensors[layer.second].reshape(*x.shape[:2], -1)
+            return np.einsum("nchw,nco->nohw", x, weights).astype(x.dtype, copy=False)
     raise TypeError(f"layer {layer.name!r} is a {type(layer).__name__}, which nothing evaluates")
 
 

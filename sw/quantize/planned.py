@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.formats import Format, Int
-from ..graph import Graph, Mac, MaxPool
+from ..graph import Graph, Mac, MaxPool, Product
 from .evaluate import model_input
 from .inputs import choose_input
 from .outputs import output_format
@@ -26,10 +26,12 @@ def input_format(graph: Graph, samples: NDArray) -> Format:
     return choose_input(model_input(graph, samples)).format
 
 
-def planned_format(layer: Mac, graph: Graph, settings: QuantSettings, config: AcceleratorConfig) -> Format:
+def planned_format(layer: Mac | Product, graph: Graph, settings: QuantSettings, config: AcceleratorConfig) -> Format:
     """Format of what a layer writes, where it has no trained grid and is no output of trained integers."""
     if layer.output in graph.output_tensors:
         return output_format(config)
+    if isinstance(layer, Product):
+        return settings.act_format(layer.name)
     scaled_input = layer.sources == (graph.input.tensor,) and layer.terms[0].constant
     if scaled_input and config.digits.of_format(Int(8)) <= config.planes:
         return Int(8)  # the input itself, scaled and shifted: as precise as an input

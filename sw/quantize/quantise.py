@@ -13,11 +13,11 @@ from ...hw.spec.certificate import final_sum_bounds, signed_bits
 from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.exact import Drain, exact_sums
 from ...hw.spec.formats import Format
-from ...hw.spec.semantics import max_pool
+from ...hw.spec.semantics import accumulate_products, max_pool
 from ...hw.spec.tables import look_up
 from ..curves import Function
 from ..errors import CapacityError, ModelError
-from ..graph import Graph, Mac, MaxPool
+from ..graph import Graph, Mac, MaxPool, Product
 from ..layer_arithmetic import drain_of, exact_sources
 from ..passes import lower
 from ..quantised import MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
@@ -34,6 +34,7 @@ from .lookup import choose_integers, integers_of_grid, level_table
 from .outputs import kept_output
 from .planned import planned_format
 from .problem import Problem, Source, problems
+from .products import product_layer
 from .search import Solution, solve
 from .settings import QuantSettings
 from .sharing import share_tables
@@ -118,7 +119,7 @@ class _Quantiser:
 
     def __init__(self, graph: Graph, samples: NDArray, settings: QuantSettings, config: AcceleratorConfig) -> None:
         self.graph, self.config = graph, config
-        macs = [layer for layer in graph.layers if isinstance(layer, Mac)]
+        macs = [layer for layer in graph.layers if isinstance(layer, Mac | Product)]
         settings.check_layers(macs)
         self.settings = settings.for_layers(macs)
         self.outputs = graph.output_tensors
@@ -164,6 +165,8 @@ class _Quantiser:
                 self._mac(layer)
             elif isinstance(layer, MaxPool):
                 self._max(layer)
+            elif isinstance(layer, Product):
+                self._product(layer)
             else:
                 raise TypeError(f"layer {layer.name!r} is a {type(layer).__name__}: lower the graph first")
             self.layers[-1] = replace(self.layers[-1], origin=layer.origin)
@@ -212,6 +215,28 @@ class _Quantiser:
                 dilation=window.dilation,
             )
         )
+
+    def _product(self, layer: Product) -> None:
+        values, grid = evaluate.applied(layer, self.floats, {}), self.graph.grids.get(layer.output)
+        shape = self.graph.tensors[layer.output]
+        if grid is not None:
+            tensor = on_grid(layer.output, shape, grid, -np.inf, np.inf, self.config.digits)
+        else:
+            tensor = describe(layer.output, shape, choose(values, self._format(layer)), -np.inf, np.inf)
+        check_rounding(layer.name, tensor.format, self.config)
+        quantised, tensor = product_layer(
+            layer, self.tensors, self._written(tensor), self.config, fixed=grid is not None
+        )
+        first, second = (self.sources[name] for name in layer.sources)
+        acc = accumulate_products(
+            first.levels, first.tensor.zero, second.levels, second.tensor.zero, depthwise=not layer.matrix
+        )
+        drain = drain_of(quantised, self.tensors | {layer.output: tensor})
+        sums = acc.transpose(1, 0, 2, 3).astype(np.float64)
+        levels = _drained(drain, sums, _level_type(tensor)).transpose(1, 0, 2, 3)
+        self.layers.append(quantised)
+        self.sources[layer.output] = Source(tensor, levels)
+        self.floats[layer.output] = evaluate.rounded(self.graph, layer.output, values)
 
     def _mac(self, layer: Mac) -> None:
         sums = evaluate.sums(layer, self.floats, self.graph.grids)
@@ -337,7 +362,7 @@ class _Quantiser:
         tensor = describe(layer.output, shape, choice, layer.low, layer.high)
         return self._written(tensor), choice.error
 
-    def _format(self, layer: Mac) -> Format:
+    def _format(self, layer: Mac | Product) -> Format:
         return planned_format(layer, self.graph, self.settings, self.config)
 
     def _exact_scales(self, layer: Mac) -> NDArray[np.float64]:

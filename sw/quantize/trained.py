@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..errors import ModelError
-from ..graph import AveragePool, Clamp, Concat, Graph, Layer, Mac, MaxPool, Quantise, rebuild, renamed
+from ..graph import AveragePool, Clamp, Concat, Graph, Layer, Mac, MaxPool, Product, Quantise, rebuild, renamed
 from .settings import QuantSettings
 
 __all__ = ["Beside", "beside_integers", "forget_integers", "settings_beside"]
@@ -51,7 +51,8 @@ def beside_integers(graph: Graph) -> Beside:
     if not graph.grids:
         return Beside((), ())
     macs = [layer for layer in graph.layers if isinstance(layer, Mac)]
-    written = [*graph.starts, *(layer.output for layer in macs if layer.output not in graph.output_tensors)]
+    layers = (layer.output for layer in graph.layers if isinstance(layer, Mac | Product))
+    written = [*graph.starts, *(name for name in layers if name not in graph.output_tensors)]
     weights = [layer.name for layer in macs if any(term.step is None and not term.constant for term in layer.terms)]
     return Beside(tuple(name for name in written if name not in graph.grids), tuple(weights))
 

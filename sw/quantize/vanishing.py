@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...hw.spec.formats import Format
-from ..graph import Graph, Mac, MaxPool
+from ..graph import Graph, Mac, MaxPool, Product
 from .equalise import gives_on, scalable
 from .evaluate import walk
 from .settings import QuantSettings
@@ -83,6 +83,9 @@ def _parts(graph: Graph, variances: Mapping[str, NDArray[np.float64]]) -> dict[s
         own = parts[layer.output]
         if isinstance(layer, MaxPool):
             parts[layer.source] = np.maximum(parts[layer.source], own)
+        if isinstance(layer, Product) and not layer.matrix:
+            for name in layer.sources:
+                parts[name] = np.maximum(parts[name], own)
         if not isinstance(layer, Mac):
             continue
         powers = []

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..graph import Curve, Graph, Grid, Layer, Mac, MaxPool, Quantise, Rounding
+from ..graph import Curve, Graph, Grid, Layer, Mac, MaxPool, Product, Quantise, Rounding
 from ..quantize import evaluate
 
 __all__ = ["Suspect", "walk"]
@@ -110,7 +110,12 @@ def _range(
     else:
         results = [evaluate.applied(layer, tensors, graph.grids)]
         slack = 8 * _EPSILON * sum(np.abs(tensors[name]).max(initial=0.0) for name in layer.sources)
-        if not isinstance(layer, MaxPool):
+        if isinstance(layer, Product):
+            terms = tensors[layer.first].shape[1] if layer.matrix else 1
+            reach = float(np.prod([np.abs(tensors[name]).max(initial=0.0) for name in layer.sources]))
+            slack = 8 * _EPSILON * terms * reach
+            results += [results[0] - slack, results[0] + slack]
+        elif not isinstance(layer, MaxPool):
             moved = [{name: tensors[name] + offset for name in layer.sources} for offset in (-slack, slack)]
             results += [evaluate.applied(layer, each, {}) for each in moved]
     low, high = np.minimum.reduce(results), np.maximum.reduce(results)

@@ -9,7 +9,7 @@ from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.pipeline import pipeline
 from ..compile.geometry import Window
 from ..program import Program
-from ..quantised import MacLayer, MaxLayer, QuantisedGraph
+from ..quantised import HeldSegment, MacLayer, MaxLayer, QuantisedGraph
 
 __all__ = ["LayerBound", "layer_bounds"]
 
@@ -69,7 +69,10 @@ def _steps(layer: MacLayer, graph: QuantisedGraph, config: AcceleratorConfig, pi
     groups = pixels * -(-words // config.rows) * -(-config.lanes // config.columns)
     steps = grouped = 0
     for segment in layer.segments:
-        weight_planes = int(config.weight_digits.fewest_codes(segment.weights).any(axis=(1, 2, 3, 4)).sum())
+        if isinstance(segment, HeldSegment):
+            weight_planes = config.digits.count(graph.tensors[segment.held].levels)
+        else:
+            weight_planes = int(config.weight_digits.fewest_codes(segment.weights).any(axis=(1, 2, 3, 4)).sum())
         passes = weight_planes * config.digits.count(graph.tensors[segment.source].levels)
         taps = math.prod(segment.weights.shape[2:])
         values = (config.columns if segment.depthwise else segment.weights.shape[1]) * taps

@@ -42,6 +42,10 @@ _RESCALER = 329
 """Look-up tables of a rescaler with P = 16 and k = 4; one bit of k adds 15, one of P 8, one of the bias beyond P 4."""
 
 
+_FIXED = 17
+"""Look-up tables of a second offset for addresses, and of a block's further bits (4 x 4 x 16: 465 for both in all)."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Cells:
     """Estimated LUT4 as nextpnr packs them, carry included, and block RAMs; ``error`` is the largest on cores that the
@@ -88,7 +92,14 @@ def estimate_cells(config: AcceleratorConfig) -> Cells:
     """Cells on an ECP5: look-up tables linear in `cell_terms`, block RAMs as memories divide into them."""
     fit = cores_measured()
     luts = sum(fit["factors"][name] * count for name, count in cell_terms(config).items())
+    luts += _held_word(config) if config.dynamic else 0
     return Cells(luts=round(luts), brams=_brams(config), error=fit["error"])
+
+
+def _held_word(config: AcceleratorConfig) -> float:
+    """Look-up tables of dynamic weights: of every bit of the held word one behind it and, but in one column, one in
+    front of it, and those of its addresses."""
+    return (2 - 1 / config.columns) * config.columns * config.lanes * config.weight_digits.base.bits + _FIXED
 
 
 def _brams(config: AcceleratorConfig) -> int:

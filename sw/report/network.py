@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from html import escape
 
-from ..quantised import MaxLayer, QuantisedGraph
+from ..quantised import HeldSegment, MaxLayer, QuantisedGraph
 from .canvas import GRID, INK, MAIN, MUTED, SOFT, label
 
 __all__ = ["network_picture"]
@@ -75,6 +75,9 @@ def _shape(shape: tuple[int, int, int]) -> str:
 def _kind(segments: tuple) -> str:
     names = []
     for segment in segments:
+        if isinstance(segment, HeldSegment):
+            names.append(f"{'elementwise' if segment.depthwise else 'matrix'} product with {segment.held}")
+            continue
         kernel = "x".join(map(str, segment.weights.shape[2:]))
         names.append(f"{'depthwise ' if segment.depthwise else ''}{kernel}")
     return " + ".join(names)

@@ -11,7 +11,7 @@ from ...hw.spec.config import MOST_TABLES, PRESETS, AcceleratorConfig, ConfigErr
 from ...hw.spec.memories import words_in_window
 from ...hw.spec.registers import Region, region_beats
 from ..errors import CapacityError, InputError
-from ..graph import Graph, Mac
+from ..graph import Graph, Mac, Product
 from ..program import Program
 from ..quantised import MacLayer
 from ..quantize import QuantSettings
@@ -240,7 +240,9 @@ def _proposals(
 ) -> list[Proposal]:
     """Those candidates that hold a model without a backing store, with memories of the sizes that it needs."""
     candidates, found = list(candidates), []
-    for number, (name, config) in enumerate(candidates):
+    dynamic = {"dynamic": 1} if any(isinstance(layer, Product) for layer in graph.layers) else {}
+    for number, (name, given) in enumerate(candidates):
+        config = replace(given, **dynamic)
         program = None if _hopeless(graph, config) else _program(graph, config, settings).program
         progress(number + 1, len(candidates))
         if program is None:

@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ...hw.spec.certificate import final_sum_bounds, signed_bits
+from ...hw.spec.certificate import signed_bits
 from ...hw.spec.config import MOST_INSTRUCTIONS, AcceleratorConfig
 from ...hw.spec.formats import Format, Int
 from ...hw.spec.memories import words_in_window
 from ..compile import compile_graph
 from ..errors import CapacityError, CertificateError
-from ..graph import Graph, Mac, MaxPool, Term
+from ..graph import Graph, Mac, MaxPool, Product, Term
+from ..layer_arithmetic import sum_bounds
 from ..outline import LayerOutline, Outline, blank_weights
 from ..program import Program
 from ..quantised import MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
@@ -20,6 +21,7 @@ from ..quantize import QuantSettings
 from ..quantize.kept import is_kept, least_segments
 from ..quantize.outputs import widest_integers
 from ..quantize.planned import curved_layers, planned_format, tables_needed
+from ..quantize.products import product_segment
 from ..quantize.tensors import on_grid
 from ..quantize.trained import settings_beside
 from ..shortage import Shortage
@@ -140,7 +142,10 @@ def _elsewhere(
     graph: Graph, config: AcceleratorConfig, settings: QuantSettings, source: Format, shortages: tuple[Shortage, ...]
 ) -> Program | None:
     """The program for the nearest configuration that holds the model."""
-    wide = {"acc_bits": 32} if any(lack.parameter == "acc_bits" for lack in shortages) else {}
+    lacking = {lack.parameter for lack in shortages}
+    wide = {"acc_bits": 32} if "acc_bits" in lacking else {}
+    if "dynamic" in lacking and config.weight_format == config.act_format:
+        wide["dynamic"] = 1
     grown = replace(roomy(config), **wide)
     streamed = replace(grown, backing="axi4")
     for candidate in (grown, streamed):
@@ -186,6 +191,10 @@ def sketch(
             else:
                 segments = _outlines(layer, graph, config, settings, merged)
             layers.append(_mac_layer(layer, segments, tensors, config, least=merged == 1))
+        elif isinstance(layer, Product):
+            fmt = planned_format(layer, graph, settings, config)
+            tensors[layer.output] = _tensor(graph, layer.output, fmt, config)
+            layers.append(_outlined(layer, (product_segment(layer, tensors),), tensors, config))
         else:
             raise TypeError(f"the graph must be lowered, not hold a {type(layer).__name__}")
     return QuantisedGraph(
@@ -235,19 +244,28 @@ def _mac_layer(
     *,
     least: bool,
 ) -> MacLayer:
-    channels = tensors[layer.output].shape[0]
     if any(isinstance(segment, Outline) for segment in segments):
         # learned weights are made to fit the accumulator, as far as that goes: by luck of rounding even further
-        bits = 1 if least else _coarsest_bits(layer, tensors)
-    else:
-        bits = signed_bits(*final_sum_bounds([(s.weights, tensors[s.source].span) for s in segments]))
+        return _outlined(layer, segments, tensors, config, 1 if least else _coarsest_bits(layer, tensors))
+    return _outlined(layer, segments, tensors, config)
+
+
+def _outlined(
+    layer: Mac | Product,
+    segments: tuple[Segment, ...],
+    tensors: dict[str, QuantisedTensor],
+    config: AcceleratorConfig,
+    bits: int | None = None,
+) -> MacLayer:
+    """A layer whose certificate asks for so many accumulator bits, or as its segments say."""
+    channels = tensors[layer.output].shape[0]
     return LayerOutline(
         name=layer.name,
         segments=segments,
         bias=np.zeros(channels, dtype=np.int64),
         multiplicand=np.full(channels, 1 << (config.rescale_bits - 1), dtype=np.int64),
         shift=np.full(channels, min(4, config.shift_max), dtype=np.int64),
-        cert_bits=bits,
+        cert_bits=signed_bits(*sum_bounds(segments, tensors)) if bits is None else bits,
         output=layer.output,
     )
 

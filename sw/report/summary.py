@@ -8,7 +8,7 @@ from typing import Any
 from ...hw.spec.tables import TABLE_ENTRIES
 from ...hw.spec.transfer_cycles import BusTiming
 from ..program import Program
-from ..quantised import MacLayer, MaxLayer, QuantisedGraph
+from ..quantised import HeldSegment, MacLayer, MaxLayer, QuantisedGraph
 from .bounds import layer_bounds
 from .timeline import Timeline
 from .work import LayerWork, utilisation
@@ -137,6 +137,9 @@ def _formats(layer: MacLayer | MaxLayer, graph: QuantisedGraph) -> str:
         return str(graph.tensors[layer.source].format)
     parts = []
     for segment in layer.segments:
+        if isinstance(segment, HeldSegment):
+            parts.append(f"{graph.tensors[segment.held].format} x {graph.tensors[segment.source].format}")
+            continue
         low, high = int(segment.weights.min(initial=0)), int(segment.weights.max(initial=0))
         parts.append(f"{low}..{high} x {graph.tensors[segment.source].format}")
     return " + ".join(dict.fromkeys(parts))

@@ -10,10 +10,10 @@ import numpy as np
 from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.cycles import CycleCount
 from ...hw.spec.isa import Opcode
-from ..graph import Graph, Mac
+from ..graph import Graph, Mac, Product
 from ..outline import Outline, weight_codes
 from ..program import Program
-from ..quantised import MacLayer, MaxLayer, QuantisedGraph, Segment
+from ..quantised import HeldSegment, MacLayer, MaxLayer, QuantisedGraph, Segment
 from .timeline import Timeline, timeline
 
 __all__ = ["LayerWork", "layer_macs", "layer_work", "step_bytes", "useful_macs", "utilisation"]
@@ -47,25 +47,28 @@ class LayerWork:
 
 
 def useful_macs(graph: Graph) -> int:
-    """Multiplications with trained weights that one sample needs, padding included.
+    """Multiplications with trained weights, and of two tensors, that one sample needs, padding included.
 
     Identity, average and scaling taps are not counted, nor are the digits of wide operands.
 
     Parameters
     ----------
     graph : Graph
-        Lowered: of `Mac` and `MaxPool` layers only.
+        Lowered: of `Mac`, `MaxPool` and `Product` layers only.
     """
     total = 0
     for layer in graph.layers:
         if isinstance(layer, Mac):
             _, height, width = graph.tensors[layer.output]
             total += sum(height * width * int(np.prod(term.weights.shape)) for term in layer.terms if not term.constant)
+        if isinstance(layer, Product):
+            terms = graph.tensors[layer.first][0] if layer.matrix else 1
+            total += terms * int(np.prod(graph.tensors[layer.output]))
     return total
 
 
 def layer_macs(graph: QuantisedGraph) -> dict[str, int]:
-    """Multiplications with trained weights of each layer of a quantised graph.
+    """Multiplications with trained weights, and of two tensors, of each layer of a quantised graph.
 
     A depthwise segment whose taps are all the same is the graph's structure (identity, average, scaling) and not
     counted, as in :func:`useful_macs`.
@@ -79,7 +82,7 @@ def layer_macs(graph: QuantisedGraph) -> dict[str, int]:
 
 
 def _is_structure(segment: Segment) -> bool:
-    if isinstance(segment, Outline):
+    if isinstance(segment, (HeldSegment, Outline)):
         return False
     taps = segment.weights.reshape(len(segment.weights), -1)
     return segment.depthwise and bool((taps == taps[:, :1]).all())

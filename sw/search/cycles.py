@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ...hw.spec.config import AcceleratorConfig
 from ..errors import CapacityError
-from ..graph import Graph, Mac
+from ..graph import Graph, Mac, Product
 from ..report.propose import with_memories_of
 from ..report.sketch import estimate
 from ..report.timeline import timeline
@@ -64,7 +64,7 @@ class CycleTable:
         formats: dict[str, str] = {}
         for layer in self._graph.layers:
             sources = tuple(formats.get(name, "") for name in layer.sources)
-            if isinstance(layer, Mac):
+            if isinstance(layer, Mac | Product):
                 formats[layer.output] = point.formats.get(Knob(layer.name, "acts"), "")
                 weights = point.formats.get(Knob(layer.name, "weights"), "")
                 yield layer.name, weights, sources, formats[layer.output]

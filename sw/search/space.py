@@ -11,7 +11,7 @@ from ...hw.spec.config import AcceleratorConfig, bases_of
 from ...hw.spec.formats import parse_format
 from ...hw.spec.memories import words_in_window
 from ..errors import InputError
-from ..graph import Graph, Mac
+from ..graph import Graph, Mac, Product
 from ..quantize import LayerFormats, QuantSettings
 from ..quantize.kept import is_kept
 
@@ -43,9 +43,9 @@ def knobs_of(graph: Graph) -> tuple[Knob, ...]:
     outputs = graph.output_tensors
     knobs = []
     for layer in graph.layers:
-        if not isinstance(layer, Mac) or is_kept(layer, graph):
+        if not isinstance(layer, Mac | Product) or (isinstance(layer, Mac) and is_kept(layer, graph)):
             continue
-        if not all(term.constant for term in layer.terms):
+        if isinstance(layer, Mac) and not all(term.constant for term in layer.terms):
             knobs.append(Knob(layer.name, "weights"))
         if layer.output not in outputs:
             knobs.append(Knob(layer.name, "acts"))

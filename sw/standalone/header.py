@@ -129,7 +129,7 @@ def _fields(config: AcceleratorConfig) -> Iterator[_Macro]:
     for opcode in Opcode:
         yield f"INSTRUCTION_OPCODE_{opcode.name}", int(opcode), ""
     for record in (*_RECORDS, *((LOAD,) if config.has_backing else ())):
-        for field in record.fields:
+        for field in record.of_cores(dynamic=bool(config.dynamic)):
             place = f"{field.word}, {field.lsb}, {field.width}"
             yield f"{record.name}_{field.name.upper()}", place, field.doc
 

@@ -88,7 +88,7 @@ def register_map(config: AcceleratorConfig, ports: Sequence[Port]) -> str:
         *(
             part
             for record in (END, COMPUTE, *((LOAD,) if config.has_backing else ()), BLOCK, TAP)
-            for part in _record(record)
+            for part in _record(record, dynamic=bool(config.dynamic))
         ),
     ]
     return "\n\n".join(parts) + "\n"
@@ -110,7 +110,7 @@ def _memories(config: AcceleratorConfig) -> Iterable[tuple[object, ...]]:
         )
 
 
-def _record(record: Record) -> Iterable[str]:
+def _record(record: Record, *, dynamic: bool) -> Iterable[str]:
     name = "LOAD and STORE" if record is LOAD else record.name
     yield f"### {name}: {record.words} words"
     yield _table(
@@ -122,7 +122,7 @@ def _record(record: Record) -> Iterable[str]:
                 field.name,
                 field.doc + ", signed" * field.signed,
             )
-            for field in record.fields
+            for field in record.of_cores(dynamic=dynamic)
         ),
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from claims_flow import drain_claim, group_claim, tile_distance_claim
 from narrows.hw.spec.config import AcceleratorConfig
@@ -17,8 +19,9 @@ def test_pixel_groups_have_at_most_the_rows_asked_for_and_stand_until_taken(rows
     assert verdict.proven, verdict
 
 
-def test_tiles_end_no_closer_than_the_drain_needs() -> None:
-    verdict = prove_induction(tile_distance_claim(CONFIG))
+@pytest.mark.parametrize("dynamic", [0, 1])
+def test_tiles_end_no_closer_than_the_drain_needs(dynamic: int) -> None:
+    verdict = prove_induction(tile_distance_claim(dataclasses.replace(CONFIG, dynamic=dynamic)))
     assert verdict.proven, verdict
 
 

@@ -6,9 +6,10 @@ import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
-from narrows.hw.spec.certificate import final_sum_bounds, signed_bits
+from narrows.hw.spec.certificate import signed_bits
 from narrows.hw.spec.config import FABRICS, AcceleratorConfig, ConfigError, bases_of
 from narrows.hw.spec.formats import DyBit, Format, Int, Minifloat
+from narrows.sw.layer_arithmetic import sum_bounds
 from narrows.sw.outputs import Output
 from narrows.sw.quantised import InputSpec, LevelTable, MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
 from narrows.sw.states import State
@@ -201,7 +202,7 @@ class GraphBuilder:
     def mac(self, segments, size, fmt: Format | None = None, *, like: str | None = None) -> str:
         """A layer over segments, its rescaler set so that outputs use their range."""
         outputs = segments[0].weights.shape[0]
-        low, high = final_sum_bounds((s.weights, self.tensors[s.source].span) for s in segments)
+        low, high = sum_bounds(segments, self.tensors)
         output = self.tensor((outputs, *size), fmt) if like is None else self.like(like)
         k = self.config.rescale_bits
         span = self.tensors[output].high - self.tensors[output].low

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ....hw.spec.config import AcceleratorConfig
 from ...errors import InputError
-from ...graph import Graph, Mac, MaxPool
+from ...graph import Graph, Mac, MaxPool, Product
 from ...quantised import LevelTable, MacLayer, QuantisedGraph, QuantisedTensor
 from ..settings import QuantSettings
 from .convolution import convolve, max_pool
@@ -76,7 +76,7 @@ class Network(nn.Module):
     Raises
     ------
     InputError
-        If the model comes quantised: its integers are trained already.
+        If the model comes quantised: its integers are trained already; or multiplies two tensors.
     """
 
     def __init__(
@@ -94,6 +94,11 @@ class Network(nn.Module):
             raise InputError(
                 f"model {graph.name!r} comes with integers that were trained already: compile it instead, or train it "
                 "with --requantise"
+            )
+        if products := [layer.name for layer in graph.layers if isinstance(layer, Product)]:
+            raise InputError(
+                f"model {graph.name!r} multiplies two tensors (layer {products[0]!r}), which training does not know "
+                "yet: compile it instead"
             )
         self.graph, self.start, self.config, self.settings = graph, start, config, settings
         quantisation = quantisation.for_layers(graph.layers)

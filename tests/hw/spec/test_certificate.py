@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from narrows.hw.spec.certificate import final_sum_bounds, signed_bits
+from narrows.hw.spec.certificate import final_sum_bounds, product_sum_bounds, signed_bits
 
 small = st.integers(-16, 16)
 
@@ -19,6 +19,14 @@ def test_bounds_are_the_extremes_over_all_inputs(weights, low, high):
             sum(w * x for w, x in zip(row, inputs, strict=True)) for inputs in itertools.product((low, high), repeat=3)
         ]
         assert (lowest[channel], highest[channel]) == (min(sums), max(sums))
+
+
+@given(st.integers(-4, 0), st.integers(0, 4), st.integers(-4, 0), st.integers(0, 4), st.data())
+def test_bounds_of_products_are_the_extremes_over_all_levels(x_low, x_high, w_low, w_high, data):
+    x_zero, w_zero = data.draw(st.integers(x_low, x_high)), data.draw(st.integers(w_low, w_high))
+    products = [x * w - x_zero * w - w_zero * x for x in range(x_low, x_high + 1) for w in range(w_low, w_high + 1)]
+    bounds = product_sum_bounds((x_low, x_high), x_zero, (w_low, w_high), w_zero, 3)
+    assert bounds == (3 * min(products), 3 * max(products))
 
 
 def test_terms_add_up():

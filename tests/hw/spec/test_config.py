@@ -34,6 +34,11 @@ from narrows.hw.spec.formats import parse_format
         ({"prefetch": 2}, "prefetch must be 0 or 1, not 2"),
         ({"max_pool": -1}, "max_pool must be 0 or 1, not -1"),
         ({"counters": 2}, "counters must be 0 or 1, not 2"),
+        ({"dynamic": 2}, "dynamic must be 0 or 1, not 2"),
+        (
+            {"dynamic": 1, "act_base": "int4"},
+            "dynamic weights are activations: they need one base for both, not dybit4 for weights and int4 for act",
+        ),
         ({"bias_bits": 7}, "bias_bits must be 8 to 32, or 0 for acc_bits, not 7"),
         ({"planes": 6}, "planes must be 1 to 5, or 0, not 6"),
         ({"rounds_to": "float4"}, "rounds_to: unknown number format 'float4': use"),
@@ -150,6 +155,7 @@ def test_the_digest_depends_on_every_parameter_that_programs_depend_on():
         "dsp_lanes": 4,
         "prefetch": 0,
         "max_pool": 0,
+        "dynamic": 1,
         "counters": 0,
     }
     single = dataclasses.replace(base, max_pool=0, memories="single")
@@ -251,3 +257,10 @@ def test_a_core_rounds_to_dybit_or_to_the_minifloat_that_is_its_base():
         "dybit4",
         "e2m2",
     ]
+
+
+def test_dynamic_weights_leave_digest_and_build_of_other_cores_alone() -> None:
+    plain, dynamic = AcceleratorConfig(), AcceleratorConfig(dynamic=1)
+    assert plain.digest == "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
+    assert plain.build32 == 3977312410
+    assert dynamic.digest != plain.digest and dynamic.build32 != plain.build32

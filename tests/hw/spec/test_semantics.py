@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from narrows.hw.spec.certificate import product_sum_bounds
 from narrows.hw.spec.formats import DyBit, Int
-from narrows.hw.spec.semantics import accumulate, max_pool, output_size, rescale
+from narrows.hw.spec.semantics import accumulate, accumulate_products, max_pool, output_size, rescale
 from segments import Window, convolutions
 
 
@@ -125,3 +126,48 @@ def test_the_maximum_excludes_padding(case):
                 return
             expected[:, :, y, x] = levels[:, :, lines][:, :, :, columns].max(axis=(2, 3))
     np.testing.assert_array_equal(max_pool(levels, **geometry), expected)
+
+
+@st.composite
+def products(draw):
+    """Levels and zero levels of two tensors, and whether their product is elementwise."""
+    depthwise, channels, lines, columns = draw(st.booleans()), *(draw(st.integers(1, 4)) for _ in range(3))
+    one = draw(st.booleans())
+    size = ((1, 1) if one else (lines, columns)) if depthwise else tuple(draw(st.integers(1, 3)) for _ in range(2))
+    x, w = (
+        np.array(draw(st.lists(st.integers(-128, 127), min_size=count, max_size=count))).reshape(shape)
+        for shape in ((2, channels, lines, columns), (2, channels, *size))
+        for count in [int(np.prod(shape))]
+    )
+    return x, draw(st.integers(-128, 127)), w, draw(st.integers(-128, 127)), depthwise
+
+
+@settings(max_examples=60)
+@given(products(), st.integers(1, 255), st.integers(0, 30), st.integers(-128, 127))
+def test_products_of_tensors_are_those_of_the_real_numbers(case, multiplicand, shift, zero_out):
+    """What is rescaled, with the zero levels' product in the bias, is exactly the product of what levels stand for."""
+    x, zero, w, held_zero, depthwise = case
+    sums = accumulate_products(x, zero, w, held_zero, depthwise=depthwise)
+    terms = 1 if depthwise else x.shape[1]
+    span = tuple((min(0, v.min()), max(0, v.max())) for v in (x, w))
+    low, high = product_sum_bounds(span[0], zero, span[1], held_zero, terms)
+    assert low <= sums.min() and sums.max() <= high
+    outputs = sums.shape[1]
+    bias = np.full(outputs, terms * zero * held_zero)
+    m, s = np.full(outputs, multiplicand), np.full(outputs, shift)
+    levels = rescale(sums, bias, m, s, zero=zero_out, fmt=Int(8), low=-127, high=127)
+    pixels = [(line, column) for line in range(w.shape[2]) for column in range(w.shape[3])]
+    for (n, o, y, c), level in np.ndenumerate(levels):
+        weights = [w[n, o, y % w.shape[2], c % w.shape[3]]] if depthwise else w[n, :, *pixels[o]]
+        values = [x[n, o, y, c]] if depthwise else x[n, :, y, c]
+        real = sum(Fraction(int(a) - zero) * (int(b) - held_zero) for a, b in zip(values, weights, strict=True))
+        exact = real * Fraction(multiplicand, 2**shift) + zero_out
+        assert level == min(max(int((exact + Fraction(1, 2)).__floor__()), -127), 127)
+
+
+def test_tensors_of_other_shapes_have_no_product() -> None:
+    x, w = np.zeros((1, 2, 3, 3), dtype=int), np.zeros((1, 2, 3, 2), dtype=int)
+    with pytest.raises(ValueError, match="no elementwise product"):
+        accumulate_products(x, 0, w, 0, depthwise=True)
+    with pytest.raises(ValueError, match="no matrix product"):
+        accumulate_products(x, 0, w[:, :1], 0, depthwise=False)

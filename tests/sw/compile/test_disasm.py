@@ -11,6 +11,7 @@ from narrows.hw.spec.isa import BLOCK, COMPUTE
 from narrows.sw.compile import compile_graph
 from narrows.sw.compile.disasm import disassemble
 from random_graphs import CONFIGS, SAME, GraphBuilder
+from random_products import PRODUCT_CONFIGS, held_segment
 
 
 def listing(builder, config):
@@ -34,7 +35,7 @@ def test_every_field_is_listed_with_its_value(builder, small_config):
     program, text = listing(builder, small_config)
     fields = COMPUTE.decode(program.instructions[0].tolist())
     tokens = {"opcode", "mode", "wait_prev", "wait_next", "post_prev", "post_next"}
-    for name in set(COMPUTE.names) - tokens:
+    for name in {field.name for field in COMPUTE.of_cores(dynamic=False)} - tokens:
         assert re.search(rf"\b{name}={fields[name]}(\s|$)", text), name
     for row in program.blocks:
         block = BLOCK.decode(row.tolist())
@@ -76,3 +77,15 @@ def test_transfers_are_listed_with_their_tokens_and_fields():
         r"LOAD post_next  l0\n      params      address=0 pitch=0 external=\d+ external_pitch=0 count=2", text
     )
     assert re.search(r"STORE wait_prev.*  l0\n      activations address=\d+ pitch=\d+ external=\d+", text)
+
+
+def test_what_products_need_is_listed_where_it_is_not_0() -> None:
+    config = PRODUCT_CONFIGS["square"]
+    build = GraphBuilder(config, np.random.default_rng(0))
+    source = build.tensor((config.lanes, 1, 8), Int(4))
+    output = build.mac([held_segment(build, source, source, depthwise=False)], (1, 8))
+    text = disassemble(compile_graph(build.graph([output]), config))
+    assert f"fixed_step={config.columns}" in text
+    assert re.search(r"block 0 .* latch=1 fixed=1 taps=", text)
+    assert re.search(r"block 1 .* held=1 taps=", text)
+    assert "alike" not in text

@@ -37,9 +37,9 @@ UNSUPPORTED = {
         [node("Relu", "x", output="v"), node("Conv", "x", "v")],
         "operator Conv (node 'the_Conv') is not supported: its weights must be constant",
     ),
-    "product of tensors": (
-        [node("Conv", "x", "w", output="c"), node("Conv", "x", "w2", output="d"), node("Mul", "c", "d")],
-        "operator Mul (node 'the_Mul') is not supported: the product of two tensors has no layer: "
+    "quotient of tensors": (
+        [node("Conv", "x", "w", output="c"), node("Conv", "x", "w2", output="d"), node("Div", "c", "d")],
+        "operator Div (node 'the_Div') is not supported: the quotient of two tensors has no layer: "
         "one must be constant, or both functions of one tensor",
     ),
     "partial windows by name": (

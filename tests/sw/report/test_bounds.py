@@ -11,6 +11,7 @@ from narrows.sw.errors import CapacityError
 from narrows.sw.report.bounds import layer_bounds
 from narrows.sw.report.work import layer_work
 from random_graphs import CONFIGS, NATIVE_LEVELS, SAME, GraphBuilder, random_chain
+from random_products import PRODUCT_CONFIGS, random_products
 
 CONFIG = AcceleratorConfig(acc_bits=24, act_words=16384, weight_words=4096, taps=512)
 
@@ -41,5 +42,13 @@ def test_no_program_is_faster(name: str, seed: int) -> None:
         program = compile_graph(random_chain(GraphBuilder(config, np.random.default_rng(seed)), 4), config)
     except CapacityError:
         pytest.skip("does not fit")
+    for bound, work in zip(layer_bounds(program), layer_work(program), strict=True):
+        assert bound.cycles <= work.cycles, (bound, work)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_no_program_of_products_is_faster(seed: int) -> None:
+    config = PRODUCT_CONFIGS["square"]
+    program = compile_graph(random_products(GraphBuilder(config, np.random.default_rng(seed)), 3), config)
     for bound, work in zip(layer_bounds(program), layer_work(program), strict=True):
         assert bound.cycles <= work.cycles, (bound, work)

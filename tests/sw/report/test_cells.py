@@ -38,6 +38,7 @@ def test_it_was_checked_on_other_cores_and_states_at_most_a_tenth() -> None:
         {"bias_bits": 24},
         {"host": "uart"},
         {"backing": "axi4"},
+        {"dynamic": 1},
     ],
 )
 def test_what_takes_room_raises_it(more: dict) -> None:
