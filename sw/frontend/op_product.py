@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,16 +42,32 @@ def _by_channel(importer: Importer, node: NodeProto, first: View, second: View) 
         moved = [_in_order(value, order) for value in values]
         if moved[1].shape != (1, moved[0].shape[1], 1, 1):
             continue
-        images = [as_image(importer, node, value) for value in moved]
-        if images[0] is not None and images[1] is not None:
-            index = images[0].index.transpose(np.argsort(order)).reshape(shape)
-            _emit(importer, node, images[0], images[1], index)
+        image, factors = as_image(importer, node, moved[0]), moved[1]
+        if image is None and (owners := _owners(importer, moved[0])) is not None:
+            # an image that shows pixels of its tensor in another order shows those of the product so
+            size = importer.tensors[moved[0].tensor]
+            image = View(moved[0].tensor, np.arange(math.prod(size)).reshape(1, *size))
+            factors = View(factors.tensor, factors.index[:, owners])
+        factor_image = as_image(importer, node, factors)
+        if image is not None and factor_image is not None:
+            shown = image if image.shape == moved[0].shape else moved[0]
+            _emit(importer, node, image, factor_image, shown.index.transpose(np.argsort(order)).reshape(shape))
             return
     raise importer.unsupported(
         node,
         f"its operands have the shapes {first.shape} and {second.shape}: the product of two tensors takes one shape, "
         "or one number for each channel",
     )
+
+
+def _owners(importer: Importer, view: View) -> NDArray[np.int64] | None:
+    """Channel of a value (1, C, H, W) that shows pixels of each channel of its tensor; None if several show some."""
+    channels, height, width = importer.tensors[view.tensor]
+    own = np.broadcast_to(np.arange(view.shape[1]).reshape(1, -1, 1, 1), view.shape).ravel()
+    shown = view.index.ravel() // (height * width)
+    owners = np.zeros(channels, dtype=np.int64)
+    owners[shown] = own
+    return owners if np.array_equal(owners[shown], own) else None
 
 
 def _on_axes(view: View, axes: int) -> View:

@@ -75,6 +75,18 @@ MODELS = {
         ],
         False,
     ),
+    "enlarged, several pixels of one": (
+        [
+            conv("w", "a"),
+            node("Resize", "a", "", "twice", output="e", mode="nearest", nearest_mode="floor"),
+            node("GlobalAveragePool", "a", output="g"),
+            conv("v", "h", "g"),
+            node("Sigmoid", "h", output="s"),
+            node("Mul", "e", "s", output="p"),
+            node("Conv", "p", "w"),
+        ],
+        False,
+    ),
     "scores": ([*TOKENS, node("MatMul", "at", "b3")], True),
     "scores of the input": (
         [
@@ -93,6 +105,7 @@ def model(onnx_model, name: str):
     rng = np.random.default_rng(3)
     constants = {key: rng.normal(0, 0.5, (6, 6, 1, 1)).astype(np.float32) for key in "wv"}
     constants["three"] = np.array([0, 6, -1])
+    constants["twice"] = np.array([1, 1, 2, 2], dtype=np.float32)
     nodes, matrix = MODELS[name]
     used = {operand for each in nodes for operand in each.input}
     given = {key: value for key, value in constants.items() if key in used}
