@@ -360,7 +360,7 @@ class AcceleratorConfig:
 
     @property
     def build32(self) -> int:
-        """First 32 bits of the SHA-256 of all parameters, the host's port included, but `dynamic` only where it is 1."""
+        """First 32 bits of the SHA-256 of all parameters, the host's port included; `dynamic` only where it is 1."""
         return int(_sha256({key: value for key, value in self.to_dict().items() if key != "dynamic" or value})[:8], 16)
 
 
