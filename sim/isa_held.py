@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..hw.spec.config import AcceleratorConfig
+from ..hw.spec.held import latched_rows
 from ..hw.spec.words import unpack_codes
 from .isa_geometry import BORDERS, Pixels
 from .isa_memory import ActivationMemory
@@ -145,7 +146,7 @@ class HeldSums:
         self, held: NDArray[np.int64], address: NDArray[np.int64], alike: int, pad: int | None
     ) -> NDArray[np.int64]:
         """What the columns hold after a step that reads from ``address`` (groups,) on."""
-        count = self._config.columns if alike else self._config.latched_rows
+        count = self._config.columns if alike else latched_rows(self._config)
         rows = np.zeros(count, dtype=np.int64) if alike else np.arange(count)
         words = (address[:, np.newaxis] + rows) % self._config.act_words
         if pad is not None:

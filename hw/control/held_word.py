@@ -7,6 +7,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..spec.config import AcceleratorConfig
+from ..spec.held import latched_rows
 
 __all__ = ["HELD_FLAGS", "HeldWord"]
 
@@ -49,7 +50,7 @@ class HeldWord(wiring.Component):
         """A look-up table for each bit in front of the register, and one behind it."""
         m = Module()
         config, flags = self._config, self.flags
-        words = [self.words[row] for row in range(config.latched_rows)]
+        words = [self.words[row] for row in range(latched_rows(config))]
         held = [Signal(config.act_word_bits, name=f"held{column}", reset_less=True) for column in range(config.columns)]
         moved = [*held[len(words) :], *words]
         with m.If(flags.latch):

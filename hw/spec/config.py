@@ -95,8 +95,7 @@ class AcceleratorConfig:
     max_pool : int
         1: the core has a max-pool unit; 0: it refuses ``Mode.MAX``.
     dynamic : int
-        1: the core can take weights from the activation memory, for products of two tensors; 0: it cannot. Weights and
-        activations then have one base.
+        1: weights can be activations, for products of two tensors; both have one base then. 0: they cannot.
     counters : int
         1: the core counts what its cycles are used for; 0: the cycles alone.
     memories : str
@@ -212,16 +211,6 @@ class AcceleratorConfig:
     def macs(self) -> int:
         """Multiply-accumulate units."""
         return self.rows * self.columns * self.lanes
-
-    @property
-    def latched_rows(self) -> int:
-        """Words that a step latches for as many columns, where they are not alike."""
-        return min(self.rows, self.columns)
-
-    @property
-    def latch_steps(self) -> int:
-        """Steps that latch a word for every column."""
-        return -(-self.columns // self.rows)
 
     @property
     def spread(self) -> bool:
@@ -371,12 +360,8 @@ class AcceleratorConfig:
 
     @property
     def build32(self) -> int:
-        """First 32 bits of the SHA-256 of all parameters, those of the host's port included; `dynamic` counts where it
-        is not 0, so that cores from before it was there keep their number."""
-        values = self.to_dict()
-        if not self.dynamic:
-            del values["dynamic"]
-        return int(_sha256(values)[:8], 16)
+        """First 32 bits of the SHA-256 of all parameters, the host's port included; `dynamic` only where it is 1."""
+        return int(_sha256({key: value for key, value in self.to_dict().items() if key != "dynamic" or value})[:8], 16)
 
 
 PRESETS: dict[str, AcceleratorConfig] = {

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...hw.spec.config import AcceleratorConfig
+from ...hw.spec.held import latch_steps, latched_rows
 from ...hw.spec.layout import TensorLayout
 from ..errors import CapacityError
 from ..quantised import HeldSegment, MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
@@ -89,7 +90,7 @@ def product_steps(
 ) -> int:
     """Steps of a tile for a product, but for those of zero levels, if every pair of digits latches anew."""
     x, held = layouts[segment.source], layouts[segment.held]
-    latches = 1 if segment.depthwise else config.latch_steps
+    latches = 1 if segment.depthwise else latch_steps(config)
     return _groups(x, config, strip=strip) * x.planes * held.planes * (latches + 1)
 
 
@@ -179,8 +180,8 @@ def _latch(
 ) -> BlockPlan:
     """The block that latches a channel group's words of one digit, and adds nothing."""
     held = layouts[segment.held]
-    count = config.latched_rows
-    before = (config.columns - steps * count for steps in range(config.latch_steps, 0, -1))
+    count = latched_rows(config)
+    before = (config.columns - steps * count for steps in range(latch_steps(config), 0, -1))
     return BlockPlan(
         base=held.base + digit * held.plane_pitch + group * held.group_pitch,
         taps=(Tap(0),) if segment.depthwise else tuple(Tap(offset) for offset in before),

@@ -35,7 +35,7 @@ def equalise(graph: Graph, samples: NDArray, groups: Sequence[list[str]] | None 
     Parameters
     ----------
     graph : Graph
-        Lowered: of `Mac` and `MaxPool` layers only.
+        Lowered: of `Mac`, `MaxPool` and `Product` layers only.
     samples : array, shape (N, ...)
         As the model takes them.
     groups : sequence of lists, optional

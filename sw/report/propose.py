@@ -95,7 +95,7 @@ def propose(
     Parameters
     ----------
     graph : Graph
-        Lowered: of `Mac` and `MaxPool` layers only.
+        Lowered: of `Mac`, `MaxPool` and `Product` layers only.
     settings : callable
         Formats for a configuration.
     device : str

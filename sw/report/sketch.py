@@ -83,7 +83,7 @@ def estimate(
     Parameters
     ----------
     graph : Graph
-        Lowered: of `Mac` and `MaxPool` layers only.
+        Lowered: of `Mac`, `MaxPool` and `Product` layers only.
     config : AcceleratorConfig
     settings : QuantSettings
     source : Format
