@@ -97,7 +97,7 @@ def _bytes_of(compressed: bool) -> bytes:
     return buffer.getvalue()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(compressed=st.booleans(), data=st.data())
 def test_any_damage_gives_arrays_or_one_error(
     tmp_path_factory: pytest.TempPathFactory, compressed: bool, data: st.DataObject

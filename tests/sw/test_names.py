@@ -101,7 +101,7 @@ def test_members_stay_inside_their_archive(text):
         assert archive.namelist() == [member]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(TEXT, unique=True, max_size=6))
 def test_archives_hold_every_array(tmp_path_factory, names):
     path = tmp_path_factory.mktemp("arrays") / "y.npz"
@@ -118,7 +118,7 @@ def test_harmless_names_are_kept(name):
     assert archive_member(name) == name
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(TEXT)
 def test_tables_show_names_and_no_markup(text):
     with output._RESULTS.capture() as captured:
@@ -129,7 +129,7 @@ def test_tables_show_names_and_no_markup(text):
     assert "[red]1[/red]" in shown.replace("\n", "")
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(TEXT, min_size=1, max_size=4))
 def test_figures_draw_any_name(names):
     with figure(7.0, 2.0) as (_, axes, text):

@@ -19,7 +19,7 @@ def matrix_of(found):
     return result.reshape(-1, found.size)[: found.outputs]
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(seed=st.integers(0, 10**6), outputs=st.integers(1, 31), size=st.integers(1, 9), plain=st.booleans())
 def test_any_matrix_of_few_lines_is_a_map(seed, outputs, size, plain):
     rng = np.random.default_rng(seed)
@@ -30,7 +30,7 @@ def test_any_matrix_of_few_lines_is_a_map(seed, outputs, size, plain):
     np.testing.assert_allclose(matrix_of(found), matrix, atol=1e-9, err_msg=f"seed {seed}")
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     seed=st.integers(0, 10**6),
     ways=st.integers(1, 4),

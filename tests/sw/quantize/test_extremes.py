@@ -85,7 +85,7 @@ SUMS = ("small constant", "large constant", "two constants", "two learned", "sma
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("kind", SUMS)
-@settings(max_examples=5, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ratio=RATIOS, seed=SEEDS)
 def test_sums_of_terms_of_different_size(kind, way, onnx_model, ratio, seed):
     rng = np.random.default_rng(seed)

@@ -23,7 +23,7 @@ def levels_by(first, sums, level):
     return level[0] - 1 + (sums[:, np.newaxis] >= first[0]).sum(axis=1)
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(gain=st.floats(2e-3, 3.0), bias=st.integers(-900, 900), zero=st.integers(-128, 127), moved=st.integers(0, 128))
 def test_sums_that_are_rounded_twice(gain, bias, zero, moved):
     sums, level = np.arange(-700, 700), np.arange(-90, 91) + zero
@@ -32,7 +32,7 @@ def test_sums_that_are_rounded_twice(gain, bias, zero, moved):
     np.testing.assert_array_equal(levels_by(first, sums, level), np.clip(expected, level[0] - 1, level[-1]))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @example(ratio=1.0, zeros=(0, 0), count=49)  # 49 times the double nearest to 1/49 is just below 1
 @given(ratio=st.floats(0.4, 2.5), zeros=st.tuples(*[st.integers(-128, 127)] * 2), count=st.integers(1, 90))
 def test_means(ratio, zeros, count):

@@ -31,7 +31,7 @@ def wanted(of: Line, low, high):
     return np.clip(np.rint(of.gain[:, np.newaxis] * sums + of.offset[:, np.newaxis]), low, high)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 10**6),
     bits=st.sampled_from([3, 4, 8, 16, 32]),
@@ -76,7 +76,7 @@ def test_ties_go_to_the_even_integer_of_the_grid():
     assert outputs(fit_steps(of, 0, (0, 1), config, moved=1), of, 0, 0, 1).tolist() == [[0, 0, 0, 1, 1]]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 10**6), bits=st.sampled_from([2, 4, 16]))
 def test_signs_are_right_for_every_sum(seed, bits):
     rng = np.random.default_rng(seed)
