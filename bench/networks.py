@@ -8,6 +8,10 @@ with 8 bits, exact. Streaming wake words run frame by frame: every code of every
 show is compared with the golden model's, over a stream of made-up features (waves and noise in the input's range), then
 some frames on the model of the machine and on the simulated Verilog. ``window_cycles`` are those of the same layers
 over the whole window of features that one answer depends on, by the cycle model: what a frame costs without states.
+
+Float models of images, with products of tensors, go onto a core with dynamic weights; ``snr_db`` and ``agreement`` (of
+first answers) hold their integers against the float model on made-up images (coarse patches with noise), and their
+import is judged by onnxruntime on some of these.
 """
 
 from __future__ import annotations
@@ -29,7 +33,7 @@ from narrows.hw.spec.config import AcceleratorConfig
 from narrows.sim.golden import GoldenModel
 from narrows.sw.compile import compile_graph
 from narrows.sw.engines import EngineName
-from narrows.sw.errors import NarrowsError
+from narrows.sw.errors import CapacityError, NarrowsError
 from narrows.sw.frontend import Imported, import_model
 from narrows.sw.frontend.tflite import run_litert
 from narrows.sw.graph import Graph, Layer, Mac, rebuild, renamed
@@ -37,11 +41,13 @@ from narrows.sw.passes import lower
 from narrows.sw.program import Program
 from narrows.sw.quantised import QuantisedGraph
 from narrows.sw.quantize import QuantSettings, quantise
+from narrows.sw.quantize.evaluate import evaluate
+from narrows.sw.reference import judge
 from narrows.sw.report.examine import examine
 from narrows.sw.report.sketch import estimate, roomy
 from narrows.sw.report.timeline import timeline
 from narrows.sw.report.work import useful_macs, utilisation
-from narrows.sw.runtime import prepare_input
+from narrows.sw.runtime import prepare_input, restore_outputs
 from narrows.sw.verify import compare_engines
 from numpy.typing import NDArray
 from rich.console import Console
@@ -62,7 +68,7 @@ NETWORKS = {
     **{name: Source("pymicro-wakeword", f"{_WORDS}/{name}.tflite") for name in ("okay_nabu", "alexa")},
     **{name: Source("pymicro-wakeword", f"{_WORDS}/{name}.tflite") for name in ("hey_jarvis", "hey_mycroft")},
     "ppocr_cls": Source(
-        "rapidocr-onnxruntime", f"{_PAGES}/ch_ppocr_mobile_v2.0_cls_infer.onnx", (("x", (1, 3, 48, 192)),)
+        "rapidocr-onnxruntime", f"{_PAGES}/ch_ppocr_mobile_v2.0_cls_infer.onnx", (("x", (1, 3, 48, 96)),)
     ),
     "ppocr_det": Source("rapidocr-onnxruntime", f"{_PAGES}/ch_PP-OCRv4_det_infer.onnx", (("x", (1, 3, 64, 64)),)),
     "ppocr_rec": Source("rapidocr-onnxruntime", f"{_PAGES}/ch_PP-OCRv4_rec_infer.onnx", (("x", (1, 3, 48, 320)),)),
@@ -82,7 +88,13 @@ CONFIG = AcceleratorConfig(
 )
 """Of 1 x 16 x 16 units, for frames of one line; rescalers as wide as LiteRT's own."""
 
-_CALIBRATION = 64
+IMAGES = AcceleratorConfig(
+    acc_bits=28, rescale_bits=8, act_words=32768, weight_words=32768, param_words=8192, taps=1024, blocks=1024,
+    instructions=1024, tables=15, dynamic=1
+)  # fmt: skip
+"""Of 4 x 4 x 16 units that multiply tensors."""
+
+_CALIBRATION, _IMAGES = 64, 24
 _console = Console(highlight=False)
 
 
@@ -150,6 +162,8 @@ def _row(name: str, path: Path, frames: int, isa: int, rtl: int) -> Row:
         refusals, imported = (str(error),), None
     if imported is None:
         return Row(model=name, source=source.package, as_shipped=False, refusal=refusals[0])
+    if not lower(imported.graph).grids:
+        return _float_row(name, path, imported, isa)
     rng = np.random.default_rng(5)
     low, high = _ends(imported.graph)
     calibration, x = (features(rng, count, imported.graph.input.shape, low, high) for count in (_CALIBRATION, frames))
@@ -176,6 +190,46 @@ def _row(name: str, path: Path, frames: int, isa: int, rtl: int) -> Row:
         window_cycles=_sketched(windowed(lower(imported.graph))),
         utilisation=utilisation(useful_macs(lower(imported.graph)), run.cycles, CONFIG.macs),
     )
+
+
+def _float_row(name: str, path: Path, imported: Imported, isa: int) -> Row:
+    """A float model in 8 bits beside its float answers."""
+    rng = np.random.default_rng(3)
+    calibration, x = (images(rng, count, imported.graph.input.shape) for count in (_IMAGES, _IMAGES))
+    judge(path, imported, x[:2])
+    quantised = quantise(imported.graph, calibration, QuantSettings(weights="int8", acts="int8"), IMAGES)
+    levels = GoldenModel(quantised, IMAGES).run(prepare_input(quantised, x), quantised.output_tensors)
+    first = quantised.outputs[0]
+    ours = restore_outputs(quantised, levels, raw=True)[first.name].reshape(len(x), -1)
+    theirs = first.elements(evaluate(lower(imported.graph), x)[first.tensor]).reshape(len(x), -1)
+    snr = 10 * np.log10(np.square(theirs - theirs.mean()).mean() / np.square(ours - theirs).mean())
+    row = Row(
+        model=name,
+        source=NETWORKS[name].package,
+        as_shipped=True,
+        formats="int8 x int8",
+        agreement=float((ours.argmax(axis=1) == theirs.argmax(axis=1)).mean()),
+        snr_db=float(snr),
+    )
+    try:
+        program = compile_graph(quantised, IMAGES)
+    except CapacityError as error:
+        return replace(row, refusal=str(error))
+    cycles = timeline(program).cycles
+    return replace(
+        row,
+        isa_mismatches=_mismatches(program, x[:1], EngineName.ISA) if isa else None,
+        units=IMAGES.macs,
+        cycles=cycles,
+        utilisation=utilisation(useful_macs(lower(imported.graph)), cycles, IMAGES.macs),
+    )
+
+
+def images(rng: np.random.Generator, count: int, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Patches of 8 x 8 pixels of one colour each, and some noise, between -1 and 1."""
+    coarse = rng.normal(size=(count, shape[0], shape[1] // 8 + 1, shape[2] // 8 + 1))
+    patches = np.kron(coarse, np.ones((8, 8)))[:, :, : shape[1], : shape[2]]
+    return np.clip(0.6 * patches + 0.1 * rng.normal(size=(count, *shape)), -1, 1).astype(np.float32)
 
 
 def _ends(graph: Graph) -> tuple[float, float]:
@@ -273,7 +327,7 @@ def windowed(graph: Graph) -> Graph:
 
 
 def _show(rows: list[Row]) -> None:
-    names = ("model", "taken", "codes equal", "ISA, RTL wrong", "cycles a frame", "frame of window", "useful")
+    names = ("model", "taken", "codes equal, or SNR", "ISA, RTL wrong", "cycles", "frame of window", "useful")
     table = Table(*names, title=f"{sum(row.as_shipped for row in rows)} of {len(rows)} as shipped")
     for row in rows:
         if not row.as_shipped:
@@ -282,7 +336,7 @@ def _show(rows: list[Row]) -> None:
         table.add_row(
             row.model,
             "yes",
-            f"{row.agreement:.4%} of {row.codes:,}",
+            f"{row.agreement:.4%} of {row.codes:,}" if row.codes else f"{row.snr_db:.1f} dB",
             f"{row.isa_mismatches}, {row.rtl_mismatches}",
             f"{row.cycles:,}",
             f"{row.frame_cycles / row.window_cycles:.1%} of {row.window_cycles:,}" if row.window_cycles else "",
