@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..graph import Affine, Clamp, Graph, Grid, Layer, Mac, MaxPool, Quantise, rebuild, renamed
+from ..graph import Affine, Clamp, Graph, Grid, Layer, Mac, MaxPool, Product, Quantise, rebuild, renamed
 from .merge_adds import identity
 
 __all__ = ["fuse_quantisers", "quantise_input_first"]
@@ -65,8 +65,9 @@ def _moved(grid: Grid, affine: Affine) -> tuple[Grid, Affine] | None:
 def fuse_quantisers(graph: Graph) -> Graph:
     """Every `Quantise` becomes the grid of a tensor.
 
-    One that alone reads a `Mac`, the input or a state rounds what is there; one that repeats the grid of its source
-    vanishes; any other one becomes a `Mac` of its own, one identity tap. A `Clamp` behind it narrows the grid.
+    One that alone reads a `Mac`, a `Product`, the input or a state rounds what is there; one that repeats the grid of
+    its source vanishes; any other one becomes a `Mac` of its own, one identity tap. A `Clamp` behind it narrows the
+    grid.
     """
     uses = graph.uses()
     done: dict[str, Layer] = {}
@@ -86,7 +87,7 @@ def fuse_quantisers(graph: Graph) -> Graph:
                 grids[source] = layer.grid
                 uses[source] = uses[layer.output]
                 continue
-            if alone and isinstance(producer, Mac):
+            if alone and isinstance(producer, Mac | Product):
                 del done[source]
                 layer, grid = replace(producer, output=layer.output), layer.grid
             else:

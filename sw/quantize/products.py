@@ -28,11 +28,13 @@ def product_layer(
     tensors: Mapping[str, QuantisedTensor],
     output: QuantisedTensor,
     config: AcceleratorConfig,
+    *,
+    fixed: bool,
 ) -> tuple[MacLayer, QuantisedTensor]:
     """The layer in integers, and its output.
 
     What sums are multiplied by, ``scale(x) * scale(w) / scale(y)``, has as many bits as a multiplicand. So that it has
-    no error, the output's scale gives way by as much: a trained grid is that of a layer behind it (`fuse_quantisers`).
+    no error, the output's scale gives way by as much, unless it is ``fixed``: that of a trained grid, or of a state.
     """
     segment = product_segment(layer, tensors)
     x, w = tensors[segment.source], tensors[segment.held]
@@ -41,7 +43,8 @@ def product_layer(
     if multiplicand == 1 << config.rescale_bits:
         multiplicand, exponent = multiplicand >> 1, exponent + 1
     shift = int(np.clip(config.rescale_bits - exponent, 0, config.shift_max))
-    output = replace(output, scale=float(x.scale * w.scale * 2.0**shift / multiplicand))
+    if not fixed:
+        output = replace(output, scale=float(x.scale * w.scale * 2.0**shift / multiplicand))
     channels, terms = segment.weights.shape[:2]
     quantised = MacLayer(
         name=layer.name,

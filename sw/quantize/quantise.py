@@ -218,9 +218,16 @@ class _Quantiser:
 
     def _product(self, layer: Product) -> None:
         values, shape = evaluate.applied(layer, self.floats, {}), self.graph.tensors[layer.output]
-        tensor = describe(layer.output, shape, choose(values, self._format(layer)), -np.inf, np.inf)
+        grid, state = self.graph.grids.get(layer.output), self.updated.get(layer.output)
+        if state is not None:
+            tensor = replace(self.tensors[state], name=layer.output)
+        elif grid is not None:
+            tensor = on_grid(layer.output, shape, grid, -np.inf, np.inf, self.config.digits)
+        else:
+            tensor = describe(layer.output, shape, choose(values, self._format(layer)), -np.inf, np.inf)
         check_rounding(layer.name, tensor.format, self.config)
-        quantised, tensor = product_layer(layer, self.tensors, self._written(tensor), self.config)
+        fixed = grid is not None or state is not None
+        quantised, tensor = product_layer(layer, self.tensors, self._written(tensor), self.config, fixed=fixed)
         first, second = (self.sources[name] for name in layer.sources)
         acc = accumulate_products(
             first.levels, first.tensor.zero, second.levels, second.tensor.zero, depthwise=not layer.matrix
@@ -230,7 +237,7 @@ class _Quantiser:
         levels = _drained(drain, sums, _level_type(tensor)).transpose(1, 0, 2, 3)
         self.layers.append(quantised)
         self.sources[layer.output] = Source(tensor, levels)
-        self.floats[layer.output] = values
+        self.floats[layer.output] = evaluate.rounded(self.graph, layer.output, values)
 
     def _mac(self, layer: Mac) -> None:
         sums = evaluate.sums(layer, self.floats, self.graph.grids)

@@ -192,3 +192,32 @@ def test_training_does_not_know_products(onnx_model) -> None:
     x = np.random.default_rng(0).normal(size=(8, *SHAPE[1:])).astype(np.float32)
     with pytest.raises(InputError, match=r"multiplies two tensors .*: compile it instead"):
         network_of(load_model(path), x, QuantSettings(), CONFIG, TrainSettings())
+
+
+def test_a_product_on_a_trained_grid_takes_its_steps(onnx_model) -> None:
+    rng, nodes = np.random.default_rng(0), []
+    constants = {key: rng.normal(0, 0.5, (6, 6, 1, 1)).astype(np.float32) for key in "wv"}
+    constants |= {"step": np.float32(0.05), "zero": np.int8(3)}
+
+    def rounded(value: str, result: str) -> None:
+        nodes.append(node("QuantizeLinear", value, "step", "zero", output=f"{result}1"))
+        nodes.append(node("DequantizeLinear", f"{result}1", "step", "zero", output=result))
+
+    rounded("x", "xq")
+    for operator, result in ((conv("w", "a0", "xq"), "a"), (conv("v", "b0", "xq"), "b")):
+        nodes.append(operator)
+        rounded(f"{result}0", result)
+    nodes.append(node("Mul", "a", "b", output="y0"))
+    rounded("y0", "y")
+    x = rng.normal(size=(40, *SHAPE[1:])).astype(np.float32)
+    config = dataclasses.replace(CONFIG, rescale_bits=16)
+    graph = quantise(load_model(onnx_model(nodes, SHAPE, constants, opset=18)), x, QuantSettings(), config)
+    assert [len(layer.products) for layer in graph.layers] == [0, 0, 1]
+    levels = GoldenModel(graph, config).run(prepare_input(graph, x))
+    first, second, output = (
+        graph.tensors[name].scale * (levels[name] - graph.tensors[name].zero) / 0.05
+        for name in (*graph.layers[-1].sources, graph.layers[-1].output)
+    )
+    exact = np.clip(np.rint(first * second * 0.05), -131, 124)
+    assert np.abs(output - exact).max() < 1.5
+    assert (np.abs(output - exact) < 0.5).mean() > 0.98
