@@ -19,6 +19,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
 
 from ..errors import InputError, ModelError, UnsupportedOperator
 from .apart import keep_apart
+from .cells import write_out_cells
 from .importer import MOST_ELEMENTS
 from .model_file import load_onnx
 from .qoperators import write_out_qoperators
@@ -75,6 +76,8 @@ def read_model(path: Path, shapes: Shapes | None = None, states: Mapping[str, st
     fresh = keep_apart(model.graph)
     name_states(model, {fresh.get(name, name): output for name, output in state_inputs(model).items()})
     model = onnx.shape_inference.infer_shapes(model)
+    if write_out_cells(model):
+        model = onnx.shape_inference.infer_shapes(model)
     _check_sizes(model.graph)
     return model
 

@@ -153,7 +153,7 @@ def _followed(importer: Importer, start: Start, guessed: set[str]) -> NDArray[np
             usable[output] = seen[output] if _is_usable(start, seen[output]) else usable[source]
             if seen[output].size != start.order.size:
                 return usable[source]
-        elif node.op_type in ELEMENTWISE:
+        elif node.op_type in ELEMENTWISE and all(name in seen or name in importer.constants for name in node.input):
             seen[output], usable[output] = seen[source], usable[source]
         else:
             return _channels_first(importer, start, node, usable[source], seen[source])
@@ -164,7 +164,7 @@ def _followed(importer: Importer, start: Start, guessed: set[str]) -> NDArray[np
 
 def _is_usable(start: Start, order: NDArray[np.int64]) -> bool:
     """Whether an order of the input's elements is an image or a line of its axes transposed."""
-    if order.size != start.order.size or not 2 <= order.ndim <= 4:
+    if order.size != start.order.size or not 2 <= order.ndim <= 4 or order.shape[0] != 1:
         return False
     return input_permutation(start.shape[1:], order) is not None
 

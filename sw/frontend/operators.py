@@ -114,6 +114,10 @@ REWRITES: dict[str, str] = {
     "DynamicQuantizeLinear": "quantise statically: scales must be constant",
     "Trunc": "train with Quant instead",
     "MultiThreshold": "export before the conversion to thresholds, with Quant nodes",
-    **dict.fromkeys(("LSTM", "GRU", "RNN", "Scan", "Loop"), "only feed-forward networks run"),
+    **dict.fromkeys(
+        ("LSTM", "GRU", "RNN"),
+        "it runs over up to 64 steps, with constant weights and usual functions, without clip, peepholes and lengths",
+    ),
+    **dict.fromkeys(("Scan", "Loop"), "only feed-forward networks run; what is kept from run to run is a state"),
 }
 """Nearest rewrite of operators without a handler."""
