@@ -197,27 +197,24 @@ def _float_row(name: str, path: Path, imported: Imported, isa: int) -> Row:
     rng = np.random.default_rng(3)
     calibration, x = (images(rng, count, imported.graph.input.shape) for count in (_IMAGES, _IMAGES))
     judge(path, imported, x[:2])
-    quantised = quantise(imported.graph, calibration, QuantSettings(weights="int8", acts="int8"), IMAGES)
+    try:
+        quantised = quantise(imported.graph, calibration, QuantSettings(weights="int8", acts="int8"), IMAGES)
+        program = compile_graph(quantised, IMAGES)
+    except CapacityError as error:
+        return Row(model=name, source=NETWORKS[name].package, as_shipped=False, refusal=str(error))
     levels = GoldenModel(quantised, IMAGES).run(prepare_input(quantised, x), quantised.output_tensors)
     first = quantised.outputs[0]
     ours = restore_outputs(quantised, levels, raw=True)[first.name].reshape(len(x), -1)
     theirs = first.elements(evaluate(lower(imported.graph), x)[first.tensor]).reshape(len(x), -1)
     snr = 10 * np.log10(np.square(theirs - theirs.mean()).mean() / np.square(ours - theirs).mean())
-    row = Row(
+    cycles = timeline(program).cycles
+    return Row(
         model=name,
         source=NETWORKS[name].package,
         as_shipped=True,
         formats="int8 x int8",
         agreement=float((ours.argmax(axis=1) == theirs.argmax(axis=1)).mean()),
         snr_db=float(snr),
-    )
-    try:
-        program = compile_graph(quantised, IMAGES)
-    except CapacityError as error:
-        return replace(row, refusal=str(error))
-    cycles = timeline(program).cycles
-    return replace(
-        row,
         isa_mismatches=_mismatches(program, x[:1], EngineName.ISA) if isa else None,
         units=IMAGES.macs,
         cycles=cycles,
