@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ...hw.spec.certificate import final_sum_bounds, signed_bits
 from ...hw.spec.config import AcceleratorConfig
-from ...hw.spec.exact import Drain, exact_sums
+from ...hw.spec.exact import exact_sums
 from ...hw.spec.formats import Format
 from ...hw.spec.semantics import accumulate_products, max_pool
 from ...hw.spec.tables import look_up
@@ -22,7 +22,6 @@ from ..layer_arithmetic import drain_of, exact_sources
 from ..passes import lower
 from ..quantised import MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
 from ..roundings import check_rounding
-from ..states import State
 from . import evaluate
 from .calibration import checked_samples
 from .equalise import equalise
@@ -30,6 +29,7 @@ from .grid import ScaleGrid
 from .halves import in_halves
 from .inputs import choose_input
 from .kept import is_kept, keep
+from .levels import drained_levels, level_type, nearest_levels
 from .lookup import choose_integers, integers_of_grid, level_table
 from .outputs import kept_output
 from .planned import planned_format
@@ -46,9 +46,6 @@ __all__ = ["equalised_unasked", "prepared", "quantise"]
 
 _EQUALISED = 64
 """Samples that show the ranges of channels."""
-
-_AT_ONCE = 1 << 22
-"""Sums that become levels at once."""
 
 Progress = Callable[[str, int, int], None]
 
@@ -142,7 +139,7 @@ class _Quantiser:
             tensor = describe(name, self.graph.tensors[name], choose_one(values), -np.inf, np.inf)
         self.floats[name] = evaluate.rounded(self.graph, name, values)
         self.tensors[name] = tensor
-        self.sources[name] = Source(tensor, _nearest(tensor, values).astype(_level_type(tensor)))
+        self.sources[name] = Source(tensor, nearest_levels(tensor, values).astype(level_type(tensor)))
 
     def _taken_over(self, samples: NDArray) -> dict[str, NDArray]:
         """What each state holds in each frame: values of the float network, since no layer is in integers yet."""
@@ -182,7 +179,7 @@ class _Quantiser:
             layers=tuple(self.layers),
             outputs=self.graph.outputs,
             states=tuple(
-                State(tensor=each.tensor, update=each.update, initial=_nearest(self.tensors[each.tensor], each.initial))
+                replace(each, initial=nearest_levels(self.tensors[each.tensor], each.initial))
                 for each in self.graph.states
             ),
         )
@@ -234,7 +231,7 @@ class _Quantiser:
         )
         drain = drain_of(quantised, self.tensors | {layer.output: tensor})
         sums = acc.transpose(1, 0, 2, 3).astype(np.float64)
-        levels = _drained(drain, sums, _level_type(tensor)).transpose(1, 0, 2, 3)
+        levels = drained_levels(drain, sums, level_type(tensor)).transpose(1, 0, 2, 3)
         self.layers.append(quantised)
         self.sources[layer.output] = Source(tensor, levels)
         self.floats[layer.output] = evaluate.rounded(self.graph, layer.output, values)
@@ -264,7 +261,7 @@ class _Quantiser:
             quantised, acc = self._learned(layer, sums, drained, error)
         quantised = replace(quantised, table=table)
         drain = drain_of(quantised, self.tensors | {layer.output: tensor})
-        levels = _drained(drain, acc, _level_type(tensor)).transpose(1, 0, 2, 3)
+        levels = drained_levels(drain, acc, level_type(tensor)).transpose(1, 0, 2, 3)
         self.layers.append(quantised)
         self.sources[layer.output] = Source(tensor, levels)
         self.floats[layer.output] = evaluate.rounded(self.graph, layer.output, values)
@@ -394,26 +391,6 @@ class _Quantiser:
             for row, index in enumerate(constants):
                 weights[index][problem.channels] = solution.constants[row][:, np.newaxis, np.newaxis, np.newaxis]
         return tuple(term.segment(levels) for term, levels in zip(layer.terms, weights, strict=True))
-
-
-def _nearest(tensor: QuantisedTensor, values: NDArray) -> NDArray[np.int64]:
-    """Levels of real values, any shape."""
-    return np.clip(tensor.format.quantise(values / tensor.scale + tensor.zero), tensor.low, tensor.high)
-
-
-def _level_type(tensor: QuantisedTensor) -> type[np.signedinteger]:
-    """Narrowest type of a tensor's levels."""
-    return np.int8 if max(-tensor.format.bottom, tensor.format.top) < 128 else np.int16
-
-
-def _drained(drain: Drain, sums: NDArray[np.floating], dtype: type[np.signedinteger]) -> NDArray[np.signedinteger]:
-    """Levels (O, N, oH, oW) of final sums."""
-    levels = np.empty(sums.shape, dtype)
-    step = max(1, _AT_ONCE // max(1, sums[:, 0].size))
-    for first in range(0, sums.shape[1], step):
-        part = slice(first, first + step)
-        levels[:, part] = drain(sums[:, part])
-    return levels
 
 
 def _is_average(layer: Mac) -> bool:
