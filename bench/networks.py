@@ -309,8 +309,13 @@ def windowed(graph: Graph) -> Graph:
         if isinstance(new, Mac):
             terms = []
             for old, term in zip(layer.terms if isinstance(layer, Mac) else (), new.terms, strict=True):
-                step = graph.tensors[term.source][1] if old.source in joins else 1
-                terms.append(replace(term, window=replace(term.window, stride=(step, term.window.stride[1]))))
+                window = term.window
+                if old.source in joins:  # the last lines count: what is left over lies in front
+                    step = graph.tensors[term.source][1]
+                    needed = window.kernel[0] + (frames[layer.output] - 1) * step
+                    spare = step * frames[term.source] - needed
+                    window = replace(window, stride=(step, window.stride[1]), pads=(-spare, *window.pads[1:]))
+                terms.append(replace(term, window=window))
             new = replace(new, terms=tuple(terms))
         layers.append(new)
         channels, lines, columns = graph.tensors[layer.output]
@@ -318,8 +323,8 @@ def windowed(graph: Graph) -> Graph:
     channels, lines, columns = graph.tensors[graph.input.tensor]
     count = lines * frames[graph.input.tensor]
     tensors[graph.input.tensor] = (channels, count, columns)
-    shape = (count, *graph.input.shape[1:])
-    graph = replace(graph, tensors=tensors, input=replace(graph.input, shape=shape), states=())
+    given = replace(graph.input, shape=(channels, count, columns), permutation=())
+    graph = replace(graph, tensors=tensors, input=given, states=())
     return rebuild(graph, layers)
 
 
