@@ -29,6 +29,9 @@ _FRAMES = 8
 _OF_RANGE, _OF_VALUE = 2e-6, 2e-5
 """What float32 takes from an output, of its largest and of the value itself; whatever is more is looked into."""
 
+_OF_FLOAT64 = 1e-9
+"""What float64 takes from tensors, of their largest values, in graphs that compute the same."""
+
 _LARGEST = 1e30
 """Of made-up samples: float32 holds it, and sums of it."""
 
@@ -219,15 +222,30 @@ def _examined(runtime: Runtime, imported: Imported, graph: Graph, samples: NDArr
     total, held = 0, {state.tensor: state.initial[np.newaxis] for state in graph.states}
     for index, theirs in enumerate(_runs(runtime, imported, samples, tuple(imported.values))):
         sample, (known, names) = samples[index : index + 1], _tensors(runtime, imported, theirs)
+        judged = graph
         suspect, tensors, ties = walk(graph, sample, known, steps=runtime.steps, held=held)
         if suspect is not None:
-            # A layer may be made of several nodes: the graph as imported tells them apart.
-            earlier, _, _ = walk(imported.graph, sample, known, steps=runtime.steps, held=held)
-            raise _named(runtime, earlier or suspect, names)
-        _check_examined(runtime, graph, given_outputs(graph.outputs, tensors), theirs)
+            # A layer may be made of several nodes, between which more is lost than in one: the graph as imported tells
+            # them apart. It is right where each of its steps is, and the layers are where they compute the same.
+            judged = imported.graph
+            earlier, tensors, ties = walk(judged, sample, known, steps=runtime.steps, held=held)
+            if earlier is not None or not _same(graph, judged, sample, held):
+                raise _named(runtime, earlier or suspect, names)
+        _check_examined(runtime, judged, given_outputs(judged.outputs, tensors), theirs)
         total += ties
-        held = {state.tensor: tensors[state.update] for state in graph.states}
+        held = {state.tensor: tensors[state.update] for state in judged.states}
     return total
+
+
+def _same(lowered: Graph, imported: Graph, sample: NDArray, held: Mapping[str, NDArray]) -> bool:
+    """Whether two graphs give the same tensors of a name, and outputs, as far as float64 tells."""
+    (_, ours, _), (_, theirs, _) = (walk(graph, sample, {}, held=held) for graph in (lowered, imported))
+    pairs = [(ours[name], theirs[name]) for name in ours.keys() & theirs.keys()]
+    given = [given_outputs(graph.outputs, tensors) for graph, tensors in ((lowered, ours), (imported, theirs))]
+    pairs += [(given[0][name], given[1][name]) for name in given[0]]
+    return all(
+        bool(np.allclose(a, b, rtol=0, atol=_OF_FLOAT64 * np.abs(b).max(initial=0.0), equal_nan=True)) for a, b in pairs
+    )
 
 
 def _check_examined(runtime: Runtime, graph: Graph, ours: Mapping[str, NDArray], theirs: Mapping[str, NDArray]) -> None:

@@ -33,7 +33,8 @@ REFUSED = {
     "nan_weight": "initializer 'w' holds NaN or infinity: train or export the model again",
     "bn_training_mode": "operator BatchNormalization (node 'BatchNormalization_y') is not supported: "
     "export the model in evaluation mode",
-    "two_inputs": "the model has 2 inputs ('x', 'x2'): exactly one is supported",
+    "two_inputs": "the model has 2 inputs ('x', 'x2'): one is supported, beside states that take over an output from "
+    "run to run (--state INPUT=OUTPUT)",
 }
 """Cases that no core can run as they are, with the line that says so."""
 

@@ -339,3 +339,28 @@ def test_odds_near_zero_are_as_good_as_none(onnx_model) -> None:
     ]
     path = onnx_model(nodes, (1, 3, 9, 8), {"w": 0.01 * weights(2, 3, 1, 1), "b": np.full(2, -18.5, np.float32)})
     assert judge(path, import_model(path), SAMPLES).samples == 4
+
+
+def test_what_a_normalisation_loses_is_no_fault(onnx_model) -> None:
+    """A mean that its offset takes back: float32 loses in between what the layer that both become does not."""
+    node = helper.make_node
+    nodes = [
+        node("Conv", ["x", "w"], ["c"], "conv"),
+        node("BatchNormalization", ["c", "gain", "offset", "mean", "var"], ["n"], "norm"),
+        node("Relu", ["n"], ["r"], "relu"),
+        node("Slice", ["r", "from", "to", "axis"], ["top"], "top"),
+        node("Conv", ["top", "v"], ["y"], "last"),
+    ]
+    constants = {
+        "w": weights(8, 3, 3, 3),
+        "gain": np.ones(8, np.float32),
+        "offset": np.ones(8, np.float32),
+        "mean": np.ones(8, np.float32),
+        "var": np.ones(8, np.float32),
+        "v": weights(2, 8, 1, 1),
+        **{name: np.array([value]) for name, value in (("from", 0), ("to", 2), ("axis", 2))},
+    }
+    path = onnx_model(nodes, (1, 3, 9, 8), constants)
+    faint = SAMPLES.copy()
+    faint[:, :, :5] *= 1e-4  # there the layer that both become loses next to nothing
+    assert judge(path, import_model(path), faint).samples == 4
