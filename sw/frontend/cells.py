@@ -133,7 +133,7 @@ def write_out_cells(model: ModelProto) -> bool:
     """Recurrent nodes over sequences of known length become plain ones; others stay, for the importer to refuse.
 
     Weights must be constant, functions the usual ones (Sigmoid, Tanh, Relu), without clip, peepholes, coupled gates and
-    lengths of their own (`sequence_lens`). Shapes must have been inferred, with a batch of one.
+    shorter sequences (`sequence_lens`). Shapes must have been inferred, with a batch of one.
 
     Returns
     -------
@@ -172,7 +172,10 @@ def _written(w: _Writer, shape: list[int]) -> bool:
     steps, batch = (shape[1], shape[0]) if layout and len(shape) == 3 else (shape or [0, 0])[:2]
     if len(shape) != 3 or batch != 1 or not 1 <= steps <= _MOST_STEPS:
         return False
-    if any(w.operand(position) not in w.constants for position in (1, 2)) or w.operand(4) or w.operand(7):
+    if any(w.operand(position) not in w.constants for position in (1, 2)) or w.operand(7):
+        return False
+    lengths = w.constants.get(w.operand(4))
+    if w.operand(4) and (lengths is None or (lengths != steps).any()):
         return False
     cells = _cells(w, said)
     if cells is None:

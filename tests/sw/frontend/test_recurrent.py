@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -86,7 +87,7 @@ def test_sequences_are_those_of_onnxruntime(kind: str, attributes: dict, steps: 
     path = sequences(tmp_path / "m.onnx", kind, steps, **attributes)
     x = RNG.normal(size=(6, steps, INPUTS)).astype(np.float32)
     session = onnxruntime.InferenceSession(path)
-    wanted = np.concatenate([session.run(["y"], {"x_first": each[np.newaxis]})[0] for each in x])
+    wanted = np.concatenate([np.asarray(session.run(["y"], {"x_first": each[np.newaxis]})[0]) for each in x])
     imported = import_model(path)
     found = given_outputs(imported.graph.outputs, evaluate(lower(imported.graph), x))["y"]
     np.testing.assert_allclose(found, wanted, atol=1e-5)
@@ -117,3 +118,39 @@ def test_what_is_not_known_is_refused(attributes: dict, tmp_path: Path) -> None:
     path = sequences(tmp_path / "m.onnx", "LSTM", 2, **attributes)
     with pytest.raises(UnsupportedOperator, match=r"LSTM \(node 'cell'\) .*: it runs over up to 64 steps"):
         import_model(path)
+
+
+@pytest.mark.parametrize(("length", "taken"), [(3, True), (2, False)])
+def test_lengths_are_those_of_the_sequence(length: int, taken: bool, tmp_path: Path) -> None:
+    path = sequences(tmp_path / "m.onnx", "GRU", 3)
+    inner = onnx.load(path)
+    next(node for node in inner.graph.node if node.op_type == "GRU").input.append("lengths")
+    inner.graph.initializer.append(numpy_helper.from_array(np.array([length], np.int32), "lengths"))
+    onnx.save(inner, path)
+    if taken:
+        assert judge(path, import_model(path), RNG.normal(size=(3, 3, INPUTS))).runtime.startswith("onnxruntime")
+    else:
+        with pytest.raises(UnsupportedOperator, match="GRU"):
+            import_model(path)
+
+
+def test_a_whole_network_of_torch_is_taken(tmp_path: Path) -> None:
+    """As exporters write it: the batch first, states that begin at 0 by a chain of shapes."""
+    torch = pytest.importorskip("torch")
+
+    class Network(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.cell = torch.nn.GRU(INPUTS, UNITS, batch_first=True, bidirectional=True)
+            self.dense = torch.nn.Linear(2 * UNITS, 2)
+
+        def forward(self, x):
+            return self.dense(self.cell(x)[0][:, -1])
+
+    torch.manual_seed(3)
+    path, x = tmp_path / "m.onnx", torch.randn(1, 6, INPUTS)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's own, of several kinds
+        torch.onnx.export(Network().eval(), (x,), path, dynamo=False, input_names=["x"], output_names=["y"])
+    imported = import_model(path)
+    assert judge(path, imported, RNG.normal(size=(4, 6, INPUTS))).samples == 4
