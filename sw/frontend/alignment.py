@@ -15,7 +15,10 @@ from .view import View
 if TYPE_CHECKING:
     from .importer import Importer
 
-__all__ = ["in_same_phases", "on_image_axes"]
+__all__ = ["IMAGE_ORDERS", "in_same_phases", "on_image_axes"]
+
+IMAGE_ORDERS = ((0, 1, 2, 3), (0, 3, 1, 2))
+"""Axes of values of four axes as (batch, channels, height, width)."""
 
 
 _ORDERS = ((0, 1, 2, 3), (0, 3, 1, 2))

@@ -141,6 +141,8 @@ def write_out_cells(model: ModelProto) -> bool:
         Whether there were any.
     """
     graph = model.graph
+    if not any(node.op_type in _GATES for node in graph.node):
+        return False
     constants = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
     for node in graph.node:
         if node.op_type == "Constant" and node.attribute and node.attribute[0].name == "value":

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto, helper
 
 from ..graph import Concat, Mac, Term, Window
-from .alignment import in_same_phases, on_image_axes
+from .alignment import IMAGE_ORDERS, in_same_phases, on_image_axes
 from .copying import as_image, whole_steps
 from .op_elementwise import affine
 from .phases import Phases, over_phases, phases_of
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from .importer import Importer
 
 __all__ = ["concat"]
-
-_ORDERS = ((0, 1, 2, 3), (0, 3, 1, 2))
-"""Axes of values of four axes as (batch, channels, height, width)."""
 
 _LONGEST = 240
 """Lines or columns put side by side at most: each 15 of them take a layer that pads."""
@@ -70,7 +67,7 @@ def _constant(importer: Importer, node: NodeProto, like: View, values: NDArray[n
     if values.ndim > 4:
         raise importer.unsupported(node, f"its constant has {values.ndim} axes, more than an image: give it as one")
     source = importer.tensors[like.tensor]
-    order = next((order for order in _ORDERS if _is_image(importer, like, order)), _ORDERS[0])
+    order = next((order for order in IMAGE_ORDERS if _is_image(importer, like, order)), IMAGE_ORDERS[0])
     image = values.reshape(*values.shape, *(1,) * (4 - values.ndim)).transpose(order)
     shape = (image.shape[1], image.shape[2], image.shape[3])
     pads = (0, 0, shape[1] - source[1], shape[2] - source[2])
@@ -117,7 +114,7 @@ def _aligned(importer: Importer, node: NodeProto, views: list[View], axis: int) 
 def _side_by_side(importer: Importer, node: NodeProto, views: list[View], axis: int) -> bool:
     """Put lines or columns of images side by side in one layer, if ``axis`` is one of lines or columns."""
     values = [on_image_axes(view) for view in views]
-    for order in _ORDERS:
+    for order in IMAGE_ORDERS:
         moved = [View(value.tensor, value.index.transpose(order)) for value in values]
         along = order.index(axis) - 2
         images = [_image(importer, node, value) for value in moved]

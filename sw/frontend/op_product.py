@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto
 
 from ..graph import Product
-from .alignment import in_same_phases
+from .alignment import IMAGE_ORDERS, in_same_phases
 from .copying import as_image
 from .view import View
 
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from .importer import Importer
 
 __all__ = ["elementwise_product", "matrix_product"]
-
-_ORDERS = ((0, 1, 2, 3), (0, 3, 1, 2))
-"""Axes of values of four axes as (batch, channels, height, width)."""
 
 
 def elementwise_product(importer: Importer, node: NodeProto, first: View, second: View) -> None:
@@ -38,7 +35,7 @@ def _by_channel(importer: Importer, node: NodeProto, first: View, second: View) 
     axes = max(len(first.shape), len(second.shape))
     values = [_on_axes(view, axes) for view in sorted((first, second), key=lambda view: -view.index.size)]
     shape = values[0].shape
-    for order in _ORDERS if axes <= 4 and shape[0] == 1 else ():
+    for order in IMAGE_ORDERS if axes <= 4 and shape[0] == 1 else ():
         moved = [_in_order(value, order) for value in values]
         if moved[1].shape != (1, moved[0].shape[1], 1, 1):
             continue

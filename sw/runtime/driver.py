@@ -286,8 +286,7 @@ class Driver:
     async def _write_words(self, name: str, packed: NDArray[np.uint8]) -> None:
         """Write the words of a tensor's layout wherever it lies."""
         program = self._loaded()
-        addresses, _ = self._places(name)
-        for first, words in gathered(packed, addresses, self._config):
+        for first, words in gathered(packed, *self._places(name), self._config):
             burst = to_burst(self._config, Region.ACTIVATIONS, words)
             if name in program.external:
                 place = program.external[name] + first * region_stride(self._config, Region.ACTIVATIONS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +58,10 @@ def runs(addresses: NDArray[np.int64]) -> list[tuple[int, int]]:
 
 
 def gathered(
-    packed: NDArray[np.uint8], addresses: NDArray[np.int64], config: AcceleratorConfig
+    packed: NDArray[np.uint8],
+    addresses: NDArray[np.int64],
+    ranges: Sequence[tuple[int, int]],
+    config: AcceleratorConfig,
 ) -> Iterator[tuple[int, NDArray[np.uint32]]]:
     """Activation words of a packed tensor as ranges: the first word's number, and words of shape (n, beats).
 
@@ -67,9 +70,10 @@ def gathered(
     packed : array of uint8, shape (..., lanes)
         Codes as `TensorLayout.pack` gives them.
     addresses : array of int64, shape (...)
-        Where each lies; what is between them in a range becomes 0.
+        Where each lies.
+    ranges : sequence of (int, int)
+        What `runs` makes of these; what is between words in a range becomes 0.
     """
-    ranges = runs(addresses)
     codes = np.zeros((ranges[-1][1], packed.shape[-1]), dtype=np.uint8)
     codes[addresses] = packed
     for first, end in ranges:

@@ -16,7 +16,7 @@ from ..outputs import Output
 from ..program import Program
 from ..quantised import QuantisedTensor
 from ..runtime.driver import survey
-from ..runtime.windows import gathered
+from ..runtime.windows import gathered, runs
 
 __all__ = ["model_sources"]
 
@@ -106,7 +106,7 @@ def _states(program: Program) -> list[tuple[str, Region, int, NDArray[np.uint32]
     for number, state in enumerate(program.graph.states):
         layout = program.layouts[state.tensor]
         packed, addresses = layout.pack(state.initial, config.digits), layout.addresses() % config.act_words
-        for part, (first, words) in enumerate(gathered(packed, addresses, config)):
+        for part, (first, words) in enumerate(gathered(packed, addresses, runs(addresses), config)):
             found.append((f"state{number}_{part}", Region.ACTIVATIONS, first, words))
     return found
 

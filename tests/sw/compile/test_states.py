@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 
 import numpy as np
@@ -10,6 +9,7 @@ import pytest
 from narrows.hw.spec.formats import Int
 from narrows.sw.compile import compile_graph
 from narrows.sw.engines import EngineName
+from narrows.sw.listener import Quiet
 from narrows.sw.program import Program
 from narrows.sw.verify import compare_engines
 from random_graphs import CONFIGS, random_levels, random_stream
@@ -21,16 +21,11 @@ BACKED = {
 }
 
 
-@contextlib.contextmanager
-def silent(_):
-    yield lambda done, total: None
-
-
 def check_stream(graph, config, seed, expected):
     program = Program.from_bytes(compile_graph(graph, config).to_bytes())
     rng = np.random.default_rng(seed)
     frames = np.stack([random_levels(graph, rng) for _ in range(FRAMES)])
-    found = compare_engines(program, frames, [EngineName.ISA], bar=silent)
+    found = compare_engines(program, frames, [EngineName.ISA], bar=Quiet().progress)
     assert found.mismatches == [], seed
     golden = found.runs[EngineName.GOLDEN]
     held = {state.tensor: state.initial for state in program.graph.states}

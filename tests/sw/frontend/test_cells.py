@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from narrows.sim.golden import GoldenModel
 from narrows.sw.compile import compile_graph
 from narrows.sw.engines import EngineName
 from narrows.sw.frontend import import_model
+from narrows.sw.listener import Quiet
 from narrows.sw.outputs import given_outputs
 from narrows.sw.passes import lower
 from narrows.sw.quantize import QuantSettings, quantise
@@ -86,11 +86,6 @@ def by_onnxruntime(path: Path, frames: NDArray, states: dict[str, str]) -> NDArr
     return np.concatenate(given)
 
 
-@contextlib.contextmanager
-def silent(_):
-    yield lambda done, total: None
-
-
 def test_an_lstm_cell_is_onnxruntimes_and_runs_on_a_core_with_dynamic_weights(lstm) -> None:
     path, states = lstm
     frames = RNG.normal(size=(120, 5))
@@ -105,4 +100,4 @@ def test_an_lstm_cell_is_onnxruntimes_and_runs_on_a_core_with_dynamic_weights(ls
     noise = 10 * np.log10(wanted.var() / np.square(found - wanted).mean())
     assert noise > 24, f"{noise:.1f} dB"
     program = compile_graph(quantised, CONFIG)
-    assert compare_engines(program, levels[:5], [EngineName.ISA], bar=silent).mismatches == []
+    assert compare_engines(program, levels[:5], [EngineName.ISA], bar=Quiet().progress).mismatches == []
