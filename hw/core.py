@@ -10,6 +10,7 @@ from .cells.interfaces import hand_on
 from .compute import ComputeUnit
 from .control.run_control import RunGate
 from .control.sequencer import Sequencer
+from .feed.feeder import Feeder
 from .memory.activations import Activations
 from .memory.axi4 import Axi4
 from .memory.memory_system import MemorySystem
@@ -74,6 +75,13 @@ class Core(wiring.Component):
             m.submodules[name] = memory
             connect(m, getattr(window, f"{name}_write"), memory.host)
             connect(m, getattr(sequencer if region is Region.INSTRUCTIONS else compute, name), memory.read)
+        if config.frame_bytes:
+            m.submodules.feeder = feeder = Feeder(config)
+            connect(m, window.frame_write, feeder.frame)
+            connect(m, window.codes_write, feeder.codes)
+            connect(m, window.feed_write, feeder.feed)
+            connect(m, run.feeding, feeder.feeding)
+            connect(m, feeder.write, activations.feed)
         m.submodules.checksums = checksums = Scratchpad(
             depth=config.instructions, width=32, granule=32, read_cycles=pipeline(config).instruction_read
         )
@@ -91,7 +99,8 @@ class Core(wiring.Component):
             checksums.write_address.eq(sequencer.log.address),
             checksums.write_data.eq(sequencer.log.data),
             checksums.write_enable.eq(sequencer.log.enable),
-            sequencer.host_fault.eq(window.conflict),
+            run.conflict.eq(window.conflict),
+            sequencer.host_fault.eq(run.host_fault),
             compute.enable.eq(sequencer.running),
             registers.refused.eq(window.refused),
             self.irq.eq(registers.irq),

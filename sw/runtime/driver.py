@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -29,6 +30,7 @@ from ...hw.spec.transfer import line_bytes
 from ...hw.spec.words import unpack_codes
 from ..errors import InputError, ProgramError, ProgramMismatch
 from ..program import Program
+from .feed import Feed, feed_of
 from .transport import Transport, TransportError
 from .windows import from_burst, gathered, runs, to_burst, window_span
 
@@ -104,6 +106,8 @@ class Driver:
         self._computes: frozenset[int] = frozenset()
         self._end = 0
         self._limit = 0
+        self._feed: Feed | None = None
+        self._fed = False
         self._levels: NDArray[np.int64] | None = None
         self._before: dict[str, NDArray[np.int64]] = {}
         self._known_places: dict[str, tuple[NDArray[np.int64], list[tuple[int, int]]]] = {}
@@ -124,10 +128,11 @@ class Driver:
                 f"the program was compiled for {_config_name(program.config.hash32)}, the core has "
                 f"{_config_name(config.hash32)}: compile the model for the core's configuration"
             )
-        await self._check_core()
+        frame_bytes = await self._check_core()
         self._computes, self._end, self._limit = survey(program)
         self._levels = None
         self._known_places.clear()
+        self._feed = feed_of(program, dataclasses.replace(config, frame_bytes=frame_bytes))
         await self._write_register(Register.CONTROL, Control.CLEAR)
         for region, words in program.memories.items():
             if len(words):
@@ -143,6 +148,9 @@ class Driver:
             await self._transport.write_backing(_WINDOW_BASE, window)
             await self._write_register(Register.WINDOW_BASE, _WINDOW_BASE)
             await self._write_register(Register.WINDOW_LIMIT, program.window_bytes)
+        if self._feed is not None:
+            for region, words in self._feed.memories.items():
+                await self._transport.write(region_address(config, region), to_burst(config, region, words))
         await self._write_register(Register.PROGRAM_CONFIG, program.config.hash32)
         await self._write_register(Register.WATCHDOG, self._limit)
         self._program = program
@@ -246,9 +254,11 @@ class Driver:
             raise ValueError("load a program first")
         return self._program
 
-    async def _check_core(self) -> None:
-        count = Register.STATUS.offset // 4 + 1
-        magic, version, config, *_, status = (int(v) for v in await self._transport.read(Register.MAGIC.offset, count))
+    async def _check_core(self) -> int:
+        """See that it is there and idle; gives the bytes of its frames, which no program depends on."""
+        asked = Register.MAGIC, Register.VERSION, Register.CONFIG, Register.STATUS, Register.FRAME_BYTES
+        words = await self._transport.read(Register.MAGIC.offset, Register.FRAME_BYTES.offset // 4 + 1)
+        magic, version, config, status, frame_bytes = (int(words[register.offset // 4]) for register in asked)
         if magic != MAGIC:
             raise TransportError(f"there is no narrows core: MAGIC reads 0x{magic:08x} instead of 0x{MAGIC:08x}")
         if version != VERSION:
@@ -262,6 +272,7 @@ class Driver:
             )
         if status & Status.BUSY:
             raise TransportError("the core is busy with a run that somebody else started: reset it")
+        return frame_bytes
 
     async def _write_input(self, levels: ArrayLike) -> None:
         program = self._loaded()
@@ -271,11 +282,16 @@ class Driver:
             raise InputError(
                 f"the input must be integer levels of shape {tensor.shape}, not {levels.dtype} of shape {levels.shape}"
             )
-        try:
-            packed = program.layouts[tensor.name].pack(levels, self._config.digits)
-        except ValueError as error:
-            raise InputError(f"the input does not fit {tensor.format}: {error}") from error
-        await self._write_words(tensor.name, packed)
+        words = self._feed.frame_words(levels) if self._feed is not None else None
+        self._fed = words is not None
+        if words is not None:
+            await self._transport.write_frame(region_address(self._config, Region.FRAME), words)
+        else:
+            try:
+                packed = program.layouts[tensor.name].pack(levels, self._config.digits)
+            except ValueError as error:
+                raise InputError(f"the input does not fit {tensor.format}: {error}") from error
+            await self._write_words(tensor.name, packed)
         self._levels = levels.astype(np.int64)
 
     async def _write_states(self, held: Mapping[str, NDArray[np.int64]]) -> None:
@@ -305,7 +321,7 @@ class Driver:
         return self._known_places[name]
 
     async def _run(self) -> CycleCount:
-        await self._write_register(Register.CONTROL, Control.START)
+        await self._write_register(Register.CONTROL, Control.START | (Control.FEED if self._fed else 0))
         await self._transport.wait(self._limit + _WATCHDOG_SLACK)
         registers = [register for register in _AFTER_RUN if register in core_registers(self._config)]
         words = await self._transport.read(registers[0].offset, len(registers))
