@@ -18,6 +18,7 @@ __all__ = [
     "REQUEST_START",
     "SPI_DIVISOR",
     "SPI_WAIT_BYTES",
+    "FRAME_BLOCK_WORDS",
     "Command",
     "Hello",
     "LinkStatus",
@@ -31,13 +32,17 @@ REQUEST_START, REPLY_START = 0xA5, 0x5A
 """First byte of a frame to the core, and of one from it."""
 
 HEADER_BYTES = 7
-"""Of a request behind its first byte: sequence number, command, number of words, four of the address."""
+"""Of a request behind its first byte: sequence number, command, number of words (of a FRAME of blocks of them), four of
+the address."""
 
 CRC_BYTES = 4
 """CRC-32 (ISO-HDLC) over all of a frame between its first byte and itself, least significant byte first."""
 
 MAX_WORDS = 128
 """Most words of one burst."""
+
+FRAME_BLOCK_WORDS = 16
+"""What the number of words of a FRAME counts."""
 
 GAP_BITS = 16384
 """Bit times of silence after which a core gives up the frame it is in; more than a USB adapter or an operating system
@@ -61,6 +66,7 @@ class Command(enum.IntEnum):
     HELLO = 1  # so many of the words of `Hello`; begins a session
     READ = 2
     WRITE = 3
+    FRAME = 4  # bytes of a frame, of cores with a frame memory
 
 
 class LinkStatus(enum.IntEnum):

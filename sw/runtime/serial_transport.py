@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ...hw.spec.link import (
     CRC_BYTES,
+    FRAME_BLOCK_WORDS,
     GAP_BITS,
     HEADER_BYTES,
     LINK_VERSION,
@@ -30,6 +31,7 @@ ATTEMPTS = 8
 """How often a request is sent before the link counts as dead."""
 
 _BYTE_BITS = 10
+_FRAME_WORDS = 255 * FRAME_BLOCK_WORDS  # as many blocks as a byte counts
 _MOST_HEARD = 4 * reply_bytes(MAX_WORDS)  # bytes after which what talks on the line is not a core that answers
 _PATIENCE_BITS = GAP_BITS + GAP_BITS // 4  # silence after which a core has given up whatever it heard
 _POLL_WORDS = (Register.CYCLES.offset - Register.STATUS.offset) // 4 + 1
@@ -123,6 +125,13 @@ class SerialTransport(Transport):
             words = values[first : first + self.info.max_words]
             await self._request(Command.WRITE, address=address + 4 * first, words=words)
 
+    async def write_frame(self, address: int, values: NDArray[np.uint32]) -> None:
+        """Write words of a frame memory in as few requests as can be; raises as :meth:`write` does."""
+        values = np.asarray(values, dtype=np.uint32)
+        for first in range(0, len(values), _FRAME_WORDS):
+            words = values[first : first + _FRAME_WORDS]
+            await self._request(Command.FRAME, address=address + 4 * first, words=words)
+
     async def read(self, address: int, count: int) -> NDArray[np.uint32]:
         """Read words; raises as :meth:`write` does."""
         pieces = [np.empty(0, dtype=np.uint32)]
@@ -151,7 +160,7 @@ class SerialTransport(Transport):
                 self.repeated += 1
                 await self._settle()
             await self._line.write(frame)
-            reply = await self._receive()
+            reply = await self._receive(_BYTE_BITS * len(frame))
             if reply is None:
                 continue
             if reply.status is LinkStatus.NO_SESSION:
@@ -170,11 +179,12 @@ class SerialTransport(Transport):
             f"no core answers on the serial line after {ATTEMPTS} tries: check speed, wiring and power"
         )
 
-    async def _receive(self) -> Reply | None:
-        """The reply to the request just sent, or None where it does not come whole among so many bytes."""
+    async def _receive(self, sending_bits: int) -> Reply | None:
+        """The reply to the request just sent, which may still be on its way for so many bit times, or None where it
+        does not come whole among so many bytes."""
         head, self._heard = b"", 0
         while self._heard < _MOST_HEARD:
-            head += await self._read(REPLY_HEAD_BYTES - len(head))
+            head += await self._read(REPLY_HEAD_BYTES - len(head), sending_bits)
             if len(head) < REPLY_HEAD_BYTES:
                 return None
             if head[0] != REPLY_START:  # noise before the reply
@@ -187,8 +197,8 @@ class SerialTransport(Transport):
             return reply
         return None
 
-    async def _read(self, count: int) -> bytes:
-        data = await self._line.read(count, _PATIENCE_BITS)
+    async def _read(self, count: int, more_bits: int = 0) -> bytes:
+        data = await self._line.read(count, _PATIENCE_BITS + more_bits)
         self._heard += len(data)
         return data
 
