@@ -140,12 +140,12 @@ class SerialTransport(Transport):
             pieces.append((await self._request(Command.READ, address=address + 4 * first, count=size)).words)
         return np.concatenate(pieces)
 
-    async def wait(self, timeout_cycles: int) -> None:
+    async def wait(self, timeout_cycles: int) -> int:
         """Poll STATUS; the line itself is the clock, since no poll takes fewer cycles than its bits."""
         for _ in range(timeout_cycles // (_POLL_BITS * self.info.divisor) + 2):
             status, cycles = (await self.read(Register.STATUS.offset, _POLL_WORDS))[[0, -1]].tolist()
             if not status & Status.BUSY:
-                return
+                return status
             if cycles > timeout_cycles:
                 break
         raise TransportError("the core is still busy: a run exceeds its time limit")

@@ -49,8 +49,8 @@ class Transport(abc.ABC):
         await self.write(address, values)
 
     @abc.abstractmethod
-    async def wait(self, timeout_cycles: int) -> None:
-        """Return when the core is no longer busy.
+    async def wait(self, timeout_cycles: int) -> int | None:
+        """Return when the core is no longer busy: STATUS, where it was read to know that, else None.
 
         Raises
         ------

@@ -102,3 +102,25 @@ def test_two_frames_take_turns() -> None:
         assert found.checksums == expected.checksums
         for name, values in expected.outputs.items():
             np.testing.assert_array_equal(found.outputs[name], values)
+
+
+def test_the_following_frame_is_sent_once_while_the_core_runs() -> None:
+    program = program_of(4)
+    rng = np.random.default_rng(5)
+    samples = [random_levels(program.graph, rng) for _ in range(4)]
+    transport, plain = Watched(FRAMES), Driver(IsaTransport(PLAIN), PLAIN)
+    driver = Driver(transport, PLAIN)
+    run_sync(driver.load(program))
+    run_sync(plain.load(program))
+    transport.written.clear()
+    for number, levels in enumerate(samples):
+        following = samples[number + 1] if number + 1 < len(samples) else None
+        found = run_sync(driver.answer(levels, following=following))
+        for name, values in run_sync(plain.answer(levels)).items():
+            np.testing.assert_array_equal(found[name], values)
+    assert transport.written == {Region.FRAME: 4 * -(-samples[0].size // 4), Region.REGISTERS: 4}
+    other = random_levels(program.graph, rng)
+    run_sync(driver.infer(samples[0], following=samples[1]))
+    run_sync(driver.run_until(0))  # takes the frame's place
+    for levels in (other, samples[1]):
+        assert run_sync(driver.infer(levels)).checksums == run_sync(plain.infer(levels)).checksums
