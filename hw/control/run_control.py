@@ -109,7 +109,7 @@ class RunGate(wiring.Component):
             feeding.clear.eq(registers.clear & ~heard),
             sequencer.start.eq((registers.start & ~registers.feed & free) | begins),
             sequencer.starting.eq(registers.starting | begins),
-            registers.started.eq(Mux(registers.feed, heard, sequencer.started)),
+            registers.started.eq(Mux(registers.feed, heard, sequencer.started & ~begins)),
             registers.done.eq(sequencer.done & ~feeding.busy),
             registers.busy.eq(sequencer.busy | ~self.idle | feeding.busy),
             self.host_fault.eq((self.conflict & ~feeding.busy) | (begins & (spoilt | self.conflict))),
