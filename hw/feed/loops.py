@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from amaranth.hdl import Module, Mux, Signal, unsigned
 from amaranth.lib import data, enum, stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..cells.interfaces import HOST_WRITE
-from ..cells.records import record_layout
 from ..memory.scratchpad import Scratchpad
 from ..spec.config import AcceleratorConfig
-from ..spec.feed import FEED_ENTRIES, FEED_LOOPS, FEED_START, FEED_STEP, feed_planes, frame_place_bits
-from ..spec.registers import Region, region_stride
+from ..spec.feed import FEED_ENTRIES, FEED_LOOPS, FEED_START, feed_planes, frame_place_bits
+from .entries import FeedEntries
 
 __all__ = ["FeedLoops", "Kind", "frame_byte"]
 
@@ -72,23 +71,17 @@ class FeedLoops(wiring.Component):
         """One adder for each thing that moves, whichever loop moves it; rounds are counted in a memory."""
         m = Module()
         config = self._config
-        beats_log2 = (region_stride(config, Region.FEED) // 4 - 1).bit_length()
         address = Signal(range(FEED_ENTRIES))
-        m.submodules.entries = entries = Scratchpad(depth=1 << len(address), width=32 * FEED_STEP.words, granule=32)
+        m.submodules.entries = entries = FeedEntries(config)
+        connect(m, flipped(self.host), entries.host)
+        step = entries.step
         m.submodules.rounds = rounds = Scratchpad(
             depth=1 << len(address), width=self._place_bits, granule=self._place_bits
         )
         m.d.comb += [
-            entries.write_address.eq(self.host.offset >> beats_log2),
-            entries.write_data.eq(self.host.data.replicate(FEED_STEP.words)),
-            *(
-                entries.write_enable[beat].eq(self.host.enable & (self.host.offset[:beats_log2] == beat))
-                for beat in range(FEED_STEP.words)
-            ),
-            entries.read_address.eq(address),
+            entries.address.eq(address),
             rounds.read_address.eq(address),
         ]
-        step = data.View(record_layout(FEED_STEP), entries.read_data)
 
         level, run = Signal(range(FEED_LOOPS)), Signal(self._place_bits)
         place = Signal((config.frame_bytes - 1).bit_length())

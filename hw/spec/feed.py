@@ -2,7 +2,7 @@
 
 The frame lies in `Region.FRAME`, four bytes a word. `Region.CODES` says what each byte stands for: the codes of its
 digit planes. `Region.FEED` says which byte goes where: nested loops, whose innermost gives the values of a pixel (or of
-a kernel's window around it) and whose outer ones go from pixel to pixel. `docs/feeder.md` has the whole. """
+a kernel's window around it) and whose outer ones go from pixel to pixel. `docs/feeder.md` has the whole."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ __all__ = [
     "FEED_SHAPE_ENTRY",
     "FEED_START",
     "FEED_STEP",
+    "FEED_STEP_WORDS",
     "FRAME_WORD_BYTES",
     "FeedError",
     "FeedPlan",
@@ -69,6 +70,9 @@ FEED_STEP = Record(
     ),
 )
 """What one more round of a loop does; of the innermost, what one more byte does."""
+
+FEED_STEP_WORDS = 3
+"""Words of it that say something; a core takes an entry over when the last of them is written."""
 
 FEED_SHAPE = Record(
     "FEED_SHAPE",
@@ -233,6 +237,8 @@ def _check_reach(
 ) -> None:
     """See that no place outside the frame looks like one inside: both are counted modulo a power of two."""
     modulus = 1 << frame_place_bits(config)
+    if max(loop.count for loop in loops) > modulus:
+        raise FeedError("the input has more lines or columns than the core's frame memory has bytes")
     for axis, extent in zip((2, 3), extents, strict=True):
         moves = [(loop.count - 1) * loop.step[axis] for loop in loops]
         low = start[axis] + sum(min(0, move) for move in moves)
