@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from .board import Board
@@ -27,7 +28,8 @@ BOARD = Board(
     input="clk12",
     pll_pin=True,
     clock_mhz=24,
-    config=UP5K_CORE,
+    config=dataclasses.replace(UP5K_CORE, frame_bytes=512),
+    baud=3_000_000,
     memories=UP5K_MEMORIES,
     host_link="USB: UART on the FT2232H's second channel, SPI on its first one (jumper AUX CS closed)",
     links=("uart", "spi"),
