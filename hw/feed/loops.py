@@ -12,7 +12,7 @@ from ..spec.config import AcceleratorConfig
 from ..spec.feed import FEED_ENTRIES, FEED_LOOPS, FEED_START, feed_planes, frame_place_bits
 from .entries import FeedEntries
 
-__all__ = ["FeedLoops", "Kind", "frame_byte"]
+__all__ = ["FeedLoops", "Kind", "frame_byte", "paced"]
 
 
 class Kind(enum.Enum, shape=unsigned(2)):
@@ -102,7 +102,7 @@ class FeedLoops(wiring.Component):
                 column.eq(column + step.column),
                 line.eq(line + step.line),
             ]
-        paced = self._pace(m, emits, lane)
+        may = paced(m, config, emits, lane)
         with m.If(emits):
             m.d.sync += lane.eq(lane + 1)
 
@@ -130,10 +130,10 @@ class FeedLoops(wiring.Component):
             with m.State("run"):
                 m.d.comb += [
                     self.values.payload.kind.eq(Mux(inside, Kind.BYTE, Kind.FILL)),
-                    emits.eq(paced),
-                    moves.eq(paced),
+                    emits.eq(may),
+                    moves.eq(may),
                 ]
-                with m.If(paced):
+                with m.If(may):
                     m.d.sync += run.eq(run + 1)
                     with m.If(last):
                         m.d.sync += [run.eq(0), level.eq(1)]
@@ -162,7 +162,7 @@ class FeedLoops(wiring.Component):
                 with m.If(lane == 0):
                     m.next = "rest"
                 with m.Else():
-                    m.d.comb += emits.eq(paced)
+                    m.d.comb += emits.eq(may)
                 or_give_up()
             with m.State("rest"):
                 m.d.comb += address.eq(level)
@@ -180,17 +180,19 @@ class FeedLoops(wiring.Component):
         ]
         return m
 
-    def _pace(self, m: Module, emits: Signal, lane: Signal) -> Signal:
-        """High where a value may leave: a granule's planes are written one a cycle."""
-        paced, pause = Signal(), feed_planes(self._config) - self._config.rescalers
-        if pause <= 0:
-            m.d.comb += paced.eq(1)
-            return paced
-        left, rescalers_log2 = Signal(range(pause + 1)), (self._config.rescalers - 1).bit_length()
-        m.d.comb += paced.eq(left == 0)
-        ends = lane[:rescalers_log2].all() if rescalers_log2 else 1
-        with m.If(emits & ends):
-            m.d.sync += left.eq(pause)
-        with m.Elif(left != 0):
-            m.d.sync += left.eq(left - 1)
-        return paced
+
+def paced(m: Module, config: AcceleratorConfig, emits: Signal, lane: Signal) -> Signal:
+    """High where a value may leave: a granule's planes are written one a cycle. ``emits`` says that one leaves,
+    ``lane`` which of a word."""
+    may, pause = Signal(), feed_planes(config) - config.rescalers
+    if pause <= 0:
+        m.d.comb += may.eq(1)
+        return may
+    left, rescalers_log2 = Signal(range(pause + 1)), (config.rescalers - 1).bit_length()
+    m.d.comb += may.eq(left == 0)
+    ends = lane[:rescalers_log2].all() if rescalers_log2 else 1
+    with m.If(emits & ends):
+        m.d.sync += left.eq(pause)
+    with m.Elif(left != 0):
+        m.d.sync += left.eq(left - 1)
+    return may

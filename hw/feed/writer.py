@@ -52,9 +52,12 @@ class FeedWriter(wiring.Component):
         gathered = [Signal(count * bits, name=f"gathered{plane}", reset_less=True) for plane in range(self._planes)]
         waiting = [Signal(count * bits, name=f"waiting{plane}", reset_less=True) for plane in range(self._planes)]
         place, granule = Signal(range(max(2, count))), Signal(range(max(2, config.granules)))
-        whole, first, writing = Signal(), Signal(), Signal()
+        whole = Signal()
+        first = Signal()
+        writing = Signal()
         offset, address = Signal(config.act_address_bits), Signal(config.act_address_bits, reset_less=True)
-        left, target = Signal.like(self.planes), Signal.like(granule)
+        left = Signal(self.planes.shape())
+        target = Signal.like(granule, name="target")
         m.d.comb += whole.eq(self.codes.valid & (place == count - 1))
         with m.If(self.codes.valid):
             m.d.sync += place.eq(Mux(place == count - 1, 0, place + 1))
