@@ -35,7 +35,8 @@ from narrows.sw.errors import CapacityError, NarrowsError
 from narrows.sw.files import write_whole
 from narrows.sw.frontend import Imported, import_model
 from narrows.sw.frontend.tflite import run_litert
-from narrows.sw.graph import Graph, Layer, Mac, rebuild, renamed
+from narrows.sw.graph import Graph, rebuild
+from narrows.sw.layers import Layer, Mac, renamed
 from narrows.sw.listener import Quiet
 from narrows.sw.passes import lower
 from narrows.sw.program import Program

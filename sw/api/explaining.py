@@ -126,7 +126,7 @@ def explain(program: Program, x: NDArray[Any], model: Model | None, *, quick: bo
 def _names(program: Compiled, ready: Graph) -> list[str]:
     """Layers of a program by name, without those in place of max-pools that the core has no unit for."""
     from ..compile.maxima import part_of
-    from ..graph import MaxPool
+    from ..layers import MaxPool
 
     pools = {layer.name for layer in ready.layers if isinstance(layer, MaxPool)}
     return [layer.name for layer in program.graph.layers if part_of(layer.name) not in pools]

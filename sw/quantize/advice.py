@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from ...hw.spec.config import AcceleratorConfig
 from ..errors import CapacityError, CertificateError
-from ..graph import Graph, Mac
+from ..graph import Graph
+from ..layers import Mac
 from ..quantised import QuantisedGraph
 from .attribution import Attribution, leftover
 from .kept import is_kept

@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...hw.spec.tables import TABLE_TOP, look_up
-from ..graph import Graph, Mac, Product, Term, Window
+from ..graph import Graph
+from ..layers import Mac, Product, Term
 from ..quantised import HeldSegment, LevelTable, MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
+from ..windows import Window
 from . import evaluate
 
 __all__ = ["Attribution", "LayerError", "attribute", "leftover"]

@@ -17,8 +17,9 @@ from ...hw.spec.semantics import accumulate_products, max_pool
 from ...hw.spec.tables import look_up
 from ..curves import Function
 from ..errors import CapacityError, ModelError
-from ..graph import Graph, Mac, MaxPool, Product
+from ..graph import Graph
 from ..layer_arithmetic import drain_of, exact_sources
+from ..layers import Mac, MaxPool, Product
 from ..passes import lower
 from ..quantised import MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
 from ..roundings import check_rounding

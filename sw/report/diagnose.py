@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ...hw.spec.config import AcceleratorConfig
-from ..graph import Graph, MaxPool
+from ..graph import Graph
+from ..layers import MaxPool
 from ..passes import lower
 from ..quantize import QuantSettings
 from ..quantize.halves import in_halves

@@ -11,7 +11,8 @@ from ...hw.spec.config import MOST_TABLES, PRESETS, AcceleratorConfig, ConfigErr
 from ...hw.spec.memories import words_in_window
 from ...hw.spec.registers import Region, region_beats
 from ..errors import CapacityError, InputError
-from ..graph import Graph, Mac, Product
+from ..graph import Graph
+from ..layers import Mac, Product
 from ..program import Program
 from ..quantised import MacLayer
 from ..quantize import QuantSettings

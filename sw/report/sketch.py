@@ -12,8 +12,9 @@ from ...hw.spec.formats import Format, Int
 from ...hw.spec.memories import words_in_window
 from ..compile import compile_graph
 from ..errors import CapacityError, CertificateError
-from ..graph import Graph, Mac, MaxPool, Product, Term
+from ..graph import Graph
 from ..layer_arithmetic import sum_bounds
+from ..layers import Mac, MaxPool, Product, Term
 from ..outline import LayerOutline, Outline, blank_weights
 from ..program import Program
 from ..quantised import MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ...graph import Rounding
+from ...grids import Rounding
 from . import op_elementwise as elementwise
 from . import op_linear as linear
 from . import op_shape as shape

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from ....hw.spec.config import AcceleratorConfig
 from ...errors import CapacityError
-from ...graph import Graph, Mac
+from ...graph import Graph
+from ...layers import Mac
 from ...quantised import MacLayer, QuantisedGraph, QuantisedTensor
 from ...runtime.tensors import prepare_input
 from .. import evaluate

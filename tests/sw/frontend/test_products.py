@@ -13,7 +13,7 @@ from narrows.sim.isa_transport import IsaTransport
 from narrows.sw.compile import compile_graph
 from narrows.sw.errors import InputError, UnsupportedOperator
 from narrows.sw.frontend import load_model
-from narrows.sw.graph import Product
+from narrows.sw.layers import Product
 from narrows.sw.outputs import given_outputs
 from narrows.sw.passes import lower
 from narrows.sw.quantize import QuantSettings, quantise
