@@ -28,7 +28,7 @@ from narrows.sw.graph import Graph
 from narrows.sw.passes import lower
 from narrows.sw.quantize import QuantSettings
 from narrows.sw.report.cells import estimate_cells
-from narrows.sw.report.sketch import estimate
+from narrows.sw.report.estimate import estimate
 from narrows.sw.report.timeline import timeline
 from narrows.sw.report.work import useful_macs, utilisation
 from narrows.sw.results import write_json

@@ -44,8 +44,8 @@ from narrows.sw.quantised import QuantisedGraph
 from narrows.sw.quantize import QuantSettings, quantise
 from narrows.sw.quantize.evaluate import evaluate
 from narrows.sw.reference import judge
+from narrows.sw.report.estimate import estimate, roomy
 from narrows.sw.report.examine import examine
-from narrows.sw.report.sketch import estimate, roomy
 from narrows.sw.report.timeline import timeline
 from narrows.sw.report.work import useful_macs, utilisation
 from narrows.sw.runtime import prepare_input, restore_outputs

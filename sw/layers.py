@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .curves import Function, X
 from .grids import Grid
-from .quantised import Segment
+from .quantised import MaxLayer, Segment
 from .windows import Window
 
 __all__ = [
@@ -163,6 +163,18 @@ class MaxPool(_Unary):
     """Maximum over windows, padding excluded."""
 
     window: Window
+
+    def max_layer(self) -> MaxLayer:
+        """The layer in integers: it compares levels as they are."""
+        return MaxLayer(
+            name=self.name,
+            source=self.source,
+            kernel=self.window.kernel,
+            stride=self.window.stride,
+            pads=self.window.pads,
+            dilation=self.window.dilation,
+            output=self.output,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from narrows.sw.frontend import load_model
 from narrows.sw.passes import lower
 from narrows.sw.program import Program
 from narrows.sw.quantize import QuantSettings
-from narrows.sw.report.sketch import estimate
+from narrows.sw.report.estimate import estimate
 from narrows.sw.report.timeline import Row, timeline
 
 __all__ = ["run_of_digits", "walk"]

@@ -96,7 +96,7 @@ def explain(program: Program, x: NDArray[Any], model: Model | None, *, quick: bo
     """Follow the error; arguments and errors are those of `Program.explain`."""
     from ..quantize.advice import advise, eight_bits
     from ..quantize.attribution import attribute
-    from ..quantize.quantise import prepared
+    from ..quantize.prepare import prepared
 
     compiled, listener = program.compiled, program.listener
     settings = _settings(compiled)

@@ -65,7 +65,7 @@ def attribute(
     x : array, shape (N, ...)
         Samples as the model takes them.
     graph : Graph, optional
-        The float model as it was quantised (`quantise.prepared`). Without it layers that do not compute in integers
+        The float model as it was quantised (`prepare.prepared`). Without it layers that do not compute in integers
         have the program's weights, and the errors of weights are not seen.
     progress : callable, optional
         Called with (layers done, layers in all).

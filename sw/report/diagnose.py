@@ -12,8 +12,8 @@ from ..passes import lower
 from ..quantize import QuantSettings
 from ..quantize.halves import in_halves
 from ..shortage import Shortage
+from .estimate import estimate, with_larger_memories
 from .examine import ExaminedModel, ExaminedNode, Status
-from .sketch import estimate, with_larger_memories
 from .timeline import timeline
 from .work import LayerWork, layer_work
 

@@ -16,7 +16,8 @@ from ...quantised import MacLayer, QuantisedGraph, QuantisedTensor
 from ...runtime.tensors import prepare_input
 from .. import evaluate
 from ..lookup import choose_integers
-from ..quantise import prepared, quantise
+from ..prepare import prepared
+from ..quantise import quantise
 from ..settings import QuantSettings
 from .mac import TrainedMac
 from .network import Network, sums

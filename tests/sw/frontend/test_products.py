@@ -19,10 +19,10 @@ from narrows.sw.passes import lower
 from narrows.sw.quantize import QuantSettings, quantise
 from narrows.sw.quantize.attribution import leftover
 from narrows.sw.quantize.evaluate import evaluate
-from narrows.sw.quantize.quantise import prepared
+from narrows.sw.quantize.prepare import prepared
 from narrows.sw.report.cells import estimate_cells
+from narrows.sw.report.estimate import estimate
 from narrows.sw.report.propose import smallest
-from narrows.sw.report.sketch import estimate
 from narrows.sw.report.work import layer_macs, useful_macs
 from narrows.sw.runtime.samples import run_samples
 from narrows.sw.runtime.tensors import prepare_input, restore_outputs
