@@ -214,8 +214,8 @@ module bench;
 `ifdef NARROWS_BUS_BITS
                             if (head[31:28] == STORE_WRITE) begin
                                 got = $fread(value, commands);
-                                memory.words[head[27:0] / 4 + index] = value;
-                            end else $fwrite(responses, "%08h", memory.words[head[27:0] / 4 + index]);
+                                memory.put(head[27:0] / 4 + index, value);
+                            end else $fwrite(responses, "%08h", memory.get(head[27:0] / 4 + index));
 `endif
                         end
                     endcase

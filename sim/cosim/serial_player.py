@@ -96,6 +96,14 @@ class CosimSerialTransport(Transport):
         """Read words; raises as `SerialTransport.write` does."""
         return await (await self.link()).read(address, count)
 
+    async def write_backing(self, address: int, values: NDArray[np.uint32]) -> None:
+        """Write words of the backing store; raises as `SerialTransport.write` does."""
+        await (await self.link()).write_backing(address, values)
+
+    async def read_backing(self, address: int, count: int) -> NDArray[np.uint32]:
+        """Read words of the backing store; raises as `SerialTransport.write` does."""
+        return await (await self.link()).read_backing(address, count)
+
     async def wait(self, timeout_cycles: int) -> None:
         """Until the core is not busy; raises as `SerialTransport.wait` does."""
         await (await self.link()).wait(timeout_cycles)
