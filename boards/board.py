@@ -10,6 +10,7 @@ from typing import Any
 from ..hw.spec.config import AcceleratorConfig
 from ..hw.spec.link import SPI_DIVISOR
 from ..hw.spec.sdram import SdramChip
+from ..hw.spec.transfer import BURST_BEATS
 from ..sw.errors import NarrowsError
 
 __all__ = ["FAMILIES", "Board", "BoardError"]
@@ -121,7 +122,7 @@ class Board:
 
 
 def _check_sdram(chip: SdramChip, clock_mhz: float, config: AcceleratorConfig) -> None:
-    if config.bus_bits > 64:
+    if config.bus_bits // chip.width * BURST_BEATS > 256:
         raise BoardError(f"bus_bits must be 32 or 64 before an SDRAM of {chip.width} bits, not {config.bus_bits}")
     if not (clock_mhz <= chip.cas_3_mhz and chip.spare_ns(clock_mhz) >= _SPARE_NS):
         clocks = [mhz for mhz in range(1, int(chip.cas_3_mhz) + 1) if chip.spare_ns(mhz) >= _SPARE_NS]

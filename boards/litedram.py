@@ -1,4 +1,5 @@
-"""litedram: the controller of an SDRAM chip as LiteDRAM's generator writes it, and what initialises the chip through it."""
+"""litedram: the controller of an SDRAM chip as LiteDRAM's generator writes it, and what initialises the chip through
+it."""
 
 from __future__ import annotations
 
@@ -108,7 +109,8 @@ def generate_litedram(chip: SdramChip, *, device: str, clock_mhz: float) -> Lite
 
 
 def sdram_controller(board: Board) -> str | None:
-    """Verilog of module `LITEDRAM` for a board whose core has a bus to its SDRAM; raises as `generate_litedram` does."""
+    """Verilog of module `LITEDRAM` for a board whose core has a bus to its SDRAM; raises as `generate_litedram`
+    does."""
     if board.sdram is None or not board.config.has_backing:
         return None
     return generate_litedram(board.sdram, device=board.device, clock_mhz=board.clock_mhz).verilog
@@ -130,7 +132,8 @@ def _plain(text: str, chip: SdramChip) -> str:
 def _initialise(
     chip: SdramChip, registers: Mapping[str, int], cas_latency: int, clock_mhz: float
 ) -> list[ControlWrite]:
-    """JEDEC JESD21-C, 3.11.5.1: steady clock, all banks precharged, eight refreshes, mode register (bursts of one word)."""
+    """JEDEC JESD21-C, 3.11.5.1: steady clock, all banks precharged, eight refreshes, mode register (bursts of one
+    word)."""
 
     def cycles(nanoseconds: float) -> int:
         return math.ceil(nanoseconds * clock_mhz / 1e3)

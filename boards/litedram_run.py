@@ -1,5 +1,5 @@
-"""Writes the Verilog of an SDRAM controller by LiteDRAM's generator: run by `litedram.py` in a process of its own, since LiteX
-keeps state, and says what it does on the root logger.
+"""Writes the Verilog of an SDRAM controller by LiteDRAM's generator: run by `litedram.py` in a process of its own,
+since LiteX keeps state, and says what it does on the root logger.
 
     python -m narrows.boards.litedram_run REQUEST.json FOLDER
 
@@ -27,7 +27,8 @@ def main(request_file: str, folder_name: str) -> None:
     folder, ns = Path(folder_name), request["ns"]
 
     class Module(SDRModule):
-        """The chip: LiteDRAM's own list leaves some of its times out (tRAS, tRC, tRRD), which a controller then breaks."""
+        """The chip: LiteDRAM's own list leaves some of its times out (tRAS, tRC, tRRD), which a controller then
+        breaks."""
 
         nbanks, nrows, ncols = 4, request["rows"], request["columns"]
         technology_timings = _TechnologyTimings(
@@ -40,7 +41,8 @@ def main(request_file: str, folder_name: str) -> None:
         }
 
     class Phy(phy.GENSDRPHY):
-        """Takes what is read a cycle later: pads, traces and the chip's access time together are longer than a period."""
+        """Takes what is read a cycle later: pads, traces and the chip's access time together are longer than a
+        period."""
 
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **options)
@@ -75,9 +77,8 @@ def main(request_file: str, folder_name: str) -> None:
     facts = {
         "registers": {name: register["addr"] // 4 for name, register in registers.items()},
         "cas_latency": core.sdram.controller.settings.phy.cl,
-        "timing": {key: value for key, value in vars(core.sdram.controller.settings.timing).items()},
     }
-    (folder / "facts.json").write_text(json.dumps(facts, default=str), encoding="utf-8")
+    (folder / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
     (folder / f"{NAME}.v").write_bytes((folder / "gateware" / f"{NAME}.v").read_bytes())
 
 

@@ -40,8 +40,8 @@ def sdram_verilog(chip: SdramChip, *, device: str, clock_mhz: float, bus_bits: i
 class BoardSdram(Elaboratable):
     """The controller between a core's AXI4 master and the board's resource ``("sdram", 0)``.
 
-    The chip's clock is the core's, turned over by a pin cell like those of all other pins: its edges lie in the middle of what these
-    show, however long pins take. `hw.spec.sdram.SdramChip.spare_ns` says for which clocks that serves.
+    The chip's clock is the core's, turned over by a pin cell like those of all other pins: its edges lie in the middle
+    of what these show, however long pins take. `hw.spec.sdram.SdramChip.spare_ns` says for which clocks that serves.
 
     Parameters
     ----------

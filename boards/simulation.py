@@ -21,7 +21,8 @@ __all__ = ["board_verilog", "virtual_board"]
 
 
 def board_verilog(board: Board, *, divisor: int | None = None) -> str:
-    """Verilog of module `plan.NAME`, with the pins' names of its platform, of the core below it, and of the chips at its pins.
+    """Verilog of module `plan.NAME`, with the pins' names of its platform, of the core below it, and of the chips at
+    its pins.
 
     Clock generators and pin buffers are instances of the family's cells.
 

@@ -1,4 +1,5 @@
-"""ULX3S with an LFE5U-85F: the core of `ulx3s` with a third of its weights on the chip, and the board's SDRAM behind it."""
+"""ULX3S with an LFE5U-85F: the core of `ulx3s` with a third of its weights on the chip, and the board's SDRAM behind
+it."""
 
 from __future__ import annotations
 

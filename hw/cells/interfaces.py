@@ -47,9 +47,9 @@ STORE_ACCESS = Signature(
         "err": In(1),
     }
 )
-"""From a serial link's port to the backing store: ``stb`` stays high until ``ack``, with which ``dat_r`` is there, or ``err``
-where nothing was carried out, either of them for a cycle; then it is low for a cycle at least. ``offset`` counts words of the
-window."""
+"""From a serial link's port to the backing store: ``stb`` stays high until ``ack``, with which ``dat_r`` is there, or
+``err`` where nothing was carried out, either of them for a cycle; then it is low for a cycle at least. ``offset``
+counts words of the window."""
 
 
 class MemoryRead(Signature):

@@ -17,12 +17,13 @@ _PATIENCE = 1 << 14  # cycles; less than a host waits for an answer (`spec.link.
 
 
 class HostStore(wiring.Component):
-    """Stands between the memory system (``inner``) and the bus (``m_axi``). An access is a burst of one beat at ``base``, the
-    window's, plus its offset. It is refused while the core is ``busy``; otherwise it waits until loader and storer are
-    ``settled``, which have the bus at all other times. ``refused`` is high for a cycle with each refusal.
+    """Stands between the memory system (``inner``) and the bus (``m_axi``). An access is a burst of one beat at
+    ``base``, the window's, plus its offset. It is refused while the core is ``busy``; otherwise it waits until loader
+    and storer are ``settled``, which have the bus at all other times. ``refused`` is high for a cycle with each
+    refusal.
 
-    A bus that does not answer within 16,384 cycles has the access refused, and all further ones at once, until it does: AXI4 lets
-    nobody take a request back. Loader and storer wait as long.
+    A bus that does not answer within 16,384 cycles has the access refused, and all further ones at once, until it does:
+    AXI4 lets nobody take a request back. Loader and storer wait as long.
 
     Parameters
     ----------

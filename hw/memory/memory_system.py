@@ -24,8 +24,8 @@ _LOADS = ("weights", "params", "activations")
 
 class MemorySystem(wiring.Component):
     """Everything between the sequencer and the bus: executes the LOADs and STOREs that are handed out. ``idle`` is high
-    when nothing is left of them, ``settled`` when nothing is under way on the bus either. Each memory that is loaded has a port of its name, the activations' words are read
-    through ``words``.
+    when nothing is left of them, ``settled`` when nothing is under way on the bus either. Each memory that is loaded
+    has a port of its name, the activations' words are read through ``words``.
 
     Parameters
     ----------

@@ -11,7 +11,6 @@ from .axi4 import INCREMENT, Axi4
 __all__ = ["NarrowBus"]
 
 _SAME = ("addr", "cache", "prot", "valid")
-_MOST_BEATS = 256
 
 
 class NarrowBus(wiring.Component):
@@ -21,21 +20,13 @@ class NarrowBus(wiring.Component):
     Parameters
     ----------
     wide, narrow : int
-        Bits of a beat on either side, powers of two.
-    most_beats : int
-        Longest burst of the wide side.
-
-    Raises
-    ------
-    ValueError
-        If a burst would be longer than AXI4 has any.
+        Bits of a beat on either side, powers of two. What is a burst of the wide side must be one of the narrow side,
+        of 256 beats at most.
     """
 
-    def __init__(self, *, wide: int, narrow: int, most_beats: int) -> None:
+    def __init__(self, *, wide: int, narrow: int) -> None:
         self._ratio = wide // narrow
         self._beat_bytes = narrow // 8
-        if self._ratio * most_beats > _MOST_BEATS:
-            raise ValueError(f"bursts of {most_beats} beats of {wide} bits are too long for a bus of {narrow} bits")
         super().__init__({"wide": In(Axi4(data_width=wide)), "narrow": Out(Axi4(data_width=narrow))})
 
     def elaborate(self, platform: object) -> Module:

@@ -8,7 +8,6 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from ..spec.transfer import BURST_BEATS
 from .axi4 import Axi4
 from .narrow_bus import NarrowBus
 from .sdram_start import CONTROL, ControlWrite, SdramStart
@@ -17,13 +16,13 @@ __all__ = ["SdramPort"]
 
 
 class SdramPort(wiring.Component):
-    """The controller's AXI4 port is as wide as the chip, so that the chip can move a word in every cycle, and takes nothing
-    before the chip is initialised.
+    """The controller's AXI4 port is as wide as the chip, so that the chip can move a word in every cycle, and takes
+    nothing before the chip is initialised.
 
     Parameters
     ----------
     bus_bits : int
-        Of the core's bus.
+        Of the core's bus, whose bursts (`spec.transfer.BURST_BEATS`) may not become longer than 256 beats.
     chip_bits : int
         Of the chip.
     writes : sequence of ControlWrite
@@ -31,7 +30,7 @@ class SdramPort(wiring.Component):
     """
 
     def __init__(self, *, bus_bits: int, chip_bits: int, writes: Sequence[ControlWrite]) -> None:
-        self._narrow = NarrowBus(wide=bus_bits, narrow=chip_bits, most_beats=BURST_BEATS)
+        self._narrow = NarrowBus(wide=bus_bits, narrow=chip_bits)
         self._start = SdramStart(writes)
         super().__init__(
             {

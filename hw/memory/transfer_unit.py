@@ -35,8 +35,8 @@ class TransferState(Signature):
 
 class TransferUnit(wiring.Component):
     """Executes ``jobs`` one after the other, each when its tokens are there. ``cancel`` ends everything under way; what
-    the bus has begun goes on behind it, to no effect, and the next transfer waits until that is over. ``settled`` is high
-    when nothing is under way on the bus.
+    the bus has begun goes on behind it, to no effect, and the next transfer waits until that is over. ``settled`` is
+    high when nothing is under way on the bus.
 
     Parameters
     ----------

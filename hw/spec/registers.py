@@ -40,8 +40,8 @@ MAGIC = 0x6E727773
 """Content of `Register.MAGIC`: "nrws"."""
 
 STORE_REGION = 15
-"""Not a memory of the core: behind a serial link, the first 4 MiB of the window on its backing store (from `Register.WINDOW_BASE`
-on), where `AcceleratorConfig.shows_store`."""
+"""Not a memory of the core: behind a serial link, the first 4 MiB of the window on its backing store (from
+`Register.WINDOW_BASE` on), where `AcceleratorConfig.shows_store`."""
 
 VERSION = 2
 """Version of the contract (address map, records, semantics)."""

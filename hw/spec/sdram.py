@@ -7,13 +7,14 @@ from dataclasses import dataclass
 __all__ = ["AS4C32M16", "PINS_NS", "SdramChip"]
 
 PINS_NS = 5.0
-"""From the register of an ECP5's output pin over the board and back to that of an input pin, about: 3.3 ns out with the clock
-generator's feedback, 0.7 ns of traces, 1 ns in (Lattice FPGA-DS-02012, external switching characteristics)."""
+"""From the register of an ECP5's output pin over the board and back to that of an input pin, about: 3.3 ns out with the
+clock generator's feedback, 0.7 ns of traces, 1 ns in (Lattice FPGA-DS-02012, external switching characteristics)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SdramChip:
-    """A single-data-rate SDRAM chip of four banks (JEDEC JESD21-C, section 3.11.5), of the slowest grade that a board may have.
+    """A single-data-rate SDRAM chip of four banks (JEDEC JESD21-C, section 3.11.5), of the slowest grade that a board
+    may have.
 
     Parameters
     ----------
@@ -66,8 +67,9 @@ class SdramChip:
         return 2 if clock_mhz <= self.cas_2_mhz else 3
 
     def spare_ns(self, clock_mhz: float) -> float:
-        """How much longer than the FPGA's pin register looks a datum is on its way in or stays, whichever is less, where the
-        chip's clock is half a period late and the datum is taken ``cas_latency`` + 1 periods after READ left the FPGA."""
+        """How much longer than the FPGA's pin register looks a datum is on its way in or stays, whichever is less,
+        where the chip's clock is half a period late and the datum is taken ``cas_latency`` + 1 periods after READ left
+        the FPGA."""
         period, latency = 1e3 / clock_mhz, self.cas_latency(clock_mhz)
         sent = PINS_NS + period / 2 + (latency - 1) * period
         looked = (latency + 1) * period

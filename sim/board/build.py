@@ -48,8 +48,8 @@ def bench_of(verilog: str, top: str, link: str) -> str:
     they are.
 
     Pins are named as Amaranth names those of resources: ``uart_0__rx__io``, ``spi_0__sck__io`` and so on,
-    ``led_N__io``, and ``clk..._0__io``. Other inputs are high, as unused pins with a pull-up. Pins ``sdram_0__...__io`` lead to a
-    chip, ``narrows_sdram_chip``.
+    ``led_N__io``, and ``clk..._0__io``. Other inputs are high, as unused pins with a pull-up. Pins ``sdram_0__...__io``
+    lead to a chip, ``narrows_sdram_chip``.
 
     Raises
     ------

@@ -10,8 +10,8 @@ from ...hw.spec.sdram import SdramChip
 __all__ = ["STATISTICS", "chip_verilog", "memory_verilog"]
 
 STATISTICS = 0x0FFF0000
-"""Byte of a simulated backing store from which on `memory.v` shows what the chip counted: refreshes, most cycles between two
-of them, READs, WRITEs, ACTIVEs."""
+"""Byte of a simulated backing store from which on `memory.v` shows what the chip counted: refreshes, most cycles
+between two of them, READs, WRITEs, ACTIVEs."""
 
 
 def chip_verilog(chip: SdramChip, *, clock_mhz: float) -> str:

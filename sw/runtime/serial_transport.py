@@ -165,8 +165,8 @@ class SerialTransport(Transport):
 
     @contextlib.asynccontextmanager
     async def _window(self) -> AsyncIterator[Callable[[int, int], Awaitable[int]]]:
-        """A function that moves the core's window on the store to where some words lie (their first byte, and how many), and
-        gives their address there; behind it the window is where it was."""
+        """A function that moves the core's window on the store to where some words lie (their first byte, and how
+        many), and gives their address there; behind it the window is where it was."""
         before = now = int((await self.read(Register.WINDOW_BASE.offset, 1))[0])
 
         async def move(base: int) -> None:
