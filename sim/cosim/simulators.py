@@ -125,25 +125,21 @@ SIMULATORS: dict[str, CoreSimulator] = {core.name: core for core in (_VerilatorC
 
 def _bench(source: CoreSource, store_bytes: int, memory: str | None) -> str:
     """Verilog of the bench for a core: a host at its port, a memory where it has a port for one."""
-    folder = Path(__file__).parent
-    if source.line == "uart":
-        return f"`define NARROWS_UART_DIVISOR {source.uart_divisor}\n" + (folder / "bench_uart.v").read_text(
-            encoding="utf-8"
-        )
-    if source.line == "spi":
-        return (folder / "bench_spi.v").read_text(encoding="utf-8")
-    defines, names = [], ["bench.v"]
+    defines, names = [], ["store.v"]
     if source.bus_bits:
         defines.append(f"`define NARROWS_BUS_BITS {source.bus_bits}\n")
         defines.append(f"`define NARROWS_STORE_LOG2 {store_bytes.bit_length() - 1}\n")
         if memory is None:
-            names.insert(0, "memory.v")
+            names.append("memory.v")
     if source.host in _MASTERS:
         define, name = _MASTERS[source.host]
         defines.append(f"`define {define}\n")
-        names.insert(0, name)
-    own = "".join((folder / name).read_text(encoding="utf-8") for name in names)
-    return "".join(defines) + own + (memory or "" if source.bus_bits else "")
+        names.append(name)
+    if source.line == "uart":
+        defines.append(f"`define NARROWS_UART_DIVISOR {source.uart_divisor}\n")
+    names.append("bench.v" if source.line == "bus" else f"bench_{source.line}.v")
+    own = "".join((Path(__file__).parent / name).read_text(encoding="utf-8") for name in names)
+    return "".join(defines) + own + (memory if memory and source.bus_bits else "")
 
 
 def kept_simulator(
