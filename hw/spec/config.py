@@ -269,6 +269,11 @@ class AcceleratorConfig:
         return self.backing != "none"
 
     @property
+    def shows_store(self) -> bool:
+        """Whether the host reaches the backing store through the core: behind a serial link it has no other way."""
+        return self.is_serial and self.has_backing
+
+    @property
     def bus_bytes(self) -> int:
         """Bytes of a beat on the bus."""
         return self.bus_bits // 8

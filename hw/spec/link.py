@@ -17,6 +17,7 @@ __all__ = [
     "REPLY_START",
     "REQUEST_START",
     "SPI_DIVISOR",
+    "SPI_STORE_WORDS",
     "SPI_WAIT_BYTES",
     "FRAME_BLOCK_WORDS",
     "Command",
@@ -55,6 +56,9 @@ SPI_DIVISOR = 8
 SPI_WAIT_BYTES = 16
 """More than pass on SPI before a reply begins: a core writes `MAX_WORDS` words in less than 800 cycles, a byte takes 64
 at least."""
+
+SPI_STORE_WORDS = 8
+"""Most words of a WRITE to the backing store on SPI: each waits for the bus, all together no longer than that."""
 
 REPLY_HEAD_BYTES = 3
 """Of a reply: first byte, sequence number, number of words."""

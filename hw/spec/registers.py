@@ -14,6 +14,7 @@ __all__ = [
     "ADDRESS_BITS",
     "MAGIC",
     "REGION_BITS",
+    "STORE_REGION",
     "VERSION",
     "Access",
     "Control",
@@ -38,6 +39,10 @@ ADDRESS_BITS = REGION_BITS + 4
 
 MAGIC = 0x6E727773
 """Content of `Register.MAGIC`: "nrws"."""
+
+STORE_REGION = 15
+"""Not a memory of the core: behind a serial link, the first 4 MiB of the window on its backing store (from
+`Register.WINDOW_BASE` on), where `AcceleratorConfig.shows_store`."""
 
 VERSION = 2
 """Version of the contract (address map, records, semantics)."""

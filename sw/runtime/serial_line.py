@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any, Protocol
 
+from ...hw.spec.link import MAX_WORDS
 from ..errors import ToolMissing
 from .transport import TransportError
 
@@ -26,6 +27,9 @@ def gone_is_told(what: str) -> Iterator[None]:
 
 class SerialLine(abc.ABC):
     """Bytes in both directions; times are in bits of the line, so that they mean the same at any speed."""
+
+    store_words = MAX_WORDS
+    """Most words of a request that reaches for the backing store, which takes its time."""
 
     @abc.abstractmethod
     async def write(self, data: bytes) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +22,8 @@ from ...hw.spec.link import (
     Hello,
     LinkStatus,
 )
-from ...hw.spec.registers import MAGIC, Register, Status
+from ...hw.spec.registers import MAGIC, REGION_BITS, STORE_REGION, Register, Status
+from ...hw.spec.transfer import PAGE
 from .serial_frames import Reply, encode_request, parse_reply, reply_bytes
 from .serial_line import SerialLine
 from .transport import Transport, TransportError
@@ -30,6 +33,7 @@ __all__ = ["ATTEMPTS", "LinkInfo", "SerialTransport"]
 ATTEMPTS = 8
 """How often a request is sent before the link counts as dead."""
 
+_WINDOW_BYTES = 1 << REGION_BITS
 _BYTE_BITS = 10
 _FRAME_WORDS = 255 * FRAME_BLOCK_WORDS  # as many blocks as a byte counts
 _MOST_HEARD = 4 * reply_bytes(MAX_WORDS)  # bytes after which what talks on the line is not a core that answers
@@ -140,6 +144,24 @@ class SerialTransport(Transport):
             pieces.append((await self._request(Command.READ, address=address + 4 * first, count=size)).words)
         return np.concatenate(pieces)
 
+    async def write_backing(self, address: int, values: NDArray[np.uint32]) -> None:
+        """Write words of the backing store, through the core; raises as :meth:`write` does."""
+        values = np.asarray(values, dtype=np.uint32)
+        async with self._window() as reach:
+            for first in range(0, len(values), self._line.store_words):
+                words = values[first : first + self._line.store_words]
+                await self._request(Command.WRITE, address=await reach(address + 4 * first, len(words)), words=words)
+
+    async def read_backing(self, address: int, count: int) -> NDArray[np.uint32]:
+        """Read words of the backing store, through the core; raises as :meth:`write` does."""
+        pieces = [np.empty(0, dtype=np.uint32)]
+        async with self._window() as reach:
+            for first in range(0, count, self._line.store_words):
+                size = min(self._line.store_words, count - first)
+                place = await reach(address + 4 * first, size)
+                pieces.append((await self._request(Command.READ, address=place, count=size)).words)
+        return np.concatenate(pieces)
+
     async def wait(self, timeout_cycles: int) -> int:
         """Poll STATUS; the line itself is the clock, since no poll takes fewer cycles than its bits."""
         for _ in range(timeout_cycles // (_POLL_BITS * self.info.divisor) + 2):
@@ -149,6 +171,28 @@ class SerialTransport(Transport):
             if cycles > timeout_cycles:
                 break
         raise TransportError("the core is still busy: a run exceeds its time limit")
+
+    @contextlib.asynccontextmanager
+    async def _window(self) -> AsyncIterator[Callable[[int, int], Awaitable[int]]]:
+        """A function that moves the core's window on the store to where some words lie (their first byte, and how
+        many), and gives their address there; behind it the window is where it was."""
+        before = now = int((await self.read(Register.WINDOW_BASE.offset, 1))[0])
+
+        async def move(base: int) -> None:
+            nonlocal now
+            if base != now:
+                await self.write(Register.WINDOW_BASE.offset, np.array([base], dtype=np.uint32))
+                now = base
+
+        async def reach(address: int, count: int) -> int:
+            if not 0 <= address - now <= _WINDOW_BYTES - 4 * count:
+                await move(address & -PAGE)
+            return (STORE_REGION << REGION_BITS) + address - now
+
+        try:
+            yield reach
+        finally:
+            await move(before)
 
     async def _request(
         self, command: Command, *, address: int = 0, count: int = 0, words: NDArray[np.uint32] | None = None
