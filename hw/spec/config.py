@@ -110,8 +110,8 @@ class AcceleratorConfig:
     bus_bits : int
         Data width of the AXI4 port: 32, 64 or 128 bits.
     host : str
-        Port for the host: ``"axi"`` (AXI4-Lite), ``"wishbone"``, ``"uart"``, ``"spi"`` or ``"bare"``. Not part of
-        `digest`.
+        Port for the host: ``"axi"`` (AXI4-Lite), ``"wishbone"``, ``"uart"``, ``"spi"``, ``"usb"`` (full speed, by LUNA)
+        or ``"bare"``. Not part of `digest`.
     uart_divisor : int
         Clock cycles of a bit on the UART, 4 to 65,535; not part of `digest` either.
 
@@ -256,7 +256,7 @@ class AcceleratorConfig:
     @property
     def is_serial(self) -> bool:
         """Whether the host's port has a handful of pins, for the serial link."""
-        return self.host in ("uart", "spi")
+        return self.host in ("uart", "spi", "usb")
 
     @property
     def has_backing(self) -> bool:

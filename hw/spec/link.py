@@ -1,4 +1,4 @@
-"""The serial link: frames between a host and a core with a UART or SPI (`docs/host_link.md`)."""
+"""The serial link: frames between a host and a core with a UART, SPI or USB (`docs/host_link.md`)."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ __all__ = [
     "REQUEST_START",
     "SPI_DIVISOR",
     "SPI_WAIT_BYTES",
+    "USB_GAP_FRAMES",
+    "USB_IDS",
     "Command",
     "Hello",
     "LinkStatus",
@@ -51,6 +53,12 @@ SPI_WAIT_BYTES = 16
 """More than pass on SPI before a reply begins: a core writes `MAX_WORDS` words in less than 800 cycles, a byte takes 64
 at least."""
 
+USB_GAP_FRAMES = 16
+"""USB frames, of 1 ms each, without a byte after which a core on USB gives up the request it is in."""
+
+USB_IDS = (0x1209, 0x0001)
+"""Vendor and product by which a host knows a core on USB: pid.codes' identifier for tests."""
+
 REPLY_HEAD_BYTES = 3
 """Of a reply: first byte, sequence number, number of words."""
 
@@ -80,7 +88,7 @@ class Hello(enum.IntEnum):
     VERSION = 2
     CONFIG = 3  # as Register.CONFIG
     BUILD = 4  # AcceleratorConfig.build32
-    DIVISOR = 5  # clock cycles of a bit; on SPI the fewest
+    DIVISOR = 5  # clock cycles of a bit; on SPI and USB the fewest
 
 
 def hello_words(config: AcceleratorConfig) -> list[int]:
@@ -91,5 +99,5 @@ def hello_words(config: AcceleratorConfig) -> list[int]:
         VERSION,
         config.hash32,
         config.build32,
-        SPI_DIVISOR if config.host == "spi" else config.uart_divisor,
+        {"spi": SPI_DIVISOR, "usb": 1}.get(config.host, config.uart_divisor),
     ]
