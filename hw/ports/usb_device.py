@@ -32,7 +32,7 @@ class UsbSerial(Elaboratable):
     Parameters
     ----------
     bus : object
-        What LUNA's ``USBDevice`` takes: ``d_p`` and ``d_n`` with ``i``, ``o`` and ``oe``, and ``pullup``; or a UTMI bus.
+        What LUNA's ``USBDevice`` takes: pins ``d_p``, ``d_n`` (``i``, ``o``, ``oe``) and ``pullup``; or a UTMI bus.
     product : str
         Name of the device.
 

@@ -24,16 +24,16 @@ USB_PINS = Signature(
     {
         "clk_48": In(1),
         "clk_12": In(1),
-        "dp_i": In(1, init=1),
-        "dn_i": In(1),
-        "dp_o": Out(1),
-        "dn_o": Out(1),
+        "d_p_i": In(1, init=1),
+        "d_n_i": In(1),
+        "d_p_o": Out(1),
+        "d_n_o": Out(1),
         "oe": Out(1),
         "pullup": Out(1),
     }
 )
-"""``clk_48`` and ``clk_12``: 48 and 12 MHz, whose edges coincide; D+ and D-, which the core drives while ``oe`` is high;
-``pullup``: 1.5 kOhm from D+ to 3.3 V, by which a host notices the device."""
+"""``clk_48`` and ``clk_12``: 48 and 12 MHz, whose edges coincide; ``d_p`` and ``d_n``: D+ and D-, which the core drives
+while ``oe`` is high; ``pullup``: 1.5 kOhm from D+ to 3.3 V, by which a host notices the device."""
 
 _WAITING = 9  # bytes between two clocks; the endpoints hold packets of 64
 
@@ -124,10 +124,10 @@ class UsbPort(wiring.Component):
             m.submodules[f"{domain}_reset"] = ResetSynchronizer(ResetSignal("sync"), domain=domain)
         m.submodules.usb = link = self._link
         m.d.comb += [
-            wires.d_p.i.eq(pins.dp_i),
-            wires.d_n.i.eq(pins.dn_i),
-            pins.dp_o.eq(wires.d_p.o),
-            pins.dn_o.eq(wires.d_n.o),
+            wires.d_p.i.eq(pins.d_p_i),
+            wires.d_n.i.eq(pins.d_n_i),
+            pins.d_p_o.eq(wires.d_p.o),
+            pins.d_n_o.eq(wires.d_n.o),
             pins.oe.eq(wires.d_p.oe),
             pins.pullup.eq(wires.pullup.o),
         ]

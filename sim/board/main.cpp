@@ -1,5 +1,5 @@
 // A board in simulation: the pins of its link behind a pseudo-terminal (a UART's as they are, SPI's through an adapter that
-// speaks serprog), its power switch and the line's troubles on standard input.
+// speaks serprog, USB's through a host of its own), its power switch and the line's troubles on standard input.
 //
 //     virtual_board DIVISOR
 //
@@ -21,6 +21,8 @@
 #include "verilated.h"
 #ifdef NARROWS_SPI
 #include "spi_host.h"
+#elif defined(NARROWS_USB)
+#include "usb_host.h"
 #else
 #include "uart_host.h"
 #endif
