@@ -42,8 +42,8 @@ def board_verilog(board: Board, *, divisor: int | None = None) -> str:
 
 
 def virtual_board(board: Board, *, divisor: int) -> VirtualBoard:
-    """A board's own top, simulated, with so many clock cycles to a bit on its UART; SPI is as fast as it may be, and USB
-    as fast as for a core of 96 MHz."""
+    """A board's own top, simulated, with so many clock cycles to a bit on its UART; SPI is as fast as it may be, USB
+    what it is to a core of 96 MHz."""
     from ..sim.board import VirtualBoard
 
     bit = {"spi": SPI_DIVISOR, "usb": _USB_DIVISOR}.get(board.link, divisor)

@@ -58,8 +58,8 @@ USB_GAP_FRAMES = 16
 """USB frames, of 1 ms each, without a byte after which a core on USB gives up the request it is in."""
 
 USB_BAUD = 1_000_000
-"""Bits a second that a host's serial port on USB is opened with: bytes are as fast as they can be, but waiting is measured
-in bits, and `GAP_BITS` of these are longer than `USB_GAP_FRAMES`."""
+"""Bits a second that a host's serial port on USB is opened with: bytes are as fast as they can be, but waiting is
+measured in bits, and `GAP_BITS` of these are longer than `USB_GAP_FRAMES`."""
 
 USB_IDS = (0x1209, 0x0001)
 """Vendor and product by which a host knows a core on USB: pid.codes' identifier for tests."""

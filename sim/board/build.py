@@ -66,7 +66,7 @@ def bench_of(verilog: str, top: str, link: str) -> str:
     for direction, name in _PORT.findall(module[0]):
         kind = next((kind for kind, form in kinds.items() if re.fullmatch(form, name)), None)
         if kind is not None:
-            net = {"led": f"leds[{len(found['led'])}]", "pullup": "pulled"}.get(kind, kind)  # one is a word of Verilog's
+            net = {"led": f"leds[{len(found['led'])}]", "pullup": "pulled"}.get(kind, kind)  # a pullup is Verilog's
             found[kind].append(name)
             connections.append(f".{name}({net})")
         elif direction == "input":
@@ -76,7 +76,8 @@ def bench_of(verilog: str, top: str, link: str) -> str:
             raise ValueError(f"{top} has {len(found[kind])} pins {kind}, not one")
     ports = f"input clk, input power, {_PINS[link]}output [7:0] leds"
     spare = "".join(f"    assign leds[{index}] = 0;\n" for index in range(len(found["led"]), 8))
-    return f"module bench({ports});\n{_WIRES.get(link, '')}    {top} board({', '.join(connections)});\n{spare}endmodule\n"
+    board = f"    {top} board({', '.join(connections)});\n"
+    return f"module bench({ports});\n{_WIRES.get(link, '')}{board}{spare}endmodule\n"
 
 
 def build_board(verilog: str, top: str, link: str) -> Path:

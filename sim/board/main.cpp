@@ -102,8 +102,8 @@ int main(int argc, char **argv) {
         host.listen(top, troubles);
         for (; !host.out.empty(); host.out.pop_front()) {
             last_traffic = cycles;
-            // Where nobody listens the terminal runs full and bytes are lost, as on a board.
-            [[maybe_unused]] const ssize_t kept = write(terminal, &host.out.front(), 1);
+            // Where nobody listens the terminal runs full and bytes are lost, as on a board, unless they can wait.
+            if (write(terminal, &host.out.front(), 1) != 1 && Host::kBytesWait) break;
         }
     }
 }

@@ -13,6 +13,7 @@
 
 class Host {
   public:
+    static constexpr bool kBytesWait = true;
     std::deque<uint8_t> out;  // to the pseudo-terminal
 
     explicit Host(unsigned bit) : bit(bit), sender(bit), receiver(bit) {}
@@ -163,8 +164,9 @@ class Host {
             now = {OUT, kEndpoint, out_toggle, held};
             asked = false;
         } else {
-            now = {IN, kEndpoint, in_toggle, {}};
             asked = true;
+            if (out.size() >= kMostBytes) return;
+            now = {IN, kEndpoint, in_toggle, {}};
         }
         const unsigned address = step < kAddressed ? 0 : kAddress;
         send(token_packet(now.token, address | now.endpoint << 7), troubles);

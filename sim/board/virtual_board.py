@@ -64,7 +64,7 @@ class VirtualBoard:
         self._say(f"noise {share}")
 
     def set_drops(self, share: float) -> None:
-        """From now on lose this share of all bytes, either way, at random; on SPI one pulse of a byte, on USB packets."""
+        """From now on lose this share of all bytes, either way, at random; on SPI a pulse of a byte, on USB packets."""
         self._say(f"drop {share}")
 
     def cycles(self) -> int:

@@ -126,6 +126,10 @@ SIMULATORS: dict[str, CoreSimulator] = {core.name: core for core in (_VerilatorC
 def _bench(source: CoreSource, store_bytes: int) -> str:
     """Verilog of the bench for a core: a host at its port, a memory where it has a port for one."""
     folder = Path(__file__).parent
+    if source.host == "usb":
+        raise SimulationError(
+            "a core on USB is simulated with its board, narrows board simulate NAME --link usb: or choose host = axi"
+        )
     if source.line == "uart":
         return f"`define NARROWS_UART_DIVISOR {source.uart_divisor}\n" + (folder / "bench_uart.v").read_text(
             encoding="utf-8"
