@@ -36,6 +36,7 @@ BOARD = Board(
     ),
     memories="block RAM: 64 KB of weights, 64 KB of activations",
     host_link="USB: the FT2232H's second channel",
+    usb_chip=(0x0403, 0x6010),
     flash=("openFPGALoader", "-b", "arty"),
     vendor_only=True,
 )

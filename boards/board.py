@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..hw.spec.config import AcceleratorConfig
-from ..hw.spec.link import SPI_DIVISOR
+from ..hw.spec.link import SPI_DIVISOR, USB_BAUD
 from ..hw.spec.sdram import SdramChip
 from ..hw.spec.transfer import BURST_BEATS
 from ..sw.errors import NarrowsError
@@ -28,7 +28,7 @@ class BoardError(NarrowsError):
 
 @dataclass(frozen=True, kw_only=True)
 class Board:
-    """A board with one core on it, reached over a UART or SPI.
+    """A board with one core on it, reached over a UART, SPI or USB.
 
     Parameters
     ----------
@@ -48,11 +48,13 @@ class Board:
     baud : int
         Bits a second on the UART.
     links : tuple of str
-        How a host can be connected: ``"uart"``, ``"spi"``.
+        How a host can be connected: ``"uart"``, ``"spi"``, ``"usb"`` (ECP5: the pins of its own USB connector).
     link : str
         How it is; one of ``links``.
     ftdi_select : int
         Which chip select of an FTDI chip on the board is the core's on SPI: 0 for its pin ADBUS3, 1 for ADBUS4.
+    usb_chip : tuple of (int, int) or None
+        Vendor and product of the board's USB chip that is the UART's other end, or SPI's; None: there is no such chip.
     config : AcceleratorConfig
         The core; its port and the form of its array follow from the board.
     memories, host_link : str
@@ -91,6 +93,7 @@ class Board:
     links: tuple[str, ...] = ("uart",)
     link: str = "uart"
     ftdi_select: int = 0
+    usb_chip: tuple[int, int] | None = None
     pll_pin: bool = False
     ties: tuple[tuple[str, int], ...] = ()
     vendor_only: bool = False
@@ -113,8 +116,9 @@ class Board:
 
     @property
     def bits_per_second(self) -> int:
-        """On its link: of the UART, or the most that SPI takes."""
-        return self.baud if self.link == "uart" else int(self.clock_mhz * 1e6) // SPI_DIVISOR
+        """On its link: of the UART, the most that SPI takes, or what a host's waiting on USB is measured by."""
+        rates = {"uart": self.baud, "spi": int(self.clock_mhz * 1e6) // SPI_DIVISOR, "usb": USB_BAUD}
+        return rates[self.link]
 
     def with_config(self, config: AcceleratorConfig) -> Board:
         """The same board with another core on it."""

@@ -32,6 +32,7 @@ BOARD = Board(
     baud=3_000_000,
     memories=UP5K_MEMORIES,
     host_link="USB: UART on the FT2232H's second channel, SPI on its first one (jumper AUX CS closed)",
+    usb_chip=(0x0403, 0x6010),
     links=("uart", "spi"),
     flash=("openFPGALoader", "-b", "ice40_generic"),
 )

@@ -44,6 +44,7 @@ BOARD = Board(
         product_stage=1,
     ),
     memories="block RAM: 40 KB of weights, 32 KB of activations",
-    host_link="a serial adapter of 3.3 V on pins 0 (to the board) and 1",
+    host_link="USB: the FPGA itself; or a serial adapter of 3.3 V on pins 0 (to the board) and 1",
+    links=("uart", "usb"),
     flash=("dfu-util", "-a", "0", "-D"),
 )

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["board_verilog", "virtual_board"]
 
+_USB_DIVISOR = 8  # the clock generator's model makes 48 MHz of every other cycle of the core's
+
 
 def board_verilog(board: Board, *, divisor: int | None = None) -> str:
     """Verilog of module `plan.NAME`, with the pins' names of its platform, of the core below it, and of the chips at
@@ -47,8 +49,9 @@ def board_verilog(board: Board, *, divisor: int | None = None) -> str:
 
 
 def virtual_board(board: Board, *, divisor: int) -> VirtualBoard:
-    """A board's own top, simulated, with so many clock cycles to a bit on its UART; SPI is as fast as it may be."""
+    """A board's own top, simulated, with so many clock cycles to a bit on its UART; SPI is as fast as it may be, USB
+    what it is to a core of 96 MHz."""
     from ..sim.board import VirtualBoard
 
-    bit = SPI_DIVISOR if board.link == "spi" else divisor
+    bit = {"spi": SPI_DIVISOR, "usb": _USB_DIVISOR}.get(board.link, divisor)
     return VirtualBoard(board_verilog(board, divisor=divisor), top=NAME, link=board.link, divisor=bit)

@@ -40,5 +40,6 @@ BOARD = Board(
     ),
     memories="block RAM: 16 KB of weights, 8 KB of activations",
     host_link="USB: the BL702 beside it",
+    usb_chip=(0x0403, 0x6010),
     flash=("openFPGALoader", "-b", "tangnano9k"),
 )

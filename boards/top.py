@@ -12,6 +12,7 @@ from ..hw.verilog import TOP
 from .board import Board
 from .pll import Pll
 from .sdram import BoardSdram
+from .usb_clocks import USB_MHZ, UsbClocks
 
 __all__ = ["BoardTop"]
 
@@ -37,12 +38,13 @@ class BoardTop(Elaboratable):
         m = Module()
         board = self._board
         m.domains.sync = ClockDomain()
-        self._clock(m, platform)
+        clocks = self._clock(m, platform)
         irq = Signal()
         m.submodules.core = Instance(
             TOP,
             i_clk=ClockSignal(),
             i_rst=ResetSignal(),
+            **clocks,
             **self._link(m, platform),
             **self._memory(m),
             o_irq=irq,
@@ -75,6 +77,14 @@ class BoardTop(Elaboratable):
             m.submodules.rx = rx = io.Buffer("i", pins.rx)
             m.submodules.tx = tx = io.Buffer("o", pins.tx)
             return {"i_uart_rx": rx.i, "o_uart_tx": tx.o}
+        if link == "usb":
+            oe, ports = Signal(), {}
+            for name in ("d_p", "d_n"):
+                m.submodules[name] = pin = io.Buffer("io", getattr(pins, name))
+                m.d.comb += pin.oe.eq(oe)
+                ports |= {f"i_usb_{name}_i": pin.i, f"o_usb_{name}_o": pin.o}
+            m.submodules.pullup = pullup = io.Buffer("o", pins.pullup)
+            return ports | {"o_usb_oe": oe, "o_usb_pullup": pullup.o}
         ports = {}
         for name in ("cs_n", "sck", "copi"):
             m.submodules[name] = pin = io.Buffer("i", getattr(pins, name))
@@ -82,8 +92,9 @@ class BoardTop(Elaboratable):
         m.submodules.cipo = cipo = io.Buffer("o", pins.cipo)
         return ports | {"o_spi_cipo": cipo.o, "o_spi_cipo_oe": cipo.oe}
 
-    def _clock(self, m: Module, platform: Any) -> None:
-        """The core's clock, and its reset: a counter that runs once the clock is steady."""
+    def _clock(self, m: Module, platform: Any) -> dict[str, Any]:
+        """The core's clock, and its reset: a counter that runs once the clock is steady. Ports of the core for clocks
+        of its link, which then are steady, too."""
         board = self._board
         pin = platform.request(board.input, dir="-")
         clock_mhz = platform.lookup(board.input).clock.frequency / 1e6
@@ -101,12 +112,20 @@ class BoardTop(Elaboratable):
         else:
             m.d.comb += pll.clock.eq(Const(0))
         platform.add_clock_constraint(pll.out, board.clock_mhz * 1e6)
+        ports, locked = {}, pll.locked
+        if board.link == "usb":
+            m.submodules.usb_clocks = usb = UsbClocks(input_mhz=clock_mhz)
+            m.d.comb += usb.clock.eq(pll.clock)
+            locked = pll.locked & usb.locked
+            for mhz, clock in zip(USB_MHZ, (usb.clk_48, usb.clk_12), strict=True):
+                platform.add_clock_constraint(clock, mhz * 1e6)
+                ports[f"i_usb_clk_{mhz}"] = clock
         m.domains.por = ClockDomain(reset_less=True, local=True)
         m.d.comb += [ClockSignal().eq(pll.out), ClockSignal("por").eq(pll.out)]
         count = Signal(range(_RESET_CYCLES))
         steady = Signal(2)
         reset = Signal(init=1)
-        m.d.por += steady.eq(steady << 1 | pll.locked)
+        m.d.por += steady.eq(steady << 1 | locked)
         with m.If(~steady[1]):
             m.d.por += [count.eq(0), reset.eq(1)]
         with m.Elif(count == _RESET_CYCLES - 1):
@@ -117,3 +136,4 @@ class BoardTop(Elaboratable):
         far = Signal(init=1)
         m.d.por += far.eq(reset)
         m.d.comb += ResetSignal().eq(far)
+        return ports

@@ -38,6 +38,8 @@ BOARD = Board(
     ),
     baud=3_000_000,
     memories="block RAM: 192 KB of weights, 128 KB of activations",
-    host_link="USB: the FT231X beside it",
+    host_link="USB: the FT231X beside it (US1), or the FPGA itself (US2)",
+    links=("uart", "usb"),
+    usb_chip=(0x0403, 0x6015),
     flash=("openFPGALoader", "-b", "ulx3s"),
 )

@@ -35,6 +35,7 @@ BOARD = Board(
     config=UP5K_CORE,
     memories=UP5K_MEMORIES,
     host_link="a serial adapter of 3.3 V on pins 38 (to the board) and 28, or SPI over USB; jumper OSC closed",
+    usb_chip=(0x0403, 0x6014),
     links=("uart", "spi"),
     ftdi_select=1,
     flash=("openFPGALoader", "-b", "upduino3"),

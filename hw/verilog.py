@@ -16,6 +16,7 @@ from .cells.netlist import NetlistPlatform
 from .core import Core
 from .memory.block_ram import BLOCK_RAM_ECP5, BLOCK_RAM_VERILOG
 from .memory.single_port_memory import SINGLE_PORT_ICE40, SINGLE_PORT_VERILOG
+from .ports.usb_device import need_luna
 from .spec.config import AcceleratorConfig
 
 __all__ = ["LIBRARY", "TECHMAPS", "TOP", "convert", "to_verilog"]
@@ -52,7 +53,14 @@ def to_verilog(config: AcceleratorConfig) -> str:
     """Verilog of the core of a configuration, top module `TOP`, ports ``clk``, ``rst`` and those of `Core`.
 
     With a UART its first line is ``// uart_divisor = N``: pins do not tell how fast they are.
+
+    Raises
+    ------
+    ConfigError
+        If the host is on USB and LUNA is not installed.
     """
+    if config.host == "usb":
+        need_luna()
     text = convert(Core(config), TOP)
     return f"// uart_divisor = {config.uart_divisor}\n{text}" if config.host == "uart" else text
 

@@ -27,7 +27,7 @@ class Placement:
     Parameters
     ----------
     fmax_mhz : float
-        Highest clock of the slowest clock domain.
+        Highest clock of the domain that misses what it was asked by most, or if none does of that which was asked most.
     used, available : dict of int
         Cells by nextpnr's name of their kind.
     path : tuple of PathStep
@@ -47,13 +47,21 @@ def _named(cell: str) -> str:
 def read_report(path: Path, module_of: Callable[[str], str] = _named) -> Placement:
     """Contents of a file that nextpnr wrote with ``--report``; ``module_of`` gives the module of a cell by its name."""
     report = json.loads(path.read_text(encoding="utf-8"))
-    clock, timing = min(report["fmax"].items(), key=lambda item: item[1]["achieved"])
+    clock, timing = _decisive(report["fmax"])
     return Placement(
         fmax_mhz=timing["achieved"],
         used={kind: entry["used"] for kind, entry in report["utilization"].items() if entry["used"]},
         available={kind: entry["available"] for kind, entry in report["utilization"].items() if entry["used"]},
         path=_critical_path(report["critical_paths"], clock, module_of),
     )
+
+
+def _decisive(clocks: Mapping[str, Mapping[str, float]]) -> tuple[str, Mapping[str, float]]:
+    """The clock that tells whether a placement is good, as `Placement` says, with its ``achieved``."""
+    missed = [item for item in clocks.items() if item[1]["achieved"] < item[1].get("constraint", 0)]
+    if missed:
+        return min(missed, key=lambda item: item[1]["achieved"] / item[1]["constraint"])
+    return min(clocks.items(), key=lambda item: (-item[1].get("constraint", 0), item[1]["achieved"]))
 
 
 def _critical_path(paths: list[dict[str, Any]], clock: str, module_of: Callable[[str], str]) -> tuple[PathStep, ...]:

@@ -27,7 +27,10 @@ from ..spec.link import (
 from ..spec.pipeline import pipeline
 from ..spec.registers import ADDRESS_BITS, REGION_BITS, Region
 
-__all__ = ["SerialLink"]
+__all__ = ["BYTE_CYCLES", "SerialLink"]
+
+BYTE_CYCLES = 16
+"""Fewest cycles from a byte of a frame to the next one: the checksum takes 8, what is decided of a byte 4 at most."""
 
 _HEADER = data.StructLayout(
     {"sequence": 8, "command": 8, "count": 8, "low": 2, "address": ADDRESS_BITS - 2, "high": 32 - ADDRESS_BITS}
@@ -46,11 +49,11 @@ class _Phase(enum.Enum):
 class SerialLink(wiring.Component):
     """Requests come in as ``rx_*`` bytes (`UartReceiver`, `SpiPeripheral`), replies go out as ``tx_*`` bytes, the words
     of bursts go over a bus, as a Wishbone classic master: ``stb`` (which is ``cyc``, too) stays high until ``ack`` or
-    ``err``. Bytes either way need at least 40 cycles each.
+    ``err``. Bytes either way need at least `BYTE_CYCLES` cycles each.
 
     A request is carried out only once it is here whole and its checksum is right. One that is not is dropped without an
     answer; then a request can begin after a gap. A WRITE with the sequence number of the request before is answered
-    again, but not carried out again. What arrives during a reply is lost.
+    again, but not carried out again. What arrives during a reply is lost, unless it is kept waiting.
 
     Only the words of a FRAME, of which there are more than the link can keep, are written as they come: nothing sees
     them before the host asks for the frame to be laid out.
@@ -61,10 +64,12 @@ class SerialLink(wiring.Component):
     gap : int or None
         Ticks without ``rx_active`` that end a frame which does not go on. None: it ends at once where ``rx_active`` is
         low, and so does a reply.
+    flow : bool
+        Whether bytes can wait: then ``rx_ready`` is high while one would be taken, and ``tx_last`` with a reply's last.
     """
 
-    def __init__(self, config: AcceleratorConfig, *, gap: int | None) -> None:
-        self._config, self._gap = config, gap
+    def __init__(self, config: AcceleratorConfig, *, gap: int | None, flow: bool = False) -> None:
+        self._config, self._gap, self._flow = config, gap, flow
         super().__init__(
             {
                 "rx_data": In(8),
@@ -83,6 +88,7 @@ class SerialLink(wiring.Component):
                 "ack": In(1),
                 "err": In(1),
             }
+            | ({"rx_ready": Out(1), "tx_last": Out(1)} if flow else {})
         )
 
     def elaborate(self, platform: object) -> Module:
@@ -112,7 +118,7 @@ class SerialLink(wiring.Component):
         phase = Signal(_Phase)
         status = Signal(LinkStatus)
         is_open, last = Signal(), Signal(8)
-        # a byte goes through the checksum bit by bit: it takes 40 cycles on the line at least
+        # a byte goes through the checksum bit by bit: there is time until the next one
         summed, summed_bits = Signal(8), Signal(range(9))
         add_byte, added = Signal(), Signal(8)
         with m.If(add_byte):
@@ -182,8 +188,13 @@ class SerialLink(wiring.Component):
             with m.If(self.err):
                 m.d.sync += status.eq(LinkStatus.REFUSED)
 
+        def listen() -> None:
+            if self._flow:
+                m.d.comb += self.rx_ready.eq(1)
+
         def receive() -> None:
             """Count a byte of the frame; give the frame up where the line does."""
+            listen()
             m.d.comb += [add_byte.eq(rx_valid), added.eq(rx_data)]
             with m.If(rx_valid):
                 m.d.sync += left.eq(left - 1)
@@ -200,6 +211,7 @@ class SerialLink(wiring.Component):
 
         with m.FSM():
             with m.State("hunt"):
+                listen()
                 m.d.comb += crc.start.eq(1)
                 m.d.sync += left.eq(HEADER_BYTES)
                 with m.If(rx_valid & (rx_data == REQUEST_START)):
@@ -292,8 +304,10 @@ class SerialLink(wiring.Component):
                     m.next = "fetch"
                     with m.If(final):
                         m.next = "head"
-            with m.State("drain"), m.If(expired):
-                m.next = "hunt"
+            with m.State("drain"):
+                listen()
+                with m.If(expired):
+                    m.next = "hunt"
 
             with m.State("head"):
                 put_word(Cat(Const(REPLY_START, 8), header.sequence, words))
@@ -325,6 +339,8 @@ class SerialLink(wiring.Component):
             with m.State("send"):
                 starts = (phase == _Phase.HEAD) & (left == REPLY_HEAD_BYTES)
                 m.d.comb += [self.tx_valid.eq(~putting if late else 1), added.eq(word[:8])]
+                if self._flow:
+                    m.d.comb += self.tx_last.eq((phase == _Phase.CRC) & ends)
                 with m.If(self.tx_ready & self.tx_valid):
                     m.d.comb += [crc.start.eq(starts), add_byte.eq(~starts & (phase != _Phase.CRC))]
                     put_word(word[8:])

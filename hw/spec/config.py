@@ -114,8 +114,8 @@ class AcceleratorConfig:
         Bytes of a frame; the core has a memory of two, from which the core itself lays out a network's input
         (`spec.feed`): a power of two from 64 to 32,768, or 0 for none. Not part of `digest`.
     host : str
-        Port for the host: ``"axi"`` (AXI4-Lite), ``"wishbone"``, ``"uart"``, ``"spi"`` or ``"bare"``. Not part of
-        `digest`.
+        Port for the host: ``"axi"`` (AXI4-Lite), ``"wishbone"``, ``"uart"``, ``"spi"``, ``"usb"`` (full speed, by LUNA)
+        or ``"bare"``. Not part of `digest`.
     uart_divisor : int
         Clock cycles of a bit on the UART, 4 to 65,535; not part of `digest` either.
 
@@ -261,7 +261,7 @@ class AcceleratorConfig:
     @property
     def is_serial(self) -> bool:
         """Whether the host's port has a handful of pins, for the serial link."""
-        return self.host in ("uart", "spi")
+        return self.host in ("uart", "spi", "usb")
 
     @property
     def has_backing(self) -> bool:

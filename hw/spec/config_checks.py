@@ -27,7 +27,7 @@ __all__ = [
 FABRICS = ("ecp5", "ice40", "xilinx")
 """FPGA families that the array has a form for."""
 
-HOSTS = ("axi", "wishbone", "uart", "spi", "bare")
+HOSTS = ("axi", "wishbone", "uart", "spi", "usb", "bare")
 """Ports that a core may have for its host."""
 
 MOST_NEAR = 256

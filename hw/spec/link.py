@@ -1,4 +1,4 @@
-"""The serial link: frames between a host and a core with a UART or SPI (`docs/host_link.md`)."""
+"""The serial link: frames between a host and a core with a UART, SPI or USB (`docs/host_link.md`)."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ __all__ = [
     "SPI_STORE_WORDS",
     "SPI_WAIT_BYTES",
     "FRAME_BLOCK_WORDS",
+    "USB_BAUD",
+    "USB_GAP_FRAMES",
+    "USB_IDS",
     "Command",
     "Hello",
     "LinkStatus",
@@ -60,6 +63,16 @@ at least."""
 SPI_STORE_WORDS = 8
 """Most words of a WRITE to the backing store on SPI: each waits for the bus, all together no longer than that."""
 
+USB_GAP_FRAMES = 16
+"""USB frames, of 1 ms each, without a byte after which a core on USB gives up the request it is in."""
+
+USB_BAUD = 1_000_000
+"""Bits a second that a host's serial port on USB is opened with: bytes are as fast as they can be, but waiting is
+measured in bits, and `GAP_BITS` of these are longer than `USB_GAP_FRAMES`."""
+
+USB_IDS = (0x1209, 0x0001)
+"""Vendor and product by which a host knows a core on USB: pid.codes' identifier for tests."""
+
 REPLY_HEAD_BYTES = 3
 """Of a reply: first byte, sequence number, number of words."""
 
@@ -90,7 +103,7 @@ class Hello(enum.IntEnum):
     VERSION = 2
     CONFIG = 3  # as Register.CONFIG
     BUILD = 4  # AcceleratorConfig.build32
-    DIVISOR = 5  # clock cycles of a bit; on SPI the fewest
+    DIVISOR = 5  # clock cycles of a bit; on SPI and USB the fewest
 
 
 def hello_words(config: AcceleratorConfig) -> list[int]:
@@ -101,5 +114,5 @@ def hello_words(config: AcceleratorConfig) -> list[int]:
         VERSION,
         config.hash32,
         config.build32,
-        SPI_DIVISOR if config.host == "spi" else config.uart_divisor,
+        {"spi": SPI_DIVISOR, "usb": 1}.get(config.host, config.uart_divisor),
     ]

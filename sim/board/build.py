@@ -24,7 +24,7 @@ _OPTIMISED = "OPT_FAST=-O1"  # more takes twice as long to compile, which a boar
 _PORT = re.compile(r"^\s*(input|output|inout)\s+(?:\[\d+:\d+\]\s+)?(\S+?)\s*;", re.MULTILINE)
 _ICE40_PIN = re.compile(r"\bSB_IO( #\((?:[^;])*?\.PIN_TYPE\(6'h([0-9a-f]+)\))")
 _ICE40_INPUT = re.compile(r"\bSB_IO_IN #\([^;]*?\.PACKAGE_PIN\((\w+)\)")
-_INOUT = re.compile(r"\binout (\w+__io);")
+_INOUT = re.compile(r"\binout ((?!usb_)\w+__io);")
 _SDRAM_PIN = re.compile(r"sdram_0__(\w+)__io")
 _SDRAM = """\
     wire sdram_clk, sdram_clk_en, sdram_cs, sdram_ras, sdram_cas, sdram_we;
@@ -40,6 +40,19 @@ _SDRAM = """\
 _LINKS = {
     "uart": {"rx": "input", "tx": "output"},
     "spi": {"cs_n": "input", "sck": "input", "copi": "input", "cipo": "output"},
+    "usb": {"d_p": "inout", "d_n": "inout", "pullup": "output"},
+}
+_PINS = {link: "".join(f"{direction} {pin}, " for pin, direction in pins.items()) for link, pins in _LINKS.items()}
+_PINS["usb"] = "input drive, host_p, host_n, output line_p, line_n, "
+_WIRES = {
+    "usb": """    wire d_p, d_n, pulled;
+    assign d_p = drive ? host_p : 1'bz;
+    assign d_n = drive ? host_n : 1'bz;
+    assign (weak1, weak0) d_p = pulled;
+    assign (weak1, weak0) d_n = 1'b0;
+    assign line_p = d_p;
+    assign line_n = d_n;
+"""
 }
 
 
@@ -49,7 +62,8 @@ def bench_of(verilog: str, top: str, link: str) -> str:
 
     Pins are named as Amaranth names those of resources: ``uart_0__rx__io``, ``spi_0__sck__io`` and so on,
     ``led_N__io``, and ``clk..._0__io``. Other inputs are high, as unused pins with a pull-up. Pins ``sdram_0__...__io``
-    lead to a chip, ``narrows_sdram_chip``.
+    lead to a chip, ``narrows_sdram_chip``. Of USB the bench has what the host drives, while ``drive`` is high, and the
+    line's levels; the board's pull-up holds D+ while nobody does.
 
     Raises
     ------
@@ -65,7 +79,7 @@ def bench_of(verilog: str, top: str, link: str) -> str:
     for direction, name in _PORT.findall(module[0]):
         kind = next((kind for kind, form in kinds.items() if re.fullmatch(form, name)), None)
         if kind is not None:
-            net = f"leds[{len(found['led'])}]" if kind == "led" else kind
+            net = {"led": f"leds[{len(found['led'])}]", "pullup": "pulled"}.get(kind, kind)  # a pullup is Verilog's
             found[kind].append(name)
             connections.append(f".{name}({net})")
         elif memory := _SDRAM_PIN.fullmatch(name):
@@ -75,11 +89,11 @@ def bench_of(verilog: str, top: str, link: str) -> str:
     for kind in ("clk", *_LINKS[link]):
         if len(found[kind]) != 1:
             raise ValueError(f"{top} has {len(found[kind])} pins {kind}, not one")
-    pins = "".join(f"{direction} {pin}, " for pin, direction in _LINKS[link].items())
-    ports = f"input clk, input power, {pins}output [7:0] leds"
+    ports = f"input clk, input power, {_PINS[link]}output [7:0] leds"
     spare = "".join(f"    assign leds[{index}] = 0;\n" for index in range(len(found["led"]), 8))
     chip = _SDRAM if any(_SDRAM_PIN.fullmatch(name) for _, name in _PORT.findall(module[0])) else ""
-    return f"module bench({ports});\n{chip}    {top} board({', '.join(connections)});\n{spare}endmodule\n"
+    board = f"    {top} board({', '.join(connections)});\n"
+    return f"module bench({ports});\n{_WIRES.get(link, '')}{chip}{board}{spare}endmodule\n"
 
 
 def build_board(verilog: str, top: str, link: str) -> Path:
@@ -92,7 +106,7 @@ def build_board(verilog: str, top: str, link: str) -> Path:
     top : str
         Name of the top module.
     link : str
-        How its host is connected: ``"uart"`` or ``"spi"``.
+        How its host is connected: ``"uart"``, ``"spi"`` or ``"usb"``.
 
     Raises
     ------

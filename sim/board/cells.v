@@ -6,12 +6,21 @@
 module EHXPLLL #(
     parameter CLKI_DIV = 1, CLKFB_DIV = 1, CLKOP_DIV = 1, CLKOP_ENABLE = "ENABLED", FEEDBK_PATH = "CLKOP", PLLRST_ENA = "DISABLED",
     parameter INTFB_WAKE = "DISABLED", STDBY_ENABLE = "DISABLED", DPHASE_SOURCE = "DISABLED", OUTDIVIDER_MUXA = "DIVA",
-    parameter CLKOP_CPHASE = 0, CLKOP_FPHASE = 0, CLKOP_TRIM_POL = "RISING", CLKOP_TRIM_DELAY = 0
+    parameter CLKOP_CPHASE = 0, CLKOP_FPHASE = 0, CLKOP_TRIM_POL = "RISING", CLKOP_TRIM_DELAY = 0,
+    parameter CLKOS_ENABLE = "DISABLED", CLKOS_DIV = 1, CLKOS_CPHASE = 0, CLKOS_FPHASE = 0, OUTDIVIDER_MUXB = "DIVB",
+    parameter CLKOS2_ENABLE = "DISABLED", CLKOS2_DIV = 1, CLKOS2_CPHASE = 0, CLKOS2_FPHASE = 0, OUTDIVIDER_MUXC = "DIVC"
 ) (
     input CLKI, CLKFB, RST, STDBY, PHASESEL0, PHASESEL1, PHASEDIR, PHASESTEP, PHASELOADREG, PLLWAKESYNC, ENCLKOP,
-    output CLKOP, LOCK, CLKINTFB
+    output CLKOP, CLKOS, CLKOS2, LOCK, CLKINTFB
 );
     assign CLKOP = CLKI;
+    // for USB, of a core that is twice as fast as its transceiver
+    generate if (CLKOS_ENABLE == "ENABLED") begin : second
+        reg [2:0] count = 0;
+        always @(posedge CLKI) count <= count - 1;
+        assign CLKOS = count[0];
+        assign CLKOS2 = count[2];
+    end endgenerate
     assign CLKINTFB = 0;
     assign LOCK = bench.power;
 endmodule
@@ -50,6 +59,11 @@ endmodule
 
 module OB(input I, output O);
     assign O = I;
+endmodule
+
+module BB(inout B, input I, T, output O);
+    assign B = T ? 1'bz : I;
+    assign O = B;
 endmodule
 
 module OBZ(input I, input T, output O);

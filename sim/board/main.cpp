@@ -1,5 +1,5 @@
 // A board in simulation: the pins of its link behind a pseudo-terminal (a UART's as they are, SPI's through an adapter that
-// speaks serprog), its power switch and the line's troubles on standard input.
+// speaks serprog, USB's through a host of its own), its power switch and the line's troubles on standard input.
 //
 //     virtual_board DIVISOR
 //
@@ -21,6 +21,8 @@
 #include "verilated.h"
 #ifdef NARROWS_SPI
 #include "spi_host.h"
+#elif defined(NARROWS_USB)
+#include "usb_host.h"
 #else
 #include "uart_host.h"
 #endif
@@ -100,8 +102,8 @@ int main(int argc, char **argv) {
         host.listen(top, troubles);
         for (; !host.out.empty(); host.out.pop_front()) {
             last_traffic = cycles;
-            // Where nobody listens the terminal runs full and bytes are lost, as on a board.
-            [[maybe_unused]] const ssize_t kept = write(terminal, &host.out.front(), 1);
+            // Where nobody listens the terminal runs full and bytes are lost, as on a board, unless they can wait.
+            if (write(terminal, &host.out.front(), 1) != 1 && Host::kBytesWait) break;
         }
     }
 }

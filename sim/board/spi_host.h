@@ -11,6 +11,7 @@
 
 class Host {
   public:
+    static constexpr bool kBytesWait = false;
     std::deque<uint8_t> out;  // to the host
 
     explicit Host(unsigned divisor) : half((divisor + 1) / 2) {}

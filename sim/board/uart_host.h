@@ -8,6 +8,7 @@
 
 class Host {
   public:
+    static constexpr bool kBytesWait = false;
     std::deque<uint8_t> out;  // to the host
 
     explicit Host(unsigned divisor) : divisor(divisor) {}

@@ -16,7 +16,7 @@ __all__ = ["VirtualBoard"]
 
 class VirtualBoard:
     """A board's own top under Verilator, at its pins; `port` is where its UART is, for any serial program, or on SPI an
-    adapter that speaks serprog.
+    adapter that speaks serprog. On USB a host is played at the pins, and `port` is the serial port that it has found.
 
     Simulated time passes on its own, some hundred thousand clock cycles a second, so a host's timeouts have to be
     those of a line of a few kilobaud. The pseudo-terminal takes any baud rate; bits at the pins are ``divisor`` cycles.
@@ -28,7 +28,7 @@ class VirtualBoard:
     top : str
         Name of the top module; its pins are named as `build.bench_of` says.
     link : str
-        How its host is connected: ``"uart"`` or ``"spi"``.
+        How its host is connected: ``"uart"``, ``"spi"`` or ``"usb"``.
     divisor : int
         Clock cycles of a bit on that.
 
@@ -54,7 +54,7 @@ class VirtualBoard:
             self.close()
             raise SimulationError("the board's simulation did not start: no pseudo-terminal is to be had")
         self.port = Path(first[1])
-        """The board's UART or SPI adapter, as a serial port."""
+        """The board's UART, SPI adapter or device on USB, as a serial port."""
         threading.Thread(target=self._listen, daemon=True).start()
 
     def reset(self) -> None:
@@ -66,7 +66,7 @@ class VirtualBoard:
         self._say(f"noise {share}")
 
     def set_drops(self, share: float) -> None:
-        """From now on lose this share of all bytes, either way, at random; on SPI one pulse of a byte."""
+        """From now on lose this share of all bytes, either way, at random; on SPI a pulse of a byte, on USB packets."""
         self._say(f"drop {share}")
 
     def cycles(self) -> int:

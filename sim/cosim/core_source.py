@@ -11,7 +11,12 @@ from ...hw.spec.config import AcceleratorConfig
 
 __all__ = ["CoreSource", "WrittenOnDemand"]
 
-_PORTS = {"input s_wb_stb;": "wishbone", "input host_valid;": "bare", "input spi_sck;": "spi"}
+_PORTS = {
+    "input s_wb_stb;": "wishbone",
+    "input host_valid;": "bare",
+    "input spi_sck;": "spi",
+    "input usb_clk_48;": "usb",
+}
 _UART_SPEED = re.compile(r"^// uart_divisor = (\d+)$", re.MULTILINE)
 _BUS_PORT = re.compile(r"input \[(\d+):0\] m_axi_rdata")
 

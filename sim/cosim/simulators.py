@@ -125,6 +125,10 @@ SIMULATORS: dict[str, CoreSimulator] = {core.name: core for core in (_VerilatorC
 
 def _bench(source: CoreSource, store_bytes: int, memory: str | None) -> str:
     """Verilog of the bench for a core: a host at its port, a memory where it has a port for one."""
+    if source.host == "usb":
+        raise SimulationError(
+            "a core on USB is simulated with its board, narrows board simulate NAME --link usb: or choose host = axi"
+        )
     defines, names = [], ["store.v"]
     if source.bus_bits:
         defines.append(f"`define NARROWS_BUS_BITS {source.bus_bits}\n")

@@ -34,6 +34,7 @@ class Link(enum.StrEnum):
 
     UART = "uart"
     SPI = "spi"
+    USB = "usb"
 
 
 BoardName = Annotated[str, typer.Argument(metavar="NAME", help="A board, as `narrows board list` names it.")]
@@ -46,7 +47,7 @@ Program = Annotated[
     typer.Option("--program", metavar="M.nrw", help="Put the core on it that this program was compiled for."),
 ]
 OverLink = Annotated[
-    Link, typer.Option("--link", help="How the board is connected; `narrows board list` names those with SPI.")
+    Link, typer.Option("--link", help="How the board is connected; `narrows board list` names those with SPI or USB.")
 ]
 
 

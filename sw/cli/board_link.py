@@ -33,8 +33,8 @@ def run_on_board(
         typer.Option(
             "--port",
             metavar="PORT",
-            help="Serial port: /dev/ttyUSB0, COM3, socket://...; with --link spi that of a serprog adapter, or "
-            "ftdi://ftdi:2232h/1 and the like.",
+            help="Serial port: /dev/ttyUSB0, COM3, socket://...; auto: where the board is plugged in; with --link spi "
+            "that of a serprog adapter, or ftdi://ftdi:2232h/1 and the like.",
         ),
     ],
     samples: InputFile,
@@ -49,7 +49,7 @@ def run_on_board(
     raw: Raw = False,
     json: JsonFile = None,
 ) -> None:
-    """Run a program on a board: load it over UART or SPI, send samples, read the results.
+    """Run a program on a board: load it over UART, SPI or USB, send samples, read the results.
 
     The board holds the core that the program was compiled for; any other one refuses it. With --check, exit status 1 if
     a level differs from the golden model's.
@@ -57,6 +57,8 @@ def run_on_board(
     **Example**
 
         narrows board run ulx3s model.nrw --port /dev/ttyUSB0 --input test.npz
+
+        narrows board run orangecrab m.nrw --link usb --port auto --input x.npz
 
         narrows board run upduino m.nrw --link spi --port PORT --input x.npz
     """
@@ -99,9 +101,10 @@ def simulate_board(
 
     The board's own top with its core, clock, reset and pins runs under Verilator, some hundred thousand cycles a
     second. A bit on its UART takes fewer cycles than on the board, so that transfers are simulated sooner. The command
-    prints the port and stays until Ctrl-C. With --link spi that port is an adapter's, which speaks serprog. Lines typed
-    meanwhile act on the board: `reset` takes its power away for a moment, `noise 1e-6` turns its receive line over in
-    that share of all cycles, `drop 1e-3` loses that share of all bytes, or on SPI a pulse in that share of them.
+    prints the port and stays until Ctrl-C. With --link spi that port is an adapter's, which speaks serprog; with --link
+    usb it is the serial port that a USB host, played at the pins, has found. Lines typed meanwhile act on the board:
+    `reset` takes its power away for a moment, `noise 1e-6` turns its receive line over in that share of all cycles,
+    `drop 1e-3` loses that share of all bytes, or on SPI a pulse in that share of them, on USB of packets.
 
     **Example**
 
@@ -113,7 +116,9 @@ def simulate_board(
     with progress_bar(f"building {board.title}"):
         virtual = virtual_board(board, divisor=divisor)
     with virtual:
-        how = f"--baud {_VIRTUAL_BAUD}" if link is Link.UART else f"--link {link.value}"
+        ways = () if link is Link.UART else ("--link", link.value)
+        speed = () if link is Link.SPI else ("--baud", str(_VIRTUAL_BAUD))
+        how = " ".join((*ways, *speed))
         report_done(f"{board.title}: {virtual.port}; open it with {how}")
         with contextlib.suppress(KeyboardInterrupt):
             for line in sys.stdin:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ...hw.spec.link import USB_IDS
 from ..program import Program
-from ..runtime import run_sync
+from ..runtime import TransportError, run_sync
 from ..runtime.samples import run_samples
 from ..runtime.serial_transport import SerialTransport
 from .engine import EngineRun, Progress, machine_run, silent
@@ -34,7 +35,7 @@ class BoardEngine:
     board : Board
         With the link that it is reached over.
     port : str
-        As `open_port` and `open_spi` take it.
+        As `open_port` and `open_spi` take it, or ``"auto"``: whatever the board is plugged in at.
     bits_per_second : int, optional
         On the link, where not the board's own.
     """
@@ -70,11 +71,24 @@ def board_line(board: Board, port: str, bits_per_second: int) -> SerialLine:
     Raises
     ------
     ToolMissing, TransportError
-        As `open_port` and `open_spi` do.
+        As `open_port` and `open_spi` do, and for the port ``"auto"`` as `find_port` does.
     """
     from ..runtime.serial_line import open_port
     from ..runtime.spi_bus import open_spi
 
+    if port == "auto":
+        port = _found_port(board)
     if board.link == "spi":
         return open_spi(port, hz=bits_per_second, select=board.ftdi_select)
-    return open_port(port, baud=bits_per_second)
+    return open_port(port, baud=bits_per_second, holds_back=board.link == "usb")
+
+
+def _found_port(board: Board) -> str:
+    """The port of a board that is plugged in: that of its USB chip, or of the core itself."""
+    from ..runtime.serial_ports import find_port
+
+    if board.link == "spi":
+        if board.usb_chip is None:
+            raise TransportError(f"{board.title} has no USB chip for SPI: name the adapter's port with --port")
+        return "ftdi://{:#06x}:{:#06x}/1".format(*board.usb_chip)
+    return find_port(USB_IDS if board.link == "usb" else board.usb_chip, board.title)

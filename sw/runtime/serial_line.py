@@ -26,7 +26,16 @@ def gone_is_told(what: str) -> Iterator[None]:
 
 
 class SerialLine(abc.ABC):
-    """Bytes in both directions; times are in bits of the line, so that they mean the same at any speed."""
+    """Bytes in both directions; times are in bits of the line, so that they mean the same at any speed.
+
+    Attributes
+    ----------
+    holds_back : bool
+        Whether bytes that a core has no time for wait, as on USB, instead of being lost: then a request need not wait
+        for the answer to the one before.
+    """
+
+    holds_back: bool = False
 
     store_words = MAX_WORDS
     """Most words of a request that reaches for the backing store, which takes its time."""
@@ -72,10 +81,12 @@ class PortLine(SerialLine):
     ----------
     port : SerialPort
         Open, at the core's baud rate.
+    holds_back : bool
+        As `SerialLine` says.
     """
 
-    def __init__(self, port: SerialPort) -> None:
-        self._port = port
+    def __init__(self, port: SerialPort, *, holds_back: bool = False) -> None:
+        self._port, self.holds_back = port, holds_back
 
     async def write(self, data: bytes) -> None:
         """Send bytes and wait until they are on their way."""
@@ -97,9 +108,9 @@ class PortLine(SerialLine):
         return received
 
 
-def open_port(url: str, *, baud: int) -> PortLine:
-    """The line of a device or URL, as `open_serial` opens it."""
-    return PortLine(open_serial(url, baud=baud))
+def open_port(url: str, *, baud: int, holds_back: bool = False) -> PortLine:
+    """The line of a device or URL, as `open_serial` opens it; ``holds_back`` where it is a core's own on USB."""
+    return PortLine(open_serial(url, baud=baud), holds_back=holds_back)
 
 
 def open_serial(url: str, *, baud: int) -> SerialPort:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,7 @@ ATTEMPTS = 8
 """How often a request is sent before the link counts as dead."""
 
 _WINDOW_BYTES = 1 << REGION_BITS
+_IN_FLIGHT = 32  # requests, on a line that holds bytes back: 16 KB of words
 _BYTE_BITS = 10
 _FRAME_WORDS = 255 * FRAME_BLOCK_WORDS  # as many blocks as a byte counts
 _MOST_HEARD = 4 * reply_bytes(MAX_WORDS)  # bytes after which what talks on the line is not a core that answers
@@ -65,6 +66,32 @@ class LinkInfo:
     version: int
     max_words: int
     divisor: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Request:
+    """What is asked of a core: ``count`` words to read, or ``words`` to write, from a byte address on."""
+
+    command: Command
+    address: int = 0
+    _: KW_ONLY
+    count: int = 0
+    words: NDArray[np.uint32] | None = None
+
+    def frame(self, sequence: int) -> bytes:
+        """As bytes."""
+        return encode_request(self.command, sequence=sequence, address=self.address, count=self.count, words=self.words)
+
+    def checked(self, reply: Reply) -> Reply:
+        """A reply that says it was done; TransportError otherwise."""
+        if reply.status is LinkStatus.NO_SESSION:
+            raise TransportError("the core was reset: open the link and load the program again")
+        if reply.status is LinkStatus.REFUSED:
+            size = self.count if self.words is None else len(self.words)
+            raise TransportError(f"the core refused an access within {size} words from address {self.address:#x}")
+        if reply.status is LinkStatus.OK and len(reply.words) == self.count:
+            return reply
+        raise TransportError(f"the core answered a {self.command.name} with {reply.status.name}: generate it again")
 
 
 class SerialTransport(Transport):
@@ -99,7 +126,7 @@ class SerialTransport(Transport):
         unknown = LinkInfo(config=0, build=0, version=0, max_words=MAX_WORDS, divisor=1)
         transport = cls(line, unknown, sequence=sequence)
         await transport._settle()
-        reply = await transport._request(Command.HELLO, count=len(Hello))
+        reply = await transport._request(_Request(Command.HELLO, count=len(Hello)))
         words = [int(word) for word in reply.words]
         if words[Hello.MAGIC] != MAGIC:
             raise TransportError(f"no narrows core on the line: it says 0x{words[Hello.MAGIC]:08x}")
@@ -125,24 +152,29 @@ class SerialTransport(Transport):
     async def write(self, address: int, values: NDArray[np.uint32]) -> None:
         """Write words; raises as `Transport.write` does, and if the core does not answer or was reset."""
         values = np.asarray(values, dtype=np.uint32)
-        for first in range(0, len(values), self.info.max_words):
-            words = values[first : first + self.info.max_words]
-            await self._request(Command.WRITE, address=address + 4 * first, words=words)
+        await self._requests(
+            [
+                _Request(Command.WRITE, address + 4 * first, words=values[first : first + self.info.max_words])
+                for first in range(0, len(values), self.info.max_words)
+            ]
+        )
 
     async def write_frame(self, address: int, values: NDArray[np.uint32]) -> None:
         """Write words of a frame memory in as few requests as can be; raises as :meth:`write` does."""
         values = np.asarray(values, dtype=np.uint32)
         for first in range(0, len(values), _FRAME_WORDS):
             words = values[first : first + _FRAME_WORDS]
-            await self._request(Command.FRAME, address=address + 4 * first, words=words)
+            await self._request(_Request(Command.FRAME, address + 4 * first, words=words))
 
     async def read(self, address: int, count: int) -> NDArray[np.uint32]:
         """Read words; raises as :meth:`write` does."""
-        pieces = [np.empty(0, dtype=np.uint32)]
-        for first in range(0, count, self.info.max_words):
-            size = min(self.info.max_words, count - first)
-            pieces.append((await self._request(Command.READ, address=address + 4 * first, count=size)).words)
-        return np.concatenate(pieces)
+        replies = await self._requests(
+            [
+                _Request(Command.READ, address + 4 * first, count=min(self.info.max_words, count - first))
+                for first in range(0, count, self.info.max_words)
+            ]
+        )
+        return np.concatenate([np.empty(0, dtype=np.uint32), *(reply.words for reply in replies)])
 
     async def write_backing(self, address: int, values: NDArray[np.uint32]) -> None:
         """Write words of the backing store, through the core; raises as :meth:`write` does."""
@@ -150,7 +182,8 @@ class SerialTransport(Transport):
         async with self._window() as reach:
             for first in range(0, len(values), self._line.store_words):
                 words = values[first : first + self._line.store_words]
-                await self._request(Command.WRITE, address=await reach(address + 4 * first, len(words)), words=words)
+                place = await reach(address + 4 * first, len(words))
+                await self._request(_Request(Command.WRITE, place, words=words))
 
     async def read_backing(self, address: int, count: int) -> NDArray[np.uint32]:
         """Read words of the backing store, through the core; raises as :meth:`write` does."""
@@ -159,7 +192,7 @@ class SerialTransport(Transport):
             for first in range(0, count, self._line.store_words):
                 size = min(self._line.store_words, count - first)
                 place = await reach(address + 4 * first, size)
-                pieces.append((await self._request(Command.READ, address=place, count=size)).words)
+                pieces.append((await self._request(_Request(Command.READ, place, count=size))).words)
         return np.concatenate(pieces)
 
     async def wait(self, timeout_cycles: int) -> int:
@@ -194,27 +227,43 @@ class SerialTransport(Transport):
         finally:
             await move(before)
 
-    async def _request(
-        self, command: Command, *, address: int = 0, count: int = 0, words: NDArray[np.uint32] | None = None
-    ) -> Reply:
+    async def _requests(self, requests: Sequence[_Request]) -> list[Reply]:
+        """Answers to requests, which may be carried out twice where there are several, since then they are of memories.
+
+        On a line that holds bytes back `_IN_FLIGHT` of them are on their way at once, and those without an answer are
+        sent again, one by one.
+        """
+        replies: list[Reply] = []
+        while self._line.holds_back and len(requests) - len(replies) > 1:
+            group = requests[len(replies) : len(replies) + _IN_FLIGHT]
+            numbers = [(self._sequence + place) % 256 for place in range(1, len(group) + 1)]
+            self._sequence = numbers[-1]
+            frames = b"".join(map(_Request.frame, group, numbers))
+            sending_bits = _BYTE_BITS * len(frames)
+            await self._line.write(frames)
+            for request, number in zip(group, numbers, strict=True):
+                reply = await self._receive(number, sending_bits)
+                if reply is None:
+                    self.repeated += 1
+                    await self._settle()
+                    break
+                replies.append(request.checked(reply))
+            else:
+                continue
+            break
+        return [*replies, *[await self._request(request) for request in requests[len(replies) :]]]
+
+    async def _request(self, request: _Request) -> Reply:
         self._sequence = (self._sequence + 1) % 256
-        frame = encode_request(command, sequence=self._sequence, address=address, count=count, words=words)
+        frame = request.frame(self._sequence)
         for attempt in range(ATTEMPTS):
             if attempt:
                 self.repeated += 1
                 await self._settle()
             await self._line.write(frame)
-            reply = await self._receive(_BYTE_BITS * len(frame))
-            if reply is None:
-                continue
-            if reply.status is LinkStatus.NO_SESSION:
-                raise TransportError("the core was reset: open the link and load the program again")
-            if reply.status is LinkStatus.REFUSED:
-                size = count if words is None else len(words)
-                raise TransportError(f"the core refused an access within {size} words from address {address:#x}")
-            if reply.status is LinkStatus.OK and len(reply.words) == count:
-                return reply
-            raise TransportError(f"the core answered a {command.name} with {reply.status.name}: generate it again")
+            reply = await self._receive(self._sequence, _BYTE_BITS * len(frame))
+            if reply is not None:
+                return request.checked(reply)
         if self._heard >= _MOST_HEARD:
             raise TransportError(
                 f"what talks on the serial line is no narrows core, after {ATTEMPTS} tries: check port and speed"
@@ -223,9 +272,9 @@ class SerialTransport(Transport):
             f"no core answers on the serial line after {ATTEMPTS} tries: check speed, wiring and power"
         )
 
-    async def _receive(self, sending_bits: int) -> Reply | None:
-        """The reply to the request just sent, which may still be on its way for so many bit times, or None where it
-        does not come whole among so many bytes."""
+    async def _receive(self, sequence: int, sending_bits: int) -> Reply | None:
+        """The reply to the request with this number, which may still be on its way for so many bit times, or None where
+        it does not come whole among so many bytes."""
         head, self._heard = b"", 0
         while self._heard < _MOST_HEARD:
             head += await self._read(REPLY_HEAD_BYTES - len(head), sending_bits)
@@ -235,7 +284,7 @@ class SerialTransport(Transport):
                 head = head[1:]
                 continue
             reply = parse_reply(head + await self._read(reply_bytes(head[2]) - REPLY_HEAD_BYTES))
-            if reply is not None and reply.sequence != self._sequence:  # an answer to an earlier attempt
+            if reply is not None and reply.sequence != sequence:  # an answer to an earlier attempt
                 head = b""
                 continue
             return reply
@@ -248,4 +297,5 @@ class SerialTransport(Transport):
 
     async def _settle(self) -> None:
         """Let whatever is on the line run out, so that both sides wait for a new frame."""
-        await self._line.read(2 * reply_bytes(MAX_WORDS), _PATIENCE_BITS)
+        replies = _IN_FLIGHT + 1 if self._line.holds_back else 2
+        await self._line.read(replies * reply_bytes(MAX_WORDS), _PATIENCE_BITS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from amaranth.hdl import ClockDomain, Module
@@ -14,11 +14,15 @@ Words = dict[tuple[int, int], int]
 """Content of the memory, by region and offset."""
 
 
-def run_with_port(port: Any, body: Callable[[Any, Words], Awaitable[None]]) -> None:
-    """Run ``body(ctx, words)``; behind the port are ``words``, read two cycles after their address."""
+def run_with_port(
+    port: Any, body: Callable[[Any, Words], Awaitable[None]], *, clocks: Mapping[str, float] = {"sync": 1e-6}
+) -> None:
+    """Run ``body(ctx, words)``; behind the port are ``words``, read two cycles after their address. ``clocks`` are the
+    periods of its domains in seconds."""
     words: Words = {}
     top = Module()
-    top.domains.sync = ClockDomain()
+    for domain in clocks:
+        top.domains += ClockDomain(domain)
     top.submodules.port = port
 
     async def bench(ctx: Any) -> None:
@@ -35,7 +39,8 @@ def run_with_port(port: Any, body: Callable[[Any, Words], Awaitable[None]]) -> N
             ctx.set(port.bus.read_data, late.pop(0))
 
     simulator = Simulator(top)
-    simulator.add_clock(1e-6)
+    for domain, period in clocks.items():
+        simulator.add_clock(period, domain=domain)
     simulator.add_testbench(bench)
     simulator.add_testbench(behind, background=True)
     simulator.run()
