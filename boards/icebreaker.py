@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 from .board import Board
@@ -28,7 +27,7 @@ BOARD = Board(
     input="clk12",
     pll_pin=True,
     clock_mhz=24,
-    config=dataclasses.replace(UP5K_CORE, frame_bytes=512),
+    config=UP5K_CORE,
     baud=3_000_000,
     memories=UP5K_MEMORIES,
     host_link="USB: UART on the FT2232H's second channel, SPI on its first one (jumper AUX CS closed)",
