@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...hw.spec.config import AcceleratorConfig
+from ...hw.spec.feed import BYTES, FRAME_WORD_BYTES, feed_planes
 from ...hw.spec.isa import BLOCK, INSTRUCTION_WORDS, TAP
 
 __all__ = ["DEVICES", "Cells", "Device", "cell_terms", "cores_measured", "estimate_cells"]
@@ -44,6 +45,10 @@ _RESCALER = 329
 
 _FIXED = 17
 """Look-up tables of a second offset for addresses, and of a block's further bits (4 x 4 x 16: 465 for both in all)."""
+
+
+_FEEDER = 485
+"""Look-up tables of a feeder (4 x 4 x 16, frames of 4,096 bytes: 253, 74 carry cells, 21 small memories)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +98,7 @@ def estimate_cells(config: AcceleratorConfig) -> Cells:
     fit = cores_measured()
     luts = sum(fit["factors"][name] * count for name, count in cell_terms(config).items())
     luts += _held_word(config) if config.dynamic else 0
+    luts += _FEEDER if config.frame_bytes else 0
     return Cells(luts=round(luts), brams=_brams(config), error=fit["error"])
 
 
@@ -112,6 +118,11 @@ def _brams(config: AcceleratorConfig) -> int:
         (1, 32, config.instructions * INSTRUCTION_WORDS),
         (1, 32, config.instructions),
     ]
+    if config.frame_bytes:
+        memories += [
+            (1, 32, 2 * config.frame_bytes // FRAME_WORD_BYTES),
+            (1, feed_planes(config) * config.code_bits, BYTES),
+        ]
     return sum(count * _blocks(width, depth) for count, width, depth in memories)
 
 

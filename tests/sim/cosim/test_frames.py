@@ -32,6 +32,7 @@ SHAPE = {
     "blocks": 128,
     "instructions": 32,
     "frame_bytes": 1024,
+    "uart_divisor": 4,
 }
 FRAMES, SERIAL_FRAMES = 12, 3
 HOSTS: list[tuple[dict[str, Any], dict[str, float]]] = [
@@ -39,8 +40,9 @@ HOSTS: list[tuple[dict[str, Any], dict[str, float]]] = [
     ({"host": "axi", "fabric": "ice40"}, {"stall": 150}),
     ({"host": "wishbone"}, {"stall": 100}),
     ({"host": "bare"}, {}),
-    ({"host": "uart", "uart_divisor": 4}, {"noise": 2e-6}),
+    ({"host": "uart"}, {"noise": 2e-6}),
     ({"host": "spi", "fabric": "ice40"}, {"noise": 1e-6}),
+    ({"host": "axi", "backing": "axi4"}, {}),
 ]
 
 
@@ -56,7 +58,7 @@ async def in_a_row(transport: Transport, job: Job, progress: Progress) -> Any:
     return outputs, {}
 
 
-@pytest.mark.parametrize(("changes", "host"), HOSTS, ids=[f"{c['host']}-{c.get('fabric', 'ecp5')}" for c, _ in HOSTS])
+@pytest.mark.parametrize(("changes", "host"), HOSTS, ids=["-".join(c.values()) for c, _ in HOSTS])
 def test_frames_in_a_row_give_what_the_golden_model_gives(changes: dict[str, Any], host: dict[str, float]) -> None:
     config = AcceleratorConfig(**SHAPE | changes)
     count = SERIAL_FRAMES if config.is_serial else FRAMES
