@@ -6,7 +6,7 @@ from amaranth.hdl import Array, Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from ..cells.delay_line import delayed
+from ..cells.delay_line import delayed, kept
 from ..cells.interfaces import HOST_WRITE
 from ..cells.records import record_layout
 from ..control.run_control import FEEDING
@@ -69,6 +69,9 @@ class Feeder(wiring.Component):
         feeding, values = self.feeding, loops.values
         coming = Signal()  # place of the frame that the host writes
         m.d.sync += coming.eq(coming ^ feeding.go)
+        # a cycle late, as what tells where it belongs
+        offset, word = kept(m, "frame", self.frame.offset, self.frame.data)
+        written = delayed(m, self.frame.enable, 1, "frame_written", reset_less=False)
         within = (config.frame_bytes // FRAME_WORD_BYTES - 1).bit_length()
         m.d.comb += [
             loops.go.eq(feeding.go),
@@ -77,9 +80,9 @@ class Feeder(wiring.Component):
             loops.lines.eq(shape.lines),
             feeding.busy.eq(loops.busy),
             feeding.ended.eq(loops.ended),
-            frame.write_address.eq(Cat(self.frame.offset[:within], coming ^ feeding.go)),
-            frame.write_data.eq(self.frame.data),
-            frame.write_enable.eq(self.frame.enable),
+            frame.write_address.eq(Cat(offset[:within], coming)),
+            frame.write_data.eq(word),
+            frame.write_enable.eq(written),
             codes.write_address.eq(self.codes.offset),
             codes.write_data.eq(self.codes.data),
             codes.write_enable.eq(self.codes.enable),
