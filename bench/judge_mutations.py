@@ -23,7 +23,8 @@ from models import SHARED
 from narrows.sw import passes
 from narrows.sw.errors import ImportMismatch
 from narrows.sw.frontend import Imported, import_model
-from narrows.sw.graph import Graph, Mac, Term
+from narrows.sw.graph import Graph
+from narrows.sw.layers import Mac, Term
 from narrows.sw.outputs import given_outputs
 from narrows.sw.quantize.evaluate import evaluate
 from narrows.sw.reference import judge

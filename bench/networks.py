@@ -35,7 +35,8 @@ from narrows.sw.errors import CapacityError, NarrowsError
 from narrows.sw.files import write_whole
 from narrows.sw.frontend import Imported, import_model
 from narrows.sw.frontend.tflite import run_litert
-from narrows.sw.graph import Graph, Layer, Mac, rebuild, renamed
+from narrows.sw.graph import Graph, rebuild
+from narrows.sw.layers import Layer, Mac, renamed
 from narrows.sw.listener import Quiet
 from narrows.sw.passes import lower
 from narrows.sw.program import Program
@@ -43,8 +44,8 @@ from narrows.sw.quantised import QuantisedGraph
 from narrows.sw.quantize import QuantSettings, quantise
 from narrows.sw.quantize.evaluate import evaluate
 from narrows.sw.reference import judge
+from narrows.sw.report.estimate import estimate, roomy
 from narrows.sw.report.examine import examine
-from narrows.sw.report.sketch import estimate, roomy
 from narrows.sw.report.timeline import timeline
 from narrows.sw.report.work import useful_macs, utilisation
 from narrows.sw.runtime import prepare_input, restore_outputs

@@ -22,7 +22,8 @@ import typer
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.sw.compile import compile_graph
 from narrows.sw.frontend import load_model
-from narrows.sw.graph import Graph, Mac
+from narrows.sw.graph import Graph
+from narrows.sw.layers import Mac
 from narrows.sw.passes import lower
 from narrows.sw.program import Program
 from narrows.sw.quantize import QuantSettings, quantise

@@ -9,12 +9,17 @@ from typing import Any
 
 from ..hw.spec.config import AcceleratorConfig
 from ..hw.spec.link import SPI_DIVISOR, USB_BAUD
+from ..hw.spec.sdram import SdramChip
+from ..hw.spec.transfer import BURST_BEATS
 from ..sw.errors import NarrowsError
 
 __all__ = ["FAMILIES", "Board", "BoardError"]
 
 FAMILIES = {"ice40": "ice40", "ecp5": "ecp5", "gowin": "ice40", "xilinx": "xilinx"}
 """FPGA families of boards, and the form of the array (``AcceleratorConfig.fabric``) that suits each."""
+
+_SPARE_NS = 1.0
+"""Of data from an SDRAM, at least, either side of where they are taken."""
 
 
 class BoardError(NarrowsError):
@@ -62,13 +67,15 @@ class Board:
         Pins that need a constant level, by name of their resource.
     vendor_only : bool
         Only a vendor's tools can place it: a build is a plan for these.
+    sdram : SdramChip, optional
+        Behind the resource ``("sdram", 0)`` of the platform: the backing store of a core with ``backing = "axi4"``.
     placer : str
         ECP5: nextpnr's ``--placer`` that gave this board's own core the faster clock, ``heap`` or ``static``.
 
     Raises
     ------
     BoardError
-        If the UART's speed cannot be made of the clock, or the board has no such link.
+        If the UART's speed cannot be made of the clock, the board has no such link, or its SDRAM no such clock or bus.
     """
 
     name: str
@@ -91,6 +98,7 @@ class Board:
     ties: tuple[tuple[str, int], ...] = ()
     vendor_only: bool = False
     placer: str = "heap"
+    sdram: SdramChip | None = None
 
     def __post_init__(self) -> None:
         if self.link not in self.links:
@@ -98,9 +106,12 @@ class Board:
         divisor = max(4, round(self.clock_mhz * 1e6 / self.baud))
         if abs(self.clock_mhz * 1e6 / divisor / self.baud - 1) > 0.015:
             raise BoardError(f"{self.baud} baud cannot be made of {self.clock_mhz:g} MHz: choose another baud")
+        backing = "none" if self.sdram is None else self.config.backing
         machine = dataclasses.replace(
-            self.config, host=self.link, uart_divisor=divisor, fabric=FAMILIES[self.family], backing="none"
+            self.config, host=self.link, uart_divisor=divisor, fabric=FAMILIES[self.family], backing=backing
         )
+        if self.sdram is not None and machine.has_backing:
+            _check_sdram(self.sdram, self.clock_mhz, machine)
         object.__setattr__(self, "config", machine)
 
     @property
@@ -112,3 +123,14 @@ class Board:
     def with_config(self, config: AcceleratorConfig) -> Board:
         """The same board with another core on it."""
         return dataclasses.replace(self, config=config)
+
+
+def _check_sdram(chip: SdramChip, clock_mhz: float, config: AcceleratorConfig) -> None:
+    if config.bus_bits // chip.width * BURST_BEATS > 256:
+        raise BoardError(f"bus_bits must be 32 or 64 before an SDRAM of {chip.width} bits, not {config.bus_bits}")
+    if not (clock_mhz <= chip.cas_3_mhz and chip.spare_ns(clock_mhz) >= _SPARE_NS):
+        clocks = [mhz for mhz in range(1, int(chip.cas_3_mhz) + 1) if chip.spare_ns(mhz) >= _SPARE_NS]
+        raise BoardError(
+            f"the SDRAM takes no clock of {clock_mhz:g} MHz: choose {clocks[0]} to {clocks[-1]}, or a core with "
+            "backing = 'none'"
+        )

@@ -28,6 +28,7 @@ BOARD = Board(
     pll_pin=True,
     clock_mhz=24,
     config=UP5K_CORE,
+    baud=3_000_000,
     memories=UP5K_MEMORIES,
     host_link="USB: UART on the FT2232H's second channel, SPI on its first one (jumper AUX CS closed)",
     usb_chip=(0x0403, 0x6010),

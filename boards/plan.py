@@ -12,6 +12,7 @@ from ..hw.verilog import TECHMAPS, TOP, to_verilog
 from ..sw.place_and_route import ROUTER
 from ..sw.synthesis import TARGETS
 from .board import Board
+from .litedram import LITEDRAM, sdram_controller
 from .top import BoardTop
 
 __all__ = ["NAME", "BoardPlan", "bitstream_name", "plan_board"]
@@ -67,6 +68,8 @@ def plan_board(board: Board, *, seed: int = 1) -> BoardPlan:
         platform.add_file("narrows_maps.vh", maps)
         after_read = f"techmap -map narrows_maps.vh\ntechmap -map {TARGETS[board.family].multipliers}"
     platform.add_file(f"{TOP}.sv", to_verilog(board.config))
+    if (controller := sdram_controller(board)) is not None:
+        platform.add_file(f"{LITEDRAM}.v", controller)
     options = {}
     if not board.vendor_only:
         chosen = (*_PLACEMENT[board.family], *(("--placer", board.placer) if board.family == "ecp5" else ()))

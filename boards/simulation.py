@@ -10,6 +10,7 @@ from unittest import mock
 from ..hw.spec.link import SPI_DIVISOR
 from ..hw.verilog import to_verilog
 from .board import Board
+from .litedram import sdram_controller
 from .plan import NAME
 from .top import BoardTop
 
@@ -22,7 +23,8 @@ _USB_DIVISOR = 8  # the clock generator's model makes 48 MHz of every other cycl
 
 
 def board_verilog(board: Board, *, divisor: int | None = None) -> str:
-    """Verilog of module `plan.NAME`, with the pins' names of its platform, and of the core below it.
+    """Verilog of module `plan.NAME`, with the pins' names of its platform, of the core below it, and of the chips at
+    its pins.
 
     Clock generators and pin buffers are instances of the family's cells.
 
@@ -32,13 +34,18 @@ def board_verilog(board: Board, *, divisor: int | None = None) -> str:
     divisor : int, optional
         Clock cycles of a bit on the UART, where not the board's own.
     """
+    from ..sim.sdram import chip_verilog
+
     config = board.config if divisor is None else dataclasses.replace(board.config, uart_divisor=divisor)
     platform = board.platform()
     # platforms ask for their programmer when they plan, but only flashing needs it
     with mock.patch.dict(os.environ, {"OPENFPGALOADER": os.environ.get("OPENFPGALOADER", "openFPGALoader")}):
         plan = platform.prepare(BoardTop(board), NAME, debug_verilog=True)
     top = plan.files[f"{NAME}.debug.v"]
-    return (top if isinstance(top, str) else top.decode()) + to_verilog(config)
+    text = (top if isinstance(top, str) else top.decode()) + to_verilog(config)
+    if board.sdram is None or (controller := sdram_controller(board)) is None:
+        return text
+    return text + controller + chip_verilog(board.sdram, clock_mhz=board.clock_mhz)
 
 
 def virtual_board(board: Board, *, divisor: int) -> VirtualBoard:

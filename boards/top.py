@@ -11,6 +11,7 @@ from amaranth.lib import io
 from ..hw.verilog import TOP
 from .board import Board
 from .pll import Pll
+from .sdram import BoardSdram
 from .usb_clocks import USB_MHZ, UsbClocks
 
 __all__ = ["BoardTop"]
@@ -45,6 +46,7 @@ class BoardTop(Elaboratable):
             i_rst=ResetSignal(),
             **clocks,
             **self._link(m, platform),
+            **self._memory(m),
             o_irq=irq,
         )
         for index, state in enumerate((~ResetSignal(), irq)):
@@ -58,6 +60,13 @@ class BoardTop(Elaboratable):
             m.submodules[name] = tie = io.Buffer("o", platform.request(name, 0, dir="-"))
             m.d.comb += tie.o.eq(level)
         return m
+
+    def _memory(self, m: Module) -> dict[str, Any]:
+        """The board's memory, where the core has a bus to it, and the core's ports that belong to that."""
+        if not self._board.config.has_backing:
+            return {}
+        m.submodules.sdram = sdram = BoardSdram(self._board)
+        return sdram.core_ports()
 
     def _link(self, m: Module, platform: Any) -> dict[str, Any]:
         """Pins of the link to the host, and the core's ports that they belong to."""

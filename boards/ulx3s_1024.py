@@ -25,6 +25,7 @@ BOARD = dataclasses.replace(
         tree_stage=1,
         product_stage=1,
         max_pool=0,
+        frame_bytes=4096,
     ),
     memories="block RAM: 64 KB of weights, 64 KB of activations; no max-pool",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module
+from amaranth.hdl import Cat, Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out, connect, flipped
 
@@ -10,8 +10,10 @@ from .cells.interfaces import hand_on
 from .compute import ComputeUnit
 from .control.run_control import RunGate
 from .control.sequencer import Sequencer
+from .feed.feeder import Feeder
 from .memory.activations import Activations
 from .memory.axi4 import Axi4
+from .memory.host_store import HostStore
 from .memory.memory_system import MemorySystem
 from .memory.program_memory import ProgramMemory
 from .memory.scratchpad import Scratchpad
@@ -74,10 +76,18 @@ class Core(wiring.Component):
             m.submodules[name] = memory
             connect(m, getattr(window, f"{name}_write"), memory.host)
             connect(m, getattr(sequencer if region is Region.INSTRUCTIONS else compute, name), memory.read)
+        if config.frame_bytes:
+            m.submodules.feeder = feeder = Feeder(config)
+            connect(m, window.frame_write, feeder.frame)
+            connect(m, window.codes_write, feeder.codes)
+            connect(m, window.feed_write, feeder.feed)
+            connect(m, run.feeding, feeder.feeding)
+            connect(m, feeder.write, activations.feed)
         m.submodules.checksums = checksums = Scratchpad(
             depth=config.instructions, width=32, granule=32, read_cycles=pipeline(config).instruction_read
         )
 
+        refused = [window.refused]
         m.d.comb += [
             window.busy.eq(run.busy),
             window.deaf.eq(sequencer.control.faulted),
@@ -91,14 +101,24 @@ class Core(wiring.Component):
             checksums.write_address.eq(sequencer.log.address),
             checksums.write_data.eq(sequencer.log.data),
             checksums.write_enable.eq(sequencer.log.enable),
-            sequencer.host_fault.eq(window.conflict),
+            run.conflict.eq(window.conflict),
+            sequencer.host_fault.eq(run.host_fault),
             compute.enable.eq(sequencer.running),
-            registers.refused.eq(window.refused),
             self.irq.eq(registers.irq),
         ]
         if config.has_backing:
             m.submodules.memory_system = transfers = MemorySystem(config)
-            hand_on(m, self, transfers, "m_axi")
+            if config.shows_store:
+                m.submodules.host_store = store = HostStore(config)
+                connect(m, host.store, store.access)
+                connect(m, transfers.m_axi, store.inner)
+                m.d.comb += [
+                    store.busy.eq(run.busy),
+                    store.settled.eq(transfers.settled),
+                    store.base.eq(registers.window.base),
+                ]
+                refused.append(store.refused)
+            hand_on(m, self, store if config.shows_store else transfers, "m_axi")
             connect(m, sequencer.handout, transfers.handout)
             connect(m, registers.window, transfers.window)
             connect(m, transfers.stalls, registers.stalls)
@@ -107,6 +127,7 @@ class Core(wiring.Component):
             connect(m, transfers.activations, activations.load)
             connect(m, transfers.words, activations.store)
             m.d.comb += run.idle.eq(transfers.idle)
+        m.d.comb += registers.refused.eq(Cat(refused).any())
         return m
 
 

@@ -10,7 +10,7 @@ from amaranth.lib import wiring
 
 from .array.hard_multiplier import HARD_MULTIPLIER_MAPS, HARD_MULTIPLIER_VERILOG
 from .cells.adder import ADD_MAPS, ADD_VERILOG
-from .cells.lut import LUT_MAPS, LUT_VERILOG
+from .cells.lut import CHOOSE_VERILOG, LUT_MAPS, LUT_VERILOG
 from .cells.masked_adder import MASKED_ADDER_ECP5, MASKED_ADDER_VERILOG
 from .cells.netlist import NetlistPlatform
 from .core import Core
@@ -28,6 +28,7 @@ LIBRARY = {
     "narrows_add": ADD_VERILOG,
     "narrows_addmasked": MASKED_ADDER_VERILOG,
     "narrows_lut": LUT_VERILOG,
+    "narrows_choose": CHOOSE_VERILOG,
     "narrows_block_ram": BLOCK_RAM_VERILOG,
     "narrows_mul": HARD_MULTIPLIER_VERILOG,
     "narrows_ram": SINGLE_PORT_VERILOG,

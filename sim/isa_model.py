@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..hw.spec.config import AcceleratorConfig
 from ..hw.spec.cycles import ComputeTiming, CycleCount, RunClock
+from ..hw.spec.feed import laid_out
 from ..hw.spec.isa import INSTRUCTION_WORDS, IsaError, Mode, Opcode, decode_instruction
 from ..hw.spec.registers import Fault, Region, region_beats, region_depth
 from ..hw.spec.schedule import DeadlockError, Schedule
@@ -25,6 +26,7 @@ from .store_size import STORE_BYTES
 __all__ = ["IsaMachine"]
 
 _PROGRAM = (Region.INSTRUCTIONS, Region.BLOCKS, Region.TAPS, Region.PARAMS, Region.WEIGHTS, Region.TABLES)
+_FEEDER = (Region.FRAME, Region.CODES, Region.FEED)
 
 
 class IsaMachine:
@@ -70,8 +72,9 @@ class IsaMachine:
         self._activations = ActivationMemory(config)
         self._memories = {
             region: np.zeros((region_depth(config, region), region_beats(config, region)), dtype=np.uint32)
-            for region in (*_PROGRAM, Region.CHECKSUMS)
+            for region in (*_PROGRAM, *_FEEDER, Region.CHECKSUMS)
         }
+        self._other_frame = np.zeros_like(self._memories[Region.FRAME])
         self._plans: dict[tuple[int, bytes], tuple[MacPlan | MaxPlan, ComputeTiming]] = {}
         self._loaded = b""
 
@@ -90,8 +93,15 @@ class IsaMachine:
         if region is Region.INSTRUCTIONS:
             changed = range(first // INSTRUCTION_WORDS, (first + len(words) - 1) // INSTRUCTION_WORDS + 1)
             self._plans = {key: plan for key, plan in self._plans.items() if key[0] not in changed}
-        else:
+        elif region not in _FEEDER:
             self._plans.clear()
+
+    def feed(self) -> None:
+        """Lay the frame out as the network's input (`hw/spec/feed.py`); what is written from now on is another one."""
+        frame = self._memories[Region.FRAME].astype("<u4").view(np.uint8).reshape(-1)
+        self._memories[Region.FRAME], self._other_frame = self._other_frame, self._memories[Region.FRAME]
+        codes = self._memories[Region.CODES][:, 0]
+        self._activations.write_words(*laid_out(self._memories[Region.FEED], codes, frame, self.config))
 
     def clear(self) -> None:
         """Return to idle from a fault."""

@@ -151,6 +151,7 @@ class IsaTransport(Transport):
             Register.STALL_TOKEN: machine.counts.stall_token,
             Register.WINDOW_BASE: machine.backing.base if machine.backing else 0,
             Register.WINDOW_LIMIT: machine.backing.limit if machine.backing else 0,
+            Register.FRAME_BYTES: machine.config.frame_bytes,
             Register.IRQ_ENABLE: self._enabled,
             Register.IRQ_STATUS: self._causes() & ~self._acknowledged,
         }[_REGISTERS[offset]]
@@ -185,9 +186,13 @@ class IsaTransport(Transport):
                 machine.clear()
                 self._refused = False
             self._acknowledged &= self._causes()
-            if value & Control.START:
+            feeds = bool(value & Control.FEED and machine.config.frame_bytes)
+            if value & Control.START or feeds:
                 self._refused = machine.fault is not Fault.NONE
                 if not self._refused:
                     self._acknowledged = Interrupt(0)
+                    if feeds:
+                        machine.feed()
+            if value & Control.START:
                 machine.run()
         self._acknowledged &= self._causes()

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from .graph import Layer
+from .layers import Layer
 
 __all__ = ["joined", "named_by", "with_origins"]
 

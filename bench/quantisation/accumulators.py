@@ -20,7 +20,7 @@ from typing import Annotated
 import torch
 import typer
 from narrows.sw.files import new_file
-from narrows.sw.graph import Mac
+from narrows.sw.layers import Mac
 from narrows.sw.passes import lower
 from narrows.sw.quantised import MacLayer, QuantisedGraph
 from narrows.sw.quantize import QuantSettings

@@ -5,7 +5,8 @@ from __future__ import annotations
 import warnings
 
 import torch
-from narrows.sw.graph import Graph, Mac, MaxPool
+from narrows.sw.graph import Graph
+from narrows.sw.layers import Mac, MaxPool
 from narrows.sw.quantize.train.convolution import convolve, max_pool
 from torch import Tensor, nn
 

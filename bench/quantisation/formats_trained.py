@@ -30,6 +30,7 @@ from narrows.sw.report.timeline import timeline
 from rich.console import Console
 from rich.table import Table
 from short_runs import Setup, accuracy, configuration, float_accuracy
+from train_narrow import recipe as recipe_of  # in the zoo, which short_runs has made known
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from hardware.cases import Case  # beside this folder, not installed
@@ -56,8 +57,9 @@ _console = Console(highlight=False)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Row:
-    """One trained network. ``recipe`` are the fields of `TrainSettings` that differ from their defaults, and
-    ``train_images`` how many an epoch has."""
+    """One trained network. ``recipe`` are the fields of `TrainSettings` that differ from their defaults,
+    ``train_images`` how many an epoch has, ``edge_weights`` the format of the first and the last layer's weights where
+    it is another."""
 
     model: str = "resnet8"
     weights: str
@@ -72,11 +74,13 @@ class Row:
     train_images: int
     test_images: int
     recipe: dict[str, Any]
+    edge_weights: str = ""
 
 
 def same_run(row: Row, other: dict[str, Any]) -> bool:
     """Whether a written row is of the same run as one that is wanted, whatever came of it."""
     measured = ("accuracy", "float_accuracy", "lut_per_unit", "cycles")
+    other = {"edge_weights": ""} | other
     return all(other.get(name) == value for name, value in dataclasses.asdict(row).items() if name not in measured)
 
 
@@ -92,6 +96,11 @@ def main(
     only: Annotated[list[str] | None, typer.Option(metavar="WEIGHTS:ACTS", help="Repeat for more.")] = None,
     acc_bits: Annotated[int, typer.Option()] = 16,
     rescale_bits: Annotated[int, typer.Option()] = 4,
+    edges: Annotated[str, typer.Option(help="Format of the first and the last layer's weights; else as all.")] = "",
+    given: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Other fields of TrainSettings, such as inner=1.0."),
+    ] = None,
     compiled: Annotated[
         bool, typer.Option("--compiled", help="As of `narrows train`: the same results, sooner.")
     ] = False,
@@ -104,14 +113,14 @@ def main(
     setup = Setup.of(model, data, images=images, test_images=test_images, epochs=epochs, seed=0)
     found: list[dict[str, Any]] = json.loads(json_file.read_text(encoding="utf-8")) if json_file.exists() else []
     recipe = {"epochs": epochs, "rate": rate, "scale_rate": rate / 40, "learn_shift": False, "distillation": 1.0}
-    recipe |= {"crop": 4, "mirror": True}
+    recipe |= {"crop": 4, "mirror": True} | recipe_of(given or [])
     whole = float_accuracy(setup)
     for seed in map(int, seeds.split(",")):
         for weights, acts in wanted:
             row = Row(
                 weights=weights, acts=acts, acc_bits=acc_bits, rescale_bits=rescale_bits, seed=seed, accuracy=0.0,
                 float_accuracy=whole, lut_per_unit=0.0, cycles=0, train_images=images, test_images=test_images,
-                recipe=recipe,
+                recipe=recipe, edge_weights=edges,
             )  # fmt: skip
             if not any(same_run(row, other) for other in found):
                 found.append(dataclasses.asdict(_measured(row, setup, work, Flow(cache), compiled)))
@@ -123,10 +132,14 @@ def _measured(row: Row, setup: Setup, work: Path, flow: Flow, compiled: bool) ->
     config = configuration(base=row.acts, planes=0, acc_bits=row.acc_bits, rescale_bits=row.rescale_bits)
     settings = TrainSettings(seed=row.seed, compiled=compiled, **row.recipe)
     network = network_of(
-        setup.graph, setup.calibration, QuantSettings(weights=row.weights, acts=row.acts), config, settings
+        setup.graph,
+        setup.calibration,
+        QuantSettings(weights=row.weights, acts=row.acts, edge_weights=row.edge_weights or None),
+        config,
+        settings,
     )
     part = slice(row.train_images)
-    formats = f"{row.weights}-{row.acts}"
+    formats = "-".join(filter(None, (row.weights, row.acts, row.edge_weights)))
     trainer = Trainer(
         network, Samples(network.start, setup.data.x_train[part], setup.data.y_train[part]), {"formats": formats}
     )
@@ -160,7 +173,9 @@ def summary(rows: list[dict[str, Any]]) -> list[tuple[str, ...]]:
     groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for row in rows:
         budget = (row["acc_bits"], row["train_images"], json.dumps(row["recipe"], sort_keys=True))
-        groups.setdefault((row["weights"], row["acts"], *budget), []).append(row)
+        edges = row.get("edge_weights", "")
+        weights = f"{row['weights']}, edges {edges}" if edges else row["weights"]
+        groups.setdefault((weights, row["acts"], *budget), []).append(row)
     lines = []
     for (weights, acts, acc_bits, images, _), own in groups.items():
         shares = [100 * row["accuracy"] for row in own]

@@ -6,10 +6,10 @@ from amaranth.hdl import Cat, Const, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from ..cells.lut import lut
+from ..cells.lut import choose, lut
 from ..spec.config import AcceleratorConfig
 from .operand import act_operand, predecoded_name, weight_operand
-from .tables import product_tables
+from .tables import CHOICE, product_tables
 
 __all__ = ["Multiplier"]
 
@@ -88,6 +88,8 @@ class Multiplier(wiring.Component):
         inputs = [self._input(m, platform, source) for source in table.inputs.split()]
         if len(inputs) == 1 and table.table == 0b10:
             return inputs[0]
+        if table.table == CHOICE:
+            return choose(m, platform, f"bit{name}", Cat(inputs[:2]), inputs[2])
         return lut(m, platform, f"bit{name}", table.table, Cat(inputs))
 
     def _input(self, m: Module, platform: object, source: str) -> Value:

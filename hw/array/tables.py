@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from ..spec.formats import DyBit, Format
+from ..spec.formats import DyBit, Format, Minifloat
 
-__all__ = ["ProductTable", "is_light", "predecoded", "product_tables"]
+__all__ = ["CHOICE", "ProductTable", "is_light", "predecoded", "product_tables"]
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,9 @@ class ProductTable:
     table: int
     mask: str = ""
 
+
+CHOICE = 0xCA
+"""Table of a choice between its first two inputs, both of them tables, by the third: a cell of its own on an ECP5."""
 
 # bits 2 to 5 tell too many levels apart for one table; `bench/product_tables.py` finds these with a SAT solver
 _DYBIT4: Mapping[str, ProductTable] = MappingProxyType(
@@ -48,7 +51,33 @@ _DYBIT4: Mapping[str, ProductTable] = MappingProxyType(
 )
 """Bits of a product of DyBit4 levels, and what they are made of."""
 
-_DYBIT4_MASKED = MappingProxyType({**_DYBIT4, "0": ProductTable("x1_3", 0x2, "w1_3")})
+_E2M1: Mapping[str, ProductTable] = MappingProxyType(
+    {
+        "0": ProductTable("x1_3 w1_3", 0x8),
+        "1": ProductTable("x2_3_6 x1_3 w1_3 w2_3_6", 0x6CA0),
+        "2g": ProductTable("w1_3 w2_3_6 x3_4_6_12 x2_3_6", 0x6CA0),
+        "2h": ProductTable("w:0 w2_3_6 w4_6_12 x3_4_6_12", 0x34B0),
+        "2": ProductTable("2g 2h x1_3", CHOICE),
+        "3g": ProductTable("x2_3_6 x1_3 w:1 w:0", 0x9535),
+        "3h": ProductTable("x3_4_6_12 x8_12 w2_3_6 w1_3", 0x39F5),
+        "3": ProductTable("3g 3h x3_4_6_12 w:2", 0x9583),
+        "4g": ProductTable("x:1 x1_3 w:0 w:1", 0xBA84),
+        "4h": ProductTable("x:0 x:1 w:1 w:0", 0x952B),
+        "4": ProductTable("4g 4h x:2 w:2", 0xC220),
+        "5g": ProductTable("x:2 w4_6_12 x3_4_6_12 w8_12", 0xE808),
+        "5h": ProductTable("w:0 x:1 w:1 w:2", 0x5680),
+        "5": ProductTable("5g 5h x6_12", CHOICE),
+        "6": ProductTable("x8_12 x6_12 w8_12 w6_12", 0x68A0),
+        "7": ProductTable("x:0 x8_12 w:0 w8_12", 0x8000),
+    }
+)
+"""The same of E2M1 levels."""
+
+_FOUND: Mapping[Format, Mapping[str, ProductTable]] = MappingProxyType({DyBit(4): _DYBIT4, Minifloat(2, 1): _E2M1})
+"""Tables of products of a format with itself that were found for it."""
+
+_ODD = ProductTable("x1_3", 0b10, "w1_3")
+"""Bit 0 of those, where it is masked: it needs no table then."""
 
 _CLASSES = 4
 """Classes of an operand's levels that two of a table's inputs can tell apart."""
@@ -98,11 +127,14 @@ class _Made:
 def _made(weights: Format, acts: Format) -> _Made:
     if weights.top == 1 or acts.whole or not (weights.octaves or acts.octaves):
         return _Made({}, {}, {"x": _binary(acts), "w": _binary(weights)})
-    if weights == acts == DyBit(4):
-        sources = [source for table in _DYBIT4.values() for source in table.inputs.split() if source not in _DYBIT4]
-        used = dict.fromkeys(source[1:] for source in sources if ":" not in source)
-        levels = tuple(tuple(map(int, name.split("_"))) for name in used)
-        return _Made(_DYBIT4, _DYBIT4_MASKED, {"x": levels, "w": levels})
+    if weights == acts and weights in _FOUND:
+        plain = _FOUND[weights]
+        sources = [source for table in plain.values() for source in table.inputs.split() if source not in plain]
+        used = dict.fromkeys(source for source in sources if ":" not in source)
+        levels = {
+            side: tuple(tuple(map(int, name[1:].split("_"))) for name in used if name[0] == side) for side in "xw"
+        }
+        return _Made(plain, {**plain, "0": _ODD}, levels)
     search = _Search(weights, acts)
     return _Made(search.plain, search.masked, {side: pool.predecoded for side, pool in search.pools.items()})
 

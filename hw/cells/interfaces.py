@@ -13,7 +13,17 @@ from ..spec.isa import COMPUTE
 from ..spec.registers import REGION_BITS, Region, region_depth
 from .records import record_layout
 
-__all__ = ["EVENTS", "HOST_WRITE", "INSTRUCTION", "MemoryRead", "MemoryWrite", "hand_on", "members_of", "table_reads"]
+__all__ = [
+    "EVENTS",
+    "HOST_WRITE",
+    "INSTRUCTION",
+    "STORE_ACCESS",
+    "MemoryRead",
+    "MemoryWrite",
+    "hand_on",
+    "members_of",
+    "table_reads",
+]
 
 
 INSTRUCTION = Signature({"run": Out(1), "fields": Out(record_layout(COMPUTE)), "is_max": Out(1)})
@@ -25,6 +35,21 @@ EVENTS = Signature({"step": Out(1), "stall_drain": Out(1), "stall_walk": Out(1)}
 
 HOST_WRITE = Signature({"enable": Out(1), "offset": Out(REGION_BITS - 2), "data": Out(32)})
 """A beat that the host writes to a memory: ``enable`` is high for its cycle, ``offset`` counts words of 32 bits."""
+
+STORE_ACCESS = Signature(
+    {
+        "stb": Out(1),
+        "we": Out(1),
+        "offset": Out(REGION_BITS - 2),
+        "dat_w": Out(32),
+        "dat_r": In(32),
+        "ack": In(1),
+        "err": In(1),
+    }
+)
+"""From a serial link's port to the backing store: ``stb`` stays high until ``ack``, with which ``dat_r`` is there, or
+``err`` where nothing was carried out, either of them for a cycle; then it is low for a cycle at least. ``offset``
+counts words of the window."""
 
 
 class MemoryRead(Signature):

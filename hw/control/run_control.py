@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, Signature
 
@@ -10,13 +10,18 @@ from ..spec.config import AcceleratorConfig
 from ..spec.registers import Fault
 from .handout import index_bits
 
-__all__ = ["RunControl", "RunGate"]
+__all__ = ["FEEDING", "RunControl", "RunGate"]
+
+FEEDING = Signature({"go": Out(1), "clear": Out(1), "busy": In(1), "ended": In(1)})
+"""To a feeder: ``go`` and ``clear`` are pulses; ``busy`` is high from the cycle after ``go`` on, ``ended`` in its last
+cycle, unless ``clear`` gave the frame up."""
 
 
 class RunControl(Signature):
     """From the registers to the sequencer: ``start`` and ``clear`` are pulses, ``starting`` is high with ``start`` and
     perhaps before; ``started`` is high with a ``start`` that begins a run. What it says of the run is the registers' to
-    show.
+    show. With a frame memory ``feed`` is a pulse, too, alone or with ``start``, which then waits until the frame is
+    laid out; ``started`` is high with a ``feed`` that is heard.
 
     Parameters
     ----------
@@ -30,6 +35,7 @@ class RunControl(Signature):
                 "starting": Out(1),
                 "started": In(1),
                 "clear": Out(1),
+                **({"feed": Out(1)} if config.frame_bytes else {}),
                 "config_matches": Out(1),
                 "watchdog": Out(32),
                 "busy": In(1),
@@ -44,7 +50,11 @@ class RunControl(Signature):
 
 class RunGate(wiring.Component):
     """A run is over for the host, and another may start, when loader and storer are ``idle``, too. While ``busy`` the
-    host has no access to memories. Combinational.
+    host has no access to memories. Combinational, but for what it keeps of a run that waits for its frame.
+
+    With a frame memory a frame is laid out before the run that is to see it, in a core that is neither busy nor
+    faulted; ``registers.done`` is low meanwhile. Where the host wrote to a memory meanwhile (``conflict``),
+    ``host_fault`` is high once the run begins, as it is for a ``conflict`` of any other time.
 
     Parameters
     ----------
@@ -58,20 +68,53 @@ class RunGate(wiring.Component):
                 "sequencer": Out(RunControl(config)),
                 "idle": In(1, init=1),
                 "busy": Out(1),
+                "conflict": In(1),
+                "host_fault": Out(1),
+                **({"feeding": Out(FEEDING)} if config.frame_bytes else {}),
             }
         )
+        self._config = config
 
     def elaborate(self, platform: object) -> Module:
         """Pass on what needs no gate."""
         m = Module()
         registers, sequencer = self.registers, self.sequencer
-        for name in ("starting", "clear", "config_matches", "watchdog"):
+        if self._config.frame_bytes:
+            self._feed(m)
+        else:
+            m.d.comb += [
+                sequencer.start.eq(registers.start & self.idle),
+                sequencer.starting.eq(registers.starting),
+                registers.started.eq(sequencer.started),
+                registers.done.eq(sequencer.done),
+                registers.busy.eq(sequencer.busy | ~self.idle),
+                self.host_fault.eq(self.conflict),
+            ]
+        for name in ("clear", "config_matches", "watchdog"):
             m.d.comb += getattr(sequencer, name).eq(getattr(registers, name))
-        for name in ("started", "done", "faulted", "fault", "fault_index", "cycles"):
+        for name in ("faulted", "fault", "fault_index", "cycles"):
             m.d.comb += getattr(registers, name).eq(getattr(sequencer, name))
-        m.d.comb += [
-            sequencer.start.eq(registers.start & self.idle),
-            registers.busy.eq(sequencer.busy | ~self.idle),
-            self.busy.eq(registers.busy | (registers.starting & ~sequencer.faulted)),
-        ]
+        m.d.comb += self.busy.eq(registers.busy | (registers.starting & ~sequencer.faulted))
         return m
+
+    def _feed(self, m: Module) -> None:
+        """A run waits for its frame."""
+        registers, sequencer, feeding = self.registers, self.sequencer, self.feeding
+        runs, spoilt = Signal(), Signal()
+        free = self.idle & ~sequencer.busy & ~feeding.busy
+        heard = registers.feed & free & (~sequencer.faulted | registers.clear)
+        begins = feeding.ended & runs
+        m.d.comb += [
+            feeding.go.eq(heard),
+            feeding.clear.eq(registers.clear & ~heard),
+            sequencer.start.eq((registers.start & ~registers.feed & free) | begins),
+            sequencer.starting.eq(registers.starting | begins),
+            registers.started.eq(Mux(registers.feed, heard, sequencer.started & ~begins)),
+            registers.done.eq(sequencer.done & ~feeding.busy),
+            registers.busy.eq(sequencer.busy | ~self.idle | feeding.busy),
+            self.host_fault.eq((self.conflict & ~feeding.busy) | (begins & (spoilt | self.conflict))),
+        ]
+        with m.If(heard):
+            m.d.sync += [runs.eq(registers.start), spoilt.eq(0)]
+        with m.Elif(self.conflict):
+            m.d.sync += spoilt.eq(1)

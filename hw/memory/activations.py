@@ -17,7 +17,7 @@ __all__ = ["Activations"]
 
 class Activations(wiring.Component):
     """Clients of the activation memory, the first served first: the core, which never waits; loader and storer, bank by
-    bank; the host, in cycles in which the core does nothing of the kind.
+    bank; the feeder, where there is one; the host, in cycles in which these do nothing of the kind.
 
     Parameters
     ----------
@@ -32,23 +32,27 @@ class Activations(wiring.Component):
             {
                 "read": In(words_read(config)),
                 "writes": In(words_write(config)).array(config.drain_rows),
+                **({"feed": In(words_write(config))} if config.frame_bytes else {}),
                 **members_of(self._host, "busy", "host", "offset", "beat"),
                 **members_of(self._memory, *self._transfers),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
-        """The host comes behind the core at the same ports; loader and storer have their own."""
+        """Feeder and host come behind the core at the same ports; loader and storer have their own."""
         m = Module()
+        behind = [flipped(self.feed)] if self._config.frame_bytes else []
+        behind.append(self._host.write)
         m.submodules.memory = memory = self._memory
         m.submodules.host = host = self._host
         m.submodules.reads = reads = PriorityArbiter(words_read(self._config), 2)
-        m.submodules.first_writes = first = PriorityArbiter(words_write(self._config), 2)
+        m.submodules.first_writes = first = PriorityArbiter(words_write(self._config), 1 + len(behind))
         connect(m, flipped(self.read), reads.clients[0])
         connect(m, host.read, reads.clients[1])
         connect(m, reads.memory, memory.read)
         connect(m, flipped(self.writes[0]), first.clients[0])
-        connect(m, host.write, first.clients[1])
+        for client, port in zip(behind, first.clients[1:], strict=True):
+            connect(m, client, port)
         connect(m, first.memory, memory.writes[0])
         for beside, port in zip(self.writes[1:], memory.writes[1:], strict=True):
             connect(m, flipped(beside), port)

@@ -24,8 +24,8 @@ _LOADS = ("weights", "params", "activations")
 
 class MemorySystem(wiring.Component):
     """Everything between the sequencer and the bus: executes the LOADs and STOREs that are handed out. ``idle`` is high
-    when nothing is left of them. Each memory that is loaded has a port of its name, the activations' words are read
-    through ``words``.
+    when nothing is left of them, ``settled`` when nothing is under way on the bus either. Each memory that is loaded
+    has a port of its name, the activations' words are read through ``words``.
 
     Parameters
     ----------
@@ -42,6 +42,7 @@ class MemorySystem(wiring.Component):
                 **members_of(self._loader, *_LOADS),
                 **members_of(self._storer, "words"),
                 "window": In(WINDOW),
+                "settled": Out(1),
                 "m_axi": Out(Axi4(data_width=config.bus_bits)),
             }
         )
@@ -70,4 +71,5 @@ class MemorySystem(wiring.Component):
                 m.d.comb += outer.eq(inner) if member.flow is Out else inner.eq(outer)
             m.d.comb += part.cancel.eq(~self.handout.active)
         m.d.comb += [tokens.clear.eq(~self.handout.active), self.idle.eq(gate.idle)]
+        m.d.comb += self.settled.eq(loader.settled & storer.settled)
         return m

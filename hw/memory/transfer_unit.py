@@ -35,7 +35,8 @@ class TransferState(Signature):
 
 class TransferUnit(wiring.Component):
     """Executes ``jobs`` one after the other, each when its tokens are there. ``cancel`` ends everything under way; what
-    the bus has begun goes on behind it, to no effect, and the next transfer waits until that is over.
+    the bus has begun goes on behind it, to no effect, and the next transfer waits until that is over. ``settled`` is
+    high when nothing is under way on the bus.
 
     Parameters
     ----------
@@ -54,6 +55,7 @@ class TransferUnit(wiring.Component):
                 "tokens": Out(TOKEN_SIDE),
                 "window": In(WINDOW),
                 "state": Out(TransferState(config)),
+                "settled": Out(1),
                 **members_of(engine, *doors),
             }
         )
@@ -73,6 +75,7 @@ class TransferUnit(wiring.Component):
             engine.job.eq(queue.job),
             engine.base.eq(self.window.base),
             engine.limit.eq(self.window.limit),
+            self.settled.eq(engine.settled),
             self.state.moving.eq(queue.run),
             self.state.idle.eq(queue.empty),
             self.state.fault_index.eq(queue.job.index),

@@ -27,5 +27,6 @@ HOST_BUS = Signature(
 
 A write shows region, offset (in words) and data for one cycle with ``write`` high. A read shows its region and offset,
 and takes ``read_data`` `HOST_READ_CYCLES` later; no write begins meanwhile. While ``busy`` a port refuses accesses to
-memories; ``conflict`` is high for a cycle where the host tried to write one. ``refused`` is high for a cycle after
-every access that was not carried out, ``starts`` with a write that asks for a run."""
+memories, but for writes of `Region.FRAME`; ``conflict`` is high for a cycle where the host tried to write one.
+``refused`` is high for a cycle after every access that was not carried out, ``starts`` with a write that asks for a run
+or for a frame to be laid out."""

@@ -20,10 +20,10 @@ __all__ = ["HostRegisters"]
 
 
 class HostRegisters(wiring.Component):
-    """Registers of `spec.registers.core_registers`. A write acts in the cycle after its own, where ``control.start``
-    and ``clear`` are pulses; ``starting`` is high in both. ``word`` follows ``offset`` (in words) two cycles later;
-    offsets without a register read as 0. Counters clear when a run is ``started``. ``refused`` says that the port
-    refused an access. ``irq`` is high from the cycle after one in which an enabled cause stands.
+    """Registers of `spec.registers.core_registers`. A write acts in the cycle after its own, where ``control.start``,
+    ``clear`` and ``feed`` are pulses; ``starting`` is high in both. ``word`` follows ``offset`` (in words) two cycles
+    later; offsets without a register read as 0. Counters clear when a run is ``started``. ``refused`` says that the
+    port refused an access. ``irq`` is high from the cycle after one in which an enabled cause stands.
 
     Parameters
     ----------
@@ -60,7 +60,12 @@ class HostRegisters(wiring.Component):
         to_control = host.enable & (host.offset == Register.CONTROL.offset // 4)
         starts = to_control & (host.data & Control.START).any()
         m.d.sync += [control.start.eq(starts), control.clear.eq(to_control & (host.data & Control.CLEAR).any())]
-        m.d.comb += control.starting.eq(control.start | starts)
+        acts, asked = control.start, starts
+        if self._config.frame_bytes:
+            feeds = to_control & (host.data & Control.FEED).any()
+            m.d.sync += control.feed.eq(feeds)
+            acts, asked = acts | control.feed, asked | feeds
+        m.d.comb += control.starting.eq(acts | asked)
         with m.If(written[Register.PROGRAM_CONFIG]):
             m.d.sync += program_config.eq(written_data)
         with m.If(written[Register.WATCHDOG]):
@@ -79,7 +84,7 @@ class HostRegisters(wiring.Component):
                 Register.STALL_TOKEN: self.stalls.stall_token,
             }
             windows = {Register.WINDOW_BASE: self.window.base, Register.WINDOW_LIMIT: self.window.limit}
-        late = control.start & ~control.started  # what comes too late to act
+        late = acts & ~control.started  # what comes too late to act
         for register, window in windows.items():
             late = late | (written[register] & control.busy)
             with m.If(written[register] & ~control.busy):
@@ -111,6 +116,7 @@ class HostRegisters(wiring.Component):
             Register.CYCLES: control.cycles,
             **counters,
             **windows,
+            Register.FRAME_BYTES: Const(self._config.frame_bytes, 32),
             **self._interrupts(m, written, written_data, refused),
         }
         read: Value = Const(0, 32)

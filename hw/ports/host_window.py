@@ -41,7 +41,7 @@ class HostWindow(wiring.Component):
         self._written = [
             region
             for region in Region
-            if region not in _NEVER_WRITTEN and (region is not Region.TABLES or config.tables)
+            if region not in _NEVER_WRITTEN and region_depth(config, region)
         ]
         super().__init__(
             {

@@ -4,25 +4,36 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 
+from ..spec.registers import REGION_BITS, STORE_REGION
 from .serial_link import SerialLink
 from .wishbone import WishbonePort
 
 __all__ = ["link_access"]
 
 
-def link_access(m: Module, link: SerialLink, bus: Any) -> None:
+def link_access(m: Module, link: SerialLink, bus: Any, store: Any = None) -> None:
     """Let a link reach the `HOST_BUS` of its port, through a Wishbone slave: it keeps the rules that every port
-    keeps."""
+    keeps. Where there is a ``store`` (`STORE_ACCESS`) its window goes there."""
     m.submodules.slave = slave = WishbonePort()
     pins = slave.pins
     strobe = Signal()  # a cycle late, as what ends it: bytes take long
+    ack, err, word, elsewhere = pins.ack, pins.err, pins.dat_r, Signal()
+    if store is not None:
+        ack, err, word = ack | store.ack, err | store.err, Mux(elsewhere, store.dat_r, word)
+        m.d.comb += [
+            elsewhere.eq(link.adr[REGION_BITS - 2 :] == STORE_REGION),
+            store.we.eq(link.we),
+            store.offset.eq(link.adr),
+            store.dat_w.eq(link.dat_w),
+        ]
+        m.d.sync += store.stb.eq(link.stb & elsewhere & ~link.ack & ~link.err & ~ack & ~err)
     m.d.sync += [
-        strobe.eq(link.stb & ~link.ack & ~link.err & ~pins.ack & ~pins.err),
-        link.ack.eq(pins.ack),
-        link.err.eq(pins.err),
+        strobe.eq(link.stb & ~elsewhere & ~link.ack & ~link.err & ~ack & ~err),
+        link.ack.eq(ack),
+        link.err.eq(err),
     ]
     m.d.comb += [
         pins.cyc.eq(strobe),
@@ -31,6 +42,6 @@ def link_access(m: Module, link: SerialLink, bus: Any) -> None:
         pins.adr.eq(link.adr),
         pins.sel.eq(0b1111),
         pins.dat_w.eq(link.dat_w),
-        link.dat_r.eq(pins.dat_r),
+        link.dat_r.eq(word),
     ]
     wiring.connect(m, wiring.flipped(bus), slave.bus)

@@ -55,7 +55,8 @@ def one_access(
     word = Signal(32)
     wait = Signal(range(HOST_READ_CYCLES + 1))
     region, offset = Signal(Region), Signal(REGION_BITS - 2)
-    conflict = bus.busy & (adr[REGION_BITS - 2 :] != Region.REGISTERS)
+    asked = adr[REGION_BITS - 2 :]
+    conflict = bus.busy & (asked != Region.REGISTERS) & ~(we & (asked == Region.FRAME))
     illegal = conflict | malformed
     # a run that starts while a read is on its way takes the memory's port away from it
     fails = failed | (bus.busy & (region != Region.REGISTERS))
@@ -72,14 +73,14 @@ def one_access(
     m.d.sync += [bus.write.eq(0), bus.starts.eq(0), done.eq(0), refused.eq(0)]
     with m.If(request):
         m.d.sync += [
-            region.eq(adr[REGION_BITS - 2 :]),
+            region.eq(asked),
             offset.eq(adr),
             bus.write_data.eq(dat_w),
             wait.eq(HOST_READ_CYCLES),
             failed.eq(illegal),
             reading.eq(~we),
             bus.write.eq(we & ~illegal),
-            bus.starts.eq(we & ~illegal & to_control & (dat_w & Control.START).any()),
+            bus.starts.eq(we & ~illegal & to_control & (dat_w & (Control.START | Control.FEED)).any()),
             done.eq(we & ~illegal),
             refused.eq(we & illegal),
         ]

@@ -14,6 +14,7 @@ from ..memory.scratchpad import Scratchpad
 from ..spec.config import AcceleratorConfig
 from ..spec.link import (
     CRC_BYTES,
+    FRAME_BLOCK_WORDS,
     HEADER_BYTES,
     MAX_WORDS,
     REPLY_HEAD_BYTES,
@@ -24,7 +25,7 @@ from ..spec.link import (
     hello_words,
 )
 from ..spec.pipeline import pipeline
-from ..spec.registers import ADDRESS_BITS
+from ..spec.registers import ADDRESS_BITS, REGION_BITS, Region
 
 __all__ = ["BYTE_CYCLES", "SerialLink"]
 
@@ -53,6 +54,9 @@ class SerialLink(wiring.Component):
     A request is carried out only once it is here whole and its checksum is right. One that is not is dropped without an
     answer; then a request can begin after a gap. A WRITE with the sequence number of the request before is answered
     again, but not carried out again. What arrives during a reply is lost, unless it is kept waiting.
+
+    Only the words of a FRAME, of which there are more than the link can keep, are written as they come: nothing sees
+    them before the host asks for the frame to be laid out.
 
     Parameters
     ----------
@@ -126,10 +130,19 @@ class SerialLink(wiring.Component):
         # what decides about a request, from registers: a checksum is long, and there is time
         settled, matched, repeated, aligned = Signal(), Signal(), Signal(), Signal()
         sized, is_hello, is_read, is_write = Signal(), Signal(), Signal(), Signal()
+        is_frame, to_frame, passing = Signal(), Signal(), Signal()
+        block_log2 = (FRAME_BLOCK_WORDS - 1).bit_length()
+        few = header.count <= MAX_WORDS
+        if self._config.frame_bytes:
+            few = few | (header.command == Command.FRAME)
+            m.d.sync += [
+                is_frame.eq(header.command == Command.FRAME),
+                to_frame.eq(aligned & (header.address[REGION_BITS - 2 :] == Region.FRAME)),
+            ]
         m.d.sync += [
             final.eq(index + 1 == header.count),
             all_sent.eq(index == words),
-            sized.eq((header.count != 0) & (header.count <= MAX_WORDS)),
+            sized.eq((header.count != 0) & few),
             is_hello.eq(header.command == Command.HELLO),
             is_read.eq(header.command == Command.READ),
             is_write.eq(header.command == Command.WRITE),
@@ -157,7 +170,7 @@ class SerialLink(wiring.Component):
             buffer.write_enable.eq(delayed(m, stores, late, "stores", reset_less=False)),
             buffer.write_data.eq(word),
             self.adr.eq(header.address),
-            self.dat_w.eq(buffer.read_data),
+            self.dat_w.eq(Mux(passing, word, buffer.read_data)),
             self.tx_data.eq(word),
         ]
 
@@ -211,20 +224,31 @@ class SerialLink(wiring.Component):
                         m.next = "known"
             with m.State("known"):
                 m.next = "size"
+                if self._config.frame_bytes:  # a region is known a cycle after its alignment
+                    m.next = "placed"
+            if self._config.frame_bytes:
+                with m.State("placed"):
+                    m.next = "size"
             with m.State("size"):
                 m.d.sync += [index.eq(0), left.eq(4)]
                 with m.If(~sized):
                     m.next = "drain"
-                with m.Elif(is_write):
+                with m.Elif(is_write | is_frame):
                     m.next = "payload"
                 with m.Else():
                     m.next = "checksum"
+                with m.If(is_frame):
+                    allowed = Mux(to_frame, LinkStatus.OK, LinkStatus.REFUSED)
+                    m.d.sync += status.eq(Mux(is_open, allowed, LinkStatus.NO_SESSION))
             with m.State("payload"):
                 receive()
                 with m.If(rx_valid):
                     put_word(Cat(word[8:], rx_data))
                     with m.If(ends):
                         m.next = "store"
+                        if self._config.frame_bytes:
+                            with m.If(is_frame):
+                                m.next = "pass"
             with m.State("store"):
                 m.d.comb += stores.eq(1)
                 m.d.sync += [index.eq(index + 1), left.eq(4)]
@@ -232,6 +256,19 @@ class SerialLink(wiring.Component):
                 with m.If(final):
                     m.d.sync += left.eq(CRC_BYTES)
                     m.next = "checksum"
+            if self._config.frame_bytes:
+                with m.State("pass"):
+                    count_error()
+                    asks, here = status == LinkStatus.OK, ~putting if late else 1
+                    m.d.comb += [passing.eq(1), self.stb.eq(asks & here), self.we.eq(1)]
+                    with m.If(~asks | self.ack | self.err):
+                        m.d.sync += [index.eq(index + 1), header.address.eq(header.address + 1), left.eq(4)]
+                        m.next = "payload"
+                        with m.If(index[:block_log2].all()):
+                            m.d.sync += [index.eq(0), header.count.eq(header.count - 1)]
+                            with m.If(header.count == 1):
+                                m.d.sync += left.eq(CRC_BYTES)
+                                m.next = "checksum"
             with m.State("checksum"):
                 receive()
                 with m.If(rx_valid & ends):
@@ -241,8 +278,8 @@ class SerialLink(wiring.Component):
                 m.next = "head"
                 with m.If(~matched):
                     m.next = "drain"
-                with m.Elif(repeated):
-                    pass  # carried out before: answered as then
+                with m.Elif(repeated | is_frame):
+                    pass  # carried out before, perhaps just now
                 with m.Else():
                     m.d.sync += [last.eq(header.sequence), status.eq(LinkStatus.OK)]
                     with m.If(is_hello):

@@ -6,6 +6,7 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
+from ..cells.interfaces import STORE_ACCESS
 from ..spec.config import AcceleratorConfig
 from .host_bus import HOST_BUS
 from .link_access import link_access
@@ -25,7 +26,8 @@ class SpiPort(wiring.Component):
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self._config = config
-        super().__init__({"pins": Out(SPI_PINS), "bus": Out(HOST_BUS)})
+        store = {"store": Out(STORE_ACCESS)} if config.shows_store else {}
+        super().__init__({"pins": Out(SPI_PINS), "bus": Out(HOST_BUS), **store})
 
     def elaborate(self, platform: object) -> Module:
         """Connect the two."""
@@ -41,5 +43,5 @@ class SpiPort(wiring.Component):
             link.tx_ready.eq(peripheral.tx_ready),
         ]
         wiring.connect(m, wiring.flipped(self.pins), peripheral.pins)
-        link_access(m, link, self.bus)
+        link_access(m, link, self.bus, self.store if self._config.shows_store else None)
         return m

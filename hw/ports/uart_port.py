@@ -6,6 +6,7 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, Signature
 
+from ..cells.interfaces import STORE_ACCESS
 from ..spec.config import AcceleratorConfig
 from ..spec.link import GAP_BITS
 from .host_bus import HOST_BUS
@@ -28,7 +29,8 @@ class UartPort(wiring.Component):
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self._config = config
-        super().__init__({"pins": Out(UART_PINS), "bus": Out(HOST_BUS)})
+        store = {"store": Out(STORE_ACCESS)} if config.shows_store else {}
+        super().__init__({"pins": Out(UART_PINS), "bus": Out(HOST_BUS), **store})
 
     def elaborate(self, platform: object) -> Module:
         """Connect the three."""
@@ -48,5 +50,5 @@ class UartPort(wiring.Component):
             link.tx_ready.eq(transmitter.ready),
             link.tick.eq(transmitter.tick),
         ]
-        link_access(m, link, self.bus)
+        link_access(m, link, self.bus, self.store if self._config.shows_store else None)
         return m

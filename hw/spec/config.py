@@ -31,7 +31,8 @@ __all__ = [
     "load_config",
 ]
 
-_BESIDE_PROGRAMS = ("host", "uart_divisor", "fabric")
+_BESIDE_PROGRAMS = ("host", "uart_divisor", "fabric", "frame_bytes")
+_LATER = ("dynamic", "frame_bytes")
 
 
 def _sha256(values: Mapping[str, Any]) -> str:
@@ -109,6 +110,9 @@ class AcceleratorConfig:
         Backing store behind loader and storer: ``"none"`` (everything is resident) or ``"axi4"``.
     bus_bits : int
         Data width of the AXI4 port: 32, 64 or 128 bits.
+    frame_bytes : int
+        Bytes of a frame; the core has a memory of two, from which the core itself lays out a network's input
+        (`spec.feed`): a power of two from 64 to 32,768, or 0 for none. Not part of `digest`.
     host : str
         Port for the host: ``"axi"`` (AXI4-Lite), ``"wishbone"``, ``"uart"``, ``"spi"``, ``"usb"`` (full speed, by LUNA)
         or ``"bare"``. Not part of `digest`.
@@ -152,6 +156,7 @@ class AcceleratorConfig:
     fabric: str = "ecp5"
     backing: str = "none"
     bus_bits: int = 64
+    frame_bytes: int = 0
     host: str = "axi"
     uart_divisor: int = 217
 
@@ -264,6 +269,11 @@ class AcceleratorConfig:
         return self.backing != "none"
 
     @property
+    def shows_store(self) -> bool:
+        """Whether the host reaches the backing store through the core: behind a serial link it has no other way."""
+        return self.is_serial and self.has_backing
+
+    @property
     def bus_bytes(self) -> int:
         """Bytes of a beat on the bus."""
         return self.bus_bits // 8
@@ -349,7 +359,7 @@ class AcceleratorConfig:
     @functools.cached_property
     def digest(self) -> str:
         """SHA-256, in hexadecimal, of the parameters that differ from their defaults (so that one added later leaves
-        older programs valid), but for those that no program depends on: port, its speed, kind of cells."""
+        older programs valid), but for those that no program depends on, such as the port."""
         defaults = AcceleratorConfig().to_dict() | {name: getattr(self, name) for name in _BESIDE_PROGRAMS}
         return _sha256({name: value for name, value in self.to_dict().items() if value != defaults[name]})
 
@@ -360,8 +370,8 @@ class AcceleratorConfig:
 
     @property
     def build32(self) -> int:
-        """First 32 bits of the SHA-256 of all parameters, the host's port included; `dynamic` only where it is 1."""
-        return int(_sha256({key: value for key, value in self.to_dict().items() if key != "dynamic" or value})[:8], 16)
+        """First 32 bits of the SHA-256 of all parameters, the port included; later ones only where not 0."""
+        return int(_sha256({key: value for key, value in self.to_dict().items() if key not in _LATER or value})[:8], 16)
 
 
 PRESETS: dict[str, AcceleratorConfig] = {

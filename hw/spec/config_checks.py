@@ -173,6 +173,12 @@ def _check_memories(config: AcceleratorConfig) -> None:
         _need(config, "act_words", config.act_words // config.banks <= SINGLE_WORDS, f"at most {SINGLE_WORDS} a bank")
         _need(config, "weight_words", config.weight_words <= SINGLE_WORDS, f"at most {SINGLE_WORDS}")
     _need(config, "backing", config.backing in ("none", "axi4"), "'none' or 'axi4'")
+    _need(
+        config,
+        "frame_bytes",
+        config.frame_bytes == 0 or (_is_power_of_two(config.frame_bytes) and 64 <= config.frame_bytes <= 32768),
+        "a power of two from 64 to 32768, or 0",
+    )
     _need(config, "bus_bits", config.bus_bits in (32, 64, 128), "32, 64 or 128")
 
 

@@ -17,7 +17,9 @@ __all__ = [
     "REPLY_START",
     "REQUEST_START",
     "SPI_DIVISOR",
+    "SPI_STORE_WORDS",
     "SPI_WAIT_BYTES",
+    "FRAME_BLOCK_WORDS",
     "USB_BAUD",
     "USB_GAP_FRAMES",
     "USB_IDS",
@@ -34,13 +36,17 @@ REQUEST_START, REPLY_START = 0xA5, 0x5A
 """First byte of a frame to the core, and of one from it."""
 
 HEADER_BYTES = 7
-"""Of a request behind its first byte: sequence number, command, number of words, four of the address."""
+"""Of a request behind its first byte: sequence number, command, number of words (of a FRAME of blocks of them), four of
+the address."""
 
 CRC_BYTES = 4
 """CRC-32 (ISO-HDLC) over all of a frame between its first byte and itself, least significant byte first."""
 
 MAX_WORDS = 128
 """Most words of one burst."""
+
+FRAME_BLOCK_WORDS = 16
+"""What the number of words of a FRAME counts."""
 
 GAP_BITS = 16384
 """Bit times of silence after which a core gives up the frame it is in; more than a USB adapter or an operating system
@@ -53,6 +59,9 @@ SPI_DIVISOR = 8
 SPI_WAIT_BYTES = 16
 """More than pass on SPI before a reply begins: a core writes `MAX_WORDS` words in less than 800 cycles, a byte takes 64
 at least."""
+
+SPI_STORE_WORDS = 8
+"""Most words of a WRITE to the backing store on SPI: each waits for the bus, all together no longer than that."""
 
 USB_GAP_FRAMES = 16
 """USB frames, of 1 ms each, without a byte after which a core on USB gives up the request it is in."""
@@ -74,6 +83,7 @@ class Command(enum.IntEnum):
     HELLO = 1  # so many of the words of `Hello`; begins a session
     READ = 2
     WRITE = 3
+    FRAME = 4  # bytes of a frame, of cores with a frame memory
 
 
 class LinkStatus(enum.IntEnum):

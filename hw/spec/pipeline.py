@@ -87,6 +87,8 @@ class Pipeline:
         The host's write to the memory's port; a cycle less to the registers.
     host_word : int
         Word of a memory to the host's port.
+    frame_read : int
+        Place of a byte in the frame memory to its word; ``code_read`` from a byte to its codes.
     link_read : int
         Address of a word that came over the serial link to the word; ``link_byte`` from a byte to the frame.
     """
@@ -137,6 +139,8 @@ class Pipeline:
     to_banks: int
     host_write: int
     host_word: int
+    frame_read: int
+    code_read: int
     link_read: int
     link_byte: int
 
@@ -279,6 +283,8 @@ _SHALLOW = Pipeline(
     to_banks=0,
     host_write=0,
     host_word=1,
+    frame_read=1,
+    code_read=1,
     link_read=1,
     link_byte=0,
 )
@@ -305,6 +311,8 @@ _DEEP = dataclasses.replace(
     to_banks=1,
     host_write=2,
     host_word=2,
+    frame_read=2,
+    code_read=2,
     link_read=2,
     link_byte=1,
 )

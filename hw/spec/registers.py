@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 
 from .config import AcceleratorConfig
+from .feed import BYTES, CODE_BITS, FEED_ENTRIES, FEED_STEP, FRAME_WORD_BYTES
 from .isa import BLOCK, INSTRUCTION_WORDS, TAP
 from .memories import WINDOW_BITS, stride_bytes
 from .tables import TABLE_ENTRIES
@@ -13,6 +14,7 @@ __all__ = [
     "ADDRESS_BITS",
     "MAGIC",
     "REGION_BITS",
+    "STORE_REGION",
     "VERSION",
     "Access",
     "Control",
@@ -38,13 +40,18 @@ ADDRESS_BITS = REGION_BITS + 4
 MAGIC = 0x6E727773
 """Content of `Register.MAGIC`: "nrws"."""
 
+STORE_REGION = 15
+"""Not a memory of the core: behind a serial link, the first 4 MiB of the window on its backing store (from
+`Register.WINDOW_BASE` on), where `AcceleratorConfig.shows_store`."""
+
 VERSION = 2
 """Version of the contract (address map, records, semantics)."""
 
 
 class Region(enum.IntEnum):
-    """What the upper address bits select. All memories take host accesses only while the core is idle; the program's
-    (instructions, blocks, taps, parameters, weights, tables) are write-only and read as 0."""
+    """What the upper address bits select. All memories take host accesses only while the core is idle, but for FRAME,
+    which takes writes in a run, too; the program's (instructions, blocks, taps, parameters, weights, tables) and the
+    feeder's (frame, codes, feed) are write-only and read as 0."""
 
     REGISTERS = 0
     INSTRUCTIONS = 1
@@ -55,6 +62,9 @@ class Region(enum.IntEnum):
     ACTIVATIONS = 6
     CHECKSUMS = 7
     TABLES = 8
+    FRAME = 9
+    CODES = 10
+    FEED = 11
 
 
 class Access(enum.Enum):
@@ -90,6 +100,7 @@ class Register(enum.Enum):
     WINDOW_LIMIT = (0x40, Access.WRITE, "bytes of the window, a multiple of 4096; stays while a run lasts")
     IRQ_ENABLE = (0x44, Access.WRITE, "Interrupt bits that raise irq; DONE and FAULT after a reset")
     IRQ_STATUS = (0x48, Access.WRITE, "Interrupt bits that stand; writing 1 acknowledges one")
+    FRAME_BYTES = (0x4C, Access.READ, "bytes of a frame that the core can lay out; 0 without a frame memory")
 
     def __init__(self, offset: int, access: Access, doc: str) -> None:
         self.offset = offset
@@ -118,6 +129,7 @@ class Control(enum.IntFlag):
 
     START = 1
     CLEAR = 2  # give a run up, forget a fault; acts before START
+    FEED = 4  # lay the frame out, before the run if START is there, too; of cores with a frame memory
 
 
 class Status(enum.IntFlag):
@@ -157,6 +169,7 @@ def core_registers(config: AcceleratorConfig) -> tuple[Register, ...]:
         *(() if config.has_backing else _BACKING),
         *(() if config.counters else _CAUSES),
         *(_INTERRUPTS if config.is_serial else ()),
+        *(() if config.frame_bytes else (Register.FRAME_BYTES,)),
     }
     return tuple(register for register in Register if register not in missing)
 
@@ -173,6 +186,9 @@ def region_word_bits(config: AcceleratorConfig, region: Region) -> int:
         Region.ACTIVATIONS: config.act_word_bits,
         Region.CHECKSUMS: 32,
         Region.TABLES: config.level_bits,
+        Region.FRAME: 8 * FRAME_WORD_BYTES,
+        Region.CODES: CODE_BITS,
+        Region.FEED: FEED_STEP.words * 32,
     }[region]
 
 
@@ -188,6 +204,9 @@ def region_depth(config: AcceleratorConfig, region: Region) -> int:
         Region.ACTIVATIONS: config.act_words,
         Region.CHECKSUMS: config.instructions,
         Region.TABLES: config.tables * TABLE_ENTRIES,
+        Region.FRAME: config.frame_bytes // FRAME_WORD_BYTES,
+        Region.CODES: BYTES if config.frame_bytes else 0,
+        Region.FEED: FEED_ENTRIES if config.frame_bytes else 0,
     }[region]
 
 

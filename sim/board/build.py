@@ -25,6 +25,18 @@ _PORT = re.compile(r"^\s*(input|output|inout)\s+(?:\[\d+:\d+\]\s+)?(\S+?)\s*;", 
 _ICE40_PIN = re.compile(r"\bSB_IO( #\((?:[^;])*?\.PIN_TYPE\(6'h([0-9a-f]+)\))")
 _ICE40_INPUT = re.compile(r"\bSB_IO_IN #\([^;]*?\.PACKAGE_PIN\((\w+)\)")
 _INOUT = re.compile(r"\binout ((?!usb_)\w+__io);")
+_SDRAM_PIN = re.compile(r"sdram_0__(\w+)__io")
+_SDRAM = """\
+    wire sdram_clk, sdram_clk_en, sdram_cs, sdram_ras, sdram_cas, sdram_we;
+    wire [1:0] sdram_ba, sdram_dqm;
+    wire [12:0] sdram_a;
+    wire [15:0] sdram_dq;
+    narrows_sdram_chip #(.WORDS_LOG2(25)) sdram (
+        .clk(sdram_clk), .cke(sdram_clk_en), .cs_n(sdram_cs), .ras_n(sdram_ras), .cas_n(sdram_cas), .we_n(sdram_we),
+        .ba(sdram_ba), .a(sdram_a), .dm(sdram_dqm), .dq(sdram_dq),
+        .violations(), .refreshes(), .longest_gap(), .reads(), .writes(), .activates()
+    );
+"""
 _LINKS = {
     "uart": {"rx": "input", "tx": "output"},
     "spi": {"cs_n": "input", "sck": "input", "copi": "input", "cipo": "output"},
@@ -49,8 +61,9 @@ def bench_of(verilog: str, top: str, link: str) -> str:
     they are.
 
     Pins are named as Amaranth names those of resources: ``uart_0__rx__io``, ``spi_0__sck__io`` and so on,
-    ``led_N__io``, and ``clk..._0__io``. Other inputs are high, as unused pins with a pull-up. Of USB the bench has what
-    the host drives, while ``drive`` is high, and the line's levels; the board's pull-up holds D+ while nobody does.
+    ``led_N__io``, and ``clk..._0__io``. Other inputs are high, as unused pins with a pull-up. Pins ``sdram_0__...__io``
+    lead to a chip, ``narrows_sdram_chip``. Of USB the bench has what the host drives, while ``drive`` is high, and the
+    line's levels; the board's pull-up holds D+ while nobody does.
 
     Raises
     ------
@@ -69,6 +82,8 @@ def bench_of(verilog: str, top: str, link: str) -> str:
             net = {"led": f"leds[{len(found['led'])}]", "pullup": "pulled"}.get(kind, kind)  # a pullup is Verilog's
             found[kind].append(name)
             connections.append(f".{name}({net})")
+        elif memory := _SDRAM_PIN.fullmatch(name):
+            connections.append(f".{name}(sdram_{memory[1]})")
         elif direction == "input":
             connections.append(f".{name}(1'b1)")
     for kind in ("clk", *_LINKS[link]):
@@ -76,8 +91,9 @@ def bench_of(verilog: str, top: str, link: str) -> str:
             raise ValueError(f"{top} has {len(found[kind])} pins {kind}, not one")
     ports = f"input clk, input power, {_PINS[link]}output [7:0] leds"
     spare = "".join(f"    assign leds[{index}] = 0;\n" for index in range(len(found["led"]), 8))
+    chip = _SDRAM if any(_SDRAM_PIN.fullmatch(name) for _, name in _PORT.findall(module[0])) else ""
     board = f"    {top} board({', '.join(connections)});\n"
-    return f"module bench({ports});\n{_WIRES.get(link, '')}{board}{spare}endmodule\n"
+    return f"module bench({ports});\n{_WIRES.get(link, '')}{chip}{board}{spare}endmodule\n"
 
 
 def build_board(verilog: str, top: str, link: str) -> Path:

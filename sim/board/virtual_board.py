@@ -47,6 +47,8 @@ class VirtualBoard:
         self._cycles: int | None = None
         self.leds = 0
         """Levels of the LEDs' pins, LED 0 in the lowest bit; boards differ in which level is light."""
+        self.complaints: list[str] = []
+        """What the models of chips at the board's pins have found wrong, the first lines of it."""
         first = self._output().readline().split()
         if first[:1] != ["port"]:
             self.close()
@@ -117,7 +119,9 @@ class VirtualBoard:
         with self._output() as output:
             for line in output:
                 word, _, value = line.partition(" ")
-                if word == "leds":
+                if word == "sdram:":
+                    self.complaints.append(line.strip())
+                elif word == "leds":
                     self.leds = int(value, 16)
                 elif word == "cycles":
                     with self._counted:

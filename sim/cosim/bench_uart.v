@@ -23,7 +23,16 @@ module bench;
     reg line = 1;
     wire rx = line ^ (dice[31:8] < noise[23:0]);
     wire tx, irq;
-    narrows_core core (.clk(clk), .rst(rst), .irq(irq), .uart_rx(rx), .uart_tx(tx));
+    narrows_core core (`NARROWS_STORE_PORTS .clk(clk), .rst(rst), .irq(irq), .uart_rx(rx), .uart_tx(tx));
+    wire [31:0] bus_violations;
+`ifdef NARROWS_BUS_BITS
+    // a backing store that answers at once
+    wire [31:0] latency = 1, pace = 1, stall = 0, seed = 0, habits = 0;
+    wire seeded = 0;
+    `NARROWS_STORE
+`else
+    assign bus_violations = 0;
+`endif
 
     reg [2:0] state = S_RESET;
     reg seen = 0;
@@ -140,7 +149,7 @@ module bench;
             end
 
             S_END: begin
-                $fwrite(responses, "%08h%08h%08h", cycles[63:32], cycles[31:0], broken);
+                $fwrite(responses, "%08h%08h%08h", cycles[63:32], cycles[31:0], broken + bus_violations);
                 $fclose(responses);
                 $fclose(commands);
                 done <= !done;

@@ -46,6 +46,7 @@ def run_program(
     *,
     verilog: str | WrittenOnDemand,
     simulator: str = "verilator",
+    memory: str | None = None,
     dump_layers: int = 0,
     work_folder: Path | None = None,
     waves: bool = False,
@@ -64,7 +65,7 @@ def run_program(
         ``"verilator"`` or ``"icarus"``.
     dump_layers : int
         For so many first samples, stop after each layer and read its tensor.
-    work_folder, waves, progress
+    memory, work_folder, waves, progress
         As :func:`simulate` takes them; progress counts samples.
 
     Raises
@@ -82,6 +83,7 @@ def run_program(
         files=lambda folder: program.save(folder / "program.nrw"),
         simulator=simulator,
         store_bytes=store_bytes(program.window_bytes),
+        memory=memory,
         work_folder=work_folder,
         waves=waves,
         progress=progress,

@@ -179,5 +179,12 @@ module narrows_memory #(parameter BUS_BITS = 64, parameter WORDS_LOG2 = 22) (
             {ar_open, aw_open, w_open, ar_held, aw_held, w_held, rvalid, bvalid} <= 0;
         end
     end
-endmodule
 
+    // bench.v reads and writes the memory at once
+    task put(input [31:0] index, input [31:0] value);
+        words[index[WORDS_LOG2-1:0]] = value;
+    endtask
+    function [31:0] get(input [31:0] index);
+        get = words[index[WORDS_LOG2-1:0]];
+    endfunction
+endmodule

@@ -3,7 +3,7 @@
 A batch is a file of big-endian 32-bit words: for each command its `LineCommand` and a count. Behind SEND come so many
 bytes to the core, one in each word; behind RECEIVE the bit times without a byte that end it; behind TRANSFER, on SPI,
 the number of bytes to receive, then the bytes to the core. The bench answers with a text of hexadecimal bytes: all that
-was received, then the cycle (64 bits) and how often the core broke the rules of the line (32 bits).
+was received, then the cycle (64 bits) and how often the core broke the rules of line or bus (32 bits).
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class SerialBench:
         Raises
         ------
         TransportError
-            If the core sent a byte without a stop bit, or on SPI did not drive the line.
+            If the core sent a byte without a stop bit, on SPI did not drive the line, or broke the rules of its bus.
         """
         _COMMANDS.write_bytes(np.array(self._gathered, dtype=">u4").tobytes())
         self._gathered.clear()
@@ -84,5 +84,5 @@ class SerialBench:
         data, trailer = received[:-_TRAILER_BYTES], received[-_TRAILER_BYTES:]
         self.cycles = int.from_bytes(trailer[:8], "big")
         if broken := int.from_bytes(trailer[8:], "big"):
-            raise TransportError(f"the core broke the rules of the line {broken} times by cycle {self.cycles}")
+            raise TransportError(f"the core broke the rules of line or bus {broken} times by cycle {self.cycles}")
         return data

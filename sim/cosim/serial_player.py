@@ -96,9 +96,21 @@ class CosimSerialTransport(Transport):
         """Read words; raises as `SerialTransport.write` does."""
         return await (await self.link()).read(address, count)
 
-    async def wait(self, timeout_cycles: int) -> None:
+    async def write_frame(self, address: int, values: NDArray[np.uint32]) -> None:
+        """Write words of a frame memory; raises as `SerialTransport.write` does."""
+        await (await self.link()).write_frame(address, values)
+
+    async def write_backing(self, address: int, values: NDArray[np.uint32]) -> None:
+        """Write words of the backing store; raises as `SerialTransport.write` does."""
+        await (await self.link()).write_backing(address, values)
+
+    async def read_backing(self, address: int, count: int) -> NDArray[np.uint32]:
+        """Read words of the backing store; raises as `SerialTransport.write` does."""
+        return await (await self.link()).read_backing(address, count)
+
+    async def wait(self, timeout_cycles: int) -> int:
         """Until the core is not busy; raises as `SerialTransport.wait` does."""
-        await (await self.link()).wait(timeout_cycles)
+        return await (await self.link()).wait(timeout_cycles)
 
     async def set_host(self, *, noise: float) -> None:
         """Noise on the line from now on, as `SerialBench.set_noise` makes it."""

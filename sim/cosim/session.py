@@ -34,6 +34,7 @@ def simulate(
     files: Callable[[Path], None] | None = None,
     simulator: str = "verilator",
     store_bytes: int = STORE_BYTES,
+    memory: str | None = None,
     work_folder: Path | None = None,
     waves: bool = False,
     progress: Progress | None = None,
@@ -56,6 +57,8 @@ def simulate(
         ``"verilator"`` or ``"icarus"``.
     store_bytes : int
         Size of the memory behind a core with a bus, a power of two.
+    memory : str, optional
+        Verilog of that memory, where it is not `memory.v`: of `narrows.sim.sdram.memory_verilog`.
     work_folder : Path, optional
         Keep the job's files there (log, waveform); without it they are in a temporary folder, which goes when all went
         well.
@@ -83,7 +86,13 @@ def simulate(
     watch, source = _Watch(folder, progress, wall_limit), CoreSource.of(verilog)
     try:
         build = kept_simulator(
-            source, store_bytes=store_bytes, simulator=simulator, waves=waves, cache=cache_folder(), tick=watch
+            source,
+            store_bytes=store_bytes,
+            memory=memory,
+            simulator=simulator,
+            waves=waves,
+            cache=cache_folder(),
+            tick=watch,
         )
         Job(entry=entry, folder=folder, arrays=arrays or {}, values=values or {}).save()
         if files is not None:

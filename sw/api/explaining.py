@@ -96,7 +96,7 @@ def explain(program: Program, x: NDArray[Any], model: Model | None, *, quick: bo
     """Follow the error; arguments and errors are those of `Program.explain`."""
     from ..quantize.advice import advise, eight_bits
     from ..quantize.attribution import attribute
-    from ..quantize.quantise import prepared
+    from ..quantize.prepare import prepared
 
     compiled, listener = program.compiled, program.listener
     settings = _settings(compiled)
@@ -126,7 +126,7 @@ def explain(program: Program, x: NDArray[Any], model: Model | None, *, quick: bo
 def _names(program: Compiled, ready: Graph) -> list[str]:
     """Layers of a program by name, without those in place of max-pools that the core has no unit for."""
     from ..compile.maxima import part_of
-    from ..graph import MaxPool
+    from ..layers import MaxPool
 
     pools = {layer.name for layer in ready.layers if isinstance(layer, MaxPool)}
     return [layer.name for layer in program.graph.layers if part_of(layer.name) not in pools]

@@ -72,7 +72,7 @@ class Formats:
 
     def for_graph(self, lowered: Graph) -> Formats:
         """The same by the names of a lowered graph's layers; InputError if it lacks one of those named."""
-        from ..graph import Mac, Product
+        from ..layers import Mac, Product
 
         if self.layers is None:
             return self

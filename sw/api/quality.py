@@ -94,7 +94,7 @@ def recorded(
     states : mapping of str, optional
         What inputs of the model's file take over (`narrows.load`).
     """
-    from ..quantize.quantise import equalised_unasked
+    from ..quantize.prepare import equalised_unasked
 
     if equalised := equalised_unasked(graph, calibration, settings):
         shown = ", ".join(equalised[:_SHOWN]) + (", ..." if len(equalised) > _SHOWN else "")

@@ -91,7 +91,7 @@ def check_size(graph: Graph, config: AcceleratorConfig, settings: QuantSettings,
         Of everything that is lacking in any case.
     """
     from ..quantize.planned import input_format
-    from ..report.sketch import estimate, with_larger_memories
+    from ..report.estimate import estimate, with_larger_memories
 
     source = {} if samples is None else {"source": input_format(graph, samples)}
     found = estimate(graph, config, settings, **source, only=True, least=True)

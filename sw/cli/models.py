@@ -19,6 +19,8 @@ from ..errors import InputError
 from ..names import archive_member
 from ..results import writable_folder, write_arrays, write_json, write_text
 from .options import (
+    AccBits,
+    ActFormat,
     BoardOption,
     Calibration,
     ConfigFile,
@@ -27,6 +29,7 @@ from .options import (
     InputFile,
     InputShapes,
     JsonFile,
+    LayerFormatsFile,
     Limit,
     ModelPreset,
     OriginalModel,
@@ -34,8 +37,10 @@ from .options import (
     ProgramFile,
     Raw,
     Requantise,
+    RescaleBits,
     SimulatorOption,
     States,
+    WeightFormat,
     input_shapes,
     named_config,
     opened,
@@ -61,26 +66,9 @@ def compile_model(
     preset: ModelPreset = None,
     config: ConfigFile = None,
     board: BoardOption = None,
-    weights: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FORMAT",
-            help="Of weights: dybit2 to dybit8, int2 to int8, e2m1, ...",
-            show_default="the core's base",
-        ),
-    ] = None,
-    acts: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FORMAT",
-            help="Of tensors between layers: as above, or udybit4, uint4, ...",
-            show_default="the core's base",
-        ),
-    ] = None,
-    formats: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.toml", help="Formats layer by layer, as `narrows search` writes them."),
-    ] = None,
+    weights: WeightFormat = None,
+    acts: ActFormat = None,
+    formats: LayerFormatsFile = None,
     input_shape: InputShapes = None,
     state: States = None,
     equalise: Annotated[
@@ -97,12 +85,8 @@ def compile_model(
         ),
     ] = False,
     requantise: Requantise = False,
-    acc_bits: Annotated[
-        int | None, typer.Option(metavar="P", help="Accumulator width instead of the configuration's.")
-    ] = None,
-    rescale_bits: Annotated[
-        int | None, typer.Option(metavar="K", help="Multiplicand width instead of the configuration's.")
-    ] = None,
+    acc_bits: AccBits = None,
+    rescale_bits: RescaleBits = None,
     within: Annotated[
         float | None,
         typer.Option(

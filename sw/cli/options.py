@@ -17,6 +17,8 @@ from ..errors import InputError
 from .output import TERMINAL
 
 __all__ = [
+    "AccBits",
+    "ActFormat",
     "BoardOption",
     "Calibration",
     "ConfigFile",
@@ -25,6 +27,7 @@ __all__ = [
     "InputFile",
     "InputShapes",
     "JsonFile",
+    "LayerFormatsFile",
     "Limit",
     "OriginalModel",
     "ModelPreset",
@@ -32,9 +35,11 @@ __all__ = [
     "Preset",
     "ProgramFile",
     "Requantise",
+    "RescaleBits",
     "Raw",
     "SimulatorOption",
     "States",
+    "WeightFormat",
     "chosen_config",
     "input_shapes",
     "named_config",
@@ -87,6 +92,36 @@ States = Annotated[
     ),
 ]
 ProgramFile = Annotated[Path, typer.Argument(metavar="MODEL.nrw", help="Program, as `narrows compile` writes it.")]
+WeightFormat = Annotated[
+    str | None,
+    typer.Option(
+        "--weights",
+        metavar="FORMAT",
+        help="Of weights: dybit2 to dybit8, int2 to int8, e2m1, ...",
+        show_default="the core's base",
+    ),
+]
+ActFormat = Annotated[
+    str | None,
+    typer.Option(
+        "--acts",
+        metavar="FORMAT",
+        help="Of tensors between layers: as above, or udybit4, uint4, ...",
+        show_default="the core's base",
+    ),
+]
+LayerFormatsFile = Annotated[
+    Path | None,
+    typer.Option("--formats", metavar="FILE.toml", help="Formats layer by layer, as `narrows search` writes them."),
+]
+AccBits = Annotated[
+    int | None,
+    typer.Option("--acc-bits", metavar="P", help="Accumulator width instead of the configuration's."),
+]
+RescaleBits = Annotated[
+    int | None,
+    typer.Option("--rescale-bits", metavar="K", help="Multiplicand width instead of the configuration's."),
+]
 Requantise = Annotated[
     bool,
     typer.Option(

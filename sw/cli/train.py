@@ -13,12 +13,17 @@ from ..api.training import CALIBRATION, need_torch
 from ..errors import InputError
 from ..results import writable_folder, write_json
 from .options import (
+    AccBits,
+    ActFormat,
     BoardOption,
     ConfigFile,
     InputShapes,
     JsonFile,
+    LayerFormatsFile,
     Preset,
     Requantise,
+    RescaleBits,
+    WeightFormat,
     chosen_config,
     input_shapes,
 )
@@ -48,23 +53,12 @@ def train(
     config: ConfigFile = None,
     board: BoardOption = None,
     input_shape: InputShapes = None,
-    weights: Annotated[
-        str | None, typer.Option(metavar="FORMAT", help="As for `narrows compile`.", show_default="the core's base")
-    ] = None,
-    acts: Annotated[
-        str | None, typer.Option(metavar="FORMAT", help="As for `narrows compile`.", show_default="the core's base")
-    ] = None,
-    formats: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.toml", help="Formats layer by layer, as `narrows search` writes them."),
-    ] = None,
+    weights: WeightFormat = None,
+    acts: ActFormat = None,
+    formats: LayerFormatsFile = None,
     requantise: Requantise = False,
-    acc_bits: Annotated[
-        int | None, typer.Option(metavar="P", help="Accumulator width instead of the configuration's.")
-    ] = None,
-    rescale_bits: Annotated[
-        int | None, typer.Option(metavar="K", help="Multiplicand width instead of the configuration's.")
-    ] = None,
+    acc_bits: AccBits = None,
+    rescale_bits: RescaleBits = None,
     epochs: Annotated[int, typer.Option(min=1, metavar="N", help="Times that all samples are seen.")] = 10,
     batch: Annotated[
         int | None,

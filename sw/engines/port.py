@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 __all__ = ["BoardEngine", "board_line"]
 
 
+_COUNTED = 4
+"""Samples whose counters are read: the others' would be the same, and take time on the line."""
+
+
 @dataclass(frozen=True)
 class BoardEngine:
     """A board behind the ordinary driver.
@@ -57,7 +61,7 @@ class BoardEngine:
         """See :class:`~.engine.Engine`."""
         line = board_line(self.board, self.port, self.bits_per_second or self.board.bits_per_second)
         transport = run_sync(SerialTransport.open(line))
-        samples = run_samples(transport, program, levels, dump_layers=dump_layers, progress=progress)
+        samples = run_samples(transport, program, levels, dump_layers=dump_layers, counted=_COUNTED, progress=progress)
         return machine_run(run_sync(samples), repeated=transport.repeated)
 
 

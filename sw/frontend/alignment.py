@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from onnx import NodeProto
 
-from ..graph import Mac, Term, Window
+from ..layers import Mac, Term
+from ..windows import Window
 from .copying import as_image
 from .phases import Pair, Phases, interleaved, over_phases, phases_of
 from .view import View

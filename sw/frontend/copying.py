@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto
 
-from ..graph import Mac, Shape, Term, Window
+from ..layers import Mac, Term
+from ..windows import Shape, Window
 from .axis_map import AxisMap
 from .phases import Part, Phases, interleaved, over_phases, phases_of
 from .view import View

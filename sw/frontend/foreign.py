@@ -115,7 +115,7 @@ _BEGINNINGS: tuple[tuple[bytes, str | Callable[[Path], str]], ...] = (
     (b"\x80\x02", f"a PyTorch file (or another pickle): build or load the model and export it: {_TORCH}"),
     (b"\x80\x04", f"a pickle: build or load the model and export it: {_TORCH}"),
     (b"\x80\x05", f"a pickle: build or load the model and export it: {_TORCH}"),
-    (b"GGUF", "a GGUF file, of a language model: only feed-forward networks run"),
+    (b"GGUF", "a GGUF file, of a language model: such models do not fit these cores"),
     (b"\x1f\x8b", "compressed: unpack it first"),
     (b"version https://git-lfs", "only a pointer of Git LFS: fetch the file itself (git lfs pull)"),
 )

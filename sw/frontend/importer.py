@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from onnx import NodeProto
 
 from ..errors import ModelError, UnsupportedOperator
-from ..graph import Grid, Layer
+from ..grids import Grid
+from ..layers import Layer
 from ..origin import joined
 from ..quantised import InputSpec
 from .origins import node_label

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from onnx import NodeProto, TensorProto, helper
 
-from ..graph import Affine, Grid, Quantise
+from ..grids import Grid
+from ..layers import Affine, Quantise
 from .op_quant import linear_scale_and_zero, quantised
 from .op_shape import REARRANGEMENTS
 from .operators import HANDLERS

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto, helper
 
-from ..graph import Concat, Mac, Term, Window
+from ..layers import Concat, Mac, Term
+from ..windows import Window
 from .alignment import IMAGE_ORDERS, in_same_phases, on_image_axes
 from .copying import as_image, whole_steps
 from .op_elementwise import affine

@@ -9,7 +9,7 @@ import numpy as np
 from onnx import NodeProto
 
 from ..curves import Function, X
-from ..graph import Add, Curve, Layer, elementwise
+from ..layers import Add, Curve, Layer, elementwise
 from .op_product import elementwise_product
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto, helper
 
 from ..errors import ModelError
-from ..graph import Add, Affine, Clamp, ElementAffine, Mac, scaled
+from ..layers import Add, Affine, Clamp, ElementAffine, Mac, scaled
 from .alignment import in_same_phases, on_image_axes
 from .copying import as_image
 from .op_curve import curve, product

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from onnx import NodeProto
 
 from ..errors import ModelError
-from ..graph import Mac, Term, Window
+from ..layers import Mac, Term
+from ..windows import Window
 from .copying import phases_operand
 from .phases import Enlarged, Phases, interleaved, over_phases
 from .view import View

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto
 
-from ..graph import Shape, Term, Window
+from ..layers import Term
+from ..windows import Shape, Window
 from .op_linear import emit, step_of
 from .op_product import matrix_product
 from .view import View

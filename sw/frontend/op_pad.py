@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto, helper
 
-from ..graph import AveragePool, Mac, MaxPool, Term, Window
+from ..layers import AveragePool, Mac, MaxPool, Term
+from ..windows import Window
 from .alignment import on_image_axes
 from .copying import as_image
 from .op_elementwise import affine

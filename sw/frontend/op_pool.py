@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto
 
-from ..graph import AveragePool, MaxPool, Shape, Window
+from ..layers import AveragePool, MaxPool
+from ..windows import Shape, Window
 from .copying import image_operand, linear_map, phases_operand
 from .op_linear import window_of
 from .phases import Phases

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto
 
-from ..graph import Product
+from ..layers import Product
 from .alignment import IMAGE_ORDERS, in_same_phases
 from .copying import as_image
 from .view import View

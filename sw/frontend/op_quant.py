@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper
 
 from ..errors import ModelError
-from ..graph import Grid, Quantise, Rounding
+from ..grids import Grid, Rounding
+from ..layers import Quantise
 from .view import View
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto, helper
 
-from ..graph import Affine, AveragePool, Mac, MaxPool, Term, Window
+from ..layers import Affine, AveragePool, Mac, MaxPool, Term
+from ..windows import Window
 from .copying import as_image
 from .op_elementwise import maximum
 from .op_matmul import dense

@@ -118,6 +118,6 @@ REWRITES: dict[str, str] = {
         ("LSTM", "GRU", "RNN"),
         "it runs over up to 64 steps, with constant weights and usual functions, without clip, peepholes and lengths",
     ),
-    **dict.fromkeys(("Scan", "Loop"), "only feed-forward networks run; what is kept from run to run is a state"),
+    **dict.fromkeys(("Scan", "Loop"), "write its steps out; what is kept from run to run is a state"),
 }
 """Nearest rewrite of operators without a handler."""

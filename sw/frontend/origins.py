@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from onnx import NodeProto
 
-from ..graph import Layer
+from ..layers import Layer
 from ..origin import joined
 
 __all__ = ["give_names", "node_label"]

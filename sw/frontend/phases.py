@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..graph import Shape, Window
+from ..windows import Shape, Window
 from .view import View
 
 __all__ = ["Enlarged", "Pair", "Part", "Phases", "interleaved", "over_phases", "phases_of"]

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..graph import Affine, Graph, Layer, Mac, Term, rebuild, renamed, scaled
+from ..graph import Graph, rebuild
+from ..layers import Affine, Layer, Mac, Term, renamed, scaled
 
 __all__ = ["fold_affine_backward", "fold_affine_forward", "join_affines", "lower_affine"]
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..graph import Clamp, Curve, Graph, Layer, Mac, MaxPool, Quantise, rebuild
+from ..graph import Graph, rebuild
+from ..layers import Clamp, Curve, Layer, Mac, MaxPool, Quantise
 from .merge_adds import identity
 
 __all__ = ["clamp_before_pooling", "fuse_clamps", "lower_clamps"]

@@ -7,7 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from ..curves import Function, X
-from ..graph import Affine, Clamp, Curve, Graph, Grid, Layer, Mac, Quantise, elementwise, rebuild
+from ..graph import Graph, rebuild
+from ..grids import Grid
+from ..layers import Affine, Clamp, Curve, Layer, Mac, Quantise, elementwise
 from .merge_adds import identity
 
 __all__ = ["fuse_curves", "join_curves", "lower_curves"]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..graph import AveragePool, Clamp, Graph, Layer, Mac, MaxPool, Quantise, Window, rebuild
+from ..graph import Graph, rebuild
+from ..layers import AveragePool, Clamp, Layer, Mac, MaxPool, Quantise
+from ..windows import Window
 
 __all__ = ["fuse_pads"]
 

@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..graph import Affine, Clamp, Graph, Grid, Layer, Mac, MaxPool, Product, Quantise, rebuild, renamed
+from ..graph import Graph, rebuild
+from ..grids import Grid
+from ..layers import Affine, Clamp, Layer, Mac, MaxPool, Product, Quantise, renamed
 from .merge_adds import identity
 
 __all__ = ["fuse_quantisers", "quantise_input_first"]

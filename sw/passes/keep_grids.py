@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..graph import Graph, Grid, Layer, Mac, MaxPool
+from ..graph import Graph
+from ..grids import Grid
+from ..layers import Layer, Mac, MaxPool
 
 __all__ = ["keep_grids"]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..graph import AveragePool, Graph, Mac, Term, rebuild
+from ..graph import Graph, rebuild
+from ..layers import AveragePool, Mac, Term
 
 __all__ = ["lower_averages"]
 

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from ...hw.spec.isa import BORDER_MAX
 from ..errors import UnsupportedOperator
-from ..graph import Add, ElementAffine, Graph, Layer, Mac, Shape, Term, Window, rebuild
+from ..graph import Graph, rebuild
+from ..layers import Add, ElementAffine, Layer, Mac, Term
+from ..windows import Shape, Window
 
 __all__ = ["lower_elements"]
 

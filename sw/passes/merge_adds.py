@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..graph import Add, Graph, Layer, Mac, Term, rebuild, scaled
+from ..graph import Graph, rebuild
+from ..layers import Add, Layer, Mac, Term, scaled
 
 __all__ = ["identity", "merge_adds"]
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..graph import Graph, Layer, Mac, rebuild
+from ..graph import Graph, rebuild
+from ..layers import Layer, Mac
 from ..states import State
 from .merge_adds import identity
 

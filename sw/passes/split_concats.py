@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..graph import Concat, Graph, Layer, Mac, Term, Window, rebuild
+from ..graph import Graph, rebuild
+from ..layers import Concat, Layer, Mac, Term
+from ..windows import Window
 
 __all__ = ["lower_concats", "split_concats"]
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..graph import Graph, Layer, Mac, Term, rebuild
+from ..graph import Graph, rebuild
+from ..layers import Layer, Mac, Term
 
 __all__ = ["trim_windows"]
 

@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from ...hw.spec.config import AcceleratorConfig
 from ..errors import CapacityError, CertificateError
-from ..graph import Graph, Mac
+from ..graph import Graph
+from ..layers import Mac
 from ..quantised import QuantisedGraph
 from .attribution import Attribution, leftover
 from .kept import is_kept
-from .quantise import prepared, quantise
+from .prepare import prepared
+from .quantise import quantise
 from .settings import LayerFormats, QuantSettings
 
 __all__ = ["Advice", "advise", "eight_bits"]
@@ -56,7 +58,7 @@ def eight_bits(attribution: Attribution, graph: Graph, settings: QuantSettings) 
     ----------
     attribution : Attribution
     graph : Graph
-        As it was quantised (`quantise.prepared`).
+        As it was quantised (`prepare.prepared`).
     settings : QuantSettings
         What the program was quantised with.
     """

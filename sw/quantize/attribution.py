@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...hw.spec.tables import TABLE_TOP, look_up
-from ..graph import Graph, Mac, Product, Term, Window
+from ..graph import Graph
+from ..layers import Mac, Product, Term
 from ..quantised import HeldSegment, LevelTable, MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
+from ..windows import Window
 from . import evaluate
 
 __all__ = ["Attribution", "LayerError", "attribute", "leftover"]
@@ -63,7 +65,7 @@ def attribute(
     x : array, shape (N, ...)
         Samples as the model takes them.
     graph : Graph, optional
-        The float model as it was quantised (`quantise.prepared`). Without it layers that do not compute in integers
+        The float model as it was quantised (`prepare.prepared`). Without it layers that do not compute in integers
         have the program's weights, and the errors of weights are not seen.
     progress : callable, optional
         Called with (layers done, layers in all).

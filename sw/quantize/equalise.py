@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..graph import Graph, Layer, Mac, MaxPool, Product, Term
+from ..graph import Graph
+from ..layers import Layer, Mac, MaxPool, Product, Term
 from .evaluate import walk
 from .kept import is_kept
 

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ...hw.spec.exact import float_sums
-from ..graph import (
+from ..graph import Graph
+from ..grids import Grid
+from ..layers import (
     Add,
     Affine,
     AveragePool,
@@ -17,16 +19,14 @@ from ..graph import (
     Concat,
     Curve,
     ElementAffine,
-    Graph,
-    Grid,
     Layer,
     Mac,
     MaxPool,
     Product,
     Quantise,
     Term,
-    Window,
 )
+from ..windows import Window
 
 __all__ = [
     "Evaluated",

@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..graph import Graph, Layer, Mac, Rounding, rebuild
+from ..graph import Graph, rebuild
+from ..grids import Rounding
+from ..layers import Layer, Mac
 from ..passes.merge_adds import identity
 from .kept import is_kept
 

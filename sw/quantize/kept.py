@@ -15,7 +15,9 @@ from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.digits import DIGITS_MAX, Digits
 from ...hw.spec.formats import Int
 from ..errors import CertificateError
-from ..graph import Graph, Grid, Mac, Term
+from ..graph import Graph
+from ..grids import Grid
+from ..layers import Mac, Term
 from ..quantised import MacLayer, QuantisedTensor, Segment
 from ..shortage import Shortage
 from .thresholds import Line, Rescaling, fit_gain, fit_sign, fit_steps

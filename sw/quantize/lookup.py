@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ...hw.spec.formats import Int
 from ...hw.spec.tables import TABLE_TOP
 from ..curves import Function
-from ..graph import Grid
+from ..grids import Grid
 from ..quantised import LevelTable, QuantisedTensor
 
 __all__ = ["choose_integers", "integers_of_grid", "level_table"]

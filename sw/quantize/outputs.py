@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.formats import MAX_INT_BITS, MIN_BITS, Format, Int
-from ..graph import Mac
+from ..layers import Mac
 from ..quantised import QuantisedTensor
 from .tensors import Choice
 

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.formats import Format, Int
-from ..graph import Graph, Mac, MaxPool, Product
+from ..graph import Graph
+from ..layers import Mac, MaxPool, Product
 from .evaluate import model_input
 from .inputs import choose_input
 from .outputs import output_format

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..graph import Mac, Term
+from ..layers import Mac, Term
 from ..quantised import QuantisedTensor
 from .rounding import BLOCK
 

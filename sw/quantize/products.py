@@ -9,8 +9,8 @@ import numpy as np
 
 from ...hw.spec.certificate import signed_bits
 from ...hw.spec.config import AcceleratorConfig
-from ..graph import Product
 from ..layer_arithmetic import sum_bounds
+from ..layers import Product
 from ..quantised import HeldSegment, MacLayer, QuantisedTensor
 
 __all__ = ["product_layer", "product_segment"]

@@ -17,22 +17,21 @@ from ...hw.spec.semantics import accumulate_products, max_pool
 from ...hw.spec.tables import look_up
 from ..curves import Function
 from ..errors import CapacityError, ModelError
-from ..graph import Graph, Mac, MaxPool, Product
+from ..graph import Graph
 from ..layer_arithmetic import drain_of, exact_sources
-from ..passes import lower
+from ..layers import Mac, MaxPool, Product
 from ..quantised import MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
 from ..roundings import check_rounding
 from . import evaluate
 from .calibration import checked_samples
-from .equalise import equalise
 from .grid import ScaleGrid
-from .halves import in_halves
 from .inputs import choose_input
 from .kept import is_kept, keep
 from .levels import drained_levels, level_type, nearest_levels
 from .lookup import choose_integers, integers_of_grid, level_table
 from .outputs import kept_output
 from .planned import planned_format
+from .prepare import prepared
 from .problem import Problem, Source, problems
 from .products import product_layer
 from .search import Solution, solve
@@ -40,12 +39,8 @@ from .settings import QuantSettings
 from .sharing import share_tables
 from .tensors import LARGEST, Choice, choose, describe, on_grid
 from .trained import settings_beside
-from .vanishing import vanishing
 
-__all__ = ["equalised_unasked", "prepared", "quantise"]
-
-_EQUALISED = 64
-"""Samples that show the ranges of channels."""
+__all__ = ["quantise"]
 
 Progress = Callable[[str, int, int], None]
 
@@ -85,30 +80,6 @@ def quantise(
     ready = prepared(graph, samples, settings)
     beside = settings_beside(ready, settings)
     return _Quantiser(ready, samples, beside, config).run(progress or (lambda name, done, total: None))
-
-
-def prepared(graph: Graph, calibration: NDArray, settings: QuantSettings) -> Graph:
-    """The float graph whose layers are quantised one by one: lowered, and equalised.
-
-    All of it is equalised where that is asked for, otherwise only tensors in whose integers channels would vanish.
-    """
-    lowered, samples = lower(graph), calibration[:_EQUALISED]
-    groups = None if settings.equalise else _vanishing(lowered, samples, settings)
-    equalised = lowered if groups == [] else equalise(lowered, samples, groups)
-    return in_halves(equalised, exact=settings.exact)
-
-
-def equalised_unasked(graph: Graph, calibration: NDArray, settings: QuantSettings) -> list[str]:
-    """Names of the layers whose tensors `prepared` equalises though ``settings`` do not ask for it."""
-    if settings.equalise:
-        return []
-    lowered = lower(graph)
-    names = {name for group in _vanishing(lowered, calibration[:_EQUALISED], settings) for name in group}
-    return [layer.name for layer in lowered.layers if layer.output in names]
-
-
-def _vanishing(lowered: Graph, samples: NDArray, settings: QuantSettings) -> list[list[str]]:
-    return vanishing(lowered, samples, settings.for_layers(lowered.layers))
 
 
 class _Quantiser:
@@ -201,17 +172,7 @@ class _Quantiser:
         )
         self.sources[layer.output] = Source(tensor, levels)
         self.floats[layer.output] = evaluate.max_pool(self.floats[layer.source], window, -np.inf)
-        self.layers.append(
-            MaxLayer(
-                name=layer.name,
-                source=layer.source,
-                kernel=window.kernel,
-                stride=window.stride,
-                pads=window.pads,
-                output=layer.output,
-                dilation=window.dilation,
-            )
-        )
+        self.layers.append(layer.max_layer())
 
     def _product(self, layer: Product) -> None:
         values, shape = evaluate.applied(layer, self.floats, {}), self.graph.tensors[layer.output]

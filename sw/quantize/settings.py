@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 
 from ...hw.spec.formats import Format, parse_format
 from ..errors import InputError
-from ..graph import Layer
+from ..layers import Layer
 from ..origin import named_by
 
 __all__ = ["LayerFormats", "QuantSettings"]

@@ -13,7 +13,8 @@ from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.formats import Format
 from ..curves import Function
 from ..errors import CapacityError
-from ..graph import Graph, Mac
+from ..graph import Graph
+from ..layers import Mac
 from ..quantised import QuantisedTensor
 from ..shortage import Shortage
 from . import evaluate

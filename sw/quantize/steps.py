@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..graph import Rounding
+from ..grids import Rounding
 
 __all__ = ["first_sums"]
 

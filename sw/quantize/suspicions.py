@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..graph import Affine, Graph, Quantise
+from ..graph import Graph
+from ..layers import Affine, Quantise
 from ..outputs import Output
 from ..quantised import QuantisedGraph, QuantisedTensor
 

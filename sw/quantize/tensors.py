@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ...hw.spec.digits import Digits
 from ...hw.spec.formats import MAX_BITS, Format, Int
 from ..errors import CapacityError, ModelError
-from ..graph import Grid
+from ..grids import Grid
 from ..quantised import QuantisedTensor
 
 __all__ = ["LARGEST", "Choice", "choose", "describe", "exact_integers", "exact_steps", "on_grid"]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...hw.spec.config import AcceleratorConfig
-from ..graph import Rounding
+from ..grids import Rounding
 from .steps import first_sums
 
 __all__ = ["Line", "Rescaling", "fit_gain", "fit_sign", "fit_steps"]

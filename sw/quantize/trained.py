@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..errors import ModelError
-from ..graph import AveragePool, Clamp, Concat, Graph, Layer, Mac, MaxPool, Product, Quantise, rebuild, renamed
+from ..graph import Graph, rebuild
+from ..layers import AveragePool, Clamp, Concat, Layer, Mac, MaxPool, Product, Quantise, renamed
 from .settings import QuantSettings
 
 __all__ = ["Beside", "beside_integers", "forget_integers", "settings_beside"]

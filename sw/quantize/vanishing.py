@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...hw.spec.formats import Format
-from ..graph import Graph, Mac, MaxPool, Product
+from ..graph import Graph
+from ..layers import Mac, MaxPool, Product
 from .equalise import gives_on, scalable
 from .evaluate import walk
 from .settings import QuantSettings

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from ..errors import ImportMismatch, ModelError
 from ..frontend import Imported
-from ..graph import Graph, Grid, Quantise
+from ..graph import Graph
+from ..grids import Grid
+from ..layers import Quantise
 from ..outputs import Output, given_outputs
 from ..passes import lower
 from ..quantize.evaluate import evaluate

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..frontend.tflite.file import read_tflite
 from ..frontend.tflite.reference import run_litert
-from ..graph import Grid
+from ..grids import Grid
 
 __all__ = ["LiteRt"]
 

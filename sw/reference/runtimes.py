@@ -20,7 +20,7 @@ from onnx import ModelProto
 from ..frontend.model_file import is_tflite
 from ..frontend.states import declare_states, state_inputs
 from ..frontend.tflite import has_litert, is_hybrid
-from ..graph import Grid
+from ..grids import Grid
 from ..onnx_sessions import exact_session
 from .litert import LiteRt
 

@@ -12,7 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..graph import Curve, Graph, Grid, Layer, Mac, MaxPool, Product, Quantise, Rounding
+from ..graph import Graph
+from ..grids import Grid, Rounding
+from ..layers import Curve, Layer, Mac, MaxPool, Product, Quantise
 from ..quantize import evaluate
 
 __all__ = ["Suspect", "walk"]

@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ...hw.spec.config import AcceleratorConfig
-from ..graph import Graph, MaxPool
+from ..graph import Graph
+from ..layers import MaxPool
 from ..passes import lower
 from ..quantize import QuantSettings
 from ..quantize.halves import in_halves
 from ..shortage import Shortage
+from .estimate import estimate, with_larger_memories
 from .examine import ExaminedModel, ExaminedNode, Status
-from .sketch import estimate, with_larger_memories
 from .timeline import timeline
 from .work import LayerWork, layer_work
 

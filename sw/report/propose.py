@@ -11,13 +11,14 @@ from ...hw.spec.config import MOST_TABLES, PRESETS, AcceleratorConfig, ConfigErr
 from ...hw.spec.memories import words_in_window
 from ...hw.spec.registers import Region, region_beats
 from ..errors import CapacityError, InputError
-from ..graph import Graph, Mac, Product
+from ..graph import Graph
+from ..layers import Mac, Product
 from ..program import Program
 from ..quantised import MacLayer
 from ..quantize import QuantSettings
 from ..quantize.planned import curved_layers
 from .cells import DEVICES, Cells, estimate_cells
-from .sketch import Estimate, estimate, roomy
+from .estimate import Estimate, estimate, roomy
 from .summary import memory_use
 from .timeline import timeline
 
@@ -89,7 +90,7 @@ def propose(
     """Configurations for a model, the best first: those that fit and are fast enough by cells, then by cycles.
 
     Shapes are those of the presets and of a grid. Cycles are those of a program with blank weights
-    (`sketch.estimate`), cells are estimates (`cells.estimate_cells`): a configuration counts as fitting only if the
+    (`estimate.estimate`), cells are estimates (`cells.estimate_cells`): a configuration counts as fitting only if the
     estimate and its error together do.
 
     Parameters

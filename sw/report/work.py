@@ -10,7 +10,8 @@ import numpy as np
 from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.cycles import CycleCount
 from ...hw.spec.isa import Opcode
-from ..graph import Graph, Mac, Product
+from ..graph import Graph
+from ..layers import Mac, Product
 from ..outline import Outline, weight_codes
 from ..program import Program
 from ..quantised import HeldSegment, MacLayer, MaxLayer, QuantisedGraph, Segment

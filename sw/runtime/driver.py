@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -29,6 +30,7 @@ from ...hw.spec.transfer import line_bytes
 from ...hw.spec.words import unpack_codes
 from ..errors import InputError, ProgramError, ProgramMismatch
 from ..program import Program
+from .feed import Feed, feed_of
 from .transport import Transport, TransportError
 from .windows import from_burst, gathered, runs, to_burst, window_span
 
@@ -37,10 +39,8 @@ __all__ = ["Driver", "RunResult", "Survey", "survey"]
 _WATCHDOG_FACTOR, _WATCHDOG_SLACK = 4, 10_000
 _WINDOW_BASE = 0
 _LINE_CYCLES = 1000  # of a line moved, beside a cycle for every byte
+_LAYING_OUT = 100  # cycles for a word of a frame's pixels, at most
 _AFTER_RUN = (
-    Register.STATUS,
-    Register.FAULT_INDEX,
-    Register.WATCHDOG,
     Register.CYCLES,
     Register.BUSY,
     Register.STALL_DRAIN,
@@ -104,6 +104,9 @@ class Driver:
         self._computes: frozenset[int] = frozenset()
         self._end = 0
         self._limit = 0
+        self._feed: Feed | None = None
+        self._fed = False
+        self._ahead: NDArray[np.int64] | None = None
         self._levels: NDArray[np.int64] | None = None
         self._before: dict[str, NDArray[np.int64]] = {}
         self._known_places: dict[str, tuple[NDArray[np.int64], list[tuple[int, int]]]] = {}
@@ -124,10 +127,11 @@ class Driver:
                 f"the program was compiled for {_config_name(program.config.hash32)}, the core has "
                 f"{_config_name(config.hash32)}: compile the model for the core's configuration"
             )
-        await self._check_core()
+        frame_bytes = await self._check_core()
         self._computes, self._end, self._limit = survey(program)
         self._levels = None
         self._known_places.clear()
+        self._feed = feed_of(program, dataclasses.replace(config, frame_bytes=frame_bytes))
         await self._write_register(Register.CONTROL, Control.CLEAR)
         for region, words in program.memories.items():
             if len(words):
@@ -143,6 +147,9 @@ class Driver:
             await self._transport.write_backing(_WINDOW_BASE, window)
             await self._write_register(Register.WINDOW_BASE, _WINDOW_BASE)
             await self._write_register(Register.WINDOW_LIMIT, program.window_bytes)
+        if self._feed is not None:
+            for region, words in self._feed.memories.items():
+                await self._transport.write(region_address(config, region), to_burst(config, region, words))
         await self._write_register(Register.PROGRAM_CONFIG, program.config.hash32)
         await self._write_register(Register.WATCHDOG, self._limit)
         self._program = program
@@ -152,7 +159,7 @@ class Driver:
         """Let a stream begin: every state holds what it holds at first."""
         await self._write_states({state.tensor: state.initial for state in self._loaded().graph.states})
 
-    async def infer(self, levels: ArrayLike, *, again: bool = False) -> RunResult:
+    async def infer(self, levels: ArrayLike, *, again: bool = False, following: ArrayLike | None = None) -> RunResult:
         """Run one sample; of a program with states the next frame of the stream.
 
         Parameters
@@ -161,6 +168,8 @@ class Driver:
             Levels of the graph's input tensor.
         again : bool
             Remember what states hold before it, so that :meth:`run_until` can run the frame again.
+        following : array of int, shape (C, H, W), optional
+            Levels of the sample to be run next, which a core with a frame memory takes while it runs this one.
 
         Raises
         ------
@@ -174,8 +183,9 @@ class Driver:
         program = self._loaded()
         self._before = {state.tensor: await self.dump(state.tensor) for state in program.graph.states if again}
         await self._write_input(levels)
-        counts = await self._run()
-        outputs = {name: await self.dump(name) for name in program.graph.output_tensors}
+        await self._start(following)
+        counts = await self._counts()
+        outputs = await self._outputs()
         checksums: tuple[int, ...] = ()
         if self._end:
             address, count = window_span(self._config, Region.CHECKSUMS, 0, self._end)
@@ -192,6 +202,17 @@ class Driver:
             stall_store=counts.stall_store,
             stall_token=counts.stall_token,
         )
+
+    async def answer(self, levels: ArrayLike, *, following: ArrayLike | None = None) -> dict[str, NDArray[np.int64]]:
+        """Outputs of one sample and nothing else, with the fewest words over the transport; parameters and errors are
+        those of :meth:`infer`."""
+        self._before = {}
+        await self._write_input(levels)
+        await self._start(following)
+        return await self._outputs()
+
+    async def _outputs(self) -> dict[str, NDArray[np.int64]]:
+        return {name: await self.dump(name) for name in self._loaded().graph.output_tensors}
 
     async def dump(self, name: str) -> NDArray[np.int64]:
         """Levels of shape (C, H, W) of a tensor of the program, wherever it lies."""
@@ -237,7 +258,8 @@ class Driver:
         following = region_address(self._config, Region.INSTRUCTIONS, (index + 1) * INSTRUCTION_WORDS)
         await self._transport.write(following, np.array([Opcode.END], dtype=np.uint32))
         try:
-            return await self._run()
+            await self._start()
+            return await self._counts()
         finally:
             await self._transport.write(following, program.instructions[index + 1, :1])
 
@@ -246,9 +268,11 @@ class Driver:
             raise ValueError("load a program first")
         return self._program
 
-    async def _check_core(self) -> None:
-        count = Register.STATUS.offset // 4 + 1
-        magic, version, config, *_, status = (int(v) for v in await self._transport.read(Register.MAGIC.offset, count))
+    async def _check_core(self) -> int:
+        """See that it is there and idle; gives the bytes of its frames, which no program depends on."""
+        asked = Register.MAGIC, Register.VERSION, Register.CONFIG, Register.STATUS, Register.FRAME_BYTES
+        words = await self._transport.read(Register.MAGIC.offset, Register.FRAME_BYTES.offset // 4 + 1)
+        magic, version, config, status, frame_bytes = (int(words[register.offset // 4]) for register in asked)
         if magic != MAGIC:
             raise TransportError(f"there is no narrows core: MAGIC reads 0x{magic:08x} instead of 0x{MAGIC:08x}")
         if version != VERSION:
@@ -262,21 +286,40 @@ class Driver:
             )
         if status & Status.BUSY:
             raise TransportError("the core is busy with a run that somebody else started: reset it")
+        return frame_bytes
 
     async def _write_input(self, levels: ArrayLike) -> None:
         program = self._loaded()
         tensor = program.graph.tensors[program.graph.input.tensor]
-        levels = np.asarray(levels)
-        if levels.shape != tensor.shape or levels.dtype.kind not in "iu":
+        levels = self._checked(levels)
+        ahead, self._ahead = self._ahead, None
+        self._fed = ahead is not None and np.array_equal(ahead, levels)
+        if not self._fed:
+            self._fed = await self._send_frame(levels)
+        if not self._fed:
+            try:
+                packed = program.layouts[tensor.name].pack(levels, self._config.digits)
+            except ValueError as error:
+                raise InputError(f"the input does not fit {tensor.format}: {error}") from error
+            await self._write_words(tensor.name, packed)
+        self._levels = levels
+
+    def _checked(self, given: ArrayLike) -> NDArray[np.int64]:
+        graph, levels = self._loaded().graph, np.asarray(given)
+        shape = graph.tensors[graph.input.tensor].shape
+        if levels.shape != shape or levels.dtype.kind not in "iu":
             raise InputError(
-                f"the input must be integer levels of shape {tensor.shape}, not {levels.dtype} of shape {levels.shape}"
+                f"the input must be integer levels of shape {shape}, not {levels.dtype} of shape {levels.shape}"
             )
-        try:
-            packed = program.layouts[tensor.name].pack(levels, self._config.digits)
-        except ValueError as error:
-            raise InputError(f"the input does not fit {tensor.format}: {error}") from error
-        await self._write_words(tensor.name, packed)
-        self._levels = levels.astype(np.int64)
+        return levels.astype(np.int64)
+
+    async def _send_frame(self, levels: NDArray[np.int64]) -> bool:
+        """Send a sample as a frame, if the core lays it out by itself; false if it does not."""
+        words = self._feed.frame_words(levels) if self._feed is not None else None
+        if words is None:
+            return False
+        await self._transport.write_frame(region_address(self._config, Region.FRAME), words)
+        return True
 
     async def _write_states(self, held: Mapping[str, NDArray[np.int64]]) -> None:
         layouts = self._loaded().layouts
@@ -304,19 +347,28 @@ class Driver:
             self._known_places[name] = addresses, runs(addresses)
         return self._known_places[name]
 
-    async def _run(self) -> CycleCount:
-        await self._write_register(Register.CONTROL, Control.START)
-        await self._transport.wait(self._limit + _WATCHDOG_SLACK)
-        registers = [register for register in _AFTER_RUN if register in core_registers(self._config)]
-        words = await self._transport.read(registers[0].offset, len(registers))
-        values = {register: int(word) for register, word in zip(registers, words, strict=True)}
-        status = values[Register.STATUS]
+    async def _start(self, following: ArrayLike | None = None) -> None:
+        """Run the sample that was written to its end, while the following one is sent."""
+        await self._write_register(Register.CONTROL, Control.START | (Control.FEED if self._fed else 0))
+        if following is not None:
+            levels = self._checked(following)
+            self._ahead = levels if await self._send_frame(levels) else None
+        status = await self._transport.wait(self._limit + _LAYING_OUT * self._config.act_words + _WATCHDOG_SLACK)
+        if status is None:
+            status = int((await self._transport.read(Register.STATUS.offset, 1))[0])
         if status & Status.FAULT:
+            [index] = await self._transport.read(Register.FAULT_INDEX.offset, 1)
             await self._write_register(Register.CONTROL, Control.CLEAR)
-            raise self._fault(status >> 8 & 0xFF, values[Register.FAULT_INDEX])
+            raise self._fault(status >> 8 & 0xFF, int(index))
         if not status & Status.DONE:
             await self._write_register(Register.CONTROL, Control.CLEAR)  # gives the run up
             raise TransportError(f"the core did not finish: STATUS reads 0x{status:08x}")
+
+    async def _counts(self) -> CycleCount:
+        """Counters of the run that has ended."""
+        registers = [register for register in _AFTER_RUN if register in core_registers(self._config)]
+        words = await self._transport.read(registers[0].offset, len(registers))
+        values = {register: int(word) for register, word in zip(registers, words, strict=True)}
         return CycleCount(
             cycles=values[Register.CYCLES],
             busy=values.get(Register.BUSY, 0),

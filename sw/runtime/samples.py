@@ -27,9 +27,9 @@ class SampleRecord:
         Levels of every tensor that a layer writes, for the first D samples.
     layer_cycles : array of int64, shape (D, layers)
         Cycles of runs that end behind each layer, in the order of ``dumps``.
-    checksums : array of uint32, shape (N, instructions without END)
-    cycles, busy, stall_drain, stall_walk, stall_load, stall_store, stall_token : arrays of int64, shape (N,)
-        Counters of each run.
+    checksums : array of uint32, shape (counted, instructions without END)
+    cycles, busy, stall_drain, stall_walk, stall_load, stall_store, stall_token : arrays of int64, shape (counted,)
+        Counters of each run that was asked for them.
     """
 
     outputs: dict[str, NDArray[np.int64]]
@@ -51,6 +51,7 @@ async def run_samples(
     levels: ArrayLike,
     *,
     dump_layers: int = 0,
+    counted: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> SampleRecord:
     """Load a program and run samples one after the other.
@@ -64,6 +65,8 @@ async def run_samples(
         Levels of the graph's input tensor; of a graph with states those of the frames of one stream, from its begin on.
     dump_layers : int
         For so many first samples, run again up to each layer and read its tensor.
+    counted : int, optional
+        Read counters and checksums of so many first samples alone, and of those that are dumped; without it of all.
     progress : callable, optional
         Called with (samples done, samples in all).
 
@@ -77,10 +80,17 @@ async def run_samples(
     await driver.load(program)
     last = _last_instruction(program)
     dumps: dict[str, list[NDArray[np.int64]]] = {name: [] for name in last}
-    results, layer_cycles, ends_at = [], [], list(last.values())
+    results, outputs, layer_cycles, ends_at = [], [], [], list(last.values())
+    counted = len(samples) if counted is None else max(counted, dump_layers)
     for number, sample in enumerate(samples):
-        results.append(await driver.infer(sample, again=number < dump_layers))
-        if number < dump_layers:
+        dumps_it = number < dump_layers
+        following = samples[number + 1] if number + 1 < len(samples) and not dumps_it else None
+        if number < counted:
+            results.append(await driver.infer(sample, again=dumps_it, following=following))
+            outputs.append(results[-1].outputs)
+        else:
+            outputs.append(await driver.answer(sample, following=following))
+        if dumps_it:
             ends = []
             for name, index in last.items():
                 ends.append((await driver.run_until(index)).cycles)
@@ -91,7 +101,7 @@ async def run_samples(
         if progress is not None:
             progress(number + 1, len(samples))
     return SampleRecord(
-        outputs={name: np.array([result.outputs[name] for result in results]) for name in program.graph.output_tensors},
+        outputs={name: np.array([output[name] for output in outputs]) for name in program.graph.output_tensors},
         dumps={name: np.array(tensors) for name, tensors in dumps.items() if tensors},
         layer_cycles=np.array(layer_cycles, dtype=np.int64).reshape(len(layer_cycles), len(last)),
         checksums=np.array([result.checksums for result in results], dtype=np.uint32),

@@ -9,7 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...hw.spec.link import CRC_BYTES, REPLY_HEAD_BYTES, REPLY_START, REQUEST_START, Command, LinkStatus
+from ...hw.spec.link import (
+    CRC_BYTES,
+    FRAME_BLOCK_WORDS,
+    REPLY_HEAD_BYTES,
+    REPLY_START,
+    REQUEST_START,
+    Command,
+    LinkStatus,
+)
 
 __all__ = ["Reply", "asked_bytes", "encode_request", "parse_reply", "reply_bytes"]
 
@@ -28,8 +36,12 @@ class Reply:
 def encode_request(
     command: Command, *, sequence: int, address: int = 0, count: int = 0, words: NDArray[np.uint32] | None = None
 ) -> bytes:
-    """A request: ``count`` words to read, or ``words`` of shape (n,) to write, from a byte address on."""
+    """A request: ``count`` words to read, or ``words`` of shape (n,) to write, from a byte address on; those of a FRAME
+    are filled up to whole blocks."""
     size = count if words is None else len(words)
+    if command is Command.FRAME and words is not None:
+        size = -(-len(words) // FRAME_BLOCK_WORDS)
+        words = np.pad(words, (0, size * FRAME_BLOCK_WORDS - len(words)))
     body = _REQUEST_HEAD.pack(sequence, command, size, address)
     if words is not None:
         body += words.astype("<u4").tobytes()
@@ -43,7 +55,7 @@ def reply_bytes(words: int) -> int:
 
 def asked_bytes(request: bytes) -> int:
     """Length of the reply to a request of `encode_request` that is carried out."""
-    return reply_bytes(0 if request[2] == Command.WRITE else request[3])
+    return reply_bytes(0 if request[2] in (Command.WRITE, Command.FRAME) else request[3])
 
 
 def parse_reply(frame: bytes) -> Reply | None:

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any, Protocol
 
+from ...hw.spec.link import MAX_WORDS
 from ..errors import ToolMissing
 from .transport import TransportError
 
@@ -35,6 +36,9 @@ class SerialLine(abc.ABC):
     """
 
     holds_back: bool = False
+
+    store_words = MAX_WORDS
+    """Most words of a request that reaches for the backing store, which takes its time."""
 
     @abc.abstractmethod
     async def write(self, data: bytes) -> None:

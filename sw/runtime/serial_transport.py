@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from ...hw.spec.link import (
     CRC_BYTES,
+    FRAME_BLOCK_WORDS,
     GAP_BITS,
     HEADER_BYTES,
     LINK_VERSION,
@@ -20,7 +22,8 @@ from ...hw.spec.link import (
     Hello,
     LinkStatus,
 )
-from ...hw.spec.registers import MAGIC, Register, Status
+from ...hw.spec.registers import MAGIC, REGION_BITS, STORE_REGION, Register, Status
+from ...hw.spec.transfer import PAGE
 from .serial_frames import Reply, encode_request, parse_reply, reply_bytes
 from .serial_line import SerialLine
 from .transport import Transport, TransportError
@@ -30,8 +33,10 @@ __all__ = ["ATTEMPTS", "LinkInfo", "SerialTransport"]
 ATTEMPTS = 8
 """How often a request is sent before the link counts as dead."""
 
+_WINDOW_BYTES = 1 << REGION_BITS
 _IN_FLIGHT = 32  # requests, on a line that holds bytes back: 16 KB of words
 _BYTE_BITS = 10
+_FRAME_WORDS = 255 * FRAME_BLOCK_WORDS  # as many blocks as a byte counts
 _MOST_HEARD = 4 * reply_bytes(MAX_WORDS)  # bytes after which what talks on the line is not a core that answers
 _PATIENCE_BITS = GAP_BITS + GAP_BITS // 4  # silence after which a core has given up whatever it heard
 _POLL_WORDS = (Register.CYCLES.offset - Register.STATUS.offset) // 4 + 1
@@ -154,6 +159,13 @@ class SerialTransport(Transport):
             ]
         )
 
+    async def write_frame(self, address: int, values: NDArray[np.uint32]) -> None:
+        """Write words of a frame memory in as few requests as can be; raises as :meth:`write` does."""
+        values = np.asarray(values, dtype=np.uint32)
+        for first in range(0, len(values), _FRAME_WORDS):
+            words = values[first : first + _FRAME_WORDS]
+            await self._request(_Request(Command.FRAME, address + 4 * first, words=words))
+
     async def read(self, address: int, count: int) -> NDArray[np.uint32]:
         """Read words; raises as :meth:`write` does."""
         replies = await self._requests(
@@ -164,15 +176,56 @@ class SerialTransport(Transport):
         )
         return np.concatenate([np.empty(0, dtype=np.uint32), *(reply.words for reply in replies)])
 
-    async def wait(self, timeout_cycles: int) -> None:
+    async def write_backing(self, address: int, values: NDArray[np.uint32]) -> None:
+        """Write words of the backing store, through the core; raises as :meth:`write` does."""
+        values = np.asarray(values, dtype=np.uint32)
+        async with self._window() as reach:
+            for first in range(0, len(values), self._line.store_words):
+                words = values[first : first + self._line.store_words]
+                place = await reach(address + 4 * first, len(words))
+                await self._request(_Request(Command.WRITE, place, words=words))
+
+    async def read_backing(self, address: int, count: int) -> NDArray[np.uint32]:
+        """Read words of the backing store, through the core; raises as :meth:`write` does."""
+        pieces = [np.empty(0, dtype=np.uint32)]
+        async with self._window() as reach:
+            for first in range(0, count, self._line.store_words):
+                size = min(self._line.store_words, count - first)
+                place = await reach(address + 4 * first, size)
+                pieces.append((await self._request(_Request(Command.READ, place, count=size))).words)
+        return np.concatenate(pieces)
+
+    async def wait(self, timeout_cycles: int) -> int:
         """Poll STATUS; the line itself is the clock, since no poll takes fewer cycles than its bits."""
         for _ in range(timeout_cycles // (_POLL_BITS * self.info.divisor) + 2):
             status, cycles = (await self.read(Register.STATUS.offset, _POLL_WORDS))[[0, -1]].tolist()
             if not status & Status.BUSY:
-                return
+                return status
             if cycles > timeout_cycles:
                 break
         raise TransportError("the core is still busy: a run exceeds its time limit")
+
+    @contextlib.asynccontextmanager
+    async def _window(self) -> AsyncIterator[Callable[[int, int], Awaitable[int]]]:
+        """A function that moves the core's window on the store to where some words lie (their first byte, and how
+        many), and gives their address there; behind it the window is where it was."""
+        before = now = int((await self.read(Register.WINDOW_BASE.offset, 1))[0])
+
+        async def move(base: int) -> None:
+            nonlocal now
+            if base != now:
+                await self.write(Register.WINDOW_BASE.offset, np.array([base], dtype=np.uint32))
+                now = base
+
+        async def reach(address: int, count: int) -> int:
+            if not 0 <= address - now <= _WINDOW_BYTES - 4 * count:
+                await move(address & -PAGE)
+            return (STORE_REGION << REGION_BITS) + address - now
+
+        try:
+            yield reach
+        finally:
+            await move(before)
 
     async def _requests(self, requests: Sequence[_Request]) -> list[Reply]:
         """Answers to requests, which may be carried out twice where there are several, since then they are of memories.
@@ -185,9 +238,11 @@ class SerialTransport(Transport):
             group = requests[len(replies) : len(replies) + _IN_FLIGHT]
             numbers = [(self._sequence + place) % 256 for place in range(1, len(group) + 1)]
             self._sequence = numbers[-1]
-            await self._line.write(b"".join(map(_Request.frame, group, numbers)))
+            frames = b"".join(map(_Request.frame, group, numbers))
+            sending_bits = _BYTE_BITS * len(frames)
+            await self._line.write(frames)
             for request, number in zip(group, numbers, strict=True):
-                reply = await self._receive(number)
+                reply = await self._receive(number, sending_bits)
                 if reply is None:
                     self.repeated += 1
                     await self._settle()
@@ -206,7 +261,7 @@ class SerialTransport(Transport):
                 self.repeated += 1
                 await self._settle()
             await self._line.write(frame)
-            reply = await self._receive(self._sequence)
+            reply = await self._receive(self._sequence, _BYTE_BITS * len(frame))
             if reply is not None:
                 return request.checked(reply)
         if self._heard >= _MOST_HEARD:
@@ -217,11 +272,12 @@ class SerialTransport(Transport):
             f"no core answers on the serial line after {ATTEMPTS} tries: check speed, wiring and power"
         )
 
-    async def _receive(self, sequence: int) -> Reply | None:
-        """The reply to the request with this number, or None where it does not come whole among so many bytes."""
+    async def _receive(self, sequence: int, sending_bits: int) -> Reply | None:
+        """The reply to the request with this number, which may still be on its way for so many bit times, or None where
+        it does not come whole among so many bytes."""
         head, self._heard = b"", 0
         while self._heard < _MOST_HEARD:
-            head += await self._read(REPLY_HEAD_BYTES - len(head))
+            head += await self._read(REPLY_HEAD_BYTES - len(head), sending_bits)
             if len(head) < REPLY_HEAD_BYTES:
                 return None
             if head[0] != REPLY_START:  # noise before the reply
@@ -234,8 +290,8 @@ class SerialTransport(Transport):
             return reply
         return None
 
-    async def _read(self, count: int) -> bytes:
-        data = await self._line.read(count, _PATIENCE_BITS)
+    async def _read(self, count: int, more_bits: int = 0) -> bytes:
+        data = await self._line.read(count, _PATIENCE_BITS + more_bits)
         self._heard += len(data)
         return data
 

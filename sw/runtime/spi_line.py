@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 
-from ...hw.spec.link import SPI_WAIT_BYTES
+from ...hw.spec.link import SPI_STORE_WORDS, SPI_WAIT_BYTES
 from .serial_frames import asked_bytes
 from .serial_line import SerialLine
 
@@ -35,6 +35,8 @@ class SpiLine(SerialLine):
     ----------
     bus : SpiBus
     """
+
+    store_words = SPI_STORE_WORDS
 
     def __init__(self, bus: SpiBus) -> None:
         self._bus = bus

@@ -43,9 +43,14 @@ class Transport(abc.ABC):
     async def read(self, address: int, count: int) -> NDArray[np.uint32]:
         """Read ``count`` words from consecutive addresses; raises as :meth:`write` does."""
 
+    async def write_frame(self, address: int, values: NDArray[np.uint32]) -> None:
+        """Write words of a core's frame memory, from a byte address of it on, perhaps in a way that is faster than
+        :meth:`write` because writing there twice does no harm; raises as that does."""
+        await self.write(address, values)
+
     @abc.abstractmethod
-    async def wait(self, timeout_cycles: int) -> None:
-        """Return when the core is no longer busy.
+    async def wait(self, timeout_cycles: int) -> int | None:
+        """Return when the core is no longer busy: STATUS, where it was read to know that, else None.
 
         Raises
         ------

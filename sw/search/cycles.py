@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from ...hw.spec.config import AcceleratorConfig
 from ..errors import CapacityError
-from ..graph import Graph, Mac, Product
+from ..graph import Graph
+from ..layers import Mac, Product
+from ..report.estimate import estimate
 from ..report.propose import with_memories_of
-from ..report.sketch import estimate
 from ..report.timeline import timeline
 from ..report.work import layer_work
 from .space import Knob, Point

@@ -11,7 +11,8 @@ from ...hw.spec.config import AcceleratorConfig, bases_of
 from ...hw.spec.formats import parse_format
 from ...hw.spec.memories import words_in_window
 from ..errors import InputError
-from ..graph import Graph, Mac, Product
+from ..graph import Graph
+from ..layers import Mac, Product
 from ..quantize import LayerFormats, QuantSettings
 from ..quantize.kept import is_kept
 

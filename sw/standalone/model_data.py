@@ -16,6 +16,7 @@ from ..outputs import Output
 from ..program import Program
 from ..quantised import QuantisedTensor
 from ..runtime.driver import survey
+from ..runtime.feed import feed_of
 from ..runtime.windows import gathered, runs
 
 __all__ = ["model_sources"]
@@ -58,6 +59,9 @@ def _header(program: Program) -> str:
     for number, output in enumerate(graph.outputs):
         size = int(np.prod(graph.tensors[output.tensor].shape))
         lines.append(f"#define NARROWS_OUTPUT_{number}_LEVELS {size} /* {in_c_comment(_output(output))} */")
+    feed = feed_of(program, program.config)
+    if feed is not None:
+        lines.append(f"#define NARROWS_INPUT_BYTES {feed.plan.frame_bytes} /* of a frame */")
     lines += [f"#define NARROWS_INPUT_LEVELS {int(np.prod(graph.tensors[graph.input.tensor].shape))}", "", "#endif", ""]
     return "\n".join(lines)
 
@@ -80,6 +84,8 @@ def _source(program: Program) -> str:
     codes = config.digits.to_planes(levels, layout.planes).T
     shown = [output.tensor for output in graph.outputs]
     images = [(region.name.lower(), region, 0, words) for region, words in program.memories.items() if len(words)]
+    feed = feed_of(program, config)
+    images += [(region.name.lower(), region, 0, words) for region, words in (feed.memories if feed else {}).items()]
     images += _states(program)
     parts = [
         f"/* A compiled model. {_GENERATED} */",

@@ -182,14 +182,44 @@ int narrows_poll(const narrows_bus *bus)
     return status & NARROWS_STATUS_DONE ? NARROWS_OK : NARROWS_NOT_DONE;
 }
 
-int narrows_run(const narrows_bus *bus, uint32_t polls)
+static int wait(const narrows_bus *bus, uint32_t polls)
 {
     int result = NARROWS_RUNNING;
-    narrows_start(bus);
     while (polls-- && result == NARROWS_RUNNING)
         result = narrows_poll(bus);
     return result;
 }
+
+int narrows_run(const narrows_bus *bus, uint32_t polls)
+{
+    narrows_start(bus);
+    return wait(bus, polls);
+}
+
+#ifdef NARROWS_FRAME_BASE
+void narrows_write_frame(const narrows_bus *bus, const uint8_t *frame, uint32_t bytes)
+{
+    uint32_t first, byte;
+
+    for (first = 0; first < bytes; first += 4) {
+        uint32_t word = 0;
+        for (byte = 0; byte < 4 && first + byte < bytes; byte++)
+            word |= (uint32_t)frame[first + byte] << 8 * byte;
+        put(bus, NARROWS_FRAME_BASE + first, word);
+    }
+}
+
+void narrows_start_frame(const narrows_bus *bus)
+{
+    put(bus, NARROWS_REG_CONTROL, NARROWS_CONTROL_FEED | NARROWS_CONTROL_START);
+}
+
+int narrows_run_frame(const narrows_bus *bus, uint32_t polls)
+{
+    narrows_start_frame(bus);
+    return wait(bus, polls);
+}
+#endif
 
 uint32_t narrows_fault_index(const narrows_bus *bus)
 {

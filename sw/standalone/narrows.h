@@ -76,6 +76,13 @@ int16_t narrows_quantise(const narrows_tensor *tensor, double value);
 int narrows_write_tensor(const narrows_bus *bus, const narrows_tensor *tensor, const int16_t *levels);
 void narrows_read_tensor(const narrows_bus *bus, const narrows_tensor *tensor, int16_t *levels);
 
+/* Cores with a frame memory: the bytes of a sample in the order line, column, channel, each the low byte of a level. They
+ * may be written during a run, too. narrows_start_frame lays them out and starts a run; from then on the next sample may
+ * be written. narrows_run_frame is narrows_run of a frame. */
+void narrows_write_frame(const narrows_bus *bus, const uint8_t *frame, uint32_t bytes);
+void narrows_start_frame(const narrows_bus *bus);
+int narrows_run_frame(const narrows_bus *bus, uint32_t polls);
+
 /* Start a run; how it stands (NARROWS_RUNNING until it is over; irq is high then); both, asking up to `polls` times. */
 void narrows_start(const narrows_bus *bus);
 int narrows_poll(const narrows_bus *bus);

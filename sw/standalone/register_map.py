@@ -9,6 +9,8 @@ from ...hw.spec.isa import BLOCK, COMPUTE, END, LOAD, TAP, Opcode, Record
 from ...hw.spec.registers import (
     ADDRESS_BITS,
     MAGIC,
+    REGION_BITS,
+    STORE_REGION,
     VERSION,
     Access,
     Control,
@@ -110,6 +112,8 @@ def _memories(config: AcceleratorConfig) -> Iterable[tuple[object, ...]]:
             region_stride(config, region),
             access,
         )
+    if config.shows_store:
+        yield f"`0x{STORE_REGION << REGION_BITS:07X}`", "backing store", 1 << (REGION_BITS - 2), 1, 4, "read, write"
 
 
 def _record(record: Record, *, dynamic: bool) -> Iterable[str]:

@@ -18,6 +18,7 @@ PORTS = {
         "narrows_add #(.WIDTH(7)) v (.a(a), .b(b), .flip_a(flip_a), .flip_b(1'b0), .carry(1'b0), .flip_y(1'b0), .y(z))",
     ),
     "narrows_lut": ("input a, b, c, d, output y", "#(.TABLE(16'h6ac1)) u (.a(a), .b(b), .c(c), .d(d), .y(y))"),
+    "narrows_choose": ("input a, b, s, output y", "u (.a(a), .b(b), .s(s), .y(y))"),
     "narrows_addmasked": (
         "input [6:0] a, b, s, input flip, output [6:0] y",
         "#(.WIDTH(7)) u (.a(a), .b(b), .s(s), .flip(flip), .y(y))",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,18 @@ from narrows.sim.cosim.session import simulate
 from narrows.sim.golden import GoldenModel
 from narrows.sim.isa_transport import IsaTransport
 from narrows.sw.compile import compile_graph
+from narrows.sw.errors import CapacityError, CertificateError
 from narrows.sw.program import Program
+from narrows.sw.quantised import QuantisedGraph
 from narrows.sw.runtime import Transport
 from narrows.sw.runtime.samples import run_samples
 from numpy.typing import NDArray
 from random_graphs import GraphBuilder, random_chain, random_levels
 
-__all__ = ["check_programs", "compare_all", "random_program"]
+__all__ = ["check_programs", "check_random_programs", "compare_all", "fitting_programs", "random_program"]
+
+Make = Callable[[GraphBuilder, int], QuantisedGraph]
+"""Draws the graph of a seed."""
 
 _COUNTERS = ("cycles", "busy", "stall_drain", "stall_walk")
 _STALLS = ("stall_load", "stall_store", "stall_token")
@@ -37,6 +43,25 @@ def random_program(config: AcceleratorConfig, seed: int, layers: int) -> tuple[P
     """
     program = compile_graph(random_chain(GraphBuilder(config, np.random.default_rng(seed)), layers), config)
     return program, random_levels(program.graph, np.random.default_rng(seed))[np.newaxis]
+
+
+def fitting_programs(config: AcceleratorConfig, make: Make) -> Iterator[tuple[int, tuple[Program, NDArray[np.int64]]]]:
+    """Seeds from 1 on whose graph fits the core, without an end: each with its program and two samples (2, C, H, W)."""
+    for seed in itertools.count(1):
+        rng = np.random.default_rng(seed)
+        try:
+            program = compile_graph(make(GraphBuilder(config, rng), seed), config)
+        except (CapacityError, CertificateError):
+            continue
+        yield seed, (program, np.stack([random_levels(program.graph, rng) for _ in range(2)]))
+
+
+def check_random_programs(config: AcceleratorConfig, make: Make, count: int) -> None:
+    """Assert that core, golden model and ISA model agree in everything on so many random programs that fit."""
+    programs = dict(itertools.islice(fitting_programs(config, make), count))
+    reports = dict(zip(programs, check_programs(config, list(programs.values())), strict=True))
+    assert {seed: report["differences"] for seed, report in reports.items()} == {seed: [] for seed in programs}
+    assert all(min(report["cycles"]) > 0 for report in reports.values())
 
 
 def check_programs(

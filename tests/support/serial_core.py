@@ -51,8 +51,8 @@ class SerialCore:
         if len(frame) < 8:
             return b""
         sequence, command, count = frame[1:4]
-        size = 12 + (4 * count if command == 3 else 0)
-        if not 1 <= count <= 128:
+        size = 12 + {3: 4, 4: 64}.get(command, 0) * count
+        if not 1 <= count <= (255 if command == 4 else 128):
             self._draining = True
             return b""
         if len(frame) < size:
@@ -76,8 +76,10 @@ class SerialCore:
             return (self.hello + [0] * count)[:count]
         if not self._open:
             self._status = 2
-        elif command not in (2, 3):
+        elif command not in (2, 3, 4):
             self._status = 3
+        elif command == 4 and address >> 22 != 9:
+            self._status = 1
         else:
             try:
                 if command == 2:

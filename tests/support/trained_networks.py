@@ -8,12 +8,14 @@ import numpy as np
 import torch
 from narrows.hw.spec.config import PRESETS, AcceleratorConfig
 from narrows.sw.curves import Function, X
-from narrows.sw.graph import Add, AveragePool, Clamp, Curve, Graph, Layer, Mac, MaxPool, Term, Window
+from narrows.sw.graph import Graph
+from narrows.sw.layers import Add, AveragePool, Clamp, Curve, Layer, Mac, MaxPool, Term
 from narrows.sw.outputs import Output
 from narrows.sw.quantised import InputSpec
 from narrows.sw.quantize import QuantSettings
 from narrows.sw.quantize.train import TrainSettings, network_of
 from narrows.sw.quantize.train.network import Network
+from narrows.sw.windows import Window
 
 __all__ = ["CONFIG", "SILU", "disturbed", "random_graph", "random_network"]
 

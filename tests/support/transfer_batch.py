@@ -39,8 +39,9 @@ def run_transfers(
     stall: int,
     seed: int = 0,
     habits: int = 0,
+    memory: str | None = None,
 ) -> list[dict[str, Any]]:
-    """Run the programs of some seeds.
+    """Run the programs of some seeds; ``memory`` is that of `simulate`.
 
     Returns
     -------
@@ -51,6 +52,7 @@ def run_transfers(
     result = simulate(
         to_verilog(config),
         f"{__name__}:compare",
+        memory=memory,
         values={
             "config": config.to_dict(),
             "seeds": list(seeds),

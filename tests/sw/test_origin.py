@@ -15,7 +15,8 @@ from narrows.sw.frontend.importer import Importer
 from narrows.sw.frontend.onnx_file import read_model
 from narrows.sw.frontend.onnx_graph import finish_graph, import_nodes
 from narrows.sw.frontend.origins import node_label
-from narrows.sw.graph import Affine, Clamp, Graph, Mac, rebuild
+from narrows.sw.graph import Graph, rebuild
+from narrows.sw.layers import Affine, Clamp, Mac
 from narrows.sw.origin import joined
 from narrows.sw.outputs import Output
 from narrows.sw.passes import PASSES, lower

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from ...errors import ModelError, UnsupportedOperator
-from ...graph import Rounding
+from ...grids import Rounding
 from ..op_quant import ROUNDING
 from ..states import declare_states
 from .file import TfliteModel, read_tflite

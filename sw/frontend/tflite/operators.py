@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ...graph import Rounding
+from ...grids import Rounding
 from . import op_elementwise as elementwise
 from . import op_linear as linear
 from . import op_shape as shape
@@ -116,18 +116,18 @@ ROUNDINGS = {
 MOVES = frozenset({"RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE", "MAX_POOL_2D"})
 """Operators that leave values what they are, and need no copies of them."""
 
-_FEED_FORWARD = "only feed-forward networks run"
+_UNROLLED = (
+    "convert the model with its steps written out (unroll=True in Keras), or export it to ONNX, whose LSTM, GRU and "
+    "RNN run over up to 64 steps"
+)
 
 REWRITES = {
     "CONV_3D": "only images and lines run: use CONV_2D",
     "L2_NORMALIZATION": "normalise on the host",
     "LOCAL_RESPONSE_NORMALIZATION": "use batch normalisation",
-    "LSTM": _FEED_FORWARD,
-    "BIDIRECTIONAL_SEQUENCE_LSTM": _FEED_FORWARD,
-    "UNIDIRECTIONAL_SEQUENCE_LSTM": _FEED_FORWARD,
-    "UNIDIRECTIONAL_SEQUENCE_RNN": _FEED_FORWARD,
-    "SVDF": _FEED_FORWARD,
-    "WHILE": _FEED_FORWARD,
+    **dict.fromkeys(("LSTM", "UNIDIRECTIONAL_SEQUENCE_LSTM", "BIDIRECTIONAL_SEQUENCE_LSTM"), _UNROLLED),
+    **dict.fromkeys(("RNN", "UNIDIRECTIONAL_SEQUENCE_RNN", "BIDIRECTIONAL_SEQUENCE_RNN"), _UNROLLED),
+    "SVDF": "write it as convolutions over a variable that keeps the frames before",
     "TFLite_Detection_PostProcess": "leave it to the host",
 }
 """Nearest rewrite of operators without a converter."""

@@ -54,7 +54,7 @@ def variables_of(main: Subgraph, others: Mapping[int, Subgraph]) -> tuple[Tflite
     if unknown := sorted(set(others) - set(called)):
         raise UnsupportedOperator(
             f"the file holds further functions (subgraph {unknown[0]}: a branch, a loop or another signature): "
-            "convert one function without control flow"
+            "convert one function without control flow, loops unrolled"
         )
     first: dict[str, TfliteTensor] = {}
     for number in called:

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ...graph import Term, Window
+from ...layers import Term
+from ...windows import Window
 
 __all__ = ["Convolution", "convolve", "max_pool"]
 

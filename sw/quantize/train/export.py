@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ....hw.spec.certificate import final_sum_bounds, signed_bits
 from ...errors import CapacityError, CertificateError
-from ...graph import Mac
+from ...layers import Mac
 from ...quantised import MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor
 from .network import Network, Pass, Step
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from ...graph import Graph, Mac, MaxPool
+from ...graph import Graph
+from ...layers import Mac, MaxPool
 from ...outputs import Output
 from .convolution import convolve, max_pool
 from .functions import function

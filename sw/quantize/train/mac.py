@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ....hw.spec.config import AcceleratorConfig
 from ....hw.spec.formats import Format
-from ...graph import Mac
+from ...layers import Mac
 from ...quantised import MacLayer, QuantisedTensor
 from ..search import CONSTANT_LEVEL, cheap_constants
 from .norms import Room, Spans, centred, fitted, norm, normalised, project

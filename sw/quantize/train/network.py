@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from ....hw.spec.config import AcceleratorConfig
 from ...errors import InputError
-from ...graph import Graph, Mac, MaxPool, Product
+from ...graph import Graph
+from ...layers import Mac, MaxPool, Product
 from ...quantised import LevelTable, MacLayer, QuantisedGraph, QuantisedTensor
 from ..settings import QuantSettings
 from .convolution import convolve, max_pool

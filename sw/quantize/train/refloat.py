@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ...errors import InputError
-from ...graph import Graph, Mac
+from ...graph import Graph
+from ...layers import Mac
 from .mac import TrainedMac
 from .network import Network
 

@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 
 from ....hw.spec.config import AcceleratorConfig
 from ...errors import CapacityError
-from ...graph import Graph, Mac
+from ...graph import Graph
+from ...layers import Mac
 from ...quantised import MacLayer, QuantisedGraph, QuantisedTensor
 from ...runtime.tensors import prepare_input
 from .. import evaluate
 from ..lookup import choose_integers
-from ..quantise import prepared, quantise
+from ..prepare import prepared
+from ..quantise import quantise
 from ..settings import QuantSettings
 from .mac import TrainedMac
 from .network import Network, sums

@@ -12,11 +12,13 @@ from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.pipeline import pipeline
 from narrows.hw.spec.registers import REGION_BITS, Region, region_depth, region_stride
 
-SMALL = AcceleratorConfig(fabric="ice40", tables=1)
-LARGE = AcceleratorConfig(rows=6, columns=8, lanes=16, rescalers=8, tables=1)
+SMALL = AcceleratorConfig(fabric="ice40", tables=1, frame_bytes=64)
+LARGE = AcceleratorConfig(rows=6, columns=8, lanes=16, rescalers=8, tables=1, frame_bytes=1024)
 
 
-@pytest.mark.parametrize(("config", "delay"), [(SMALL, 0), (AcceleratorConfig(tables=1), 2), (LARGE, 2)])
+@pytest.mark.parametrize(
+    ("config", "delay"), [(SMALL, 0), (AcceleratorConfig(tables=1, frame_bytes=256), 2), (LARGE, 2)]
+)
 def test_a_region_sees_the_writes_that_are_its_own(config: AcceleratorConfig, delay: int) -> None:
     rng = random.Random(7)
     dut: Any = HostWindow(config)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -220,5 +221,76 @@ def test_a_host_finds_no_core_where_there_is_none() -> None:
         deaf = PinLine(ctx, port.bus.read_data, port.pins.tx, divisor=4)
         with pytest.raises(TransportError, match="no core answers on the serial line after 8 tries"):
             await SerialTransport.open(deaf)
+
+    with_port(body)
+
+
+FRAMES = dataclasses.replace(CONFIG, frame_bytes=1024)
+FRAME_BASE = Region.FRAME << REGION_BITS
+
+
+def frame_request(words: list[int], *, address: int = FRAME_BASE, sequence: int = 1) -> bytes:
+    return encode_request(Command.FRAME, sequence=sequence, address=address, words=np.array(words, dtype=np.uint32))
+
+
+@pytest.mark.parametrize("fabric", ["ecp5", "ice40"])
+def test_a_frame_is_written_as_it_comes_in_one_request(fabric: str) -> None:
+    words = np.random.default_rng(5).integers(0, 1 << 32, 40).tolist()
+
+    async def body(ctx: Any, port: Any, line: PinLine, memory: Memory) -> None:
+        transport = await SerialTransport.open(line)
+        await transport.write_frame(FRAME_BASE, np.array(words, dtype=np.uint32))
+        filled = [*words, *[0] * 8]
+        assert memory.writes == [(int(Region.FRAME), place, word) for place, word in enumerate(filled)]
+        await transport.write(0x10, np.array([7], dtype=np.uint32))
+        assert memory.writes[-1] == (0, 4, 7)
+        assert (await transport.read(0x10, 1)).tolist() == [7]
+
+    with_port(body, config=dataclasses.replace(FRAMES, fabric=fabric))
+
+
+@pytest.mark.parametrize(
+    ("address", "opened", "status"),
+    [
+        (Region.WEIGHTS << REGION_BITS, True, LinkStatus.REFUSED),
+        (FRAME_BASE + 2, True, LinkStatus.REFUSED),
+        (FRAME_BASE, False, LinkStatus.NO_SESSION),
+    ],
+)
+def test_a_frame_goes_to_the_frame_memory_alone(address: int, opened: bool, status: LinkStatus) -> None:
+    async def body(ctx: Any, port: Any, line: PinLine, memory: Memory) -> None:
+        if opened:
+            await SerialTransport.open(line)
+        await line.write(frame_request([1] * 16, address=address, sequence=9))
+        reply = parse_reply(await line.read(reply_bytes(0), 400))
+        assert reply is not None
+        assert (reply.sequence, reply.status, memory.writes) == (9, status, [])
+
+    with_port(body, config=FRAMES)
+
+
+def test_a_harmed_frame_is_not_answered_and_comes_again() -> None:
+    async def body(ctx: Any, port: Any, line: PinLine, memory: Memory) -> None:
+        await SerialTransport.open(line)
+        request = bytearray(frame_request([*range(32)]))
+        request[40] ^= 4
+        await line.write(bytes(request))
+        assert await line.read(1, GAP + 20) == b""
+        await line.write(frame_request([*range(32)]))
+        reply = parse_reply(await line.read(reply_bytes(0), 400))
+        assert reply is not None
+        assert reply.status is LinkStatus.OK
+        assert [memory.words[int(Region.FRAME), place] for place in range(32)] == [*range(32)]
+
+    with_port(body, config=FRAMES)
+
+
+def test_a_core_without_a_frame_memory_knows_no_frames() -> None:
+    async def body(ctx: Any, port: Any, line: PinLine, memory: Memory) -> None:
+        await SerialTransport.open(line)
+        await line.write(encode_request(Command.FRAME, sequence=3, address=FRAME_BASE, count=1))
+        reply = parse_reply(await line.read(reply_bytes(0), 400))
+        assert reply is not None
+        assert (reply.status, memory.writes) == (LinkStatus.UNKNOWN, [])
 
     with_port(body)

@@ -13,6 +13,7 @@ from narrows.boards.board import Board
 from narrows.boards.icebreaker import BOARD as ICEBREAKER
 from narrows.boards.simulation import board_verilog, virtual_board
 from narrows.boards.ulx3s import BOARD as ULX3S
+from narrows.boards.ulx3s_sdram import BOARD as ULX3S_SDRAM
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.link import SPI_DIVISOR, Command
 from narrows.hw.spec.registers import Control, Register
@@ -32,6 +33,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Using platform.request:Deprecati
 
 DIVISOR = 4
 BAUD = 19200
+SLOW = 2400  # of a board that takes longer to simulate
 SMALL = AcceleratorConfig(
     rows=1,
     columns=1,
@@ -60,8 +62,8 @@ class Bench:
         golden = GoldenModel(self.program.graph, config).run(self.sample[np.newaxis])
         self.expected = {name: golden[name][0] for name in self.program.graph.output_tensors}
 
-    def link(self, sequence: int = 0) -> SerialTransport:
-        line = board_line(self.board, str(self.virtual.port), BAUD)
+    def link(self, sequence: int = 0, baud: int = BAUD) -> SerialTransport:
+        line = board_line(self.board, str(self.virtual.port), baud)
         return run_sync(SerialTransport.open(line, sequence=sequence))
 
     def check(self, link: SerialTransport, runs: int = 1) -> None:
@@ -81,8 +83,8 @@ class Bench:
                 break
 
 
-def bench(board: Board) -> Iterator[Bench]:
-    board = board.with_config(SMALL)
+def bench(board: Board, config: AcceleratorConfig = SMALL) -> Iterator[Bench]:
+    board = board.with_config(config)
     with virtual_board(board, divisor=DIVISOR) as virtual:
         yield Bench(board, virtual)
 
@@ -103,20 +105,39 @@ def spi() -> Iterator[Bench]:
 
 
 @pytest.fixture(scope="module")
+def sdram() -> Iterator[Bench]:
+    yield from bench(ULX3S_SDRAM, dataclasses.replace(SMALL, backing="axi4", bus_bits=32, instructions=256))
+
+
+@pytest.fixture(scope="module")
 def usb() -> Iterator[Bench]:
-    yield from bench(dataclasses.replace(ULX3S, link="usb"))
+    yield from bench(dataclasses.replace(ULX3S, link="usb"), dataclasses.replace(SMALL, frame_bytes=1024))
 
 
 @pytest.mark.parametrize(
-    ("name", "divisor"), [("ulx3s", DIVISOR), ("icebreaker", DIVISOR), ("spi", SPI_DIVISOR), ("usb", 1)]
+    ("name", "divisor"),
+    [("ulx3s", DIVISOR), ("icebreaker", DIVISOR), ("spi", SPI_DIVISOR), ("sdram", DIVISOR), ("usb", 1)],
 )
 def test_a_program_agrees_with_the_golden_model(name: str, divisor: int, request: pytest.FixtureRequest) -> None:
     board: Bench = request.getfixturevalue(name)
-    link = board.link()
+    link = board.link(baud=SLOW if name == "sdram" else BAUD)
     assert link.info.divisor == divisor
     board.check(link)
     assert link.repeated == 0
     assert board.virtual.cycles() > 0
+    assert board.virtual.complaints == []
+
+
+def test_what_the_host_leaves_in_the_sdram_stays_there_until_it_looks(sdram: Bench) -> None:
+    link, rng = sdram.link(baud=SLOW), np.random.default_rng(6)
+    places = [0, 0x7FC, 0x10000, (64 << 20) - 4 * 40]
+    values = [rng.integers(0, 1 << 32, 40, dtype=np.uint32) for _ in places]
+    for place, value in zip(places, values, strict=True):
+        run_sync(link.write_backing(place, value))
+    sdram.virtual.cycles()
+    for place, value in zip(places, values, strict=True):
+        np.testing.assert_array_equal(run_sync(link.read_backing(place, 40)), value)
+    assert link.repeated == 0 and sdram.virtual.complaints == []
 
 
 def test_the_leds_show_reset_and_the_end_of_a_run(ulx3s: Bench) -> None:

@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 from narrows.hw.spec.isa import Opcode, decode_instruction
 from narrows.hw.spec.registers import Region
-from narrows.sw.compile import compile_graph
-from narrows.sw.errors import CapacityError, CertificateError
 from narrows.sw.program import Program
-from program_batch import check_programs
-from random_graphs import CONFIGS, GraphBuilder, random_chain, random_levels
+from numpy.typing import NDArray
+from program_batch import check_programs, fitting_programs
+from random_graphs import CONFIGS, random_chain
 
 CONFIG = dataclasses.replace(
     CONFIGS["square"],
@@ -30,15 +29,12 @@ PROGRAMS = 6
 @pytest.fixture(scope="module")
 def programs():
     """Programs by seed, each with two samples; some of them keep tensors outside."""
-    found, seed = {}, 0
+    found: dict[int, tuple[Program, NDArray[np.int64]]] = {}
+    fitting = fitting_programs(CONFIG, lambda build, _seed: random_chain(build, 3))
     while len(found) < PROGRAMS:
-        rng = np.random.default_rng(seed := seed + 1)
-        try:
-            program = compile_graph(random_chain(GraphBuilder(CONFIG, rng), 3), CONFIG)
-        except (CapacityError, CertificateError):
-            continue
+        seed, (program, levels) = next(fitting)
         if program.external or len(found) < PROGRAMS // 2:
-            found[seed] = program, np.stack([random_levels(program.graph, rng) for _ in range(2)])
+            found[seed] = program, levels
     return found
 
 

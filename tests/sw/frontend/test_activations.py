@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from narrows.sw.frontend import load_model
-from narrows.sw.graph import Mac, MaxPool
+from narrows.sw.layers import Mac, MaxPool
 from narrows.sw.passes import lower
 from narrows.sw.quantize.evaluate import evaluate
 from onnx import helper

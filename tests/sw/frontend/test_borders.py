@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from narrows.sw.frontend import load_model
-from narrows.sw.graph import Mac
+from narrows.sw.layers import Mac
 from narrows.sw.outputs import given_outputs
 from narrows.sw.passes import lower
 from narrows.sw.quantize.evaluate import evaluate

@@ -5,7 +5,7 @@ import pytest
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.sim.golden import GoldenModel
 from narrows.sw.frontend import load_model
-from narrows.sw.graph import Mac
+from narrows.sw.layers import Mac
 from narrows.sw.passes import lower
 from narrows.sw.quantize import QuantSettings, quantise
 from operator_cases import node

@@ -8,7 +8,7 @@ import pytest
 from composed_cases import COMPOSED_CASES
 from narrows.sw.examples import digits, digits_model
 from narrows.sw.frontend import load_model
-from narrows.sw.graph import Mac, MaxPool
+from narrows.sw.layers import Mac, MaxPool
 from narrows.sw.outputs import Output, given_outputs
 from narrows.sw.passes import lower
 from narrows.sw.quantize.evaluate import evaluate

@@ -6,8 +6,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from narrows.sw.frontend.phases import Enlarged, Phases, interleaved, over_phases, phases_of
 from narrows.sw.frontend.view import View
-from narrows.sw.graph import Term, Window
+from narrows.sw.layers import Term
 from narrows.sw.quantize.evaluate import convolve
+from narrows.sw.windows import Window
 
 PAIR = st.tuples(st.integers(1, 3), st.integers(1, 3))
 

@@ -11,7 +11,7 @@ from narrows.sw.compile import compile_graph
 from narrows.sw.errors import UnsupportedOperator
 from narrows.sw.examples import digits, digits_model
 from narrows.sw.frontend import load_model
-from narrows.sw.graph import Mac
+from narrows.sw.layers import Mac
 from narrows.sw.passes import lower
 from narrows.sw.quantised import MacLayer
 from narrows.sw.quantize import QuantSettings, quantise

@@ -13,8 +13,8 @@ from narrows.sw.graph import Graph
 from narrows.sw.quantize import LayerFormats, QuantSettings, quantise
 from narrows.sw.quantize.advice import advise, eight_bits
 from narrows.sw.quantize.attribution import attribute, leftover
+from narrows.sw.quantize.prepare import prepared
 from narrows.sw.quantize.quality import float_tensors, quality_of
-from narrows.sw.quantize.quantise import prepared
 from narrows.sw.runtime import prepare_input
 from onnx import helper
 

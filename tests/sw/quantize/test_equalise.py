@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.sw.frontend import load_model
-from narrows.sw.graph import Mac
+from narrows.sw.layers import Mac
 from narrows.sw.passes import lower
 from narrows.sw.quantize import QuantSettings, quantise
 from narrows.sw.quantize.equalise import equalise

@@ -4,8 +4,10 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from narrows.sw.graph import Grid, Mac, Term, Window
+from narrows.sw.grids import Grid
+from narrows.sw.layers import Mac, Term
 from narrows.sw.quantize.evaluate import sums
+from narrows.sw.windows import Window
 
 SCALE, STEP = float(np.float32(0.0291)), float(np.float32(0.00713))
 

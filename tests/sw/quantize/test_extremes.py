@@ -10,7 +10,7 @@ from narrows.sw.frontend import load_model
 from narrows.sw.passes import lower
 from narrows.sw.quantize import QuantSettings, quantise
 from narrows.sw.quantize.evaluate import evaluate
-from narrows.sw.quantize.quantise import equalised_unasked
+from narrows.sw.quantize.prepare import equalised_unasked
 from narrows.sw.runtime.tensors import prepare_input, restore_outputs
 from onnx import helper
 

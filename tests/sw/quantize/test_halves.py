@@ -1,11 +1,14 @@
 """Layers in halves compute what they did before, and only those are split that gain from it."""
 
 import numpy as np
-from narrows.sw.graph import Graph, Grid, Mac, Rounding, Term, Window, scaled
+from narrows.sw.graph import Graph
+from narrows.sw.grids import Grid, Rounding
+from narrows.sw.layers import Mac, Term, scaled
 from narrows.sw.outputs import Output
 from narrows.sw.quantised import InputSpec
 from narrows.sw.quantize.evaluate import evaluate
 from narrows.sw.quantize.halves import in_halves
+from narrows.sw.windows import Window
 
 RNG = np.random.default_rng(17)
 TWICE = Rounding.TWICE

@@ -5,13 +5,16 @@ import pytest
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.sim.golden import GoldenModel
 from narrows.sw.errors import CapacityError, CertificateError
-from narrows.sw.graph import Graph, Grid, Mac, Term, Window
+from narrows.sw.graph import Graph
+from narrows.sw.grids import Grid
+from narrows.sw.layers import Mac, Term
 from narrows.sw.outputs import Output
 from narrows.sw.quantised import InputSpec, MacLayer
 from narrows.sw.quantize import QuantSettings, quantise
 from narrows.sw.quantize.evaluate import evaluate
 from narrows.sw.quantize.tensors import on_grid
 from narrows.sw.runtime import prepare_input, restore_outputs
+from narrows.sw.windows import Window
 
 POINT = Window(kernel=(1, 1))
 DIGITS = AcceleratorConfig().digits

@@ -13,7 +13,7 @@ from narrows.sim.isa_transport import IsaTransport
 from narrows.sw.compile import compile_graph
 from narrows.sw.curves import Function, X
 from narrows.sw.frontend import load_model
-from narrows.sw.graph import Grid
+from narrows.sw.grids import Grid
 from narrows.sw.passes import lower
 from narrows.sw.quantised import MacLayer
 from narrows.sw.quantize import QuantSettings, quantise

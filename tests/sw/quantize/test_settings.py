@@ -2,7 +2,7 @@
 
 import pytest
 from narrows.sw.errors import InputError
-from narrows.sw.graph import Clamp
+from narrows.sw.layers import Clamp
 from narrows.sw.quantize import LayerFormats, QuantSettings
 
 

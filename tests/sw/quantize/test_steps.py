@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from narrows.sw.graph import Grid, Rounding
+from narrows.sw.grids import Grid, Rounding
 from narrows.sw.quantize.steps import first_sums
 
 

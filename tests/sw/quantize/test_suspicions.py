@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from narrows.hw.spec.formats import DyBit, Int
-from narrows.sw.graph import Affine, Graph, Grid, Quantise
+from narrows.sw.graph import Graph
+from narrows.sw.grids import Grid
+from narrows.sw.layers import Affine, Quantise
 from narrows.sw.outputs import Output
 from narrows.sw.quantised import InputSpec, MaxLayer, QuantisedGraph, QuantisedTensor
 from narrows.sw.quantize import suspicions

@@ -6,7 +6,7 @@ from narrows.hw.spec.config import AcceleratorConfig
 from narrows.sim.golden import GoldenModel
 from narrows.sw.errors import ModelError
 from narrows.sw.frontend import load_model
-from narrows.sw.graph import Mac, Quantise
+from narrows.sw.layers import Mac, Quantise
 from narrows.sw.outputs import given_outputs
 from narrows.sw.passes import lower
 from narrows.sw.quantize import LayerFormats, QuantSettings, quantise

@@ -13,8 +13,9 @@ import pytest
 from narrows.sw import passes
 from narrows.sw.errors import ImportMismatch
 from narrows.sw.frontend import import_model, onnx_graph, op_shape
-from narrows.sw.graph import Graph, Mac, MaxPool
+from narrows.sw.graph import Graph
 from narrows.sw.heads import HOST_FUNCTIONS
+from narrows.sw.layers import Mac, MaxPool
 from narrows.sw.reference import judge, runtimes
 from numpy.typing import NDArray
 from onnx import helper

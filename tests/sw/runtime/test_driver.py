@@ -97,9 +97,13 @@ def test_a_sample_takes_few_operations_and_words(driver, transport, tiny_program
     assert transport.operations <= 10
     transport.operations = transport.words = 0
     run_sync(driver.infer(tiny_levels))
-    # input, START, registers, output, checksums
-    assert transport.operations == 5
-    assert transport.words == 30 + 1 + 7 + 12 + 2
+    # input, START, STATUS, counters, output, checksums
+    assert transport.operations == 6
+    assert transport.words == 30 + 1 + 1 + 4 + 12 + 2
+    transport.operations = transport.words = 0
+    run_sync(driver.answer(tiny_levels))
+    assert transport.operations == 4
+    assert transport.words == 30 + 1 + 1 + 12
 
 
 def test_a_load_replaces_what_was_in_the_memories(driver, transport, tiny_program):

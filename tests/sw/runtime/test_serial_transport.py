@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 from narrows.hw.spec.link import REPLY_START, Hello, hello_words
-from narrows.hw.spec.registers import Region, region_address
+from narrows.hw.spec.registers import REGION_BITS, STORE_REGION, Region, Register, region_address
 from narrows.sim.golden import GoldenModel
 from narrows.sim.isa_transport import IsaTransport
 from narrows.sw.errors import ToolMissing
-from narrows.sw.runtime import Driver, TransportError, run_sync
+from narrows.sw.runtime import Driver, Transport, TransportError, run_sync
 from narrows.sw.runtime.serial_line import PortLine, SerialLine, open_port
 from narrows.sw.runtime.serial_transport import ATTEMPTS, SerialTransport
 from serial_core import SerialCore
@@ -267,3 +267,54 @@ def test_a_port_that_cannot_be_opened_is_named(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(sys.modules, "serial", None)
     with pytest.raises(ToolMissing, match=r"pyserial is not installed: pip install 'narrows\[run\]'"):
         open_port("/dev/none", baud=115200)
+
+
+class Store(Transport):
+    """The host's side of a core whose window on the store is played from docs/memory.md: 4 MiB from WINDOW_BASE on."""
+
+    def __init__(self) -> None:
+        self.base, self.bases, self.words = 0x5000, [], {}
+
+    def _place(self, address: int) -> int:
+        assert address >> REGION_BITS == STORE_REGION
+        return self.base + (address & ((1 << REGION_BITS) - 1))
+
+    async def write(self, address: int, values: Any) -> None:
+        if address == Register.WINDOW_BASE.offset:
+            [self.base] = values.tolist()
+            self.bases.append(self.base)
+            return
+        for number, value in enumerate(values.tolist()):
+            self.words[self._place(address) + 4 * number] = value
+
+    async def read(self, address: int, count: int) -> Any:
+        if address == Register.WINDOW_BASE.offset:
+            return np.array([self.base], dtype=np.uint32)
+        place = self._place(address)
+        return np.array([self.words.get(place + 4 * number, 0) for number in range(count)], dtype=np.uint32)
+
+    async def wait(self, timeout_cycles: int) -> None:
+        raise AssertionError("nobody waits")
+
+
+@pytest.mark.parametrize("words", [128, 8])
+def test_the_store_is_reached_through_a_window_that_is_put_back(tiny_program: Any, words: int) -> None:
+    store, rng = Store(), np.random.default_rng(4)
+    line = PlayedLine(SerialCore(store, hello_words(tiny_program.config)))
+    line.store_words = words
+    places = [0x0, 0x5000, 0x5FFC, 0x404F00, 0x405004, 0x3FFFF00]
+    values = [rng.integers(0, 1 << 32, 300).astype(np.uint32) for _ in places]
+
+    async def body() -> None:
+        transport = await SerialTransport.open(line)
+        for place, value in zip(places, values, strict=True):
+            await transport.write_backing(place, value)
+            assert store.base == 0x5000
+            np.testing.assert_array_equal(await transport.read_backing(place, len(value)), value)
+            assert store.base == 0x5000
+
+    run_sync(body())
+    expected = {place + 4 * n: int(v) for place, value in zip(places, values, strict=True) for n, v in enumerate(value)}
+    assert store.words == expected
+    assert all(base % 4096 == 0 for base in store.bases)
+    assert len(store.bases) < 4 * len(places) + 8, "the window is moved where it has to be"

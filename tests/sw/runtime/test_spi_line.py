@@ -72,7 +72,7 @@ def test_harmed_bytes_cost_repeats_and_nothing_else(
     rng = np.random.default_rng(seed)
 
     def harm(data: bytes) -> bytes:
-        return bytes(byte ^ (1 << int(rng.integers(8)) if rng.random() < 2e-3 else 0) for byte in data)
+        return bytes(byte ^ (1 << int(rng.integers(8)) if rng.random() < 1.5e-3 else 0) for byte in data)
 
     output, transport = run_sync(infer(PlayedBus(core, harm), tiny_program, tiny_levels))
     np.testing.assert_array_equal(output, expected(tiny_program, tiny_levels))

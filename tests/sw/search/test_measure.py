@@ -9,7 +9,7 @@ from narrows.sim.golden import GoldenModel
 from narrows.sw.compile import compile_graph
 from narrows.sw.examples import digits, digits_model
 from narrows.sw.frontend import load_model
-from narrows.sw.report.sketch import estimate
+from narrows.sw.report.estimate import estimate
 from narrows.sw.report.timeline import timeline
 from narrows.sw.runtime import prepare_input, restore_outputs
 from narrows.sw.search.cycles import CycleTable

@@ -295,3 +295,40 @@ def test_what_goes_wrong_on_spi_is_told(digits_program: Program, tmp_path: Path)
     assert host.c.glue_status() == REFUSED
     host.link.hello = [1, 2]
     assert host.open() == OTHER
+
+
+FRAME_GLUE = """
+void glue_frame(const narrows_bus *bus, const uint8_t *frame) { narrows_write_frame(bus, frame, NARROWS_INPUT_BYTES); }
+"""
+
+
+class FrameHost(Host):
+    """The driver of a core with a frame memory."""
+
+    glue = GLUE + FRAME_GLUE
+
+    def frame(self, levels: NDArray[np.int64]) -> None:
+        """Write a sample as bytes, a pixel's channels side by side."""
+        data = (levels.transpose(1, 2, 0) & 0xFF).astype(np.uint8).tobytes()
+        self.c.glue_frame(self.bus, data)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_frames_give_what_levels_give_and_may_come_early(seed: int, tmp_path: Path) -> None:
+    config = dataclasses.replace(PRESETS["medium"], acc_bits=32, frame_bytes=2048)
+    rng = np.random.default_rng(seed)
+    program = compile_graph(random_chain(GraphBuilder(config, rng), 2), config)
+    samples = [random_levels(program.graph, rng) for _ in range(3)]
+    host = FrameHost(program, tmp_path)
+    assert host.c.glue_load(host.bus) == OK
+    golden = GoldenModel(program.graph, config).run(np.array(samples))
+    host.frame(samples[0])
+    for number in range(3):
+        assert host.c.narrows_run_frame(host.bus, 1000) == OK
+        if number < 2:
+            host.frame(samples[number + 1])
+        for place, output in enumerate(program.graph.outputs):
+            read = np.zeros(program.graph.tensors[output.tensor].shape, dtype=np.int16)
+            host.c.glue_read(host.bus, place, read.ctypes.data_as(ctypes.c_void_p))
+            np.testing.assert_array_equal(read, golden[output.tensor][number])
+    assert host.errors == []

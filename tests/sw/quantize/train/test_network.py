@@ -7,7 +7,7 @@ from narrows.hw.spec.config import PRESETS
 from narrows.sim.golden import GoldenModel
 from narrows.sw.compile import compile_graph
 from narrows.sw.errors import InputError
-from narrows.sw.graph import Grid
+from narrows.sw.grids import Grid
 from narrows.sw.passes import lower
 from narrows.sw.quantize import QuantSettings
 from narrows.sw.quantize.train import TrainSettings, to_quantised

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from narrows.sw.errors import InputError
-from narrows.sw.graph import Mac
+from narrows.sw.layers import Mac
 from narrows.sw.quantize import QuantSettings
 from narrows.sw.quantize.train import Samples, Trainer, TrainSettings, network_of, refloated, to_quantised
 from trained_networks import CONFIG, disturbed, random_network

@@ -5,7 +5,7 @@ from __future__ import annotations
 import narrows
 import pytest
 from narrows.sw.quantize import QuantSettings
-from narrows.sw.report.sketch import estimate
+from narrows.sw.report.estimate import estimate
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,160 @@
+"""Frames on simulated cores: what the core lays out by itself, while the next frame comes, gives what words gave."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from narrows.hw.spec.config import AcceleratorConfig
+from narrows.hw.spec.registers import Control, Region, Register, Status, region_address
+from narrows.hw.verilog import to_verilog
+from narrows.sim.cosim.job import Job, Progress
+from narrows.sim.cosim.session import simulate
+from narrows.sim.golden import GoldenModel
+from narrows.sw.program import Program
+from narrows.sw.runtime import Driver, Transport, TransportError
+from narrows.sw.runtime.feed import feed_of
+from narrows.sw.runtime.samples import run_samples
+from program_batch import check_programs, random_program
+from random_graphs import random_levels
+
+SHAPE = {
+    "rows": 2,
+    "columns": 2,
+    "lanes": 4,
+    "rescalers": 1,
+    "acc_bits": 32,
+    "rescale_bits": 4,
+    "act_words": 2048,
+    "weight_words": 4096,
+    "param_words": 128,
+    "blocks": 128,
+    "instructions": 32,
+    "frame_bytes": 1024,
+}
+FRAMES, SERIAL_FRAMES = 12, 3
+HOSTS: list[tuple[dict[str, Any], dict[str, float]]] = [
+    ({"host": "axi"}, {}),
+    ({"host": "axi", "fabric": "ice40"}, {"stall": 150}),
+    ({"host": "wishbone"}, {"stall": 100}),
+    ({"host": "bare"}, {}),
+    ({"host": "uart", "uart_divisor": 4}, {"noise": 2e-6}),
+    ({"host": "spi", "fabric": "ice40"}, {"noise": 1e-6}),
+]
+
+
+async def in_a_row(transport: Transport, job: Job, progress: Progress) -> Any:
+    """Every program with all its frames, each sent while the one before runs."""
+    if job.values["host"]:
+        await transport.set_host(**job.values["host"])  # type: ignore[attr-defined]
+    outputs = {}
+    for number in range(job.values["count"]):
+        program = Program.load(job.folder / f"{number}.nrw")
+        record = await run_samples(transport, program, job.arrays[f"{number}"], counted=1)
+        outputs |= {f"{number}:{name}": values for name, values in record.outputs.items()}
+    return outputs, {}
+
+
+@pytest.mark.parametrize(("changes", "host"), HOSTS, ids=[f"{c['host']}-{c.get('fabric', 'ecp5')}" for c, _ in HOSTS])
+def test_frames_in_a_row_give_what_the_golden_model_gives(changes: dict[str, Any], host: dict[str, float]) -> None:
+    config = AcceleratorConfig(**SHAPE | changes)
+    count = SERIAL_FRAMES if config.is_serial else FRAMES
+    programs = [random_program(config, seed, 2)[0] for seed in (3, 4)]
+    assert all(feed_of(program, config) is not None for program in programs)
+    samples = [
+        np.array([random_levels(program.graph, np.random.default_rng((7, number))) for number in range(count)])
+        for program in programs
+    ]
+
+    def save(folder: Any) -> None:
+        for number, program in enumerate(programs):
+            program.save(folder / f"{number}.nrw")
+
+    result = simulate(
+        to_verilog(config),
+        f"{__name__}:in_a_row",
+        arrays={f"{number}": levels for number, levels in enumerate(samples)},
+        values={"count": len(programs), "host": host},
+        files=save,
+    )
+    for number, (program, levels) in enumerate(zip(programs, samples, strict=True)):
+        golden = GoldenModel(program.graph, config).run(levels)
+        for name in program.graph.output_tensors:
+            np.testing.assert_array_equal(result.arrays[f"{number}:{name}"], golden[name])
+
+
+@pytest.mark.parametrize("base", ["int3", "dybit2"])
+def test_frames_of_other_formats_agree_with_both_models(base: str) -> None:
+    config = AcceleratorConfig(**SHAPE | {"base": base})
+    reports = check_programs(config, [random_program(config, seed, 2) for seed in range(3)])
+    assert [report["differences"] for report in reports] == [[]] * 3
+
+
+async def interrupted(transport: Transport, job: Job, progress: Progress) -> Any:
+    """What a host may do while a frame is laid out, and what it may not."""
+    program, levels = Program.load(job.folder / "0.nrw"), job.arrays["0"]
+    driver = Driver(transport, program.config)
+    await driver.load(program)
+    found: dict[str, int] = {}
+    go = np.array([Control.FEED | Control.START], dtype=np.uint32)
+
+    async def status() -> int:
+        return int((await transport.read(Register.STATUS.offset, 1))[0])
+
+    async def clear() -> None:
+        await transport.write(Register.CONTROL.offset, np.array([Control.CLEAR], dtype=np.uint32))
+        while await status() & Status.BUSY:
+            pass
+
+    frame = region_address(program.config, Region.FRAME)
+    await driver.infer(levels[0])
+    await transport.write(Register.CONTROL.offset, go)
+    found["busy"] = await status()
+    await clear()
+    found["given up"] = await status()
+    await transport.write(Register.CONTROL.offset, np.array([Control.FEED], dtype=np.uint32))
+    while await status() & Status.BUSY:
+        pass
+    found["laid out"] = await status()
+    await transport.write(Register.CONTROL.offset, go)
+    try:
+        await transport.write(region_address(program.config, Region.ACTIVATIONS), np.zeros(1, dtype=np.uint32))
+        await status()
+    except TransportError as error:
+        found["written"] = int("refused" in str(error))
+    await transport.wait(100_000)
+    found["spoilt"] = await status()
+    await clear()
+    await transport.write(Register.CONTROL.offset, go)
+    await transport.write(frame, np.zeros(4, dtype=np.uint32))
+    await transport.write(Register.CONTROL.offset, go)
+    await transport.wait(100_000)
+    found["asked twice"] = await status()
+    outputs = (await driver.infer(levels[1])).outputs
+    return outputs, found
+
+
+@pytest.mark.parametrize("host", ["axi", "bare"])
+def test_a_frame_under_way_takes_the_next_one_and_nothing_else(host: str) -> None:
+    config = AcceleratorConfig(**SHAPE | {"host": host})
+    program, _ = random_program(config, 4, 2)
+    rng = np.random.default_rng(9)
+    levels = np.array([random_levels(program.graph, rng) for _ in range(2)])
+    result = simulate(
+        to_verilog(config),
+        f"{__name__}:interrupted",
+        arrays={"0": levels},
+        files=lambda folder: program.save(folder / "0.nrw"),
+    )
+    found = result.values
+    assert found["busy"] & 0xFF == Status.BUSY
+    assert found["given up"] == Status.DONE, "of the run before"
+    assert found["laid out"] == Status.DONE
+    assert found["written"] == 1
+    assert found["spoilt"] & 0xFF == Status.FAULT | Status.REFUSED
+    assert found["spoilt"] >> 8 == 5, "HOST_ACCESS"
+    assert found["asked twice"] == Status.DONE | Status.REFUSED
+    golden = GoldenModel(program.graph, config).run(levels[1:])
+    for name in program.graph.output_tensors:
+        np.testing.assert_array_equal(result.arrays[name], golden[name][0])
