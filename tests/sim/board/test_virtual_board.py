@@ -63,7 +63,7 @@ class Bench:
         self.expected = {name: golden[name][0] for name in self.program.graph.output_tensors}
 
     def link(self, sequence: int = 0, baud: int = BAUD) -> SerialTransport:
-        line = board_line(self.board, str(self.virtual.port), baud)
+        line = board_line(self.board, str(self.virtual.port), SLOW if self.board.link == "usb" else baud)
         return run_sync(SerialTransport.open(line, sequence=sequence))
 
     def check(self, link: SerialTransport, runs: int = 1) -> None:
