@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["run_on_board", "simulate_board"]
 
-_VIRTUAL_BAUD = {Link.UART: 19200, Link.USB: 4800}  # what a host should believe: its timeouts then suit the speed of the simulation
+_VIRTUAL_BAUD = {Link.UART: 19200, Link.USB: 4800}  # what a host should believe: timeouts then suit the simulation
 _DIVISOR = 4
 
 
