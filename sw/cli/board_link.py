@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["run_on_board", "simulate_board"]
 
-_VIRTUAL_BAUD = 19200  # what a host should believe: its timeouts then suit the speed of the simulation
+_VIRTUAL_BAUD = {Link.UART: 19200, Link.USB: 4800}  # what a host should believe: timeouts then suit the simulation
 _DIVISOR = 4
 
 
@@ -117,8 +117,7 @@ def simulate_board(
         virtual = virtual_board(board, divisor=divisor)
     with virtual:
         ways = () if link is Link.UART else ("--link", link.value)
-        speed = () if link is Link.SPI else ("--baud", str(_VIRTUAL_BAUD))
-        how = " ".join((*ways, *speed))
+        how = " ".join((*ways, *(("--baud", str(_VIRTUAL_BAUD[link])) if link in _VIRTUAL_BAUD else ())))
         report_done(f"{board.title}: {virtual.port}; open it with {how}")
         with contextlib.suppress(KeyboardInterrupt):
             for line in sys.stdin:

@@ -33,6 +33,8 @@ _PORTS = {
     "wishbone": "Wishbone B4 classic slave, 32-bit data, `adr` in words; an access that is refused ends with ERR.",
     "uart": "Serial link, 8N1.",
     "spi": "Serial link over SPI, mode 0.",
+    "usb": "Serial link as a serial port on USB, full speed; `usb_clk_48` and `usb_clk_12` are 48 and 12 MHz, "
+    "with edges that coincide.",
     "bare": "Requests by `host_valid` and `host_ready`, `host_adr` in words; each is answered by a cycle of "
     "`host_done`, with `host_dat_r` behind a read and `host_refused` where it was refused.",
 }

@@ -10,7 +10,7 @@ from narrows.boards.board import BoardError
 from narrows.boards.catalogue import BOARDS, find_board
 from narrows.boards.plan import NAME, BoardPlan, plan_board
 from narrows.hw.spec.config import PRESETS
-from narrows.hw.spec.link import SPI_DIVISOR
+from narrows.hw.spec.link import SPI_DIVISOR, USB_BAUD
 
 FLOWS = {
     "ice40": ("yosys", "nextpnr-ice40", "icepack"),
@@ -78,8 +78,26 @@ def test_spi_goes_over_the_lines_of_the_flash(name: str, select: int, leds: list
     assert board.bits_per_second == board.clock_mhz * 1e6 / SPI_DIVISOR
 
 
+@pytest.mark.parametrize(("name", "sites"), [("ulx3s", ("D15", "E15", "B12")), ("orangecrab", ("N1", "M2", "N2"))])
+def test_usb_goes_over_the_boards_own_connector_with_clocks_of_its_own(name: str, sites: tuple[str, ...]) -> None:
+    board = dataclasses.replace(find_board(name), link="usb")
+    lines = text(plan_board(board), f"{NAME}.lpf").splitlines()
+    pins = ("d_p", "d_n", "pullup")
+    assert [line for line in lines if line.startswith("LOCATE") and "usb" in line] == [
+        f'LOCATE COMP "usb_0__{pin}__io" SITE "{site}";' for pin, site in zip(pins, sites, strict=True)
+    ]
+    clocks = [line.split('"')[1::2] + line.split()[-2:-1] for line in lines if line.startswith("FREQUENCY NET")]
+    assert clocks == [
+        ["pll.out", f"{board.clock_mhz * 1e6:.1f}"],
+        ["usb_clocks.clk_48", "48000000.0"],
+        ["usb_clocks.clk_12", "12000000.0"],
+    ]
+    assert board.config == dataclasses.replace(find_board(name).config, host="usb")
+    assert board.bits_per_second == USB_BAUD
+
+
 def test_a_link_that_a_board_does_not_have_is_refused() -> None:
-    with pytest.raises(BoardError, match="Radiona ULX3S, 85F has no spi to its host: choose uart"):
+    with pytest.raises(BoardError, match="Radiona ULX3S, 85F has no spi to its host: choose uart or usb"):
         dataclasses.replace(find_board("ulx3s"), link="spi")
 
 

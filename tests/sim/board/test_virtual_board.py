@@ -63,7 +63,7 @@ class Bench:
         self.expected = {name: golden[name][0] for name in self.program.graph.output_tensors}
 
     def link(self, sequence: int = 0, baud: int = BAUD) -> SerialTransport:
-        line = board_line(self.board, str(self.virtual.port), baud)
+        line = board_line(self.board, str(self.virtual.port), SLOW if self.board.link == "usb" else baud)
         return run_sync(SerialTransport.open(line, sequence=sequence))
 
     def check(self, link: SerialTransport, runs: int = 1) -> None:
@@ -109,8 +109,14 @@ def sdram() -> Iterator[Bench]:
     yield from bench(ULX3S_SDRAM, dataclasses.replace(SMALL, backing="axi4", bus_bits=32, instructions=256))
 
 
+@pytest.fixture(scope="module")
+def usb() -> Iterator[Bench]:
+    yield from bench(dataclasses.replace(ULX3S, link="usb"), dataclasses.replace(SMALL, frame_bytes=1024))
+
+
 @pytest.mark.parametrize(
-    ("name", "divisor"), [("ulx3s", DIVISOR), ("icebreaker", DIVISOR), ("spi", SPI_DIVISOR), ("sdram", DIVISOR)]
+    ("name", "divisor"),
+    [("ulx3s", DIVISOR), ("icebreaker", DIVISOR), ("spi", SPI_DIVISOR), ("sdram", DIVISOR), ("usb", 1)],
 )
 def test_a_program_agrees_with_the_golden_model(name: str, divisor: int, request: pytest.FixtureRequest) -> None:
     board: Bench = request.getfixturevalue(name)
@@ -166,13 +172,27 @@ def test_what_is_lost_does_not_reach_the_result(name: str, request: pytest.Fixtu
     assert link.repeated > 0
 
 
-def test_a_host_that_leaves_in_mid_transfer_is_followed_by_another(ulx3s: Bench) -> None:
-    ulx3s.check(ulx3s.link())
+def test_usb_itself_mends_what_is_harmed_or_lost(usb: Bench) -> None:
+    link = usb.link()
+    usb.virtual.set_noise(1e-5)
+    usb.virtual.set_drops(2e-2)
+    try:
+        usb.check(link, runs=3)
+    finally:
+        usb.virtual.set_noise(0)
+        usb.virtual.set_drops(0)
+    assert link.repeated == 0
+
+
+@pytest.mark.parametrize("name", ["ulx3s", "usb"])
+def test_a_host_that_leaves_in_mid_transfer_is_followed_by_another(name: str, request: pytest.FixtureRequest) -> None:
+    board: Bench = request.getfixturevalue(name)
+    board.check(board.link())
     frame = encode_request(Command.WRITE, sequence=77, address=0x10, words=np.arange(90, dtype=np.uint32))
-    with serial.Serial(str(ulx3s.virtual.port), BAUD) as port:
+    with serial.Serial(str(board.virtual.port), BAUD) as port:
         port.write(frame[:200])
         port.flush()
-    ulx3s.check(ulx3s.link(sequence=40))
+    board.check(board.link(sequence=40))
 
 
 def test_a_host_that_leaves_its_adapter_in_mid_transfer_is_followed_by_another(spi: Bench) -> None:
@@ -185,7 +205,7 @@ def test_a_host_that_leaves_its_adapter_in_mid_transfer_is_followed_by_another(s
     spi.check(spi.link(sequence=40))
 
 
-@pytest.mark.parametrize("name", ["ulx3s", "spi"])
+@pytest.mark.parametrize("name", ["ulx3s", "spi", "usb"])
 def test_a_reset_in_mid_run_is_noticed_and_survived(name: str, request: pytest.FixtureRequest) -> None:
     board: Bench = request.getfixturevalue(name)
     link = board.link()
@@ -213,6 +233,8 @@ def test_pins_tell_what_they_are() -> None:
         bench_of(top_of(ports), "mine", "uart")
     with pytest.raises(ValueError, match="mine has 0 pins cs_n, not one"):
         bench_of(top_of(ports), "mine", "spi")
+    with pytest.raises(ValueError, match="mine has 0 pins d_p, not one"):
+        bench_of(top_of(ports), "mine", "usb")
     with pytest.raises(ValueError, match="no module other"):
         bench_of(top_of(ports), "other", "uart")
 

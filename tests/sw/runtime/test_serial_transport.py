@@ -102,6 +102,35 @@ def test_bursts_are_cut_to_what_the_core_takes(core: SerialCore, tiny_program: A
     assert run_sync(transport.read(address, 0)).size == 0
 
 
+def test_requests_are_in_flight_together_where_the_line_holds_bytes_back(core: SerialCore, tiny_program: Any) -> None:
+    line = PlayedLine(core)
+    line.holds_back = True
+    transport = run_sync(SerialTransport.open(line))
+    sent = []
+    line.harm = lambda data: sent.append(len(data)) or data  # type: ignore[func-returns-value]
+    address = region_address(tiny_program.config, Region.ACTIVATIONS)
+    values = np.arange(200, dtype=np.uint32) & 0xFFFF
+    run_sync(transport.write(address, values))
+    np.testing.assert_array_equal(run_sync(transport.read(address, 200)), values)
+    asked, words = 12, 4 * 200
+    assert sent == [2 * asked + words, 2 * 8, 2 * asked, 2 * 8 + words], "one line.write each, and its answers"
+    assert transport.repeated == 0
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_lost_in_flight_is_asked_for_again(core: SerialCore, tiny_program: Any, seed: int) -> None:
+    line = PlayedLine(core)
+    line.holds_back = True
+    transport = run_sync(SerialTransport.open(line))
+    line.harm = lossy(seed, 1e-3)
+    address = region_address(tiny_program.config, Region.ACTIVATIONS)
+    values = np.arange(200, dtype=np.uint32) & 0xFFFF
+    for _ in range(8):
+        run_sync(transport.write(address, values))
+        np.testing.assert_array_equal(run_sync(transport.read(address, 200)), values)
+    assert transport.repeated > 0
+
+
 def test_a_reset_is_noticed(core: SerialCore) -> None:
     transport = run_sync(SerialTransport.open(PlayedLine(core)))
     core.reset()
