@@ -54,6 +54,16 @@ def test_a_plan_holds_the_core_and_the_commands_to_a_bitstream(name: str) -> Non
         ("icebreaker", ".pcf", ["set_io clk12_0__io 35", "set_io uart_0__rx__io 6", "set_io uart_0__tx__io 9"]),
         ("upduino", ".pcf", ["set_io clk12_0__io 20", "set_io uart_0__rx__io 38", "set_io uart_0__tx__io 28"]),
         ("ulx3s", ".lpf", ['LOCATE COMP "clk25_0__io" SITE "G2";', 'LOCATE COMP "uart_0__rx__io" SITE "M1";']),
+        (
+            "ulx3s-sdram",
+            ".lpf",
+            [
+                'LOCATE COMP "sdram_0__clk__io" SITE "F19";',
+                'LOCATE COMP "sdram_0__a__io[12]" SITE "G19";',
+                'LOCATE COMP "sdram_0__dq__io[15]" SITE "J17";',
+                'LOCATE COMP "sdram_0__we__io" SITE "T20";',
+            ],
+        ),
         ("orangecrab", ".lpf", ['LOCATE COMP "clk_0__io" SITE "A9";', 'LOCATE COMP "uart_0__tx__io" SITE "M18";']),
         ("tang-nano-9k", ".cst", ['IO_LOC "clk27_0__io" 52;', 'IO_LOC "uart_0__rx__io" 18;']),
         ("arty-a7-35", ".xdc", ['set_property LOC E3 [get_ports "clk100_0__io"]']),
@@ -62,6 +72,15 @@ def test_a_plan_holds_the_core_and_the_commands_to_a_bitstream(name: str) -> Non
 def test_pins_are_the_boards(name: str, file: str, lines: list[str]) -> None:
     constraints = text(plan_board(find_board(name)), NAME + file)
     assert [line for line in lines if line not in constraints] == []
+
+
+def test_the_controller_of_its_sdram_comes_with_a_core_that_has_a_bus_to_it() -> None:
+    board = find_board("ulx3s-sdram")
+    files = plan_board(board).files
+    assert "module litedram_core" in text(plan_board(board), "litedram_core.v")
+    assert "read_verilog  litedram_core.v" in str(files[f"{NAME}.ys"])
+    alone = plan_board(board.with_config(dataclasses.replace(board.config, backing="none")))
+    assert "litedram_core.v" not in alone.files and "sdram" not in text(alone, f"{NAME}.lpf")
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ def test_the_fpga_of_every_ecp5_board_is_known() -> None:
         "ulx3s": "ecp5-85k",
         "ulx3s-1024": "ecp5-85k",
         "ulx3s-bytes": "ecp5-85k",
+        "ulx3s-sdram": "ecp5-85k",
         "orangecrab": "ecp5-25k",
     }
     with pytest.raises(InputError, match=r"^cells of a iCE40UP5K-SG48 are not estimated: leave out fps, .*ecp5-25k$"):
