@@ -55,10 +55,12 @@ def test_edges_and_other_settings_are_runs_of_their_own(tmp_path: Path, monkeypa
              "only": ["dybit2:e2m1"]}  # fmt: skip
     with digits_model() as model:
         for more in ({}, {"edges": "e2m1"}, {"edges": "e2m1"}, {"given": ["optimiser=momentum"]}):
-            formats_trained.main(tmp_path / "rows.json", model=model, **plain, **more)
+            formats_trained.main(tmp_path / "rows.json", model=model, programs=tmp_path, **plain, **more)
     rows = json.loads((tmp_path / "rows.json").read_text())
     assert [row["edge_weights"] for row in rows] == ["", "e2m1", ""]
     assert [row["recipe"].get("optimiser") for row in rows] == [None, None, "momentum"]
+    programs = sorted(path.name for path in tmp_path.glob("*.nrw"))
+    assert programs == ["resnet8-dybit2-e2m1-edges-e2m1-p16-k4.nrw", "resnet8-dybit2-e2m1-p16-k4.nrw"]
     assert [line[:2] for line in formats_trained.summary(rows)] == [
         ("dybit2", "e2m1"),
         ("dybit2, edges e2m1", "e2m1"),
