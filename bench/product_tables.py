@@ -62,7 +62,8 @@ class _Search:
 
     def __init__(self, fmt: Format, goal: _Goal, bit: int) -> None:
         self.levels = fmt.magnitudes
-        self.points = list(product(range(len(self.levels)), repeat=2))
+        codes = range(len(self.levels))
+        self.points = [(x, w) for x in codes for w in codes]
         self.solver = z3.SolverFor("QF_FD")
         self.pool = {
             side + name: [bits[point["xw".index(side)]] for point in self.points]
@@ -112,7 +113,11 @@ class _Search:
         selected = self.chosen(place, place[-1])
         self.tables[name] = ([*made, place], _CHOICE)
         low, high = made.values()
-        return lambda point: z3.If(selected(point), high(point), low(point))
+        outputs = {point: z3.Bool(f"{name}_at{point[0]}_{point[1]}") for point in self.points}
+        for point, output in outputs.items():
+            self.solver.add(z3.Implies(selected(point), output == high(point)))
+            self.solver.add(z3.Or(selected(point), output == low(point)))
+        return outputs.__getitem__
 
     def lines(self, model: z3.ModelRef) -> list[str]:
         """Found tables as `hw.array.tables` writes them; an input may occur twice."""

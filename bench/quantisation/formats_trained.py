@@ -2,6 +2,7 @@
 
     python bench/quantisation/formats_trained.py --json build/formats_trained.json
     python bench/quantisation/formats_trained.py --json build/formats_trained.json --only dybit4:dybit4 --seeds 1,2,3
+    python bench/quantisation/formats_trained.py --json rows.json --only e2m1:e2m1 --programs bench/quantisation/zoo
 
 Every format has the core that suits it: its activations are the base of the multipliers. Accuracy is the golden
 model's on integer codes; look-up tables a unit are Yosys' for the array in that base (2x2x16, ECP5, as in
@@ -105,6 +106,9 @@ def main(
         bool, typer.Option("--compiled", help="As of `narrows train`: the same results, sooner.")
     ] = False,
     work: Annotated[Path, typer.Option(help="Checkpoints and programs.")] = Path("build/formats_trained"),
+    programs: Annotated[
+        Path | None, typer.Option(help="Also put the last seed's programs here, as the zoo names them.")
+    ] = None,
     cache: Annotated[Path, typer.Option(help="Synthesised arrays.")] = Path("build/bench"),
 ) -> None:
     """Train and measure what is not there yet, then print the table."""
@@ -125,6 +129,9 @@ def main(
             if not any(same_run(row, other) for other in found):
                 found.append(dataclasses.asdict(_measured(row, setup, work, Flow(cache), compiled)))
                 write_whole(json_file, json.dumps(found, indent=1).encode())
+            if programs is not None:
+                content = (work / f"{_name(row)}-{seed}.nrw").read_bytes()
+                write_whole(programs / f"resnet8-{_name(row)}.nrw", content)
     _show(summary(found))
 
 
@@ -139,11 +146,11 @@ def _measured(row: Row, setup: Setup, work: Path, flow: Flow, compiled: bool) ->
         settings,
     )
     part = slice(row.train_images)
-    formats = "-".join(filter(None, (row.weights, row.acts, row.edge_weights)))
+    name = f"{_name(row)}-{row.seed}"
     trainer = Trainer(
-        network, Samples(network.start, setup.data.x_train[part], setup.data.y_train[part]), {"formats": formats}
+        network, Samples(network.start, setup.data.x_train[part], setup.data.y_train[part]), {"formats": _name(row)}
     )
-    checkpoint = work / f"{formats}-p{row.acc_bits}-k{row.rescale_bits}-{row.seed}.pt"
+    checkpoint = work / f"{name}.pt"
     if checkpoint.exists():
         try:
             trainer.load(checkpoint)
@@ -152,14 +159,20 @@ def _measured(row: Row, setup: Setup, work: Path, flow: Flow, compiled: bool) ->
     while not trainer.done:
         loss = trainer.train_epoch()
         trainer.save(checkpoint)
-        _console.print(f"{formats}, seed {row.seed}, epoch {trainer.epoch}: loss {loss:.4f}")
+        _console.print(f"{name}, epoch {trainer.epoch}: loss {loss:.4f}")
     graph = to_quantised(trainer.result())
     program = compile_graph(graph, config)
     program.save(checkpoint.with_suffix(".nrw"))
     share = accuracy(setup, graph, config)
-    _console.print(f"{formats}, seed {row.seed}: {100 * share:.2f} % (float {100 * row.float_accuracy:.2f} %)")
+    _console.print(f"{name}: {100 * share:.2f} % (float {100 * row.float_accuracy:.2f} %)")
     luts = _luts(row.acts, row.acc_bits, flow)
     return dataclasses.replace(row, accuracy=share, lut_per_unit=luts, cycles=timeline(program).cycles)
+
+
+def _name(row: Row) -> str:
+    formats = row.weights if row.weights == row.acts else f"{row.weights}-{row.acts}"
+    edges = f"-edges-{row.edge_weights}" if row.edge_weights else ""
+    return f"{formats}{edges}-p{row.acc_bits}-k{row.rescale_bits}"
 
 
 def _luts(base: str, acc_bits: int, flow: Flow) -> float:

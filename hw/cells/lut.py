@@ -44,8 +44,8 @@ LUT_MAPS = {
     "ice40": f"{_PORTS}    SB_LUT4 #(.LUT_INIT(TABLE)) cell_i (.I0(a), .I1(b), .I2(c), .I3(d), .O(y));\nendmodule\n"
     f"{_CHOOSE}    SB_LUT4 #(.LUT_INIT(16'hcaca)) cell_i (.I0(a), .I1(b), .I2(s), .I3(1'b0), .O(y));\nendmodule\n",
 }
-"""Yosys techmaps from the instances to the cells of families whose look-up tables have four inputs. An ECP5's slice has a
-multiplexer behind each two of its tables."""
+"""Yosys techmaps from the instances to the cells of families whose look-up tables have four inputs. An ECP5's slice has
+a multiplexer behind each two of its tables."""
 
 
 def lut(m: Module, platform: object, name: str, table: int, inputs: Value) -> Signal:
