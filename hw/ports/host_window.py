@@ -38,11 +38,7 @@ class HostWindow(wiring.Component):
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self._config = config
-        self._written = [
-            region
-            for region in Region
-            if region not in _NEVER_WRITTEN and region_depth(config, region)
-        ]
+        self._written = [region for region in Region if region not in _NEVER_WRITTEN and region_depth(config, region)]
         super().__init__(
             {
                 "bus": In(HOST_BUS),

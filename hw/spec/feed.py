@@ -226,7 +226,7 @@ def _loops(layout: TensorLayout, unfold: Unfold, order: str) -> tuple[list[_Loop
         phase = layout.phase_pitch * (layout.phases[1] if axis == 0 else 1)
         one = (stride * byte, stride * place[0], stride * place[1])
         loops.append(_Loop(phases, (phase, *one), True))
-        loops.append(_Loop(-(-extent // phases), (pitch, *(phases * value for value in one)), True))
+        loops.append(_Loop(-(-extent // phases), (pitch, phases * one[0], phases * one[1], phases * one[2]), True))
     top, left = unfold.pad
     start = (layout.base, -top * line - left * pixel, -left * column, -top)
     return loops, start, unfold.width * column

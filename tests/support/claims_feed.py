@@ -3,7 +3,9 @@ pixel."""
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Signal
+from typing import Any
+
+from amaranth.hdl import Const, Signal
 from narrows.hw.feed.loops import paced
 from narrows.hw.feed.writer import FeedWriter
 from narrows.hw.spec.config import AcceleratorConfig
@@ -16,7 +18,7 @@ def granule_claim(config: AcceleratorConfig) -> Claim:
     """Values that leave as `FeedLoops` paces them, with any pauses between: a granule is whole only when every plane of
     the one before it is written, and each of its planes is written once, at its place."""
     claim = Claim(f"granules of {config.rescalers} values in {config.planes} planes do not meet")
-    m: Module = claim.module
+    m: Any = claim.module
     writer = FeedWriter(config)
     m.submodules.dut, inside = internals(writer)
     emits, lane = Signal(), Signal(range(config.lanes))
@@ -56,6 +58,6 @@ def granule_claim(config: AcceleratorConfig) -> Claim:
     granule = (done & (config.granules - 1))[: max(1, (config.granules - 1).bit_length())]
     at = word + group * (done >> (config.granules - 1).bit_length()) + plane * count
     claim.claim(~writing | (writer.write.address == at[: config.act_address_bits]))
-    claim.claim(~writing | (writer.write.enable == (1 << granule)[: config.granules]))
+    claim.claim(~writing | (writer.write.enable == (Const(1) << granule)[: config.granules]))
     claim.claim(writer.write.valid == writing)
     return claim
