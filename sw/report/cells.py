@@ -34,7 +34,7 @@ DEVICES = {
 _ASPECTS = ((36, 512), (18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 16384))
 
 _UNITS = {
-    **{"dybit4": 1.0, "int4": 0.92, "e2m1": 0.96, "dybit3": 0.46, "int3": 0.42, "dybit2": 0.24},
+    **{"dybit4": 1.0, "int4": 0.92, "e2m1": 0.95, "dybit3": 0.46, "int3": 0.42, "dybit2": 0.24},
     **{"dybit2xdybit4": 0.42, "int3xdybit4": 0.6, "dybit3xdybit4": 0.67},
 }
 """A unit of the array in each base, in those of DyBit4 (`docs/benchmarks.md`, ECP5); others count as DyBit4."""
