@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ...hw.spec.config import AcceleratorConfig
+from ...hw.spec.feed import FEED_SHAPE, FEED_STEP
 from ...hw.spec.isa import BLOCK, COMPUTE, END, LOAD, TAP, Opcode, Record
 from ...hw.spec.registers import (
     ADDRESS_BITS,
@@ -43,6 +44,10 @@ _IRQ = {
     False: "`irq` is high while a bit of `IRQ_STATUS` stands that `IRQ_ENABLE` has: after a reset, while a run is done "
     "or faulted and nobody has acknowledged that.",
 }
+_FRAMES = (
+    " A sample may also be bytes: write CODES and FEED once, the bytes to FRAME, and FEED with START to CONTROL, which "
+    "lays them out and runs; from then on FRAME is another place, for the next sample."
+)
 _READ_ONLY = (Region.CHECKSUMS,)
 _READABLE = (Region.REGISTERS, Region.ACTIVATIONS, Region.CHECKSUMS)
 
@@ -60,7 +65,8 @@ def register_map(config: AcceleratorConfig, ports: Sequence[Port]) -> str:
         "## Addresses",
         f"Byte addresses of {ADDRESS_BITS} bits, aligned 32-bit accesses only. A word of a memory takes several "
         "accesses, its low bits first; from one word to the next it is so many bytes. A memory takes accesses only "
-        "while the core is idle: any other one is refused, and a write then stops the run with fault HOST_ACCESS.",
+        "while the core is idle: any other one is refused, and a write then stops the run with fault HOST_ACCESS."
+        + (" FRAME alone takes writes in a run, too." if config.frame_bytes else ""),
         _table(("from", "what", "words", "accesses a word", "bytes a word", "access"), _memories(config)),
         "## Registers",
         f"MAGIC reads `0x{MAGIC:08X}`, VERSION {VERSION}.",
@@ -83,7 +89,8 @@ def register_map(config: AcceleratorConfig, ports: Sequence[Port]) -> str:
         "Write the program's memories, `PROGRAM_CONFIG` and `WATCHDOG` once. For each sample write its tensor into the "
         "activations, write START to `CONTROL`, wait for `irq` or until `STATUS` is no longer BUSY, and read the "
         "output tensor. After a fault write CLEAR; that also gives up a run that does not end. A START while BUSY or "
-        "in a fault is refused; STATUS says so with REFUSED, as for every access that was.",
+        "in a fault is refused; STATUS says so with REFUSED, as for every access that was."
+        + (_FRAMES if config.frame_bytes else ""),
         "## Records",
         "What the compiler writes into instructions, blocks and taps. "
         + "Opcodes: "
@@ -91,7 +98,10 @@ def register_map(config: AcceleratorConfig, ports: Sequence[Port]) -> str:
         + ".",
         *(
             part
-            for record in (END, COMPUTE, *((LOAD,) if config.has_backing else ()), BLOCK, TAP)
+            for record in (
+                *(END, COMPUTE, *((LOAD,) if config.has_backing else ()), BLOCK, TAP),
+                *((FEED_STEP, FEED_SHAPE) if config.frame_bytes else ()),
+            )
             for part in _record(record, dynamic=bool(config.dynamic))
         ),
     ]
