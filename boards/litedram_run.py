@@ -13,7 +13,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+__all__ = ["NAME", "main"]
+
 NAME = "litedram_core"
+"""Of the module that it writes."""
 
 
 def main(request_file: str, folder_name: str) -> None:

@@ -54,13 +54,14 @@ class HostStore(wiring.Component):
         address, data, writes = Signal(32), Signal(32), Signal()
         owns, asks, data_left = Signal(), Signal(), Signal()
         lane = address[2 : 2 + lane_bits]
+        beat = Cat(Const(0, 2 + lane_bits), address[2 + lane_bits :])  # not all memories take less
         host = {
-            "araddr": address,
-            "awaddr": address,
+            "araddr": beat,
+            "awaddr": beat,
             "arvalid": asks & ~writes,
             "awvalid": asks & writes,
-            "arsize": 2,
-            "awsize": 2,
+            "arsize": 2 + lane_bits,
+            "awsize": 2 + lane_bits,
             "arburst": INCREMENT,
             "awburst": INCREMENT,
             "wdata": data.replicate(config.bus_bytes // 4),

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .config import AcceleratorConfig
 from .digits import Digits
+from .errors import NarrowsError
 from .isa import Field, Record
 from .layout import TensorLayout, Unfold
 
@@ -89,7 +90,7 @@ FEED_SHAPE = Record(
 """What is the same for all bytes of a frame."""
 
 
-class FeedError(ValueError):
+class FeedError(NarrowsError, ValueError):
     """A frame or a layout that a core cannot be fed with; the message says why."""
 
 

@@ -199,6 +199,8 @@ def test_a_kill_in_the_middle_leaves_what_was_there(kind: str, number: signal.Si
 
 
 SCRATCH = {
+    "boards/litedram.py": "a scratch folder",
+    "boards/litedram_run.py": "the same, in a process of its own",
     "boards/plan.py": "inputs of tools, written anew by every build",
     "sim/board/build.py": "a build's scratch folder",
     "sim/cosim/job.py": "a run's exchange folder",
