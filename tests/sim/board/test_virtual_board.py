@@ -205,7 +205,7 @@ def test_a_host_that_leaves_its_adapter_in_mid_transfer_is_followed_by_another(s
     spi.check(spi.link(sequence=40))
 
 
-@pytest.mark.parametrize("name", ["ulx3s", "spi", "usb"])
+@pytest.mark.parametrize("name", ["ulx3s", "spi"])
 def test_a_reset_in_mid_run_is_noticed_and_survived(name: str, request: pytest.FixtureRequest) -> None:
     board: Bench = request.getfixturevalue(name)
     link = board.link()
