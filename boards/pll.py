@@ -12,7 +12,7 @@ from amaranth.lib.wiring import In, Out
 
 from .board import BoardError
 
-__all__ = ["Divisors", "Pll", "PllError", "divisors_for"]
+__all__ = ["Divisors", "Pll", "PllError", "divisors_for", "ecp5_output", "ecp5_pll"]
 
 _TOLERANCE = 0.002  # of the frequency asked for; a UART bears ten times that
 
@@ -122,6 +122,44 @@ def divisors_for(family: str, input_mhz: float, mhz: float) -> Divisors:
     return best
 
 
+def ecp5_pll(
+    input_mhz: float, reference: int, feedback: int, clock: Value, fed_back: Value, locked: Value
+) -> dict[str, Any]:
+    """What every EHXPLLL that feeds CLKOP back is told: its input with its divisors, and what it says of itself."""
+    return {
+        "a_FREQUENCY_PIN_CLKI": f"{input_mhz:.6f}",
+        "a_ICP_CURRENT": "12",
+        "a_LPF_RESISTOR": "8",
+        "a_MFG_ENABLE_FILTEROPAMP": "1",
+        "a_MFG_GMCREF_SEL": "2",
+        "p_PLLRST_ENA": "DISABLED",
+        "p_INTFB_WAKE": "DISABLED",
+        "p_STDBY_ENABLE": "DISABLED",
+        "p_DPHASE_SOURCE": "DISABLED",
+        "p_OUTDIVIDER_MUXA": "DIVA",
+        "p_FEEDBK_PATH": "CLKOP",
+        "p_CLKI_DIV": reference,
+        "p_CLKFB_DIV": feedback,
+        "i_CLKI": clock,
+        "i_CLKFB": fed_back,
+        "i_RST": Const(0),
+        "i_STDBY": Const(0),
+        "i_ENCLKOP": Const(0),
+        "o_LOCK": locked,
+    }
+
+
+def ecp5_output(name: str, divisor: int, phase: int, clock: Value) -> dict[str, Any]:
+    """An output of an EHXPLLL, such as ``CLKOP``."""
+    return {
+        f"p_{name}_ENABLE": "ENABLED",
+        f"p_{name}_DIV": divisor,
+        f"p_{name}_CPHASE": phase,
+        f"p_{name}_FPHASE": 0,
+        f"o_{name}": clock,
+    }
+
+
 class Pll(wiring.Component):
     """Makes ``out`` of the clock on ``clock``; ``locked`` is high while it is steady.
 
@@ -162,31 +200,9 @@ class Pll(wiring.Component):
         divisors = self.divisors
         m.submodules.pll = Instance(
             "EHXPLLL",
-            a_FREQUENCY_PIN_CLKI=f"{self._input_mhz:.6f}",
+            **ecp5_pll(self._input_mhz, divisors.reference, divisors.feedback, self.clock, self.out, self.locked),
+            **ecp5_output("CLKOP", divisors.output, divisors.output // 2, self.out),
             a_FREQUENCY_PIN_CLKOP=f"{divisors.mhz:.6f}",
-            a_ICP_CURRENT="12",
-            a_LPF_RESISTOR="8",
-            a_MFG_ENABLE_FILTEROPAMP="1",
-            a_MFG_GMCREF_SEL="2",
-            p_PLLRST_ENA="DISABLED",
-            p_INTFB_WAKE="DISABLED",
-            p_STDBY_ENABLE="DISABLED",
-            p_DPHASE_SOURCE="DISABLED",
-            p_OUTDIVIDER_MUXA="DIVA",
-            p_CLKI_DIV=divisors.reference,
-            p_CLKOP_ENABLE="ENABLED",
-            p_CLKOP_DIV=divisors.output,
-            p_CLKOP_CPHASE=divisors.output // 2,
-            p_CLKOP_FPHASE=0,
-            p_FEEDBK_PATH="CLKOP",
-            p_CLKFB_DIV=divisors.feedback,
-            i_CLKI=self.clock,
-            i_CLKFB=self.out,
-            i_RST=Const(0),
-            i_STDBY=Const(0),
-            i_ENCLKOP=Const(0),
-            o_CLKOP=self.out,
-            o_LOCK=self.locked,
         )
 
     def _ice40(self, m: Module) -> None:

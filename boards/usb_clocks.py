@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from amaranth.hdl import Const, Instance, Module, Signal
+from amaranth.hdl import Instance, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from .pll import PllError
+from .pll import PllError, ecp5_output, ecp5_pll
 
 __all__ = ["USB_MHZ", "UsbClocks", "UsbDivisors", "usb_divisors"]
 
@@ -74,44 +74,15 @@ class UsbClocks(wiring.Component):
         m = Module()
         divisors, primary = self.divisors, Signal()
         phase = divisors.primary // 2
-        outputs = {}
-        for name, divisor, clock in (
-            ("CLKOP", divisors.primary, primary),
-            ("CLKOS", divisors.fast, self.clk_48),
-            ("CLKOS2", divisors.slow, self.clk_12),
-        ):
-            outputs |= {
-                f"p_{name}_ENABLE": "ENABLED",
-                f"p_{name}_DIV": divisor,
-                f"p_{name}_CPHASE": phase,
-                f"p_{name}_FPHASE": 0,
-                f"o_{name}": clock,
-            }
         m.submodules.pll = Instance(
             "EHXPLLL",
-            a_FREQUENCY_PIN_CLKI=f"{self._input_mhz:.6f}",
+            **ecp5_pll(self._input_mhz, divisors.reference, divisors.feedback, self.clock, primary, self.locked),
+            **ecp5_output("CLKOP", divisors.primary, phase, primary),
+            **ecp5_output("CLKOS", divisors.fast, phase, self.clk_48),
+            **ecp5_output("CLKOS2", divisors.slow, phase, self.clk_12),
             a_FREQUENCY_PIN_CLKOS=f"{USB_MHZ[0]:.6f}",
             a_FREQUENCY_PIN_CLKOS2=f"{USB_MHZ[1]:.6f}",
-            a_ICP_CURRENT="12",
-            a_LPF_RESISTOR="8",
-            a_MFG_ENABLE_FILTEROPAMP="1",
-            a_MFG_GMCREF_SEL="2",
-            p_PLLRST_ENA="DISABLED",
-            p_INTFB_WAKE="DISABLED",
-            p_STDBY_ENABLE="DISABLED",
-            p_DPHASE_SOURCE="DISABLED",
-            p_OUTDIVIDER_MUXA="DIVA",
             p_OUTDIVIDER_MUXB="DIVB",
             p_OUTDIVIDER_MUXC="DIVC",
-            p_CLKI_DIV=divisors.reference,
-            p_FEEDBK_PATH="CLKOP",
-            p_CLKFB_DIV=divisors.feedback,
-            i_CLKI=self.clock,
-            i_CLKFB=primary,
-            i_RST=Const(0),
-            i_STDBY=Const(0),
-            i_ENCLKOP=Const(0),
-            o_LOCK=self.locked,
-            **outputs,
         )
         return m
