@@ -129,7 +129,7 @@ class Driver:
             )
         frame_bytes = await self._check_core()
         self._computes, self._end, self._limit = survey(program)
-        self._levels = None
+        self._levels = self._ahead = None
         self._known_places.clear()
         self._feed = feed_of(program, dataclasses.replace(config, frame_bytes=frame_bytes))
         await self._write_register(Register.CONTROL, Control.CLEAR)

@@ -124,3 +124,17 @@ def test_the_following_frame_is_sent_once_while_the_core_runs() -> None:
     run_sync(driver.run_until(0))  # takes the frame's place
     for levels in (other, samples[1]):
         assert run_sync(driver.infer(levels)).checksums == run_sync(plain.infer(levels)).checksums
+
+
+def test_a_load_forgets_the_frame_that_was_sent_ahead() -> None:
+    program = program_of(4)
+    rng = np.random.default_rng(6)
+    first, second = random_levels(program.graph, rng), random_levels(program.graph, rng)
+    transport = Watched(FRAMES)
+    driver = Driver(transport, PLAIN)
+    run_sync(driver.load(program))
+    run_sync(driver.infer(first, following=second))
+    run_sync(driver.load(program))  # perhaps because the core was reset, which takes the frame's place from it
+    transport.written.clear()
+    run_sync(driver.infer(second))
+    assert transport.written[Region.FRAME] == -(-second.size // 4)
