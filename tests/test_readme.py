@@ -10,7 +10,8 @@ from pathlib import Path
 import narrows
 import numpy as np
 import pytest
-from narrows.hw.spec.config import AcceleratorConfig, load_config
+from narrows.hw.spec.config import AcceleratorConfig
+from narrows.hw.spec.config_file import load_config
 from narrows.sw.cli import run
 from narrows.sw.examples import digits, digits_model
 

@@ -7,10 +7,8 @@ import functools
 import hashlib
 import json
 import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from .config_checks import FABRICS, HOSTS, MOST_INSTRUCTIONS, MOST_NEAR, MOST_TABLES, ConfigError, check, check_kinds
@@ -28,7 +26,6 @@ __all__ = [
     "AcceleratorConfig",
     "ConfigError",
     "bases_of",
-    "load_config",
 ]
 
 _BESIDE_PROGRAMS = ("host", "uart_divisor", "fabric", "frame_bytes")
@@ -388,23 +385,3 @@ def bases_of(formats: str) -> dict[str, str]:
     """Parameters that say which base formats a core has, from their name as `AcceleratorConfig.formats` gives it."""
     weights, _, acts = formats.partition("x")
     return {"weight_base": weights, "act_base": acts} if acts else {"base": weights, "weight_base": "", "act_base": ""}
-
-
-def load_config(path: Path) -> AcceleratorConfig:
-    """Configuration from a TOML file: a flat table of parameters, optionally on top of ``preset = "NAME"``.
-
-    Raises
-    ------
-    ConfigError
-        If the file cannot be read or parsed, or names an unknown preset or parameter.
-    """
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"cannot read configuration {path}: {error}") from error
-    base: dict[str, Any] = {}
-    if (preset := values.pop("preset", None)) is not None:
-        if not isinstance(preset, str) or preset not in PRESETS:
-            raise ConfigError(f"unknown preset {preset!r} in {path}: {among(preset, 'presets', PRESETS)}")
-        base = PRESETS[preset].to_dict()
-    return AcceleratorConfig.from_dict(base | values)

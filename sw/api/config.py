@@ -7,7 +7,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...hw.spec.config import PRESETS, AcceleratorConfig, ConfigError, load_config
+from ...hw.spec.config import PRESETS, AcceleratorConfig, ConfigError
+from ...hw.spec.config_file import load_config
 from ...hw.spec.errors import among
 from ..results import write_text
 from .formats import Formats

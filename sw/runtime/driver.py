@@ -5,14 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...hw.spec.config import PRESETS, AcceleratorConfig
-from ...hw.spec.cycles import CycleCount, compute_cycles
-from ...hw.spec.isa import BLOCK, INSTRUCTION_WORDS, Opcode, decode_instruction
+from ...hw.spec.cycles import CycleCount
+from ...hw.spec.isa import INSTRUCTION_WORDS, Opcode
 from ...hw.spec.registers import (
     MAGIC,
     VERSION,
@@ -26,19 +25,17 @@ from ...hw.spec.registers import (
     region_beats,
     region_stride,
 )
-from ...hw.spec.transfer import line_bytes
 from ...hw.spec.words import unpack_codes
 from ..errors import InputError, ProgramError, ProgramMismatch
 from ..program import Program
 from .feed import Feed, feed_of
+from .survey import WATCHDOG_SLACK, survey
 from .transport import Transport, TransportError
 from .windows import from_burst, gathered, runs, to_burst, window_span
 
-__all__ = ["Driver", "RunResult", "Survey", "survey"]
+__all__ = ["Driver", "RunResult"]
 
-_WATCHDOG_FACTOR, _WATCHDOG_SLACK = 4, 10_000
 _WINDOW_BASE = 0
-_LINE_CYCLES = 1000  # of a line moved, beside a cycle for every byte
 _LAYING_OUT = 100  # cycles for a word of a frame's pixels, at most
 _AFTER_RUN = (
     Register.CYCLES,
@@ -353,7 +350,7 @@ class Driver:
         if following is not None:
             levels = self._checked(following)
             self._ahead = levels if await self._send_frame(levels) else None
-        status = await self._transport.wait(self._limit + _LAYING_OUT * self._config.act_words + _WATCHDOG_SLACK)
+        status = await self._transport.wait(self._limit + _LAYING_OUT * self._config.act_words + WATCHDOG_SLACK)
         if status is None:
             status = int((await self._transport.read(Register.STATUS.offset, 1))[0])
         if status & Status.FAULT:
@@ -397,30 +394,3 @@ def _config_name(hash32: int) -> str:
         if preset.hash32 == hash32:
             return f"configuration {hash32:08x} (preset {name})"
     return f"configuration {hash32:08x}"
-
-
-class Survey(NamedTuple):
-    """Indices of a program's COMPUTEs and of its first END, and the watchdog's limit: several times what it takes."""
-
-    computes: frozenset[int]
-    end: int
-    limit: int
-
-
-def survey(program: Program) -> Survey:
-    """Look a program through; ProgramError if it never ends."""
-    total, moved = CycleCount(), 0
-    computes = []
-    for index, words in enumerate(program.instructions):
-        opcode, fields = decode_instruction(words.tolist())
-        if opcode is Opcode.END:
-            return Survey(frozenset(computes), index, _WATCHDOG_FACTOR * (total.cycles + moved) + _WATCHDOG_SLACK)
-        if opcode is Opcode.COMPUTE:
-            computes.append(index)
-            blocks = program.blocks[fields["first_block"] :][: fields["block_count"]]
-            records = [BLOCK.decode(block.tolist()) for block in blocks]
-            steps = sum(record["groups"] * record["tap_count"] for record in records)
-            total += compute_cycles(program.config, fields, steps)
-        else:
-            moved += fields["lines"] * (_LINE_CYCLES + line_bytes(program.config, fields))
-    raise ProgramError("the program has no END: compile the model again")

@@ -15,8 +15,8 @@ from ..names import in_c_comment
 from ..outputs import Output
 from ..program import Program
 from ..quantised import QuantisedTensor
-from ..runtime.driver import survey
 from ..runtime.feed import feed_of
+from ..runtime.survey import survey
 from ..runtime.windows import gathered, runs
 
 __all__ = ["model_sources"]

@@ -5,7 +5,8 @@ import hashlib
 import itertools
 
 import pytest
-from narrows.hw.spec.config import PRESETS, AcceleratorConfig, ConfigError, bases_of, load_config
+from narrows.hw.spec.config import PRESETS, AcceleratorConfig, ConfigError, bases_of
+from narrows.hw.spec.config_file import load_config
 from narrows.hw.spec.formats import parse_format
 
 

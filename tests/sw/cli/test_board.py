@@ -10,7 +10,7 @@ from narrows.boards import flow, plan
 from narrows.boards.catalogue import BOARDS
 from narrows.boards.flow import BoardBuild
 from narrows.hw import verilog
-from narrows.hw.spec.config import load_config
+from narrows.hw.spec.config_file import load_config
 from narrows.sw.cli.app import run
 from narrows.sw.placement import Placement
 from narrows.sw.toolchain import ToolRun
