@@ -26,15 +26,7 @@ module bench;
         .clk(clk), .rst(rst), .irq(irq), .spi_cs_n(cs_n), .spi_sck(sck), .spi_copi(copi ^ (dice[31:8] < noise[23:0])),
         .spi_cipo(cipo), .spi_cipo_oe(driven)
     );
-    wire [31:0] bus_violations;
-`ifdef NARROWS_BUS_BITS
-    // a backing store that answers at once
-    wire [31:0] latency = 1, pace = 1, stall = 0, seed = 0, habits = 0;
-    wire seeded = 0;
-    `NARROWS_STORE
-`else
-    assign bus_violations = 0;
-`endif
+    `NARROWS_QUICK_STORE
 
     reg [3:0] state = S_RESET;
     reg seen = 0;

@@ -24,15 +24,7 @@ module bench;
     wire rx = line ^ (dice[31:8] < noise[23:0]);
     wire tx, irq;
     narrows_core core (`NARROWS_STORE_PORTS .clk(clk), .rst(rst), .irq(irq), .uart_rx(rx), .uart_tx(tx));
-    wire [31:0] bus_violations;
-`ifdef NARROWS_BUS_BITS
-    // a backing store that answers at once
-    wire [31:0] latency = 1, pace = 1, stall = 0, seed = 0, habits = 0;
-    wire seeded = 0;
-    `NARROWS_STORE
-`else
-    assign bus_violations = 0;
-`endif
+    `NARROWS_QUICK_STORE
 
     reg [2:0] state = S_RESET;
     reg seen = 0;

@@ -1,5 +1,5 @@
 // What is common to benches around a core with a bus: the memory behind it, with the wires there, and the core's ports to them. The
-// bench has `clk` and `rst`, says how the memory answers, and counts `bus_violations`.
+// bench has `clk` and `rst`, says how the memory answers, and counts `bus_violations`; NARROWS_QUICK_STORE does both, and answers at once.
 `ifdef NARROWS_BUS_BITS
 `define NARROWS_STORE \
     wire [31:0] m_araddr, m_awaddr; \
@@ -26,6 +26,12 @@
     .m_axi_awvalid(m_awvalid), .m_axi_awready(m_awready), \
     .m_axi_wdata(m_wdata), .m_axi_wstrb(m_wstrb), .m_axi_wlast(m_wlast), .m_axi_wvalid(m_wvalid), .m_axi_wready(m_wready), \
     .m_axi_bresp(m_bresp), .m_axi_bvalid(m_bvalid), .m_axi_bready(m_bready),
+`define NARROWS_QUICK_STORE \
+    wire [31:0] bus_violations; \
+    wire [31:0] latency = 1, pace = 1, stall = 0, seed = 0, habits = 0; \
+    wire seeded = 0; \
+    `NARROWS_STORE
 `else
 `define NARROWS_STORE_PORTS
+`define NARROWS_QUICK_STORE wire [31:0] bus_violations = 0;
 `endif
