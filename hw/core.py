@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module
+from amaranth.hdl import Cat, Module, Mux
 from amaranth.lib import wiring
-from amaranth.lib.wiring import Out, connect, flipped
+from amaranth.lib.wiring import In, Out, connect, flipped
 
 from .cells.interfaces import hand_on
 from .compute import ComputeUnit
@@ -18,9 +18,11 @@ from .memory.memory_system import MemorySystem
 from .memory.program_memory import ProgramMemory
 from .memory.scratchpad import Scratchpad
 from .memory.table_memory import TableMemory
+from .ports.axi_stream import AXI_ANSWERS, AXI_FRAMES, answers_from, frames_to
 from .ports.host_port import HOST_NAMES, host_port
 from .ports.host_registers import HostRegisters
 from .ports.host_window import HostWindow
+from .serve.server import StreamServer
 from .spec.config import AcceleratorConfig
 from .spec.pipeline import pipeline
 from .spec.registers import Region
@@ -31,7 +33,7 @@ __all__ = ["Core"]
 class Core(wiring.Component):
     """A complete accelerator core with a port for the host (AXI4-Lite slave ``s_axil``, Wishbone slave ``s_wb``,
     ``uart``, ``spi``, ``usb`` or the requests ``host`` of `BarePort`) and ``irq``; with a backing store also an AXI4
-    master ``m_axi``.
+    master ``m_axi``, with streams AXI4-Streams ``s_axis`` of frames and ``m_axis`` of answers.
 
     Parameters
     ----------
@@ -43,7 +45,9 @@ class Core(wiring.Component):
         self._host = host_port(config)
         self._name = HOST_NAMES[config.host]
         ports = {self._name: self._host.signature.members["pins"], "irq": Out(1)}
-        super().__init__(ports | ({"m_axi": Out(Axi4(data_width=config.bus_bits))} if config.has_backing else {}))
+        ports |= {"m_axi": Out(Axi4(data_width=config.bus_bits))} if config.has_backing else {}
+        ports |= {"s_axis": In(AXI_FRAMES), "m_axis": Out(AXI_ANSWERS)} if config.streams else {}
+        super().__init__(ports)
 
     def elaborate(self, platform: object) -> Module:
         """Connect the host's side, sequencer and compute unit, and the memories between them."""
@@ -58,7 +62,8 @@ class Core(wiring.Component):
         connect(m, flipped(getattr(self, self._name)), host.pins)
         connect(m, host.bus, window.bus)
         connect(m, window.registers_write, registers.host)
-        connect(m, registers.control, run.registers)
+        if not config.streams:
+            connect(m, registers.control, run.registers)
         connect(m, run.sequencer, sequencer.control)
         connect(m, sequencer.unit, compute.unit)
         connect(m, compute.events, registers.events)
@@ -78,7 +83,8 @@ class Core(wiring.Component):
             connect(m, getattr(sequencer if region is Region.INSTRUCTIONS else compute, name), memory.read)
         if config.frame_bytes:
             m.submodules.feeder = feeder = Feeder(config)
-            connect(m, window.frame_write, feeder.frame)
+            if not config.streams:
+                connect(m, window.frame_write, feeder.frame)
             connect(m, window.codes_write, feeder.codes)
             connect(m, window.feed_write, feeder.feed)
             connect(m, run.feeding, feeder.feeding)
@@ -88,15 +94,28 @@ class Core(wiring.Component):
         )
 
         refused = [window.refused]
+        busy, offset = run.busy, window.offset
+        if config.streams:
+            m.submodules.server = server = StreamServer(config)
+            connect(m, registers.control, server.registers)
+            connect(m, server.run, run.registers)
+            connect(m, registers.streaming, server.streaming)
+            connect(m, window.frame_write, server.host_frame)
+            connect(m, server.frame, feeder.frame)
+            connect(m, window.answer_write, server.answer)
+            frames_to(m, self.s_axis, server.frames)
+            answers_from(m, server.answers, self.m_axis)
+            m.d.comb += server.beat.eq(activations.beat)
+            busy, offset = busy | server.occupied, Mux(server.reading, server.offset, offset)
         m.d.comb += [
-            window.busy.eq(run.busy),
+            window.busy.eq(busy),
             window.deaf.eq(sequencer.control.faulted),
             window.registers_word.eq(registers.word),
             window.activations_word.eq(activations.beat),
             window.checksums_word.eq(checksums.read_data),
             registers.offset.eq(window.offset),
             activations.busy.eq(run.busy),
-            activations.offset.eq(window.offset),
+            activations.offset.eq(offset),
             checksums.read_address.eq(window.offset),
             checksums.write_address.eq(sequencer.log.address),
             checksums.write_data.eq(sequencer.log.data),

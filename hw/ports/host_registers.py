@@ -12,8 +12,9 @@ from ..cells.delay_line import kept
 from ..cells.interfaces import EVENTS, HOST_WRITE
 from ..control.handout import STALLS, WINDOW
 from ..control.run_control import RunControl
+from ..serve.server import STREAMING
 from ..spec.config import AcceleratorConfig
-from ..spec.registers import MAGIC, REGION_BITS, VERSION, Control, Interrupt, Register, core_registers
+from ..spec.registers import MAGIC, REGION_BITS, VERSION, Control, Interrupt, Register, Stream, core_registers
 from ..spec.transfer import PAGE
 
 __all__ = ["HostRegisters"]
@@ -42,6 +43,7 @@ class HostRegisters(wiring.Component):
                 "refused": In(1),
                 "irq": Out(1),
                 **({"stalls": In(STALLS), "window": Out(WINDOW)} if config.has_backing else {}),
+                **({"streaming": Out(STREAMING)} if config.streams else {}),
             }
         )
 
@@ -118,6 +120,7 @@ class HostRegisters(wiring.Component):
             **windows,
             Register.FRAME_BYTES: Const(self._config.frame_bytes, 32),
             **self._interrupts(m, written, written_data, refused),
+            **self._streaming(m, written, written_data),
         }
         read: Value = Const(0, 32)
         for register in core_registers(self._config):
@@ -143,3 +146,16 @@ class HostRegisters(wiring.Component):
         m.d.comb += stands.eq(causes & ~acknowledged)
         m.d.sync += self.irq.eq((stands & enabled).any())
         return {Register.IRQ_ENABLE: enabled, Register.IRQ_STATUS: stands}
+
+    def _streaming(
+        self, m: Module, written: Mapping[Register, Signal], written_data: Signal
+    ) -> dict[Register, Value]:
+        """The register of the streams, where the core has them."""
+        if Register.STREAM not in written:
+            return {}
+        streaming, write = self.streaming, written[Register.STREAM]
+        with m.If(write):
+            m.d.sync += Cat(streaming.enable, streaming.counted).eq(written_data)
+        m.d.comb += streaming.forget.eq(write)
+        wrong = streaming.wrong << (Stream.SHORT.bit_length() - 1)
+        return {Register.STREAM: Cat(streaming.enable, streaming.counted) | wrong | Stream.PRESENT}

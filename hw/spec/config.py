@@ -28,8 +28,8 @@ __all__ = [
     "bases_of",
 ]
 
-_BESIDE_PROGRAMS = ("host", "uart_divisor", "fabric", "frame_bytes")
-_LATER = ("dynamic", "frame_bytes")
+_BESIDE_PROGRAMS = ("host", "uart_divisor", "fabric", "frame_bytes", "streams")
+_LATER = ("dynamic", "frame_bytes", "streams")
 
 
 def _sha256(values: Mapping[str, Any]) -> str:
@@ -110,6 +110,9 @@ class AcceleratorConfig:
     frame_bytes : int
         Bytes of a frame; the core has a memory of two, from which the core itself lays out a network's input
         (`spec.feed`): a power of two from 64 to 32,768, or 0 for none. Not part of `digest`.
+    streams : int
+        1: frames come in and answers go out as AXI4-Streams, too, without a host (`spec.answer`); needs a frame memory.
+        0: they do not. Not part of `digest`.
     host : str
         Port for the host: ``"axi"`` (AXI4-Lite), ``"wishbone"``, ``"uart"``, ``"spi"``, ``"usb"`` (full speed, by LUNA)
         or ``"bare"``. Not part of `digest`.
@@ -154,6 +157,7 @@ class AcceleratorConfig:
     backing: str = "none"
     bus_bits: int = 64
     frame_bytes: int = 0
+    streams: int = 0
     host: str = "axi"
     uart_divisor: int = 217
 

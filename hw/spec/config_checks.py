@@ -183,13 +183,15 @@ def _check_memories(config: AcceleratorConfig) -> None:
 
 
 def _check_options(config: AcceleratorConfig) -> None:
-    for name in ("prefetch", "max_pool", "dynamic", "counters"):
+    for name in ("prefetch", "max_pool", "dynamic", "counters", "streams"):
         _need(config, name, getattr(config, name) in (0, 1), "0 or 1")
     if config.dynamic and config.weight_format != config.act_format:
         raise ConfigError(
             f"dynamic weights are activations: they need one base for both, not {config.weight_format} for weights and "
             f"{config.act_format} for activations"
         )
+    if config.streams and not config.frame_bytes:
+        raise ConfigError("streams bring frames: they need a frame memory, so set frame_bytes")
     _need(config, "fabric", config.fabric in FABRICS, f"one of {', '.join(FABRICS)}")
     _need(config, "host", config.host in HOSTS, f"one of {', '.join(HOSTS)}")
     _need(config, "uart_divisor", 4 <= config.uart_divisor <= 65535, "4 to 65535")

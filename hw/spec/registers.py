@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 
+from .answer import ANSWER
 from .config import AcceleratorConfig
 from .feed import BYTES, CODE_BITS, FEED_ENTRIES, FEED_STEP, FRAME_WORD_BYTES
 from .isa import BLOCK, INSTRUCTION_WORDS, TAP
@@ -23,6 +24,7 @@ __all__ = [
     "Region",
     "Register",
     "Status",
+    "Stream",
     "core_registers",
     "region_address",
     "region_beats",
@@ -50,8 +52,8 @@ VERSION = 2
 
 class Region(enum.IntEnum):
     """What the upper address bits select. All memories take host accesses only while the core is idle, but for FRAME,
-    which takes writes in a run, too; the program's (instructions, blocks, taps, parameters, weights, tables) and the
-    feeder's (frame, codes, feed) are write-only and read as 0."""
+    which takes writes in a run, too; the program's (instructions, blocks, taps, parameters, weights, tables), the
+    feeder's (frame, codes, feed) and the streams' (answer) are write-only and read as 0."""
 
     REGISTERS = 0
     INSTRUCTIONS = 1
@@ -65,6 +67,7 @@ class Region(enum.IntEnum):
     FRAME = 9
     CODES = 10
     FEED = 11
+    ANSWER = 12
 
 
 class Access(enum.Enum):
@@ -101,6 +104,7 @@ class Register(enum.Enum):
     IRQ_ENABLE = (0x44, Access.WRITE, "Interrupt bits that raise irq; DONE and FAULT after a reset")
     IRQ_STATUS = (0x48, Access.WRITE, "Interrupt bits that stand; writing 1 acknowledges one")
     FRAME_BYTES = (0x4C, Access.READ, "bytes of a frame that the core can lay out; 0 without a frame memory")
+    STREAM = (0x54, Access.WRITE, "Stream bits; writing them forgets what went wrong")
 
     def __init__(self, offset: int, access: Access, doc: str) -> None:
         self.offset = offset
@@ -141,6 +145,17 @@ class Status(enum.IntFlag):
     REFUSED = 8  # an access, a START or a write of the window was; sticky until cleared or the next run
 
 
+class Stream(enum.IntFlag):
+    """Bits of `Register.STREAM`."""
+
+    ENABLE = 1  # serve frames from the stream; the host starts no run and writes no frame meanwhile
+    COUNTED = 2  # a frame ends after its bytes, TLAST is not looked at
+    SHORT = 1 << 8  # a frame ended early and was not run; sticky, as those below
+    LONG = 1 << 9  # a frame went on too long, likewise
+    FAILED = 1 << 10  # a run stopped with a fault, or the host gave it up
+    PRESENT = 1 << 31  # always, in a core with streams
+
+
 class Interrupt(enum.IntFlag):
     """Bits of `Register.IRQ_ENABLE` and `Register.IRQ_STATUS`: causes that stand as long as that bit of
     `Register.STATUS`, or until they are acknowledged; FAULT once BUSY is 0, too."""
@@ -170,6 +185,7 @@ def core_registers(config: AcceleratorConfig) -> tuple[Register, ...]:
         *(() if config.counters else _CAUSES),
         *(_INTERRUPTS if config.is_serial else ()),
         *(() if config.frame_bytes else (Register.FRAME_BYTES,)),
+        *(() if config.streams else (Register.STREAM,)),
     }
     return tuple(register for register in Register if register not in missing)
 
@@ -189,6 +205,7 @@ def region_word_bits(config: AcceleratorConfig, region: Region) -> int:
         Region.FRAME: 8 * FRAME_WORD_BYTES,
         Region.CODES: CODE_BITS,
         Region.FEED: FEED_STEP.words * 32,
+        Region.ANSWER: ANSWER.words * 32,
     }[region]
 
 
@@ -207,6 +224,7 @@ def region_depth(config: AcceleratorConfig, region: Region) -> int:
         Region.FRAME: config.frame_bytes // FRAME_WORD_BYTES,
         Region.CODES: BYTES if config.frame_bytes else 0,
         Region.FEED: FEED_ENTRIES if config.frame_bytes else 0,
+        Region.ANSWER: 1 if config.streams else 0,
     }[region]
 
 
