@@ -9,9 +9,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ..hw.spec.answer import ANSWER, answer_of
 from ..hw.spec.config import AcceleratorConfig
 from ..hw.spec.cycles import ComputeTiming, CycleCount, RunClock
-from ..hw.spec.feed import laid_out
+from ..hw.spec.feed import feed_words, laid_out
 from ..hw.spec.isa import INSTRUCTION_WORDS, IsaError, Mode, Opcode, decode_instruction
 from ..hw.spec.registers import Fault, Region, region_beats, region_depth
 from ..hw.spec.schedule import DeadlockError, Schedule
@@ -26,7 +27,7 @@ from .store_size import STORE_BYTES
 __all__ = ["IsaMachine"]
 
 _PROGRAM = (Region.INSTRUCTIONS, Region.BLOCKS, Region.TAPS, Region.PARAMS, Region.WEIGHTS, Region.TABLES)
-_FEEDER = (Region.FRAME, Region.CODES, Region.FEED)
+_FEEDER = (Region.FRAME, Region.CODES, Region.FEED, Region.ANSWER)
 
 
 class IsaMachine:
@@ -102,6 +103,21 @@ class IsaMachine:
         self._memories[Region.FRAME], self._other_frame = self._other_frame, self._memories[Region.FRAME]
         codes = self._memories[Region.CODES][:, 0]
         self._activations.write_words(*laid_out(self._memories[Region.FEED], codes, frame, self.config))
+
+    def serve(self, frame: bytes) -> bytes | None:
+        """Run a frame that a stream brings; the answer (`hw/spec/answer.py`), None where it has another length or the run
+        stops with a fault."""
+        words = self._memories[Region.ANSWER][0]
+        if len(frame) != ANSWER.decode(words.tolist())["frame"] + 1:
+            return None
+        memory = self._memories[Region.FRAME].reshape(-1)
+        memory[: -(-len(frame) // 4)] = feed_words(np.frombuffer(frame, dtype=np.uint8))
+        self.clear()
+        self.feed()
+        self.run()
+        if self.fault is not Fault.NONE:
+            return None
+        return answer_of(words, self._activations.codes[: self.config.act_words], self.config)
 
     def clear(self) -> None:
         """Return to idle from a fault."""

@@ -20,6 +20,7 @@ from ..hw.spec.registers import (
     Region,
     Register,
     Status,
+    Stream,
     core_registers,
     region_beats,
     region_depth,
@@ -58,6 +59,7 @@ class IsaTransport(Transport):
     ) -> None:
         self.machine = IsaMachine(config, bus=bus, store_bytes=store_bytes)
         self._refused = False
+        self._stream = Stream(0)
         self._enabled, self._acknowledged = Interrupt.DONE | Interrupt.FAULT, Interrupt(0)
 
     async def write(self, address: int, values: NDArray[np.uint32]) -> None:
@@ -152,6 +154,7 @@ class IsaTransport(Transport):
             Register.WINDOW_BASE: machine.backing.base if machine.backing else 0,
             Register.WINDOW_LIMIT: machine.backing.limit if machine.backing else 0,
             Register.FRAME_BYTES: machine.config.frame_bytes,
+            Register.STREAM: self._stream | Stream.PRESENT,
             Register.IRQ_ENABLE: self._enabled,
             Register.IRQ_STATUS: self._causes() & ~self._acknowledged,
         }[_REGISTERS[offset]]
@@ -177,6 +180,8 @@ class IsaTransport(Transport):
         elif register is Register.WINDOW_BASE or register is Register.WINDOW_LIMIT:
             if machine.backing is not None:
                 machine.backing.set_window(**{"base" if register is Register.WINDOW_BASE else "limit": value})
+        elif register is Register.STREAM:
+            self._stream = Stream(value) & (Stream.ENABLE | Stream.COUNTED)
         elif register is Register.IRQ_ENABLE:
             self._enabled = Interrupt(value & _EVERY_CAUSE)
         elif register is Register.IRQ_STATUS:

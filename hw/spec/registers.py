@@ -104,7 +104,7 @@ class Register(enum.Enum):
     IRQ_ENABLE = (0x44, Access.WRITE, "Interrupt bits that raise irq; DONE and FAULT after a reset")
     IRQ_STATUS = (0x48, Access.WRITE, "Interrupt bits that stand; writing 1 acknowledges one")
     FRAME_BYTES = (0x4C, Access.READ, "bytes of a frame that the core can lay out; 0 without a frame memory")
-    STREAM = (0x54, Access.WRITE, "Stream bits; writing them forgets what went wrong")
+    STREAM = (0x50, Access.WRITE, "Stream bits; writing them forgets what went wrong")
 
     def __init__(self, offset: int, access: Access, doc: str) -> None:
         self.offset = offset

@@ -6,8 +6,9 @@
 `timescale 1ns / 1ps
 
 module bench;
-    localparam WRITE = 1, READ = 2, WAIT = 3, STORE_WRITE = 4, STORE_READ = 5, STORE_SET = 6, HOST_SET = 7; // player.py: Command
-    localparam S_RESET = 0, S_IDLE = 1, S_FETCH = 2, S_WRITE = 3, S_READ = 4, S_WAIT = 5, S_END = 6;
+    localparam WRITE = 1, READ = 2, WAIT = 3, STORE_WRITE = 4, STORE_READ = 5, STORE_SET = 6, HOST_SET = 7,
+        STREAM_SEND = 8, STREAM_SET = 9, STREAM_TAKE = 10; // player.py: Command
+    localparam S_RESET = 0, S_IDLE = 1, S_FETCH = 2, S_WRITE = 3, S_READ = 4, S_WAIT = 5, S_END = 6, S_TAKE = 7;
     localparam SETTLE = 8;                                  // cycles a start may take until irq falls
     localparam BUS_TIMEOUT = 100000;                        // cycles without a handshake that count as a dead bus
 
@@ -34,14 +35,28 @@ module bench;
     wire [31:0] rdata;
 
     // A core with a backing store finds memory.v there; the host reads and writes that at once, without a bus.
-    wire [31:0] violations, bus_violations, host_violations;
-    assign violations = bus_violations + host_violations;
+    wire [31:0] violations, bus_violations, host_violations, stream_violations;
+    assign violations = bus_violations + host_violations + stream_violations;
     reg [31:0] latency = 1, pace = 1, stall = 0, seed = 0, habits = 0;
     reg seeded = 0;
 `ifdef NARROWS_BUS_BITS
     `NARROWS_STORE
 `else
     assign bus_violations = 0;
+`endif
+
+    // With streams: who sends frames, and who takes answers.
+    reg [31:0] frame_stall = 0, answer_stall = 0, answered = 0, shown = 0;
+`ifdef NARROWS_STREAMS
+    wire s_tvalid, s_tready, s_tlast, m_tvalid, m_tready, m_tlast, m_tuser;
+    wire [7:0] s_tdata, m_tdata;
+    narrows_streams streams (
+        .clk(clk), .rst(rst), .frame_stall(frame_stall[7:0]), .answer_stall(answer_stall[7:0]), .violations(stream_violations),
+        .s_tvalid(s_tvalid), .s_tready(s_tready), .s_tdata(s_tdata), .s_tlast(s_tlast),
+        .m_tvalid(m_tvalid), .m_tready(m_tready), .m_tdata(m_tdata), .m_tlast(m_tlast), .m_tuser(m_tuser)
+    );
+`else
+    assign stream_violations = 0;
 `endif
 
 `ifdef NARROWS_BARE
@@ -87,6 +102,10 @@ module bench;
 
     narrows_core core (
         `NARROWS_STORE_PORTS
+`ifdef NARROWS_STREAMS
+        .s_axis_tvalid(s_tvalid), .s_axis_tready(s_tready), .s_axis_tdata(s_tdata), .s_axis_tlast(s_tlast),
+        .m_axis_tvalid(m_tvalid), .m_axis_tready(m_tready), .m_axis_tdata(m_tdata), .m_axis_tlast(m_tlast), .m_axis_tuser(m_tuser),
+`endif
         .clk(clk), .rst(rst), .irq(irq),
 `ifdef NARROWS_BARE
         .host_valid(host_valid), .host_ready(host_ready), .host_we(host_we), .host_adr(host_adr), .host_dat_w(host_dat_w),
@@ -169,6 +188,13 @@ module bench;
                         WRITE: state <= S_WRITE;
                         READ: state <= S_READ;
                         WAIT: state <= S_WAIT;
+                        STREAM_TAKE: state <= S_TAKE;
+                        STREAM_SET: begin
+                            got = $fread(value, commands);
+                            frame_stall <= value;
+                            got = $fread(value, commands);
+                            answer_stall <= value;
+                        end
                         STORE_SET: begin
                             got = $fread(value, commands);
                             latency <= value;
@@ -187,11 +213,17 @@ module bench;
                             host_stall <= value;
                         end
                         default: for (index = 0; index < count; index = index + 1) begin
+`ifdef NARROWS_STREAMS
+                            if (head[31:28] == STREAM_SEND) begin
+                                got = $fread(value, commands);
+                                streams.send(value);
+                            end
+`endif
 `ifdef NARROWS_BUS_BITS
                             if (head[31:28] == STORE_WRITE) begin
                                 got = $fread(value, commands);
                                 memory.put(head[27:0] / 4 + index, value);
-                            end else $fwrite(responses, "%08h", memory.get(head[27:0] / 4 + index));
+                            end else if (head[31:28] == STORE_READ) $fwrite(responses, "%08h", memory.get(head[27:0] / 4 + index));
 `endif
                         end
                     endcase
@@ -229,6 +261,24 @@ module bench;
                     state <= S_END;
                 end
             end
+
+`ifdef NARROWS_STREAMS
+            S_TAKE: begin  // so many whole answers
+                waited <= waited + 1;
+                if (streams.whole - answered >= head[27:0]) begin
+                    for (index = 0; index < head[27:0]; index = index) begin
+                        $fwrite(responses, "%08h", {22'b0, streams.answers[shown[19:0]]});
+                        if (streams.answers[shown[19:0]][8]) index = index + 1;
+                        shown = shown + 1;
+                    end
+                    answered <= answered + head[27:0];
+                    state <= S_FETCH;
+                end else if (waited >= left) begin
+                    timed_out <= 1;
+                    state <= S_END;
+                end
+            end
+`endif
 
             S_END: begin
                 $fwrite(responses, "%08h%08h%08h%08h%08h%08h%08h",

@@ -18,6 +18,7 @@ _PORTS = {
     "input usb_clk_48;": "usb",
 }
 _UART_SPEED = re.compile(r"^// uart_divisor = (\d+)$", re.MULTILINE)
+_STREAM_PORT = "input s_axis_tvalid;"
 _BUS_PORT = re.compile(r"input \[(\d+):0\] m_axi_rdata")
 
 
@@ -55,6 +56,8 @@ class CoreSource:
         Cycles of a bit, with a UART.
     bus_bits : int
         Width of the bus to a backing store; 0: none.
+    streams : bool
+        Frames come in and answers go out as streams, too.
     """
 
     key: str
@@ -62,6 +65,7 @@ class CoreSource:
     host: str
     uart_divisor: int
     bus_bits: int
+    streams: bool = False
 
     @property
     def line(self) -> str:
@@ -74,7 +78,9 @@ class CoreSource:
         if not isinstance(verilog, str):
             config = verilog.config
             bus_bits = config.bus_bits if config.has_backing else 0
-            return CoreSource(verilog.key, verilog.text, config.host, config.uart_divisor, bus_bits)
+            streams = bool(config.streams)
+            return CoreSource(verilog.key, verilog.text, config.host, config.uart_divisor, bus_bits, streams)
         speed, bus = _UART_SPEED.search(verilog), _BUS_PORT.search(verilog)
         host = "uart" if speed else next((host for port, host in _PORTS.items() if port in verilog), "axi")
-        return CoreSource(verilog, lambda: verilog, host, int(speed[1]) if speed else 0, int(bus[1]) + 1 if bus else 0)
+        divisor, bus_bits = int(speed[1]) if speed else 0, int(bus[1]) + 1 if bus else 0
+        return CoreSource(verilog, lambda: verilog, host, divisor, bus_bits, _STREAM_PORT in verilog)

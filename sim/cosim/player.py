@@ -32,6 +32,12 @@ class Command(enum.IntEnum):
     STORE_READ = 5
     STORE_SET = 6  # latency, pace, stalls, seed and habits of the backing store
     HOST_SET = 7  # stalls of the host
+    STREAM_SEND = 8  # beats for the stream of frames, queued at once
+    STREAM_SET = 9  # stalls of both streams
+    STREAM_TAKE = 10  # whole answers, as many as the address says, at most `count` cycles later
+
+
+_LAST, _ERROR = 1 << 8, 1 << 9  # TLAST and TUSER above the byte
 
 
 class Habit(enum.IntFlag):
@@ -122,6 +128,26 @@ class CosimTransport(Transport):
     async def set_host(self, *, stall: int) -> None:
         """Put off ``stall`` of 256 tries of any handshake of the host by a cycle, at random."""
         self._gathered.append(np.array([Command.HOST_SET << 28, 1, stall], dtype=np.uint32))
+
+    async def set_streams(self, *, frames: int = 0, answers: int = 0) -> None:
+        """Put off ``frames`` of 256 beats of the stream of frames by a cycle, at random, and as many ``answers``."""
+        self._gathered.append(np.array([Command.STREAM_SET << 28, 2, frames, answers], dtype=np.uint32))
+
+    async def send_frame(self, frame: bytes, *, ends: bool = True) -> None:
+        """Queue a frame for the core's stream, which goes there while other things happen; TLAST is with its last byte
+        if it ``ends``."""
+        beats = np.frombuffer(frame, dtype=np.uint8).astype(np.uint32)
+        if ends:
+            beats[-1] |= _LAST
+        self._gathered += [np.array([Command.STREAM_SEND << 28, len(beats)], dtype=np.uint32), beats]
+
+    async def take_answers(self, count: int, timeout_cycles: int) -> list[bytes | None]:
+        """The next answers of the core's stream, None for each that was an error; TransportError if they take longer."""
+        self._gathered.append(np.array([Command.STREAM_TAKE << 28 | count, timeout_cycles], dtype=np.uint32))
+        beats = await self._play()
+        ends = np.flatnonzero(beats & _LAST) + 1
+        answers = np.split(beats, ends[:-1])
+        return [None if part[0] & _ERROR else part.astype(np.uint8).tobytes() for part in answers]
 
     async def wait(self, timeout_cycles: int) -> None:
         """Until the interrupt is high, at most ``timeout_cycles`` clock cycles."""

@@ -141,6 +141,9 @@ def _bench(source: CoreSource, store_bytes: int, memory: str | None) -> str:
         names.append(name)
     if source.line == "uart":
         defines.append(f"`define NARROWS_UART_DIVISOR {source.uart_divisor}\n")
+    if source.streams and source.line == "bus":
+        defines.append("`define NARROWS_STREAMS\n")
+        names.append("streams.v")
     names.append("bench.v" if source.line == "bus" else f"bench_{source.line}.v")
     own = "".join((Path(__file__).parent / name).read_text(encoding="utf-8") for name in names)
     return "".join(defines) + own + (memory if memory and source.bus_bits else "")

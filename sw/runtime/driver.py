@@ -20,6 +20,7 @@ from ...hw.spec.registers import (
     Region,
     Register,
     Status,
+    Stream,
     core_registers,
     region_address,
     region_beats,
@@ -29,6 +30,7 @@ from ...hw.spec.words import unpack_codes
 from ..errors import InputError, ProgramError, ProgramMismatch
 from ..program import Program
 from .feed import Feed, feed_of
+from .serving import Serving
 from .survey import WATCHDOG_SLACK, survey
 from .transport import Transport, TransportError
 from .windows import from_burst, gathered, runs, to_burst, window_span
@@ -37,6 +39,7 @@ __all__ = ["Driver", "RunResult"]
 
 _WINDOW_BASE = 0
 _LAYING_OUT = 100  # cycles for a word of a frame's pixels, at most
+_CLOSING = 10_000  # times that STATUS is read until streams are closed
 _AFTER_RUN = (
     Register.CYCLES,
     Register.BUSY,
@@ -103,6 +106,7 @@ class Driver:
         self._limit = 0
         self._feed: Feed | None = None
         self._fed = False
+        self._streams = False
         self._ahead: NDArray[np.int64] | None = None
         self._levels: NDArray[np.int64] | None = None
         self._before: dict[str, NDArray[np.int64]] = {}
@@ -208,6 +212,60 @@ class Driver:
         await self._start(following)
         return await self._outputs()
 
+    async def serve(self, serving: Serving, *, counted: bool = False) -> None:
+        """Let the core run every frame that its stream brings, and answer on its other one, until :meth:`stop_serving`
+        or the next :meth:`load`. No samples are run from here meanwhile.
+
+        Parameters
+        ----------
+        serving : Serving
+            Of the program that is loaded.
+        counted : bool
+            A frame ends after its bytes, whatever TLAST says.
+
+        Raises
+        ------
+        TransportError
+            If the core has no streams.
+        """
+        self._loaded()
+        if not self._streams:
+            raise TransportError("the core has no streams: generate it with streams = 1")
+        self._ahead = None
+        words = serving.answer[np.newaxis]
+        await self._transport.write(
+            region_address(self._config, Region.ANSWER), to_burst(self._config, Region.ANSWER, words)
+        )
+        await self._write_register(Register.STREAM, Stream.ENABLE | (Stream.COUNTED if counted else 0))
+
+    async def stop_serving(self) -> Stream:
+        """Close the streams: a frame under way is given up, one that is being run is answered.
+
+        Returns
+        -------
+        Stream
+            What went wrong since :meth:`serve`: SHORT, LONG, FAILED.
+
+        Raises
+        ------
+        TransportError
+            If nobody takes the last answer.
+        """
+        wrong = Stream(int((await self._transport.read(Register.STREAM.offset, 1))[0]))
+        if await self._close_streams() & Status.BUSY:
+            raise TransportError("the core is busy with an answer that nobody takes: take it from the stream")
+        return wrong & (Stream.SHORT | Stream.LONG | Stream.FAILED)
+
+    async def _close_streams(self) -> int:
+        """STATUS, once the streams are closed and the core is idle, or takes too long for that."""
+        await self._write_register(Register.STREAM, 0)
+        status = int(Status.BUSY)
+        for _ in range(_CLOSING):
+            status = int((await self._transport.read(Register.STATUS.offset, 1))[0])
+            if not status & Status.BUSY:
+                break
+        return status
+
     async def _outputs(self) -> dict[str, NDArray[np.int64]]:
         return {name: await self.dump(name) for name in self._loaded().graph.output_tensors}
 
@@ -267,9 +325,10 @@ class Driver:
 
     async def _check_core(self) -> int:
         """See that it is there and idle; gives the bytes of its frames, which no program depends on."""
-        asked = Register.MAGIC, Register.VERSION, Register.CONFIG, Register.STATUS, Register.FRAME_BYTES
-        words = await self._transport.read(Register.MAGIC.offset, Register.FRAME_BYTES.offset // 4 + 1)
-        magic, version, config, status, frame_bytes = (int(words[register.offset // 4]) for register in asked)
+        asked = Register.MAGIC, Register.VERSION, Register.CONFIG, Register.FRAME_BYTES, Register.STREAM
+        words = await self._transport.read(Register.MAGIC.offset, Register.STREAM.offset // 4 + 1)
+        magic, version, config, frame_bytes, streams = (int(words[register.offset // 4]) for register in asked)
+        status = int(words[Register.STATUS.offset // 4])
         if magic != MAGIC:
             raise TransportError(f"there is no narrows core: MAGIC reads 0x{magic:08x} instead of 0x{MAGIC:08x}")
         if version != VERSION:
@@ -281,6 +340,9 @@ class Driver:
                 f"the core was generated from {_config_name(config)}, not from "
                 f"{_config_name(self._config.hash32)}: name the core's own configuration"
             )
+        self._streams = bool(streams & Stream.PRESENT)
+        if streams & Stream.ENABLE:
+            status = await self._close_streams()
         if status & Status.BUSY:
             raise TransportError("the core is busy with a run that somebody else started: reset it")
         return frame_bytes
