@@ -105,8 +105,8 @@ class IsaMachine:
         self._activations.write_words(*laid_out(self._memories[Region.FEED], codes, frame, self.config))
 
     def serve(self, frame: bytes) -> bytes | None:
-        """Run a frame that a stream brings; the answer (`hw/spec/answer.py`), None where it has another length or the run
-        stops with a fault."""
+        """Run a frame that a stream brings; the answer (`hw/spec/answer.py`), None where it has another length or the
+        run stops with a fault."""
         words = self._memories[Region.ANSWER][0]
         if len(frame) != ANSWER.decode(words.tolist())["frame"] + 1:
             return None

@@ -1,5 +1,5 @@
-"""AXI_FRAMES, AXI_ANSWERS: AXI4-Streams of bytes at a core's pins (AMBA AXI-Stream, ARM IHI 0051), and how streams of Amaranth
-meet them."""
+"""AXI_FRAMES, AXI_ANSWERS: AXI4-Streams of bytes at a core's pins (AMBA AXI-Stream, ARM IHI 0051), and how Amaranth's
+streams meet them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ AXI_FRAMES = Signature({"tvalid": Out(1), "tready": In(1), "tdata": Out(8), "tla
 """From who has frames, a byte a beat; TLAST goes with a frame's last byte."""
 
 AXI_ANSWERS = Signature({"tvalid": Out(1), "tready": In(1), "tdata": Out(8), "tlast": Out(1), "tuser": Out(1)})
-"""To who takes answers, a byte a beat. TLAST goes with an answer's last byte; a beat with TUSER is a whole answer, and stands
-for a frame that gave none."""
+"""To who takes answers, a byte a beat. TLAST goes with an answer's last byte; a beat with TUSER is a whole answer, and
+stands for a frame that gave none."""
 
 
 def frames_to(m: Module, pins: Any, frames: Any) -> None:

@@ -147,9 +147,7 @@ class HostRegisters(wiring.Component):
         m.d.sync += self.irq.eq((stands & enabled).any())
         return {Register.IRQ_ENABLE: enabled, Register.IRQ_STATUS: stands}
 
-    def _streaming(
-        self, m: Module, written: Mapping[Register, Signal], written_data: Signal
-    ) -> dict[Register, Value]:
+    def _streaming(self, m: Module, written: Mapping[Register, Signal], written_data: Signal) -> dict[Register, Value]:
         """The register of the streams, where the core has them."""
         if Register.STREAM not in written:
             return {}

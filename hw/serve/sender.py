@@ -17,8 +17,8 @@ from ..spec.registers import REGION_BITS, Region, region_beats
 __all__ = ["ANSWER_BYTE", "AnswerSender"]
 
 ANSWER_BYTE = data.StructLayout({"byte": 8, "last": 1, "error": 1})
-"""A byte of an answer; ``last`` goes with the answer's last one. An answer of one byte with ``error`` stands for a frame
-that gave none."""
+"""A byte of an answer; ``last`` goes with the answer's last one. An answer of one byte with ``error`` stands for a
+frame that gave none."""
 
 _LEVEL_BITS = 16
 

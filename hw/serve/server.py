@@ -16,8 +16,8 @@ from .sender import ANSWER_BYTE, AnswerSender
 __all__ = ["STREAMING", "StreamServer"]
 
 STREAMING = wiring.Signature({"enable": Out(1), "counted": Out(1), "forget": Out(1), "wrong": In(3)})
-"""From the registers to the server: ``enable`` and ``counted`` are bits of `Register.STREAM`, ``forget`` is a pulse with
-each write of that; ``wrong`` are its sticky bits from SHORT on."""
+"""From the registers to the server: ``enable`` and ``counted`` are bits of `Register.STREAM`, ``forget`` is a pulse
+with each write of that; ``wrong`` are its sticky bits from SHORT on."""
 
 _SETTLE = 12
 """Cycles in which the memories are closed to the host before a run begins: what it wrote before is stored then."""

@@ -142,7 +142,7 @@ class CosimTransport(Transport):
         self._gathered += [np.array([Command.STREAM_SEND << 28, len(beats)], dtype=np.uint32), beats]
 
     async def take_answers(self, count: int, timeout_cycles: int) -> list[bytes | None]:
-        """The next answers of the core's stream, None for each that was an error; TransportError if they take longer."""
+        """The next answers of the core's stream, None for each that was an error; TransportError if it takes longer."""
         self._gathered.append(np.array([Command.STREAM_TAKE << 28 | count, timeout_cycles], dtype=np.uint32))
         beats = await self._play()
         ends = np.flatnonzero(beats & _LAST) + 1

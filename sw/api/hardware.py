@@ -28,11 +28,16 @@ __all__ = [
     "estimate_core",
     "place_core",
     "synthesise_core",
+    "wrapped",
     "write_core",
 ]
 
-WRAPPERS = ("axi", "wishbone", "spi", "bare")
-"""Ports of a core for other people's designs."""
+WRAPPERS = ("axi", "wishbone", "spi", "bare", "stream")
+"""Ports of a core for other people's designs; ``stream`` is ``axi`` with AXI4-Streams of frames and answers beside
+it."""
+
+_FRAME_BYTES = 4096
+"""Of a core that gets streams and has no frame memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +82,7 @@ def write_core(
     if wrapper is not None:
         if wrapper not in WRAPPERS:
             raise InputError(f"unknown wrapper {wrapper!r}: {among(wrapper, 'wrappers', WRAPPERS)}")
-        core = dataclasses.replace(core, host=wrapper)
+        core = wrapped(core, wrapper)
     text = to_verilog(core)
     given = {"name": path.stem, "source": path.name}
     beside = standalone_files(core, text, **given, mhz=mhz, program=program) if wrapper else {}
@@ -85,6 +90,13 @@ def write_core(
     for place, content in files.items():
         write_text(place, content)
     return list(files)
+
+
+def wrapped(core: AcceleratorConfig, wrapper: str) -> AcceleratorConfig:
+    """A core with the ports of one of `WRAPPERS`; programs are for either."""
+    if wrapper != "stream":
+        return dataclasses.replace(core, host=wrapper)
+    return dataclasses.replace(core, host="axi", streams=1, frame_bytes=core.frame_bytes or _FRAME_BYTES)
 
 
 def synthesise_core(core: AcceleratorConfig, target: str, listener: Listener) -> SynthesisReport:

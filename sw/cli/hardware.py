@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ...hw.spec.config import AcceleratorConfig
-from ..api.hardware import described, estimate_core, place_core, synthesise_core, write_core
+from ..api.hardware import described, estimate_core, place_core, synthesise_core, wrapped, write_core
 from ..errors import InputError
 from ..results import writable_folder, write_json
 from ..synthesis import SynthesisReport
@@ -32,6 +32,7 @@ class Wrapper(enum.StrEnum):
     WISHBONE = "wishbone"
     SPI = "spi"
     BARE = "bare"
+    STREAM = "stream"
 
 
 def verilog(
@@ -55,7 +56,8 @@ def verilog(
     """Write the core of a configuration as Verilog: module `narrows_core`, one clock, a host's port, an interrupt.
 
     With --wrapper the same folder also gets constraints (SDC, LPF), the register map, IP-XACT, a C header and a
-    bare-metal C driver; with --program the program as C data, too.
+    bare-metal C driver; with --program the program as C data, too. The wrapper "stream" is "axi" with AXI4-Streams
+    beside it, on which frames come in and answers leave without a host.
 
     **Examples**
 
@@ -76,9 +78,9 @@ def verilog(
     report_done(f"{output}: {described(machine.core)}")
     if beside := files[1:]:
         report_done(f"beside it: {', '.join(path.name for path in beside)}")
-    host = {} if wrapper is None else {"host": wrapper.value}
+    given = machine.core if wrapper is None else wrapped(machine.core, wrapper.value)
     report = {"verilog": str(output), "beside": [str(path) for path in beside]}
-    write_json(json, {**report, "config": machine.to_dict() | host, "macs": machine.macs})
+    write_json(json, {**report, "config": given.to_dict(), "macs": machine.macs})
 
 
 def synth(

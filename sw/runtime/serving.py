@@ -89,8 +89,8 @@ def serving_of(
     feed = feed_of(program, config)
     if feed is None:
         raise InputError(
-            "the core cannot lay the program's input out: that is larger than frame_bytes, has more than 256 levels, or "
-            "lies in the backing store"
+            "the core cannot lay the program's input out: that is larger than frame_bytes, has more than 256 levels, "
+            "or lies in the backing store"
         )
     tensors = program.graph.output_tensors
     if tensor is None and len(tensors) > 1:

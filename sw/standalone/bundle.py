@@ -60,5 +60,5 @@ def standalone_files(
         for file in (*_DRIVER, *(_SPI if config.host == "spi" else ()))
     }
     if program is not None:
-        files["narrows_model.h"], files["narrows_model.c"] = model_sources(program)
+        files["narrows_model.h"], files["narrows_model.c"] = model_sources(program, config)
     return files

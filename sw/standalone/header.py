@@ -28,6 +28,7 @@ from ...hw.spec.registers import (
     Interrupt,
     Region,
     Status,
+    Stream,
     core_registers,
     region_address,
     region_beats,
@@ -56,6 +57,11 @@ def core_header(config: AcceleratorConfig) -> str:
         ),
         *_section("CONTROL", ((f"CONTROL_{bit.name}", int(bit), "") for bit in Control)),
         *_section("STATUS", _status()),
+        *(
+            _section("STREAM", ((f"STREAM_{bit.name}", f"0x{int(bit):X}u", "") for bit in Stream))
+            if config.streams
+            else ()
+        ),
         *([] if config.is_serial else _section("Interrupts", ((f"IRQ_{one.name}", int(one), "") for one in Interrupt))),
         *_section("Why a run stopped", ((f"FAULT_{fault.name}", int(fault), "") for fault in Fault)),
         *_section("Memories: windows of words, low beat first", _memories(config)),

@@ -15,6 +15,7 @@ from ...hw.spec.registers import (
     Region,
     Register,
     Status,
+    Stream,
     core_registers,
     region_address,
     region_depth,
@@ -32,11 +33,13 @@ _BUSES = {
     "s_axil_": ("amba.com", "AMBA4", "AXI4-Lite", "r0p0_0"),
     "s_wb_": ("opencores.org", "interface", "wishbone", "b4"),
     "m_axi_": ("amba.com", "AMBA4", "AXI4", "r0p0_0"),
+    "s_axis_": ("amba.com", "AMBA4", "AXI4Stream", "r0p0_0"),
+    "m_axis_": ("amba.com", "AMBA4", "AXI4Stream", "r0p0_0"),
 }
 """Vendor, library, name and version of the bus whose pins begin so. ARM publishes its own; of Wishbone there is no
 definition that tools share, so this only names it."""
 
-_CLOCKS = {"s_axil_": "ACLK", "m_axi_": "ACLK", "s_wb_": "clk"}
+_CLOCKS = {"s_axil_": "ACLK", "m_axi_": "ACLK", "s_axis_": "ACLK", "m_axis_": "ACLK", "s_wb_": "clk"}
 _ACCESS = {
     Region.REGISTERS: "read-write",
     Region.ACTIVATIONS: "read-write",
@@ -44,9 +47,10 @@ _ACCESS = {
 }
 """Of the host to a memory; the program's are write-only."""
 
-_BITS: dict[Register, type[Control | Status | Interrupt]] = {
+_BITS: dict[Register, type[Control | Status | Interrupt | Stream]] = {
     Register.CONTROL: Control,
     Register.STATUS: Status,
+    Register.STREAM: Stream,
     Register.IRQ_ENABLE: Interrupt,
     Register.IRQ_STATUS: Interrupt,
 }
@@ -97,11 +101,12 @@ def _bus(prefix: str, ports: Sequence[Port]) -> ElementTree.Element:
         for pin, signal in ({"clk": _CLOCKS[prefix]} | logical).items()
     ]
     abstraction = _element("abstractionRef", **kind, name=f"{name}_rtl")
-    mode = (
-        _element("master", _element("addressSpaceRef", addressSpaceRef=_SPACE))
-        if prefix == "m_axi_"
-        else _element("slave", _element("memoryMapRef", memoryMapRef=_MAP))
-    )
+    modes = {
+        "m_axi_": _element("master", _element("addressSpaceRef", addressSpaceRef=_SPACE)),
+        "m_axis_": _element("master"),
+        "s_axis_": _element("slave"),
+    }
+    mode = modes.get(prefix, _element("slave", _element("memoryMapRef", memoryMapRef=_MAP)))
     return _element(
         "busInterface",
         _text("name", prefix.rstrip("_")),

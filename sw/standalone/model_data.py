@@ -7,15 +7,17 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from ...hw.spec.answer import AnswerKind
 from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.layout import TensorLayout
 from ...hw.spec.registers import Region, region_address, region_stride
-from ..errors import ProgramError
+from ..errors import InputError, ProgramError
 from ..names import in_c_comment
 from ..outputs import Output
 from ..program import Program
 from ..quantised import QuantisedTensor
 from ..runtime.feed import feed_of
+from ..runtime.serving import Serving, serving_of
 from ..runtime.survey import survey
 from ..runtime.windows import gathered, runs
 
@@ -24,8 +26,8 @@ __all__ = ["model_sources"]
 _GENERATED = "Generated; do not edit."
 
 
-def model_sources(program: Program) -> tuple[str, str]:
-    """``narrows_model.h`` and ``narrows_model.c`` of a program.
+def model_sources(program: Program, config: AcceleratorConfig) -> tuple[str, str]:
+    """``narrows_model.h`` and ``narrows_model.c`` of a program for a core of this configuration, one that it runs on.
 
     Raises
     ------
@@ -36,10 +38,10 @@ def model_sources(program: Program) -> tuple[str, str]:
         raise ProgramError(
             "the C driver does not fill a backing store: compile the model for a configuration without one"
         )
-    return _header(program), _source(program)
+    return _header(program, config), _source(program, config)
 
 
-def _header(program: Program) -> str:
+def _header(program: Program, config: AcceleratorConfig) -> str:
     graph = program.graph
     shape, order = "x".join(map(str, graph.input.shape)), graph.input.permutation
     lines = [
@@ -59,11 +61,27 @@ def _header(program: Program) -> str:
     for number, output in enumerate(graph.outputs):
         size = int(np.prod(graph.tensors[output.tensor].shape))
         lines.append(f"#define NARROWS_OUTPUT_{number}_LEVELS {size} /* {in_c_comment(_output(output))} */")
-    feed = feed_of(program, program.config)
+    feed = feed_of(program, config)
     if feed is not None:
         lines.append(f"#define NARROWS_INPUT_BYTES {feed.plan.frame_bytes} /* of a frame */")
+    for kind, name in _ANSWERS.items():
+        if (serving := _serving(program, config, kind)) is not None:
+            lines.append(f"extern const uint32_t narrows_answer_{name}[{len(serving.answer)}]; /* for narrows_serve */")
+            lines.append(f"#define NARROWS_ANSWER_{name.upper()}_BYTES {serving.answer_bytes}")
     lines += [f"#define NARROWS_INPUT_LEVELS {int(np.prod(graph.tensors[graph.input.tensor].shape))}", "", "#endif", ""]
     return "\n".join(lines)
+
+
+_ANSWERS = {None: "levels", AnswerKind.PLACE: "place"}
+"""How a core answers on its stream: with its only output's levels, or the place of the largest."""
+
+
+def _serving(program: Program, config: AcceleratorConfig, kind: AnswerKind | None) -> Serving | None:
+    """How a core serves the program from streams, if it does."""
+    try:
+        return serving_of(program, config, kind)
+    except InputError:
+        return None
 
 
 def _output(output: Output) -> str:
@@ -76,8 +94,8 @@ def _output(output: Output) -> str:
     return text
 
 
-def _source(program: Program) -> str:
-    graph, config = program.graph, program.config
+def _source(program: Program, config: AcceleratorConfig) -> str:
+    graph = program.graph
     tensor = graph.tensors[graph.input.tensor]
     layout = program.layouts[tensor.name]
     levels = tensor.levels
@@ -94,6 +112,11 @@ def _source(program: Program) -> str:
         "static const narrows_image images[] = {\n" + "".join(_image(config, *image) for image in images) + "};",
         "const narrows_program narrows_model = {"
         f"0x{config.hash32:08X}u, {survey(program).limit}u, {len(images)}u, images}};",
+        *(
+            f"const uint32_t narrows_answer_{name}[] = {{{', '.join(f'0x{word:08X}u' for word in serving.answer)}}};"
+            for kind, name in _ANSWERS.items()
+            if (serving := _serving(program, config, kind)) is not None
+        ),
         _array("int16_t", "input_levels", levels, "{}"),
         _array("uint8_t", "input_codes", codes, "{}"),
         "const narrows_tensor narrows_input = "

@@ -221,6 +221,25 @@ int narrows_run_frame(const narrows_bus *bus, uint32_t polls)
 }
 #endif
 
+#ifdef NARROWS_ANSWER_BASE
+void narrows_serve(const narrows_bus *bus, const uint32_t *answer, int counted)
+{
+    uint32_t beat;
+
+    for (beat = 0; beat < NARROWS_ANSWER_BEATS; beat++)
+        put(bus, NARROWS_ANSWER_BASE + 4 * beat, answer[beat]);
+    put(bus, NARROWS_REG_STREAM, NARROWS_STREAM_ENABLE | (counted ? NARROWS_STREAM_COUNTED : 0));
+}
+
+uint32_t narrows_stop_serving(const narrows_bus *bus)
+{
+    uint32_t wrong = get(bus, NARROWS_REG_STREAM);
+
+    put(bus, NARROWS_REG_STREAM, 0);
+    return wrong & (NARROWS_STREAM_SHORT | NARROWS_STREAM_LONG | NARROWS_STREAM_FAILED);
+}
+#endif
+
 uint32_t narrows_fault_index(const narrows_bus *bus)
 {
     return get(bus, NARROWS_REG_FAULT_INDEX);

@@ -83,6 +83,13 @@ void narrows_write_frame(const narrows_bus *bus, const uint8_t *frame, uint32_t 
 void narrows_start_frame(const narrows_bus *bus);
 int narrows_run_frame(const narrows_bus *bus, uint32_t polls);
 
+/* Cores with streams: run every frame that the stream brings, and answer on the other one, as `answer` says
+ * (narrows_answer_levels or narrows_answer_place of narrows_model.h); `counted`: frames end after their bytes, whatever TLAST
+ * says. narrows_stop_serving ends that and gives the bits NARROWS_STREAM_SHORT, _LONG and _FAILED of what went wrong; the
+ * core is idle once narrows_poll says something else than NARROWS_RUNNING. */
+void narrows_serve(const narrows_bus *bus, const uint32_t *answer, int counted);
+uint32_t narrows_stop_serving(const narrows_bus *bus);
+
 /* Start a run; how it stands (NARROWS_RUNNING until it is over; irq is high then); both, asking up to `polls` times. */
 void narrows_start(const narrows_bus *bus);
 int narrows_poll(const narrows_bus *bus);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from ...hw.spec.answer import ANSWER, AnswerKind
 from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.feed import FEED_SHAPE, FEED_STEP
 from ...hw.spec.isa import BLOCK, COMPUTE, END, LOAD, TAP, Opcode, Record
@@ -19,6 +20,7 @@ from ...hw.spec.registers import (
     Interrupt,
     Region,
     Status,
+    Stream,
     core_registers,
     region_address,
     region_beats,
@@ -48,6 +50,15 @@ _FRAMES = (
     " A sample may also be bytes: write CODES and FEED once, the bytes to FRAME, and FEED with START to CONTROL, which "
     "lays them out and runs; from then on FRAME is another place, for the next sample."
 )
+_STREAMS = (
+    " Without a host for each sample: write CODES, FEED and ANSWER once, then ENABLE to STREAM. Each frame that comes "
+    "on `s_axis` is then run, and answered on `m_axis`; the host starts no run and writes no FRAME meanwhile. Write 0 "
+    "to STREAM and wait until STATUS is no longer BUSY to end that."
+)
+_STREAM_PINS = (
+    " Frames come on the AXI4-Stream `s_axis`, a byte a beat with TLAST on the last, and answers leave on `m_axis`; a "
+    "beat with TUSER is the answer to a frame that gave none."
+)
 _READ_ONLY = (Region.CHECKSUMS,)
 _READABLE = (Region.REGISTERS, Region.ACTIVATIONS, Region.CHECKSUMS)
 
@@ -60,7 +71,8 @@ def register_map(config: AcceleratorConfig, ports: Sequence[Port]) -> str:
         f"{config.acc_bits}-bit accumulators, {config.rescale_bits}-bit rescalers. Configuration "
         f"`0x{config.hash32:08x}`. Generated; do not edit.",
         "## Ports",
-        f"One clock `clk`; `rst` is synchronous and active high; {_IRQ[config.is_serial]} {_PORTS[config.host]}",
+        f"One clock `clk`; `rst` is synchronous and active high; {_IRQ[config.is_serial]} {_PORTS[config.host]}"
+        + (_STREAM_PINS if config.streams else ""),
         _table(("port", "direction", "bits"), ((f"`{port.name}`", port.direction, port.width) for port in ports)),
         "## Addresses",
         f"Byte addresses of {ADDRESS_BITS} bits, aligned 32-bit accesses only. A word of a memory takes several "
@@ -79,6 +91,7 @@ def register_map(config: AcceleratorConfig, ports: Sequence[Port]) -> str:
         ),
         _table(("CONTROL", "bit"), ((bit.name, int(bit)) for bit in Control)),
         _table(("STATUS", "bit"), ((bit.name, int(bit)) for bit in Status)),
+        *([_table(("STREAM", "bit"), ((bit.name, f"`0x{int(bit):X}`") for bit in Stream))] if config.streams else []),
         *(
             []
             if config.is_serial
@@ -90,17 +103,20 @@ def register_map(config: AcceleratorConfig, ports: Sequence[Port]) -> str:
         "activations, write START to `CONTROL`, wait for `irq` or until `STATUS` is no longer BUSY, and read the "
         "output tensor. After a fault write CLEAR; that also gives up a run that does not end. A START while BUSY or "
         "in a fault is refused; STATUS says so with REFUSED, as for every access that was."
-        + (_FRAMES if config.frame_bytes else ""),
+        + (_FRAMES if config.frame_bytes else "")
+        + (_STREAMS if config.streams else ""),
         "## Records",
         "What the compiler writes into instructions, blocks and taps. "
         + "Opcodes: "
         + ", ".join(f"{opcode.name} {int(opcode)}" for opcode in Opcode)
-        + ".",
+        + "."
+        + (f" AnswerKind: {', '.join(f'{kind.name} {int(kind)}' for kind in AnswerKind)}." if config.streams else ""),
         *(
             part
             for record in (
                 *(END, COMPUTE, *((LOAD,) if config.has_backing else ()), BLOCK, TAP),
                 *((FEED_STEP, FEED_SHAPE) if config.frame_bytes else ()),
+                *((ANSWER,) if config.streams else ()),
             )
             for part in _record(record, dynamic=bool(config.dynamic))
         ),

@@ -217,7 +217,7 @@ def test_c_data_of_hostile_names_compile(names, tmp_path):
     program = tmp_path / "m.nrw"
     options = ["--calib", str(tmp_path / "x.npz"), "--preset", "tiny", "--acc-bits", "24", "-o", str(program)]
     assert run(["compile", str(tmp_path / "m.onnx"), *options]) == 0
-    header, source = model_sources(Program.load(program))
+    header, source = model_sources(loaded := Program.load(program), loaded.config)
     stripped = re.sub(r"/\*.*?\*/", "", header, flags=re.DOTALL)
     assert "int x" not in stripped
     assert set(re.findall(r"extern const \w+ (\w+)", stripped)) == {"narrows_model", "narrows_input", "narrows_outputs"}

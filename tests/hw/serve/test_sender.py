@@ -23,7 +23,9 @@ async def write(ctx: Any, dut: Any, case: AnswerCase) -> None:
     ctx.set(dut.host.enable, 0)
 
 
-async def answer(ctx: Any, dut: Any, case: AnswerCase, rng: random.Random, *, failed: bool = False) -> list[tuple[int, bool]]:
+async def answer(
+    ctx: Any, dut: Any, case: AnswerCase, rng: random.Random, *, failed: bool = False
+) -> list[tuple[int, bool]]:
     """Bytes with their errors, from a memory that answers as late as the plan says and with nonsense when not asked."""
     beats = pack_codes(case.memory, case.config.code_bits).reshape(-1)
     late = pipeline(case.config).activation_read

@@ -160,9 +160,10 @@ def test_the_digest_depends_on_every_parameter_that_programs_depend_on():
         "counters": 0,
     }
     single = dataclasses.replace(base, max_pool=0, memories="single")
-    beside = {"host": "wishbone", "uart_divisor": 100, "fabric": "ice40", "frame_bytes": 1024}
+    beside = {"host": "wishbone", "uart_divisor": 100, "fabric": "ice40", "frame_bytes": 1024, "streams": 1}
     assert {*others, *beside, "memories"} == {field.name for field in dataclasses.fields(AcceleratorConfig)}
-    assert {dataclasses.replace(base, **{name: value}).digest for name, value in beside.items()} == {base.digest}
+    framed = dataclasses.replace(base, frame_bytes=64)
+    assert {dataclasses.replace(framed, **{name: value}).digest for name, value in beside.items()} == {base.digest}
     digests = {base.digest} | {dataclasses.replace(base, **{name: value}).digest for name, value in others.items()}
     assert len(digests | {single.digest}) == len(others) + 2
     assert AcceleratorConfig().digest == base.digest

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from frame_batch import check_frames
+from frame_cores import FRAME_CORE
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.registers import Control, Region, Register, Status, region_address
 from narrows.hw.verilog import to_verilog
@@ -14,26 +16,9 @@ from narrows.sim.cosim.session import simulate
 from narrows.sim.golden import GoldenModel
 from narrows.sw.program import Program
 from narrows.sw.runtime import Driver, Transport, TransportError
-from narrows.sw.runtime.feed import feed_of
-from narrows.sw.runtime.samples import run_samples
 from program_batch import check_programs, random_program
 from random_graphs import random_levels
 
-SHAPE = {
-    "rows": 2,
-    "columns": 2,
-    "lanes": 4,
-    "rescalers": 1,
-    "acc_bits": 32,
-    "rescale_bits": 4,
-    "act_words": 2048,
-    "weight_words": 4096,
-    "param_words": 128,
-    "blocks": 128,
-    "instructions": 32,
-    "frame_bytes": 1024,
-    "uart_divisor": 4,
-}
 FRAMES, SERIAL_FRAMES = 12, 3
 HOSTS: list[tuple[dict[str, Any], dict[str, float]]] = [
     ({"host": "axi"}, {}),
@@ -46,49 +31,15 @@ HOSTS: list[tuple[dict[str, Any], dict[str, float]]] = [
 ]
 
 
-async def in_a_row(transport: Transport, job: Job, progress: Progress) -> Any:
-    """Every program with all its frames, each sent while the one before runs."""
-    if job.values["host"]:
-        await transport.set_host(**job.values["host"])  # type: ignore[attr-defined]
-    outputs = {}
-    for number in range(job.values["count"]):
-        program = Program.load(job.folder / f"{number}.nrw")
-        record = await run_samples(transport, program, job.arrays[f"{number}"], counted=1)
-        outputs |= {f"{number}:{name}": values for name, values in record.outputs.items()}
-    return outputs, {}
-
-
 @pytest.mark.parametrize(("changes", "host"), HOSTS, ids=["-".join(c.values()) for c, _ in HOSTS])
 def test_frames_in_a_row_give_what_the_golden_model_gives(changes: dict[str, Any], host: dict[str, float]) -> None:
-    config = AcceleratorConfig(**SHAPE | changes)
-    count = SERIAL_FRAMES if config.is_serial else FRAMES
-    programs = [random_program(config, seed, 2)[0] for seed in (3, 4)]
-    assert all(feed_of(program, config) is not None for program in programs)
-    samples = [
-        np.array([random_levels(program.graph, np.random.default_rng((7, number))) for number in range(count)])
-        for program in programs
-    ]
-
-    def save(folder: Any) -> None:
-        for number, program in enumerate(programs):
-            program.save(folder / f"{number}.nrw")
-
-    result = simulate(
-        to_verilog(config),
-        f"{__name__}:in_a_row",
-        arrays={f"{number}": levels for number, levels in enumerate(samples)},
-        values={"count": len(programs), "host": host},
-        files=save,
-    )
-    for number, (program, levels) in enumerate(zip(programs, samples, strict=True)):
-        golden = GoldenModel(program.graph, config).run(levels)
-        for name in program.graph.output_tensors:
-            np.testing.assert_array_equal(result.arrays[f"{number}:{name}"], golden[name])
+    config = AcceleratorConfig(**FRAME_CORE | changes)
+    check_frames(config, seeds=(3, 4), frames=SERIAL_FRAMES if config.is_serial else FRAMES, host=host)
 
 
 @pytest.mark.parametrize("base", ["int3", "dybit2"])
 def test_frames_of_other_formats_agree_with_both_models(base: str) -> None:
-    config = AcceleratorConfig(**SHAPE | {"base": base})
+    config = AcceleratorConfig(**FRAME_CORE | {"base": base})
     reports = check_programs(config, [random_program(config, seed, 2) for seed in range(3)])
     assert [report["differences"] for report in reports] == [[]] * 3
 
@@ -139,7 +90,7 @@ async def interrupted(transport: Transport, job: Job, progress: Progress) -> Any
 
 @pytest.mark.parametrize("host", ["axi", "bare"])
 def test_a_frame_under_way_takes_the_next_one_and_nothing_else(host: str) -> None:
-    config = AcceleratorConfig(**SHAPE | {"host": host})
+    config = AcceleratorConfig(**FRAME_CORE | {"host": host})
     program, _ = random_program(config, 4, 2)
     rng = np.random.default_rng(9)
     levels = np.array([random_levels(program.graph, rng) for _ in range(2)])

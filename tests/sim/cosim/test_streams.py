@@ -5,24 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from frame_batch import check_streams
+from frame_cores import FRAME_CORE
 from narrows.hw.spec.answer import AnswerKind
 from narrows.hw.spec.config import AcceleratorConfig
-from stream_batch import check_streams
-
-SHAPE: dict[str, Any] = {
-    "rows": 2,
-    "columns": 2,
-    "lanes": 4,
-    "rescalers": 1,
-    "acc_bits": 32,
-    "act_words": 2048,
-    "weight_words": 4096,
-    "param_words": 128,
-    "blocks": 128,
-    "instructions": 32,
-    "frame_bytes": 1024,
-    "streams": 1,
-}
 
 
 @pytest.mark.parametrize(
@@ -36,6 +22,8 @@ SHAPE: dict[str, Any] = {
     ids=["axi", "wishbone", "bare-ice40", "axi-backing"],
 )
 def test_every_frame_is_answered_in_its_order(changes: dict[str, Any], arguments: dict[str, Any]) -> None:
-    found = check_streams(AcceleratorConfig(**SHAPE | changes), frames=24, wrong=0.25, **arguments)
+    found = check_streams(
+        AcceleratorConfig(**FRAME_CORE | {"streams": 1} | changes), frames=24, wrong=0.25, **arguments
+    )
     assert found["answers"] == 24
     assert found["errors"] > 0

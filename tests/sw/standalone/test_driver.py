@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from narrows.hw.spec.answer import AnswerKind
 from narrows.hw.spec.config import PRESETS, AcceleratorConfig
 from narrows.hw.spec.link import MAX_WORDS, hello_words
 from narrows.hw.spec.registers import Fault, Region, Register, region_address
@@ -25,6 +26,7 @@ from narrows.sw.passes import lower
 from narrows.sw.program import Program
 from narrows.sw.quantize import QuantSettings, quantise
 from narrows.sw.runtime import TransportError, prepare_input, run_sync
+from narrows.sw.runtime.serving import serving_of
 from narrows.sw.standalone.bundle import standalone_files
 from numpy.typing import NDArray
 from random_graphs import CONFIGS, GraphBuilder, random_chain, random_levels, random_stream
@@ -332,3 +334,43 @@ def test_frames_give_what_levels_give_and_may_come_early(seed: int, tmp_path: Pa
             host.c.glue_read(host.bus, place, read.ctypes.data_as(ctypes.c_void_p))
             np.testing.assert_array_equal(read, golden[output.tensor][number])
     assert host.errors == []
+
+
+SERVE_GLUE = (
+    FRAME_GLUE
+    + """
+void glue_serve(const narrows_bus *bus, int place)
+{
+    narrows_serve(bus, place ? narrows_answer_place : narrows_answer_levels, 0);
+}
+int glue_answer_bytes(int place) { return place ? NARROWS_ANSWER_PLACE_BYTES : NARROWS_ANSWER_LEVELS_BYTES; }
+"""
+)
+
+
+class ServeHost(FrameHost):
+    """The driver of a core with streams."""
+
+    glue = GLUE + SERVE_GLUE
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_what_the_driver_serves_is_the_golden_models(place: int, tmp_path: Path) -> None:
+    config = dataclasses.replace(PRESETS["medium"], acc_bits=32, frame_bytes=2048, streams=1)
+    rng = np.random.default_rng(3)
+    program = compile_graph(random_chain(GraphBuilder(config, rng), 2), config)
+    serving = serving_of(program, config, AnswerKind.PLACE if place else None)
+    host = ServeHost(program, tmp_path)
+    assert host.c.glue_load(host.bus) == OK
+    host.c.glue_serve(host.bus, place)
+    assert host.c.glue_answer_bytes(place) == serving.answer_bytes
+    sample = random_levels(program.graph, rng)
+    answer = host.core.machine.serve(serving.frame(sample))
+    assert answer is not None
+    [levels] = GoldenModel(program.graph, config).run(sample[np.newaxis])[program.graph.output_tensors[0]]
+    right = int(levels.transpose(1, 2, 0).argmax()) if place else levels
+    np.testing.assert_array_equal(serving.given(answer), right)
+    assert host.core.machine.serve(serving.frame(sample)[1:]) is None
+    assert host.c.narrows_stop_serving(host.bus) == 0
+    host.frame(sample)
+    assert host.c.narrows_run_frame(host.bus, 1000) == OK

@@ -1,7 +1,9 @@
-"""Frames by stream on a simulated core: random programs, frames of right and wrong lengths, against the ISA model."""
+"""Frames on a simulated core, written by the host or brought by a stream, against golden model and ISA model."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,14 +16,64 @@ from narrows.sim.golden import GoldenModel
 from narrows.sim.isa_transport import IsaTransport
 from narrows.sw.program import Program
 from narrows.sw.runtime import Driver, Transport
+from narrows.sw.runtime.feed import feed_of
+from narrows.sw.runtime.samples import run_samples
 from narrows.sw.runtime.serving import serving_of
 from narrows.sw.runtime.transport import run_sync
 from program_batch import random_program
 from random_graphs import random_levels
 
-__all__ = ["check_streams"]
+__all__ = ["check_frames", "check_streams"]
 
 _TIMEOUT = 2_000_000
+
+
+def check_frames(
+    config: AcceleratorConfig, *, seeds: Sequence[int], frames: int, host: Mapping[str, float] | None = None
+) -> int:
+    """Run so many frames of each random program, each frame sent while the one before runs, and assert that all outputs
+    are the golden model's; ``host`` are the troubles of its port (`CosimTransport.set_host` and the like).
+
+    Returns
+    -------
+    int
+        Cycles simulated.
+    """
+    programs = [random_program(config, seed, 2)[0] for seed in seeds]
+    assert all(feed_of(program, config) is not None for program in programs)
+    samples = [
+        np.array([random_levels(program.graph, np.random.default_rng((7, number))) for number in range(frames)])
+        for program in programs
+    ]
+
+    def save(folder: Path) -> None:
+        for number, program in enumerate(programs):
+            program.save(folder / f"{number}.nrw")
+
+    result = simulate(
+        to_verilog(config),
+        f"{__name__}:in_a_row",
+        arrays={f"{number}": levels for number, levels in enumerate(samples)},
+        values={"count": len(programs), "host": host},
+        files=save,
+    )
+    for number, (program, levels) in enumerate(zip(programs, samples, strict=True)):
+        golden = GoldenModel(program.graph, config).run(levels)
+        for name in program.graph.output_tensors:
+            np.testing.assert_array_equal(result.arrays[f"{number}:{name}"], golden[name])
+    return result.sim_cycles
+
+
+async def in_a_row(transport: Transport, job: Job, progress: Progress) -> Any:
+    """Every program with all its frames, each sent while the one before runs."""
+    if job.values["host"]:
+        await transport.set_host(**job.values["host"])  # type: ignore[attr-defined]
+    outputs = {}
+    for number in range(job.values["count"]):
+        program = Program.load(job.folder / f"{number}.nrw")
+        record = await run_samples(transport, program, job.arrays[f"{number}"], counted=1)
+        outputs |= {f"{number}:{name}": values for name, values in record.outputs.items()}
+    return outputs, {}
 
 
 def check_streams(
