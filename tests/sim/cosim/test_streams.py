@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from frame_batch import check_streams
 from frame_cores import FRAME_CORE
 from narrows.hw.spec.answer import AnswerKind
 from narrows.hw.spec.config import AcceleratorConfig
+from narrows.hw.spec.registers import Control, Fault, Region, Register, Status, Stream, region_address
+from narrows.hw.verilog import to_verilog
+from narrows.sim.cosim.job import Job, Progress
+from narrows.sim.cosim.session import simulate
+from narrows.sim.golden import GoldenModel
+from narrows.sw.program import Program
+from narrows.sw.runtime import Driver, Transport, TransportError
+from narrows.sw.runtime.serving import serving_of
+from program_batch import random_program
+from random_graphs import random_levels
 
 
 @pytest.mark.parametrize(
@@ -27,3 +38,100 @@ def test_every_frame_is_answered_in_its_order(changes: dict[str, Any], arguments
     )
     assert found["answers"] == 24
     assert found["errors"] > 0
+
+
+async def meddling(transport: Transport, job: Job, progress: Progress) -> Any:
+    """What a host does beside streams that it should not, and what comes of each frame."""
+    program, levels = Program.load(job.folder / "0.nrw"), job.arrays["0"]
+    streams: Any = transport
+    driver, serving = Driver(transport, program.config), serving_of(program, program.config)
+    answers: list[Any] = []
+    found: dict[str, int] = {}
+
+    async def write(address: int, value: int) -> None:
+        await transport.write(address, np.array([value], dtype=np.uint32))
+
+    async def read(register: Register) -> int:
+        return int((await transport.read(register.offset, 1))[0])
+
+    async def until_busy() -> None:
+        while not await read(Register.STATUS) & Status.BUSY:
+            pass
+
+    async def answered() -> None:
+        answers.extend(await streams.take_answers(1, 1_000_000))
+
+    await driver.load(program)
+    found["there"] = await read(Register.STREAM)
+    await driver.serve(serving)
+    frames = [serving.frame(sample) for sample in levels]
+    await streams.send_frame(frames[0])
+    await until_busy()
+    await write(Register.CONTROL.offset, Control.CLEAR)
+    await answered()
+    found["given up"] = await read(Register.STREAM)
+    await streams.send_frame(frames[1])
+    await answered()
+    watchdog = await read(Register.WATCHDOG)
+    await write(Register.WATCHDOG.offset, 5)
+    await driver.serve(serving)  # forgets what went wrong
+    found["forgotten"] = await read(Register.STREAM)
+    await streams.send_frame(frames[2])
+    await answered()
+    found["fault"] = await read(Register.STATUS)
+    await write(Register.WATCHDOG.offset, watchdog)
+    await streams.send_frame(frames[2])
+    await answered()
+    await write(Register.CONTROL.offset, Control.START)
+    found["start"] = await read(Register.STATUS)
+    await streams.send_frame(frames[3])
+    await until_busy()
+    try:
+        await write(region_address(program.config, Region.ACTIVATIONS), 1)
+        await read(Register.STATUS)
+    except TransportError as error:
+        found["written"] = int("refused" in str(error))
+    await answered()
+    await write(region_address(program.config, Region.FRAME), 0x55AA55AA)
+    await streams.send_frame(frames[3])
+    await answered()
+    await streams.send_frame(frames[0][:-1], ends=False)
+    found["wrong"] = await driver.stop_serving()
+    outputs = (await driver.infer(levels[4])).outputs
+    await driver.serve(serving, counted=True)
+    await streams.send_frame(frames[5] + frames[6], ends=False)
+    answers.extend(await streams.take_answers(2, 1_000_000))
+    await driver.load(program)  # closes the streams by itself
+    found["closed"] = await read(Register.STREAM)
+    given = {f"{n}": np.array([]) if a is None else serving.given(a) for n, a in enumerate(answers)}
+    return {**given, "host": outputs[program.graph.output_tensors[0]]}, found
+
+
+def test_a_host_that_meddles_spoils_the_frame_under_way_and_no_other() -> None:
+    config = AcceleratorConfig(**FRAME_CORE | {"streams": 1})
+    program, _ = random_program(config, 3, 2)
+    rng = np.random.default_rng(11)
+    levels = np.array([random_levels(program.graph, rng) for _ in range(7)])
+    result = simulate(
+        to_verilog(config),
+        f"{__name__}:meddling",
+        arrays={"0": levels},
+        files=lambda folder: program.save(folder / "0.nrw"),
+    )
+    golden = GoldenModel(program.graph, config).run(levels)[program.graph.output_tensors[0]]
+    right: list[int | None] = [None, 1, None, 2, None, 3, 5, 6]
+    for number, sample in enumerate(right):
+        answer = result.arrays[f"{number}"]
+        np.testing.assert_array_equal(answer, np.array([]) if sample is None else golden[sample], err_msg=f"{number}")
+    np.testing.assert_array_equal(result.arrays["host"], golden[4])
+    found = {name: int(value) for name, value in result.values.items()}
+    assert found.pop("fault") == Status.FAULT | Fault.WATCHDOG << 8
+    assert found.pop("start") & Status.REFUSED
+    assert found == {
+        "there": Stream.PRESENT,
+        "given up": Stream.PRESENT | Stream.ENABLE | Stream.FAILED,
+        "forgotten": Stream.PRESENT | Stream.ENABLE,
+        "written": 1,
+        "wrong": Stream.FAILED,
+        "closed": Stream.PRESENT,
+    }
