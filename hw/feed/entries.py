@@ -17,11 +17,12 @@ __all__ = ["FeedEntries", "feed_step"]
 
 
 def feed_step(config: AcceleratorConfig) -> data.StructLayout:
-    """`FEED_STEP`, each field as wide as what it is added to or compared with."""
+    """`FEED_STEP`, each field as wide as what it is added to or compared with; ``single`` says that ``count`` is 0."""
     place = frame_place_bits(config)
     return data.StructLayout(
         {
             "count": place,
+            "single": 1,
             "word": config.act_address_bits,
             "byte": (config.frame_bytes - 1).bit_length(),
             "pixel": 1,
@@ -57,7 +58,8 @@ class FeedEntries(wiring.Component):
                 m.d.sync += word.eq(self.host.data)
         given = data.View(record_layout(FEED_STEP), Cat(*kept, self.host.data, Const(0, 32)))
         stored = Signal(shape)
-        m.d.comb += [getattr(stored, name).eq(getattr(given, name)) for name in shape.members]
+        m.d.comb += [getattr(stored, name).eq(getattr(given, name)) for name in shape.members if name != "single"]
+        m.d.comb += stored.single.eq(stored.count == 0)
         depth = 1 << (FEED_ENTRIES - 1).bit_length()
         m.submodules.memory = memory = Scratchpad(depth=depth, width=shape.size, granule=shape.size)
         m.d.comb += [

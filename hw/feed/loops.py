@@ -40,8 +40,8 @@ class FeedLoops(wiring.Component):
     ``rest`` waits for. ``ended`` is high in the last cycle of ``busy``, unless that is ``clear``'s doing, which waits
     for ``rest``, too.
 
-    A round of the innermost loop takes a cycle, that of the loop n places outside n + 1 more; a pixel's end waits for
-    ``rest``.
+    A round of the innermost loop takes a cycle, that of the loop n places outside 2 n + 1 more: whether a loop has ended
+    is known a cycle before it is acted upon. A pixel's end waits for ``rest``.
 
     Parameters
     ----------
@@ -83,14 +83,16 @@ class FeedLoops(wiring.Component):
             rounds.read_address.eq(address),
         ]
 
-        level, run = Signal(range(FEED_LOOPS)), Signal(self._place_bits)
+        level = Signal(range(FEED_LOOPS))
+        run, following = Signal(self._place_bits), Signal(self._place_bits, init=1)  # a round, and the next one
+        begun, final, over = Signal(), Signal(), Signal()
         place = Signal((config.frame_bytes - 1).bit_length())
         column, line = Signal(self._place_bits), Signal(self._place_bits)
         lane, padded = Signal(range(config.lanes)), Signal()
-        moves, emits, last = Signal(), Signal(), Signal()
+        moves, emits, last = Signal(), Signal(), Signal()  # last: this is the innermost loop's last round
         inside = (column < self.columns) & (line < self.lines)
         m.d.comb += [
-            last.eq(Mux(level == 0, run, rounds.read_data) == step.count),
+            last.eq(Mux(begun, final, step.single)),
             rounds.write_address.eq(level),
             self.values.valid.eq(emits),
             self.values.payload.place.eq(place),
@@ -112,7 +114,7 @@ class FeedLoops(wiring.Component):
 
         with m.FSM() as states:
             with m.State("idle"):
-                m.d.sync += [level.eq(0), run.eq(0), padded.eq(0), lane.eq(0)]
+                m.d.sync += [level.eq(0), run.eq(0), following.eq(1), begun.eq(0), padded.eq(0), lane.eq(0)]
                 m.d.sync += [self.word.eq(0), place.eq(0), column.eq(0), line.eq(0)]
                 with m.If(self.go):
                     m.next = "count"
@@ -133,12 +135,18 @@ class FeedLoops(wiring.Component):
                     emits.eq(may),
                     moves.eq(may),
                 ]
+                m.d.sync += [begun.eq(1), final.eq(Mux(may, following, run) == step.count)]
                 with m.If(may):
-                    m.d.sync += run.eq(run + 1)
+                    m.d.sync += [run.eq(run + 1), following.eq(following + 1)]
                     with m.If(last):
-                        m.d.sync += [run.eq(0), level.eq(1)]
+                        m.d.sync += [run.eq(0), following.eq(1), begun.eq(0), level.eq(1)]
                         m.d.comb += address.eq(1)
-                        m.next = "carry"
+                        m.next = "judge"
+                or_give_up()
+            with m.State("judge"):
+                m.d.comb += address.eq(level)
+                m.d.sync += over.eq(rounds.read_data == step.count)
+                m.next = "carry"
                 or_give_up()
             with m.State("carry"):
                 m.d.comb += address.eq(level)
@@ -149,9 +157,10 @@ class FeedLoops(wiring.Component):
                     m.next = "idle"
                 with m.Else():
                     m.d.comb += rounds.write_enable.eq(1)
-                    with m.If(last):
+                    with m.If(over):
                         m.d.comb += address.eq(level + 1)
                         m.d.sync += level.eq(level + 1)
+                        m.next = "judge"
                     with m.Else():
                         m.d.comb += [rounds.write_data.eq(rounds.read_data + 1), moves.eq(1), address.eq(0)]
                         m.d.sync += [level.eq(0), padded.eq(0)]
