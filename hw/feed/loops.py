@@ -40,8 +40,8 @@ class FeedLoops(wiring.Component):
     ``rest`` waits for. ``ended`` is high in the last cycle of ``busy``, unless that is ``clear``'s doing, which waits
     for ``rest``, too.
 
-    A round of the innermost loop takes a cycle, that of the loop n places outside 2 n + 1 more: whether a loop has ended
-    is known a cycle before it is acted upon. A pixel's end waits for ``rest``.
+    A round of the innermost loop takes a cycle, that of the loop n places outside 2 n + 1 more: whether a loop has
+    ended is known a cycle before it is acted upon. A pixel's end waits for ``rest``.
 
     Parameters
     ----------
