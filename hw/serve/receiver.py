@@ -12,8 +12,9 @@ from ..spec.feed import FRAME_WORD_BYTES
 
 __all__ = ["FRAME_BYTE", "FrameReceiver"]
 
-FRAME_BYTE = data.StructLayout({"byte": 8, "last": 1})
-"""A byte of a frame; ``last`` goes with the frame's last one."""
+FRAME_BYTE = data.StructLayout({"byte": 8, "last": 1, "abort": 1})
+"""A byte of a frame; ``last`` goes with the frame's last one. With ``abort`` it is none: the frame under way, if one is,
+ends there and is spoilt."""
 
 
 class FrameReceiver(wiring.Component):
@@ -21,7 +22,8 @@ class FrameReceiver(wiring.Component):
     until the cycle in which ``taken`` is.
 
     A frame has ``size`` + 1 bytes. One that ends early sets ``short`` beside ``full``, one that goes on ``long``, once
-    its ``last`` has come: so the next byte is again the first of a frame. If ``counted``, ``last`` is not looked at.
+    its ``last`` or an abort has come: so the next byte is again the first of a frame. If ``counted``, ``last`` is not
+    looked at.
     While ``enable`` is low what there is of a frame is forgotten, and so is one that is whole but not taken.
 
     Parameters
@@ -52,7 +54,8 @@ class FrameReceiver(wiring.Component):
         word = Signal(8 * (FRAME_WORD_BYTES - 1), reset_less=True)
         byte, within = self.bytes.payload.byte, place[:2]
         at_end = place == self.size
-        taken, ends = self.bytes.valid & self.bytes.ready, Signal()
+        beat, ends = self.bytes.valid & self.bytes.ready, Signal()
+        taken, gives_up = beat & ~self.bytes.payload.abort, beat & self.bytes.payload.abort & ((place != 0) | beyond)
         m.d.comb += [
             self.bytes.ready.eq(self.enable & ~self.full),
             ends.eq((self.bytes.payload.last & ~self.counted) | (at_end & self.counted)),
@@ -78,6 +81,8 @@ class FrameReceiver(wiring.Component):
                     self.short.eq(~at_end & ~beyond),
                     self.long.eq(beyond),
                 ]
+        with m.If(gives_up):
+            m.d.sync += [place.eq(0), beyond.eq(0), self.full.eq(1), self.short.eq(~beyond), self.long.eq(beyond)]
         with m.If(self.taken | ~self.enable):
             m.d.sync += self.full.eq(0)
         with m.If(~self.enable):

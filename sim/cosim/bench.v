@@ -48,11 +48,11 @@ module bench;
     // With streams: who sends frames, and who takes answers.
     reg [31:0] frame_stall = 0, answer_stall = 0, answered = 0, shown = 0;
 `ifdef NARROWS_STREAMS
-    wire s_tvalid, s_tready, s_tlast, m_tvalid, m_tready, m_tlast, m_tuser;
+    wire s_tvalid, s_tready, s_tlast, s_tuser, m_tvalid, m_tready, m_tlast, m_tuser;
     wire [7:0] s_tdata, m_tdata;
     narrows_streams streams (
         .clk(clk), .rst(rst), .frame_stall(frame_stall[7:0]), .answer_stall(answer_stall[7:0]), .violations(stream_violations),
-        .s_tvalid(s_tvalid), .s_tready(s_tready), .s_tdata(s_tdata), .s_tlast(s_tlast),
+        .s_tvalid(s_tvalid), .s_tready(s_tready), .s_tdata(s_tdata), .s_tlast(s_tlast), .s_tuser(s_tuser),
         .m_tvalid(m_tvalid), .m_tready(m_tready), .m_tdata(m_tdata), .m_tlast(m_tlast), .m_tuser(m_tuser)
     );
 `else
@@ -103,7 +103,7 @@ module bench;
     narrows_core core (
         `NARROWS_STORE_PORTS
 `ifdef NARROWS_STREAMS
-        .s_axis_tvalid(s_tvalid), .s_axis_tready(s_tready), .s_axis_tdata(s_tdata), .s_axis_tlast(s_tlast),
+        .s_axis_tvalid(s_tvalid), .s_axis_tready(s_tready), .s_axis_tdata(s_tdata), .s_axis_tlast(s_tlast), .s_axis_tuser(s_tuser),
         .m_axis_tvalid(m_tvalid), .m_axis_tready(m_tready), .m_axis_tdata(m_tdata), .m_axis_tlast(m_tlast), .m_axis_tuser(m_tuser),
 `endif
         .clk(clk), .rst(rst), .irq(irq),

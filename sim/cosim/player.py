@@ -133,12 +133,14 @@ class CosimTransport(Transport):
         """Put off ``frames`` of 256 beats of the stream of frames by a cycle, at random, and as many ``answers``."""
         self._gathered.append(np.array([Command.STREAM_SET << 28, 2, frames, answers], dtype=np.uint32))
 
-    async def send_frame(self, frame: bytes, *, ends: bool = True) -> None:
+    async def send_frame(self, frame: bytes, *, ends: bool = True, aborts: bool = False) -> None:
         """Queue a frame for the core's stream, which goes there while other things happen; TLAST is with its last byte
-        if it ``ends``."""
+        if it ``ends``, and behind it a beat with TUSER if it ``aborts``."""
         beats = np.frombuffer(frame, dtype=np.uint8).astype(np.uint32)
         if ends:
             beats[-1] |= _LAST
+        if aborts:
+            beats = np.append(beats, np.uint32(_ERROR))
         self._gathered += [np.array([Command.STREAM_SEND << 28, len(beats)], dtype=np.uint32), beats]
 
     async def take_answers(self, count: int, timeout_cycles: int) -> list[bytes | None]:

@@ -6,7 +6,7 @@ module narrows_streams (
     input clk, rst,
     input [7:0] frame_stall, answer_stall,          // of 256 tries
     output reg [31:0] violations,
-    output s_tvalid, s_tlast,
+    output s_tvalid, s_tlast, s_tuser,
     input s_tready,
     output [7:0] s_tdata,
     input m_tvalid, m_tlast, m_tuser,
@@ -14,8 +14,8 @@ module narrows_streams (
     input [7:0] m_tdata
 );
     localparam LOG2 = 20;
-    reg [8:0] frames [0:(1 << LOG2) - 1];           // TLAST above the byte
-    reg [9:0] answers [0:(1 << LOG2) - 1];          // TUSER above TLAST
+    reg [9:0] frames [0:(1 << LOG2) - 1];           // TUSER above TLAST above the byte
+    reg [9:0] answers [0:(1 << LOG2) - 1];          // likewise
     reg [31:0] sent = 0, put = 0, known = 0, got = 0, whole = 0;
     reg [31:0] noise = 32'h1b56c4f5;
     reg open = 0, held = 0;
@@ -25,6 +25,7 @@ module narrows_streams (
     assign s_tvalid = open && sent != known;
     assign s_tdata = frames[sent[LOG2-1:0]][7:0];
     assign s_tlast = frames[sent[LOG2-1:0]][8];
+    assign s_tuser = frames[sent[LOG2-1:0]][9];
     assign m_tready = accepts;
 
     initial violations = 0;
@@ -47,7 +48,7 @@ module narrows_streams (
 
     task send(input [31:0] beat);
         begin
-            frames[put[LOG2-1:0]] = beat[8:0];
+            frames[put[LOG2-1:0]] = beat[9:0];
             put = put + 1;
         end
     endtask

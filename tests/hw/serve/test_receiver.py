@@ -95,3 +95,34 @@ def test_what_there_is_of_a_frame_is_forgotten_where_streams_are_closed() -> Non
         assert await take(ctx, dut) == (0, 0)
 
     simulate(dut, bench)
+
+
+@pytest.mark.parametrize("counted", [0, 1])
+def test_an_abort_ends_the_frame_under_way_and_is_no_byte(counted: int) -> None:
+    rng = random.Random(6)
+    dut: Any = FrameReceiver(CONFIG)
+
+    async def abort(ctx: Any) -> None:
+        ctx.set(dut.bytes.valid, 1)
+        ctx.set(dut.bytes.payload.abort, 1)
+        ctx.set(dut.bytes.payload.last, rng.getrandbits(1))
+        assert ctx.get(dut.bytes.ready) and not ctx.get(dut.frame.enable)
+        await ctx.tick()
+        ctx.set(dut.bytes.valid, 0)
+        ctx.set(dut.bytes.payload.abort, 0)
+
+    async def bench(ctx: Any) -> None:
+        ctx.set(dut.size, 7)
+        ctx.set(dut.counted, counted)
+        ctx.set(dut.enable, 1)
+        for _ in range(2):
+            await abort(ctx)
+            assert not ctx.get(dut.full)
+        for length in (5, 11) if not counted else (5,):
+            await send(ctx, dut, list(range(length)), set(), rng)
+            await abort(ctx)
+            assert await take(ctx, dut) == (length < 8, length > 8)
+        assert await send(ctx, dut, list(range(8)), {7}, rng) == {0: 0x03020100, 1: 0x07060504}
+        assert await take(ctx, dut) == (0, 0)
+
+    simulate(dut, bench)
