@@ -13,8 +13,8 @@ from ..spec.feed import FRAME_WORD_BYTES
 __all__ = ["FRAME_BYTE", "FrameReceiver"]
 
 FRAME_BYTE = data.StructLayout({"byte": 8, "last": 1, "abort": 1})
-"""A byte of a frame; ``last`` goes with the frame's last one. With ``abort`` it is none: the frame under way, if one is,
-ends there and is spoilt."""
+"""A byte of a frame; ``last`` goes with the frame's last one. With ``abort`` it is none: the frame under way, if one
+is, ends there and is spoilt."""
 
 
 class FrameReceiver(wiring.Component):

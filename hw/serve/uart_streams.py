@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..ports.uart import UartReceiver, UartTransmitter
+from ..spec.link import GAP_BITS
 from .receiver import FRAME_BYTE
 from .sender import ANSWER_BYTE
 
-__all__ = ["ANSWERED", "NOT_ANSWERED", "QUIET_BITS", "UartStreams"]
-
-QUIET_BITS = 1 << 15
-"""Bit times without a byte after which what there is of a frame is given up: 11 ms at 3 MBaud, more than a computer's
-serial port pauses between two bytes of what it is given at once."""
+__all__ = ["ANSWERED", "NOT_ANSWERED", "UartStreams"]
 
 ANSWERED, NOT_ANSWERED = 0x00, 0x01
 """First byte of what is sent for a frame: an answer's bytes follow, or nothing."""
@@ -24,17 +21,19 @@ class UartStreams(wiring.Component):
     """Bytes of frames from ``rx``, for a core that counts them (`Stream.COUNTED`); to ``tx`` for each frame a byte that
     is `ANSWERED` or `NOT_ANSWERED`, behind the former the answer.
 
-    A frame whose byte was lost or broken, or that pauses for `QUIET_BITS`, is spoilt: nothing more of it is passed on
+    A frame whose byte was lost or broken, or that pauses for ``gap`` bits, is spoilt: nothing more of it is passed on
     until the line was quiet for so long, and then an abort. So is one that comes while two others wait.
 
     Parameters
     ----------
     divisor : int
         Clock cycles of a bit, at least 4.
+    gap : int
+        Bit times.
     """
 
-    def __init__(self, *, divisor: int) -> None:
-        self._divisor = divisor
+    def __init__(self, *, divisor: int, gap: int = GAP_BITS) -> None:
+        self._divisor, self._gap = divisor, gap
         super().__init__(
             {
                 "rx": In(1, init=1),
@@ -50,7 +49,7 @@ class UartStreams(wiring.Component):
         m.submodules.receiver = receiver = UartReceiver(divisor=self._divisor)
         m.submodules.transmitter = transmitter = UartTransmitter(divisor=self._divisor)
         frames, answers = self.frames, self.answers
-        quiet, spoilt, pending = Signal(range(QUIET_BITS + 1)), Signal(), Signal()
+        quiet, spoilt, pending = Signal(range(self._gap + 1)), Signal(), Signal()
         m.d.comb += [receiver.rx.eq(self.rx), self.tx.eq(transmitter.tx)]
         lost = receiver.broken | (receiver.valid & frames.valid & ~frames.ready)
         with m.If(frames.ready):
@@ -61,9 +60,9 @@ class UartStreams(wiring.Component):
             m.d.sync += spoilt.eq(1)
         with m.If(receiver.active | receiver.valid | receiver.broken):
             m.d.sync += [quiet.eq(0), pending.eq(1)]
-        with m.Elif(transmitter.tick & (quiet != QUIET_BITS)):
+        with m.Elif(transmitter.tick & (quiet != self._gap)):
             m.d.sync += quiet.eq(quiet + 1)
-        with m.Elif((quiet == QUIET_BITS) & pending & (~frames.valid | frames.ready)):
+        with m.Elif((quiet == self._gap) & pending & (~frames.valid | frames.ready)):
             m.d.sync += [frames.valid.eq(1), frames.payload.abort.eq(1), spoilt.eq(0), pending.eq(0)]
 
         told = Signal()  # the first byte of this answer is sent
@@ -78,5 +77,5 @@ class UartStreams(wiring.Component):
         with m.If(told):
             m.d.comb += transmitter.data.eq(answers.payload.byte)
         with m.Else():
-            m.d.comb += transmitter.data.eq(answers.payload.error)
+            m.d.comb += transmitter.data.eq(Mux(answers.payload.error, NOT_ANSWERED, ANSWERED))
         return m
