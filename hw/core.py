@@ -6,6 +6,8 @@ from amaranth.hdl import Cat, Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out, connect, flipped
 
+from .boot.boot_loader import BootLoader
+from .boot.flash_reader import FLASH
 from .cells.interfaces import hand_on
 from .compute import ComputeUnit
 from .control.run_control import RunGate
@@ -31,7 +33,7 @@ __all__ = ["Core"]
 class Core(wiring.Component):
     """A complete accelerator core with a port for the host (AXI4-Lite slave ``s_axil``, Wishbone slave ``s_wb``,
     ``uart``, ``spi``, ``usb`` or the requests ``host`` of `BarePort`) and ``irq``; with a backing store also an AXI4
-    master ``m_axi``.
+    master ``m_axi``, with ``boot`` pins ``flash`` for an SPI flash memory.
 
     Parameters
     ----------
@@ -43,7 +45,8 @@ class Core(wiring.Component):
         self._host = host_port(config)
         self._name = HOST_NAMES[config.host]
         ports = {self._name: self._host.signature.members["pins"], "irq": Out(1)}
-        super().__init__(ports | ({"m_axi": Out(Axi4(data_width=config.bus_bits))} if config.has_backing else {}))
+        ports |= {"m_axi": Out(Axi4(data_width=config.bus_bits))} if config.has_backing else {}
+        super().__init__(ports | ({"flash": Out(FLASH)} if config.boot else {}))
 
     def elaborate(self, platform: object) -> Module:
         """Connect the host's side, sequencer and compute unit, and the memories between them."""
@@ -56,7 +59,14 @@ class Core(wiring.Component):
         m.submodules.sequencer = sequencer = Sequencer(config)
         m.submodules.compute = compute = ComputeUnit(config)
         connect(m, flipped(getattr(self, self._name)), host.pins)
-        connect(m, host.bus, window.bus)
+        if config.boot:
+            m.submodules.boot = boot = BootLoader(config)
+            connect(m, host.bus, boot.host)
+            connect(m, boot.bus, window.bus)
+            connect(m, boot.boot, registers.boot)
+            connect(m, flipped(self.flash), boot.pins)
+        else:
+            connect(m, host.bus, window.bus)
         connect(m, window.registers_write, registers.host)
         connect(m, registers.control, run.registers)
         connect(m, run.sequencer, sequencer.control)
