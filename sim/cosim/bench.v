@@ -35,7 +35,7 @@ module bench;
 
     // A core with a backing store finds memory.v there; the host reads and writes that at once, without a bus.
     wire [31:0] violations, bus_violations, host_violations;
-    assign violations = bus_violations + host_violations;
+    assign violations = bus_violations + host_violations + flash_violations;
     reg [31:0] latency = 1, pace = 1, stall = 0, seed = 0, habits = 0;
     reg seeded = 0;
 `ifdef NARROWS_BUS_BITS
@@ -43,6 +43,7 @@ module bench;
 `else
     assign bus_violations = 0;
 `endif
+    `NARROWS_FLASH_CHIP
 
 `ifdef NARROWS_BARE
     wire host_valid, host_ready, host_we, host_done, host_refused;
@@ -87,6 +88,7 @@ module bench;
 
     narrows_core core (
         `NARROWS_STORE_PORTS
+        `NARROWS_FLASH_PORTS
         .clk(clk), .rst(rst), .irq(irq),
 `ifdef NARROWS_BARE
         .host_valid(host_valid), .host_ready(host_ready), .host_we(host_we), .host_adr(host_adr), .host_dat_w(host_dat_w),

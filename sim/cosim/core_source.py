@@ -18,6 +18,7 @@ _PORTS = {
     "input usb_clk_48;": "usb",
 }
 _UART_SPEED = re.compile(r"^// uart_divisor = (\d+)$", re.MULTILINE)
+_FLASH_PORT = "output flash_sck;"
 _BUS_PORT = re.compile(r"input \[(\d+):0\] m_axi_rdata")
 
 
@@ -55,6 +56,8 @@ class CoreSource:
         Cycles of a bit, with a UART.
     bus_bits : int
         Width of the bus to a backing store; 0: none.
+    boots : bool
+        Whether it has pins for a flash.
     """
 
     key: str
@@ -62,6 +65,7 @@ class CoreSource:
     host: str
     uart_divisor: int
     bus_bits: int
+    boots: bool = False
 
     @property
     def line(self) -> str:
@@ -74,7 +78,14 @@ class CoreSource:
         if not isinstance(verilog, str):
             config = verilog.config
             bus_bits = config.bus_bits if config.has_backing else 0
-            return CoreSource(verilog.key, verilog.text, config.host, config.uart_divisor, bus_bits)
+            return CoreSource(verilog.key, verilog.text, config.host, config.uart_divisor, bus_bits, bool(config.boot))
         speed, bus = _UART_SPEED.search(verilog), _BUS_PORT.search(verilog)
         host = "uart" if speed else next((host for port, host in _PORTS.items() if port in verilog), "axi")
-        return CoreSource(verilog, lambda: verilog, host, int(speed[1]) if speed else 0, int(bus[1]) + 1 if bus else 0)
+        return CoreSource(
+            verilog,
+            lambda: verilog,
+            host,
+            int(speed[1]) if speed else 0,
+            int(bus[1]) + 1 if bus else 0,
+            _FLASH_PORT in verilog,
+        )

@@ -337,12 +337,13 @@ class Driver:
 
     async def _wait_for_boot(self) -> None:
         """Wait for a core that loads its program; with any other one that is busy something is wrong."""
-        first = Register.STATUS.offset
+        first, booting = Register.STATUS.offset, True
         for _ in range(_BOOT_POLLS):
             words = await self._transport.read(first, (Register.BOOT.offset - first) // 4 + 1)
             if not int(words[0]) & Status.BUSY:
                 return
-            if int(words[-1]) & 0xFF != BootState.BOOTING:
+            booted_before, booting = not booting, int(words[-1]) & 0xFF == BootState.BOOTING
+            if booted_before and not booting:  # STATUS is read first: the boot may have ended in between, once
                 raise TransportError("the core is busy with a run that somebody else started: reset it")
         raise TransportError("the core does not come to the end of its boot: is its clock right?")
 
