@@ -79,6 +79,8 @@ def plan_board(board: Board, *, seed: int = 1) -> BoardPlan:
             "synth_opts": _SYNTHESIS[board.family],
             "script_after_read": after_read,
         }
+        if board.alone and board.boot_flash is not None and board.boot_flash.pack:
+            options["ecppack_opts"] = board.boot_flash.pack
     # platforms ask for their programmer when they plan, but only flashing needs it
     with mock.patch.dict(os.environ, {"OPENFPGALOADER": os.environ.get("OPENFPGALOADER", "openFPGALoader")}):
         plan = platform.prepare(BoardTop(board), NAME, **options)

@@ -63,7 +63,9 @@ class FlashPins:
             self._ready_at = self.now + 10
 
     def _next_bit(self) -> int:
-        head = {_READ: 32, _FAST_READ: 40}.get(int("".join(map(str, self._bits[:8])), 2)) if len(self._bits) > 7 else None
+        head = (
+            {_READ: 32, _FAST_READ: 40}.get(int("".join(map(str, self._bits[:8])), 2)) if len(self._bits) > 7 else None
+        )
         if self.asleep or head is None or len(self._bits) < head:
             return 1
         address = int("".join(map(str, self._bits[8:32])), 2) + self._sent // 8

@@ -190,7 +190,9 @@ async def resets(transport: Any, job: Job, progress: Progress) -> Any:
     await transport.bench.play()
     started = transport.bench.cycles
     for part in job.values["parts"]:
-        transport.bench.gather(LineCommand.RECEIVE, 1, part // program.config.uart_divisor)  # nothing comes, time passes
+        transport.bench.gather(
+            LineCommand.RECEIVE, 1, part // program.config.uart_divisor
+        )  # nothing comes, time passes
         transport.bench.reset()
     await transport.bench.play()
     passed = transport.bench.cycles - started
