@@ -31,8 +31,8 @@ class BootLoader(wiring.Component):
     first, PROGRAM_CONFIG is spoilt at the end, so that no run can start; writes of CONTROL, which would start one
     earlier, are left out. The boot ends whatever the flash holds: an image longer than any of this core is none.
 
-    While it lasts the port sees a core that is busy: it refuses accesses to memories, and writes of registers are refused
-    here. A word takes ``64 * config.flash_divisor`` cycles, a repeated one 2 for each time.
+    While it lasts the port sees a core that is busy: it refuses accesses to memories, and writes of registers are
+    refused here. A word takes ``64 * config.flash_divisor`` cycles, a repeated one 2 for each time.
 
     Parameters
     ----------
@@ -95,17 +95,15 @@ class BootLoader(wiring.Component):
                 m.d.comb += crc.start.eq(1)
                 with m.If(self.pins.cs_n):
                     m.next = "MAGIC"
-            with m.State("MAGIC"):
-                with m.If(whole):
-                    m.next = "LENGTH"
-                    with m.If(~is_magic):
-                        fail(Mux(is_blank, BootState.EMPTY, BootState.BAD_MAGIC))
-            with m.State("LENGTH"):
-                with m.If(whole):
-                    m.d.sync += left.eq(word)
-                    m.next = "LEFT"
-                    with m.If(is_long):
-                        fail(BootState.BAD_CRC)
+            with m.State("MAGIC"), m.If(whole):
+                m.next = "LENGTH"
+                with m.If(~is_magic):
+                    fail(Mux(is_blank, BootState.EMPTY, BootState.BAD_MAGIC))
+            with m.State("LENGTH"), m.If(whole):
+                m.d.sync += left.eq(word)
+                m.next = "LEFT"
+                with m.If(is_long):
+                    fail(BootState.BAD_CRC)
             with m.State("LEFT"):
                 with m.If(left == 0):
                     m.next = "CRC"
@@ -113,20 +111,17 @@ class BootLoader(wiring.Component):
                     m.next = "HEAD"
                 with m.Else():
                     m.next = "DATA"
-            with m.State("HEAD"):
-                with m.If(whole):
-                    m.d.sync += [address.eq(word[2:]), repeats.eq(word & REPEAT != 0), left.eq(left - 1)]
-                    m.next = "COUNT"
-                    with m.If(last):
-                        m.next = "CRC"
-            with m.State("COUNT"):
-                with m.If(whole):
-                    m.d.sync += [count.eq(word), left.eq(left - 1)]
-                    m.next = "LEFT"
-            with m.State("DATA"):
-                with m.If(whole):
-                    m.d.sync += [left.eq(left - 1), write.eq(acts)]
-                    m.next = "WRITE"
+            with m.State("HEAD"), m.If(whole):
+                m.d.sync += [address.eq(word[2:]), repeats.eq(word & REPEAT != 0), left.eq(left - 1)]
+                m.next = "COUNT"
+                with m.If(last):
+                    m.next = "CRC"
+            with m.State("COUNT"), m.If(whole):
+                m.d.sync += [count.eq(word), left.eq(left - 1)]
+                m.next = "LEFT"
+            with m.State("DATA"), m.If(whole):
+                m.d.sync += [left.eq(left - 1), write.eq(acts)]
+                m.next = "WRITE"
             with m.State("WRITE"):
                 with m.If(acts):
                     m.d.sync += [address.eq(address + 1), count.eq(count - 1)]
@@ -136,15 +131,14 @@ class BootLoader(wiring.Component):
                 with m.If(repeats & (count != 0)):
                     m.d.sync += write.eq(1)
                     m.next = "WRITE"
-            with m.State("CRC"):
-                with m.If(whole):
-                    with m.If(~matched):
-                        fail(BootState.BAD_CRC)
-                    with m.Elif(acts):
-                        end(BootState.LOADED)
-                    with m.Else():
-                        m.d.sync += acts.eq(1)
-                        m.next = "BEGIN"
+            with m.State("CRC"), m.If(whole):
+                with m.If(~matched):
+                    fail(BootState.BAD_CRC)
+                with m.Elif(acts):
+                    end(BootState.LOADED)
+                with m.Else():
+                    m.d.sync += acts.eq(1)
+                    m.next = "BEGIN"
             with m.State("SPOIL"):
                 m.d.sync += write.eq(1)
                 m.next = "SPOILT"
@@ -157,8 +151,8 @@ class BootLoader(wiring.Component):
         return m
 
     def _words(self, m: Module, reader: FlashReader, crc: Any, *, word: Signal, takes: Signal, whole: Signal) -> None:
-        """Gather bytes, while ``takes`` is high, and sum them; ``whole`` is high for a cycle once ``word`` is complete and
-        has stood for a cycle."""
+        """Gather bytes, while ``takes`` is high, and sum them; ``whole`` is high for a cycle once ``word`` is complete
+        and has stood for a cycle."""
         place, bits, settling = Signal(range(_WORD_BYTES)), Signal(range(9)), Signal()
         newest = word[-8:]
         m.d.comb += [

@@ -24,9 +24,9 @@ class FlashReader(wiring.Component):
     """While ``run`` is high, the bytes of the flash from ``config.flash_offset`` on leave as ``bytes``; the clock stops
     where nobody takes them. When it falls the flash is deselected, and the next read begins at the offset again.
 
-    After a reset the flash is first woken (0xAB) and left alone for `REST_CYCLES`: some FPGAs put it into deep power-down when
-    they have read their bitstream, and any other command would be lost. Then each read is a fast one (0x0B), which
-    chips take at any clock.
+    After a reset the flash is first woken (0xAB) and left alone for `REST_CYCLES`: some FPGAs put it into deep
+    power-down when they have read their bitstream, and any other command would be lost. Then each read is a fast one
+    (0x0B), which chips take at any clock.
 
     A bit takes ``2 * config.flash_divisor`` cycles. The flash shows its bits from the clock's falling edge on; each is
     taken with the next one, a whole period later, so pins and chip may take nearly so long.

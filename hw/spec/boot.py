@@ -53,8 +53,8 @@ COUNT_BITS = 24
 """Of a record's count, and of the number of all words."""
 
 FLASH_HZ = 33_000_000
-"""Most that the flash is clocked with. Data leave a chip up to 8 ns after the clock's falling edge; half a period is left
-for the pins of the FPGA, either way."""
+"""Most that the flash is clocked with. Data leave a chip up to 8 ns after the clock's falling edge and are taken a
+period after that; the rest is for the pins of the FPGA, either way."""
 
 REST_CYCLES = 4096
 """Cycles after a flash was woken in which nothing is asked of it: 20 us at 200 MHz, of which chips need 3 to 5."""

@@ -70,9 +70,9 @@ def bench_of(verilog: str, top: str, link: str) -> str:
 
     Pins are named as Amaranth names those of resources: ``uart_0__rx__io``, ``spi_0__sck__io`` and so on,
     ``led_N__io``, and ``clk..._0__io``. Other inputs are high, as unused pins with a pull-up. Pins ``sdram_0__...__io``
-    lead to a chip, ``narrows_sdram_chip``, those ``spi_flash..._0__...__io`` to ``narrows_flash_chip``, whose clock may come
-    from an ECP5's cell ``flash_clock``. Of USB the bench has what the host drives, while ``drive`` is high, and the
-    line's levels; the board's pull-up holds D+ while nobody does.
+    lead to a chip, ``narrows_sdram_chip``, those ``spi_flash..._0__...__io`` to ``narrows_flash_chip``, whose clock may
+    come from an ECP5's cell ``flash_clock``. Of USB the bench has what the host drives, while ``drive`` is high, and
+    the line's levels; the board's pull-up holds D+ while nobody does.
 
     Raises
     ------

@@ -19,8 +19,7 @@ def chip_verilog(*, clock_mhz: float) -> str:
 
 
 def bench_verilog(*, boots: bool) -> str:
-    """Verilog in front of a bench: macros for a flash of a core that boots from one, and the chip, before a clock of 100
-    MHz."""
+    """Verilog in front of a bench: macros for the flash of a core that boots from one, and the chip, at 100 MHz."""
     if not boots:
         return _read("bench.v")
     return "`define NARROWS_FLASH\n" + _read("bench.v") + chip_verilog(clock_mhz=100)

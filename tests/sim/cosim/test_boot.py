@@ -112,9 +112,9 @@ async def impatient(transport: Any, job: Job, progress: Progress) -> Any:
     program = Program.load(job.folder / "program.nrw")
     word = np.array([1], dtype=np.uint32)
     for region in (Region.WEIGHTS, Region.ACTIVATIONS, Region.INSTRUCTIONS):
+        await transport.write(region_address(program.config, region), word)
         with pytest.raises(TransportError, match="refused"):
-            await transport.write(region_address(program.config, region), word)
-            await status(transport)  # until then it is queued
+            await status(transport)  # until then a write is queued
     with pytest.raises(TransportError, match="refused"):
         await transport.read(region_address(program.config, Region.ACTIVATIONS), 1)
     await transport.write(Register.PROGRAM_CONFIG.offset, word)
