@@ -345,9 +345,9 @@ class BootedCore(IsaTransport):
         words = await super().read(address, count)
         self.looks -= address in (Register.STATUS.offset, Register.BOOT.offset)
         if address == Register.STATUS.offset:
-            words |= Status.BUSY if self.looks > 0 else 0
+            words[:] |= np.uint32(Status.BUSY if self.looks > 0 else 0)
         if address == Register.BOOT.offset:
-            words[:] = self.state
+            words[:] = int(self.state)
         return words
 
 
