@@ -12,6 +12,7 @@ from ..hw.spec.link import SPI_DIVISOR, USB_BAUD
 from ..hw.spec.sdram import SdramChip
 from ..hw.spec.transfer import BURST_BEATS
 from ..sw.errors import NarrowsError
+from .boot_flash import BootFlash
 
 __all__ = ["FAMILIES", "Board", "BoardError"]
 
@@ -69,13 +70,18 @@ class Board:
         Only a vendor's tools can place it: a build is a plan for these.
     sdram : SdramChip, optional
         Behind the resource ``("sdram", 0)`` of the platform: the backing store of a core with ``backing = "axi4"``.
+    boot_flash : BootFlash, optional
+        Where a core finds its program at power-up, if it is to be ``alone``.
+    alone : bool
+        The core loads its program by itself, from the flash behind the bitstream.
     placer : str
         ECP5: nextpnr's ``--placer`` that gave this board's own core the faster clock, ``heap`` or ``static``.
 
     Raises
     ------
     BoardError
-        If the UART's speed cannot be made of the clock, the board has no such link, or its SDRAM no such clock or bus.
+        If the UART's speed cannot be made of the clock, the board has no such link, its SDRAM no such clock or bus, or
+        there is no flash for a core that is to be alone.
     """
 
     name: str
@@ -99,6 +105,8 @@ class Board:
     vendor_only: bool = False
     placer: str = "heap"
     sdram: SdramChip | None = None
+    boot_flash: BootFlash | None = None
+    alone: bool = False
 
     def __post_init__(self) -> None:
         if self.link not in self.links:
@@ -108,11 +116,29 @@ class Board:
             raise BoardError(f"{self.baud} baud cannot be made of {self.clock_mhz:g} MHz: choose another baud")
         backing = "none" if self.sdram is None else self.config.backing
         machine = dataclasses.replace(
-            self.config, host=self.link, uart_divisor=divisor, fabric=FAMILIES[self.family], backing=backing
+            self.config,
+            host=self.link,
+            uart_divisor=divisor,
+            fabric=FAMILIES[self.family],
+            backing=backing,
+            **self._boot(),
         )
         if self.sdram is not None and machine.has_backing:
             _check_sdram(self.sdram, self.clock_mhz, machine)
         object.__setattr__(self, "config", machine)
+
+    def _boot(self) -> dict[str, int]:
+        """Parameters of a core that is alone, or is not."""
+        if not self.alone:
+            return {"boot": 0, "flash_offset": 0, "flash_divisor": 0}
+        flash = self.boot_flash
+        if flash is None:
+            raise BoardError(f"{self.title} has no flash that its core could load a program from")
+        if self.link in flash.links:
+            raise BoardError(f"{self.title} has its {self.link} and its flash on the same pins: choose another link")
+        if self.sdram is not None and self.config.has_backing:
+            raise BoardError(f"{self.title}: a core that is alone has no backing store: choose backing = 'none'")
+        return {"boot": 1, "flash_offset": flash.offset, "flash_divisor": flash.divisor(self.clock_mhz)}
 
     @property
     def bits_per_second(self) -> int:

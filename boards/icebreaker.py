@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from .board import Board
-from .up5k import UP5K_CORE, UP5K_MEMORIES, flash_spi
+from .boot_flash import BootFlash
+from .up5k import UP5K_CORE, UP5K_MEMORIES, UP5K_SPI_BITS, flash_spi
 
 __all__ = ["BOARD"]
 
@@ -34,4 +35,13 @@ BOARD = Board(
     usb_chip=(0x0403, 0x6010),
     links=("uart", "spi"),
     flash=("openFPGALoader", "-b", "ice40_generic"),
+    boot_flash=BootFlash(
+        chip="W25Q128JV",
+        size=16 << 20,
+        offset=128 << 10,  # an iCE40UP5K's bitstream takes 104,090 bytes
+        resource="spi_flash_1x",
+        links=("spi",),
+        bits_per_second=UP5K_SPI_BITS,
+        write=("openFPGALoader", "-b", "ice40_generic", "-f", "-o", "{offset}"),
+    ),
 )

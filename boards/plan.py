@@ -15,10 +15,13 @@ from .board import Board
 from .litedram import LITEDRAM, sdram_controller
 from .top import BoardTop
 
-__all__ = ["NAME", "BoardPlan", "bitstream_name", "plan_board"]
+__all__ = ["CORE_PARAMETERS", "NAME", "BoardPlan", "bitstream_name", "plan_board"]
 
 NAME = "narrows_board"
 """Name of the top module and of the files of a build."""
+
+CORE_PARAMETERS = f"{TOP}.json"
+"""File of a build with the parameters of its core."""
 
 _SYNTHESIS = {"ecp5": "-nodsp", "ice40": "", "gowin": ""}
 _PLACEMENT = {"ecp5": ROUTER, "ice40": ROUTER, "gowin": ()}
@@ -79,10 +82,12 @@ def plan_board(board: Board, *, seed: int = 1) -> BoardPlan:
             "synth_opts": _SYNTHESIS[board.family],
             "script_after_read": after_read,
         }
+        if board.alone and board.boot_flash is not None and board.boot_flash.pack:
+            options["ecppack_opts"] = board.boot_flash.pack
     # platforms ask for their programmer when they plan, but only flashing needs it
     with mock.patch.dict(os.environ, {"OPENFPGALOADER": os.environ.get("OPENFPGALOADER", "openFPGALoader")}):
         plan = platform.prepare(BoardTop(board), NAME, **options)
-    files = dict(plan.files)
+    files = dict(plan.files) | {CORE_PARAMETERS: json.dumps(board.config.to_dict(), indent=1)}
     commands = json.loads(files.get(f"build_{NAME}.json", '{"commands": []}'))["commands"]
     return BoardPlan(
         files=files,

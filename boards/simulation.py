@@ -34,6 +34,7 @@ def board_verilog(board: Board, *, divisor: int | None = None) -> str:
     divisor : int, optional
         Clock cycles of a bit on the UART, where not the board's own.
     """
+    from ..sim import flash
     from ..sim.sdram import chip_verilog
 
     config = board.config if divisor is None else dataclasses.replace(board.config, uart_divisor=divisor)
@@ -43,15 +44,24 @@ def board_verilog(board: Board, *, divisor: int | None = None) -> str:
         plan = platform.prepare(BoardTop(board), NAME, debug_verilog=True)
     top = plan.files[f"{NAME}.debug.v"]
     text = (top if isinstance(top, str) else top.decode()) + to_verilog(config)
+    if board.alone:
+        text += flash.chip_verilog(clock_mhz=board.clock_mhz)
     if board.sdram is None or (controller := sdram_controller(board)) is None:
         return text
     return text + controller + chip_verilog(board.sdram, clock_mhz=board.clock_mhz)
 
 
-def virtual_board(board: Board, *, divisor: int) -> VirtualBoard:
+def virtual_board(board: Board, *, divisor: int, flash: bytes = b"") -> VirtualBoard:
     """A board's own top, simulated, with so many clock cycles to a bit on its UART; SPI is as fast as it may be, USB
-    what it is to a core of 96 MHz."""
+    what it is to a core of 96 MHz. One that is alone finds ``flash`` behind its bitstream."""
     from ..sim.board import VirtualBoard
 
     bit = {"spi": SPI_DIVISOR, "usb": _USB_DIVISOR}.get(board.link, divisor)
-    return VirtualBoard(board_verilog(board, divisor=divisor), top=NAME, link=board.link, divisor=bit)
+    return VirtualBoard(
+        board_verilog(board, divisor=divisor),
+        top=NAME,
+        link=board.link,
+        divisor=bit,
+        flash=flash,
+        flash_offset=board.config.flash_offset,
+    )

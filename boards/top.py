@@ -47,6 +47,7 @@ class BoardTop(Elaboratable):
             **clocks,
             **self._link(m, platform),
             **self._memory(m),
+            **self._flash(m, platform),
             o_irq=irq,
         )
         for index, state in enumerate((~ResetSignal(), irq)):
@@ -67,6 +68,25 @@ class BoardTop(Elaboratable):
             return {}
         m.submodules.sdram = sdram = BoardSdram(self._board)
         return sdram.core_ports()
+
+    def _flash(self, m: Module, platform: Any) -> dict[str, Any]:
+        """The flash behind the FPGA, where the core loads its program from there, and the core's ports to it."""
+        flash = self._board.boot_flash
+        if flash is None or not self._board.alone:
+            return {}
+        wires = {part.name: "-" for part in platform.lookup(flash.resource, 0).ios if isinstance(part, Subsignal)}
+        pins = platform.request(flash.resource, 0, dir=wires)
+        cs_n, sck, copi = Signal(), Signal(), Signal()
+        levels = {"cs": ~cs_n, "copi": copi, "wp": 0, "hold": 0}
+        if flash.clock_cell:
+            m.submodules.flash_clock = Instance("USRMCLK", i_USRMCLKI=sck, i_USRMCLKTS=0)
+        else:
+            levels["clk"] = sck
+        for name in (name for name in wires if name in levels):
+            m.submodules[f"flash_{name}"] = pin = io.Buffer("o", getattr(pins, name))
+            m.d.comb += pin.o.eq(levels[name])
+        m.submodules.flash_cipo = cipo = io.Buffer("i", pins.cipo)
+        return {"o_flash_cs_n": cs_n, "o_flash_sck": sck, "o_flash_copi": copi, "i_flash_cipo": cipo.i}
 
     def _link(self, m: Module, platform: Any) -> dict[str, Any]:
         """Pins of the link to the host, and the core's ports that they belong to."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..hw.spec.config import AcceleratorConfig
 from .board import Board
+from .boot_flash import BootFlash
 
 __all__ = ["BOARD"]
 
@@ -15,6 +16,17 @@ def _platform() -> Any:
 
     return ULX3S_85F_Platform()
 
+
+BOOT_FLASH = BootFlash(
+    chip="IS25LP128F",
+    size=16 << 20,
+    offset=2 << 20,  # an LFE5U-85F's bitstream takes 1.9 MB at most
+    resource="spi_flash",
+    clock_cell=True,
+    bits_per_second=62_000_000,
+    pack="--compress --freq 62.0",
+    write=("openFPGALoader", "-b", "ulx3s", "-f", "-o", "{offset}"),
+)
 
 BOARD = Board(
     name="ulx3s",
@@ -42,4 +54,5 @@ BOARD = Board(
     links=("uart", "usb"),
     usb_chip=(0x0403, 0x6015),
     flash=("openFPGALoader", "-b", "ulx3s"),
+    boot_flash=BOOT_FLASH,
 )

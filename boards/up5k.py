@@ -9,7 +9,7 @@ from ..hw.spec.config import AcceleratorConfig
 if TYPE_CHECKING:
     from amaranth.build import Resource
 
-__all__ = ["UP5K_CORE", "UP5K_MEMORIES", "flash_spi"]
+__all__ = ["UP5K_CORE", "UP5K_MEMORIES", "UP5K_SPI_BITS", "flash_spi"]
 
 UP5K_CORE = AcceleratorConfig(
     rows=2,
@@ -32,6 +32,9 @@ UP5K_CORE = AcceleratorConfig(
 cycle, the other two a weight word of 32."""
 
 UP5K_MEMORIES = "SPRAM: 64 KB of weights, 32 KB of activations"
+
+UP5K_SPI_BITS = 7_000_000
+"""Bits a second, about, at which it reads its bitstream where that asks for nothing faster."""
 
 
 def flash_spi(cs_n: str) -> Resource:

@@ -6,6 +6,8 @@ from amaranth.hdl import Cat, Module, Mux
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
+from .boot.boot_loader import BootLoader
+from .boot.flash_reader import FLASH
 from .cells.interfaces import hand_on
 from .compute import ComputeUnit
 from .control.run_control import RunGate
@@ -33,7 +35,8 @@ __all__ = ["Core"]
 class Core(wiring.Component):
     """A complete accelerator core with a port for the host (AXI4-Lite slave ``s_axil``, Wishbone slave ``s_wb``,
     ``uart``, ``spi``, ``usb`` or the requests ``host`` of `BarePort`) and ``irq``; with a backing store also an AXI4
-    master ``m_axi``, with streams AXI4-Streams ``s_axis`` of frames and ``m_axis`` of answers.
+    master ``m_axi``, with streams AXI4-Streams ``s_axis`` of frames and ``m_axis`` of answers, with ``boot`` pins
+    ``flash`` for an SPI flash memory.
 
     Parameters
     ----------
@@ -47,7 +50,7 @@ class Core(wiring.Component):
         ports = {self._name: self._host.signature.members["pins"], "irq": Out(1)}
         ports |= {"m_axi": Out(Axi4(data_width=config.bus_bits))} if config.has_backing else {}
         ports |= {"s_axis": In(AXI_FRAMES), "m_axis": Out(AXI_ANSWERS)} if config.streams else {}
-        super().__init__(ports)
+        super().__init__(ports | ({"flash": Out(FLASH)} if config.boot else {}))
 
     def elaborate(self, platform: object) -> Module:
         """Connect the host's side, sequencer and compute unit, and the memories between them."""
@@ -60,7 +63,14 @@ class Core(wiring.Component):
         m.submodules.sequencer = sequencer = Sequencer(config)
         m.submodules.compute = compute = ComputeUnit(config)
         connect(m, flipped(getattr(self, self._name)), host.pins)
-        connect(m, host.bus, window.bus)
+        if config.boot:
+            m.submodules.boot = boot = BootLoader(config)
+            connect(m, host.bus, boot.host)
+            connect(m, boot.bus, window.bus)
+            connect(m, boot.boot, registers.boot)
+            connect(m, flipped(self.flash), boot.pins)
+        else:
+            connect(m, host.bus, window.bus)
         connect(m, window.registers_write, registers.host)
         if not config.streams:
             connect(m, registers.control, run.registers)

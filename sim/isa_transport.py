@@ -8,6 +8,7 @@ import operator
 import numpy as np
 from numpy.typing import NDArray
 
+from ..hw.spec.boot import BootState
 from ..hw.spec.config import AcceleratorConfig
 from ..hw.spec.registers import (
     MAGIC,
@@ -105,7 +106,8 @@ class IsaTransport(Transport):
         if address % 4 or region not in Region._value2member_map_:
             raise TransportError(f"address 0x{address:x} is not an aligned word of a region")
         config = self.machine.config
-        size = region_depth(config, Region(region)) * region_stride(config, Region(region))
+        depth = len(_REGISTERS) if region == Region.REGISTERS else region_depth(config, Region(region))
+        size = depth * region_stride(config, Region(region))
         if offset + 4 * count > size:
             raise TransportError(f"{count} words from address 0x{address:x} reach beyond {Region(region).name}")
         return Region(region), offset
@@ -155,6 +157,7 @@ class IsaTransport(Transport):
             Register.WINDOW_LIMIT: machine.backing.limit if machine.backing else 0,
             Register.FRAME_BYTES: machine.config.frame_bytes,
             Register.STREAM: self._stream | Stream.PRESENT,
+            Register.BOOT: BootState.EMPTY,
             Register.IRQ_ENABLE: self._enabled,
             Register.IRQ_STATUS: self._causes() & ~self._acknowledged,
         }[_REGISTERS[offset]]

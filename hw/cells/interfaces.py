@@ -8,12 +8,14 @@ from amaranth.hdl import Module, ShapeLike
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Member, Out, Signature
 
+from ..spec.boot import BootState
 from ..spec.config import AcceleratorConfig
 from ..spec.isa import COMPUTE
 from ..spec.registers import REGION_BITS, Region, region_depth
 from .records import record_layout
 
 __all__ = [
+    "BOOT",
     "EVENTS",
     "HOST_WRITE",
     "INSTRUCTION",
@@ -29,6 +31,10 @@ __all__ = [
 INSTRUCTION = Signature({"run": Out(1), "fields": Out(record_layout(COMPUTE)), "is_max": Out(1)})
 """From who holds a COMPUTE to who executes it: ``fields`` and ``is_max`` (its mode) are stable while ``run`` is high,
 which falls for a cycle at least between two instructions."""
+
+BOOT = Signature({"busy": Out(1), "state": Out(BootState), "tag": Out(24)})
+"""From a boot loader: ``busy`` until the boot has ended; what became of it, and, of an image that was loaded,
+`spec.boot.image_tag`."""
 
 EVENTS = Signature({"step": Out(1), "stall_drain": Out(1), "stall_walk": Out(1)})
 """What a cycle of the compute unit was: a step, or lost to the drain or to the pixel walker."""

@@ -9,7 +9,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..cells.delay_line import kept
-from ..cells.interfaces import EVENTS, HOST_WRITE
+from ..cells.interfaces import BOOT, EVENTS, HOST_WRITE
 from ..control.handout import STALLS, WINDOW
 from ..control.run_control import RunControl
 from ..serve.server import STREAMING
@@ -44,6 +44,7 @@ class HostRegisters(wiring.Component):
                 "irq": Out(1),
                 **({"stalls": In(STALLS), "window": Out(WINDOW)} if config.has_backing else {}),
                 **({"streaming": Out(STREAMING)} if config.streams else {}),
+                **({"boot": In(BOOT)} if config.boot else {}),
             }
         )
 
@@ -106,18 +107,24 @@ class HostRegisters(wiring.Component):
             with m.Elif(event):
                 m.d.sync += counter.eq(counter + 1)
 
+        busy: Value = control.busy
+        boots = {}
+        if self._config.boot:
+            busy = busy | self.boot.busy
+            boots = {Register.BOOT: Cat(self.boot.state, Const(0, 8 - len(self.boot.state)), self.boot.tag)}
         values = {
             Register.MAGIC: Const(MAGIC, 32),
             Register.VERSION: Const(VERSION, 32),
             Register.CONFIG: own_config,
             Register.PROGRAM_CONFIG: program_config,
             Register.CONTROL: Const(0, 32),
-            Register.STATUS: Cat(control.busy, control.done, control.faulted, refused) | control.fault << 8,
+            Register.STATUS: Cat(busy, control.done, control.faulted, refused) | control.fault << 8,
             Register.FAULT_INDEX: control.fault_index,
             Register.WATCHDOG: control.watchdog,
             Register.CYCLES: control.cycles,
             **counters,
             **windows,
+            **boots,
             Register.FRAME_BYTES: Const(self._config.frame_bytes, 32),
             **self._interrupts(m, written, written_data, refused),
             **self._streaming(m, written, written_data),

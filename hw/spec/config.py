@@ -28,8 +28,10 @@ __all__ = [
     "bases_of",
 ]
 
-_BESIDE_PROGRAMS = ("host", "uart_divisor", "fabric", "frame_bytes", "streams")
-_LATER = ("dynamic", "frame_bytes", "streams")
+_BESIDE_PROGRAMS = (
+    "host", "uart_divisor", "fabric", "frame_bytes", "streams", "boot", "flash_offset", "flash_divisor"
+)  # fmt: skip
+_LATER = ("dynamic", "frame_bytes", "streams", "boot", "flash_offset", "flash_divisor")
 
 
 def _sha256(values: Mapping[str, Any]) -> str:
@@ -118,6 +120,13 @@ class AcceleratorConfig:
         or ``"bare"``. Not part of `digest`.
     uart_divisor : int
         Clock cycles of a bit on the UART, 4 to 65,535; not part of `digest` either.
+    boot : int
+        1: after a reset the core loads the program that it finds in a flash memory (`spec.boot`), and has pins for
+        that; 0: it does not. Not part of `digest`, as what follows.
+    flash_offset : int
+        Byte of the flash with which the program begins, a multiple of 256 below 16 MiB.
+    flash_divisor : int
+        Clock cycles of half a period of the flash's clock, 1 to 16; 0 for a core that does not boot.
 
     Raises
     ------
@@ -160,6 +169,9 @@ class AcceleratorConfig:
     streams: int = 0
     host: str = "axi"
     uart_divisor: int = 217
+    boot: int = 0
+    flash_offset: int = 0
+    flash_divisor: int = 0
 
     def __post_init__(self) -> None:
         check_kinds(self)

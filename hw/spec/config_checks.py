@@ -82,6 +82,7 @@ def check(config: AcceleratorConfig) -> None:
     _check_drain(config)
     _check_memories(config)
     _check_options(config)
+    _check_boot(config)
 
 
 def _need(config: AcceleratorConfig, name: str, holds: bool, what: str) -> None:
@@ -195,3 +196,15 @@ def _check_options(config: AcceleratorConfig) -> None:
     _need(config, "fabric", config.fabric in FABRICS, f"one of {', '.join(FABRICS)}")
     _need(config, "host", config.host in HOSTS, f"one of {', '.join(HOSTS)}")
     _need(config, "uart_divisor", 4 <= config.uart_divisor <= 65535, "4 to 65535")
+
+
+def _check_boot(config: AcceleratorConfig) -> None:
+    _need(config, "boot", config.boot in (0, 1), "0 or 1")
+    _need(config, "boot", not (config.boot and config.has_backing), "0 in a core with a backing store")
+    fits = config.flash_offset % 256 == 0 and 0 <= config.flash_offset < 1 << 24
+    _need(config, "flash_offset", fits, "a multiple of 256 from 0 to 16776960")
+    _need(config, "flash_offset", config.boot == 1 or config.flash_offset == 0, "0 without boot")
+    least = config.boot
+    most = 16 * config.boot
+    what = "1 to 16" if config.boot else "0 without boot"
+    _need(config, "flash_divisor", least <= config.flash_divisor <= most, what)

@@ -105,6 +105,7 @@ class Register(enum.Enum):
     IRQ_STATUS = (0x48, Access.WRITE, "Interrupt bits that stand; writing 1 acknowledges one")
     FRAME_BYTES = (0x4C, Access.READ, "bytes of a frame that the core can lay out; 0 without a frame memory")
     STREAM = (0x50, Access.WRITE, "Stream bits; writing them forgets what went wrong")
+    BOOT = (0x54, Access.READ, "bits 7:0 are the BootState; bits 31:8 those of the CRC-32 of the image that was loaded")
 
     def __init__(self, offset: int, access: Access, doc: str) -> None:
         self.offset = offset
@@ -178,6 +179,10 @@ class Fault(enum.IntEnum):
     BUS = 7
 
 
+_EVERY_CORES = Register.FRAME_BYTES.offset // 4 + 1
+"""Words of the registers' window in every core; longer where there are registers behind."""
+
+
 def core_registers(config: AcceleratorConfig) -> tuple[Register, ...]:
     """Registers that a core has, in the order of their offsets; the others read as 0."""
     missing = {
@@ -186,6 +191,7 @@ def core_registers(config: AcceleratorConfig) -> tuple[Register, ...]:
         *(_INTERRUPTS if config.is_serial else ()),
         *(() if config.frame_bytes else (Register.FRAME_BYTES,)),
         *(() if config.streams else (Register.STREAM,)),
+        *(() if config.boot else (Register.BOOT,)),
     }
     return tuple(register for register in Register if register not in missing)
 
@@ -212,7 +218,7 @@ def region_word_bits(config: AcceleratorConfig, region: Region) -> int:
 def region_depth(config: AcceleratorConfig, region: Region) -> int:
     """Words of a region's memory."""
     return {
-        Region.REGISTERS: len(Register),
+        Region.REGISTERS: max(_EVERY_CORES, core_registers(config)[-1].offset // 4 + 1),
         Region.INSTRUCTIONS: config.instructions * INSTRUCTION_WORDS,
         Region.BLOCKS: config.blocks,
         Region.TAPS: config.taps,

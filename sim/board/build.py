@@ -26,6 +26,14 @@ _ICE40_PIN = re.compile(r"\bSB_IO( #\((?:[^;])*?\.PIN_TYPE\(6'h([0-9a-f]+)\))")
 _ICE40_INPUT = re.compile(r"\bSB_IO_IN #\([^;]*?\.PACKAGE_PIN\((\w+)\)")
 _INOUT = re.compile(r"\binout ((?!usb_)\w+__io);")
 _SDRAM_PIN = re.compile(r"sdram_0__(\w+)__io")
+_FLASH_PIN = re.compile(r"spi_flash\w*_0__(cs|clk|copi|cipo)__io")
+_FLASH = """\
+    wire flash_cs, flash_clk, flash_copi, flash_cipo;
+    narrows_flash_chip flash (
+        .clk(clk), .power(power), .cs_n(flash_cs), .sck(flash_clk), .copi(flash_copi), .cipo(flash_cipo), .violations()
+    );
+"""
+_FLASH_CLOCK_CELL = "    assign flash_clk = board.flash_clock.USRMCLKI;\n"
 _SDRAM = """\
     wire sdram_clk, sdram_clk_en, sdram_cs, sdram_ras, sdram_cas, sdram_we;
     wire [1:0] sdram_ba, sdram_dqm;
@@ -62,8 +70,9 @@ def bench_of(verilog: str, top: str, link: str) -> str:
 
     Pins are named as Amaranth names those of resources: ``uart_0__rx__io``, ``spi_0__sck__io`` and so on,
     ``led_N__io``, and ``clk..._0__io``. Other inputs are high, as unused pins with a pull-up. Pins ``sdram_0__...__io``
-    lead to a chip, ``narrows_sdram_chip``. Of USB the bench has what the host drives, while ``drive`` is high, and the
-    line's levels; the board's pull-up holds D+ while nobody does.
+    lead to a chip, ``narrows_sdram_chip``, those ``spi_flash..._0__...__io`` to ``narrows_flash_chip``, whose clock may
+    come from an ECP5's cell ``flash_clock``. Of USB the bench has what the host drives, while ``drive`` is high, and
+    the line's levels; the board's pull-up holds D+ while nobody does.
 
     Raises
     ------
@@ -84,6 +93,8 @@ def bench_of(verilog: str, top: str, link: str) -> str:
             connections.append(f".{name}({net})")
         elif memory := _SDRAM_PIN.fullmatch(name):
             connections.append(f".{name}(sdram_{memory[1]})")
+        elif flash := _FLASH_PIN.fullmatch(name):
+            connections.append(f".{name}(flash_{flash[1]})")
         elif direction == "input":
             connections.append(f".{name}(1'b1)")
     for kind in ("clk", *_LINKS[link]):
@@ -92,6 +103,8 @@ def bench_of(verilog: str, top: str, link: str) -> str:
     ports = f"input clk, input power, {_PINS[link]}output [7:0] leds"
     spare = "".join(f"    assign leds[{index}] = 0;\n" for index in range(len(found["led"]), 8))
     chip = _SDRAM if any(_SDRAM_PIN.fullmatch(name) for _, name in _PORT.findall(module[0])) else ""
+    if any("(flash_" in connection for connection in connections):
+        chip += _FLASH + ("" if any("(flash_clk)" in connection for connection in connections) else _FLASH_CLOCK_CELL)
     board = f"    {top} board({', '.join(connections)});\n"
     return f"module bench({ports});\n{_WIRES.get(link, '')}{chip}{board}{spare}endmodule\n"
 

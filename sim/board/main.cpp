@@ -1,7 +1,7 @@
 // A board in simulation: the pins of its link behind a pseudo-terminal (a UART's as they are, SPI's through an adapter that
 // speaks serprog, USB's through a host of its own), its power switch and the line's troubles on standard input.
 //
-//     virtual_board DIVISOR
+//     virtual_board DIVISOR [PLUSARGS]
 //
 // prints `port PATH`, then a line for each change of the LEDs. Lines that it takes: `reset` (power off and on),
 // `noise SHARE` (of clock cycles in which the line to the board is turned over), `drop SHARE` (of bytes lost, either way),
@@ -50,7 +50,7 @@ int open_terminal() {
 }  // namespace
 
 int main(int argc, char **argv) {
-    if (argc != 2 || atoi(argv[1]) < 1) return 2;
+    if (argc < 2 || atoi(argv[1]) < 1) return 2;
     const unsigned divisor = atoi(argv[1]);
     setvbuf(stdout, nullptr, _IOLBF, 0);
     const int terminal = open_terminal();
@@ -61,6 +61,7 @@ int main(int argc, char **argv) {
     fcntl(0, F_SETFL, O_NONBLOCK);
 
     VerilatedContext context;
+    context.commandArgs(argc, argv);
     Vbench top(&context);
     Host host(divisor);
     Troubles troubles;

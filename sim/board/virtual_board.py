@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import subprocess
+import tempfile
 import threading
 from pathlib import Path
 from types import TracebackType
 from typing import IO
 
 from ..cosim.errors import SimulationError
+from ..flash import FLASH_IMAGE, flash_arguments
 from .build import build_board
 
 __all__ = ["VirtualBoard"]
@@ -31,6 +33,8 @@ class VirtualBoard:
         How its host is connected: ``"uart"``, ``"spi"`` or ``"usb"``.
     divisor : int
         Clock cycles of a bit on that.
+    flash : bytes
+        What a board that is alone finds in its flash, from byte ``flash_offset`` on.
 
     Raises
     ------
@@ -38,10 +42,19 @@ class VirtualBoard:
         As `build_board` does; SimulationError also if the simulation does not start.
     """
 
-    def __init__(self, verilog: str, *, top: str, link: str, divisor: int) -> None:
+    def __init__(
+        self, verilog: str, *, top: str, link: str, divisor: int, flash: bytes = b"", flash_offset: int = 0
+    ) -> None:
         program = build_board(verilog, top, link)
+        self._folder = tempfile.TemporaryDirectory(prefix="narrows-board-")
+        image = Path(self._folder.name) / FLASH_IMAGE
+        image.write_bytes(flash)
         self._process = subprocess.Popen(
-            [str(program), str(divisor)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+            [str(program), str(divisor), *flash_arguments(image, flash_offset)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
         )
         self._counted = threading.Condition()
         self._cycles: int | None = None
@@ -94,6 +107,7 @@ class VirtualBoard:
         if self._process.stdin is not None:
             self._process.stdin.close()
         self._process.wait()
+        self._folder.cleanup()
 
     def __enter__(self) -> VirtualBoard:
         return self
@@ -119,7 +133,7 @@ class VirtualBoard:
         with self._output() as output:
             for line in output:
                 word, _, value = line.partition(" ")
-                if word == "sdram:":
+                if word in ("sdram:", "flash:"):
                     self.complaints.append(line.strip())
                 elif word == "leds":
                     self.leds = int(value, 16)

@@ -36,7 +36,7 @@ module bench;
 
     // A core with a backing store finds memory.v there; the host reads and writes that at once, without a bus.
     wire [31:0] violations, bus_violations, host_violations, stream_violations;
-    assign violations = bus_violations + host_violations + stream_violations;
+    assign violations = bus_violations + host_violations + flash_violations + stream_violations;
     reg [31:0] latency = 1, pace = 1, stall = 0, seed = 0, habits = 0;
     reg seeded = 0;
 `ifdef NARROWS_BUS_BITS
@@ -44,6 +44,7 @@ module bench;
 `else
     assign bus_violations = 0;
 `endif
+    `NARROWS_FLASH_CHIP
 
     // With streams: who sends frames, and who takes answers.
     reg [31:0] frame_stall = 0, answer_stall = 0, answered = 0, shown = 0;
@@ -106,6 +107,7 @@ module bench;
         .s_axis_tvalid(s_tvalid), .s_axis_tready(s_tready), .s_axis_tdata(s_tdata), .s_axis_tlast(s_tlast), .s_axis_tuser(s_tuser),
         .m_axis_tvalid(m_tvalid), .m_axis_tready(m_tready), .m_axis_tdata(m_tdata), .m_axis_tlast(m_tlast), .m_axis_tuser(m_tuser),
 `endif
+        `NARROWS_FLASH_PORTS
         .clk(clk), .rst(rst), .irq(irq),
 `ifdef NARROWS_BARE
         .host_valid(host_valid), .host_ready(host_ready), .host_we(host_we), .host_adr(host_adr), .host_dat_w(host_dat_w),

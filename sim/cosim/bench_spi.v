@@ -21,8 +21,10 @@ module bench;
     reg [47:0] dice = 48'h2545f4914f6c;
     reg cs_n = 1, sck = 0, copi = 0;
     wire cipo, driven, irq;
+    `NARROWS_FLASH_CHIP
     narrows_core core (
         `NARROWS_STORE_PORTS
+        `NARROWS_FLASH_PORTS
         .clk(clk), .rst(rst), .irq(irq), .spi_cs_n(cs_n), .spi_sck(sck), .spi_copi(copi ^ (dice[31:8] < noise[23:0])),
         .spi_cipo(cipo), .spi_cipo_oe(driven)
     );
@@ -136,7 +138,7 @@ module bench;
             end
 
             S_END: begin
-                $fwrite(responses, "%08h%08h%08h", cycles[63:32], cycles[31:0], undriven + bus_violations);
+                $fwrite(responses, "%08h%08h%08h", cycles[63:32], cycles[31:0], undriven + bus_violations + flash_violations);
                 $fclose(responses);
                 $fclose(commands);
                 done <= !done;

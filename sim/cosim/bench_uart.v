@@ -23,7 +23,8 @@ module bench;
     reg line = 1;
     wire rx = line ^ (dice[31:8] < noise[23:0]);
     wire tx, irq;
-    narrows_core core (`NARROWS_STORE_PORTS .clk(clk), .rst(rst), .irq(irq), .uart_rx(rx), .uart_tx(tx));
+    `NARROWS_FLASH_CHIP
+    narrows_core core (`NARROWS_STORE_PORTS `NARROWS_FLASH_PORTS .clk(clk), .rst(rst), .irq(irq), .uart_rx(rx), .uart_tx(tx));
     `NARROWS_QUICK_STORE
 
     reg [2:0] state = S_RESET;
@@ -141,7 +142,7 @@ module bench;
             end
 
             S_END: begin
-                $fwrite(responses, "%08h%08h%08h", cycles[63:32], cycles[31:0], broken + bus_violations);
+                $fwrite(responses, "%08h%08h%08h", cycles[63:32], cycles[31:0], broken + bus_violations + flash_violations);
                 $fclose(responses);
                 $fclose(commands);
                 done <= !done;

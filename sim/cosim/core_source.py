@@ -19,6 +19,7 @@ _PORTS = {
 }
 _UART_SPEED = re.compile(r"^// uart_divisor = (\d+)$", re.MULTILINE)
 _STREAM_PORT = "input s_axis_tvalid;"
+_FLASH_PORT = "output flash_sck;"
 _BUS_PORT = re.compile(r"input \[(\d+):0\] m_axi_rdata")
 
 
@@ -58,6 +59,8 @@ class CoreSource:
         Width of the bus to a backing store; 0: none.
     streams : bool
         Frames come in and answers go out as streams, too.
+    boots : bool
+        Whether it has pins for a flash.
     """
 
     key: str
@@ -66,6 +69,7 @@ class CoreSource:
     uart_divisor: int
     bus_bits: int
     streams: bool = False
+    boots: bool = False
 
     @property
     def line(self) -> str:
@@ -78,9 +82,17 @@ class CoreSource:
         if not isinstance(verilog, str):
             config = verilog.config
             bus_bits = config.bus_bits if config.has_backing else 0
-            streams = bool(config.streams)
-            return CoreSource(verilog.key, verilog.text, config.host, config.uart_divisor, bus_bits, streams)
+            streams, boots = bool(config.streams), bool(config.boot)
+            return CoreSource(
+                verilog.key, verilog.text, config.host, config.uart_divisor, bus_bits, streams=streams, boots=boots
+            )
         speed, bus = _UART_SPEED.search(verilog), _BUS_PORT.search(verilog)
-        host = "uart" if speed else next((host for port, host in _PORTS.items() if port in verilog), "axi")
-        divisor, bus_bits = int(speed[1]) if speed else 0, int(bus[1]) + 1 if bus else 0
-        return CoreSource(verilog, lambda: verilog, host, divisor, bus_bits, _STREAM_PORT in verilog)
+        return CoreSource(
+            verilog,
+            lambda: verilog,
+            "uart" if speed else next((host for port, host in _PORTS.items() if port in verilog), "axi"),
+            int(speed[1]) if speed else 0,
+            int(bus[1]) + 1 if bus else 0,
+            streams=_STREAM_PORT in verilog,
+            boots=_FLASH_PORT in verilog,
+        )

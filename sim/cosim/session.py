@@ -13,6 +13,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ..builds import cache_folder
+from ..flash import FLASH_IMAGE, flash_arguments
 from ..store_size import STORE_BYTES
 from .core_source import CoreSource, WrittenOnDemand
 from .errors import SimulationError
@@ -35,6 +36,8 @@ def simulate(
     simulator: str = "verilator",
     store_bytes: int = STORE_BYTES,
     memory: str | None = None,
+    flash: bytes = b"",
+    flash_offset: int = 0,
     work_folder: Path | None = None,
     waves: bool = False,
     progress: Progress | None = None,
@@ -59,6 +62,8 @@ def simulate(
         Size of the memory behind a core with a bus, a power of two.
     memory : str, optional
         Verilog of that memory, where it is not `memory.v`: of `narrows.sim.sdram.memory_verilog`.
+    flash : bytes
+        What a core that boots finds in its flash, from byte ``flash_offset`` on.
     work_folder : Path, optional
         Keep the job's files there (log, waveform); without it they are in a temporary folder, which goes when all went
         well.
@@ -97,6 +102,7 @@ def simulate(
         Job(entry=entry, folder=folder, arrays=arrays or {}, values=values or {}).save()
         if files is not None:
             files(folder)
+        (folder / FLASH_IMAGE).write_bytes(flash)
         watch.restart()
         with tempfile.TemporaryDirectory(prefix="narrows-sim-", dir=_memory_folder()) as exchange:
             start_simulator(
@@ -109,6 +115,7 @@ def simulate(
                 results=folder / "results.xml",
                 variables={"NARROWS_JOB": str(folder), "NARROWS_LINE": source.line},
                 tick=watch,
+                arguments=flash_arguments(folder / FLASH_IMAGE, flash_offset) if source.boots else (),
             )
         result = JobResult.load(folder)
     except SimulationError as error:

@@ -8,7 +8,7 @@ import importlib.util
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,6 +18,7 @@ from find_libpython import find_libpython
 from ...sw.errors import ToolMissing
 from ...sw.processes import run_process
 from ..builds import kept_build
+from ..flash import bench_verilog
 from .core_source import CoreSource
 from .errors import SimulationError
 
@@ -146,7 +147,7 @@ def _bench(source: CoreSource, store_bytes: int, memory: str | None) -> str:
         names.append("streams.v")
     names.append("bench.v" if source.line == "bus" else f"bench_{source.line}.v")
     own = "".join((Path(__file__).parent / name).read_text(encoding="utf-8") for name in names)
-    return "".join(defines) + own + (memory if memory and source.bus_bits else "")
+    return "".join(defines) + bench_verilog(boots=source.boots) + own + (memory if memory and source.bus_bits else "")
 
 
 def kept_simulator(
@@ -238,6 +239,7 @@ def start_simulator(
     results: Path,
     variables: Mapping[str, str],
     tick: Callable[[], None],
+    arguments: Sequence[str] = (),
 ) -> None:
     """Run a build to its end, by the variables that cocotb documents; its runner would take longer than a short run.
 
@@ -259,6 +261,8 @@ def start_simulator(
         Of its environment, beside ours.
     tick : callable
         Called again and again meanwhile.
+    arguments : sequence of str
+        More of them, of the Verilog.
 
     Raises
     ------
@@ -283,7 +287,7 @@ def start_simulator(
         **core.variables,
         **variables,
     }
-    command = core.command(build, waves=waves)
+    command = [*core.command(build, waves=waves), *arguments]
     with log.open("w", encoding="utf-8") as file:
         ended = run_process(command, cwd=folder, stdout=file, env=environment, tick=tick)
     if ended.returncode != 0:

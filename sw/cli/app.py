@@ -20,6 +20,7 @@ from ..processes import stoppable
 from ..version import __version__
 from . import (
     board,
+    board_flash,
     board_link,
     demo,
     doctor,
@@ -95,6 +96,7 @@ app.command("list")(listing.list_choices)
 app.command("disasm")(models.disasm)
 app.command("report")(reports.report)
 app.command("trace")(reports.trace)
+board.app.command("flash")(board_flash.flash_board)
 board.app.command("run")(board_link.run_on_board)
 board.app.command("simulate")(board_link.simulate_board)
 app.add_typer(board.app, name="board")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import shutil
-import subprocess
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..api.config import Config
-from ..errors import InputError, ToolMissing
 from ..results import write_json
 from .hardware import show_resources
 from .options import JsonFile
@@ -24,7 +21,7 @@ if TYPE_CHECKING:
     from ...boards.flow import BoardBuild
     from ...boards.plan import BoardPlan
 
-__all__ = ["BoardName", "Folder", "Link", "OverLink", "app", "build", "chosen_board"]
+__all__ = ["Alone", "BoardName", "Folder", "Link", "OverLink", "app", "build", "chosen_board"]
 
 app = typer.Typer(no_args_is_help=True, help="Boards: list them, build their bitstreams, load these, talk to them.")
 
@@ -46,6 +43,9 @@ Program = Annotated[
     Path | None,
     typer.Option("--program", metavar="M.nrw", help="Put the core on it that this program was compiled for."),
 ]
+Alone = Annotated[
+    bool, typer.Option("--alone", help="With a core that loads its program by itself, from the board's flash.")
+]
 OverLink = Annotated[
     Link, typer.Option("--link", help="How the board is connected; `narrows board list` names those with SPI or USB.")
 ]
@@ -58,8 +58,10 @@ def chosen_board(
     clock: float | None = None,
     baud: int | None = None,
     link: Link = Link.UART,
+    alone: bool = False,
 ) -> Board:
-    """A board by name, perhaps with the core of a program, another clock in MHz, another speed of its UART.
+    """A board by name, perhaps with the core of a program, another clock in MHz, another speed of its UART, or alone:
+    with a core that loads its program by itself.
 
     Raises
     ------
@@ -71,7 +73,8 @@ def chosen_board(
 
     board = find_board(name)
     board = dataclasses.replace(board, link=link.value, clock_mhz=clock or board.clock_mhz, baud=baud or board.baud)
-    return board if program is None else board.with_config(Compiled.load(program).config)
+    board = board if program is None else board.with_config(Compiled.load(program).config)
+    return dataclasses.replace(board, alone=alone or board.alone)
 
 
 @app.command("list")
@@ -131,6 +134,7 @@ def build(
         int | None, typer.Option("--baud", min=300, metavar="N", help="Another speed for the UART: 3000000, say.")
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=1, metavar="N", help="Of the first placement.")] = 1,
+    alone: Alone = False,
     tries: Annotated[
         int, typer.Option("--tries", min=1, metavar="N", help="Placements at most, until one meets the clock.")
     ] = 3,
@@ -146,11 +150,13 @@ def build(
     **Example**
 
         narrows board build icebreaker
+
+        narrows board build ulx3s --alone
     """
     from ...boards.flow import build_board
     from ...boards.plan import plan_board
 
-    board = chosen_board(name, program, clock=clock, baud=baud, link=link)
+    board = chosen_board(name, program, clock=clock, baud=baud, link=link, alone=alone)
     place = folder or Path("build") / "boards" / name
     if board.vendor_only:
         write_json(json, _planned(board, plan_board(board, seed=seed), place))
@@ -170,7 +176,7 @@ def build(
         reached = f"{result.placement.fmax_mhz:.1f} of {board.clock_mhz:g} MHz"
         report_done(f"the clock is not met: {reached}; try more --tries, or --clock")
         raise typer.Exit(1)
-    next_step(f"narrows board flash {name}")
+    next_step(f"narrows board flash {name}" + (" --program M.nrw" if alone else ""))
 
 
 def _planned(board: Board, plan: BoardPlan, folder: Path) -> dict[str, Any]:
@@ -197,23 +203,3 @@ def _show(board: Board, result: BoardBuild) -> None:
         [(step.tool, f"{step.seconds:.0f}", f"{step.megabytes:,.0f}") for step in result.steps],
     )
     report_done(f"{result.bitstream}: {result.bitstream.stat().st_size:,} bytes")
-
-
-@app.command("flash")
-def flash(name: BoardName, folder: Folder = None) -> None:
-    """Load the bitstream of an earlier `narrows board build` onto a board that is connected.
-
-    Needs the board's own loader: openFPGALoader, for the OrangeCrab dfu-util.
-    """
-    from ...boards.plan import bitstream_name
-
-    board = chosen_board(name)
-    path = (folder or Path("build") / "boards" / name) / bitstream_name(board)
-    if not path.exists():
-        raise InputError(f"there is no {path}: build it first, narrows board build {name}")
-    if shutil.which(board.flash[0]) is None:
-        raise ToolMissing(f"{board.flash[0]} is missing: install it to load {path}")
-    status = subprocess.run([*board.flash, str(path)], check=False).returncode
-    if status:
-        raise ToolMissing(f"{board.flash[0]} could not load {path} (exit status {status}): is the board connected?")
-    report_done(f"{path} is on the board")

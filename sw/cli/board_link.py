@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..api.samples import load_samples
+from ..errors import InputError
 from ..results import writable_folder, write_arrays, write_json
-from .board import BoardName, Link, OverLink, chosen_board
+from .board import Alone, BoardName, Link, OverLink, chosen_board
 from .models import run_report
 from .options import InputFile, JsonFile, Limit, OutputArrays, ProgramFile, Raw, opened
 from .output import TERMINAL, progress_bar, report_done, show_table
@@ -43,6 +44,9 @@ def run_on_board(
         int | None,
         typer.Option("--baud", min=300, metavar="N", help="Bits a second on the link, where not the board's own."),
     ] = None,
+    loaded: Annotated[
+        bool, typer.Option("--loaded", help="Load nothing: the core has the program from its flash already.")
+    ] = False,
     limit: Limit = None,
     check: Annotated[bool, typer.Option("--check", help="Compare every output with the golden model.")] = False,
     output: OutputArrays = None,
@@ -52,7 +56,7 @@ def run_on_board(
     """Run a program on a board: load it over UART, SPI or USB, send samples, read the results.
 
     The board holds the core that the program was compiled for; any other one refuses it. With --check, exit status 1 if
-    a level differs from the golden model's.
+    a level differs from the golden model's. With --loaded the core must have loaded just that program from its flash.
 
     **Example**
 
@@ -71,7 +75,7 @@ def run_on_board(
     compiled = opened(program)
     x, y = load_samples(samples, limit)
     labels = sound_labels(compiled.graph.outputs, y, TERMINAL)
-    result = compiled.run(x, BoardEngine(board, port, baud), raw=raw)
+    result = compiled.run(x, BoardEngine(board, port, baud, loaded), raw=raw)
     if output is not None:
         write_arrays(output, result)
     report = run_report(result, labels)
@@ -93,6 +97,7 @@ def simulate_board(
         Path | None, typer.Option("--program", metavar="M.nrw", help="With the core that this program needs.")
     ] = None,
     link: OverLink = Link.UART,
+    alone: Alone = False,
     divisor: Annotated[
         int, typer.Option("--divisor", min=4, max=65535, metavar="N", help="Clock cycles of a bit on the UART.")
     ] = _DIVISOR,
@@ -104,17 +109,23 @@ def simulate_board(
     prints the port and stays until Ctrl-C. With --link spi that port is an adapter's, which speaks serprog; with --link
     usb it is the serial port that a USB host, played at the pins, has found. Lines typed meanwhile act on the board:
     `reset` takes its power away for a moment, `noise 1e-6` turns its receive line over in that share of all cycles,
-    `drop 1e-3` loses that share of all bytes, or on SPI a pulse in that share of them, on USB of packets.
+    `drop 1e-3` loses that share of all bytes, or on SPI a pulse in that share of them, on USB of packets. With --alone
+    the board finds the program in its flash.
 
     **Example**
 
         narrows board simulate ulx3s --program model.nrw
     """
     from ...boards.simulation import virtual_board
+    from ..runtime.boot import boot_image
 
-    board = chosen_board(name, program, link=link)
+    board, image = chosen_board(name, program, link=link, alone=alone), b""
+    if alone:
+        if program is None:
+            raise InputError("a board that is alone needs the program that is in its flash: name it with --program")
+        image = boot_image(opened(program).compiled, board.config)
     with progress_bar(f"building {board.title}"):
-        virtual = virtual_board(board, divisor=divisor)
+        virtual = virtual_board(board, divisor=divisor, flash=image)
     with virtual:
         ways = () if link is Link.UART else ("--link", link.value)
         how = " ".join((*ways, *(("--baud", str(_VIRTUAL_BAUD[link])) if link in _VIRTUAL_BAUD else ())))

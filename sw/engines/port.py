@@ -38,11 +38,14 @@ class BoardEngine:
         As `open_port` and `open_spi` take it, or ``"auto"``: whatever the board is plugged in at.
     bits_per_second : int, optional
         On the link, where not the board's own.
+    loaded : bool
+        The core has loaded the program by itself, and is only asked whether it is that one.
     """
 
     board: Board
     port: str
     bits_per_second: int | None = None
+    loaded: bool = False
 
     @property
     def name(self) -> str:
@@ -61,7 +64,15 @@ class BoardEngine:
         """See :class:`~.engine.Engine`."""
         line = board_line(self.board, self.port, self.bits_per_second or self.board.bits_per_second)
         transport = run_sync(SerialTransport.open(line))
-        samples = run_samples(transport, program, levels, dump_layers=dump_layers, counted=_COUNTED, progress=progress)
+        samples = run_samples(
+            transport,
+            program,
+            levels,
+            dump_layers=dump_layers,
+            counted=_COUNTED,
+            loaded=self.loaded,
+            progress=progress,
+        )
         return machine_run(run_sync(samples), repeated=transport.repeated)
 
 

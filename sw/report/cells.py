@@ -51,6 +51,10 @@ _FEEDER = 485
 """Look-up tables of a feeder (4 x 4 x 16, frames of 4,096 bytes: 253, 74 carry cells, 21 small memories)."""
 
 
+_BOOT = 576
+"""Look-up tables of a boot loader (tiny preset: 484 more with it, and 46 carry cells)."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Cells:
     """Estimated LUT4 as nextpnr packs them, carry included, and block RAMs; ``error`` is the largest on cores that the
@@ -99,6 +103,7 @@ def estimate_cells(config: AcceleratorConfig) -> Cells:
     luts = sum(fit["factors"][name] * count for name, count in cell_terms(config).items())
     luts += _held_word(config) if config.dynamic else 0
     luts += _FEEDER if config.frame_bytes else 0
+    luts += _BOOT if config.boot else 0
     return Cells(luts=round(luts), brams=_brams(config), error=fit["error"])
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ...hw.spec.boot import BootState, image_tag
 from ...hw.spec.config import PRESETS, AcceleratorConfig
 from ...hw.spec.cycles import CycleCount
 from ...hw.spec.isa import INSTRUCTION_WORDS, Opcode
@@ -30,6 +31,7 @@ from ...hw.spec.words import unpack_codes
 from ..errors import InputError, ProgramError, ProgramMismatch
 from ..program import Program
 from .feed import Feed, feed_of
+from .recorder import Recorder
 from .serving import Serving
 from .survey import WATCHDOG_SLACK, survey
 from .transport import Transport, TransportError
@@ -49,6 +51,18 @@ _AFTER_RUN = (
     Register.STALL_STORE,
     Register.STALL_TOKEN,
 )
+
+_BOOT_POLLS = 1 << 16
+"""Looks at a core that boots: a boot takes some 10,000 of them on a bus, and hundreds on a serial link."""
+
+_NOT_LOADED = {
+    BootState.ABSENT: "it was generated without boot",
+    BootState.BOOTING: "it was reset just now",
+    BootState.EMPTY: "nothing is written there",
+    BootState.BAD_MAGIC: "what is there is no boot image",
+    BootState.BAD_CRC: "the image there is damaged",
+    BootState.REPLACED: "a host has loaded another one since; reset the core",
+}
 
 _CURES = {
     Fault.ILLEGAL_INSTRUCTION: "the core cannot execute it: compile the model again",
@@ -123,16 +137,7 @@ class Driver:
             If there is no core, or one of another version.
         """
         config = self._config
-        if program.config.digest != config.digest:
-            raise ProgramMismatch(
-                f"the program was compiled for {_config_name(program.config.hash32)}, the core has "
-                f"{_config_name(config.hash32)}: compile the model for the core's configuration"
-            )
-        frame_bytes = await self._check_core()
-        self._computes, self._end, self._limit = survey(program)
-        self._levels = self._ahead = None
-        self._known_places.clear()
-        self._feed = feed_of(program, dataclasses.replace(config, frame_bytes=frame_bytes))
+        await self._prepare(program)
         await self._write_register(Register.CONTROL, Control.CLEAR)
         for region, words in program.memories.items():
             if len(words):
@@ -155,6 +160,51 @@ class Driver:
         await self._write_register(Register.WATCHDOG, self._limit)
         self._program = program
         await self.begin()
+
+    async def attach(self, program: Program) -> None:
+        """Take over a core that has loaded a program from its flash memory by itself: see that it is this one, and let
+        a stream begin. Waits until the core has booted.
+
+        Raises
+        ------
+        ProgramMismatch
+            If the core holds no program from its flash, or another one, or it is not for the core's configuration.
+        TransportError
+            As :meth:`load` does.
+        """
+        frame_bytes = await self._prepare(program)
+        program_config, boot = await self._resident()
+        recorder = Recorder(dataclasses.replace(self._config, frame_bytes=frame_bytes))
+        await Driver(recorder, self._config).load(program)
+        if boot & 0xFF != BootState.LOADED:
+            raise ProgramMismatch(f"the core holds no program from its flash: {_NOT_LOADED[BootState(boot & 0xFF)]}")
+        if program_config != self._config.hash32 or boot >> 8 != image_tag(recorder.image()):
+            raise ProgramMismatch("the program in the board's flash is another one: write this one there, or load it")
+        await self._write_register(Register.CONTROL, Control.CLEAR)
+        self._program = program
+        await self.begin()
+
+    async def _prepare(self, program: Program) -> int:
+        """See that program and core go together, and the core is idle; gives the bytes of its frames."""
+        config = self._config
+        if program.config.digest != config.digest:
+            raise ProgramMismatch(
+                f"the program was compiled for {_config_name(program.config.hash32)}, the core has "
+                f"{_config_name(config.hash32)}: compile the model for the core's configuration"
+            )
+        frame_bytes = await self._check_core()
+        self._program = None
+        self._computes, self._end, self._limit = survey(program)
+        self._levels = self._ahead = None
+        self._known_places.clear()
+        self._feed = feed_of(program, dataclasses.replace(config, frame_bytes=frame_bytes))
+        return frame_bytes
+
+    async def _resident(self) -> tuple[int, int]:
+        """What PROGRAM_CONFIG and BOOT read."""
+        first = Register.PROGRAM_CONFIG.offset
+        words = await self._transport.read(first, (Register.BOOT.offset - first) // 4 + 1)
+        return int(words[0]), int(words[-1])
 
     async def begin(self) -> None:
         """Let a stream begin: every state holds what it holds at first."""
@@ -344,8 +394,20 @@ class Driver:
         if streams & Stream.ENABLE:
             status = await self._close_streams()
         if status & Status.BUSY:
-            raise TransportError("the core is busy with a run that somebody else started: reset it")
+            await self._wait_for_boot()
         return frame_bytes
+
+    async def _wait_for_boot(self) -> None:
+        """Wait for a core that loads its program; with any other one that is busy something is wrong."""
+        first, booting = Register.STATUS.offset, True
+        for _ in range(_BOOT_POLLS):
+            words = await self._transport.read(first, (Register.BOOT.offset - first) // 4 + 1)
+            if not int(words[0]) & Status.BUSY:
+                return
+            booted_before, booting = not booting, int(words[-1]) & 0xFF == BootState.BOOTING
+            if booted_before and not booting:  # STATUS is read first: the boot may have ended in between, once
+                raise TransportError("the core is busy with a run that somebody else started: reset it")
+        raise TransportError("the core does not come to the end of its boot: is its clock right?")
 
     async def _write_input(self, levels: ArrayLike) -> None:
         program = self._loaded()

@@ -52,6 +52,7 @@ async def run_samples(
     *,
     dump_layers: int = 0,
     counted: int | None = None,
+    loaded: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> SampleRecord:
     """Load a program and run samples one after the other.
@@ -67,6 +68,8 @@ async def run_samples(
         For so many first samples, run again up to each layer and read its tensor.
     counted : int, optional
         Read counters and checksums of so many first samples alone, and of those that are dumped; without it of all.
+    loaded : bool
+        The core has the program already, from its flash: load nothing.
     progress : callable, optional
         Called with (samples done, samples in all).
 
@@ -77,7 +80,7 @@ async def run_samples(
     """
     samples = np.asarray(levels)
     driver = Driver(transport, program.config)
-    await driver.load(program)
+    await (driver.attach(program) if loaded else driver.load(program))
     last = _last_instruction(program)
     dumps: dict[str, list[NDArray[np.int64]]] = {name: [] for name in last}
     results, outputs, layer_cycles, ends_at = [], [], [], list(last.values())

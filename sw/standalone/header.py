@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
+from ...hw.spec.boot import BootState
 from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.isa import BLOCK, COMPUTE, INSTRUCTION_WORDS, LOAD, TAP, Opcode
 from ...hw.spec.link import (
@@ -64,6 +65,7 @@ def core_header(config: AcceleratorConfig) -> str:
         ),
         *([] if config.is_serial else _section("Interrupts", ((f"IRQ_{one.name}", int(one), "") for one in Interrupt))),
         *_section("Why a run stopped", ((f"FAULT_{fault.name}", int(fault), "") for fault in Fault)),
+        *(_section("What became of a boot: BOOT", _boot()) if config.boot else ()),
         *_section("Memories: windows of words, low beat first", _memories(config)),
         *_section("Codes", _codes(config)),
         *(_section("Serial link", _link()) if config.is_serial else ()),
@@ -90,6 +92,12 @@ def _status() -> Iterator[_Macro]:
         yield f"STATUS_{bit.name}", int(bit), ""
     yield "STATUS_FAULT_LSB", _FAULT_LSB, "a NARROWS_FAULT_* from this bit on"
     yield "STATUS_FAULT_MASK", f"0x{_FAULT_MASK:X}u", ""
+
+
+def _boot() -> Iterator[_Macro]:
+    for state in BootState:
+        yield f"BOOT_{state.name}", int(state), ""
+    yield "BOOT_MASK", "0xFFu", "of BOOT; what is above it tells the image apart"
 
 
 def _memories(config: AcceleratorConfig) -> Iterator[_Macro]:

@@ -34,6 +34,21 @@ int narrows_open(const narrows_bus *bus)
     return get(bus, NARROWS_REG_STATUS) & NARROWS_STATUS_BUSY ? NARROWS_RUNNING : NARROWS_OK;
 }
 
+#ifdef NARROWS_REG_BOOT
+int narrows_attach(const narrows_bus *bus, uint32_t polls)
+{
+    int result = NARROWS_RUNNING;
+
+    while (polls-- && result == NARROWS_RUNNING)
+        result = narrows_open(bus);
+    if (result != NARROWS_OK)
+        return result;
+    if ((get(bus, NARROWS_REG_BOOT) & NARROWS_BOOT_MASK) != NARROWS_BOOT_LOADED)
+        return NARROWS_NOT_LOADED;
+    return get(bus, NARROWS_REG_PROGRAM_CONFIG) == NARROWS_CONFIG ? NARROWS_OK : NARROWS_OTHER_CONFIG;
+}
+#endif
+
 int narrows_load(const narrows_bus *bus, const narrows_program *program)
 {
     uint32_t number, word, beat;

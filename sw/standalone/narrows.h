@@ -19,7 +19,8 @@ enum {
     NARROWS_OTHER_CONFIG = -3,  /* core, program and this driver are not of the same configuration */
     NARROWS_RUNNING = -4,       /* a run is not over yet */
     NARROWS_NOT_DONE = -5,      /* nothing runs, and nothing was finished */
-    NARROWS_BAD_LEVEL = -6      /* a level that the tensor's format does not have */
+    NARROWS_BAD_LEVEL = -6,     /* a level that the tensor's format does not have */
+    NARROWS_NOT_LOADED = -7     /* a core that boots found no program, or a host has replaced it */
 };
 
 /* How to reach the core: 32-bit accesses at byte addresses from 0 on. */
@@ -63,8 +64,12 @@ typedef struct {
     int32_t zero;
 } narrows_tensor;
 
-/* Whether a core of this driver's configuration is there and idle. */
+/* Whether a core of this driver's configuration is there and idle; NARROWS_RUNNING while one that boots loads its program. */
 int narrows_open(const narrows_bus *bus);
+
+/* Cores that boot: narrows_open once they have, asking up to `polls` times, and whether a program came from the flash. It
+ * takes the place of narrows_load. */
+int narrows_attach(const narrows_bus *bus, uint32_t polls);
 
 /* Fill the core's memories and clear its activations; once for each program. */
 int narrows_load(const narrows_bus *bus, const narrows_program *program);

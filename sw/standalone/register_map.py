@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ...hw.spec.answer import ANSWER, AnswerKind
+from ...hw.spec.boot import BootState
 from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.feed import FEED_SHAPE, FEED_STEP
 from ...hw.spec.isa import BLOCK, COMPUTE, END, LOAD, TAP, Opcode, Record
@@ -59,6 +60,10 @@ _STREAM_PINS = (
     " Frames come on the AXI4-Stream `s_axis`, a byte a beat with TLAST on the last, and answers leave on `m_axis`; a "
     "beat with TUSER is the answer to a frame that gave none."
 )
+_BOOT = (
+    " After a reset the core reads its flash at `flash_cs_n`, `flash_sck`, `flash_copi` and `flash_cipo` and is BUSY "
+    "until it has loaded the program that it finds there; BOOT then says LOADED."
+)
 _READ_ONLY = (Region.CHECKSUMS,)
 _READABLE = (Region.REGISTERS, Region.ACTIVATIONS, Region.CHECKSUMS)
 
@@ -98,13 +103,19 @@ def register_map(config: AcceleratorConfig, ports: Sequence[Port]) -> str:
             else [_table(("IRQ_ENABLE, IRQ_STATUS", "bit"), ((one.name, int(one)) for one in Interrupt))]
         ),
         _table(("fault (STATUS, bits 15:8)", "value"), ((fault.name, int(fault)) for fault in Fault)),
+        *(
+            [_table(("BOOT, bits 7:0", "value"), ((state.name, int(state)) for state in BootState))]
+            if config.boot
+            else []
+        ),
         "## A run",
         "Write the program's memories, `PROGRAM_CONFIG` and `WATCHDOG` once. For each sample write its tensor into the "
         "activations, write START to `CONTROL`, wait for `irq` or until `STATUS` is no longer BUSY, and read the "
         "output tensor. After a fault write CLEAR; that also gives up a run that does not end. A START while BUSY or "
         "in a fault is refused; STATUS says so with REFUSED, as for every access that was."
         + (_FRAMES if config.frame_bytes else "")
-        + (_STREAMS if config.streams else ""),
+        + (_STREAMS if config.streams else "")
+        + (_BOOT if config.boot else ""),
         "## Records",
         "What the compiler writes into instructions, blocks and taps. "
         + "Opcodes: "

@@ -161,9 +161,11 @@ def test_the_digest_depends_on_every_parameter_that_programs_depend_on():
     }
     single = dataclasses.replace(base, max_pool=0, memories="single")
     beside = {"host": "wishbone", "uart_divisor": 100, "fabric": "ice40", "frame_bytes": 1024, "streams": 1}
-    assert {*others, *beside, "memories"} == {field.name for field in dataclasses.fields(AcceleratorConfig)}
+    booting = {"boot": 1, "flash_offset": 0x20000, "flash_divisor": 2}
+    assert {*others, *beside, *booting, "memories"} == {field.name for field in dataclasses.fields(AcceleratorConfig)}
     framed = dataclasses.replace(base, frame_bytes=64)
     assert {dataclasses.replace(framed, **{name: value}).digest for name, value in beside.items()} == {base.digest}
+    assert dataclasses.replace(base, **booting).digest == base.digest
     digests = {base.digest} | {dataclasses.replace(base, **{name: value}).digest for name, value in others.items()}
     assert len(digests | {single.digest}) == len(others) + 2
     assert AcceleratorConfig().digest == base.digest
@@ -266,3 +268,26 @@ def test_dynamic_weights_leave_digest_and_build_of_other_cores_alone() -> None:
     assert plain.digest == "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
     assert plain.build32 == 3977312410
     assert dynamic.digest != plain.digest and dynamic.build32 != plain.build32
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"boot": 2}, "boot must be 0 or 1, not 2"),
+        ({"boot": 1}, "flash_divisor must be 1 to 16, not 0"),
+        ({"boot": 1, "flash_divisor": 17}, "flash_divisor must be 1 to 16, not 17"),
+        ({"flash_divisor": 1}, "flash_divisor must be 0 without boot, not 1"),
+        ({"flash_offset": 256}, "flash_offset must be 0 without boot, not 256"),
+        ({"boot": 1, "flash_divisor": 1, "flash_offset": 1 << 24}, "flash_offset must be a multiple of 256 from 0 to"),
+        ({"boot": 1, "flash_divisor": 1, "flash_offset": 100}, "flash_offset must be a multiple of 256 from 0 to"),
+        ({"boot": 1, "flash_divisor": 1, "backing": "axi4"}, "boot must be 0 in a core with a backing store, not 1"),
+    ],
+)
+def test_a_core_boots_from_a_flash_or_says_nothing_of_one(values, message):
+    with pytest.raises(ConfigError, match=message):
+        AcceleratorConfig(**values)
+
+
+def test_a_core_that_does_not_boot_is_the_one_it_was():
+    assert AcceleratorConfig().build32 == AcceleratorConfig.from_dict({"boot": 0}).build32
+    assert AcceleratorConfig().build32 != AcceleratorConfig(boot=1, flash_divisor=1).build32

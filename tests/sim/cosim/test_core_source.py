@@ -19,12 +19,13 @@ SMALL = AcceleratorConfig(rows=2, columns=2, lanes=2, rescalers=1, acc_bits=12)
         {"host": "spi"},
         {"host": "uart", "uart_divisor": 9},
         {"backing": "axi4", "bus_bits": 32},
+        {"boot": 1, "flash_divisor": 2},
     ],
 )
 def test_a_configuration_and_its_verilog_say_the_same(changes):
     verilog = CoreVerilog(dataclasses.replace(SMALL, **changes))
     known, read = CoreSource.of(verilog), CoreSource.of(verilog.text())
-    assert (known.host, known.bus_bits, known.line) == (read.host, read.bus_bits, read.line)
+    assert (known.host, known.bus_bits, known.line, known.boots) == (read.host, read.bus_bits, read.line, read.boots)
     assert known.text() == read.text()
     if known.host == "uart":
         assert known.uart_divisor == read.uart_divisor == 9

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -9,10 +10,20 @@ import pytest
 from narrows.boards import flow, plan
 from narrows.boards.catalogue import BOARDS
 from narrows.boards.flow import BoardBuild
+from narrows.boards.plan import CORE_PARAMETERS
+from narrows.boards.ulx3s import BOARD as ULX3S
 from narrows.hw import verilog
+from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.config_file import load_config
 from narrows.sw.cli.app import run
+from narrows.sw.compile import compile_graph
+from narrows.sw.examples import digits, digits_model
+from narrows.sw.frontend import load_model
+from narrows.sw.passes import lower
 from narrows.sw.placement import Placement
+from narrows.sw.program import Program
+from narrows.sw.quantize import QuantSettings, quantise
+from narrows.sw.runtime.boot import boot_image
 from narrows.sw.toolchain import ToolRun
 
 
@@ -97,4 +108,67 @@ def test_flash_asks_for_its_loader(
     (tmp_path / "narrows_board.bit").write_bytes(b"")
     monkeypatch.setenv("PATH", str(tmp_path))
     assert run(["board", "flash", "ulx3s", "--folder", str(tmp_path)]) == 2
-    assert "openFPGALoader is missing: install it to load" in capsys.readouterr().err
+    assert f"install it, then openFPGALoader -b ulx3s {tmp_path / 'narrows_board.bit'}" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def alone_build(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A program, and a folder that looks like the build of a board that is alone."""
+    folder = tmp_path_factory.mktemp("alone")
+    board = dataclasses.replace(ULX3S, alone=True)
+    with digits_model() as path:
+        settings = QuantSettings(weights=board.config.weight_format, acts=board.config.act_format)
+        graph = quantise(lower(load_model(path)), digits().calib_x[:16], settings, board.config)
+    compile_graph(graph, ULX3S.config).save(folder / "digits.nrw")
+    (folder / "narrows_board.bit").write_bytes(b"")
+    (folder / CORE_PARAMETERS).write_text(json.dumps(board.config.to_dict()))
+    return folder, folder / "digits.nrw"
+
+
+def test_bitstream_and_program_go_into_the_flash(
+    alone_build: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, program = alone_build
+    told = tmp_path / "told"
+    loader = tmp_path / "openFPGALoader"
+    loader.write_text(f'#!/bin/sh\necho "$@" >> {told}\n')
+    loader.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    assert run(["board", "flash", "ulx3s", "--folder", str(folder), "--program", str(program)]) == 0
+    image, bitstream = folder / "narrows_board.boot", folder / "narrows_board.bit"
+    assert told.read_text().splitlines() == [
+        f"-b ulx3s -f -o 0x200000 {image}",
+        f"-b ulx3s -f -o 0x0 {bitstream}",
+    ]
+    assert image.read_bytes() == boot_image(Program.load(program), dataclasses.replace(ULX3S, alone=True).config)
+    assert "bytes" in capsys.readouterr().out
+
+
+def test_flash_without_a_loader_shows_both_commands(
+    alone_build: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, program = alone_build
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert run(["board", "flash", "ulx3s", "--folder", str(folder), "--program", str(program)]) == 2
+    image, bitstream = folder / "narrows_board.boot", folder / "narrows_board.bit"
+    error = capsys.readouterr().err
+    assert f"openFPGALoader -b ulx3s -f -o 0x200000 {image} && openFPGALoader -b ulx3s -f -o 0x0 {bitstream}" in error
+
+
+def test_a_build_that_does_not_boot_takes_no_program(
+    alone_build: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, program = alone_build
+    for content, message in (
+        (None, "there is no"),
+        ("{", "does not say what core was built there"),
+        (json.dumps(ULX3S.config.to_dict()), "does not load its program by itself"),
+        (json.dumps(AcceleratorConfig(boot=1, flash_divisor=1).to_dict()), "the program was compiled for"),
+    ):
+        if content is not None:
+            (tmp_path / "narrows_board.bit").write_bytes(b"")
+            (tmp_path / CORE_PARAMETERS).write_text(content)
+        assert run(["board", "flash", "ulx3s", "--folder", str(tmp_path), "--program", str(program)]) == 2
+        error = capsys.readouterr().err
+        assert message in error
+        assert error.count("\n") == 1

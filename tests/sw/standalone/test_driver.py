@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 from narrows.hw.spec.answer import AnswerKind
+from narrows.hw.spec.boot import BootState, decode_image
 from narrows.hw.spec.config import PRESETS, AcceleratorConfig
 from narrows.hw.spec.link import MAX_WORDS, hello_words
-from narrows.hw.spec.registers import Fault, Region, Register, region_address
+from narrows.hw.spec.registers import Fault, Region, Register, Status, region_address
 from narrows.sim.golden import GoldenModel
 from narrows.sim.isa_transport import IsaTransport
 from narrows.sw.compile import compile_graph
@@ -26,6 +27,7 @@ from narrows.sw.passes import lower
 from narrows.sw.program import Program
 from narrows.sw.quantize import QuantSettings, quantise
 from narrows.sw.runtime import TransportError, prepare_input, run_sync
+from narrows.sw.runtime.boot import boot_image
 from narrows.sw.runtime.serving import serving_of
 from narrows.sw.standalone.bundle import standalone_files
 from numpy.typing import NDArray
@@ -34,7 +36,7 @@ from serial_core import SerialCore
 
 COMPILER = shutil.which("cc")
 VERILOG = "module narrows_core(clk);\n  input clk;\nendmodule\n"  # its ports matter to the constraints alone
-OK, NO_CORE, OTHER_CONFIG, RUNNING, NOT_DONE, BAD_LEVEL = 0, -1, -3, -4, -5, -6
+OK, NO_CORE, OTHER_CONFIG, RUNNING, NOT_DONE, BAD_LEVEL, NOT_LOADED = 0, -1, -3, -4, -5, -6, -7
 READ = ctypes.CFUNCTYPE(ctypes.c_uint32, ctypes.c_void_p, ctypes.c_uint32)
 WRITE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint32)
 BYTES = ctypes.POINTER(ctypes.c_uint8)
@@ -374,3 +376,38 @@ def test_what_the_driver_serves_is_the_golden_models(place: int, tmp_path: Path)
     assert host.c.narrows_stop_serving(host.bus) == 0
     host.frame(sample)
     assert host.c.narrows_run_frame(host.bus, 1000) == OK
+
+
+class BootedCore(IsaTransport):
+    """A core that has the program from its flash after some looks at it."""
+
+    looks, state = 5, BootState.LOADED
+
+    async def read(self, address: int, count: int) -> NDArray[np.uint32]:
+        words = await super().read(address, count)
+        self.looks -= address in (Register.STATUS.offset, Register.BOOT.offset)
+        if address == Register.STATUS.offset:
+            words[:] |= np.uint32(Status.BUSY if self.looks > 0 else 0)
+        if address == Register.BOOT.offset:
+            words[:] = int(self.state)
+        return words
+
+
+def test_a_core_that_boots_is_waited_for_and_needs_no_load(tmp_path: Path) -> None:
+    config = dataclasses.replace(PRESETS["tiny"], acc_bits=32, boot=1, flash_divisor=1)
+    rng = np.random.default_rng(7)
+    program = compile_graph(random_chain(GraphBuilder(config, rng), 2), config)
+    levels = random_levels(program.graph, rng)
+    host = Host(program, tmp_path)
+    assert host.c.narrows_attach(host.bus, 3) == NOT_LOADED  # the model has no flash
+    host.core = BootedCore(config)
+    for address, words in decode_image(boot_image(program, config)):
+        run_sync(host.core.write(address, words))
+    assert host.c.narrows_open(host.bus) == RUNNING
+    assert host.c.narrows_attach(host.bus, 2) == RUNNING
+    assert host.c.narrows_attach(host.bus, 1000) == OK
+    golden = GoldenModel(program.graph, config).run(levels[np.newaxis])
+    for name, found in host.infer(levels).items():
+        np.testing.assert_array_equal(found, golden[name][0])
+    host.core.state = BootState.REPLACED
+    assert host.c.narrows_attach(host.bus, 1000) == NOT_LOADED

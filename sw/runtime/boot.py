@@ -1,0 +1,32 @@
+"""boot_image: a program as a core loads it by itself, from a flash memory."""
+
+from __future__ import annotations
+
+from ...hw.spec.config import AcceleratorConfig
+from ..program import Program
+from .driver import Driver
+from .recorder import Recorder
+from .transport import run_sync
+
+__all__ = ["boot_image"]
+
+
+def boot_image(program: Program, config: AcceleratorConfig) -> bytes:
+    """Image (`hw/spec/boot.py`) of what the ordinary driver writes when it loads a program.
+
+    Parameters
+    ----------
+    program : Program
+    config : AcceleratorConfig
+        Of the core that is to load it: whether that has a frame memory decides about the image, too.
+
+    Raises
+    ------
+    ProgramMismatch
+        If the program was compiled for another configuration.
+    TransportError
+        If the core has a backing store, which no image fills.
+    """
+    recorder = Recorder(config)
+    run_sync(Driver(recorder, config).load(program))
+    return recorder.image()

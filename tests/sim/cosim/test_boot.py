@@ -1,0 +1,211 @@
+"""Cores that load their program from a flash by themselves, behind a bus and behind a UART."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from narrows.hw.core_verilog import CoreVerilog
+from narrows.hw.spec.boot import REST_CYCLES, BootState
+from narrows.hw.spec.config import AcceleratorConfig
+from narrows.hw.spec.registers import Control, Region, Register, Status, region_address
+from narrows.sim.cosim.job import Job, Progress
+from narrows.sim.cosim.serial_bench import LineCommand
+from narrows.sim.cosim.session import simulate
+from narrows.sim.golden import GoldenModel
+from narrows.sw.compile import compile_graph
+from narrows.sw.errors import ProgramMismatch
+from narrows.sw.program import Program
+from narrows.sw.runtime import Driver, TransportError
+from narrows.sw.runtime.boot import boot_image
+from numpy.typing import NDArray
+from random_graphs import GraphBuilder, random_chain, random_levels
+
+SHAPE = {
+    "rows": 1,
+    "columns": 1,
+    "lanes": 4,
+    "rescalers": 1,
+    "acc_bits": 32,
+    "act_words": 1024,
+    "weight_words": 4096,
+    "param_words": 128,
+    "blocks": 128,
+    "instructions": 32,
+    "boot": 1,
+    "flash_offset": 0x20000,
+    "flash_divisor": 2,
+}
+AXI = AcceleratorConfig(**SHAPE)
+UART = AcceleratorConfig(host="uart", uart_divisor=4, frame_bytes=1024, **SHAPE)
+ICE40 = AcceleratorConfig(host="bare", fabric="ice40", **SHAPE)
+
+
+def program_and_levels(config: AcceleratorConfig, seed: int) -> tuple[Program, NDArray[np.int64]]:
+    program = compile_graph(random_chain(GraphBuilder(config, np.random.default_rng(seed)), 2), config)
+    return program, random_levels(program.graph, np.random.default_rng(seed))[np.newaxis]
+
+
+def run(
+    name: str, seed: int, config: AcceleratorConfig, flash: bytes, monkeypatch: pytest.MonkeyPatch, **values: Any
+) -> Any:
+    """A job of this file on a core with something in its flash, and what the golden model says."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    # a program of a core without boot: none depends on it
+    program, levels = program_and_levels(dataclasses.replace(config, boot=0, flash_offset=0, flash_divisor=0), seed)
+    result = simulate(
+        CoreVerilog(config),
+        f"test_boot:{name}",
+        arrays={"levels": levels},
+        values=values,
+        files=lambda folder: program.save(folder / "program.nrw"),
+        flash=flash or boot_image(program, config),
+        flash_offset=config.flash_offset,
+    )
+    golden = GoldenModel(program.graph, config).run(levels)
+    return result, {name: golden[name][0] for name in program.graph.output_tensors}
+
+
+async def status(transport: Any) -> tuple[int, int]:
+    first = Register.STATUS.offset
+    words = await transport.read(first, (Register.BOOT.offset - first) // 4 + 1)
+    return int(words[0]), int(words[-1])
+
+
+async def attaches(transport: Any, job: Job, progress: Progress) -> Any:
+    """Answers without a load; what a second attach says once another program was there."""
+    program = Program.load(job.folder / "program.nrw")
+    early, boot = await status(transport)
+    driver = Driver(transport, program.config)
+    await driver.attach(program)
+    cycles = transport.cycles
+    outputs = (await driver.infer(job.arrays["levels"][0])).outputs
+    await driver.attach(program)
+    for name, levels in (await driver.infer(job.arrays["levels"][0])).outputs.items():
+        np.testing.assert_array_equal(levels, outputs[name])
+    await driver.load(program)
+    later = dict((await driver.infer(job.arrays["levels"][0])).outputs)
+    for name, levels in later.items():
+        np.testing.assert_array_equal(levels, outputs[name])
+    with pytest.raises(ProgramMismatch, match="a host has loaded another one since"):
+        await driver.attach(program)
+    return outputs, {"busy": early & Status.BUSY, "boot": boot & 0xFF, "cycles": cycles}
+
+
+@pytest.mark.parametrize("config", [AXI, UART, ICE40], ids=["axi", "uart", "ice40"])
+def test_a_core_boots_and_answers_as_the_golden_model(
+    config: AcceleratorConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result, expected = run("attaches", 1, config, b"", monkeypatch)
+    for name, levels in expected.items():
+        np.testing.assert_array_equal(result.arrays[name], levels)
+    if config.host != "uart":  # a serial link takes longer to open than this boot
+        assert (result.values["busy"], result.values["boot"]) == (Status.BUSY, BootState.BOOTING)
+
+
+async def impatient(transport: Any, job: Job, progress: Progress) -> Any:
+    """A host that does not wait is refused, and does no harm."""
+    program = Program.load(job.folder / "program.nrw")
+    word = np.array([1], dtype=np.uint32)
+    for region in (Region.WEIGHTS, Region.ACTIVATIONS, Region.INSTRUCTIONS):
+        await transport.write(region_address(program.config, region), word)
+        with pytest.raises(TransportError, match="refused"):
+            await status(transport)  # until then a write is queued
+    with pytest.raises(TransportError, match="refused"):
+        await transport.read(region_address(program.config, Region.ACTIVATIONS), 1)
+    await transport.write(Register.PROGRAM_CONFIG.offset, word)
+    await transport.write(Register.CONTROL.offset, np.array([Control.START], dtype=np.uint32))
+    early = (await status(transport))[0]
+    driver = Driver(transport, program.config)
+    await driver.attach(program)
+    return (await driver.infer(job.arrays["levels"][0])).outputs, {"early": early}
+
+
+def test_a_host_that_does_not_wait_does_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
+    result, expected = run("impatient", 2, AXI, b"", monkeypatch)
+    assert result.values["early"] == Status.BUSY | Status.REFUSED
+    for name, levels in expected.items():
+        np.testing.assert_array_equal(result.arrays[name], levels)
+
+
+async def stays_empty(transport: Any, job: Job, progress: Progress) -> Any:
+    """What attach says; the core then waits for a host as ever."""
+    program = Program.load(job.folder / "program.nrw")
+    driver = Driver(transport, program.config)
+    with pytest.raises(ProgramMismatch) as told:
+        await driver.attach(program)
+    after = await status(transport)
+    await driver.load(program)
+    return (await driver.infer(job.arrays["levels"][0])).outputs, {"told": str(told.value), "after": after}
+
+
+def flipped(image: bytes) -> bytes:
+    return image[:100] + bytes([image[100] ^ 0x10]) + image[101:]
+
+
+@pytest.mark.parametrize(
+    ("damage", "state", "told"),
+    [
+        (lambda image: b"\xff", BootState.EMPTY, "nothing is written there"),
+        (lambda image: b"bitstream", BootState.BAD_MAGIC, "what is there is no boot image"),
+        (flipped, BootState.BAD_CRC, "the image there is damaged"),
+        (lambda image: image[:-200], BootState.BAD_CRC, "the image there is damaged"),
+    ],
+    ids=["empty", "other", "flipped", "cut short"],
+)
+def test_a_core_without_a_whole_image_waits_for_a_host(
+    damage: Callable[[bytes], bytes], state: BootState, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = boot_image(program_and_levels(AXI, 3)[0], AXI)
+    result, expected = run("stays_empty", 3, AXI, damage(image), monkeypatch)
+    assert told in result.values["told"]
+    assert result.values["after"][0] == 0
+    assert result.values["after"][1] & 0xFF == state
+    for name, levels in expected.items():
+        np.testing.assert_array_equal(result.arrays[name], levels)
+
+
+async def sees_another(transport: Any, job: Job, progress: Progress) -> Any:
+    """A whole image, of another program."""
+    program = Program.load(job.folder / "program.nrw")
+    with pytest.raises(ProgramMismatch, match="the program in the board's flash is another one"):
+        await Driver(transport, program.config).attach(program)
+    return {}, {"boot": (await status(transport))[1] & 0xFF}
+
+
+def test_another_program_is_not_taken_for_this_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = boot_image(program_and_levels(AXI, 5)[0], AXI)
+    result, _ = run("sees_another", 4, AXI, other, monkeypatch)
+    assert result.values["boot"] == BootState.LOADED
+
+
+async def resets(transport: Any, job: Job, progress: Progress) -> Any:
+    """Resets in the middle of both readings, then a boot to its end."""
+    program = Program.load(job.folder / "program.nrw")
+    transport.bench.reset()
+    await transport.bench.play()
+    started = transport.bench.cycles
+    for part in job.values["parts"]:
+        transport.bench.gather(
+            LineCommand.RECEIVE, 1, part // program.config.uart_divisor
+        )  # nothing comes, time passes
+        transport.bench.reset()
+    await transport.bench.play()
+    passed = transport.bench.cycles - started
+    driver = Driver(transport, program.config)
+    await driver.attach(program)
+    return (await driver.infer(job.arrays["levels"][0])).outputs, {"passed": passed}
+
+
+def test_a_reset_in_the_middle_of_a_boot_begins_it_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = boot_image(program_and_levels(UART, 6)[0], UART)
+    reading = 2 * UART.flash_divisor * 8 * len(image)  # cycles
+    parts = [2000, REST_CYCLES + reading // 2, REST_CYCLES + reading + reading // 2, 4]
+    result, expected = run("resets", 6, UART, b"", monkeypatch, parts=parts)
+    assert result.values["passed"] >= sum(parts) - 8 * len(parts)
+    for name, levels in expected.items():
+        np.testing.assert_array_equal(result.arrays[name], levels)
