@@ -74,6 +74,8 @@ class Board:
         Where a core finds its program at power-up, if it is to be ``alone``.
     alone : bool
         The core loads its program by itself, from the flash behind the bitstream.
+    serves : bool
+        One that is alone has no host: the UART brings frames as bare bytes and takes answers (`hw.serve.uart_streams`).
     placer : str
         ECP5: nextpnr's ``--placer`` that gave this board's own core the faster clock, ``heap`` or ``static``.
 
@@ -107,6 +109,7 @@ class Board:
     sdram: SdramChip | None = None
     boot_flash: BootFlash | None = None
     alone: bool = False
+    serves: bool = False
 
     def __post_init__(self) -> None:
         if self.link not in self.links:
@@ -117,11 +120,11 @@ class Board:
         backing = "none" if self.sdram is None else self.config.backing
         machine = dataclasses.replace(
             self.config,
-            host=self.link,
             uart_divisor=divisor,
             fabric=FAMILIES[self.family],
             backing=backing,
             **self._boot(),
+            **self._host(),
         )
         if self.sdram is not None and machine.has_backing:
             _check_sdram(self.sdram, self.clock_mhz, machine)
@@ -139,6 +142,16 @@ class Board:
         if self.sdram is not None and self.config.has_backing:
             raise BoardError(f"{self.title}: a core that is alone has no backing store: choose backing = 'none'")
         return {"boot": 1, "flash_offset": flash.offset, "flash_divisor": flash.divisor(self.clock_mhz)}
+
+    def _host(self) -> dict[str, Any]:
+        """Parameters of the core's port, or of one that has streams in its place."""
+        if not self.serves:
+            return {"host": self.link, "streams": 0}
+        if not self.alone or self.link != "uart":
+            raise BoardError(f"{self.title} serves without a host only alone, with frames and answers on its uart")
+        if not self.config.frame_bytes:
+            raise BoardError(f"{self.title}: what serves needs a frame memory: set frame_bytes")
+        return {"host": "bare", "streams": 1}
 
     @property
     def bits_per_second(self) -> int:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from ..hw.spec.answer import AnswerKind
 from ..hw.spec.config import AcceleratorConfig, ConfigError
 from ..sw.errors import InputError
 from ..sw.files import write_whole
 from ..sw.program import Program
 from ..sw.runtime.boot import boot_image
+from ..sw.runtime.serving import serving_of
 from .board import Board, BoardError
 from .plan import CORE_PARAMETERS, NAME, bitstream_name
 
@@ -19,8 +21,9 @@ IMAGE = f"{NAME}.boot"
 """File of a build that holds the program for the flash."""
 
 
-def write_image(board: Board, program: Program, folder: Path) -> int:
-    """Write a program as an image for the core of an earlier build, beside its bitstream.
+def write_image(board: Board, program: Program, folder: Path, *, kind: AnswerKind | None = None) -> int:
+    """Write a program as an image for the core of an earlier build, beside its bitstream. A core with streams then serves
+    it, with answers of a ``kind`` (`serving_of`).
 
     Returns
     -------
@@ -30,7 +33,7 @@ def write_image(board: Board, program: Program, folder: Path) -> int:
     Raises
     ------
     InputError
-        If the folder holds no build, or one whose core does not boot.
+        If the folder holds no build, or one whose core does not boot, or the program cannot be served.
     ProgramMismatch
         If that core is of another configuration.
     BoardError
@@ -48,7 +51,7 @@ def write_image(board: Board, program: Program, folder: Path) -> int:
         raise InputError(f"{folder} does not say what core was built there: build it again, {again}") from error
     if not core.boot:
         raise InputError(f"the core in {folder} does not load its program by itself: build it again, {again}")
-    image = boot_image(program, core)
+    image = boot_image(program, core, serving_of(program, core, kind) if core.streams else None)
     if core.flash_offset + len(image) > flash.size:
         raise BoardError(f"the program takes {len(image):,} bytes, the flash has {flash.size - core.flash_offset:,}")
     write_whole(folder / IMAGE, image)

@@ -41,7 +41,7 @@ def board_verilog(board: Board, *, divisor: int | None = None) -> str:
     platform = board.platform()
     # platforms ask for their programmer when they plan, but only flashing needs it
     with mock.patch.dict(os.environ, {"OPENFPGALOADER": os.environ.get("OPENFPGALOADER", "openFPGALoader")}):
-        plan = platform.prepare(BoardTop(board), NAME, debug_verilog=True)
+        plan = platform.prepare(BoardTop(board, uart_divisor=config.uart_divisor), NAME, debug_verilog=True)
     top = plan.files[f"{NAME}.debug.v"]
     text = (top if isinstance(top, str) else top.decode()) + to_verilog(config)
     if board.alone:

@@ -8,6 +8,7 @@ from amaranth.build import Platform, ResourceError, Subsignal
 from amaranth.hdl import ClockDomain, ClockSignal, Const, Elaboratable, Instance, Module, ResetSignal, Signal
 from amaranth.lib import io
 
+from ..hw.serve.uart_streams import UartStreams
 from ..hw.verilog import TOP
 from .board import Board
 from .pll import Pll
@@ -16,6 +17,7 @@ from .usb_clocks import USB_MHZ, UsbClocks
 
 __all__ = ["BoardTop"]
 
+_ANSWER_LEDS = 6
 _RESET_CYCLES = 1 << 12  # block RAMs of an iCE40 read zeros for some microseconds after configuration
 
 
@@ -23,15 +25,19 @@ class BoardTop(Elaboratable):
     """A core, which stands for itself as an instance of `hw.verilog.TOP`, on a board's pins.
 
     The reset lasts until the clock generator is locked and 4,096 cycles more. LED 0 is on out of reset, LED 1 while a
-    run is done or faulted; boards without LEDs have none, nor is one where its pin belongs to the link.
+    run is done or faulted; boards without LEDs have none, nor is one where its pin belongs to the link. Where the board
+    serves, the LEDs behind these show the low bits of the last answer's first byte.
 
     Parameters
     ----------
     board : Board
+    uart_divisor : int, optional
+        Clock cycles of a bit, where not the board's own.
     """
 
-    def __init__(self, board: Board) -> None:
+    def __init__(self, board: Board, *, uart_divisor: int | None = None) -> None:
         self._board = board
+        self._divisor = uart_divisor or board.config.uart_divisor
 
     def elaborate(self, platform: Platform) -> Module:
         """Clock, reset, pins."""
@@ -39,18 +45,19 @@ class BoardTop(Elaboratable):
         board = self._board
         m.domains.sync = ClockDomain()
         clocks = self._clock(m, platform)
-        irq = Signal()
+        irq, answer = Signal(), Signal(_ANSWER_LEDS)
+        link = self._serving(m, platform, answer) if board.serves else self._link(m, platform)
         m.submodules.core = Instance(
             TOP,
             i_clk=ClockSignal(),
             i_rst=ResetSignal(),
             **clocks,
-            **self._link(m, platform),
+            **link,
             **self._memory(m),
             **self._flash(m, platform),
             o_irq=irq,
         )
-        for index, state in enumerate((~ResetSignal(), irq)):
+        for index, state in enumerate((~ResetSignal(), irq, *(answer if board.serves else ()))):
             try:
                 pin = platform.request("led", index, dir="-")
             except ResourceError:  # there is none, or its pin belongs to the link
@@ -111,6 +118,35 @@ class BoardTop(Elaboratable):
             ports[f"i_spi_{name}"] = pin.i
         m.submodules.cipo = cipo = io.Buffer("o", pins.cipo)
         return ports | {"o_spi_cipo": cipo.o, "o_spi_cipo_oe": cipo.oe}
+
+    def _serving(self, m: Module, platform: Any, answer: Signal) -> dict[str, Any]:
+        """A UART that brings frames and takes answers, and the core's ports to it; nobody is at that for the host."""
+        pins = platform.request("uart", 0, dir={"rx": "-", "tx": "-"})
+        m.submodules.rx = rx = io.Buffer("i", pins.rx)
+        m.submodules.tx = tx = io.Buffer("o", pins.tx)
+        m.submodules.streams = streams = UartStreams(divisor=self._divisor)
+        frames, answers, first = streams.frames, streams.answers, Signal(init=1)
+        m.d.comb += [streams.rx.eq(rx.i), tx.o.eq(streams.tx)]
+        with m.If(answers.valid & answers.ready):
+            m.d.sync += first.eq(answers.payload.last)
+            with m.If(first & ~answers.payload.error):
+                m.d.sync += answer.eq(answers.payload.byte)
+        return {
+            **{
+                f"i_host_{name}": Const(0, width)
+                for name, width in (("valid", 1), ("we", 1), ("adr", 24), ("dat_w", 32))
+            },
+            "i_s_axis_tvalid": frames.valid,
+            "i_s_axis_tdata": frames.payload.byte,
+            "i_s_axis_tlast": frames.payload.last,
+            "i_s_axis_tuser": frames.payload.abort,
+            "o_s_axis_tready": frames.ready,
+            "o_m_axis_tvalid": answers.valid,
+            "o_m_axis_tdata": answers.payload.byte,
+            "o_m_axis_tlast": answers.payload.last,
+            "o_m_axis_tuser": answers.payload.error,
+            "i_m_axis_tready": answers.ready,
+        }
 
     def _clock(self, m: Module, platform: Any) -> dict[str, Any]:
         """The core's clock, and its reset: a counter that runs once the clock is steady. Ports of the core for clocks

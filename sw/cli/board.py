@@ -20,8 +20,21 @@ if TYPE_CHECKING:
     from ...boards.board import Board
     from ...boards.flow import BoardBuild
     from ...boards.plan import BoardPlan
+    from ...hw.spec.answer import AnswerKind
 
-__all__ = ["Alone", "BoardName", "Folder", "Link", "OverLink", "app", "build", "chosen_board"]
+__all__ = [
+    "Alone",
+    "AnswerForm",
+    "Answers",
+    "BoardName",
+    "Folder",
+    "Link",
+    "OverLink",
+    "Serve",
+    "app",
+    "build",
+    "chosen_board",
+]
 
 app = typer.Typer(no_args_is_help=True, help="Boards: list them, build their bitstreams, load these, talk to them.")
 
@@ -34,6 +47,24 @@ class Link(enum.StrEnum):
     USB = "usb"
 
 
+class AnswerForm(enum.StrEnum):
+    """What a board that serves answers with."""
+
+    LEVELS = "levels"
+    PLACE = "place"
+
+    @property
+    def kind(self) -> AnswerKind | None:
+        """As `serving_of` takes it."""
+        from ...hw.spec.answer import AnswerKind
+
+        return AnswerKind.PLACE if self is AnswerForm.PLACE else None
+
+
+Answers = Annotated[
+    AnswerForm,
+    typer.Option("--answer", help="Of a board built with --serve: the output's levels, or the place of the largest."),
+]
 BoardName = Annotated[str, typer.Argument(metavar="NAME", help="A board, as `narrows board list` names it.")]
 Folder = Annotated[
     Path | None,
@@ -45,6 +76,12 @@ Program = Annotated[
 ]
 Alone = Annotated[
     bool, typer.Option("--alone", help="With a core that loads its program by itself, from the board's flash.")
+]
+Serve = Annotated[
+    bool,
+    typer.Option(
+        "--serve", help="With --alone and no host at all: bare bytes of frames come on the UART, answers leave."
+    ),
 ]
 OverLink = Annotated[
     Link, typer.Option("--link", help="How the board is connected; `narrows board list` names those with SPI or USB.")
@@ -59,9 +96,10 @@ def chosen_board(
     baud: int | None = None,
     link: Link = Link.UART,
     alone: bool = False,
+    serve: bool = False,
 ) -> Board:
-    """A board by name, perhaps with the core of a program, another clock in MHz, another speed of its UART, or alone:
-    with a core that loads its program by itself.
+    """A board by name, perhaps with the core of a program, another clock in MHz, another speed of its UART, alone (with
+    a core that loads its program by itself), or serving without a host.
 
     Raises
     ------
@@ -74,7 +112,7 @@ def chosen_board(
     board = find_board(name)
     board = dataclasses.replace(board, link=link.value, clock_mhz=clock or board.clock_mhz, baud=baud or board.baud)
     board = board if program is None else board.with_config(Compiled.load(program).config)
-    return dataclasses.replace(board, alone=alone or board.alone)
+    return dataclasses.replace(board, alone=alone or board.alone, serves=serve or board.serves)
 
 
 @app.command("list")
@@ -135,6 +173,7 @@ def build(
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=1, metavar="N", help="Of the first placement.")] = 1,
     alone: Alone = False,
+    serve: Serve = False,
     tries: Annotated[
         int, typer.Option("--tries", min=1, metavar="N", help="Placements at most, until one meets the clock.")
     ] = 3,
@@ -151,12 +190,12 @@ def build(
 
         narrows board build icebreaker
 
-        narrows board build ulx3s --alone
+        narrows board build ulx3s --alone --serve
     """
     from ...boards.flow import build_board
     from ...boards.plan import plan_board
 
-    board = chosen_board(name, program, clock=clock, baud=baud, link=link, alone=alone)
+    board = chosen_board(name, program, clock=clock, baud=baud, link=link, alone=alone, serve=serve)
     place = folder or Path("build") / "boards" / name
     if board.vendor_only:
         write_json(json, _planned(board, plan_board(board, seed=seed), place))

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from ..errors import InputError, ToolMissing
-from .board import BoardName, Folder, chosen_board
+from .board import AnswerForm, Answers, BoardName, Folder, chosen_board
 from .options import opened
 from .output import next_step, report_done
 
@@ -28,6 +28,7 @@ def flash_board(
             help="Write bitstream and program to the board's flash: from then on it starts without a computer.",
         ),
     ] = None,
+    answer: Answers = AnswerForm.LEVELS,
     folder: Folder = None,
 ) -> None:
     """Load the bitstream of an earlier `narrows board build` onto a board that is connected.
@@ -46,7 +47,7 @@ def flash_board(
     board = chosen_board(name)
     place = folder or Path("build") / "boards" / name
     if program is not None:
-        size = write_image(board, opened(program).compiled, place)
+        size = write_image(board, opened(program).compiled, place, kind=answer.kind)
         report_done(f"{place / IMAGE}: {size:,} bytes")
     elif not (place / bitstream_name(board)).exists():
         raise InputError(f"there is no {place / bitstream_name(board)}: build it first, narrows board build {name}")

@@ -12,7 +12,7 @@ import typer
 from ..api.samples import load_samples
 from ..errors import InputError
 from ..results import writable_folder, write_arrays, write_json
-from .board import Alone, BoardName, Link, OverLink, chosen_board
+from .board import Alone, AnswerForm, Answers, BoardName, Link, OverLink, Serve, chosen_board
 from .models import run_report
 from .options import InputFile, JsonFile, Limit, OutputArrays, ProgramFile, Raw, opened
 from .output import TERMINAL, progress_bar, report_done, show_table
@@ -98,6 +98,8 @@ def simulate_board(
     ] = None,
     link: OverLink = Link.UART,
     alone: Alone = False,
+    serve: Serve = False,
+    answer: Answers = AnswerForm.LEVELS,
     divisor: Annotated[
         int, typer.Option("--divisor", min=4, max=65535, metavar="N", help="Clock cycles of a bit on the UART.")
     ] = _DIVISOR,
@@ -110,7 +112,7 @@ def simulate_board(
     usb it is the serial port that a USB host, played at the pins, has found. Lines typed meanwhile act on the board:
     `reset` takes its power away for a moment, `noise 1e-6` turns its receive line over in that share of all cycles,
     `drop 1e-3` loses that share of all bytes, or on SPI a pulse in that share of them, on USB of packets. With --alone
-    the board finds the program in its flash.
+    the board finds the program in its flash; with --serve, too, bytes of frames go to the port and answers come back.
 
     **Example**
 
@@ -118,12 +120,14 @@ def simulate_board(
     """
     from ...boards.simulation import virtual_board
     from ..runtime.boot import boot_image
+    from ..runtime.serving import serving_of
 
-    board, image = chosen_board(name, program, link=link, alone=alone), b""
+    board, image = chosen_board(name, program, link=link, alone=alone, serve=serve), b""
     if alone:
         if program is None:
             raise InputError("a board that is alone needs the program that is in its flash: name it with --program")
-        image = boot_image(opened(program).compiled, board.config)
+        compiled, core = opened(program).compiled, board.config
+        image = boot_image(compiled, core, serving_of(compiled, core, answer.kind) if serve else None)
     with progress_bar(f"building {board.title}"):
         virtual = virtual_board(board, divisor=divisor, flash=image)
     with virtual:

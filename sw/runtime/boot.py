@@ -6,12 +6,13 @@ from ...hw.spec.config import AcceleratorConfig
 from ..program import Program
 from .driver import Driver
 from .recorder import Recorder
+from .serving import Serving
 from .transport import run_sync
 
 __all__ = ["boot_image"]
 
 
-def boot_image(program: Program, config: AcceleratorConfig) -> bytes:
+def boot_image(program: Program, config: AcceleratorConfig, serving: Serving | None = None) -> bytes:
     """Image (`hw/spec/boot.py`) of what the ordinary driver writes when it loads a program.
 
     Parameters
@@ -19,6 +20,8 @@ def boot_image(program: Program, config: AcceleratorConfig) -> bytes:
     program : Program
     config : AcceleratorConfig
         Of the core that is to load it: whether that has a frame memory decides about the image, too.
+    serving : Serving, optional
+        How it then serves frames that its stream brings, which it counts.
 
     Raises
     ------
@@ -28,5 +31,8 @@ def boot_image(program: Program, config: AcceleratorConfig) -> bytes:
         If the core has a backing store, which no image fills.
     """
     recorder = Recorder(config)
-    run_sync(Driver(recorder, config).load(program))
+    driver = Driver(recorder, config)
+    run_sync(driver.load(program))
+    if serving is not None:
+        run_sync(driver.serve(serving, counted=True))
     return recorder.image()

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ...hw.spec.boot import encode_image
 from ...hw.spec.config import AcceleratorConfig
-from ...hw.spec.registers import MAGIC, VERSION, Register
+from ...hw.spec.registers import MAGIC, VERSION, Register, Stream
 from .transport import Transport, TransportError
 
 __all__ = ["Recorder"]
@@ -28,6 +28,7 @@ class Recorder(Transport):
             Register.VERSION: VERSION,
             Register.CONFIG: config.hash32,
             Register.FRAME_BYTES: config.frame_bytes,
+            Register.STREAM: Stream.PRESENT if config.streams else 0,
         }
         self._writes: list[tuple[int, NDArray[np.uint32]]] = []
 

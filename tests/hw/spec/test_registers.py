@@ -44,6 +44,7 @@ def test_registers_are_consecutive_words():
         "WINDOW_LIMIT",
         "IRQ_ENABLE",
         "IRQ_STATUS",
+        "STREAM",
     }
 
 
