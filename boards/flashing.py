@@ -22,8 +22,8 @@ IMAGE = f"{NAME}.boot"
 
 
 def write_image(board: Board, program: Program, folder: Path, *, kind: AnswerKind | None = None) -> int:
-    """Write a program as an image for the core of an earlier build, beside its bitstream. A core with streams then serves
-    it, with answers of a ``kind`` (`serving_of`).
+    """Write a program as an image for the core of an earlier build, beside its bitstream. A core with streams then
+    serves it, with answers of a ``kind`` (`serving_of`).
 
     Returns
     -------

@@ -9,6 +9,7 @@ from amaranth.hdl import ClockDomain, ClockSignal, Const, Elaboratable, Instance
 from amaranth.lib import io
 
 from ..hw.serve.uart_streams import UartStreams
+from ..hw.spec.registers import ADDRESS_BITS
 from ..hw.verilog import TOP
 from .board import Board
 from .pll import Pll
@@ -18,6 +19,7 @@ from .usb_clocks import USB_MHZ, UsbClocks
 __all__ = ["BoardTop"]
 
 _ANSWER_LEDS = 6
+_NO_HOST = {"valid": 1, "we": 1, "adr": ADDRESS_BITS - 2, "dat_w": 32}  # a bare port's inputs, by their widths
 _RESET_CYCLES = 1 << 12  # block RAMs of an iCE40 read zeros for some microseconds after configuration
 
 

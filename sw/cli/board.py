@@ -80,7 +80,7 @@ Alone = Annotated[
 Serve = Annotated[
     bool,
     typer.Option(
-        "--serve", help="With --alone and no host at all: bare bytes of frames come on the UART, answers leave."
+        "--serve", help="With --alone and without a host: frames come on the UART as bare bytes, answers leave."
     ),
 ]
 OverLink = Annotated[

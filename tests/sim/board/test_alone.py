@@ -79,7 +79,8 @@ def test_a_board_serves_bare_bytes_without_a_host(kind: AnswerKind | None) -> No
             right = int(golden[sample].transpose(1, 2, 0).argmax()) if kind is AnswerKind.PLACE else golden[sample]
             np.testing.assert_array_equal(serving.given(line.read(serving.answer_bytes)), right)
 
-        while virtual.cycles() < RESET_CYCLES + 8 * 4 * len(flash):
+        byte = 8 * 2 * board.config.flash_divisor
+        while virtual.cycles() < RESET_CYCLES + 2 * byte * (len(flash) + 64):
             time.sleep(0.05)  # until the core has read its flash twice
         line.write(serving.frame(samples[0]) + serving.frame(samples[1]))
         told(0)
