@@ -16,7 +16,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Using platform.request:Deprecati
 SMALL = {"rows": 1, "columns": 1, "lanes": 4, "rescalers": 1, "act_words": 1024, "weight_words": 256}
 
 
-@pytest.mark.parametrize(("name", "offset", "divisor"), [("ulx3s", 0x200000, 2), ("icebreaker", 0x20000, 1)])
+@pytest.mark.parametrize(("name", "offset", "divisor"), [("ulx3s", 0x300000, 2), ("icebreaker", 0x20000, 1)])
 def test_a_core_that_is_alone_boots_from_the_boards_flash(name: str, offset: int, divisor: int) -> None:
     board = dataclasses.replace(BOARDS[name], alone=True)
     config = board.config

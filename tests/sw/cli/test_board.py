@@ -137,7 +137,7 @@ def test_bitstream_and_program_go_into_the_flash(
     assert run(["board", "flash", "ulx3s", "--folder", str(folder), "--program", str(program)]) == 0
     image, bitstream = folder / "narrows_board.boot", folder / "narrows_board.bit"
     assert told.read_text().splitlines() == [
-        f"-b ulx3s -f -o 0x200000 {image}",
+        f"-b ulx3s -f -o 0x300000 {image}",
         f"-b ulx3s -f -o 0x0 {bitstream}",
     ]
     assert image.read_bytes() == boot_image(Program.load(program), dataclasses.replace(ULX3S, alone=True).config)
@@ -152,7 +152,7 @@ def test_flash_without_a_loader_shows_both_commands(
     assert run(["board", "flash", "ulx3s", "--folder", str(folder), "--program", str(program)]) == 2
     image, bitstream = folder / "narrows_board.boot", folder / "narrows_board.bit"
     error = capsys.readouterr().err
-    assert f"openFPGALoader -b ulx3s -f -o 0x200000 {image} && openFPGALoader -b ulx3s -f -o 0x0 {bitstream}" in error
+    assert f"openFPGALoader -b ulx3s -f -o 0x300000 {image} && openFPGALoader -b ulx3s -f -o 0x0 {bitstream}" in error
 
 
 def test_a_build_that_does_not_boot_takes_no_program(
