@@ -37,7 +37,7 @@ def write_image(board: Board, program: Program, folder: Path, *, kind: AnswerKin
     ProgramMismatch
         If that core is of another configuration.
     BoardError
-        If the board has no flash for it, or too small a one.
+        If the board has no flash for it, or bitstream or program are too large.
     """
     flash = board.boot_flash
     if flash is None:
@@ -51,6 +51,8 @@ def write_image(board: Board, program: Program, folder: Path, *, kind: AnswerKin
         raise InputError(f"{folder} does not say what core was built there: build it again, {again}") from error
     if not core.boot:
         raise InputError(f"the core in {folder} does not load its program by itself: build it again, {again}")
+    if (size := (folder / bitstream_name(board)).stat().st_size) > core.flash_offset:
+        raise BoardError(f"the bitstream takes {size:,} bytes, the program lies behind {core.flash_offset:,}")
     image = boot_image(program, core, serving_of(program, core, kind) if core.streams else None)
     if core.flash_offset + len(image) > flash.size:
         raise BoardError(f"the program takes {len(image):,} bytes, the flash has {flash.size - core.flash_offset:,}")

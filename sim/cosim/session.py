@@ -102,7 +102,8 @@ def simulate(
         Job(entry=entry, folder=folder, arrays=arrays or {}, values=values or {}).save()
         if files is not None:
             files(folder)
-        (folder / FLASH_IMAGE).write_bytes(flash)
+        if source.boots:
+            (folder / FLASH_IMAGE).write_bytes(flash)
         watch.restart()
         with tempfile.TemporaryDirectory(prefix="narrows-sim-", dir=_memory_folder()) as exchange:
             start_simulator(

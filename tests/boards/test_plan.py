@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 from narrows.boards import plan
@@ -81,6 +82,27 @@ def test_the_controller_of_its_sdram_comes_with_a_core_that_has_a_bus_to_it() ->
     assert "read_verilog  litedram_core.v" in str(files[f"{NAME}.ys"])
     alone = plan_board(board.with_config(dataclasses.replace(board.config, backing="none")))
     assert "litedram_core.v" not in alone.files and "sdram" not in text(alone, f"{NAME}.lpf")
+
+
+def test_a_board_that_serves_has_its_uart_for_frames_and_leds_for_answers() -> None:
+    board = dataclasses.replace(find_board("ulx3s"), alone=True, serves=True)
+    assert (board.config.host, board.config.streams, board.config.boot) == ("bare", 1, 1)
+    assert board.config.digest == find_board("ulx3s").config.digest, "the same programs run"
+    pins = text(plan_board(board), f"{NAME}.lpf")
+    assert [pin for pin in ("uart_0__rx", "uart_0__tx", "led_7__io") if f'"{pin}' not in pins] == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"alone": False}, "serves without a host only alone"),
+        ({"link": "usb"}, "with frames and answers on its uart"),
+        ({"config": dataclasses.replace(find_board("ulx3s").config, frame_bytes=0)}, "set frame_bytes"),
+    ],
+)
+def test_a_board_that_cannot_serve_says_why(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(BoardError, match=message):
+        dataclasses.replace(find_board("ulx3s"), **{"alone": True, "serves": True} | changes)
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,11 @@ from narrows.boards.flow import BoardBuild
 from narrows.boards.plan import CORE_PARAMETERS
 from narrows.boards.ulx3s import BOARD as ULX3S
 from narrows.hw import verilog
+from narrows.hw.spec.answer import AnswerKind
+from narrows.hw.spec.boot import decode_image
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.config_file import load_config
+from narrows.hw.spec.registers import Register, Stream
 from narrows.sw.cli.app import run
 from narrows.sw.compile import compile_graph
 from narrows.sw.examples import digits, digits_model
@@ -24,6 +27,7 @@ from narrows.sw.placement import Placement
 from narrows.sw.program import Program
 from narrows.sw.quantize import QuantSettings, quantise
 from narrows.sw.runtime.boot import boot_image
+from narrows.sw.runtime.serving import serving_of
 from narrows.sw.toolchain import ToolRun
 
 
@@ -137,11 +141,28 @@ def test_bitstream_and_program_go_into_the_flash(
     assert run(["board", "flash", "ulx3s", "--folder", str(folder), "--program", str(program)]) == 0
     image, bitstream = folder / "narrows_board.boot", folder / "narrows_board.bit"
     assert told.read_text().splitlines() == [
-        f"-b ulx3s -f -o 0x200000 {image}",
+        f"-b ulx3s -f -o 0x300000 {image}",
         f"-b ulx3s -f -o 0x0 {bitstream}",
     ]
     assert image.read_bytes() == boot_image(Program.load(program), dataclasses.replace(ULX3S, alone=True).config)
     assert "bytes" in capsys.readouterr().out
+
+
+def test_a_build_that_serves_gets_a_program_that_does(
+    alone_build: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, program = alone_build
+    core = dataclasses.replace(ULX3S, alone=True, serves=True).config
+    (tmp_path / "narrows_board.bit").write_bytes(b"")
+    (tmp_path / CORE_PARAMETERS).write_text(json.dumps(core.to_dict()))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    compiled = Program.load(program)
+    for ways, kind in (((), None), (("--answer", "place"), AnswerKind.PLACE)):
+        assert run(["board", "flash", "ulx3s", "--folder", str(tmp_path), "--program", str(program), *ways]) == 2
+        right = boot_image(compiled, core, serving_of(compiled, core, kind))
+        assert (tmp_path / "narrows_board.boot").read_bytes() == right
+        address, [enabled] = decode_image(right)[-1]
+        assert (address, enabled) == (Register.STREAM.offset, Stream.ENABLE | Stream.COUNTED)
 
 
 def test_flash_without_a_loader_shows_both_commands(
@@ -152,7 +173,7 @@ def test_flash_without_a_loader_shows_both_commands(
     assert run(["board", "flash", "ulx3s", "--folder", str(folder), "--program", str(program)]) == 2
     image, bitstream = folder / "narrows_board.boot", folder / "narrows_board.bit"
     error = capsys.readouterr().err
-    assert f"openFPGALoader -b ulx3s -f -o 0x200000 {image} && openFPGALoader -b ulx3s -f -o 0x0 {bitstream}" in error
+    assert f"openFPGALoader -b ulx3s -f -o 0x300000 {image} && openFPGALoader -b ulx3s -f -o 0x0 {bitstream}" in error
 
 
 def test_a_build_that_does_not_boot_takes_no_program(
