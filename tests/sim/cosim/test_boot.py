@@ -209,3 +209,17 @@ def test_a_reset_in_the_middle_of_a_boot_begins_it_again(monkeypatch: pytest.Mon
     assert result.values["passed"] >= sum(parts) - 8 * len(parts)
     for name, levels in expected.items():
         np.testing.assert_array_equal(result.arrays[name], levels)
+
+
+async def hears_nothing_right(transport: Any, job: Job, progress: Progress) -> Any:
+    """How a boot ended."""
+    program = Program.load(job.folder / "program.nrw")
+    with pytest.raises(ProgramMismatch, match="the core holds no program from its flash"):
+        await Driver(transport, program.config).attach(program)
+    return {}, {"boot": (await status(transport))[1] & 0xFF}
+
+
+def test_a_clock_too_fast_for_the_flash_loads_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    fast = dataclasses.replace(AXI, flash_divisor=1)  # 50 MHz: data come as late as they are taken
+    result, _ = run("hears_nothing_right", 7, fast, b"", monkeypatch)
+    assert result.values["boot"] == BootState.BAD_MAGIC
