@@ -83,8 +83,7 @@ class BoardTop(Elaboratable):
         flash = self._board.boot_flash
         if flash is None or not self._board.alone:
             return {}
-        wires = {part.name: "-" for part in platform.lookup(flash.resource, 0).ios if isinstance(part, Subsignal)}
-        pins = platform.request(flash.resource, 0, dir=wires)
+        pins, wires = _requested(platform, flash.resource)
         cs_n, sck, copi = Signal(), Signal(), Signal()
         levels = {"cs": ~cs_n, "copi": copi, "wp": 0, "hold": 0}
         if flash.clock_cell:
@@ -100,8 +99,7 @@ class BoardTop(Elaboratable):
     def _link(self, m: Module, platform: Any) -> dict[str, Any]:
         """Pins of the link to the host, and the core's ports that they belong to."""
         link = self._board.link
-        wires = {part.name: "-" for part in platform.lookup(link, 0).ios if isinstance(part, Subsignal)}
-        pins = platform.request(link, 0, dir=wires)
+        pins, _ = _requested(platform, link)
         if link == "uart":
             m.submodules.rx = rx = io.Buffer("i", pins.rx)
             m.submodules.tx = tx = io.Buffer("o", pins.tx)
@@ -123,7 +121,7 @@ class BoardTop(Elaboratable):
 
     def _serving(self, m: Module, platform: Any, answer: Signal) -> dict[str, Any]:
         """A UART that brings frames and takes answers, and the core's ports to it; nobody is at that for the host."""
-        pins = platform.request("uart", 0, dir={"rx": "-", "tx": "-"})
+        pins, _ = _requested(platform, "uart")
         m.submodules.rx = rx = io.Buffer("i", pins.rx)
         m.submodules.tx = tx = io.Buffer("o", pins.tx)
         m.submodules.streams = streams = UartStreams(divisor=self._divisor)
@@ -195,3 +193,9 @@ class BoardTop(Elaboratable):
         m.d.por += far.eq(reset)
         m.d.comb += ResetSignal().eq(far)
         return ports
+
+
+def _requested(platform: Any, name: str) -> tuple[Any, list[str]]:
+    """Pins of a board's resource, number 0, and the names of its wires."""
+    wires = [part.name for part in platform.lookup(name, 0).ios if isinstance(part, Subsignal)]
+    return platform.request(name, 0, dir=dict.fromkeys(wires, "-")), wires
