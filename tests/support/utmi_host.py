@@ -87,7 +87,9 @@ class UtmiHost:
         await self._ctx.tick("usb").repeat(cycles)
 
     async def reset(self) -> None:
-        """Reset the bus, somewhat longer than the device needs."""
+        """Reset the bus, once the device is there, somewhat longer than it needs."""
+        if not self._ctx.get(self._utmi.term_select):
+            await self._ctx.tick("usb").until(self._utmi.term_select)
         self._ctx.set(self._utmi.line_state, _SE0)
         await self._tick(350)
         self._ctx.set(self._utmi.line_state, _J)

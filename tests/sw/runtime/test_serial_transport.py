@@ -241,7 +241,8 @@ def test_a_program_runs_over_pyserial(core: SerialCore, tiny_program: Any, tiny_
 class DeadPort:
     """A port whose cable was pulled."""
 
-    baudrate, timeout = 1000, None
+    baudrate, timeout, write_timeout = 1000, None, None
+    in_waiting = 0
 
     def write(self, data: bytes) -> int:
         raise OSError("device disconnected")
