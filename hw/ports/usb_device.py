@@ -18,7 +18,7 @@ __all__ = ["BYTES", "UsbSerial", "need_luna"]
 BYTES = Signature({"data": Out(8), "last": Out(1), "valid": Out(1)})
 """A byte, and whether it is the last one of a transfer; taken where ``ready`` beside it is high."""
 
-_DETACHED = 1023  # cycles of `usb`, 85 us: a hub notices after 2.5 us, and D+ takes some more to fall (USB 2.0, 7.1.7.3)
+_DETACHED = 1023  # cycles of `usb`, 85 us: a hub notices after 2.5 us (USB 2.0, 7.1.7.3), and D+ takes some to fall
 _QUIET = 31  # cycles of `usb` in which nobody is online behind a reset: more than any clock's synchroniser takes
 
 
@@ -30,8 +30,8 @@ class UsbSerial(Elaboratable):
     anew, data toggles and all, with each reset of the bus and each SET_CONFIGURATION (USB 2.0, 9.1.1.5): LUNA's keep
     their toggles, and the first packet behind a reset would pass for a repeated one.
 
-    Behind a reset of its own, however short, the device first stays away for as long as a host needs to notice: one that
-    had merely forgotten its address would answer nobody, and no host would begin with it anew.
+    Behind a reset of its own, however short, the device first stays away for as long as a host needs to notice: one
+    that had merely forgotten its address would answer nobody, and no host would begin with it anew.
 
     Parameters
     ----------

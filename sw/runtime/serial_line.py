@@ -105,8 +105,8 @@ class PortLine(SerialLine):
                 self._port.flush()
 
     async def read(self, count: int, timeout_bits: int) -> bytes:
-        """Wait for one byte at a time, and take what is there with it: a port's own timeout is one for all bytes that it
-        is asked for together."""
+        """Wait for one byte at a time, and take what is there with it: a port's own timeout is one for all bytes that
+        it is asked for together."""
         received = b""
         with gone_is_told("the serial port"):
             self._port.timeout = timeout_bits / self._port.baudrate + _ADAPTER_SECONDS

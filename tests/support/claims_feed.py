@@ -17,7 +17,7 @@ __all__ = ["granule_claim"]
 
 def granule_claim(config: AcceleratorConfig) -> Claim:
     """Values that leave as `FeedLoops` paces them, with any pauses between: a granule is whole only when every plane of
-    the one before it is written, and each of its planes is written once, at its place. Holds by induction of depth 1."""
+    the one before it is written, and each of its planes is written once, at its place. By induction of depth 1."""
     claim = Claim(f"granules of {config.rescalers} values in {config.planes} planes do not meet")
     m: Any = claim.module
     writer = FeedWriter(config)
