@@ -171,8 +171,8 @@ def spans(marks: NDArray[np.int64]) -> NDArray[np.int64]:
 def at_bit(parts: NDArray[np.float64], divisor: int, slower: int) -> NDArray[np.float64]:
     """Cycles, bytes sent and received of a sample with bits of ``slower`` cycles, of those with bits of ``divisor``.
 
-    Parts are `spans` of one sample. What is not a byte on its way takes as many cycles as before; the run is over as
-    many cycles behind its start, to a poll, and is polled until then.
+    Parts are `spans` of one sample. What is not a byte on its way takes as many cycles as before. The run is over when
+    the last poll said so, as many cycles behind its start as before, and is polled until then: at most once too often.
     """
     line = parts[:, 1:].sum(axis=1) * _BITS_A_BYTE
     took = parts[:, 0] + line * (slower - divisor)
