@@ -2,15 +2,21 @@
 
     python bench/end_to_end.py --models ../shared/models --data ../shared/data --json end_to_end.json
     python bench/end_to_end.py --board ulx3s --model digits --at-speed
+    python bench/end_to_end.py --board orangecrab --model resnet8 --link usb
 
-Simulates a board's own core at the pins of its UART (``sim/cosim/bench_uart.v``; the host answers at once, so no
-operating system is in the figures) and feeds it samples in a row through the ordinary driver, each while the one before
-runs. Every output is compared with the golden model's. Rows hold ``bytes_per_sample`` (to the core) and
-``reply_bytes``; ``line_cycles`` are those in which a byte is on its way, ``other_cycles`` the rest of a sample's time.
+Feeds a board's own core samples in a row through the ordinary driver, each while the one before runs, and compares
+every output with the golden model's. Rows hold ``bytes_per_sample`` (to the core) and ``reply_bytes``. No operating
+system is in the figures.
 
-The simulated bit takes 4 cycles, so that programs are loaded within minutes. What a bit of the board's own speed makes
-of it is ``10 * bytes * divisor + other_cycles``: an upper bound, since a slower line hides more of the run behind the
-next frame. ``--at-speed`` simulates the board's own bit instead, to see how near that is.
+On the **UART** the core is simulated at its pins (``sim/cosim/bench_uart.v``; the host answers at once).
+``line_cycles`` are those in which a byte is on its way, ``other_cycles`` the rest of a sample's time. The simulated bit
+takes 4 cycles, so that programs are loaded within minutes; a sample is reckoned with the board's bit (`at_bit`): longer
+bytes, and fewer polls, as the next frame takes more of the run's time. ``--at-speed`` simulates the board's own bit
+instead, to see how near that is.
+
+Over **USB** the whole virtual board is simulated, host at D+ and D-, with bits of 8 cycles: a core of 96 MHz, whatever
+the board's clock. Simulated time goes on while this process thinks, so that the quickest sample counts, and frames are
+shorter than USB's 1 ms: answers a second are a lower bound for hosts that do not pause.
 
 ``answers_per_second`` are at the board's stated clock; ``compute_share`` is the run's own share of that time. What
 layout the host made before there were frames is in ``words_bytes``: bytes of the same sample as activation words.
@@ -19,6 +25,8 @@ layout the host made before there were frames is in ``words_bytes``: bytes of th
 from __future__ import annotations
 
 import dataclasses
+import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -28,8 +36,10 @@ import typer
 from models import SHARED
 from narrows.boards.board import Board
 from narrows.boards.catalogue import find_board
+from narrows.boards.simulation import USB_DIVISOR, virtual_board
 from narrows.hw.spec.config import AcceleratorConfig
-from narrows.hw.spec.registers import Region, region_stride
+from narrows.hw.spec.link import CRC_BYTES, HEADER_BYTES
+from narrows.hw.spec.registers import Control, Region, Register, region_stride
 from narrows.hw.verilog import to_verilog
 from narrows.sim.cosim.job import Job, Progress
 from narrows.sim.cosim.session import simulate
@@ -43,8 +53,9 @@ from narrows.sw.program import Program
 from narrows.sw.quantised import QuantisedGraph
 from narrows.sw.quantize import QuantSettings, quantise
 from narrows.sw.results import write_json
-from narrows.sw.runtime import Driver, prepare_input
-from narrows.sw.runtime.serial_line import SerialLine
+from narrows.sw.runtime import Driver, prepare_input, run_sync
+from narrows.sw.runtime.serial_line import SerialLine, open_port
+from narrows.sw.runtime.serial_transport import SerialTransport
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
@@ -52,16 +63,19 @@ from rich.table import Table
 MODELS = ("digits", "dscnn", "resnet8")
 TRAINED = Path(__file__).parent / "quantisation" / "zoo" / "resnet8-dybit4-p16-k4.nrw"
 _DIVISOR, _BITS_A_BYTE = 4, 10
+_REQUEST_BYTES = 1 + HEADER_BYTES + CRC_BYTES  # without words
+_USB_HZ = USB_DIVISOR * 12e6
+_BELIEVED_BAUD = 1200  # timeouts that suit a large core's simulation
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A model on a board, over its UART."""
+    """A model on a board, over one of its links."""
 
     board: str
     model: str
     link: str
-    baud: int
+    bits_per_second: int
     clock_mhz: float
     samples: int
     mismatches: int
@@ -81,6 +95,7 @@ class CountedLine(SerialLine):
 
     def __init__(self, line: SerialLine) -> None:
         self._line, self.sent, self.received = line, 0, 0
+        self.holds_back = line.holds_back
 
     async def write(self, data: bytes) -> None:
         """Send bytes."""
@@ -94,21 +109,80 @@ class CountedLine(SerialLine):
         return data
 
 
+class Watched:
+    """A transport that notes cycles and bytes when a run was started, when it is waited for, and when it is over."""
+
+    def __init__(self, transport: Any, line: CountedLine, cycles: Callable[[], int]) -> None:
+        self._transport, self._line, self._cycles = transport, line, cycles
+        self.marks: list[tuple[int, int, int]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def note(self) -> None:
+        """A mark."""
+        self.marks.append((self._cycles(), self._line.sent, self._line.received))
+
+    async def write(self, address: int, values: NDArray[np.uint32]) -> None:
+        """Write words."""
+        await self._transport.write(address, values)
+        if address == Register.CONTROL.offset and values[0] & Control.START:
+            self.note()
+
+    async def wait(self, timeout_cycles: int) -> int | None:
+        """Wait for the end of a run."""
+        self.note()
+        status = await self._transport.wait(timeout_cycles)
+        self.note()
+        return status
+
+
 async def in_a_row(transport: Any, job: Job, progress: Progress) -> Any:
-    """The job inside the simulator: answers, then cycles and bytes when each was there."""
-    program, samples = Program.load(job.folder / "program.nrw"), job.arrays["levels"]
+    """The job inside the simulator: what `answers` gives."""
+    program = Program.load(job.folder / "program.nrw")
     transport.line = line = CountedLine(transport.line)
-    driver = Driver(transport, program.config)
+    return await answers(Watched(transport, line, lambda: transport.cycles), program, job.arrays["levels"], progress)
+
+
+async def answers(watched: Watched, program: Program, samples: NDArray[np.int64], progress: Progress) -> Any:
+    """Outputs of samples in a row, and ``marks`` of shape (samples, 4, 3): cycles, bytes sent and received when each
+    was started, waited for, done and answered; and ``run``, the cycles of one."""
+    driver: Any = Driver(watched, program.config)  # type: ignore[arg-type]
     await driver.load(program)
-    answers, marks = [], []
+    found = []
     for number, levels in enumerate(samples):
         following = samples[number + 1] if number + 1 < len(samples) else None
-        answers.append(await driver.answer(levels, following=following))
-        marks.append([transport.cycles, line.sent, line.received])
+        found.append(await driver.answer(levels, following=following))
+        watched.note()
         progress(number + 1, len(samples))
+    marks = np.array(watched.marks, dtype=np.int64).reshape(len(samples), 4, 3)
     run = (await driver.infer(samples[-1])).cycles
-    outputs = {name: np.array([answer[name] for answer in answers]) for name in answers[0]}
-    return outputs | {"marks": np.array(marks, dtype=np.int64)}, {"run": run}
+    outputs = {name: np.array([answer[name] for answer in found]) for name in found[0]}
+    return outputs | {"marks": marks}, {"run": run}
+
+
+def spans(marks: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Cycles, bytes sent and received of samples that have one before and one behind, shape (samples - 2, 4, 3): up to
+    the start, the following frame, the wait for the end, the answer."""
+    ends = marks.reshape(-1, 3)
+    return np.diff(ends, axis=0, prepend=ends[:1]).reshape(marks.shape)[1:-1]
+
+
+def at_bit(parts: NDArray[np.float64], divisor: int, slower: int) -> NDArray[np.float64]:
+    """Cycles, bytes sent and received of a sample with bits of ``slower`` cycles, of those with bits of ``divisor``.
+
+    Parts are `spans` of one sample. What is not a byte on its way takes as many cycles as before. The run is over when
+    the last poll said so, as many cycles behind its start as before, and is polled until then: at most once too often.
+    """
+    line = parts[:, 1:].sum(axis=1) * _BITS_A_BYTE
+    took = parts[:, 0] + line * (slower - divisor)
+    polls = parts[2, 1] / _REQUEST_BYTES
+    poll = took[2] / polls
+    needed = max(1, math.ceil((parts[1, 0] + parts[2, 0] - took[1]) / poll))
+    fewer = parts.copy()
+    fewer[:, 0] = took
+    fewer[2] *= needed / polls
+    return fewer.sum(axis=0)
 
 
 def main(
@@ -119,14 +193,18 @@ def main(
     folder: Annotated[Path, typer.Option("--models", help="Where the float ONNX models are.")] = SHARED / "models",
     data: Annotated[Path, typer.Option("--data", help="Where samples are.")] = SHARED / "data",
     samples: Annotated[int, typer.Option("--samples", min=3, help="Samples in a row.")] = 5,
-    at_speed: Annotated[bool, typer.Option("--at-speed", help="Simulate the board's own bit.")] = False,
+    link: Annotated[str, typer.Option("--link", help="uart or usb.")] = "uart",
+    at_speed: Annotated[bool, typer.Option("--at-speed", help="Simulate the board's own bit on a UART.")] = False,
     json: Annotated[Path | None, typer.Option("--json", help="Write the rows.")] = None,
 ) -> None:
     """Measure boards; status 1 if an answer is not the golden model's."""
+    if link not in ("uart", "usb"):
+        raise typer.BadParameter(f"link is uart or usb, not {link!r}")
     rows = []
     for name in boards or ["icebreaker", "ulx3s"]:
+        board = dataclasses.replace(find_board(name), link=link)
         for model in models or MODELS:
-            rows.append(_measured(find_board(name), model, folder, data, samples, at_speed))
+            rows.append(_measured(board, model, folder, data, samples, at_speed))
             write_json(json, [asdict(row) for row in rows])
     _show(rows)
     if any(row.mismatches for row in rows):
@@ -134,42 +212,61 @@ def main(
 
 
 def _measured(board: Board, model: str, folder: Path, data: Path, count: int, at_speed: bool) -> Row:
-    divisor = board.config.uart_divisor if at_speed else _DIVISOR
-    config = dataclasses.replace(board.config, host="uart", uart_divisor=divisor)
+    usb = board.link == "usb"
+    own = board.config.uart_divisor
+    divisor = own if at_speed and not usb else _DIVISOR
+    config = dataclasses.replace(board.config, uart_divisor=divisor)
     program, x = _case(model, config, folder, data)
     levels = prepare_input(program.graph, x[:count])
     with progress_bar(f"{model} on {board.title}") as progress:
-        result = simulate(
-            to_verilog(config),
-            f"{Path(__file__).stem}:in_a_row",
-            arrays={"levels": levels},
-            files=lambda place: program.save(place / "program.nrw"),
-            progress=progress,
-        )
+        arrays, values = (_over_usb if usb else _over_uart)(board, program, levels, progress)
     golden = GoldenModel(program.graph, config).run(levels)
-    wrong = sum(int((result.arrays[name] != golden[name]).sum()) for name in program.graph.output_tensors)
-    cycles, sent, received = np.diff(result.arrays["marks"], axis=0)[:-1].mean(axis=0)  # the last one sends no frame
-    line = (sent + received) * _BITS_A_BYTE
-    total = cycles + line * (board.config.uart_divisor - divisor)
-    layout, run = program.layouts[program.graph.input.tensor], result.values["run"]
+    wrong = sum(int((arrays[name] != golden[name]).sum()) for name in program.graph.output_tensors)
+    parts = spans(arrays["marks"]).astype(np.float64)
+    if usb:
+        cycles, sent, received = min(parts.sum(axis=1), key=lambda sample: sample[0])
+    else:
+        cycles, sent, received = np.mean([at_bit(sample, divisor, own) for sample in parts], axis=0)
+    seconds = cycles / (_USB_HZ if usb else board.clock_mhz * 1e6)
+    line = (sent + received) * (8 * USB_DIVISOR if usb else _BITS_A_BYTE * own)
+    compute = values["run"] / board.clock_mhz / 1e3
     return Row(
         board=board.name,
         model=model,
-        link="uart",
-        baud=board.baud,
+        link=board.link,
+        bits_per_second=12_000_000 if usb else board.baud,
         clock_mhz=board.clock_mhz,
         samples=count,
         mismatches=wrong,
         bytes_per_sample=float(sent),
         reply_bytes=float(received),
-        words_bytes=layout.addresses().size * region_stride(config, Region.ACTIVATIONS),
-        compute_ms=run / board.clock_mhz / 1e3,
-        line_cycles=float(line * board.config.uart_divisor),
-        other_cycles=float(cycles - line * divisor),
-        answers_per_second=board.clock_mhz * 1e6 / total,
-        compute_share=run / total,
-        at_speed=at_speed,
+        words_bytes=program.layouts[program.graph.input.tensor].addresses().size
+        * region_stride(config, Region.ACTIVATIONS),
+        compute_ms=compute,
+        line_cycles=float(line),
+        other_cycles=float(cycles - line),
+        answers_per_second=1 / seconds,
+        compute_share=compute / 1e3 / seconds,
+        at_speed=at_speed or usb,
     )
+
+
+def _over_uart(board: Board, program: Program, levels: NDArray[np.int64], progress: Progress) -> tuple[Any, Any]:
+    result = simulate(
+        to_verilog(program.config),
+        f"{Path(__file__).stem}:in_a_row",
+        arrays={"levels": levels},
+        files=lambda place: program.save(place / "program.nrw"),
+        progress=progress,
+    )
+    return result.arrays, result.values
+
+
+def _over_usb(board: Board, program: Program, levels: NDArray[np.int64], progress: Progress) -> tuple[Any, Any]:
+    with virtual_board(board, divisor=program.config.uart_divisor) as virtual:
+        line = CountedLine(open_port(str(virtual.port), baud=_BELIEVED_BAUD, holds_back=True))
+        transport = run_sync(SerialTransport.open(line))
+        return run_sync(answers(Watched(transport, line, virtual.cycles), program, levels, progress))
 
 
 def _case(model: str, config: AcceleratorConfig, folder: Path, data: Path) -> tuple[Program, NDArray[Any]]:
@@ -195,13 +292,13 @@ def _compiled(model: Path, calibration: NDArray[Any], config: AcceleratorConfig)
 
 def _show(rows: list[Row]) -> None:
     table = Table(title="From bytes to answers")
-    for title in ("board", "model", "MBaud", "bytes", "as words", "compute ms", "answers/s", "compute", "wrong"):
+    for title in ("board", "model", "Mbit/s", "bytes", "as words", "compute ms", "answers/s", "compute", "wrong"):
         table.add_column(title, justify="left" if title in ("board", "model") else "right")
     for row in rows:
         table.add_row(
             row.board,
             row.model,
-            f"{row.baud / 1e6:g}",
+            f"{row.link} {row.bits_per_second / 1e6:g}",
             f"{row.bytes_per_sample:,.0f} + {row.reply_bytes:,.0f}",
             f"{row.words_bytes:,}",
             f"{row.compute_ms:.3f}",

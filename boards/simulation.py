@@ -17,9 +17,10 @@ from .top import BoardTop
 if TYPE_CHECKING:
     from ..sim.board import VirtualBoard
 
-__all__ = ["board_verilog", "virtual_board"]
+__all__ = ["USB_DIVISOR", "board_verilog", "virtual_board"]
 
-_USB_DIVISOR = 8  # the clock generator's model makes 48 MHz of every other cycle of the core's
+USB_DIVISOR = 8
+"""Clock cycles of a bit on USB: the clock generator's model makes 48 MHz of every other cycle of the core's."""
 
 
 def board_verilog(board: Board, *, divisor: int | None = None) -> str:
@@ -56,7 +57,7 @@ def virtual_board(board: Board, *, divisor: int, flash: bytes = b"") -> VirtualB
     what it is to a core of 96 MHz. One that is alone finds ``flash`` behind its bitstream."""
     from ..sim.board import VirtualBoard
 
-    bit = {"spi": SPI_DIVISOR, "usb": _USB_DIVISOR}.get(board.link, divisor)
+    bit = {"spi": SPI_DIVISOR, "usb": USB_DIVISOR}.get(board.link, divisor)
     return VirtualBoard(
         board_verilog(board, divisor=divisor),
         top=NAME,

@@ -197,7 +197,8 @@ def paced(m: Module, config: AcceleratorConfig, emits: Signal, lane: Signal) -> 
     if pause <= 0:
         m.d.comb += may.eq(1)
         return may
-    left, rescalers_log2 = Signal(range(pause + 1)), (config.rescalers - 1).bit_length()
+    left = Signal(range(pause + 1))
+    rescalers_log2 = (config.rescalers - 1).bit_length()
     m.d.comb += may.eq(left == 0)
     ends = lane[:rescalers_log2].all() if rescalers_log2 else 1
     with m.If(emits & ends):

@@ -51,11 +51,13 @@ class FeedWriter(wiring.Component):
         codes = [self.codes.payload[plane * bits : (plane + 1) * bits] for plane in range(self._planes)]
         gathered = [Signal(count * bits, name=f"gathered{plane}", reset_less=True) for plane in range(self._planes)]
         waiting = [Signal(count * bits, name=f"waiting{plane}", reset_less=True) for plane in range(self._planes)]
-        place, granule = Signal(range(max(2, count))), Signal(range(max(2, config.granules)))
+        place = Signal(range(max(2, count)))
+        granule = Signal(range(max(2, config.granules)))
         whole = Signal()
         first = Signal()
         writing = Signal()
-        offset, address = Signal(config.act_address_bits), Signal(config.act_address_bits, reset_less=True)
+        offset = Signal(config.act_address_bits)
+        address = Signal(config.act_address_bits, reset_less=True)
         left = Signal(self.planes.shape())
         target = Signal.like(granule, name="target")
         m.d.comb += whole.eq(self.codes.valid & (place == count - 1))

@@ -18,6 +18,7 @@ __all__ = ["BYTES", "UsbSerial", "need_luna"]
 BYTES = Signature({"data": Out(8), "last": Out(1), "valid": Out(1)})
 """A byte, and whether it is the last one of a transfer; taken where ``ready`` beside it is high."""
 
+_DETACHED = 1023  # cycles of `usb`, 85 us: a hub notices after 2.5 us (USB 2.0, 7.1.7.3), and D+ takes some to fall
 _QUIET = 31  # cycles of `usb` in which nobody is online behind a reset: more than any clock's synchroniser takes
 
 
@@ -28,6 +29,9 @@ class UsbSerial(Elaboratable):
     are taken is told to wait (NAK), and so is one that asks for bytes before there are any. Here the endpoints begin
     anew, data toggles and all, with each reset of the bus and each SET_CONFIGURATION (USB 2.0, 9.1.1.5): LUNA's keep
     their toggles, and the first packet behind a reset would pass for a repeated one.
+
+    Behind a reset of its own, however short, the device first stays away for as long as a host needs to notice: one
+    that had merely forgotten its address would answer nobody, and no host would begin with it anew.
 
     Parameters
     ----------
@@ -86,8 +90,11 @@ class UsbSerial(Elaboratable):
         with m.Elif(quiet != 0):
             m.d.usb += quiet.eq(quiet - 1)
         received, sent = outward.stream, inward.stream
+        away = Signal(range(_DETACHED + 1), init=_DETACHED)
+        with m.If(away != 0):
+            m.d.usb += away.eq(away - 1)
         m.d.comb += [
-            device.connect.eq(~ResetSignal("usb")),
+            device.connect.eq((away == 0) & ~ResetSignal("usb")),
             anew.eq(device.reset_detected | control.interface.config_changed),
             self.frame.eq(device.sof_detected),
             self.received.data.eq(received.payload),

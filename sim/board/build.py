@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from ...sw.errors import ToolMissing
@@ -15,6 +16,7 @@ from ...sw.processes import run_process
 from ..builds import cache_folder, kept_build
 from ..cosim.errors import SimulationError
 from ..cosim.simulators import verilator_root
+from ..verilated import shared_runtime
 
 __all__ = ["bench_of", "build_board"]
 
@@ -162,9 +164,13 @@ def _compile(root: Path, folder: Path, link: str) -> None:
     verilate += ["-CFLAGS", f"-std=c++20 -I.. -DNARROWS_{link.upper()}"]
     verilate += ["--top-module", "bench", "design.v", "main.cpp"]
     # The wheel's makefile does not know how to use a precompiled header, and expects a program named python.
-    make = ["make", "-C", "obj_dir", "-f", f"{_PROGRAM}.mk", "CFG_CXXFLAGS_PCH_I=-include", _OPTIMISED]
+    make = ["make", "-C", str(folder / "obj_dir"), "-f", f"{_PROGRAM}.mk", "CFG_CXXFLAGS_PCH_I=-include", _OPTIMISED]
+    make += [f"PYTHON3={sys.executable}", f"VERILATOR_ROOT={root}"]
     with (folder / "build.log").open("wb") as log:
-        for command in (verilate, [*make, f"PYTHON3={sys.executable}"]):
-            run = run_process(command, cwd=folder, stdout=log, env=environment)
-            if run.returncode:
+
+        def run(command: Sequence[str]) -> None:
+            if run_process(command, cwd=folder, stdout=log, env=environment).returncode:
                 raise SimulationError(f"the board's simulation cannot be built; see {folder / 'build.log'}")
+
+        run(verilate)
+        run([*make, *shared_runtime(folder / "obj_dir", make, run)])

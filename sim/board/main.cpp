@@ -32,6 +32,7 @@ namespace {
 constexpr unsigned kLook = 256;             // cycles between two looks at what the host sent
 constexpr unsigned kResetCycles = 64;       // without power
 constexpr uint64_t kIdleBits = 8 * 16384;   // of silence, after which simulation need not hurry
+constexpr int kIdleMs = 5;                  // then between two looks, unless something comes
 
 int open_terminal() {
     int master = posix_openpt(O_RDWR | O_NOCTTY);
@@ -73,7 +74,7 @@ int main(int argc, char **argv) {
         if (cycles % kLook == 0) {
             if (cycles - last_traffic > kIdleBits * divisor) {
                 pollfd waiting[2] = {{terminal, POLLIN, 0}, {0, POLLIN, 0}};
-                poll(waiting, 2, 1);
+                poll(waiting, 2, kIdleMs);
             }
             uint8_t buffer[4096];
             if (!host.busy()) {
@@ -86,7 +87,7 @@ int main(int argc, char **argv) {
             if (count > 0) typed.append(reinterpret_cast<char *>(buffer), count);
             for (size_t end; (end = typed.find('\n')) != std::string::npos; typed.erase(0, end + 1)) {
                 const std::string line = typed.substr(0, end);
-                if (line == "reset") reset_left = kResetCycles;
+                if (line == "reset") reset_left = kResetCycles, last_traffic = cycles;
                 else if (line == "cycles") printf("cycles %llu\n", static_cast<unsigned long long>(cycles));
                 else if (line.rfind("noise ", 0) == 0) troubles.noise = atof(line.c_str() + 6);
                 else if (line.rfind("drop ", 0) == 0) troubles.drop = atof(line.c_str() + 5);

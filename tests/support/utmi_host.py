@@ -87,12 +87,20 @@ class UtmiHost:
         await self._ctx.tick("usb").repeat(cycles)
 
     async def reset(self) -> None:
-        """Reset the bus, somewhat longer than the device needs."""
+        """Reset the bus, once the device is there, somewhat longer than it needs."""
+        await self.absent()
         self._ctx.set(self._utmi.line_state, _SE0)
         await self._tick(350)
         self._ctx.set(self._utmi.line_state, _J)
         self.address = 0
         await self._tick(10)
+
+    async def absent(self) -> int:
+        """Wait until the device has its pull-up on; the cycles that it took."""
+        before = self.cycles
+        while not self._ctx.get(self._utmi.term_select):
+            await self._tick(16)
+        return self.cycles - before
 
     async def frame(self) -> None:
         """Begin a frame."""

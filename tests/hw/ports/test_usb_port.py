@@ -67,12 +67,21 @@ def test_a_host_finds_a_serial_port_that_says_whose_it_is() -> None:
     with_host(body)
 
 
-@pytest.mark.parametrize("core_hz", [10e6, 40e6])
+def test_behind_a_reset_the_device_stays_away_until_a_host_has_noticed() -> None:
+    async def body(host: UtmiHost, words: Words) -> None:
+        assert await host.absent() > 10e-6 * USB_HZ, "four times what a hub takes"
+        await host.attach()
+        assert (await opened(host))[1].info.config == CONFIG.hash32
+
+    with_host(body)
+
+
+@pytest.mark.parametrize("core_hz", [10e6, 24e6])
 def test_words_written_are_the_words_read_whatever_the_cores_clock(core_hz: float) -> None:
     async def body(host: UtmiHost, words: Words) -> None:
         await host.attach()
         _, transport = await opened(host, polls=200)  # a slow core has much to catch up with
-        values = np.random.default_rng(3).integers(0, 1 << 32, 45, dtype=np.uint32)
+        values = np.random.default_rng(3).integers(0, 1 << 32, 30, dtype=np.uint32)
         await transport.write(PLACE + 28, values)
         assert words == {(Region.ACTIVATIONS, 7 + number): int(value) for number, value in enumerate(values)}
         np.testing.assert_array_equal(await transport.read(PLACE + 28, len(values)), values)

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Using platform.request:Deprecati
 
 DIVISOR = 4
 BAUD = 19200
-SLOW = 2400  # of a board that takes longer to simulate
+SLOW = {"usb": 4800, "sdram": 2400}  # of boards that take longer to simulate
 SMALL = AcceleratorConfig(
     rows=1,
     columns=1,
@@ -62,8 +62,9 @@ class Bench:
         golden = GoldenModel(self.program.graph, config).run(self.sample[np.newaxis])
         self.expected = {name: golden[name][0] for name in self.program.graph.output_tensors}
 
-    def link(self, sequence: int = 0, baud: int = BAUD) -> SerialTransport:
-        line = board_line(self.board, str(self.virtual.port), SLOW if self.board.link == "usb" else baud)
+    def link(self, sequence: int = 0) -> SerialTransport:
+        kind = "sdram" if self.board.sdram else self.board.link
+        line = board_line(self.board, str(self.virtual.port), SLOW.get(kind, BAUD))
         return run_sync(SerialTransport.open(line, sequence=sequence))
 
     def check(self, link: SerialTransport, runs: int = 1) -> None:
@@ -120,7 +121,7 @@ def usb() -> Iterator[Bench]:
 )
 def test_a_program_agrees_with_the_golden_model(name: str, divisor: int, request: pytest.FixtureRequest) -> None:
     board: Bench = request.getfixturevalue(name)
-    link = board.link(baud=SLOW if name == "sdram" else BAUD)
+    link = board.link()
     assert link.info.divisor == divisor
     board.check(link)
     assert link.repeated == 0
@@ -129,7 +130,7 @@ def test_a_program_agrees_with_the_golden_model(name: str, divisor: int, request
 
 
 def test_what_the_host_leaves_in_the_sdram_stays_there_until_it_looks(sdram: Bench) -> None:
-    link, rng = sdram.link(baud=SLOW), np.random.default_rng(6)
+    link, rng = sdram.link(), np.random.default_rng(6)
     places = [0, 0x7FC, 0x10000, (64 << 20) - 4 * 40]
     values = [rng.integers(0, 1 << 32, 40, dtype=np.uint32) for _ in places]
     for place, value in zip(places, values, strict=True):
@@ -205,7 +206,7 @@ def test_a_host_that_leaves_its_adapter_in_mid_transfer_is_followed_by_another(s
     spi.check(spi.link(sequence=40))
 
 
-@pytest.mark.parametrize("name", ["ulx3s", "spi"])
+@pytest.mark.parametrize("name", ["ulx3s", "spi", "usb"])
 def test_a_reset_in_mid_run_is_noticed_and_survived(name: str, request: pytest.FixtureRequest) -> None:
     board: Bench = request.getfixturevalue(name)
     link = board.link()
@@ -215,6 +216,17 @@ def test_a_reset_in_mid_run_is_noticed_and_survived(name: str, request: pytest.F
     with pytest.raises(TransportError, match="the core was reset: open the link and load the program again"):
         run_sync(link.wait(1000))
     board.check(board.link())
+
+
+@pytest.mark.parametrize("name", ["ulx3s", "usb"])
+def test_a_reset_in_mid_transfer_is_survived(name: str, request: pytest.FixtureRequest) -> None:
+    board: Bench = request.getfixturevalue(name)
+    board.check(board.link())
+    frame = encode_request(Command.WRITE, sequence=77, address=0x10, words=np.arange(90, dtype=np.uint32))
+    with serial.Serial(str(board.virtual.port), BAUD) as port:
+        port.write(10 * frame)
+        board.virtual.reset()
+    board.check(board.link(sequence=40))
 
 
 def test_pins_tell_what_they_are() -> None:

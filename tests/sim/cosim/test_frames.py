@@ -21,8 +21,7 @@ from random_graphs import random_levels
 
 FRAMES, SERIAL_FRAMES = 12, 3
 HOSTS: list[tuple[dict[str, Any], dict[str, float]]] = [
-    ({"host": "axi"}, {}),
-    ({"host": "axi", "fabric": "ice40"}, {"stall": 150}),
+    ({"host": "axi"}, {"stall": 150}),
     ({"host": "wishbone"}, {"stall": 100}),
     ({"host": "bare"}, {}),
     ({"host": "uart"}, {"noise": 2e-6}),

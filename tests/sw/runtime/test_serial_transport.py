@@ -241,7 +241,8 @@ def test_a_program_runs_over_pyserial(core: SerialCore, tiny_program: Any, tiny_
 class DeadPort:
     """A port whose cable was pulled."""
 
-    baudrate, timeout = 1000, None
+    baudrate, timeout, write_timeout = 1000, None, None
+    in_waiting = 0
 
     def write(self, data: bytes) -> int:
         raise OSError("device disconnected")
@@ -251,6 +252,46 @@ class DeadPort:
 
     def flush(self) -> None:
         """Nothing to wait for."""
+
+
+class PiecesPort(DeadPort):
+    """A port on which bytes come in pieces, and then none for good; it notes what it was asked for."""
+
+    def __init__(self, *pieces: bytes) -> None:
+        self.pieces, self.asked = list(pieces), []
+
+    @property
+    def in_waiting(self) -> int:
+        return len(self.pieces[0]) if self.pieces else 0
+
+    def read(self, size: int = 1) -> bytes:
+        self.asked.append(size)
+        if not self.pieces:
+            return b""
+        found, rest = self.pieces[0][:size], self.pieces[0][size:]
+        self.pieces[:1] = [rest] if rest else []
+        return found
+
+
+def test_silence_is_waited_for_once_however_many_bytes_are_asked_for() -> None:
+    port = PiecesPort(b"abcd", b"efg")
+    assert run_sync(PortLine(port).read(1000, 500)) == b"abcdefg"
+    assert port.asked == [1, 3, 1, 2, 1]
+    assert port.timeout == 500 / port.baudrate + 0.1
+    assert run_sync(PortLine(PiecesPort(b"abcd")).read(3, 500)) == b"abc"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs pseudoterminals")
+def test_a_port_that_takes_no_more_bytes_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("serial")
+    monkeypatch.setattr("narrows.sw.runtime.serial_line._STUCK_SECONDS", 0.01)
+    ours, theirs = os.openpty()
+    line = open_port(os.ttyname(theirs), baud=4_000_000, holds_back=True)
+    with pytest.raises(TransportError, match="the serial port failed: Write timeout: check the cable"):
+        run_sync(line.write(bytes(1 << 16)))
+    line._port.close()  # type: ignore[attr-defined]
+    os.close(theirs)
+    os.close(ours)
 
 
 def test_a_port_that_fails_is_named() -> None:

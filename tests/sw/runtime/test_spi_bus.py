@@ -21,6 +21,8 @@ class Adapter:
 
     baudrate = 115200
     timeout: float | None = None
+    write_timeout: float | None = None
+    in_waiting = 0
 
     def __init__(self, commands: tuple[int, ...] = (0x00, 0x02, 0x10, 0x12, 0x13, 0x14, 0x15)) -> None:
         self.told: list[bytes] = []
