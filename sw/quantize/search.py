@@ -15,7 +15,8 @@ from ..errors import CertificateError
 from .axe import round_greedily
 from .grid import ScaleGrid
 from .problem import Problem
-from .rounding import Bounds, by_group, descend, errors, sum_bounds
+from .descent import descend
+from .rounding import Bounds, by_group, errors, sum_bounds
 
 __all__ = ["CONSTANT_LEVEL", "Solution", "cheap_constants", "solve"]
 
