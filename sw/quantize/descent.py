@@ -13,7 +13,7 @@ __all__ = ["descend"]
 
 _SWEEPS = 3
 
-_NEIGHBOURS = 512
+_NEIGHBOURS = 1024
 """Weights that hear of a block when it is done; all others hear of so many at once, as one large matrix product."""
 
 _AT_ONCE = 1 << 19

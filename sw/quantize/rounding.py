@@ -22,6 +22,9 @@ __all__ = [
 BLOCK = 32
 """Weights of a channel that are rounded before the others hear of it; groups of channels have no more of them."""
 
+_PART = 512
+"""Weights of a channel whose error is computed beside that of those behind them: both halves of a metric are alike."""
+
 
 @dataclass(frozen=True)
 class Bounds:
@@ -53,11 +56,21 @@ def by_group(rows: NDArray[np.float64], values: NDArray[np.float64], group: NDAr
 
 
 def errors(
-    deviation: NDArray[np.float64], metric: NDArray[np.float64], group: NDArray[np.int64]
+    deviation: NDArray[np.floating], metric: NDArray[np.floating], group: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """``e metric e'`` (R,) of deviations (R, K) with the metrics (G, K, K) of their groups (R,)."""
-    moved = deviation @ metric[0] if len(metric) == 1 else (deviation[:, np.newaxis] @ metric[group])[:, 0]
-    return np.einsum("rk,rk->r", moved, deviation)
+    """``e metric e'`` (R,) of deviations (R, K) with the metrics (G, K, K) of their groups (R,), which are symmetric."""
+    if len(metric) > 1:
+        moved = (deviation[:, np.newaxis] @ metric[group])[:, 0]
+        return np.einsum("rk,rk->r", moved, deviation)
+    count, total = deviation.shape[1], np.zeros(len(deviation))
+    step = max(1, count) if count <= 2 * _PART else _PART
+    for first in range(0, count, step):
+        own, behind = slice(first, first + step), slice(first + step, count)
+        moved = deviation[:, own] @ metric[0, own, own]
+        if behind.start < count:
+            moved += 2 * (deviation[:, behind] @ metric[0, behind, own])
+        total += np.einsum("rk,rk->r", moved, deviation[:, own])
+    return total
 
 
 def by_power(metric: NDArray[np.float64]) -> NDArray[np.int64]:
