@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from ...hw.spec.formats import Format
 from ...hw.spec.semantics import nearest_table
+from .cores import multiplied
 from .rounding import BLOCK, by_power, ordered, permuted, sum_bounds, unpermuted
 
 __all__ = ["descend"]
@@ -63,7 +64,7 @@ def descend(
     metric, spans = permuted(metric, order), np.take_along_axis(spans, order[..., np.newaxis], axis=1)
     levels = ordered(start, order, group)
     deviation = levels * scale[:, np.newaxis] - ordered(target, order, group)
-    slope = deviation @ metric[0] if len(metric) == 1 else (deviation[:, np.newaxis] @ metric[group])[:, 0]
+    slope = multiplied(deviation, metric[0]) if len(metric) == 1 else (deviation[:, np.newaxis] @ metric[group])[:, 0]
     del deviation
     bounds = sum_bounds(levels, spans, group)
     rows = np.arange(len(levels))
@@ -213,7 +214,7 @@ class _Moving:
         at_once = max(BLOCK, _AT_ONCE // rows.size)
         for begin in range(others.start, others.stop, at_once):
             part = slice(begin, min(begin + at_once, others.stop))
-            told = self._metric[slice(*block), part].T @ steps
+            told = multiplied(self._metric[slice(*block), part].T, steps)
             if few:
                 self._slope[part, some] += told
             else:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .cores import multiplied
+
 __all__ = [
     "BLOCK",
     "Bounds",
@@ -66,9 +68,9 @@ def errors(
     step = max(1, count) if count <= 2 * _PART else _PART
     for first in range(0, count, step):
         own, behind = slice(first, first + step), slice(first + step, count)
-        moved = deviation[:, own] @ metric[0, own, own]
+        moved = multiplied(deviation[:, own], metric[0, own, own])
         if behind.start < count:
-            moved += 2 * (deviation[:, behind] @ metric[0, behind, own])
+            moved += 2 * multiplied(deviation[:, behind], metric[0, behind, own])
         total += np.einsum("rk,rk->r", moved, deviation[:, own])
     return total
 
