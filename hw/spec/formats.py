@@ -31,6 +31,9 @@ MAX_BITS = 8
 MAX_INT_BITS = 15
 """Widest signed integer: five digits hold it. Such widths are for sums that leave the network unrounded."""
 
+_AT_ONCE = 1 << 16
+"""Values that become levels at once: what a processor's cache holds."""
+
 
 @dataclass(frozen=True)
 class Format:
@@ -108,11 +111,15 @@ class Format:
             If a value is NaN.
         """
         values = np.asarray(values, dtype=np.float64)
-        if np.isnan(values).any():
-            raise ValueError(f"cannot quantise NaN to {self.name}")
-        # Levels are integers, so the next one begins at a whole number of halves: those that are passed count.
-        halves = np.floor(np.clip(values, self.bottom, self.top) * 2).astype(np.intp)
-        return self._nearest[halves - 2 * self.bottom]
+        levels, flat = np.empty(values.size, dtype=np.int64), values.reshape(-1)
+        for first in range(0, values.size, _AT_ONCE):
+            part = flat[first : first + _AT_ONCE]
+            if np.isnan(part).any():
+                raise ValueError(f"cannot quantise NaN to {self.name}")
+            # Levels are integers, so the next one begins at a whole number of halves: those that are passed count.
+            halves = np.floor(np.clip(part, self.bottom, self.top) * 2).astype(np.intp)
+            levels[first : first + _AT_ONCE] = self._nearest[halves - 2 * self.bottom]
+        return levels.reshape(values.shape)[()]
 
     def encode(self, levels: ArrayLike) -> NDArray[np.int64]:
         """Code of each level; the inverse of :meth:`decode` (minus zero is never produced, unless it is a level).

@@ -91,11 +91,11 @@ def check_size(graph: Graph, config: AcceleratorConfig, settings: QuantSettings,
         Of everything that is lacking in any case.
     """
     from ..quantize.planned import input_format
-    from ..report.estimate import estimate, with_larger_memories
+    from ..report.estimate import estimate, with_cures
 
     source = {} if samples is None else {"source": input_format(graph, samples)}
     found = estimate(graph, config, settings, **source, only=True, least=True)
-    found = with_larger_memories(found, graph, config, settings)
+    found = with_cures(found, graph, config, settings)
     if found.problems:
         raise CapacityError("; ".join(found.problems), found.shortages)
 

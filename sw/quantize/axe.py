@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...hw.spec.formats import Format
-from .rounding import BLOCK, by_group, by_power, permuted, unpermuted
+from .rounding import BLOCK, by_group, by_power, ordered, permuted, unpermuted
 
 __all__ = ["round_greedily", "shrink"]
 
@@ -100,9 +100,8 @@ def round_greedily(
         What the weights' smallest and largest sum may be; 0 lies within.
     """
     order = by_power(metric)
-    own = order[group]
     factor = np.linalg.cholesky(np.linalg.inv(permuted(metric, order))).transpose(0, 2, 1)
-    wanted = np.take_along_axis(shrink(target / scale[:, np.newaxis], spans, group, room), own, axis=1)
+    wanted = ordered(shrink(target / scale[:, np.newaxis], spans, group, room), order, group)
     lows, highs = (np.take_along_axis(spans[..., side], order, axis=1) for side in (0, 1))
     result = np.zeros(target.shape, dtype=np.int64)
     low, high = (np.zeros(len(target), dtype=np.int64) for _ in range(2))
@@ -124,4 +123,4 @@ def round_greedily(
             wanted[:, k + 1 : end] -= missed[:, k - first, np.newaxis] * factor[group, k, k + 1 : end]
         if end < count:  # blocks are of a single group
             wanted[:, end:] -= missed @ factor[0, first:end, end:]
-    return unpermuted(result, own)
+    return unpermuted(result, order, group)

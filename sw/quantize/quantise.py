@@ -24,6 +24,7 @@ from ..quantised import MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Seg
 from ..roundings import check_rounding
 from . import evaluate
 from .calibration import checked_samples
+from .cores import one_thread
 from .grid import ScaleGrid
 from .inputs import choose_input
 from .kept import is_kept, keep
@@ -77,9 +78,10 @@ def quantise(
         If a tensor needs more digit planes than the core writes, or the layers more tables of levels than it has.
     """
     samples = checked_samples(graph, calibration)
-    ready = prepared(graph, samples, settings)
-    beside = settings_beside(ready, settings)
-    return _Quantiser(ready, samples, beside, config).run(progress or (lambda name, done, total: None))
+    with one_thread():
+        ready = prepared(graph, samples, settings)
+        beside = settings_beside(ready, settings)
+        return _Quantiser(ready, samples, beside, config).run(progress or (lambda name, done, total: None))
 
 
 class _Quantiser:

@@ -15,7 +15,8 @@ from ..errors import CertificateError
 from .axe import round_greedily
 from .grid import ScaleGrid
 from .problem import Problem
-from .rounding import Bounds, by_group, descend, errors, sum_bounds
+from .descent import descend
+from .rounding import Bounds, by_group, errors, sum_bounds
 
 __all__ = ["CONSTANT_LEVEL", "Solution", "cheap_constants", "solve"]
 
@@ -180,11 +181,12 @@ def _trials(
     found = np.where(fits, [t.error for t in trials], np.inf)
     if few:
         return trials, found
-    exact = np.full_like(found, np.inf)
+    exact, metric = np.full_like(found, np.inf), problem.metric.astype(np.float32)  # they only rank
     for rank in np.argsort(found, axis=0, kind="stable")[:_LIKELY]:
         rows = _rounded(problem, every, grid.scales[window[every, rank]], fmt, config, planes)
         penalty = np.array([trials[j].penalty[o] for o, j in enumerate(rank)])
-        exact[rank, every] = _error(problem, rows) + penalty
+        deviation = _deviation(rows).astype(np.float32)
+        exact[rank, every] = errors(deviation, metric, problem.group) + penalty
     return trials, np.where(np.isfinite(found), exact, np.inf)
 
 
@@ -281,8 +283,12 @@ def _refine(
 
 def _error(problem: Problem, rows: _Rows) -> NDArray[np.float64]:
     """Mean square error of rows' weights."""
-    deviation = rows.weights * rows.scale[:, np.newaxis] - rows.target
-    return errors(deviation, problem.metric, problem.group[rows.channel])
+    return errors(_deviation(rows), problem.metric, problem.group[rows.channel])
+
+
+def _deviation(rows: _Rows) -> NDArray[np.float64]:
+    """What rounding adds to each weight (R, K)."""
+    return rows.weights * rows.scale[:, np.newaxis] - rows.target
 
 
 def _bias(problem: Problem, rows: _Rows) -> NDArray[np.float64]:
@@ -338,7 +344,7 @@ def _trial(
     if exact:
         error = _error(problem, rows)
     else:
-        missed = np.square(rows.weights * scale[:, np.newaxis] - rows.target)
+        missed = np.square(_deviation(rows))
         error = by_group(missed, np.diagonal(problem.metric, axis1=1, axis2=2), problem.group)
     least, most = sum_bounds(rows.weights, problem.spans, problem.group)
     constant_least, constant_most = _constant_bounds(problem, rows.constants)

@@ -12,7 +12,7 @@ from ..passes import lower
 from ..quantize import QuantSettings
 from ..quantize.halves import in_halves
 from ..shortage import Shortage
-from .estimate import estimate, with_larger_memories
+from .estimate import estimate, with_cures
 from .examine import ExaminedModel, ExaminedNode, Status
 from .timeline import timeline
 from .work import LayerWork, layer_work
@@ -90,7 +90,7 @@ def diagnose(examined: ExaminedModel, config: AcceleratorConfig, settings: Quant
     if graph is not None:
         lowered = in_halves(lower(graph))
         owners = _owners(graph, lowered)
-        guess = with_larger_memories(estimate(lowered, config, settings), lowered, config, settings)
+        guess = with_cures(estimate(lowered, config, settings), lowered, config, settings)
         if whole:
             lacking, shortages = guess.problems, guess.shortages
         if guess.program is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ...hw.spec.config import MOST_INSTRUCTIONS, AcceleratorConfig
+from ...hw.spec.config import AcceleratorConfig, ConfigError
 from ...hw.spec.formats import Format
 from ...hw.spec.memories import words_in_window
 from ..compile import compile_graph
@@ -17,9 +17,15 @@ from ..quantize.trained import settings_beside
 from ..shortage import Shortage
 from .sketch import IMAGE, MERGED, sketch
 
-__all__ = ["Estimate", "estimate", "roomy", "with_larger_memories"]
+__all__ = ["Estimate", "estimate", "roomy", "with_cures"]
 
 _MOST_WORDS = 65536
+_STORED = {"act_words", "weight_words", "param_words"}
+_RAISED = ("act_words", "weight_words", "param_words", "taps", "blocks", "instructions")
+
+_TRIES = 8
+"""Rounds of raising what a program lacks: raising one thing shows the next."""
+
 _ROOMY = {
     "act_words": 65536,
     "weight_words": 65536,
@@ -98,32 +104,74 @@ def estimate(
     return Estimate(program=found, shortages=shortages, problems=problems)
 
 
-def with_larger_memories(found: Estimate, graph: Graph, config: AcceleratorConfig, settings: QuantSettings) -> Estimate:
-    """The same; where no core with a backing store has so many instructions, the memories at which they suffice.
+def with_cures(found: Estimate, graph: Graph, config: AcceleratorConfig, settings: QuantSettings) -> Estimate:
+    """The same; where no single parameter can be raised far enough, with all that has to change for the model to fit.
 
-    Tensors and weights are cut into fewer parts then. Arguments are those of :func:`estimate`.
+    That is a backing store, where the core has none, and what the program needs beside it: memories at which tensors
+    and weights are cut into few enough parts. Arguments are those of :func:`estimate`.
     """
-    hopeless = [lack.parameter for lack in found.shortages if lack.enough is None]
-    if hopeless != ["instructions"] or not config.has_backing:
+    hopeless = {lack.parameter for lack in found.shortages if lack.enough is None}
+    curable = {"instructions"} if config.has_backing else _STORED
+    if not hopeless or not hopeless <= curable:
         return found
     given = {lack.parameter: lack.enough for lack in found.shortages if lack.enough is not None}
+    if not config.has_backing:
+        given = {"backing": "axi4"} | {name: value for name, value in given.items() if name not in _STORED}
+    try:
+        program = _raised(graph, replace(config, **given), settings)
+    except ConfigError:
+        return found
+    if program is None:
+        return found
+    changes = {
+        name: value
+        for name in _RAISED
+        if (value := getattr(program.config, name)) != getattr(config, name) and given.get(name) != value
+    }
+    raised = " and ".join(f"{name} to {value}" for name, value in changes.items())
+    if config.has_backing:
+        cure = f"raise {raised}, so that the model is cut into fewer parts"
+    else:
+        cure = 'keep them in a backing store: set backing = "axi4"' + (f", and raise {raised}" if raised else "")
+
+    def cured(lack: Shortage) -> Shortage:
+        stored = not config.has_backing and lack.parameter in _STORED
+        if lack.enough is None or (stored and lack.parameter in changes):
+            return replace(lack, cure=cure)
+        return replace(lack, cure="the backing store holds them, too") if stored else lack
+
+    lacks = tuple(map(cured, found.shortages))
+    return replace(found, shortages=lacks, problems=tuple(map(str, lacks)))
+
+
+def _raised(graph: Graph, config: AcceleratorConfig, settings: QuantSettings) -> Program | None:
+    """The program for the core with the smallest memories, of doubled ones, that holds a model; None if none does."""
+    if (program := _grown(graph, config, settings)) is not None:
+        return program
     words = {name: getattr(config, name) for name in ("act_words", "weight_words")}
     while min(words.values()) < _MOST_WORDS:
         words = {name: min(_MOST_WORDS, 2 * count) for name, count in words.items()}
         for names in (("act_words",), ("weight_words",), ("act_words", "weight_words")):
-            more = {name: words[name] for name in names}
-            wide = replace(config, **{"instructions": MOST_INSTRUCTIONS, **given, **more})
             try:
-                program = compile_graph(sketch(graph, wide, settings), wide)
-            except (CapacityError, CertificateError):
+                wide = replace(config, **{name: words[name] for name in names})
+            except ConfigError:
                 continue
-            if (count := len(program.instructions)) > config.instructions:
-                more["instructions"] = count
-            raised = ", ".join(f"{name} to {value}" for name, value in more.items())
-            cure = f"raise {raised}, so that the model is cut into fewer parts"
-            lacks = tuple(replace(lack, cure=cure) if lack.enough is None else lack for lack in found.shortages)
-            return replace(found, shortages=lacks, problems=tuple(map(str, lacks)))
-    return found
+            if (program := _grown(graph, wide, settings)) is not None:
+                return program
+    return None
+
+
+def _grown(graph: Graph, config: AcceleratorConfig, settings: QuantSettings) -> Program | None:
+    """The program for a core that has as much of everything as it takes; None if there is none."""
+    for _ in range(_TRIES):
+        try:
+            return compile_graph(sketch(graph, config, settings), config)
+        except (CapacityError, CertificateError) as error:
+            more = {lack.parameter: lack.enough for lack in error.shortages}
+            if not more or None in more.values():
+                return None
+            config = replace(config, **more)
+    return None
 
 
 def _elsewhere(

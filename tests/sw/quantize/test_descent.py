@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from narrows.hw.spec.certificate import final_sum_bounds
 from narrows.hw.spec.formats import DyBit, Int
-from narrows.sw.quantize import axe, rounding
+from narrows.sw.quantize import axe, descent
 from narrows.sw.quantize.axe import round_greedily
-from narrows.sw.quantize.rounding import Bounds, descend
+from narrows.sw.quantize.descent import descend
+from narrows.sw.quantize.rounding import Bounds
 
 
 def problem(seed, rows=3, columns=6):
@@ -96,7 +97,7 @@ def test_blocks_of_weights_do_not_matter(seed, monkeypatch):
     common = one_group(metric, np.tile([-4, 16], (23, 1)))
     room = np.full(3, -900), np.full(3, 900)
     whole = rounded(target, scale, DyBit(4), room, common)
-    for module in (axe, rounding):
+    for module in (axe, descent):
         monkeypatch.setattr(module, "BLOCK", 5)
     for levels, expected in zip(rounded(target, scale, DyBit(4), room, common), whole, strict=True):
         np.testing.assert_array_equal(levels, expected)

@@ -1,0 +1,63 @@
+"""Linear algebra on the cores of a machine: one thread for all that is small, rows shared out where it is large.
+
+A library's own threads spin while they wait for each other: with many small products they take several times the
+processor time of one. How many there are also decides in which order it adds up, and with that the last bits of results.
+Here neither depends on how many cores there are.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..extras import need
+
+__all__ = ["multiplied", "one_thread"]
+
+_LARGE = 1 << 28
+"""Multiplications from which on a product is shared out."""
+
+_ROWS = 512
+"""Rows of a part, however many cores there are: with that bits are the same on all machines of a kind."""
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Linear algebra with one thread, in the whole process, until the block is left.
+
+    Raises
+    ------
+    ToolMissing
+        If the package that does so is not installed.
+    """
+    need("threadpoolctl", "threads of linear algebra", "generator")
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1, user_api="blas"):
+        yield
+
+
+def multiplied(first: NDArray[np.floating], second: NDArray[np.floating]) -> NDArray[np.floating]:
+    """``first @ second`` of matrices (M, K) and (K, N); a large one on all cores that the process may use."""
+    rows = len(first)
+    if rows <= _ROWS or rows * second.size < _LARGE:
+        return first @ second
+    result = np.empty((rows, second.shape[1]), np.result_type(first, second))
+
+    def part(begin: int) -> None:
+        np.matmul(first[begin : begin + _ROWS], second, out=result[begin : begin + _ROWS])
+
+    with ThreadPoolExecutor(_cores()) as pool:
+        list(pool.map(part, range(0, rows, _ROWS)))
+    return result
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
