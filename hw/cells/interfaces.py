@@ -20,6 +20,7 @@ __all__ = [
     "HOST_WRITE",
     "INSTRUCTION",
     "STORE_ACCESS",
+    "STREAMING",
     "MemoryRead",
     "MemoryWrite",
     "hand_on",
@@ -41,6 +42,10 @@ EVENTS = Signature({"step": Out(1), "stall_drain": Out(1), "stall_walk": Out(1)}
 
 HOST_WRITE = Signature({"enable": Out(1), "offset": Out(REGION_BITS - 2), "data": Out(32)})
 """A beat that the host writes to a memory: ``enable`` is high for its cycle, ``offset`` counts words of 32 bits."""
+
+STREAMING = Signature({"enable": Out(1), "counted": Out(1), "forget": Out(1), "wrong": In(3)})
+"""From the registers to the stream server: ``enable`` and ``counted`` are bits of `Register.STREAM`, ``forget`` is a pulse
+with each write of that; ``wrong`` are its sticky bits from SHORT on."""
 
 STORE_ACCESS = Signature(
     {

@@ -9,10 +9,9 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..cells.delay_line import kept
-from ..cells.interfaces import BOOT, EVENTS, HOST_WRITE
+from ..cells.interfaces import BOOT, EVENTS, HOST_WRITE, STREAMING
 from ..control.handout import STALLS, WINDOW
 from ..control.run_control import RunControl
-from ..serve.server import STREAMING
 from ..spec.config import AcceleratorConfig
 from ..spec.registers import MAGIC, REGION_BITS, VERSION, Control, Interrupt, Register, Stream, core_registers
 from ..spec.transfer import PAGE

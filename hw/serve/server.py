@@ -7,17 +7,13 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from ..cells.interfaces import HOST_WRITE, members_of
+from ..cells.interfaces import HOST_WRITE, STREAMING, members_of
 from ..control.run_control import RunControl
 from ..spec.config import AcceleratorConfig
 from .receiver import FRAME_BYTE, FrameReceiver
 from .sender import ANSWER_BYTE, AnswerSender
 
-__all__ = ["STREAMING", "StreamServer"]
-
-STREAMING = wiring.Signature({"enable": Out(1), "counted": Out(1), "forget": Out(1), "wrong": In(3)})
-"""From the registers to the server: ``enable`` and ``counted`` are bits of `Register.STREAM`, ``forget`` is a pulse
-with each write of that; ``wrong`` are its sticky bits from SHORT on."""
+__all__ = ["StreamServer"]
 
 _SETTLE = 12
 """Cycles in which the memories are closed to the host before a run begins: what it wrote before is stored then."""

@@ -95,7 +95,7 @@ def serving_of(
     tensors = program.graph.output_tensors
     if tensor is None and len(tensors) > 1:
         raise InputError(f"a stream answers with one tensor: choose one of {', '.join(tensors)}")
-    name = tensors[0] if tensor is None else tensor
+    name = next(iter(tensors)) if tensor is None else tensor
     if name not in tensors:
         raise InputError(f"the model gives no {name}: choose one of {', '.join(tensors)}")
     if name in program.external:
