@@ -95,6 +95,9 @@ def test_build_says_whether_the_clock_is_met(
         (["build", "icebreaker", "--baud", "7000000"], "7000000 baud cannot be made of 24 MHz: choose another baud"),
         (["build", "icebreaker", "--clock", "0.3"], "3000000 baud cannot be made of 0.3 MHz"),
         (["flash", "ulx3s", "--folder", "/nowhere"], "build it first, narrows board build ulx3s"),
+        (["build", "orangecrab", "--alone"], "25F has no flash that its core could load a program from"),
+        (["build", "icebreaker", "--alone", "--link", "spi"], "its spi and its flash on the same pins"),
+        (["simulate", "ulx3s", "--alone"], "needs the program that is in its flash: name it with --program"),
     ],
 )
 def test_what_cannot_be_done_is_refused_in_one_line(
