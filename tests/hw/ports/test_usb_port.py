@@ -81,7 +81,7 @@ def test_words_written_are_the_words_read_whatever_the_cores_clock(core_hz: floa
     async def body(host: UtmiHost, words: Words) -> None:
         await host.attach()
         _, transport = await opened(host, polls=200)  # a slow core has much to catch up with
-        values = np.random.default_rng(3).integers(0, 1 << 32, 30, dtype=np.uint32)
+        values = np.random.default_rng(3).integers(0, 1 << 32, 45, dtype=np.uint32)
         await transport.write(PLACE + 28, values)
         assert words == {(Region.ACTIVATIONS, 7 + number): int(value) for number, value in enumerate(values)}
         np.testing.assert_array_equal(await transport.read(PLACE + 28, len(values)), values)
