@@ -13,9 +13,9 @@ from ...hw.spec.digits import Digits
 from ...hw.spec.formats import Format
 from ..errors import CertificateError
 from .axe import round_greedily
+from .descent import descend
 from .grid import ScaleGrid
 from .problem import Problem
-from .descent import descend
 from .rounding import Bounds, by_group, errors, sum_bounds
 
 __all__ = ["CONSTANT_LEVEL", "Solution", "cheap_constants", "solve"]

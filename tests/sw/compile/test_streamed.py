@@ -52,8 +52,9 @@ def run(program: Program, seed: int, *, bus: BusTiming = LATENCY) -> SampleRecor
 def test_bands_that_are_alike_are_lowered_once(monkeypatch: pytest.MonkeyPatch) -> None:
     config = streamed("square", **TIGHT)
     build = GraphBuilder(config, np.random.default_rng(0))
-    x = build.mac([build.segment(build.tensor((4, 200, 6), DyBit(4)), 4, **SAME)], (200, 6), DyBit(4))
-    graph = build.graph([build.mac([build.segment(x, 4, **SAME)], (200, 6), DyBit(4))])
+    x, levels = build.tensor((4, 200, 6), DyBit(4)), DyBit(4).levels
+    x = build.mac([build.segment(x, 4, **SAME, levels=levels)], (200, 6), DyBit(4))
+    graph = build.graph([build.mac([build.segment(x, 4, **SAME, levels=levels)], (200, 6), DyBit(4))])
     lowered: list[str] = []
 
     def counted(layer, *arguments, **named):
@@ -62,7 +63,9 @@ def test_bands_that_are_alike_are_lowered_once(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(tiles, "lower_layer", counted)
     program = compile_graph(graph, config)
-    bands = Counter(layer for layer, words in zip(program.layers, program.instructions, strict=True) if is_compute(words))
+    bands = Counter(
+        layer for layer, words in zip(program.layers, program.instructions, strict=True) if is_compute(words)
+    )
     assert min(bands.values()) > 12
     assert max(Counter(lowered).values()) <= 6  # first, middle and last ones, each in either of two buffers
     run(program, 0)
