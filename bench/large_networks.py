@@ -129,8 +129,8 @@ def _line(row: Row) -> str:
     ran = "" if row.run_s is None else f", run {row.run_s:.1f} ({row.mismatches} outputs differ)"
     return (
         f"{row.model}, {row.pixels} pixels, {row.samples} samples, {row.weights:,} weights: CPU s: "
-        f"load {row.load_s:.1f}, quantise {row.quantise_s:.1f}, compile {row.compile_s:.1f}{ran}; {row.peak_mb:,.0f} MB; "
-        f"{row.program_bytes:,} bytes, {row.instructions} instructions, {row.cycles:,} cycles"
+        f"load {row.load_s:.1f}, quantise {row.quantise_s:.1f}, compile {row.compile_s:.1f}{ran}; "
+        f"{row.peak_mb:,.0f} MB; {row.program_bytes:,} bytes, {row.instructions} instructions, {row.cycles:,} cycles"
     )
 
 
