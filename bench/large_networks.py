@@ -1,4 +1,4 @@
-"""What quantising and compiling large networks takes: CPU seconds of each step, and memory; each in a process of its own.
+"""What quantising and compiling large networks takes: CPU seconds of each step and memory, in processes of their own.
 
     python bench/large_networks.py --json large.json
     python bench/large_networks.py --only mobilenet_v2 --pixels 96 --samples 16
@@ -128,9 +128,9 @@ def main(
 def _line(row: Row) -> str:
     ran = "" if row.run_s is None else f", run {row.run_s:.1f} ({row.mismatches} outputs differ)"
     return (
-        f"{row.model}, {row.pixels} pixels, {row.samples} samples, {row.weights:,} weights: CPU s: load {row.load_s:.1f}, "
-        f"quantise {row.quantise_s:.1f}, compile {row.compile_s:.1f}{ran}; {row.peak_mb:,.0f} MB; "
-        f"{row.program_bytes:,} bytes, {row.instructions} instructions, {row.cycles:,} cycles"
+        f"{row.model}, {row.pixels} pixels, {row.samples} samples, {row.weights:,} weights: CPU s: "
+        f"load {row.load_s:.1f}, quantise {row.quantise_s:.1f}, compile {row.compile_s:.1f}{ran}; "
+        f"{row.peak_mb:,.0f} MB; {row.program_bytes:,} bytes, {row.instructions} instructions, {row.cycles:,} cycles"
     )
 
 

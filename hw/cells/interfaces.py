@@ -44,8 +44,8 @@ HOST_WRITE = Signature({"enable": Out(1), "offset": Out(REGION_BITS - 2), "data"
 """A beat that the host writes to a memory: ``enable`` is high for its cycle, ``offset`` counts words of 32 bits."""
 
 STREAMING = Signature({"enable": Out(1), "counted": Out(1), "forget": Out(1), "wrong": In(3)})
-"""From the registers to the stream server: ``enable`` and ``counted`` are bits of `Register.STREAM`, ``forget`` is a pulse
-with each write of that; ``wrong`` are its sticky bits from SHORT on."""
+"""From the registers to the stream server: ``enable`` and ``counted`` are bits of `Register.STREAM`, ``forget`` is a
+pulse with each write of that; ``wrong`` are its sticky bits from SHORT on."""
 
 STORE_ACCESS = Signature(
     {

@@ -143,6 +143,7 @@ class _Streamer:
         self._graph, self._config, self._plan, self._certificates = graph, config, plan, certificates
         self._shortages = shortages
         self._rings = {region: Ring(region_depth(config, region)) for region in (Region.WEIGHTS, Region.PARAMS)}
+        self._known: dict[Hashable, LoweredLayer] = {}
         self.image = _Image(config)
         self.external: dict[str, int] = {}
         self.window_bytes = 0
@@ -155,7 +156,10 @@ class _Streamer:
 
     def steps(self) -> Iterator[_Step]:
         """Every layer's steps."""
-        lowered = {layer.name: self._lower(layer) for layer in self._graph.layers}
+        lowered = {}
+        for layer in self._graph.layers:
+            lowered[layer.name] = self._lower(layer)
+            self._known.clear()
         self._shortages.check()
         start = -(-self.image.size // PAGE) * PAGE
         self.external = {name: start + offset for name, offset in self.external.items()}
@@ -184,6 +188,7 @@ class _Streamer:
             view=TileView.of(layer, self._plan.layouts, bands, number, self._config),
             channels=channels,
             cert_bits=self._certificates.get(layer.name, 0),
+            known=self._known,
         )
 
     def _ranges(self, layer: MacLayer | MaxLayer, bands: LayerBands, number: int) -> list[ChannelRange]:

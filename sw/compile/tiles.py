@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 
 from ...hw.spec.config import AcceleratorConfig
@@ -62,11 +62,15 @@ def lower_tile(
     view: TileView,
     channels: ChannelRange,
     cert_bits: int,
+    known: dict[Hashable, LoweredLayer],
 ) -> LoweredLayer:
     """Lower the part of a layer that makes some lines of some channels.
 
     Padding of the part is the layer's less what the part leaves out above it; where a buffer begins or ends within the
     tensor, no tap reaches beyond the buffer.
+
+    ``known`` holds what has been lowered of the graph: most bands of a layer are alike but for where they lie, and
+    share their weights then.
     """
     output = graph.tensors[layer.output]
     count = channels.end - channels.first
@@ -109,13 +113,16 @@ def lower_tile(
             multiplicand=layer.multiplicand[chosen],
             shift=layer.shift[chosen],
         )
-    lowered = lower_layer(part, replace(graph, tensors=tensors), layouts, config, cert_bits=cert_bits)
+    key = layer.name, channels, tuple(layouts.items()), _shape(part), tensors[layer.output].shape
+    if key not in known:
+        known[key] = lower_layer(part, replace(graph, tensors=tensors), layouts, config, cert_bits=cert_bits)
+    lowered = known[key]
     unknown = {
         name: Blank((layer.name, channels.first), rows.count)
         for name, rows in (("weights", lowered.weights), ("params", lowered.params))
         if isinstance(rows, Blank)
     }
-    lowered = replace(lowered, **unknown)
+    lowered = replace(lowered, fields=dict(lowered.fields), **unknown)
     first_line = 0 if view.write.height == band.end - band.first else band.first
     lowered.fields.update(
         out_height=band.end - band.first,
@@ -125,3 +132,10 @@ def lower_tile(
         out_granule=channels.first % config.lanes // config.rescalers,
     )
     return lowered
+
+
+def _shape(part: MacLayer | MaxLayer) -> Hashable:
+    """What parts of one layer's lines can differ in."""
+    if isinstance(part, MaxLayer):
+        return part.pads
+    return tuple((segment.pads, segment.inset) for segment in part.segments)

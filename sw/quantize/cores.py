@@ -1,8 +1,8 @@
 """Linear algebra on the cores of a machine: one thread for all that is small, rows shared out where it is large.
 
 A library's own threads spin while they wait for each other: with many small products they take several times the
-processor time of one. How many there are also decides in which order it adds up, and with that the last bits of results.
-Here neither depends on how many cores there are.
+processor time of one. How many there are also decides in which order it adds up, and with that the last bits of what
+it gives. Here neither depends on how many cores there are.
 """
 
 from __future__ import annotations

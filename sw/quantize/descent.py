@@ -82,7 +82,7 @@ def descend(
 
 
 class _Moving:
-    """Rows that still move. Arrays have weights first, (K, R): what is done to one weight of all rows lies side by side.
+    """Rows that still move. Arrays have weights first, (K, R): what is done to a weight of all rows lies side by side.
 
     Levels and sums are whole numbers in float64, which holds them exactly.
     """
@@ -126,7 +126,7 @@ class _Moving:
         self._bounds, self._room = self._bounds[:, rows], self._room[:, rows]
 
     def sweep(self, *, last: bool) -> NDArray[np.bool_]:
-        """Move each weight once; which rows (R,) did. Slopes of weights behind are not kept right in the ``last`` one."""
+        """Move each weight once; which rows (R,) did. In the ``last`` sweep slopes of weights behind stay as they are."""
         count = len(self.levels)
         metric = self._metric if self._metric.ndim == 2 else self._metric[..., self._group]
         changed = np.zeros(self._scale.size, dtype=bool)
@@ -203,9 +203,7 @@ class _Moving:
             self._bounds = np.where(moving, (low, high), self._bounds)
         return steps, moving
 
-    def _tell(
-        self, block: tuple[int, int], steps: NDArray[np.float64], rows: NDArray[np.bool_], others: slice
-    ) -> None:
+    def _tell(self, block: tuple[int, int], steps: NDArray[np.float64], rows: NDArray[np.bool_], others: slice) -> None:
         """Let the slopes of other weights hear how far those of a block moved, in which rows."""
         some = np.flatnonzero(rows)
         few = some.size * _FEW < rows.size

@@ -60,7 +60,7 @@ def by_group(rows: NDArray[np.float64], values: NDArray[np.float64], group: NDAr
 def errors(
     deviation: NDArray[np.floating], metric: NDArray[np.floating], group: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """``e metric e'`` (R,) of deviations (R, K) with the metrics (G, K, K) of their groups (R,), which are symmetric."""
+    """``e metric e'`` (R,) of deviations (R, K) with the symmetric metrics (G, K, K) of their groups (R,)."""
     if len(metric) > 1:
         moved = (deviation[:, np.newaxis] @ metric[group])[:, 0]
         return np.einsum("rk,rk->r", moved, deviation)

@@ -136,7 +136,7 @@ def with_cures(found: Estimate, graph: Graph, config: AcceleratorConfig, setting
 
     def cured(lack: Shortage) -> Shortage:
         stored = not config.has_backing and lack.parameter in _STORED
-        if lack.enough is None or (stored and lack.parameter in changes):
+        if lack.enough is None or lack.parameter in changes:
             return replace(lack, cure=cure)
         return replace(lack, cure="the backing store holds them, too") if stored else lack
 

@@ -14,7 +14,8 @@ from narrows.hw.spec.transfer_cycles import BusTiming
 from narrows.sim.expected import expected_checksums
 from narrows.sim.golden import GoldenModel
 from narrows.sim.isa_transport import IsaTransport
-from narrows.sw.compile import compile_graph
+from narrows.sw.compile import compile_graph, tiles
+from narrows.sw.compile.lower import lower_layer
 from narrows.sw.errors import CapacityError, CertificateError
 from narrows.sw.program import Program
 from narrows.sw.runtime.samples import SampleRecord, run_samples
@@ -46,6 +47,32 @@ def run(program: Program, seed: int, *, bus: BusTiming = LATENCY) -> SampleRecor
         ]
         assert found == list(expected), seed
     return record
+
+
+def test_bands_that_are_alike_are_lowered_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = streamed("square", **TIGHT)
+    build = GraphBuilder(config, np.random.default_rng(0))
+    x, levels = build.tensor((4, 200, 6), DyBit(4)), DyBit(4).levels
+    x = build.mac([build.segment(x, 4, **SAME, levels=levels)], (200, 6), DyBit(4))
+    graph = build.graph([build.mac([build.segment(x, 4, **SAME, levels=levels)], (200, 6), DyBit(4))])
+    lowered: list[str] = []
+
+    def counted(layer, *arguments, **named):
+        lowered.append(layer.name)
+        return lower_layer(layer, *arguments, **named)
+
+    monkeypatch.setattr(tiles, "lower_layer", counted)
+    program = compile_graph(graph, config)
+    bands = Counter(
+        layer for layer, words in zip(program.layers, program.instructions, strict=True) if is_compute(words)
+    )
+    assert min(bands.values()) > 12
+    assert max(Counter(lowered).values()) <= 6  # first, middle and last ones, each in either of two buffers
+    run(program, 0)
+
+
+def is_compute(words) -> bool:
+    return decode_instruction(words.tolist())[0] is Opcode.COMPUTE
 
 
 @pytest.mark.parametrize("name", ["square", "more lanes", "odd columns", "int3"])

@@ -99,6 +99,7 @@ def test_blocks_of_weights_do_not_matter(seed, monkeypatch):
     whole = rounded(target, scale, DyBit(4), room, common)
     for module in (axe, descent):
         monkeypatch.setattr(module, "BLOCK", 5)
+    monkeypatch.setattr(descent, "_NEIGHBOURS", 10)
     for levels, expected in zip(rounded(target, scale, DyBit(4), room, common), whole, strict=True):
         np.testing.assert_array_equal(levels, expected)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
-from narrows.hw.spec.config import PRESETS
+from narrows.hw.spec.config import PRESETS, AcceleratorConfig
 from narrows.sw.errors import ModelError
 from narrows.sw.examples import digits_model
 from narrows.sw.passes import lower
@@ -135,7 +136,7 @@ def test_a_model_that_does_not_fit_has_costs_and_says_what_to_raise(onnx_model) 
     assert found.nodes[0].cycles > 64 * 64 * 64 * 64 * 9 / CONFIG.macs
     assert len(found.changes) == 1
     assert "words of activation memory" in found.changes[0]
-    assert 'keep them in a backing store (backing = "axi4"), or use more lanes, or smaller images' in found.changes[0]
+    assert 'keep them in a backing store: set backing = "axi4"' in found.changes[0]
 
 
 def test_a_file_that_is_no_model_is_one_error(tmp_path: Path) -> None:
@@ -176,6 +177,25 @@ def test_a_core_with_a_backing_store_is_told_the_memories_that_cut_a_model_into_
     assert cure is not None, lack.cure
     larger = dataclasses.replace(small, act_words=int(cure[1]))
     assert not diagnose(examined(path), larger, QuantSettings()).refused
+
+
+def cured(config: AcceleratorConfig, cures: Iterable[str]) -> AcceleratorConfig:
+    """The configuration with what cures say."""
+    said = "; ".join(cures)
+    changes = {name: int(value) for name, value in re.findall(r"(\w+) to (\d+)", said)}
+    return dataclasses.replace(config, **changes, **({"backing": "axi4"} if "backing" in said else {}))
+
+
+def test_a_model_beyond_all_memories_is_told_all_that_a_core_with_a_backing_store_lacks(onnx_model) -> None:
+    path = onnx_model([conv("x", "a", "w")], (1, 16, 1400, 32), {"w": weights(8, 16, 5, 5)})
+    small = dataclasses.replace(CONFIG, act_words=8192, weight_words=128, param_words=4, taps=16, instructions=8)
+    lacks = diagnose(examined(path), small, QuantSettings()).shortages
+    hopeless = {lack.parameter for lack in lacks if lack.enough is None}
+    assert hopeless == {"act_words"}
+    cures = {lack.parameter: lack.cure for lack in lacks}
+    assert 'set backing = "axi4", and raise' in cures["act_words"]
+    assert cures["weight_words"] == "the backing store holds them, too"
+    assert not diagnose(examined(path), cured(small, cures.values()), QuantSettings()).refused
 
 
 def test_trained_integers_show_the_accumulator_that_they_need(onnx_model) -> None:
