@@ -158,8 +158,11 @@ class HostRegisters(wiring.Component):
         if Register.STREAM not in written:
             return {}
         streaming, write = self.streaming, written[Register.STREAM]
+        enabled = Signal()
         with m.If(write):
-            m.d.sync += Cat(streaming.enable, streaming.counted).eq(written_data)
-        m.d.comb += streaming.forget.eq(write)
+            m.d.sync += Cat(enabled, streaming.counted).eq(written_data)
+        # what a core loads by itself is not known to be right before all of it is loaded
+        booted = ~self.boot.busy if self._config.boot else 1
+        m.d.comb += [streaming.enable.eq(enabled & booted), streaming.forget.eq(write)]
         wrong = streaming.wrong << (Stream.SHORT.bit_length() - 1)
-        return {Register.STREAM: Cat(streaming.enable, streaming.counted) | wrong | Stream.PRESENT}
+        return {Register.STREAM: Cat(enabled, streaming.counted) | wrong | Stream.PRESENT}

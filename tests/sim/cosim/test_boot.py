@@ -12,7 +12,7 @@ import pytest
 from narrows.hw.core_verilog import CoreVerilog
 from narrows.hw.spec.boot import REST_CYCLES, BootState
 from narrows.hw.spec.config import AcceleratorConfig
-from narrows.hw.spec.registers import Control, Region, Register, Status, region_address
+from narrows.hw.spec.registers import Control, Region, Register, Status, Stream, region_address
 from narrows.sim.cosim.job import Job, Progress
 from narrows.sim.cosim.serial_bench import LineCommand
 from narrows.sim.cosim.session import simulate
@@ -22,6 +22,7 @@ from narrows.sw.errors import ProgramMismatch
 from narrows.sw.program import Program
 from narrows.sw.runtime import Driver, TransportError
 from narrows.sw.runtime.boot import boot_image
+from narrows.sw.runtime.serving import serving_of
 from numpy.typing import NDArray
 from random_graphs import GraphBuilder, random_chain, random_levels
 
@@ -42,6 +43,7 @@ SHAPE = {
 }
 AXI = AcceleratorConfig(**SHAPE)
 UART = AcceleratorConfig(host="uart", uart_divisor=4, frame_bytes=1024, **SHAPE)
+SERVES = AcceleratorConfig(frame_bytes=1024, streams=1, **SHAPE)
 ICE40 = AcceleratorConfig(host="bare", fabric="ice40", **SHAPE)
 
 
@@ -223,3 +225,28 @@ def test_a_clock_too_fast_for_the_flash_loads_nothing(monkeypatch: pytest.Monkey
     fast = dataclasses.replace(AXI, flash_divisor=1)  # 50 MHz: data come as late as they are taken
     result, _ = run("hears_nothing_right", 7, fast, b"", monkeypatch)
     assert result.values["boot"] == BootState.BAD_MAGIC
+
+
+async def serves(transport: Any, job: Job, progress: Progress) -> Any:
+    """A frame that is there from the first cycle on, and one behind it, on a core that nobody else talks to."""
+    program = Program.load(job.folder / "program.nrw")
+    serving = serving_of(program, SERVES)
+    frame = serving.frame(job.arrays["levels"][0])
+    for _ in range(2):
+        await transport.send_frame(frame)
+    answers = await transport.take_answers(2, 10_000_000)
+    _, boot = await status(transport)
+    stream = int((await transport.read(Register.STREAM.offset, 1))[0])
+    name = program.graph.output_tensors[0]
+    given = {f"{name}:{number}": serving.given(answer) for number, answer in enumerate(answers)}
+    return given, {"boot": boot & 0xFF, "stream": stream}
+
+
+def test_frames_wait_for_the_boot_and_are_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    program, _ = program_and_levels(AcceleratorConfig(**SHAPE), 1)
+    image = boot_image(program, SERVES, serving_of(program, SERVES))
+    result, expected = run("serves", 1, SERVES, image, monkeypatch)
+    [(name, levels)] = expected.items()
+    for number in range(2):
+        np.testing.assert_array_equal(result.arrays[f"{name}:{number}"], levels)
+    assert result.values == {"boot": BootState.LOADED, "stream": Stream.PRESENT | Stream.ENABLE | Stream.COUNTED}
