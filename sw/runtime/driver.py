@@ -10,14 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...hw.spec.boot import BootState, image_tag
-from ...hw.spec.config import PRESETS, AcceleratorConfig
+from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.cycles import CycleCount
 from ...hw.spec.isa import INSTRUCTION_WORDS, Opcode
 from ...hw.spec.registers import (
-    MAGIC,
-    VERSION,
     Control,
-    Fault,
     Region,
     Register,
     Status,
@@ -28,8 +25,10 @@ from ...hw.spec.registers import (
     region_stride,
 )
 from ...hw.spec.words import unpack_codes
-from ..errors import InputError, ProgramError, ProgramMismatch
+from ..errors import InputError, ProgramMismatch
 from ..program import Program
+from .arrival import close_streams, config_name, meet_core
+from .faults import fault_error
 from .feed import Feed, feed_of
 from .recorder import Recorder
 from .serving import Serving
@@ -41,7 +40,6 @@ __all__ = ["Driver", "RunResult"]
 
 _WINDOW_BASE = 0
 _LAYING_OUT = 100  # cycles for a word of a frame's pixels, at most
-_CLOSING = 10_000  # times that STATUS is read until streams are closed
 _AFTER_RUN = (
     Register.CYCLES,
     Register.BUSY,
@@ -52,9 +50,6 @@ _AFTER_RUN = (
     Register.STALL_TOKEN,
 )
 
-_BOOT_POLLS = 1 << 16
-"""Looks at a core that boots: a boot takes some 10,000 of them on a bus, and hundreds on a serial link."""
-
 _NOT_LOADED = {
     BootState.ABSENT: "it was generated without boot",
     BootState.BOOTING: "it was reset just now",
@@ -62,16 +57,6 @@ _NOT_LOADED = {
     BootState.BAD_MAGIC: "what is there is no boot image",
     BootState.BAD_CRC: "the image there is damaged",
     BootState.REPLACED: "a host has loaded another one since; reset the core",
-}
-
-_CURES = {
-    Fault.ILLEGAL_INSTRUCTION: "the core cannot execute it: compile the model again",
-    Fault.CERTIFICATE: "its sums need more accumulator bits than the core has: compile for a larger acc_bits",
-    Fault.CONFIG_MISMATCH: "it was compiled for another configuration",
-    Fault.WATCHDOG: "it ran far longer than its program should take",
-    Fault.HOST_ACCESS: "the host touched a memory while the core was busy",
-    Fault.WINDOW: "it reaches beyond the window on the backing store: compile the model again",
-    Fault.BUS: "the backing store answered with an error: check the window's base and the memory behind it",
 }
 
 
@@ -189,10 +174,10 @@ class Driver:
         config = self._config
         if program.config.digest != config.digest:
             raise ProgramMismatch(
-                f"the program was compiled for {_config_name(program.config.hash32)}, the core has "
-                f"{_config_name(config.hash32)}: compile the model for the core's configuration"
+                f"the program was compiled for {config_name(program.config.hash32)}, the core has "
+                f"{config_name(config.hash32)}: compile the model for the core's configuration"
             )
-        frame_bytes = await self._check_core()
+        frame_bytes, self._streams = await meet_core(self._transport, config)
         self._program = None
         self._computes, self._end, self._limit = survey(program)
         self._levels = self._ahead = None
@@ -302,19 +287,9 @@ class Driver:
             If nobody takes the last answer.
         """
         wrong = Stream(int((await self._transport.read(Register.STREAM.offset, 1))[0]))
-        if await self._close_streams() & Status.BUSY:
+        if await close_streams(self._transport) & Status.BUSY:
             raise TransportError("the core is busy with an answer that nobody takes: take it from the stream")
         return wrong & (Stream.SHORT | Stream.LONG | Stream.FAILED)
-
-    async def _close_streams(self) -> int:
-        """STATUS, once the streams are closed and the core is idle, or takes too long for that."""
-        await self._write_register(Register.STREAM, 0)
-        status = int(Status.BUSY)
-        for _ in range(_CLOSING):
-            status = int((await self._transport.read(Register.STATUS.offset, 1))[0])
-            if not status & Status.BUSY:
-                break
-        return status
 
     async def _outputs(self) -> dict[str, NDArray[np.int64]]:
         return {name: await self.dump(name) for name in self._loaded().graph.output_tensors}
@@ -372,42 +347,6 @@ class Driver:
         if self._program is None:
             raise ValueError("load a program first")
         return self._program
-
-    async def _check_core(self) -> int:
-        """See that it is there and idle; gives the bytes of its frames, which no program depends on."""
-        asked = Register.MAGIC, Register.VERSION, Register.CONFIG, Register.FRAME_BYTES, Register.STREAM
-        words = await self._transport.read(Register.MAGIC.offset, Register.STREAM.offset // 4 + 1)
-        magic, version, config, frame_bytes, streams = (int(words[register.offset // 4]) for register in asked)
-        status = int(words[Register.STATUS.offset // 4])
-        if magic != MAGIC:
-            raise TransportError(f"there is no narrows core: MAGIC reads 0x{magic:08x} instead of 0x{MAGIC:08x}")
-        if version != VERSION:
-            raise TransportError(
-                f"the core has version {version} of the contract, this is version {VERSION}: generate the core again"
-            )
-        if config != self._config.hash32:
-            raise ProgramMismatch(
-                f"the core was generated from {_config_name(config)}, not from "
-                f"{_config_name(self._config.hash32)}: name the core's own configuration"
-            )
-        self._streams = bool(streams & Stream.PRESENT)
-        if streams & Stream.ENABLE:
-            status = await self._close_streams()
-        if status & Status.BUSY:
-            await self._wait_for_boot()
-        return frame_bytes
-
-    async def _wait_for_boot(self) -> None:
-        """Wait for a core that loads its program; with any other one that is busy something is wrong."""
-        first, booting = Register.STATUS.offset, True
-        for _ in range(_BOOT_POLLS):
-            words = await self._transport.read(first, (Register.BOOT.offset - first) // 4 + 1)
-            if not int(words[0]) & Status.BUSY:
-                return
-            booted_before, booting = not booting, int(words[-1]) & 0xFF == BootState.BOOTING
-            if booted_before and not booting:  # STATUS is read first: the boot may have ended in between, once
-                raise TransportError("the core is busy with a run that somebody else started: reset it")
-        raise TransportError("the core does not come to the end of its boot: is its clock right?")
 
     async def _write_input(self, levels: ArrayLike) -> None:
         program = self._loaded()
@@ -480,7 +419,7 @@ class Driver:
         if status & Status.FAULT:
             [index] = await self._transport.read(Register.FAULT_INDEX.offset, 1)
             await self._write_register(Register.CONTROL, Control.CLEAR)
-            raise self._fault(status >> 8 & 0xFF, int(index))
+            raise fault_error(self._loaded(), status >> 8 & 0xFF, int(index))
         if not status & Status.DONE:
             await self._write_register(Register.CONTROL, Control.CLEAR)  # gives the run up
             raise TransportError(f"the core did not finish: STATUS reads 0x{status:08x}")
@@ -500,21 +439,5 @@ class Driver:
             stall_token=values.get(Register.STALL_TOKEN, 0),
         )
 
-    def _fault(self, code: int, index: int) -> ProgramError:
-        if code not in Fault._value2member_map_:
-            return ProgramError(f"core stopped: unknown fault {code} at instruction {index}")
-        fault, program = Fault(code), self._loaded()
-        layer = program.layers[index] if index < len(program.layers) else ""
-        where = f"at instruction {index}" + (f" (layer {layer})" if layer else "")
-        kind = ProgramMismatch if fault is Fault.CONFIG_MISMATCH else ProgramError
-        return kind(f"core stopped: {fault.name} {where}: {_CURES.get(fault, 'reset the core')}")
-
     async def _write_register(self, register: Register, value: int) -> None:
         await self._transport.write(register.offset, np.array([value], dtype=np.uint32))
-
-
-def _config_name(hash32: int) -> str:
-    for name, preset in PRESETS.items():
-        if preset.hash32 == hash32:
-            return f"configuration {hash32:08x} (preset {name})"
-    return f"configuration {hash32:08x}"

@@ -1,0 +1,31 @@
+"""fault_error: a core's fault as an error that says where it arose and what to do."""
+
+from __future__ import annotations
+
+from ...hw.spec.registers import Fault
+from ..errors import ProgramError, ProgramMismatch
+from ..program import Program
+
+__all__ = ["fault_error"]
+
+_CURES = {
+    Fault.ILLEGAL_INSTRUCTION: "the core cannot execute it: compile the model again",
+    Fault.CERTIFICATE: "its sums need more accumulator bits than the core has: compile for a larger acc_bits",
+    Fault.CONFIG_MISMATCH: "it was compiled for another configuration",
+    Fault.WATCHDOG: "it ran far longer than its program should take",
+    Fault.HOST_ACCESS: "the host touched a memory while the core was busy",
+    Fault.WINDOW: "it reaches beyond the window on the backing store: compile the model again",
+    Fault.BUS: "the backing store answered with an error: check the window's base and the memory behind it",
+}
+
+
+def fault_error(program: Program, code: int, index: int) -> ProgramError:
+    """The error of a run that stopped with a fault's code at an instruction; a ProgramMismatch where the program is for
+    another configuration."""
+    if code not in Fault._value2member_map_:
+        return ProgramError(f"core stopped: unknown fault {code} at instruction {index}")
+    fault = Fault(code)
+    layer = program.layers[index] if index < len(program.layers) else ""
+    where = f"at instruction {index}" + (f" (layer {layer})" if layer else "")
+    kind = ProgramMismatch if fault is Fault.CONFIG_MISMATCH else ProgramError
+    return kind(f"core stopped: {fault.name} {where}: {_CURES.get(fault, 'reset the core')}")
