@@ -126,7 +126,7 @@ class _Moving:
         self._bounds, self._room = self._bounds[:, rows], self._room[:, rows]
 
     def sweep(self, *, last: bool) -> NDArray[np.bool_]:
-        """Move each weight once; which rows (R,) did. In the ``last`` sweep slopes of weights behind stay as they are."""
+        """Move each weight once; which rows (R,) did. The ``last`` sweep leaves slopes of weights behind it."""
         count = len(self.levels)
         metric = self._metric if self._metric.ndim == 2 else self._metric[..., self._group]
         changed = np.zeros(self._scale.size, dtype=bool)
