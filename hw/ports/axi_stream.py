@@ -12,7 +12,7 @@ __all__ = ["AXI_ANSWERS", "AXI_FRAMES", "answers_from", "answers_to", "frames_fr
 
 AXI_FRAMES = Signature({"tvalid": Out(1), "tready": In(1), "tdata": Out(8), "tlast": Out(1), "tuser": Out(1)})
 """From who has frames, a byte a beat; TLAST goes with a frame's last byte. A beat with TUSER is no byte: the frame
-under way, if one is, ends there and is spoilt."""
+under way, if one is, ends there and is spoilt; with TLAST, too, one whose bytes were all lost."""
 
 AXI_ANSWERS = Signature({"tvalid": Out(1), "tready": In(1), "tdata": Out(8), "tlast": Out(1), "tuser": Out(1)})
 """To who takes answers, a byte a beat. TLAST goes with an answer's last byte; a beat with TUSER is a whole answer, and

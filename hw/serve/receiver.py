@@ -14,7 +14,7 @@ __all__ = ["FRAME_BYTE", "FrameReceiver"]
 
 FRAME_BYTE = data.StructLayout({"byte": 8, "last": 1, "abort": 1})
 """A byte of a frame; ``last`` goes with the frame's last one. With ``abort`` it is none: the frame under way, if one
-is, ends there and is spoilt."""
+is, ends there and is spoilt; with ``last``, too, one whose bytes were all lost."""
 
 
 class FrameReceiver(wiring.Component):
@@ -54,8 +54,11 @@ class FrameReceiver(wiring.Component):
         word = Signal(8 * (FRAME_WORD_BYTES - 1), reset_less=True)
         byte, within = self.bytes.payload.byte, place[:2]
         at_end = place == self.size
-        beat, ends = self.bytes.valid & self.bytes.ready, Signal()
-        taken, gives_up = beat & ~self.bytes.payload.abort, beat & self.bytes.payload.abort & ((place != 0) | beyond)
+        beat, ends, under_way = self.bytes.valid & self.bytes.ready, Signal(), (place != 0) | beyond
+        taken, gives_up = (
+            beat & ~self.bytes.payload.abort,
+            beat & self.bytes.payload.abort & (under_way | self.bytes.payload.last),
+        )
         m.d.comb += [
             self.bytes.ready.eq(self.enable & ~self.full),
             ends.eq((self.bytes.payload.last & ~self.counted) | (at_end & self.counted)),

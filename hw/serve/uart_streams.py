@@ -55,7 +55,7 @@ class UartStreams(wiring.Component):
         with m.If(frames.ready):
             m.d.sync += frames.valid.eq(0)
         with m.If(receiver.valid & ~spoilt & ~lost):
-            m.d.sync += [frames.valid.eq(1), frames.payload.byte.eq(receiver.data), frames.payload.abort.eq(0)]
+            m.d.sync += [frames.valid.eq(1), frames.payload.eq(receiver.data)]
         with m.If(lost):
             m.d.sync += spoilt.eq(1)
         with m.If(receiver.active | receiver.valid | receiver.broken):
@@ -63,7 +63,9 @@ class UartStreams(wiring.Component):
         with m.Elif(transmitter.tick & (quiet != self._gap)):
             m.d.sync += quiet.eq(quiet + 1)
         with m.Elif((quiet == self._gap) & pending & (~frames.valid | frames.ready)):
-            m.d.sync += [frames.valid.eq(1), frames.payload.abort.eq(1), spoilt.eq(0), pending.eq(0)]
+            # where a byte was lost, it may have been the frame's only one so far
+            m.d.sync += [frames.valid.eq(1), frames.payload.abort.eq(1), frames.payload.last.eq(spoilt)]
+            m.d.sync += [spoilt.eq(0), pending.eq(0)]
 
         told = Signal()  # the first byte of this answer is sent
         with m.If(transmitter.ready & answers.valid):

@@ -102,10 +102,10 @@ def test_an_abort_ends_the_frame_under_way_and_is_no_byte(counted: int) -> None:
     rng = random.Random(6)
     dut: Any = FrameReceiver(CONFIG)
 
-    async def abort(ctx: Any) -> None:
+    async def abort(ctx: Any, *, last: bool) -> None:
         ctx.set(dut.bytes.valid, 1)
         ctx.set(dut.bytes.payload.abort, 1)
-        ctx.set(dut.bytes.payload.last, rng.getrandbits(1))
+        ctx.set(dut.bytes.payload.last, last)
         assert ctx.get(dut.bytes.ready) and not ctx.get(dut.frame.enable)
         await ctx.tick()
         ctx.set(dut.bytes.valid, 0)
@@ -116,11 +116,13 @@ def test_an_abort_ends_the_frame_under_way_and_is_no_byte(counted: int) -> None:
         ctx.set(dut.counted, counted)
         ctx.set(dut.enable, 1)
         for _ in range(2):
-            await abort(ctx)
+            await abort(ctx, last=False)
             assert not ctx.get(dut.full)
+        await abort(ctx, last=True)  # all bytes of a frame were lost
+        assert await take(ctx, dut) == (1, 0)
         for length in (5, 11) if not counted else (5,):
             await send(ctx, dut, list(range(length)), set(), rng)
-            await abort(ctx)
+            await abort(ctx, last=rng.random() < 0.5)
             assert await take(ctx, dut) == (length < 8, length > 8)
         assert await send(ctx, dut, list(range(8)), {7}, rng) == {0: 0x03020100, 1: 0x07060504}
         assert await take(ctx, dut) == (0, 0)
