@@ -90,7 +90,7 @@ class _Moving:
     def __init__(
         self,
         levels: NDArray[np.int64],
-        slope: NDArray[np.float64],
+        slope: NDArray[np.floating],
         scale: NDArray[np.float64],
         metric: NDArray[np.float64],
         group: NDArray[np.int64],
