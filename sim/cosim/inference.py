@@ -62,7 +62,7 @@ def run_program(
     verilog : str or WrittenOnDemand
         The core: `narrows.hw.core_verilog.CoreVerilog` of ``program.config``, or other Verilog.
     simulator : str
-        ``"verilator"`` or ``"icarus"``.
+        As `simulate` takes it.
     dump_layers : int
         For so many first samples, stop after each layer and read its tensor.
     memory, work_folder, waves, progress

@@ -57,7 +57,7 @@ def simulate(
     files : callable, optional
         Called with the work folder to leave further files there.
     simulator : str
-        ``"verilator"`` or ``"icarus"``.
+        ``"verilator"`` or ``"icarus"``, or `simulators.ACTIVITY_SIMULATOR`.
     store_bytes : int
         Size of the memory behind a core with a bus, a power of two.
     memory : str, optional

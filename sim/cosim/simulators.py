@@ -25,7 +25,18 @@ from .errors import SimulationError
 if TYPE_CHECKING:
     from cocotb_tools.runner import Runner
 
-__all__ = ["SIMULATORS", "CoreSimulator", "kept_simulator", "start_simulator", "verilator_root"]
+__all__ = [
+    "ACTIVITY_FILE",
+    "ACTIVITY_SIMULATOR",
+    "SIMULATORS",
+    "CoreSimulator",
+    "kept_simulator",
+    "start_simulator",
+    "verilator_root",
+]
+
+ACTIVITY_SIMULATOR, ACTIVITY_FILE = "verilator-saif", "activity.saif"
+"""Verilator once more: built with ``waves`` it leaves this switching activity file (SAIF) in its folder."""
 
 _TOP = "bench"
 _ENTRY = "gpi_users"  # file of a build: where cocotb enters a simulator, which it takes its time to say
@@ -120,7 +131,19 @@ class _IcarusCore:
         return ["vvp", "-m", library, str(build / "sim.vvp"), "-fst" if waves else "-none"]
 
 
-SIMULATORS: dict[str, CoreSimulator] = {core.name: core for core in (_VerilatorCore(), _IcarusCore())}
+class _ActivityCore(_VerilatorCore):
+    """Writes how often signals change where others write a waveform."""
+
+    flags: tuple[str, ...] = (*_VerilatorCore.flags, "--trace-saif")
+
+    def command(self, build: Path, *, waves: bool) -> list[str]:
+        return [str(build / _TOP), *(["--trace", "--trace-file", ACTIVITY_FILE] if waves else [])]
+
+
+SIMULATORS: dict[str, CoreSimulator] = {
+    **{core.name: core for core in (_VerilatorCore(), _IcarusCore())},
+    ACTIVITY_SIMULATOR: _ActivityCore(),
+}
 """Simulators by name."""
 
 

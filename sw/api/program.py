@@ -21,6 +21,7 @@ from .samples import SampleSource, samples_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ...sim.cosim.activity import Activity
     from ..quantised import QuantisedGraph
     from ..synthesis import SynthesisReport
     from .agreement import Agreement
@@ -305,6 +306,29 @@ class Program:
         from .pages import write_trace
 
         return write_trace(self.compiled, Path(path), bus=(latency, pace))
+
+    def activity(self, x: SampleSource, *, limit: int = 3, saif: str | os.PathLike[str] | None = None) -> Activity:
+        """Simulate samples and count how often the signals of the core's modules change: where dynamic power goes.
+
+        Parameters
+        ----------
+        x : array, shape (N, ...), or iterable of samples
+            As the model takes them, at least two.
+        limit : int
+            Only so many, the first ones; the first of all is not counted.
+        saif : str or Path, optional
+            Also keep the switching activity of the whole simulation there (SAIF 2.0), which vendors' power tools read.
+
+        Raises
+        ------
+        InputError
+            If there are fewer than two samples.
+        ToolMissing, SimulationError
+            If Verilator is missing or fails.
+        """
+        from .activity import measured
+
+        return measured(self, x, limit=limit, saif=None if saif is None else Path(saif))
 
     def verilog(self, path: str | os.PathLike[str], *, wrapper: str | None = None, mhz: float = 50.0) -> list[Path]:
         """Write the core that runs the program as Verilog: module ``narrows_core``.

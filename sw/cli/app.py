@@ -19,6 +19,7 @@ from ..names import printable
 from ..processes import stoppable
 from ..version import __version__
 from . import (
+    activity,
     board,
     board_flash,
     board_link,
@@ -96,6 +97,7 @@ app.command("list")(listing.list_choices)
 app.command("disasm")(models.disasm)
 app.command("report")(reports.report)
 app.command("trace")(reports.trace)
+app.command("activity")(activity.activity)
 board.app.command("flash")(board_flash.flash_board)
 board.app.command("run")(board_link.run_on_board)
 board.app.command("simulate")(board_link.simulate_board)
