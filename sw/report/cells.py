@@ -51,6 +51,11 @@ _FEEDER = 485
 """Look-up tables of a feeder (4 x 4 x 16, frames of 4,096 bytes: 253, 74 carry cells, 21 small memories)."""
 
 
+_STREAMS = 707
+"""Look-up tables of streams (tiny preset with frames of 1,024 bytes: 533 more with them, 87 carry cells, 12 small
+memories)."""
+
+
 _BOOT = 576
 """Look-up tables of a boot loader (tiny preset: 484 more with it, and 46 carry cells)."""
 
@@ -103,6 +108,7 @@ def estimate_cells(config: AcceleratorConfig) -> Cells:
     luts = sum(fit["factors"][name] * count for name, count in cell_terms(config).items())
     luts += _held_word(config) if config.dynamic else 0
     luts += _FEEDER if config.frame_bytes else 0
+    luts += _STREAMS if config.streams else 0
     luts += _BOOT if config.boot else 0
     return Cells(luts=round(luts), brams=_brams(config), error=fit["error"])
 
