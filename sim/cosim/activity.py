@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ...sw.files import write_whole
 from ...sw.program import Program
 from .core_source import WrittenOnDemand
 from .inference import run_program
@@ -102,7 +102,7 @@ def measure_activity(
             )
             counts.append(read_saif(folder / ACTIVITY_FILE))
         if saif is not None:
-            shutil.copyfile(folder / ACTIVITY_FILE, saif)
+            write_whole(saif, (folder / ACTIVITY_FILE).read_bytes())
     first, all_of_them = counts
     modules = {
         place[len(_CORE) :]: Switching(own.bits, own.toggles - first.instances[place].toggles)
