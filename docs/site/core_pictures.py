@@ -147,8 +147,8 @@ def _length(stages: Pipeline) -> int:
 
 def memories() -> Drawing:
     """Sizes of a core's memories; where activation words lie, and which of them one step reads."""
-    core = dataclasses.replace(PRESETS["demo"], tables=1)
-    regions = [region for region in Region if region is not Region.REGISTERS]
+    core = dataclasses.replace(PRESETS["demo"], tables=1, frame_bytes=1024, streams=1)
+    regions = [region for region in Region if region is not Region.REGISTERS and region_depth(core, region)]
     first, lines, wide = 6, 4, 140
     heading = f"{core.banks} banks: word A lies in bank A % {core.banks}; a step reads {core.rows} neighbours"
     drawing = Drawing(340 + 26 * len(regions), "Memories: sizes, banks, words", f"{heading}, here from {first} on")
@@ -167,7 +167,7 @@ def memories() -> Drawing:
         drawing.labelled(80 + lane * size, y, size, 28, places, fill=(BLUE, RED)[lane // core.rescalers % 2])
     note = f"a drain writes granules of {core.rescalers} codes"
     drawing.text(80 + core.lanes * size + 10, y + 14, note, size=11)
-    drawing.text(20, 290, "All memories of the demo's core, with one table: words x bits", bold=True)
+    drawing.text(20, 290, "All memories of the demo's core, with a table, frames of 1,024 bytes and streams: words x bits", bold=True)
     sizes = {region: (region_depth(core, region), region_word_bits(core, region)) for region in regions}
     most = max(words * bits for words, bits in sizes.values())
     for number, (region, (words, bits)) in enumerate(sizes.items()):
