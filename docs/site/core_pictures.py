@@ -167,7 +167,12 @@ def memories() -> Drawing:
         drawing.labelled(80 + lane * size, y, size, 28, places, fill=(BLUE, RED)[lane // core.rescalers % 2])
     note = f"a drain writes granules of {core.rescalers} codes"
     drawing.text(80 + core.lanes * size + 10, y + 14, note, size=11)
-    drawing.text(20, 290, "All memories of the demo's core, with a table, frames of 1,024 bytes and streams: words x bits", bold=True)
+    drawing.text(
+        20,
+        290,
+        "All memories of the demo's core, with a table, frames of 1,024 bytes and streams: words x bits",
+        bold=True,
+    )
     sizes = {region: (region_depth(core, region), region_word_bits(core, region)) for region in regions}
     most = max(words * bits for words, bits in sizes.values())
     for number, (region, (words, bits)) in enumerate(sizes.items()):
