@@ -102,10 +102,10 @@ def test_the_configuration(tmp_path: Path) -> None:
     lines = [line.strip().split("#")[0] for line in block.splitlines()]
     known = AcceleratorConfig().to_dict()
     for line in lines[1:]:  # each of them is a choice; some exclude each other
-        assert line.split("=")[0].strip() in known
-        (tmp_path / "c.toml").write_text(
-            f"{lines[0]}\n{line}\n" if "memories" not in line else f"{line}\nmax_pool = 0\n"
-        )
+        name = line.split("=")[0].strip()
+        assert name in known
+        texts = {"memories": f"{line}\nmax_pool = 0\n", "streams": f"{lines[0]}\nframe_bytes = 64\n{line}\n"}
+        (tmp_path / "c.toml").write_text(texts.get(name, f"{lines[0]}\n{line}\n"))
         load_config(tmp_path / "c.toml")
 
 
