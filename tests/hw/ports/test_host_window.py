@@ -12,12 +12,12 @@ from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.pipeline import pipeline
 from narrows.hw.spec.registers import REGION_BITS, Region, region_depth, region_stride
 
-SMALL = AcceleratorConfig(fabric="ice40", tables=1, frame_bytes=64)
-LARGE = AcceleratorConfig(rows=6, columns=8, lanes=16, rescalers=8, tables=1, frame_bytes=1024)
+SMALL = AcceleratorConfig(fabric="ice40", tables=1, frame_bytes=64, streams=1)
+LARGE = AcceleratorConfig(rows=6, columns=8, lanes=16, rescalers=8, tables=1, frame_bytes=1024, streams=1)
 
 
 @pytest.mark.parametrize(
-    ("config", "delay"), [(SMALL, 0), (AcceleratorConfig(tables=1, frame_bytes=256), 2), (LARGE, 2)]
+    ("config", "delay"), [(SMALL, 0), (AcceleratorConfig(tables=1, frame_bytes=256, streams=1), 2), (LARGE, 2)]
 )
 def test_a_region_sees_the_writes_that_are_its_own(config: AcceleratorConfig, delay: int) -> None:
     rng = random.Random(7)
