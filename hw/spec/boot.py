@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .config import AcceleratorConfig
+from .errors import NarrowsError
 from .registers import Region, region_depth, region_stride
 
 __all__ = [
@@ -63,7 +64,7 @@ _SHORTEST_RUN = 4
 """Equal words that are worth a record of their own: two records more take four words."""
 
 
-class BootError(ValueError):
+class BootError(NarrowsError, ValueError):
     """What is no boot image; the message says why."""
 
 
