@@ -139,7 +139,7 @@ class BoardTop(Elaboratable):
             "i_s_axis_tvalid": frames.valid,
             "i_s_axis_tdata": frames.payload.byte,
             "i_s_axis_tlast": frames.payload.last,
-            "i_s_axis_tuser": frames.payload.abort,
+            "i_s_axis_tuser": frames.payload.error,
             "o_s_axis_tready": frames.ready,
             "o_m_axis_tvalid": answers.valid,
             "o_m_axis_tdata": answers.payload.byte,

@@ -20,7 +20,7 @@ from .memory.memory_system import MemorySystem
 from .memory.program_memory import ProgramMemory
 from .memory.scratchpad import Scratchpad
 from .memory.table_memory import TableMemory
-from .ports.axi_stream import AXI_ANSWERS, AXI_FRAMES, answers_from, frames_to
+from .ports.axi_stream import AXI_BYTES, from_pins, to_pins
 from .ports.host_port import HOST_NAMES, host_port
 from .ports.host_registers import HostRegisters
 from .ports.host_window import HostWindow
@@ -49,7 +49,7 @@ class Core(wiring.Component):
         self._name = HOST_NAMES[config.host]
         ports = {self._name: self._host.signature.members["pins"], "irq": Out(1)}
         ports |= {"m_axi": Out(Axi4(data_width=config.bus_bits))} if config.has_backing else {}
-        ports |= {"s_axis": In(AXI_FRAMES), "m_axis": Out(AXI_ANSWERS)} if config.streams else {}
+        ports |= {"s_axis": In(AXI_BYTES), "m_axis": Out(AXI_BYTES)} if config.streams else {}
         super().__init__(ports | ({"flash": Out(FLASH)} if config.boot else {}))
 
     def elaborate(self, platform: object) -> Module:
@@ -113,8 +113,8 @@ class Core(wiring.Component):
             connect(m, window.frame_write, server.host_frame)
             connect(m, server.frame, feeder.frame)
             connect(m, window.answer_write, server.answer)
-            frames_to(m, self.s_axis, server.frames)
-            answers_from(m, server.answers, self.m_axis)
+            from_pins(m, self.s_axis, server.frames)
+            to_pins(m, server.answers, self.m_axis)
             m.d.comb += server.beat.eq(activations.beat)
             busy, offset = busy | server.occupied, Mux(server.reading, server.offset, offset)
         m.d.comb += [

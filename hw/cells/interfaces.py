@@ -21,6 +21,7 @@ __all__ = [
     "INSTRUCTION",
     "STORE_ACCESS",
     "STREAMING",
+    "STREAM_BYTE",
     "MemoryRead",
     "MemoryWrite",
     "hand_on",
@@ -42,6 +43,11 @@ EVENTS = Signature({"step": Out(1), "stall_drain": Out(1), "stall_walk": Out(1)}
 
 HOST_WRITE = Signature({"enable": Out(1), "offset": Out(REGION_BITS - 2), "data": Out(32)})
 """A beat that the host writes to a memory: ``enable`` is high for its cycle, ``offset`` counts words of 32 bits."""
+
+STREAM_BYTE = data.StructLayout({"byte": 8, "last": 1, "error": 1})
+"""A byte of a frame or of an answer; ``last`` goes with the last one. With ``error`` it is none. Of a frame: the one
+under way, if one is, ends there and is spoilt; with ``last``, too, one whose bytes were all lost. Of an answer: it is
+the whole of it, and stands for a frame that gave none."""
 
 STREAMING = Signature({"enable": Out(1), "counted": Out(1), "forget": Out(1), "wrong": In(3)})
 """From the registers to the stream server: ``enable`` and ``counted`` are bits of `Register.STREAM`, ``forget`` is a

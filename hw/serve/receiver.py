@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from amaranth.hdl import Cat, Module, Signal
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..cells.interfaces import HOST_WRITE
+from ..cells.interfaces import HOST_WRITE, STREAM_BYTE
 from ..spec.config import AcceleratorConfig
 from ..spec.feed import FRAME_WORD_BYTES
 
-__all__ = ["FRAME_BYTE", "FrameReceiver"]
-
-FRAME_BYTE = data.StructLayout({"byte": 8, "last": 1, "abort": 1})
-"""A byte of a frame; ``last`` goes with the frame's last one. With ``abort`` it is none: the frame under way, if one
-is, ends there and is spoilt; with ``last``, too, one whose bytes were all lost."""
+__all__ = ["FrameReceiver"]
 
 
 class FrameReceiver(wiring.Component):
@@ -38,7 +34,7 @@ class FrameReceiver(wiring.Component):
                 "enable": In(1),
                 "counted": In(1),
                 "size": In(self._place_bits),
-                "bytes": In(stream.Signature(FRAME_BYTE)),
+                "bytes": In(stream.Signature(STREAM_BYTE)),
                 "frame": Out(HOST_WRITE),
                 "full": Out(1),
                 "short": Out(1),
@@ -56,8 +52,8 @@ class FrameReceiver(wiring.Component):
         at_end = place == self.size
         beat, ends, under_way = self.bytes.valid & self.bytes.ready, Signal(), (place != 0) | beyond
         taken, gives_up = (
-            beat & ~self.bytes.payload.abort,
-            beat & self.bytes.payload.abort & (under_way | self.bytes.payload.last),
+            beat & ~self.bytes.payload.error,
+            beat & self.bytes.payload.error & (under_way | self.bytes.payload.last),
         )
         m.d.comb += [
             self.bytes.ready.eq(self.enable & ~self.full),

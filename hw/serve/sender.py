@@ -6,7 +6,7 @@ from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..cells.interfaces import HOST_WRITE
+from ..cells.interfaces import HOST_WRITE, STREAM_BYTE
 from ..cells.records import record_layout
 from ..spec.answer import ANSWER, AnswerKind
 from ..spec.config import AcceleratorConfig
@@ -14,11 +14,7 @@ from ..spec.formats import Format
 from ..spec.pipeline import pipeline
 from ..spec.registers import REGION_BITS, Region, region_beats
 
-__all__ = ["ANSWER_BYTE", "AnswerSender"]
-
-ANSWER_BYTE = data.StructLayout({"byte": 8, "last": 1, "error": 1})
-"""A byte of an answer; ``last`` goes with the answer's last one. An answer of one byte with ``error`` stands for a
-frame that gave none."""
+__all__ = ["AnswerSender"]
 
 _LEVEL_BITS = 16
 
@@ -49,7 +45,7 @@ class AnswerSender(wiring.Component):
                 "reading": Out(1),
                 "offset": Out(REGION_BITS - 2),
                 "beat": In(32),
-                "bytes": Out(stream.Signature(ANSWER_BYTE)),
+                "bytes": Out(stream.Signature(STREAM_BYTE)),
             }
         )
 

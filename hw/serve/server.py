@@ -7,11 +7,11 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from ..cells.interfaces import HOST_WRITE, STREAMING, members_of
+from ..cells.interfaces import HOST_WRITE, STREAM_BYTE, STREAMING, members_of
 from ..control.run_control import RunControl
 from ..spec.config import AcceleratorConfig
-from .receiver import FRAME_BYTE, FrameReceiver
-from .sender import ANSWER_BYTE, AnswerSender
+from .receiver import FrameReceiver
+from .sender import AnswerSender
 
 __all__ = ["StreamServer"]
 
@@ -48,8 +48,8 @@ class StreamServer(wiring.Component):
                 "host_frame": In(HOST_WRITE),
                 "frame": Out(HOST_WRITE),
                 "answer": In(HOST_WRITE),
-                "frames": In(stream.Signature(FRAME_BYTE)),
-                "answers": Out(stream.Signature(ANSWER_BYTE)),
+                "frames": In(stream.Signature(STREAM_BYTE)),
+                "answers": Out(stream.Signature(STREAM_BYTE)),
                 **members_of(self._sender, "reading", "offset", "beat"),
             }
         )
@@ -59,7 +59,7 @@ class StreamServer(wiring.Component):
         m = Module()
         m.submodules.receiver = receiver = FrameReceiver(self._config)
         m.submodules.sender = sender = self._sender
-        m.submodules.held = held = SyncFIFOBuffered(width=ANSWER_BYTE.size, depth=_HELD)
+        m.submodules.held = held = SyncFIFOBuffered(width=STREAM_BYTE.size, depth=_HELD)
         connect(m, flipped(self.frames), receiver.bytes)
         connect(m, flipped(self.answer), sender.host)
         enable, go = self.streaming.enable, Signal()

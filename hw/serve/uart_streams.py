@@ -6,10 +6,9 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..cells.interfaces import STREAM_BYTE
 from ..ports.uart import UartReceiver, UartTransmitter
 from ..spec.link import GAP_BITS
-from .receiver import FRAME_BYTE
-from .sender import ANSWER_BYTE
 
 __all__ = ["ANSWERED", "NOT_ANSWERED", "UartStreams"]
 
@@ -38,8 +37,8 @@ class UartStreams(wiring.Component):
             {
                 "rx": In(1, init=1),
                 "tx": Out(1, init=1),
-                "frames": Out(stream.Signature(FRAME_BYTE)),
-                "answers": In(stream.Signature(ANSWER_BYTE)),
+                "frames": Out(stream.Signature(STREAM_BYTE)),
+                "answers": In(stream.Signature(STREAM_BYTE)),
             }
         )
 
@@ -64,7 +63,7 @@ class UartStreams(wiring.Component):
             m.d.sync += quiet.eq(quiet + 1)
         with m.Elif((quiet == self._gap) & pending & (~frames.valid | frames.ready)):
             # where a byte was lost, it may have been the frame's only one so far
-            m.d.sync += [frames.valid.eq(1), frames.payload.abort.eq(1), frames.payload.last.eq(spoilt)]
+            m.d.sync += [frames.valid.eq(1), frames.payload.error.eq(1), frames.payload.last.eq(spoilt)]
             m.d.sync += [spoilt.eq(0), pending.eq(0)]
 
         told = Signal()  # the first byte of this answer is sent

@@ -9,11 +9,10 @@ from amaranth.hdl import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 from amaranth_bench import simulate
+from narrows.hw.cells.interfaces import STREAM_BYTE
 from narrows.hw.core import Core
-from narrows.hw.ports.axi_stream import answers_to, frames_from
+from narrows.hw.ports.axi_stream import from_pins, to_pins
 from narrows.hw.ports.bare_port import BARE
-from narrows.hw.serve.receiver import FRAME_BYTE
-from narrows.hw.serve.sender import ANSWER_BYTE
 from narrows.hw.spec.answer import AnswerKind, answer_of, plan_answer
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.feed import code_words, laid_out, plan_feed
@@ -34,8 +33,8 @@ class Around(wiring.Component):
         super().__init__(
             {
                 "host": In(BARE),
-                "frames": In(stream.Signature(FRAME_BYTE)),
-                "answers": Out(stream.Signature(ANSWER_BYTE)),
+                "frames": In(stream.Signature(STREAM_BYTE)),
+                "answers": Out(stream.Signature(STREAM_BYTE)),
             }
         )
 
@@ -43,8 +42,8 @@ class Around(wiring.Component):
         m = Module()
         m.submodules.core = core = Core(CONFIG)
         connect(m, flipped(self.host), core.host)
-        frames_from(m, self.frames, core.s_axis)
-        answers_to(m, core.m_axis, self.answers)
+        to_pins(m, self.frames, core.s_axis)
+        from_pins(m, core.m_axis, self.answers)
         return m
 
 

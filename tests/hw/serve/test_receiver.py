@@ -104,12 +104,12 @@ def test_an_abort_ends_the_frame_under_way_and_is_no_byte(counted: int) -> None:
 
     async def abort(ctx: Any, *, last: bool) -> None:
         ctx.set(dut.bytes.valid, 1)
-        ctx.set(dut.bytes.payload.abort, 1)
+        ctx.set(dut.bytes.payload.error, 1)
         ctx.set(dut.bytes.payload.last, last)
         assert ctx.get(dut.bytes.ready) and not ctx.get(dut.frame.enable)
         await ctx.tick()
         ctx.set(dut.bytes.valid, 0)
-        ctx.set(dut.bytes.payload.abort, 0)
+        ctx.set(dut.bytes.payload.error, 0)
 
     async def bench(ctx: Any) -> None:
         ctx.set(dut.size, 7)

@@ -53,7 +53,7 @@ def test_bytes_come_as_they_are_and_a_spoilt_frame_is_given_up(trouble: str) -> 
             if ready and ctx.get(dut.frames.valid):
                 payload = dut.frames.payload
                 abort = "lost" if ctx.get(payload.last) else None
-                found.append(abort if ctx.get(payload.abort) else ctx.get(payload.byte))
+                found.append(abort if ctx.get(payload.error) else ctx.get(payload.byte))
             await ctx.tick()
 
     async def bench(ctx: Any) -> None:
