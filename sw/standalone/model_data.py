@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,10 +39,11 @@ def model_sources(program: Program, config: AcceleratorConfig) -> tuple[str, str
         raise ProgramError(
             "the C driver does not fill a backing store: compile the model for a configuration without one"
         )
-    return _header(program, config), _source(program, config)
+    answers = _answers(program, config)
+    return _header(program, config, answers), _source(program, config, answers)
 
 
-def _header(program: Program, config: AcceleratorConfig) -> str:
+def _header(program: Program, config: AcceleratorConfig, answers: Mapping[str, Serving]) -> str:
     graph = program.graph
     shape, order = "x".join(map(str, graph.input.shape)), graph.input.permutation
     lines = [
@@ -64,24 +66,21 @@ def _header(program: Program, config: AcceleratorConfig) -> str:
     feed = feed_of(program, config)
     if feed is not None:
         lines.append(f"#define NARROWS_INPUT_BYTES {feed.plan.frame_bytes} /* of a frame */")
-    for kind, name in _ANSWERS.items():
-        if (serving := _serving(program, config, kind)) is not None:
-            lines.append(f"extern const uint32_t narrows_answer_{name}[{len(serving.answer)}]; /* for narrows_serve */")
-            lines.append(f"#define NARROWS_ANSWER_{name.upper()}_BYTES {serving.answer_bytes}")
+    for name, serving in answers.items():
+        lines.append(f"extern const uint32_t narrows_answer_{name}[{len(serving.answer)}]; /* for narrows_serve */")
+        lines.append(f"#define NARROWS_ANSWER_{name.upper()}_BYTES {serving.answer_bytes}")
     lines += [f"#define NARROWS_INPUT_LEVELS {int(np.prod(graph.tensors[graph.input.tensor].shape))}", "", "#endif", ""]
     return "\n".join(lines)
 
 
-_ANSWERS = {None: "levels", AnswerKind.PLACE: "place"}
-"""How a core answers on its stream: with its only output's levels, or the place of the largest."""
-
-
-def _serving(program: Program, config: AcceleratorConfig, kind: AnswerKind | None) -> Serving | None:
-    """How a core serves the program from streams, if it does."""
-    try:
-        return serving_of(program, config, kind)
-    except InputError:
-        return None
+def _answers(program: Program, config: AcceleratorConfig) -> dict[str, Serving]:
+    """How a core serves the program from streams, if it does: answers with its only output's ``levels``, or the
+    ``place`` of the largest."""
+    found = {}
+    for kind, name in ((None, "levels"), (AnswerKind.PLACE, "place")):
+        with contextlib.suppress(InputError):
+            found[name] = serving_of(program, config, kind)
+    return found
 
 
 def _output(output: Output) -> str:
@@ -94,7 +93,7 @@ def _output(output: Output) -> str:
     return text
 
 
-def _source(program: Program, config: AcceleratorConfig) -> str:
+def _source(program: Program, config: AcceleratorConfig, answers: Mapping[str, Serving]) -> str:
     graph = program.graph
     tensor = graph.tensors[graph.input.tensor]
     layout = program.layouts[tensor.name]
@@ -114,8 +113,7 @@ def _source(program: Program, config: AcceleratorConfig) -> str:
         f"0x{config.hash32:08X}u, {survey(program).limit}u, {len(images)}u, images}};",
         *(
             f"const uint32_t narrows_answer_{name}[] = {{{', '.join(f'0x{word:08X}u' for word in serving.answer)}}};"
-            for kind, name in _ANSWERS.items()
-            if (serving := _serving(program, config, kind)) is not None
+            for name, serving in answers.items()
         ),
         _array("int16_t", "input_levels", levels, "{}"),
         _array("uint8_t", "input_codes", codes, "{}"),
