@@ -12,6 +12,7 @@ second are a little more in truth.
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,7 +22,6 @@ import numpy as np
 import typer
 from narrows.boards.catalogue import find_board
 from narrows.boards.simulation import USB_DIVISOR, virtual_board
-from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.registers import Region, region_address
 from narrows.sim.board import VirtualBoard
 from narrows.sw.results import write_json
@@ -29,21 +29,13 @@ from narrows.sw.runtime import run_sync
 from narrows.sw.runtime.serial_line import open_port
 from narrows.sw.runtime.serial_transport import SerialTransport
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
+
+from small_core import SMALL
+
 _BIT_HZ = 12_000_000
 _BELIEVED_BAUD = 4800  # timeouts that suit the simulation
-_CORE = AcceleratorConfig(
-    rows=1,
-    columns=1,
-    lanes=4,
-    rescalers=1,
-    acc_bits=32,
-    act_words=1024,
-    weight_words=4096,
-    param_words=128,
-    blocks=128,
-    instructions=32,
-    frame_bytes=1024,
-)
+_CORE = dataclasses.replace(SMALL, frame_bytes=1024)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""SMALL: a core with memories of a few words, for what asks more of its ports than of its arithmetic."""
+"""SMALL: the smallest core that runs random programs; on virtual boards, whose simulators take long to build."""
 
 from __future__ import annotations
 
@@ -9,15 +9,12 @@ __all__ = ["SMALL"]
 SMALL = AcceleratorConfig(
     rows=1,
     columns=1,
-    lanes=16,
+    lanes=4,
     rescalers=1,
-    acc_bits=12,
-    rescale_bits=2,
-    planes=1,
-    act_words=64,
-    weight_words=16,
-    param_words=8,
-    taps=16,
-    blocks=8,
-    instructions=4,
+    acc_bits=32,
+    act_words=1024,
+    weight_words=4096,
+    param_words=128,
+    blocks=128,
+    instructions=32,
 )

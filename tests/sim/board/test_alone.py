@@ -14,7 +14,6 @@ from narrows.boards.simulation import virtual_board
 from narrows.boards.ulx3s import BOARD as ULX3S
 from narrows.hw.serve.uart_streams import ANSWERED, NOT_ANSWERED
 from narrows.hw.spec.answer import AnswerKind
-from narrows.hw.spec.config import AcceleratorConfig
 from narrows.sim.golden import GoldenModel
 from narrows.sw.compile import compile_graph
 from narrows.sw.engines.port import board_line
@@ -23,22 +22,11 @@ from narrows.sw.runtime.boot import boot_image
 from narrows.sw.runtime.serial_transport import SerialTransport
 from narrows.sw.runtime.serving import serving_of
 from random_graphs import GraphBuilder, random_chain, random_levels
+from small_core import SMALL
 
 pytestmark = pytest.mark.filterwarnings("ignore:Using platform.request:DeprecationWarning")  # pins nobody asks for
 
 RESET_CYCLES = 4096 + 4096  # the board's, and until the flash is awake
-SMALL = AcceleratorConfig(
-    rows=1,
-    columns=1,
-    lanes=4,
-    rescalers=1,
-    acc_bits=32,
-    act_words=1024,
-    weight_words=4096,
-    param_words=128,
-    blocks=128,
-    instructions=32,
-)
 
 
 @pytest.mark.parametrize("board", [ULX3S, ICEBREAKER], ids=["ulx3s", "icebreaker"])

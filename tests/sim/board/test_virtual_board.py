@@ -28,24 +28,13 @@ from narrows.sw.runtime.serial_frames import encode_request
 from narrows.sw.runtime.serial_transport import SerialTransport
 from numpy.typing import NDArray
 from random_graphs import GraphBuilder, random_chain, random_levels
+from small_core import SMALL
 
 pytestmark = pytest.mark.filterwarnings("ignore:Using platform.request:DeprecationWarning")  # pins nobody asks for
 
 DIVISOR = 4
 BAUD = 19200
 SLOW = {"usb": 4800, "sdram": 2400}  # of boards that take longer to simulate
-SMALL = AcceleratorConfig(
-    rows=1,
-    columns=1,
-    lanes=4,
-    rescalers=1,
-    acc_bits=32,
-    act_words=1024,
-    weight_words=4096,
-    param_words=128,
-    blocks=128,
-    instructions=32,
-)
 
 
 _MOST_RUNS = 40
