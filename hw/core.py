@@ -72,8 +72,15 @@ class Core(wiring.Component):
         else:
             connect(m, host.bus, window.bus)
         connect(m, window.registers_write, registers.host)
-        if not config.streams:
-            connect(m, registers.control, run.registers)
+        if config.streams:
+            m.submodules.server = server = StreamServer(config)
+            connect(m, registers.control, server.registers)
+            connect(m, registers.streaming, server.streaming)
+            connect(m, window.frame_write, server.host_frame)
+            connect(m, window.answer_write, server.answer)
+            from_pins(m, self.s_axis, server.frames)
+            to_pins(m, server.answers, self.m_axis)
+        connect(m, server.run if config.streams else registers.control, run.registers)
         connect(m, run.sequencer, sequencer.control)
         connect(m, sequencer.unit, compute.unit)
         connect(m, compute.events, registers.events)
@@ -93,8 +100,7 @@ class Core(wiring.Component):
             connect(m, getattr(sequencer if region is Region.INSTRUCTIONS else compute, name), memory.read)
         if config.frame_bytes:
             m.submodules.feeder = feeder = Feeder(config)
-            if not config.streams:
-                connect(m, window.frame_write, feeder.frame)
+            connect(m, server.frame if config.streams else window.frame_write, feeder.frame)
             connect(m, window.codes_write, feeder.codes)
             connect(m, window.feed_write, feeder.feed)
             connect(m, run.feeding, feeder.feeding)
@@ -106,15 +112,6 @@ class Core(wiring.Component):
         refused = [window.refused]
         busy, offset = run.busy, window.offset
         if config.streams:
-            m.submodules.server = server = StreamServer(config)
-            connect(m, registers.control, server.registers)
-            connect(m, server.run, run.registers)
-            connect(m, registers.streaming, server.streaming)
-            connect(m, window.frame_write, server.host_frame)
-            connect(m, server.frame, feeder.frame)
-            connect(m, window.answer_write, server.answer)
-            from_pins(m, self.s_axis, server.frames)
-            to_pins(m, server.answers, self.m_axis)
             m.d.comb += server.beat.eq(activations.beat)
             busy, offset = busy | server.occupied, Mux(server.reading, server.offset, offset)
         m.d.comb += [
