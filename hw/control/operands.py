@@ -115,7 +115,8 @@ class OperandFetch(wiring.Component):
         if config.dynamic:
             dynamic = data.View(HELD_FLAGS, delayed(m, beside[0], plan.weights, "dynamic", reset_less=False))
             valid = valid & ~dynamic.constant.replicate(config.rows)
-        words = Cat(Mux(valid[row], read.data[row], padding) for row in range(config.rows))
+        words = Signal(len(read.data.as_value()))  # one signal: what is made of it many times is written once
+        m.d.comb += words.eq(Cat(Mux(valid[row], read.data[row], padding) for row in range(config.rows)))
         if config.dynamic:
             m.submodules.held_word = held = HeldWord(config)
             m.d.comb += [held.flags.eq(dynamic), held.words.eq(words), held.weights.eq(weights)]

@@ -16,13 +16,12 @@ from ...sw.processes import run_process
 from ..builds import cache_folder, kept_build
 from ..cosim.errors import SimulationError
 from ..cosim.simulators import verilator_root
-from ..verilated import shared_runtime
+from ..verilated import prepare_make
 
 __all__ = ["bench_of", "build_board"]
 
 _PROGRAM = "Vbench"
 _FLAGS = ("-Wno-fatal", "-Wno-lint", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--timescale", "1ns/1ps")
-_OPTIMISED = "OPT_FAST=-O1"  # more takes twice as long to compile, which a board seldom lives long enough to repay
 _PORT = re.compile(r"^\s*(input|output|inout)\s+(?:\[\d+:\d+\]\s+)?(\S+?)\s*;", re.MULTILINE)
 _ICE40_PIN = re.compile(r"\bSB_IO( #\((?:[^;])*?\.PIN_TYPE\(6'h([0-9a-f]+)\))")
 _ICE40_INPUT = re.compile(r"\bSB_IO_IN #\([^;]*?\.PACKAGE_PIN\((\w+)\)")
@@ -138,7 +137,7 @@ def build_board(verilog: str, top: str, link: str) -> Path:
     cells = (folder / "cells.v").read_text(encoding="utf-8")
     source = bench_of(verilog, top, link) + cells + _inputs_told_apart(verilog)
     programs = {path.name: path.read_text(encoding="utf-8") for path in (*folder.glob("*.cpp"), *folder.glob("*.h"))}
-    recipe = "\0".join([source, link, *programs.values(), *_FLAGS, _OPTIMISED, importlib.metadata.version("verilator")])
+    recipe = "\0".join([source, link, *programs.values(), *_FLAGS, importlib.metadata.version("verilator")])
     place = cache_folder() / "boards" / hashlib.sha256(recipe.encode()).hexdigest()[:20]
 
     def build(scratch: Path) -> tuple[str, ...]:
@@ -163,8 +162,8 @@ def _compile(root: Path, folder: Path, link: str) -> None:
     verilate = [str(root / "bin" / "verilator"), "--cc", "--exe", *_FLAGS]
     verilate += ["-CFLAGS", f"-std=c++20 -I.. -DNARROWS_{link.upper()}"]
     verilate += ["--top-module", "bench", "design.v", "main.cpp"]
-    # The wheel's makefile does not know how to use a precompiled header, and expects a program named python.
-    make = ["make", "-C", str(folder / "obj_dir"), "-f", f"{_PROGRAM}.mk", "CFG_CXXFLAGS_PCH_I=-include", _OPTIMISED]
+    # The wheel's makefile expects a program named python.
+    make = ["make", "-C", str(folder / "obj_dir"), "-f", f"{_PROGRAM}.mk"]
     make += [f"PYTHON3={sys.executable}", f"VERILATOR_ROOT={root}"]
     with (folder / "build.log").open("wb") as log:
 
@@ -173,4 +172,4 @@ def _compile(root: Path, folder: Path, link: str) -> None:
                 raise SimulationError(f"the board's simulation cannot be built; see {folder / 'build.log'}")
 
         run(verilate)
-        run([*make, *shared_runtime(folder / "obj_dir", make, run)])
+        run([*make, *prepare_make(folder / "obj_dir", make, run)])

