@@ -12,6 +12,7 @@ from ..hw.spec.config import AcceleratorConfig
 from ..hw.spec.exact import ExactLayer
 from ..hw.spec.semantics import max_pool
 from ..hw.spec.tables import TABLE_TOP
+from ..sw.cores import on_all_cores, one_thread
 from ..sw.errors import NarrowsError
 from ..sw.layer_arithmetic import drain_of, exact_sources, sum_bounds
 from ..sw.quantised import MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor
@@ -19,7 +20,7 @@ from .product_layer import ProductLayer
 
 __all__ = ["GoldenModel", "WidthError"]
 
-_BATCH_VALUES, _BATCH_MOST = 1 << 21, 128  # values of a tensor at once, and samples
+_BATCH_VALUES, _BATCH_MOST = 1 << 20, 64  # values of a tensor at once, and samples, on each core
 
 
 class WidthError(NarrowsError, AssertionError):
@@ -89,12 +90,14 @@ class GoldenModel:
         _check_levels(levels, tensor)
         kept = frozenset(self._graph.tensors) if keep is None else frozenset(keep)
         if self._graph.states:
-            return self._run_stream(levels, kept)
+            with one_thread(exact=True):
+                return self._run_stream(levels, kept)
         largest = max(math.prod(each.shape) for each in self._graph.tensors.values())
         batch = min(max(1, _BATCH_VALUES // largest), _BATCH_MOST)
         starts = range(0, max(len(levels), 1), batch)
         name = self._graph.input.tensor
-        batches = [self._run_batch({name: levels[first : first + batch]}, kept) for first in starts]
+        with one_thread(exact=True):
+            batches = on_all_cores(lambda first: self._run_batch({name: levels[first : first + batch]}, kept), starts)
         return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
 
     def _run_stream(self, frames: NDArray[np.int64], kept: frozenset[str]) -> dict[str, NDArray[np.int64]]:

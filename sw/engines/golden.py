@@ -13,7 +13,7 @@ from .engine import EngineName, EngineRun, Progress, silent
 
 __all__ = ["GoldenEngine"]
 
-_BATCH = 128
+_BATCH = 512
 
 
 @dataclass(frozen=True)

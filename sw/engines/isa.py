@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ...sim.isa_transport import IsaTransport
 from ...sim.store_size import store_bytes
+from ..cores import one_thread
 from ..program import Program
 from ..runtime import run_sync
 from ..runtime.samples import run_samples
@@ -35,4 +36,5 @@ class IsaEngine:
         """See :class:`~.engine.Engine`."""
         transport = IsaTransport(program.config, store_bytes=store_bytes(program.window_bytes))
         samples = run_samples(transport, program, levels, dump_layers=dump_layers, progress=progress)
-        return machine_run(run_sync(samples))
+        with one_thread(exact=True):
+            return machine_run(run_sync(samples))

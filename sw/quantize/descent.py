@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ...hw.spec.formats import Format
 from ...hw.spec.semantics import nearest_table
-from .cores import multiplied
+from ..cores import multiplied
 from .rounding import BLOCK, by_power, ordered, permuted, sum_bounds, unpermuted
 
 __all__ = ["descend"]

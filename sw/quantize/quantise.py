@@ -24,7 +24,7 @@ from ..quantised import MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Seg
 from ..roundings import check_rounding
 from . import evaluate
 from .calibration import checked_samples
-from .cores import one_thread
+from ..cores import one_thread
 from .grid import ScaleGrid
 from .inputs import choose_input
 from .kept import is_kept, keep

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .cores import multiplied
+from ..cores import multiplied
 
 __all__ = [
     "BLOCK",

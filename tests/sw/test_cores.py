@@ -1,9 +1,13 @@
-"""Linear algebra shared out by rows."""
+"""Linear algebra with one thread, and work shared out."""
+
+import importlib.util
+import threading
 
 import numpy as np
 import pytest
-from narrows.sw.quantize import cores
-from narrows.sw.quantize.cores import multiplied, one_thread
+from narrows.sw import cores
+from narrows.sw.cores import multiplied, on_all_cores, one_thread
+from narrows.sw.errors import ToolMissing
 from threadpoolctl import threadpool_info
 
 
@@ -31,3 +35,23 @@ def test_there_is_one_thread_inside_and_as_many_as_before_behind():
     with one_thread():
         assert set(threads()) == {1}
     assert threads() == before
+
+
+def test_without_the_package_only_exact_results_go_on(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with one_thread(exact=True):
+        pass
+    with pytest.raises(ToolMissing, match="threads of linear algebra"), one_thread():
+        pass
+
+
+def test_calls_are_made_at_once_and_their_results_keep_their_order(monkeypatch):
+    monkeypatch.setattr(cores, "_cores", lambda: 3)
+    together = threading.Barrier(3, timeout=60)  # nobody goes on before all three are there
+
+    def double(value):
+        together.wait()
+        return 2 * value
+
+    assert on_all_cores(double, range(3)) == [0, 2, 4]
+    assert on_all_cores(abs, []) == []
