@@ -67,10 +67,9 @@ def prepare_make(folder: Path, make: Sequence[str], run: Callable[[Sequence[str]
     for name in headers:  # linked, for their size; what is not precompiled for just this compiler is read as text
         (folder / name).symlink_to(place / name)
         (folder / name).with_suffix("").write_text(_INCLUDED, encoding="utf-8")
-    (folder / _HEADERS).unlink()
     included = [
         argument
         for kind, option in _KINDS.items()
         for argument in (f"OPT_{kind.upper()}={option} -include {_HEADERS}.{kind}", f"VK_PCH_I_{kind.upper()}=")
     ]
-    return [f"VK_PCH_H={_HEADERS}", *included, *(f"--assume-old={name}" for name in objects)]
+    return [f"VK_PCH_H={_HEADERS}", *included, *(f"--assume-old={name}" for name in (*objects, *headers))]

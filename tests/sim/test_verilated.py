@@ -30,6 +30,7 @@ program: $(OBJECTS) $(VK_PCH_H).fast.gch $(VK_PCH_H).slow.gch
 $(OBJECTS): %.o: Vtop.mk
 \techo $* $(HOW) > $@
 %.fast.gch: %
+	test -e $<
 \techo $< $(OPT_FAST) $(HOW) > $@
 %.slow.gch: %
 \techo $< $(OPT_SLOW) $(HOW) > $@
