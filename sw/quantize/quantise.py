@@ -15,6 +15,7 @@ from ...hw.spec.exact import exact_sums
 from ...hw.spec.formats import Format
 from ...hw.spec.semantics import accumulate_products, max_pool
 from ...hw.spec.tables import look_up
+from ..cores import one_thread
 from ..curves import Function
 from ..errors import CapacityError, ModelError
 from ..graph import Graph
@@ -24,7 +25,6 @@ from ..quantised import MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Seg
 from ..roundings import check_rounding
 from . import evaluate
 from .calibration import checked_samples
-from ..cores import one_thread
 from .grid import ScaleGrid
 from .inputs import choose_input
 from .kept import is_kept, keep

@@ -11,7 +11,7 @@ import pytest
 from amaranth.lib.wiring import In, Member
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.verilog import TOP, to_verilog
-from narrows.sim.cosim.simulators import SIMULATORS
+from narrows.sim.cosim.simulators import build_simulator, start_simulator
 
 __all__ = ["run_at_pins"]
 
@@ -42,26 +42,21 @@ def run_at_pins(
     """
     source, result = folder / "core.v", folder / "result.json"
     source.write_text(to_verilog(config) + _top(ports, spare or {}), encoding="utf-8")
-    simulator = SIMULATORS["verilator"]
-    runner = simulator.runner(lambda: None)
-    runner.build(
-        sources=[source],
-        hdl_toplevel=_TOP,
-        build_dir=folder / "build",
-        build_args=list(simulator.flags),
-        log_file=folder / "build.log",
-    )
+    build_simulator(source, _TOP, simulator="verilator", waves=False, tick=lambda: None)
     with pytest.MonkeyPatch.context() as patch:
         for imported in (bench.parent, Path(__file__).parent):
             patch.syspath_prepend(str(imported))
-        runner.test(
-            test_module=bench.stem,
-            hdl_toplevel=_TOP,
-            build_dir=folder / "build",
-            test_dir=folder,
-            log_file=folder / "run.log",
-            results_xml=str(folder / "results.xml"),
-            extra_env={"NARROWS_CONFIG": json.dumps(config.to_dict()), "NARROWS_RESULT": str(result)},
+        start_simulator(
+            folder,
+            bench.stem,
+            simulator="verilator",
+            waves=False,
+            folder=folder,
+            log=folder / "run.log",
+            results=folder / "results.xml",
+            variables={"NARROWS_CONFIG": json.dumps(config.to_dict()), "NARROWS_RESULT": str(result)},
+            tick=lambda: None,
+            top=_TOP,
         )
     return json.loads(result.read_text(encoding="utf-8"))
 
