@@ -37,10 +37,10 @@ from models import SHARED
 from narrows.boards.board import Board
 from narrows.boards.catalogue import find_board
 from narrows.boards.simulation import USB_DIVISOR, virtual_board
+from narrows.hw.core_verilog import CoreVerilog
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.link import CRC_BYTES, HEADER_BYTES
 from narrows.hw.spec.registers import Control, Region, Register, region_stride
-from narrows.hw.verilog import to_verilog
 from narrows.sim.cosim.job import Job, Progress
 from narrows.sim.cosim.session import simulate
 from narrows.sim.golden import GoldenModel
@@ -253,7 +253,7 @@ def _measured(board: Board, model: str, folder: Path, data: Path, count: int, at
 
 def _over_uart(board: Board, program: Program, levels: NDArray[np.int64], progress: Progress) -> tuple[Any, Any]:
     result = simulate(
-        to_verilog(program.config),
+        CoreVerilog(program.config),
         f"{Path(__file__).stem}:in_a_row",
         arrays={"levels": levels},
         files=lambda place: program.save(place / "program.nrw"),

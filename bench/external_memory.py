@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from narrows.hw.core_verilog import CoreVerilog
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.formats import DyBit, Int
 from narrows.hw.spec.isa import Opcode, decode_instruction
 from narrows.hw.spec.transfer_cycles import BusTiming
-from narrows.hw.verilog import to_verilog
 from narrows.sim.cosim.job import Job, Progress
 from narrows.sim.cosim.session import simulate
 from narrows.sim.golden import GoldenModel
@@ -150,7 +150,7 @@ def _isa(program: Program, levels: NDArray[np.int64], bus: BusTiming) -> dict[st
 
 def _core(program: Program, levels: NDArray[np.int64], bus: BusTiming) -> dict[str, Any]:
     result = simulate(
-        to_verilog(program.config),
+        CoreVerilog(program.config),
         f"{Path(__file__).stem}:measure_core",
         arrays={"levels": levels},
         values={"latency": bus.latency, "pace": bus.pace},

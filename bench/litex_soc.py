@@ -23,6 +23,7 @@ from litex.soc.interconnect import wishbone
 from migen import ClockDomain
 from narrows.hw.spec.config import PRESETS
 from narrows.hw.spec.registers import ADDRESS_BITS
+from narrows.sim.cosim.core_source import GivenVerilog
 from narrows.sim.cosim.inference import run_program
 from narrows.sim.golden import GoldenModel
 from narrows.sw.api.config import Config
@@ -84,7 +85,7 @@ def main() -> int:
         graph = lower(load_model(path))
     program = compile_graph(quantise(graph, digits().calib_x[:64], QuantSettings(), config), config)
     levels = prepare_input(program.graph, digits().test_x[: options.images])
-    found = run_program(program, levels, verilog=soc_verilog(Config(config)))
+    found = run_program(program, levels, verilog=GivenVerilog(config, soc_verilog(Config(config))))
     golden = GoldenModel(program.graph, config).run(levels)
     different = sum(int(np.sum(tensor != golden[name])) for name, tensor in found.record.outputs.items())
     print(f"{options.images} images, {found.sim_cycles} cycles, {different} levels differ")  # noqa: T201

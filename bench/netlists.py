@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from hardware.netlist import simulated_netlist
 from narrows.hw.spec.config import AcceleratorConfig
+from narrows.sim.cosim.core_source import GivenVerilog
 from narrows.sw.compile import compile_graph
 from narrows.sw.errors import CapacityError, CertificateError
 from narrows.sw.examples import digits, digits_model
@@ -89,7 +90,7 @@ def _campaign(target: str, programs: list[tuple[Program, NDArray[np.int64]]]) ->
     started = time.perf_counter()
     netlist = simulated_netlist(CONFIG, target)
     synthesised = time.perf_counter()
-    reports = check_programs(CONFIG, programs, verilog=netlist)
+    reports = check_programs(CONFIG, programs, verilog=GivenVerilog(CONFIG, netlist))
     different = [report["differences"][0] for report in reports if report["differences"]]
     result = {
         "target": target,

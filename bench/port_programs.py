@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from narrows.hw.core_verilog import CoreVerilog
 from narrows.hw.spec.config import HOSTS
-from narrows.hw.verilog import to_verilog
 from narrows.sw.errors import CapacityError, CertificateError
 from narrows.sw.program import Program
 from numpy.typing import NDArray
@@ -46,7 +46,7 @@ def main() -> int:
     config = dataclasses.replace(
         CONFIGS[options.config], host=options.port, uart_divisor=4, act_words=4096, weight_words=4096
     )
-    verilog, rng = to_verilog(config), np.random.default_rng(options.seed)
+    verilog, rng = CoreVerilog(config), np.random.default_rng(options.seed)
     seeds = iter(range(options.seed, 1 << 31))
     started, total = time.perf_counter(), {"programs": 0, "refused": 0, "instructions": 0, "cycles": 0}
     different: dict[int, Any] = {}

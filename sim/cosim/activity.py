@@ -56,7 +56,7 @@ def measure_activity(
     program: Program,
     levels: ArrayLike,
     *,
-    verilog: str | WrittenOnDemand,
+    verilog: WrittenOnDemand,
     saif: Path | None = None,
     progress: Progress | None = None,
 ) -> Activity:
@@ -70,7 +70,7 @@ def measure_activity(
     program : Program
     levels : array of int, shape (N, C, H, W)
         Levels of the graph's input tensor, of two samples or more.
-    verilog : str or WrittenOnDemand
+    verilog : WrittenOnDemand
         The core.
     saif : Path, optional
         Keep the file of the whole simulation there, for tools that reckon power from it.

@@ -44,7 +44,7 @@ def run_program(
     program: Program,
     levels: ArrayLike,
     *,
-    verilog: str | WrittenOnDemand,
+    verilog: WrittenOnDemand,
     simulator: str = "verilator",
     memory: str | None = None,
     dump_layers: int = 0,
@@ -59,8 +59,8 @@ def run_program(
     program : Program
     levels : array of int, shape (N, C, H, W)
         Levels of the graph's input tensor.
-    verilog : str or WrittenOnDemand
-        The core: `narrows.hw.core_verilog.CoreVerilog` of ``program.config``, or other Verilog.
+    verilog : WrittenOnDemand
+        The core: `narrows.hw.core_verilog.CoreVerilog` of ``program.config``, or `GivenVerilog`.
     simulator : str
         As `simulate` takes it.
     dump_layers : int

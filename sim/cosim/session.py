@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..builds import cache_folder
 from ..flash import FLASH_IMAGE, flash_arguments
 from ..store_size import STORE_BYTES
-from .core_source import CoreSource, WrittenOnDemand
+from .core_source import WrittenOnDemand, line_of
 from .errors import SimulationError
 from .job import Job, JobResult, Progress, read_progress
 from .simulators import kept_simulator, start_simulator
@@ -27,7 +27,7 @@ WALL_LIMIT_SECONDS = 3600.0
 
 
 def simulate(
-    verilog: str | WrittenOnDemand,
+    verilog: WrittenOnDemand,
     entry: str,
     *,
     arrays: Mapping[str, NDArray[Any]] | None = None,
@@ -47,9 +47,9 @@ def simulate(
 
     Parameters
     ----------
-    verilog : str or WrittenOnDemand
-        A module ``narrows_core`` with the ports of the core, and all it needs. What is written on demand is only where
-        no build of it is kept.
+    verilog : WrittenOnDemand
+        A module ``narrows_core`` with all it needs: `narrows.hw.core_verilog.CoreVerilog` of a configuration, or
+        `GivenVerilog`. It is written only where no build of it is kept.
     entry : str
         ``"package.module:function"``, a `JobFunction`; importable from ``sys.path`` as it is now.
     arrays, values : mapping
@@ -88,10 +88,10 @@ def simulate(
     for leftover in ("result.json", "progress", "simulator.log"):
         (folder / leftover).unlink(missing_ok=True)
     log, keep = folder / "simulator.log", work_folder is not None
-    watch, source = _Watch(folder, progress, wall_limit), CoreSource.of(verilog)
+    watch, config = _Watch(folder, progress, wall_limit), verilog.config
     try:
         build = kept_simulator(
-            source,
+            verilog,
             store_bytes=store_bytes,
             memory=memory,
             simulator=simulator,
@@ -102,7 +102,7 @@ def simulate(
         Job(entry=entry, folder=folder, arrays=arrays or {}, values=values or {}).save()
         if files is not None:
             files(folder)
-        if source.boots:
+        if config.boot:
             (folder / FLASH_IMAGE).write_bytes(flash)
         watch.restart()
         with tempfile.TemporaryDirectory(prefix="narrows-sim-", dir=_memory_folder()) as exchange:
@@ -114,9 +114,9 @@ def simulate(
                 folder=folder if waves else Path(exchange),
                 log=log,
                 results=folder / "results.xml",
-                variables={"NARROWS_JOB": str(folder), "NARROWS_LINE": source.line},
+                variables={"NARROWS_JOB": str(folder), "NARROWS_LINE": line_of(config)},
                 tick=watch,
-                arguments=flash_arguments(folder / FLASH_IMAGE, flash_offset) if source.boots else (),
+                arguments=flash_arguments(folder / FLASH_IMAGE, flash_offset) if config.boot else (),
             )
         result = JobResult.load(folder)
     except SimulationError as error:

@@ -15,12 +15,13 @@ from typing import Protocol
 import cocotb_tools.config
 from find_libpython import find_libpython
 
+from ...hw.spec.config import AcceleratorConfig
 from ...sw.errors import ToolMissing
 from ...sw.processes import run_process
 from ..builds import kept_build
 from ..flash import bench_verilog
 from .builders import build_icarus, build_verilator
-from .core_source import CoreSource
+from .core_source import WrittenOnDemand, line_of
 from .errors import SimulationError
 
 __all__ = [
@@ -148,34 +149,35 @@ SIMULATORS: dict[str, CoreSimulator] = {
 """Simulators by name."""
 
 
-def _bench(source: CoreSource, store_bytes: int, memory: str | None) -> str:
+def _bench(config: AcceleratorConfig, store_bytes: int, memory: str | None) -> str:
     """Verilog of the bench for a core: a host at its port, a memory where it has a port for one."""
-    if source.host == "usb":
+    if config.host == "usb":
         raise SimulationError(
             "a core on USB is simulated with its board, narrows board simulate NAME --link usb: or choose host = axi"
         )
-    defines, names = [], ["store.v"]
-    if source.bus_bits:
-        defines.append(f"`define NARROWS_BUS_BITS {source.bus_bits}\n")
+    line, defines, names = line_of(config), [], ["store.v"]
+    if config.has_backing:
+        defines.append(f"`define NARROWS_BUS_BITS {config.bus_bits}\n")
         defines.append(f"`define NARROWS_STORE_LOG2 {store_bytes.bit_length() - 1}\n")
         if memory is None:
             names.append("memory.v")
-    if source.host in _MASTERS:
-        define, name = _MASTERS[source.host]
+    if config.host in _MASTERS:
+        define, name = _MASTERS[config.host]
         defines.append(f"`define {define}\n")
         names.append(name)
-    if source.line == "uart":
-        defines.append(f"`define NARROWS_UART_DIVISOR {source.uart_divisor}\n")
-    if source.streams and source.line == "bus":
+    if line == "uart":
+        defines.append(f"`define NARROWS_UART_DIVISOR {config.uart_divisor}\n")
+    if config.streams and line == "bus":
         defines.append("`define NARROWS_STREAMS\n")
         names.append("streams.v")
-    names.append("bench.v" if source.line == "bus" else f"bench_{source.line}.v")
+    names.append("bench.v" if line == "bus" else f"bench_{line}.v")
     own = "".join((Path(__file__).parent / name).read_text(encoding="utf-8") for name in names)
-    return "".join(defines) + bench_verilog(boots=source.boots) + own + (memory if memory and source.bus_bits else "")
+    chip = memory if memory and config.has_backing else ""
+    return "".join(defines) + bench_verilog(boots=bool(config.boot)) + own + chip
 
 
 def kept_simulator(
-    source: CoreSource,
+    source: WrittenOnDemand,
     *,
     store_bytes: int,
     memory: str | None,
@@ -188,7 +190,7 @@ def kept_simulator(
 
     Parameters
     ----------
-    source : CoreSource
+    source : WrittenOnDemand
     store_bytes : int
         Size of the memory behind its bus, if it has one: a power of two.
     memory : str, optional
@@ -216,7 +218,7 @@ def kept_simulator(
     """
     core = SIMULATORS[simulator]
     core.check()
-    bench = _bench(source, store_bytes, memory)
+    bench = _bench(source.config, store_bytes, memory)
     versions = [
         importlib.metadata.version("cocotb"),
         importlib.metadata.version("verilator"),

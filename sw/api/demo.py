@@ -10,8 +10,10 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from ...hw.core_verilog import CoreVerilog
 from ...hw.spec.config import PRESETS
 from ...hw.verilog import TECHMAPS, to_verilog
+from ...sim.cosim.core_source import GivenVerilog
 from ..compile import compile_graph
 from ..engines import EngineName, find_engine
 from ..examples import digits, digits_model
@@ -60,6 +62,7 @@ def run_demo(*, images: int, engine: EngineName, simulator: str, synthesis: bool
         session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
         scores = np.asarray(session.run(None, {session.get_inputs()[0].name: x.astype(np.float32)})[0])
     verilog = to_verilog(_CONFIG)
+    core = GivenVerilog(_CONFIG, verilog, known_by=CoreVerilog(_CONFIG).key)  # the one that `narrows run` looks for
     with ThreadPoolExecutor(max_workers=1) as pool:  # Yosys works while the simulator does
         counting = pool.submit(synthesise, verilog, _TARGET, techmap=TECHMAPS[_TARGET]) if synthesis else None
         with listener.progress("quantising") as progress:
@@ -69,7 +72,7 @@ def run_demo(*, images: int, engine: EngineName, simulator: str, synthesis: bool
         with listener.progress("running (golden)") as progress:
             golden = find_engine(EngineName.GOLDEN).run(program, levels, progress=progress, keep_tensors=True)
         with listener.progress(f"running ({engine}): {images} images") as progress:
-            machine = find_engine(engine, simulator=simulator, verilog=verilog).run(
+            machine = find_engine(engine, simulator=simulator, verilog=core).run(
                 program, levels, progress=progress, dump_layers=_DUMPED
             )
         mismatches = compare_predicted(program, engine, golden, machine, inputs=levels)

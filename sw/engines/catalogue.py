@@ -11,19 +11,21 @@ from .engine import Engine, EngineName, Simulator
 
 if TYPE_CHECKING:
     from ...boards.board import Board
+    from ...sim.cosim.core_source import WrittenOnDemand
 
 __all__ = ["find_engine"]
 
 
-def find_engine(name: str, *, simulator: str = Simulator.VERILATOR, verilog: str | None = None) -> Engine:
+def find_engine(name: str, *, simulator: str = Simulator.VERILATOR, verilog: WrittenOnDemand | None = None) -> Engine:
     """The engine of a name.
 
     Parameters
     ----------
     name : str
         One of `EngineName`, or a board and its port: ``"ulx3s:/dev/ttyUSB0"``.
-    simulator, verilog : str
-        For ``rtl``: see :class:`~.rtl.RtlEngine`.
+    simulator : str
+    verilog : WrittenOnDemand, optional
+        Both for ``rtl``: see :class:`~.rtl.RtlEngine`.
 
     Raises
     ------

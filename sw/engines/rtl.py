@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...hw.core_verilog import CoreVerilog
+from ...sim.cosim.core_source import WrittenOnDemand
 from ...sim.cosim.inference import run_program
 from ..program import Program
 from .engine import EngineName, EngineRun, Progress, Simulator, machine_run, silent
@@ -23,12 +24,12 @@ class RtlEngine:
     ----------
     simulator : str
         One of `Simulator`.
-    verilog : str, optional
+    verilog : WrittenOnDemand, optional
         In place of the Verilog of the program's own core.
     """
 
     simulator: str = Simulator.VERILATOR
-    verilog: str | None = None
+    verilog: WrittenOnDemand | None = None
     name: str = EngineName.RTL
 
     def run(

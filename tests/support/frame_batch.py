@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from narrows.hw.core_verilog import CoreVerilog
 from narrows.hw.spec.answer import AnswerKind
 from narrows.hw.spec.config import AcceleratorConfig
-from narrows.hw.verilog import to_verilog
 from narrows.sim.cosim.job import Job, Progress
 from narrows.sim.cosim.session import simulate
 from narrows.sim.golden import GoldenModel
@@ -51,7 +51,7 @@ def check_frames(
             program.save(folder / f"{number}.nrw")
 
     result = simulate(
-        to_verilog(config),
+        CoreVerilog(config),
         f"{__name__}:in_a_row",
         arrays={f"{number}": levels for number, levels in enumerate(samples)},
         values={"count": len(programs), "host": host},
@@ -115,7 +115,7 @@ def check_streams(
         place = int(levels_right.transpose(1, 2, 0).argmax())
         np.testing.assert_array_equal(serving.given(answer), place if kind is AnswerKind.PLACE else levels_right)
     result = simulate(
-        to_verilog(config),
+        CoreVerilog(config),
         f"{__name__}:served",
         arrays={"sent": np.frombuffer(b"".join(sent), dtype=np.uint8), "sizes": np.array([len(f) for f in sent])},
         values={"seed": seed, "kind": kind, "stalls": stalls, "host_stall": host_stall},

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from narrows.hw.core_verilog import CoreVerilog
 from narrows.hw.spec.certificate import final_sum_bounds, signed_bits
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.cycles import ComputeTiming, CycleCount, RunClock
@@ -25,7 +26,6 @@ from narrows.hw.spec.formats import DyBit, Format, Int
 from narrows.hw.spec.isa import BLOCK, decode_instruction
 from narrows.hw.spec.registers import Region, region_address
 from narrows.hw.spec.semantics import accumulate, rescale
-from narrows.hw.verilog import to_verilog
 from narrows.sim.cosim.job import Job, Progress
 from narrows.sim.cosim.session import simulate
 from narrows.sim.golden import GoldenModel
@@ -112,7 +112,7 @@ class PairBench:
         self.config = config
         self.length = length
         self.channels = channels
-        self._verilog = to_verilog(config)
+        self._verilog = CoreVerilog(config)
 
     @property
     def pass_steps(self) -> int:

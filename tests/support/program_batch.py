@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from narrows.hw.core_verilog import CoreVerilog
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.transfer_cycles import BusTiming
-from narrows.hw.verilog import to_verilog
+from narrows.sim.cosim.core_source import WrittenOnDemand
 from narrows.sim.cosim.job import Job, Progress
 from narrows.sim.cosim.session import simulate
 from narrows.sim.golden import GoldenModel
@@ -68,7 +69,7 @@ def check_programs(
     config: AcceleratorConfig,
     programs: Sequence[tuple[Program, NDArray[np.int64]]],
     *,
-    verilog: str | None = None,
+    verilog: WrittenOnDemand | None = None,
     simulator: str = "verilator",
     bus: Mapping[str, int] | None = None,
     host: Mapping[str, float] | None = None,
@@ -93,7 +94,7 @@ def check_programs(
 
     arrays = {f"{number}": levels for number, (_, levels) in enumerate(programs)}
     result = simulate(
-        verilog or to_verilog(config),
+        verilog or CoreVerilog(config),
         f"{__name__}:compare_all",
         arrays=arrays,
         values={"count": len(programs), "bus": dict(bus or {}), "host": dict(host or {})},

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from narrows.hw.core_verilog import CoreVerilog
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.registers import Control, Region, Register, region_address
 from narrows.hw.spec.transfer_cycles import BusTiming
-from narrows.hw.verilog import to_verilog
 from narrows.sim.cosim.job import Job, Progress
 from narrows.sim.cosim.session import simulate
 from narrows.sim.isa_transport import IsaTransport
@@ -50,7 +50,7 @@ def run_transfers(
         of ``core`` and ``model`` by name.
     """
     result = simulate(
-        to_verilog(config),
+        CoreVerilog(config),
         f"{__name__}:compare",
         memory=memory,
         values={

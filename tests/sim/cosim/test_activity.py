@@ -80,7 +80,7 @@ def test_counts_are_those_of_the_waveform_and_of_one_sample(tmp_path: Path) -> N
 def test_one_sample_is_no_difference() -> None:
     program, levels = random_program(CONFIG, 3, 2)
     with pytest.raises(ValueError, match="two samples at least"):
-        measure_activity(program, levels, verilog="")
+        measure_activity(program, levels, verilog=CoreVerilog(CONFIG))
 
 
 def test_half_a_file_is_told(tmp_path: Path) -> None:

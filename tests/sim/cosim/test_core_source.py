@@ -1,41 +1,24 @@
-"""What a bench knows of a core: from its configuration, or from text whose ports say as much."""
+"""What a bench knows of a core: its configuration, and a key that needs no Verilog."""
 
 import dataclasses
 
 import pytest
 from narrows.hw.core_verilog import CoreVerilog
-from narrows.hw.spec.config import PRESETS, AcceleratorConfig
-from narrows.sim.cosim.core_source import CoreSource
+from narrows.hw.spec.config import AcceleratorConfig
+from narrows.sim.cosim.core_source import GivenVerilog, WrittenOnDemand, line_of
 
 SMALL = AcceleratorConfig(rows=2, columns=2, lanes=2, rescalers=1, acc_bits=12)
 
 
 @pytest.mark.parametrize(
-    "changes",
-    [
-        {},
-        {"host": "wishbone"},
-        {"host": "bare"},
-        {"host": "spi"},
-        {"host": "uart", "uart_divisor": 9},
-        {"backing": "axi4", "bus_bits": 32},
-        {"boot": 1, "flash_divisor": 2},
-    ],
+    ("host", "line"), [("axi", "bus"), ("wishbone", "bus"), ("bare", "bus"), ("spi", "spi"), ("uart", "uart")]
 )
-def test_a_configuration_and_its_verilog_say_the_same(changes):
-    verilog = CoreVerilog(dataclasses.replace(SMALL, **changes))
-    known, read = CoreSource.of(verilog), CoreSource.of(verilog.text())
-    assert (known.host, known.bus_bits, known.line, known.boots) == (read.host, read.bus_bits, read.line, read.boots)
-    assert known.text() == read.text()
-    if known.host == "uart":
-        assert known.uart_divisor == read.uart_divisor == 9
+def test_hosts_reach_a_core_over_a_line_or_a_bus(host, line):
+    assert line_of(dataclasses.replace(SMALL, host=host)) == line
 
 
-def test_a_kept_core_is_not_written():
-    class Kept:
-        config, key = PRESETS["demo"], "key"
-
-        def text(self):
-            raise AssertionError("written")
-
-    assert CoreSource.of(Kept()).key == "key"
+def test_given_verilog_is_known_by_itself_and_written_cores_are_not():
+    given: WrittenOnDemand = GivenVerilog(SMALL, "module narrows_core; endmodule")
+    assert (given.config, given.key, given.text()) == (SMALL, given.text(), "module narrows_core; endmodule")
+    written: WrittenOnDemand = CoreVerilog(SMALL)
+    assert written.config == SMALL and len(written.key) == 64

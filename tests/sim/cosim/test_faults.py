@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from narrows.hw.spec.config import AcceleratorConfig
+from narrows.sim.builds import cache_folder
 from narrows.sw.cli.app import app
 from narrows.sw.compile import compile_graph
 from narrows.sw.examples import digits, digits_model
@@ -61,6 +62,9 @@ def test_a_fault_is_found_and_its_layer_named(
 ) -> None:
     module, name, wrong = FAULTS[fault]
     monkeypatch.setattr(module, name, wrong)
+    shared = cache_folder() / "verilated"
+    shared.mkdir(parents=True, exist_ok=True)
+    (tmp_path / "verilated").symlink_to(shared)
     monkeypatch.setenv("NARROWS_CACHE", str(tmp_path))  # a kept simulator is known by the genuine sources
     status, output, verdict = verify(folder)
     assert status == 1

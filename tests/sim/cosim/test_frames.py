@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from frame_batch import check_frames
 from frame_cores import FRAME_CORE
+from narrows.hw.core_verilog import CoreVerilog
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.registers import Control, Region, Register, Status, region_address
-from narrows.hw.verilog import to_verilog
 from narrows.sim.cosim.job import Job, Progress
 from narrows.sim.cosim.session import simulate
 from narrows.sim.golden import GoldenModel
@@ -94,7 +94,7 @@ def test_a_frame_under_way_takes_the_next_one_and_nothing_else(host: str) -> Non
     rng = np.random.default_rng(9)
     levels = np.array([random_levels(program.graph, rng) for _ in range(2)])
     result = simulate(
-        to_verilog(config),
+        CoreVerilog(config),
         f"{__name__}:interrupted",
         arrays={"0": levels},
         files=lambda folder: program.save(folder / "0.nrw"),

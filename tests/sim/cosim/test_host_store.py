@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from narrows.hw.core_verilog import CoreVerilog
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.registers import REGION_BITS, STORE_REGION, Control, Register, Status
-from narrows.hw.verilog import to_verilog
 from narrows.sim.cosim.job import Job, Progress
 from narrows.sim.cosim.session import simulate
 from narrows.sw.compile import compile_graph
@@ -62,7 +62,7 @@ def test_an_access_that_meets_a_run_is_refused_and_the_run_goes_on(monkeypatch: 
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
     [(program, levels)] = external_programs(BACKED, 1, cycles=8000)  # of the link's frames some
     result = simulate(
-        to_verilog(BACKED),
+        CoreVerilog(BACKED),
         f"{Path(__file__).stem}:meet",
         arrays={"levels": levels},
         files=lambda folder: program.save(folder / "program.nrw"),

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from narrows.hw.core_verilog import CoreVerilog
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.link import Command
 from narrows.hw.spec.registers import Control, Register
-from narrows.hw.verilog import to_verilog
 from narrows.sim.cosim.job import Job, Progress
 from narrows.sim.cosim.serial_player import CosimSerialTransport, CosimSpiBus
 from narrows.sim.cosim.session import simulate
@@ -59,7 +59,7 @@ def test_programs_over_a_bus_agree_with_both_models(host: str, stall: int) -> No
 def serial_job(name: str, program: Program, levels: NDArray[np.int64], monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
     return simulate(
-        to_verilog(program.config),
+        CoreVerilog(program.config),
         f"test_ports:{name}",
         arrays={"levels": levels},
         files=lambda folder: program.save(folder / "program.nrw"),

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from narrows.hw.spec.config import AcceleratorConfig
+from narrows.sim.cosim.core_source import GivenVerilog
 from narrows.sim.cosim.errors import SimulationError
 from narrows.sim.cosim.job import JobResult
 from narrows.sim.cosim.session import simulate
@@ -18,7 +20,7 @@ from narrows.sw.errors import InputError, ToolMissing
 from narrows.sw.runtime import TransportError
 
 HERE = Path(__file__).parent
-STANDIN = (HERE / "standin.v").read_text(encoding="utf-8")
+VERILOG = (HERE / "standin.v").read_text(encoding="utf-8")
 
 SIMULATORS = [
     "verilator",
@@ -26,12 +28,19 @@ SIMULATORS = [
 ]
 
 
+def core_of(verilog: str) -> GivenVerilog:
+    return GivenVerilog(AcceleratorConfig(), verilog)
+
+
+STANDIN = core_of(VERILOG)
+
+
 @pytest.fixture(autouse=True)
 def _jobs_importable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(HERE))
 
 
-def echo(verilog: str, *, delay: int = 3, timeout: int = 99, **options: Any) -> JobResult:
+def echo(verilog: GivenVerilog, *, delay: int = 3, timeout: int = 99, **options: Any) -> JobResult:
     values = {"chunk": 3, "delay": delay, "timeout": timeout}
     return simulate(verilog, "standin_jobs:echo", arrays={"data": np.arange(3)}, values=values, **options)
 
@@ -66,7 +75,7 @@ def test_a_refused_access_is_named() -> None:
 
 
 def test_a_dead_bus_is_noticed() -> None:
-    dead = STANDIN.replace("wire read = s_axil_arvalid", "wire read = 1'b0")
+    dead = core_of(VERILOG.replace("wire read = s_axil_arvalid", "wire read = 1'b0"))
     assert dead != STANDIN
     with pytest.raises(TransportError, match="the core stopped answering on its bus"):
         echo(dead)
@@ -87,7 +96,11 @@ def test_any_other_error_names_the_log(tmp_path: Path) -> None:
 
 def test_a_core_that_does_not_build_names_the_log(tmp_path: Path) -> None:
     with pytest.raises(SimulationError, match=r"verilator cannot build the core: .*build\.log$"):
-        simulate("module narrows_core (input x); endmodule module", "standin_jobs:complains", work_folder=tmp_path)
+        simulate(
+            core_of("module narrows_core (input x); endmodule module"),
+            "standin_jobs:complains",
+            work_folder=tmp_path,
+        )
 
 
 def test_no_progress_for_too_long_ends_the_simulation(tmp_path: Path) -> None:
@@ -116,7 +129,9 @@ def test_a_kept_simulator_starts_without_what_only_builds_need() -> None:
         "import sys, numpy; from pathlib import Path; sys.path.append(str(Path.cwd()))\n"
         "from narrows.sim.cosim.session import simulate\n"
         "values = {'chunk': 3, 'delay': 3, 'timeout': 99}\n"
-        "core = Path('standin.v').read_text(encoding='utf-8')\n"
+        "from narrows.hw.spec.config import AcceleratorConfig\n"
+        "from narrows.sim.cosim.core_source import GivenVerilog\n"
+        "core = GivenVerilog(AcceleratorConfig(), Path('standin.v').read_text(encoding='utf-8'))\n"
         "simulate(core, 'standin_jobs:echo', arrays={'data': numpy.arange(3)}, values=values)\n"
         "print({'cocotb', 'cocotb_tools.runner', 'amaranth', 'pytest'} & set(sys.modules))"
     )

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from frame_batch import check_streams
 from frame_cores import FRAME_CORE
+from narrows.hw.core_verilog import CoreVerilog
 from narrows.hw.spec.answer import AnswerKind
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.registers import Control, Fault, Region, Register, Status, Stream, region_address
-from narrows.hw.verilog import to_verilog
 from narrows.sim.cosim.job import Job, Progress
 from narrows.sim.cosim.session import simulate
 from narrows.sim.golden import GoldenModel
@@ -114,7 +114,7 @@ def test_a_host_that_meddles_spoils_the_frame_under_way_and_no_other() -> None:
     rng = np.random.default_rng(11)
     levels = np.array([random_levels(program.graph, rng) for _ in range(7)])
     result = simulate(
-        to_verilog(config),
+        CoreVerilog(config),
         f"{__name__}:meddling",
         arrays={"0": levels},
         files=lambda folder: program.save(folder / "0.nrw"),

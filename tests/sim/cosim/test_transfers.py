@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from narrows.hw.core_verilog import CoreVerilog
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.registers import Fault
-from narrows.hw.verilog import to_verilog
 from narrows.sim.cosim.player import Habit
 from narrows.sim.cosim.session import simulate
 from random_transfers import transfer_config
@@ -46,13 +46,13 @@ def test_nor_does_it_matter_in_what_order_the_bus_takes_addresses_and_data(habit
 
 
 def test_a_bus_that_is_silent_or_fails_leaves_the_host_in_charge() -> None:
-    result = simulate(to_verilog(SMALL), "silent_bus:silence", values={"config": SMALL.to_dict()})
+    result = simulate(CoreVerilog(SMALL), "silent_bus:silence", values={"config": SMALL.to_dict()})
     assert result.values["broken"] == {}
 
 
 def test_faults_of_the_bus_have_a_name_and_leave_a_core_that_works() -> None:
     config = transfer_config(64)
-    result = simulate(to_verilog(config), "transfer_faults:faults", values={"config": config.to_dict()})
+    result = simulate(CoreVerilog(config), "transfer_faults:faults", values={"config": config.to_dict()})
     assert result.values["found"] == {
         "load": [Fault.NONE, 0],
         "load beyond the window": [Fault.WINDOW, 2],
