@@ -1,6 +1,6 @@
 /* Samples on a narrows core beside the processor that this runs on: what each gave and how long it took, on the UART.
  *
- * csr.h, mem.h and regions.ld are LiteX's, narrows_*.h and narrows.c the core's, samples.h the samples as levels. */
+ * csr.h, mem.h and regions.ld are LiteX's, narrows_*.h and narrows.c the core's, samples.h the samples. */
 #include "csr.h"
 #include "mem.h"
 #include "narrows_model.h"
@@ -55,15 +55,39 @@ static uint32_t now(void)
     return ~*reg(CSR_TIMER0_VALUE_ADDR);
 }
 
-static int classify(const narrows_bus *bus, const int16_t *sample)
+#ifdef NARROWS_INPUT_BYTES
+/* A core with a frame memory takes a sample as bytes, and lays it out itself. */
+static int write_sample(const narrows_bus *bus, const sample *sample)
+{
+    narrows_write_frame(bus, *sample, sizeof *sample);
+    return NARROWS_OK;
+}
+
+static int run(const narrows_bus *bus)
+{
+    return narrows_run_frame(bus, POLLS);
+}
+#else
+static int write_sample(const narrows_bus *bus, const sample *sample)
+{
+    return narrows_write_tensor(bus, &narrows_input, *sample);
+}
+
+static int run(const narrows_bus *bus)
+{
+    return narrows_run(bus, POLLS);
+}
+#endif
+
+static int classify(const narrows_bus *bus, const sample *sample)
 {
     int16_t scores[NARROWS_OUTPUT_0_LEVELS];
     uint32_t begin = now(), written, done, end, i;
-    int result = narrows_write_tensor(bus, &narrows_input, sample);
+    int result = write_sample(bus, sample);
 
     written = now();
     if (result == NARROWS_OK)
-        result = narrows_run(bus, POLLS);
+        result = run(bus);
     done = now();
     if (result != NARROWS_OK)
         return result;
@@ -103,7 +127,7 @@ int main(void)
     field("all", (int32_t)(now() - begin));
     put('\n');
     for (i = 0; i < SAMPLES && result == NARROWS_OK; i++)
-        result = classify(&bus, samples[i]);
+        result = classify(&bus, &samples[i]);
     say("end ;");
     field("result", result);
     put('\n');

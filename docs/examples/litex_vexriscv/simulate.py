@@ -33,6 +33,7 @@ from soc import Soc, simulated_platform
 __all__ = ["Answer", "Run", "build", "run"]
 
 _HERE = Path(__file__).parent
+_FRAME_BYTES = 64
 _CYCLES = 200_000_000  # of a whole simulation, at most
 _VERILATE = ["--cc", "--exe", "--main", "--timing", "-O3", "-Wno-fatal", "-Wno-lint", "-CFLAGS", "-std=c++20"]
 _VERILATE += ["--x-assign", "fast", "--x-initial", "fast", "--top-module", "bench", f"-GCYCLES={_CYCLES}"]
@@ -48,8 +49,9 @@ class Answer:
 
 @dataclass(frozen=True)
 class Run:
-    """What the processor said of all of them, cycles that loading the program took, and of the whole simulation."""
+    """What the processor said, of each sample, and clock cycles: of loading the program, and of the whole simulation."""
 
+    said: str
     answers: list[Answer]
     load_cycles: int
     sim_cycles: int
@@ -61,14 +63,21 @@ def build(program: narrows.Program, x: NDArray[Any], folder: Path, *, compiler: 
     folder.mkdir(parents=True, exist_ok=True)
     soc = Soc(simulated_platform(), program, folder)
     soc.write_headers(folder)
-    levels = prepare_input(program.compiled.graph, x).reshape(len(x), -1)
-    rows = ",\n".join("    {" + ", ".join(map(str, row)) + "}" for row in levels.tolist())
-    samples = f"enum {{ SAMPLES = {len(x)} }};\nstatic const int16_t samples[][NARROWS_INPUT_LEVELS] = {{\n{rows}}};\n"
-    (folder / "samples.h").write_text(samples, encoding="utf-8")
+    (folder / "samples.h").write_text(_samples(program, x), encoding="utf-8")
     sources = [_HERE / "start.S", _HERE / "main.c", folder / "narrows.c", folder / "narrows_model.c"]
     words = compile_firmware(sources, _HERE / "link.ld", folder, compiler=compiler)
     _verilate(soc.write_verilog(folder, words), folder)
     return folder / "obj_dir" / "Vbench"
+
+
+def _samples(program: narrows.Program, x: NDArray[Any]) -> str:
+    """The samples in C: levels in the order channel, line, column, or for a frame memory bytes with channels last."""
+    levels, kind = prepare_input(program.compiled.graph, x), "int16_t sample[NARROWS_INPUT_LEVELS]"
+    if program.config.core.frame_bytes:
+        levels, kind = levels.transpose(0, 2, 3, 1) & 0xFF, "uint8_t sample[NARROWS_INPUT_BYTES]"
+    rows = ",\n".join("    {" + ", ".join(map(str, row)) + "}" for row in levels.reshape(len(x), -1).tolist())
+    head = f"enum {{ SAMPLES = {len(x)} }};\ntypedef {kind};\n"
+    return f"{head}static const sample samples[SAMPLES] = {{\n{rows}}};\n"
 
 
 def _verilate(sources: list[str], folder: Path) -> None:
@@ -99,7 +108,7 @@ def run(simulator: Path) -> Run:
     answers = [
         Answer([int(word) for word in head.split()[1:]], _fields(rest)) for head, _, rest in lines if "sample" in head
     ]
-    return Run(answers, told["load"]["all"], int(ended[1]))
+    return Run(said, answers, told["load"]["all"], int(ended[1]))
 
 
 def _fields(text: str) -> dict[str, int]:
@@ -119,12 +128,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--samples", type=int, default=20, help="test images (default 20)")
     parser.add_argument("--preset", default="tiny", help="the core (default tiny)")
+    parser.add_argument("--frames", action="store_true", help="a core with a frame memory, which gets samples as bytes")
     parser.add_argument("--compiler", choices=sorted(COMPILERS), default="zig", help="of the C program (default zig)")
     parser.add_argument("--folder", type=Path, default=Path("build/litex_vexriscv"), help="for all that is made")
     options = parser.parse_args()
     logging.disable(logging.INFO)  # LiteX tells a lot
     digits = narrows.example()
-    program = digits.model.quantize(digits.calib).compile(options.preset)
+    program = digits.model.quantize(digits.calib).compile(narrows.Config(options.preset, frame_bytes=_FRAME_BYTES if options.frames else 0))
     x, y = digits.x[: options.samples], digits.y[: options.samples]
     found = run(build(program, x, options.folder, compiler=options.compiler))
     different = differences(program, x, found)
