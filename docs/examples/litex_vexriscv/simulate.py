@@ -49,7 +49,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Run:
-    """What the processor said, of each sample, and clock cycles: of loading the program, and of the whole simulation."""
+    """What the processor said, in it each sample; cycles of loading the program, and of the whole simulation."""
 
     said: str
     answers: list[Answer]
@@ -134,7 +134,9 @@ def main() -> int:
     options = parser.parse_args()
     logging.disable(logging.INFO)  # LiteX tells a lot
     digits = narrows.example()
-    program = digits.model.quantize(digits.calib).compile(narrows.Config(options.preset, frame_bytes=_FRAME_BYTES if options.frames else 0))
+    program = digits.model.quantize(digits.calib).compile(
+        narrows.Config(options.preset, frame_bytes=_FRAME_BYTES if options.frames else 0)
+    )
     x, y = digits.x[: options.samples], digits.y[: options.samples]
     found = run(build(program, x, options.folder, compiler=options.compiler))
     different = differences(program, x, found)

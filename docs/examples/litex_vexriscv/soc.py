@@ -21,7 +21,7 @@ _UART = [Subsignal(f"{way}_{each.name}", *each.constraints) for way in ("source"
 
 
 def simulated_platform() -> SimPlatform:
-    """A platform of LiteX's for a simulator, with a UART that hands bytes over whole; for a board, LiteX has its own."""
+    """A platform of LiteX's for a simulator, with a UART that hands whole bytes over; LiteX has others for boards."""
     return SimPlatform("SIM", [("clk", 0, Pins(1)), ("rst", 0, Pins(1)), ("serial", 0, *_UART)])
 
 

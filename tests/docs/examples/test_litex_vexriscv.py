@@ -16,8 +16,8 @@ WHEELS = [name for name in ("ziglang", "pythondata_cpu_vexriscv") if importlib.u
 needs_compiler = pytest.mark.skipif("ziglang" in WHEELS, reason="needs ziglang (extra soc)")
 
 LINKER_SCRIPT = """
-MEMORY { rom : ORIGIN = 0, LENGTH = 4096 }
-SECTIONS { .text : { *(.start) *(.text*) } > rom .data 0x10000000 : AT(0x40) { KEEP(*(.data*)) } }
+MEMORY { rom : ORIGIN = 0, LENGTH = 4096\n ram : ORIGIN = 0x10000000, LENGTH = 4096 }
+SECTIONS { .text : { *(.start) *(.text*) } > rom .data : AT(0x40) { KEEP(*(.data*)) } > ram }
 """
 
 
