@@ -142,9 +142,9 @@ def main() -> int:
     different = differences(program, x, found)
     right = sum(int(np.argmax(answer.levels)) == label for answer, label in zip(found.answers, y, strict=True))
     mean = {name: np.mean([answer.cycles[name] for answer in found.answers]) for name in found.answers[0].cycles}
-    print(f"{len(x)} digits, {right} recognised, {different} levels differ from the golden model")  # noqa: T201
-    print(f"loading the program, once: {found.load_cycles:,} cycles")  # noqa: T201
-    print(  # noqa: T201
+    print(f"{len(x)} digits, {right} recognised, {different} levels differ from the golden model")
+    print(f"loading the program, once: {found.load_cycles:,} cycles")
+    print(
         f"a digit: {mean['all']:,.0f} cycles; input written {mean['write']:,.0f}, run {mean['run']:,.0f} (the core "
         f"itself {mean['core']:,.0f}), scores read {mean['read']:,.0f}"
     )
