@@ -69,7 +69,6 @@ class Soc(SoCCore):
         """
         self.init_rom("rom", words)
         made = self.platform.get_verilog(self, name="soc")
-        made.write(str(folder / "soc.v"))
-        for name, content in made.data_files.items():
+        for name, content in {"soc.v": made.main_source, **made.data_files}.items():
             (folder / name).write_text(content, encoding="utf-8")
         return [str(folder / "soc.v"), *(str(source[0]) for source in self.platform.sources)]
