@@ -189,7 +189,7 @@ int narrows_write_tensor(const narrows_bus *bus, const narrows_tensor *tensor, c
             for (x = 0; x < tensor->stored_width; x++) {
                 at = first;
                 for (lane = 0; lane < NARROWS_LANES; lane++) {
-                    codes[lane] = unused;
+                    codes[lane] = unused; /* lanes without a channel hold 0 */
                     if (done + lane < tensor->stored_channels) {
                         int32_t from = source(tensor, &at, y, x);
                         codes[lane] = from < 0 ? outside : codes_of(tensor, levels[from]);

@@ -108,7 +108,7 @@ def run(simulator: Path) -> Run:
     answers = [
         Answer([int(word) for word in head.split()[1:]], _fields(rest)) for head, _, rest in lines if "sample" in head
     ]
-    return Run(said, answers, told["load"]["all"], int(ended[1]))
+    return Run(said[: ended.start()], answers, told["load"]["all"], int(ended[1]))
 
 
 def _fields(text: str) -> dict[str, int]:

@@ -23,7 +23,7 @@ _REGISTERS = ("MAGIC", "CONFIG", "CONTROL", "STATUS", "FAULT_INDEX", "CYCLES")
 
 
 def export(program: narrows.Program, folder: Path) -> list[Path]:
-    """Write both files of a program for a core without a frame memory.
+    """Write both files of a program.
 
     Raises
     ------

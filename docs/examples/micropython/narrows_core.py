@@ -65,9 +65,9 @@ class Link:
             self._spi.write(request)
             reply = self._spi.read(_WAIT_BYTES + 8 + 4 * wanted)
             self._cs(1)
-            words = self._parsed(reply)
-            if words is not None and len(words) == 4 * wanted:
-                return words
+            found = self._parsed(reply)
+            if found is not None and len(found) == 4 * wanted:
+                return found
         raise CoreError("the core does not answer: check pins, mode and clock")
 
     def _parsed(self, reply):
