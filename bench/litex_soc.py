@@ -1,5 +1,7 @@
 """The core in a LiteX SoC: digits through LiteX's own interconnect, simulated, against the golden model.
 
+docs/examples/litex_vexriscv has a SoC with a processor.
+
     pip install "narrows[litex]"
     python bench/litex_soc.py --images 20
 

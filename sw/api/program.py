@@ -156,8 +156,9 @@ class Program:
         x : array, path or iterable
             Samples of shape (N, ...), as the model takes them, or one without the first axis.
         engine : str or Engine
-            ``golden``: integer model of the layers; ``isa``: model of the machine; ``rtl``: the simulated Verilog; or a
-            board and its port, ``ulx3s:/dev/ttyUSB0``.
+            ``golden``: integer model of the layers; ``isa``: model of the machine; ``rtl``: the simulated Verilog; a
+            board and its port, ``ulx3s:/dev/ttyUSB0``; or a core in this computer's memory map, ``uio:/dev/uio0`` or
+            ``mem:0x40000000``.
         raw : bool
             Leave out what the host computes of outputs: the core's own values.
         simulator : str

@@ -151,9 +151,13 @@ Raw = Annotated[
     bool, typer.Option("--raw", help="Leave out what the host computes of outputs: write the core's own values.")
 ]
 EngineOption = Annotated[
-    EngineName,
+    str,
     typer.Option(
-        "--engine", help="golden: integer model of the layers; isa: model of the machine; rtl: the Verilog, simulated."
+        "--engine",
+        metavar="golden|isa|rtl|PLACE",
+        autocompletion=lambda: list(EngineName),
+        help="golden: integer model of the layers; isa: model of the machine; rtl: the Verilog, simulated; "
+        "uio:/dev/uio0 or mem:0x40000000: a core in this computer's memory map; ulx3s:/dev/ttyUSB0: a board at a port.",
     ),
 ]
 SimulatorOption = Annotated[

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ...hw.spec.errors import among
 from ..errors import InputError
 from ..extras import need
+from ..runtime.mapped import MAPPED
 from .engine import Engine, EngineName, Simulator
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ def find_engine(name: str, *, simulator: str = Simulator.VERILATOR, verilog: Wri
     Parameters
     ----------
     name : str
-        One of `EngineName`, or a board and its port: ``"ulx3s:/dev/ttyUSB0"``.
+        One of `EngineName`; a board and its port: ``"ulx3s:/dev/ttyUSB0"``; or the place of a core in this computer's
+        memory map: ``"uio:/dev/uio0"``, ``"mem:0x40000000"`` (`open_mapped`).
     simulator : str
     verilog : WrittenOnDemand, optional
         Both for ``rtl``: see :class:`~.rtl.RtlEngine`.
@@ -52,8 +54,12 @@ def find_engine(name: str, *, simulator: str = Simulator.VERILATOR, verilog: Wri
     if not (board and colon and port):
         raise InputError(
             f"there is no engine {name!r}: {among(name, 'engines', EngineName)}, or a board and its port such as "
-            "ulx3s:/dev/ttyUSB0"
+            "ulx3s:/dev/ttyUSB0, or a core in this computer's memory map such as uio:/dev/uio0"
         )
+    if board in MAPPED:
+        from .mapped import MappedEngine
+
+        return MappedEngine(name)
     from .port import BoardEngine
 
     return BoardEngine(_board(board), port)

@@ -96,8 +96,12 @@ int16_t narrows_quantise(const narrows_tensor *tensor, double value)
 /* Codes of a level, or NULL. */
 static const uint8_t *codes_of(const narrows_tensor *tensor, int32_t level)
 {
-    uint32_t low = 0, high = tensor->level_count;
+    uint32_t low = 0, high = tensor->level_count, guess = 0;
 
+    if (high)
+        guess = (uint32_t)level - (uint32_t)tensor->levels[0]; /* right where levels have no gaps */
+    if (guess < high && tensor->levels[guess] == level)
+        return tensor->codes + guess * tensor->planes;
     while (low < high) {
         uint32_t middle = (low + high) / 2;
         if (tensor->levels[middle] < level)
@@ -108,72 +112,116 @@ static const uint8_t *codes_of(const narrows_tensor *tensor, int32_t level)
     return low < tensor->level_count && tensor->levels[low] == level ? tensor->codes + low * tensor->planes : NULL;
 }
 
-/* Byte address of the word of a stored pixel, channel group and plane. */
-static uint32_t place(const narrows_tensor *tensor, uint32_t group, uint32_t plane, uint32_t y, uint32_t x)
+/* How far a line or column of pixels lies behind the first one, in words. Small processors divide slowly, and most tensors
+ * have one phase. */
+static uint32_t along(uint32_t position, uint32_t phases, uint32_t phase_pitch, uint32_t pitch)
 {
-    uint32_t phase = y % tensor->phases[0] * tensor->phases[1] + x % tensor->phases[1];
-    uint32_t pixel = y / tensor->phases[0] * tensor->line + x / tensor->phases[1];
-    uint32_t word = tensor->base + group * tensor->group_pitch + plane * tensor->plane_pitch +
-                    phase * tensor->phase_pitch + pixel * tensor->pixel_pitch;
+    if (phases == 1)
+        return position * pitch;
+    return position % phases * phase_pitch + position / phases * pitch;
+}
+
+/* Word of a pixel, without its channel group and plane. */
+static uint32_t pixel_word(const narrows_tensor *tensor, uint32_t y, uint32_t x)
+{
+    return tensor->base +
+           along(y, tensor->phases[0], tensor->phases[1] * tensor->phase_pitch, tensor->line * tensor->pixel_pitch) +
+           along(x, tensor->phases[1], tensor->phase_pitch, tensor->pixel_pitch);
+}
+
+static uint32_t word_address(uint32_t word)
+{
     return NARROWS_ACTIVATIONS_BASE + word % NARROWS_ACTIVATIONS_WORDS * NARROWS_ACTIVATIONS_STRIDE;
 }
 
-/* Position among the host's levels of a stored value, or -1 outside. */
-static int32_t source(const narrows_tensor *tensor, uint32_t channel, uint32_t y, uint32_t x)
+/* A stored channel: a channel of the host's and a place in the window. */
+typedef struct {
+    uint32_t channel, y, x;
+} tap;
+
+static void next_tap(const narrows_tensor *tensor, tap *at)
 {
-    uint32_t c = channel % tensor->channels, tap = channel / tensor->channels;
-    uint32_t ky = tap / tensor->kernel[1], kx = tap % tensor->kernel[1];
+    if (++at->channel < tensor->channels)
+        return;
+    at->channel = 0;
+    if (++at->x < tensor->kernel[1])
+        return;
+    at->x = 0;
+    at->y++;
+}
+
+/* Position among the host's levels of a stored value, or -1 outside. */
+static int32_t source(const narrows_tensor *tensor, const tap *at, uint32_t y, uint32_t x)
+{
     /* Unsigned, so what lies before the first line or column is beyond the last one. */
-    uint32_t from_y = y * tensor->stride[0] + ky * tensor->dilation[0] - tensor->pad[0];
-    uint32_t from_x = x * tensor->stride[1] + kx * tensor->dilation[1] - tensor->pad[1];
+    uint32_t from_y = y * tensor->stride[0] + at->y * tensor->dilation[0] - tensor->pad[0];
+    uint32_t from_x = x * tensor->stride[1] + at->x * tensor->dilation[1] - tensor->pad[1];
     if (from_y >= tensor->height || from_x >= tensor->width)
         return -1;
-    return (int32_t)((c * tensor->height + from_y) * tensor->width + from_x);
+    return (int32_t)((at->channel * tensor->height + from_y) * tensor->width + from_x);
+}
+
+/* Write a word's codes, a lane's planes behind one another. */
+static void put_codes(const narrows_bus *bus, const narrows_tensor *tensor, uint32_t word, const uint8_t *const *codes)
+{
+    uint32_t plane, lane, beat;
+
+    for (plane = 0; plane < tensor->planes; plane++) {
+        uint32_t beats[NARROWS_ACTIVATIONS_BEATS] = {0};
+        uint32_t address = word_address(word + plane * tensor->plane_pitch);
+        for (lane = 0; lane < NARROWS_LANES; lane++)
+            beats[lane * NARROWS_CODE_BITS / 32] |= (uint32_t)codes[lane][plane] << lane * NARROWS_CODE_BITS % 32;
+        for (beat = 0; beat < NARROWS_ACTIVATIONS_BEATS; beat++)
+            put(bus, address + 4 * beat, beats[beat]);
+    }
 }
 
 int narrows_write_tensor(const narrows_bus *bus, const narrows_tensor *tensor, const int16_t *levels)
 {
-    uint32_t first, plane, y, x, lane, beat;
+    const uint8_t *codes[NARROWS_LANES], *unused = codes_of(tensor, 0), *outside = codes_of(tensor, tensor->fill);
+    tap first = {0, 0, 0};
+    uint32_t done, y, x, lane;
 
-    for (first = 0; first < tensor->stored_channels; first += NARROWS_LANES)
+    for (done = 0; done < tensor->stored_channels; done += NARROWS_LANES) {
+        uint32_t group = done / NARROWS_LANES * tensor->group_pitch;
+        tap at = first;
         for (y = 0; y < tensor->stored_height; y++)
-            for (x = 0; x < tensor->stored_width; x++)
-                for (plane = 0; plane < tensor->planes; plane++) {
-                    uint32_t beats[NARROWS_ACTIVATIONS_BEATS] = {0};
-                    uint32_t address = place(tensor, first / NARROWS_LANES, plane, y, x);
-                    for (lane = 0; lane < NARROWS_LANES; lane++) {
-                        const uint8_t *codes;
-                        int32_t from, level = 0; /* lanes without a channel hold 0 */
-                        if (first + lane < tensor->stored_channels) {
-                            from = source(tensor, first + lane, y, x);
-                            level = from < 0 ? tensor->fill : levels[from];
-                        }
-                        codes = codes_of(tensor, level);
-                        if (codes == NULL)
-                            return NARROWS_BAD_LEVEL;
-                        beats[lane * NARROWS_CODE_BITS / 32] |= (uint32_t)codes[plane] << lane * NARROWS_CODE_BITS % 32;
+            for (x = 0; x < tensor->stored_width; x++) {
+                at = first;
+                for (lane = 0; lane < NARROWS_LANES; lane++) {
+                    codes[lane] = unused; /* lanes without a channel hold 0 */
+                    if (done + lane < tensor->stored_channels) {
+                        int32_t from = source(tensor, &at, y, x);
+                        codes[lane] = from < 0 ? outside : codes_of(tensor, levels[from]);
+                        next_tap(tensor, &at);
                     }
-                    for (beat = 0; beat < NARROWS_ACTIVATIONS_BEATS; beat++)
-                        put(bus, address + 4 * beat, beats[beat]);
+                    if (codes[lane] == NULL)
+                        return NARROWS_BAD_LEVEL;
                 }
+                put_codes(bus, tensor, pixel_word(tensor, y, x) + group, codes);
+            }
+        first = at;
+    }
     return NARROWS_OK;
 }
 
 void narrows_read_tensor(const narrows_bus *bus, const narrows_tensor *tensor, int16_t *levels)
 {
     static const int16_t values[] = NARROWS_CODE_VALUES;
+    tap at = {0, 0, 0};
     uint32_t channel, plane, y, x;
 
-    for (channel = 0; channel < tensor->stored_channels; channel++)
+    for (channel = 0; channel < tensor->stored_channels; channel++, next_tap(tensor, &at))
         for (y = 0; y < tensor->stored_height; y++)
             for (x = 0; x < tensor->stored_width; x++) {
                 int32_t level = 0, weight = 1;
-                int32_t to = source(tensor, channel, y, x);
+                int32_t to = source(tensor, &at, y, x);
                 uint32_t bit = channel % NARROWS_LANES * NARROWS_CODE_BITS;
+                uint32_t word = pixel_word(tensor, y, x) + channel / NARROWS_LANES * tensor->group_pitch;
                 if (to < 0)
                     continue;
                 for (plane = 0; plane < tensor->planes; plane++) {
-                    uint32_t address = place(tensor, channel / NARROWS_LANES, plane, y, x) + bit / 32 * 4;
+                    uint32_t address = word_address(word + plane * tensor->plane_pitch) + bit / 32 * 4;
                     uint32_t code = get(bus, address) >> bit % 32 & ((1u << NARROWS_CODE_BITS) - 1);
                     level += weight * values[code];
                     weight *= NARROWS_RADIX;
