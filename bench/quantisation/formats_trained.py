@@ -60,7 +60,7 @@ _console = Console(highlight=False)
 class Row:
     """One trained network. ``recipe`` are the fields of `TrainSettings` that differ from their defaults,
     ``train_images`` how many an epoch has, ``edge_weights`` the format of the first and the last layer's weights where
-    it is another."""
+    it is another, ``input_bits`` those of the image."""
 
     model: str = "resnet8"
     weights: str
@@ -76,12 +76,13 @@ class Row:
     test_images: int
     recipe: dict[str, Any]
     edge_weights: str = ""
+    input_bits: int = 8
 
 
 def same_run(row: Row, other: dict[str, Any]) -> bool:
     """Whether a written row is of the same run as one that is wanted, whatever came of it."""
     measured = ("accuracy", "float_accuracy", "lut_per_unit", "cycles")
-    other = {"edge_weights": ""} | other
+    other = {"edge_weights": "", "input_bits": 8} | other
     return all(other.get(name) == value for name, value in dataclasses.asdict(row).items() if name not in measured)
 
 
@@ -98,6 +99,7 @@ def main(
     acc_bits: Annotated[int, typer.Option()] = 16,
     rescale_bits: Annotated[int, typer.Option()] = 4,
     edges: Annotated[str, typer.Option(help="Format of the first and the last layer's weights; else as all.")] = "",
+    input_bits: Annotated[int, typer.Option(help="Of the image.")] = 8,
     given: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Other fields of TrainSettings, such as inner=1.0."),
@@ -124,7 +126,7 @@ def main(
             row = Row(
                 weights=weights, acts=acts, acc_bits=acc_bits, rescale_bits=rescale_bits, seed=seed, accuracy=0.0,
                 float_accuracy=whole, lut_per_unit=0.0, cycles=0, train_images=images, test_images=test_images,
-                recipe=recipe, edge_weights=edges,
+                recipe=recipe, edge_weights=edges, input_bits=input_bits,
             )  # fmt: skip
             if not any(same_run(row, other) for other in found):
                 found.append(dataclasses.asdict(_measured(row, setup, work, Flow(cache), compiled)))
@@ -141,7 +143,9 @@ def _measured(row: Row, setup: Setup, work: Path, flow: Flow, compiled: bool) ->
     network = network_of(
         setup.graph,
         setup.calibration,
-        QuantSettings(weights=row.weights, acts=row.acts, edge_weights=row.edge_weights or None),
+        QuantSettings(
+            weights=row.weights, acts=row.acts, edge_weights=row.edge_weights or None, input_bits=row.input_bits
+        ),
         config,
         settings,
     )
@@ -172,7 +176,8 @@ def _measured(row: Row, setup: Setup, work: Path, flow: Flow, compiled: bool) ->
 def _name(row: Row) -> str:
     formats = row.weights if row.weights == row.acts else f"{row.weights}-{row.acts}"
     edges = f"-edges-{row.edge_weights}" if row.edge_weights else ""
-    return f"{formats}{edges}-p{row.acc_bits}-k{row.rescale_bits}"
+    image = f"-image{row.input_bits}" if row.input_bits < 8 else ""
+    return f"{formats}{edges}{image}-p{row.acc_bits}-k{row.rescale_bits}"
 
 
 def _luts(base: str, acc_bits: int, flow: Flow) -> float:
@@ -188,6 +193,8 @@ def summary(rows: list[dict[str, Any]]) -> list[tuple[str, ...]]:
         budget = (row["acc_bits"], row["train_images"], json.dumps(row["recipe"], sort_keys=True))
         edges = row.get("edge_weights", "")
         weights = f"{row['weights']}, edges {edges}" if edges else row["weights"]
+        if row.get("input_bits", 8) < 8:
+            weights += f", image of {row['input_bits']} bits"
         groups.setdefault((weights, row["acts"], *budget), []).append(row)
     lines = []
     for (weights, acts, acc_bits, images, _), own in groups.items():

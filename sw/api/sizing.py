@@ -93,7 +93,7 @@ def check_size(graph: Graph, config: AcceleratorConfig, settings: QuantSettings,
     from ..quantize.planned import input_format
     from ..report.estimate import estimate, with_cures
 
-    source = {} if samples is None else {"source": input_format(graph, samples)}
+    source = {} if samples is None else {"source": input_format(graph, samples, settings)}
     found = estimate(graph, config, settings, **source, only=True, least=True)
     found = with_cures(found, graph, config, settings)
     if found.problems:

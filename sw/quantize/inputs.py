@@ -25,7 +25,7 @@ _PIXEL_STEPS = ((1 / 255, 0), (1 / 256, 0), (1 / 128, 128))
 _PIXELS = Int(8, signed=False)
 
 
-def choose_input(values: NDArray) -> Choice:
+def choose_input(values: NDArray, bits: int | None = None) -> Choice:
     """Scale, zero level and format of the network's input, such that other samples fit, too.
 
     Integers of up to 8 bits are exact: the whole of uint8 or int8. They have a narrower format only where most samples
@@ -38,8 +38,16 @@ def choose_input(values: NDArray) -> Choice:
     ----------
     values : array, shape (N, ...)
         Calibration samples.
+    bits : int, optional
+        At most so many, for the same range: fewer products and a smaller certificate of the layers that read it, for
+        steps that are as much coarser.
     """
     samples = np.asarray(values, dtype=np.float64).reshape(len(values), -1)
+    choice = _exact_or_roomy(samples)
+    return choice if bits is None or choice.format.bits <= bits else _coarser(choice, bits, samples)
+
+
+def _exact_or_roomy(samples: NDArray[np.float64]) -> Choice:
     ends = samples.min(axis=1), samples.max(axis=1)
     low, high = float(ends[0].min()), float(ends[1].max())
     if (samples == np.rint(samples)).all() and low >= -128 and high <= (127 if low < 0 else 255):
@@ -89,5 +97,14 @@ def _roomy(below: float, above: float, samples: NDArray[np.float64]) -> Choice:
         scales = np.maximum(np.where(above > 0, above / up, 0.0), np.where(below > 0, below / down, 0.0))
     at = int(np.argmin(scales))
     scale, zero = float(scales[at]), int(zeros[at])
+    rounded = (fmt.quantise(samples / scale + zero) - zero) * scale
+    return Choice(fmt, scale, zero, float(np.square(rounded - samples).mean()))
+
+
+def _coarser(choice: Choice, bits: int, samples: NDArray[np.float64]) -> Choice:
+    """A choice's range in fewer bits; zero stays a level."""
+    wide, fmt = choice.format, Int(bits, signed=choice.format.signed)
+    scale = choice.scale * (wide.top - wide.bottom) / (fmt.top - fmt.bottom)
+    zero = fmt.bottom + round((choice.zero - wide.bottom) * choice.scale / scale)
     rounded = (fmt.quantise(samples / scale + zero) - zero) * scale
     return Choice(fmt, scale, zero, float(np.square(rounded - samples).mean()))

@@ -22,9 +22,9 @@ _MEAN_LEVEL = 2
 """Level that weights of 4 bits have on average, about."""
 
 
-def input_format(graph: Graph, samples: NDArray) -> Format:
+def input_format(graph: Graph, samples: NDArray, settings: QuantSettings) -> Format:
     """Format of a lowered graph's input for calibration samples (N, *input shape), where it has no trained grid."""
-    return choose_input(model_input(graph, samples)).format
+    return choose_input(model_input(graph, samples), settings.input_bits).format
 
 
 def planned_format(layer: Mac | Product, graph: Graph, settings: QuantSettings, config: AcceleratorConfig) -> Format:

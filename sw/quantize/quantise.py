@@ -98,7 +98,7 @@ class _Quantiser:
         self.floats: dict[str, NDArray[np.float32]] = {}
         self.tensors: dict[str, QuantisedTensor] = {}
         self.sources: dict[str, Source] = {}
-        self._start(graph.input.tensor, x, choose_input)
+        self._start(graph.input.tensor, x, functools.partial(choose_input, bits=settings.input_bits))
         for name, values in self._taken_over(samples).items():
             self._start(name, values, functools.partial(choose, fmt=self._format(self._writer(name))))
         self.updated = {state.update: state.tensor for state in graph.states}

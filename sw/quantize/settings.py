@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 
-from ...hw.spec.formats import Format, parse_format
+from ...hw.spec.formats import MAX_BITS, Format, parse_format
 from ..errors import InputError
 from ..layers import Layer
 from ..origin import named_by
@@ -42,6 +42,8 @@ class QuantSettings:
         Of tensors between layers. The network's input and outputs have integer formats of their own.
     edge_weights : str or None
         Of the weights of layers that read the network's input or write its outputs; None: the same as ``weights``.
+    input_bits : int or None
+        Most bits of the network's input, 2 to 8, where it has no trained grid; None: 8, or fewer where they are exact.
     layers : mapping of LayerFormats
         By the name of a layer of the lowered graph, or of a node that it came from; go before the others.
     bias_correction : bool
@@ -70,6 +72,7 @@ class QuantSettings:
     weights: str = "dybit4"
     acts: str = "dybit4"
     edge_weights: str | None = None
+    input_bits: int | None = None
     layers: Mapping[str, LayerFormats] = field(default_factory=dict)
     bias_correction: bool = True
     absorb: bool = True
@@ -80,6 +83,8 @@ class QuantSettings:
 
     def __post_init__(self) -> None:
         _check(self, signed=("weights", "edge_weights"), any_sign=("acts",))
+        if self.input_bits is not None and (type(self.input_bits) is not int or not 2 <= self.input_bits <= MAX_BITS):
+            raise InputError(f"input_bits must be 2 to {MAX_BITS}, not {self.input_bits!r}")
         for name in ("bias_correction", "absorb", "axe", "fine_averages", "equalise", "exact"):
             if not isinstance(getattr(self, name), bool):
                 raise TypeError(f"{name} must be true or false, not {getattr(self, name)!r}")

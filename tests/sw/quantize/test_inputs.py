@@ -96,3 +96,22 @@ def test_values_on_common_steps_are_held_exactly(scale: float, low: int, high: i
     assert choice.scale == pytest.approx(scale, rel=1e-6)
     levels = choice.format.quantise(values.astype(np.float64) / choice.scale + choice.zero)
     np.testing.assert_allclose(choice.scale * (levels - choice.zero), values, atol=1e-3 * scale)
+
+
+@pytest.mark.parametrize("bits", range(2, 8))
+def test_fewer_bits_hold_the_same_range_with_coarser_steps(bits):
+    images = np.random.default_rng(bits).integers(0, 255, (20, 3, 8, 8), endpoint=True)
+    choice = choose_input(images, bits)
+    assert choice.format == Int(bits, signed=False) and choice.zero == 0
+    assert choice.scale * choice.format.top == pytest.approx(255)
+    assert np.abs(restored(choice, images) - images).max() <= choice.scale / 2 + 1e-9
+    assert choice.error == pytest.approx(np.square(restored(choice, images) - images).mean())
+
+
+def test_zero_stays_a_level_of_fewer_bits_and_what_is_narrow_stays():
+    pixels = np.random.default_rng(0).integers(0, 255, (20, 3, 8, 8), endpoint=True) / 127.5 - 1
+    choice = choose_input(pixels, 5)
+    assert choice.format.bits == 5 and restored(choice, np.zeros(1)) == 0
+    assert np.abs(restored(choice, pixels) - pixels).max() <= 1.01 * choice.scale
+    levels = np.tile([0, 3, 16], (8, 1))
+    assert choose_input(levels, 6) == choose_input(levels)
