@@ -112,7 +112,7 @@ def run(arguments: Sequence[str]) -> int:
     """
     try:
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # what comes of it is said in words
-            status = app(list(arguments), standalone_mode=False)
+            status = app(list(arguments), standalone_mode=False, obj=list(arguments))  # for who shows its own call
     except TyperException as error:
         message = error.format_message() if hasattr(error, "format_message") else str(error)
         return _complain(message) if message else 2  # without a message, the help was shown already
