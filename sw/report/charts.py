@@ -26,6 +26,8 @@ __all__ = ["Stay", "memory_map", "roofline", "stays"]
 _SMALL = 8
 """Points of the letters of labels."""
 
+_Point = tuple[float, float]
+
 _SAME, _FAR = 5.0, 20.0
 """Points apart below which two marks share a label, and beyond which a label has a line to its mark."""
 
@@ -57,7 +59,8 @@ def roofline(layers: Sequence[LayerWork], config: AcceleratorConfig, bus: BusTim
             points = [(layer.macs / size, layer.macs / layer.cycles) for _, layer, size in shown]
             ridge, intensities = config.macs / slope, [intensity for intensity, _ in points]
             low, high = min([*intensities, ridge]) / 2, max([*intensities, ridge]) * 2
-            panel.plot([low, ridge, high], [low * slope, config.macs, config.macs], color=ALERT, linewidth=1.5)
+            roof = [(low, low * slope), (ridge, config.macs), (high, config.macs)]
+            panel.plot(*zip(*roof, strict=True), color=ALERT, linewidth=1.5)
             for point in points:
                 panel.plot(*point, "o", color=MAIN, markersize=6, alpha=0.7)
             panel.set_xscale("log")
@@ -70,23 +73,27 @@ def roofline(layers: Sequence[LayerWork], config: AcceleratorConfig, bus: BusTim
             panel.set_xlabel(f"useful multiplications for each of the {title}")
             panel.set_ylabel("useful multiplications a cycle")
             panel.set_title(f"{config.macs} units, {slope:g} bytes a cycle", loc="right", color=ALERT, fontsize=9)
-            marked.append((panel, [number for number, _, _ in shown], points))
+            marked.append((panel, [number for number, _, _ in shown], points, roof))
         drawn.draw_without_rendering()  # only now is it known where points lie
-        for panel, own, points in marked:
-            _number(panel, own, points)
+        for each in marked:
+            _number(*each)
     return svg(text)
 
 
-def _number(panel: Axes, numbers: Sequence[int], points: Sequence[tuple[float, float]]) -> None:
-    """Labels of points, away from each other; points that lie on one another share one."""
-    places = [(float(x), float(y)) for x, y in panel.transData.transform(points)] if points else []
+def _number(panel: Axes, numbers: Sequence[int], points: Sequence[_Point], roof: Sequence[_Point]) -> None:
+    """Labels of points, away from each other and from the roof; points that lie on one another share one."""
+
+    def dots(given: Sequence[_Point]) -> list[_Point]:
+        return [(float(x), float(y)) for x, y in panel.transData.transform(given)] if given else []
+
+    places = dots(points)
     groups = together(places, _SAME)
     texts = [_runs([numbers[member] for member in group]) for group in groups]
     sizes = [
         (max(len(line) for line in each.split("\n")) * 0.66 * _SMALL, each.count("\n") * 1.2 * _SMALL + 1.1 * _SMALL)
         for each in texts
     ]
-    found = place_labels([places[group[0]] for group in groups], sizes, tuple(panel.bbox.extents))
+    found = place_labels([places[group[0]] for group in groups], sizes, tuple(panel.bbox.extents), dots(roof))
     for each, group, middle in zip(texts, groups, found, strict=True):
         if middle is None:
             continue

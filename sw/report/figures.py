@@ -26,7 +26,7 @@ __all__ = [
 
 
 def cycles_by_layer(layers: Sequence[LayerWork]) -> str:
-    """Bars of the cycles of each layer, with the share in which the array waits."""
+    """Bars of the cycles of each layer, with the share in which the array waits, paler."""
     with figure(7.0, 0.42 * len(layers) + 1.0) as (_, (axes,), text):
         names = [layer.name for layer in layers]
         bars(axes, names, [layer.cycles for layer in layers], color=SOFT)
@@ -41,7 +41,7 @@ def cycles_by_layer(layers: Sequence[LayerWork]) -> str:
                 color=MUTED,
                 fontsize=9,
             )
-        axes.set_xlabel("clock cycles for one image (dark: the array is fed; light: start, drain, stalls)")
+        axes.set_xlabel("clock cycles for one image (full: the array is fed; pale: start, drain, stalls)")
     return svg(text)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 
@@ -29,7 +30,10 @@ def together(points: Sequence[tuple[float, float]], distance: float) -> list[lis
 
 
 def place_labels(
-    points: Sequence[tuple[float, float]], sizes: Sequence[tuple[float, float]], frame: Box
+    points: Sequence[tuple[float, float]],
+    sizes: Sequence[tuple[float, float]],
+    frame: Box,
+    line: Sequence[tuple[float, float]] = (),
 ) -> list[tuple[float, float] | None]:
     """The middle of each point's label, near it; None where there is no room for one.
 
@@ -40,8 +44,10 @@ def place_labels(
         Width and height of each label.
     frame : Box
         What no label leaves.
+    line : sequence of (float, float)
+        Corners of a line that no label lies on.
     """
-    taken = [(x - _MARK, y - _MARK, x + _MARK, y + _MARK) for x, y in points]
+    taken = [(x - _MARK, y - _MARK, x + _MARK, y + _MARK) for x, y in (*points, *_dotted(line))]
     places: list[tuple[float, float] | None] = []
     for point, (width, height) in zip(points, sizes, strict=True):
         found = None
@@ -64,6 +70,15 @@ def _around(point: tuple[float, float], width: float, height: float) -> Iterator
             across, up = math.cos(angle), math.sin(angle)
             yield point[0] + across * (distance + width / 2), point[1] + up * (distance + height / 2)
         distance += _STEP
+
+
+def _dotted(line: Sequence[tuple[float, float]]) -> Iterator[tuple[float, float]]:
+    """Points of a line, a mark apart."""
+    for begin, end in itertools.pairwise(line):
+        count = max(1, math.ceil(math.dist(begin, end) / _MARK))
+        for number in range(count + 1):
+            part = number / count
+            yield begin[0] + part * (end[0] - begin[0]), begin[1] + part * (end[1] - begin[1])
 
 
 def _inside(box: Box, frame: Box) -> bool:
