@@ -1,4 +1,4 @@
-"""What screen readers and keyboards need and Sphinx and its theme leave out, put into the pages when all are written."""
+"""What screen readers and keyboards need and Sphinx's theme leaves out, put into the pages when all are written."""
 
 from __future__ import annotations
 

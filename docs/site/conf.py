@@ -8,7 +8,7 @@ from narrows.sw.version import __version__
 sys.path.insert(0, str(Path(__file__).parent))  # the extensions beside this file
 
 project = "narrows"
-author = "the authors of narrows"
+author = project_copyright = "the authors of narrows"
 release = version = __version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "accessible", "configuration_table"]

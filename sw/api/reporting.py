@@ -61,7 +61,7 @@ def write_report(
         count, found = spreads_of(program.compiled, x)
         summary["samples"] |= {"spread_samples": count, "tensors": _tensors(program.compiled, found)}
         drawn |= _sparks(found)
-    summary["boards"] = _boards(program.compiled, summary["cycles"], bus)
+    summary["boards"] = _boards(program.compiled, summary["cycles"], bus, board)
     if beside is not None:
         summary["compared"] = compare(summary, _summarised(beside, clock, bus, x, y, None))
         drawn["compared"] = _cycles_beside(summary["compared"]["layers"])
@@ -148,26 +148,29 @@ def _sparks(found: Sequence[Spread]) -> dict[str, str]:
     return {f"levels of {each.name}": spark(each) for each in found}
 
 
-def _boards(program: Compiled, cycles: int, bus: tuple[int, int]) -> dict[str, Any]:
+def _boards(
+    program: Compiled, cycles: int, bus: tuple[int, int], board: str | os.PathLike[str] | None
+) -> dict[str, Any]:
     """Rows of the boards, and how far estimates were off."""
     from ...hw.spec.transfer_cycles import BusTiming
     from ..report.board_fits import board_fits
     from ..report.cells import estimate_cells
     from ..report.clocks import estimate_clock
 
-    found = board_fits(program, cycles, _board_cores(), BusTiming(latency=bus[0], pace=bus[1]))
+    found = board_fits(program, cycles, _board_cores(board), BusTiming(latency=bus[0], pace=bus[1]))
     errors = {"cells": estimate_cells(program.config).error, "clock": estimate_clock(program.config).error}
     return {"rows": [asdict(each) for each in found], "error": errors}
 
 
-def _board_cores() -> list[BoardCore]:
-    """The boards of the catalogue."""
-    from ...boards.catalogue import BOARDS
+def _board_cores(own: str | os.PathLike[str] | None) -> list[BoardCore]:
+    """The boards of the catalogue, behind one of the user's own."""
+    from ...boards.catalogue import BOARDS, find_board
     from ..report.board_fits import BoardCore
     from .sizing import fpga_target
 
+    first = [] if own is None else [find_board(own)]
     cores = []
-    for board in BOARDS.values():
+    for board in (*first, *(board for board in BOARDS.values() if board not in first)):
         try:
             target = fpga_target(board)
         except InputError:

@@ -1,6 +1,7 @@
 """A headless Chromium at several widths, and what is wrong with a page in it.
 
-Needs the extra `pages` and a Chromium of this machine (Debian: `apt-get install chromium`), or one that $CHROMIUM names.
+Needs the extra `pages` and a Chromium of this machine (Debian: `apt-get install chromium`), or one that $CHROMIUM
+names.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ _FLAGS = (
 
 _OVERFLOW = """() => {
   const wide = document.documentElement.clientWidth, found = [];
-  if (document.documentElement.scrollWidth > wide) found.push(`the page is ${document.documentElement.scrollWidth} wide`);
+  const page = document.documentElement.scrollWidth;
+  if (page > wide) found.push(`the page is ${page} wide`);
   for (const each of document.querySelectorAll("main *, footer *")) {
     if (each.parentElement.closest(".scroll")) continue;
     if (each.getBoundingClientRect().right > wide + 1) found.push(each.outerHTML.slice(0, 100));
@@ -46,12 +48,14 @@ _OVERLAPS = """() => {
     const boxes = texts.map(text => text.getBoundingClientRect());
     const said = at => JSON.stringify(texts[at].textContent.trim());
     boxes.forEach((box, at) => {
-      if (box.left < frame.left - 1 || box.right > frame.right + 1 || box.top < frame.top - 1 || box.bottom > frame.bottom + 1)
+      if (box.left < frame.left - 1 || box.right > frame.right + 1
+          || box.top < frame.top - 1 || box.bottom > frame.bottom + 1)
         found.push(`${said(at)} leaves its figure`);
       for (let other = at + 1; other < boxes.length; other++) {
         const across = Math.min(box.right, boxes[other].right) - Math.max(box.left, boxes[other].left);
         const down = Math.min(box.bottom, boxes[other].bottom) - Math.max(box.top, boxes[other].top);
-        if (across > 1 && down > 0.25 * Math.min(box.height, boxes[other].height)) found.push(`${said(at)} lies on ${said(other)}`);
+        if (across > 1 && down > 0.25 * Math.min(box.height, boxes[other].height))
+          found.push(`${said(at)} lies on ${said(other)}`);
       }
     });
   }
