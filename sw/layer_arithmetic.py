@@ -4,6 +4,7 @@ tensors around it, and the layer's sums."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +59,7 @@ def drain_of(layer: MacLayer, tensors: Mapping[str, QuantisedTensor]) -> Drain:
 
 def final_sums(
     layer: MacLayer, tensors: Mapping[str, QuantisedTensor], levels: Mapping[str, NDArray[np.float32]]
-) -> NDArray[np.floating] | NDArray[np.int64]:
+) -> NDArray[Any]:
     """Sums of all segments of a layer, products of tensors included, before its bias.
 
     Parameters

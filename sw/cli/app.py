@@ -8,10 +8,11 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
+from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from ..errors import NarrowsError
@@ -38,7 +39,17 @@ from . import (
 
 __all__ = ["app", "main", "run"]
 
+
+class _Commands(TyperGroup):
+    """All commands; the context's ``obj`` are the words of the call, for who shows them."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        ctx.obj = list(args)
+        return super().parse_args(ctx, args)
+
+
 app = typer.Typer(
+    cls=_Commands,
     pretty_exceptions_enable=False,
     name="narrows",
     no_args_is_help=True,
@@ -112,7 +123,7 @@ def run(arguments: Sequence[str]) -> int:
     """
     try:
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # what comes of it is said in words
-            status = app(list(arguments), standalone_mode=False, obj=list(arguments))  # for who shows its own call
+            status = app(list(arguments), standalone_mode=False)
     except TyperException as error:
         message = error.format_message() if hasattr(error, "format_message") else str(error)
         return _complain(message) if message else 2  # without a message, the help was shown already

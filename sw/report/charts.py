@@ -55,7 +55,7 @@ def roofline(layers: Sequence[LayerWork], config: AcceleratorConfig, bus: BusTim
     with figure(7.0, 3.6 * len(panels), len(panels)) as (drawn, axes, text):
         marked = []
         for panel, (title, slope, moved) in zip(axes, panels, strict=True):
-            shown = [(*entry, size) for *entry, size in zip(numbers, trained, moved, strict=True) if size]
+            shown = [entry for entry in zip(numbers, trained, moved, strict=True) if entry[2]]
             points = [(layer.macs / size, layer.macs / layer.cycles) for _, layer, size in shown]
             ridge, intensities = config.macs / slope, [intensity for intensity, _ in points]
             low, high = min([*intensities, ridge]) / 2, max([*intensities, ridge]) * 2
@@ -93,7 +93,8 @@ def _number(panel: Axes, numbers: Sequence[int], points: Sequence[_Point], roof:
         (max(len(line) for line in each.split("\n")) * 0.66 * _SMALL, each.count("\n") * 1.2 * _SMALL + 1.1 * _SMALL)
         for each in texts
     ]
-    found = place_labels([places[group[0]] for group in groups], sizes, tuple(panel.bbox.extents), dots(roof))
+    left, bottom, right, top = map(float, panel.bbox.extents)
+    found = place_labels([places[group[0]] for group in groups], sizes, (left, bottom, right, top), dots(roof))
     for each, group, middle in zip(texts, groups, found, strict=True):
         if middle is None:
             continue
