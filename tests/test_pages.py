@@ -62,6 +62,18 @@ def test_the_front_of_the_site(browser: Any, width: int, scheme: str) -> None:
         assert violations(page) == []
 
 
+def test_what_is_wrong_is_seen(browser: Any, tmp_path: Path) -> None:
+    (tmp_path / "wrong.html").write_text(
+        '<!doctype html><html lang="en"><title>w</title><main><h1>w</h1><p style="width: 700px">wide</p><svg width="99">'
+        '<text x="9" y="20">one</text><text x="12" y="20">two</text><text x="90" y="50">beyond</text></svg></main>'
+    )
+    with shown(browser, tmp_path / "wrong.html", 400, "light") as page:
+        assert overflowing(page) == ["the page is 708 wide", '<p style="width: 700px">wide</p>']
+        assert overlapping(page) == ['"one" lies on "two"', '"beyond" leaves its figure']
+        page.evaluate("document.querySelector('p').style.color = '#eee'")
+        assert [line.split(":")[0] for line in violations(page)] == ["color-contrast"]
+
+
 def test_rows_lead_to_the_drawing_and_back(browser: Any, pages: dict[str, Path]) -> None:
     with shown(browser, pages["report"], 1280, "light") as page:
         hrefs = page.eval_on_selector_all("a", "links => links.map(link => link.getAttribute('href'))")
