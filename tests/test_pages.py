@@ -64,7 +64,8 @@ def test_the_front_of_the_site(browser: Any, width: int, scheme: str) -> None:
 
 def test_what_is_wrong_is_seen(browser: Any, tmp_path: Path) -> None:
     (tmp_path / "wrong.html").write_text(
-        '<!doctype html><html lang="en"><title>w</title><main><h1>w</h1><p style="width: 700px">wide</p><svg width="99">'
+        '<!doctype html><html lang="en"><title>w</title><main><h1>w</h1><p style="width: 700px">wide</p>'
+        '<svg width="99">'
         '<text x="9" y="20">one</text><text x="12" y="20">two</text><text x="90" y="50">beyond</text></svg></main>'
     )
     with shown(browser, tmp_path / "wrong.html", 400, "light") as page:
