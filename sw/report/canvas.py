@@ -30,9 +30,9 @@ __all__ = [
     "TINT",
     "bars",
     "figure",
-    "fits_label",
     "labels",
     "svg",
+    "text_width",
 ]
 
 INK, MUTED, GRID, PAPER = "#1c2733", "#5b6b80", "#e2e8f0", "#ffffff"
@@ -107,9 +107,9 @@ def labels(names: Sequence[str], room: int = _ROOM) -> list[str]:
     return [f"{number}. {_cut(printable(name), room - 6, _ended)}" for number, name in enumerate(names, start=1)]
 
 
-def fits_label(text: str, size: float, points: float) -> bool:
-    """Whether a text in letters of so many points is at most ``points`` wide."""
-    return _columns(text) * 0.62 * size <= points
+def text_width(text: str, size: float) -> float:
+    """Points that a text in letters of so many points is wide, about."""
+    return _columns(text) * 0.62 * size
 
 
 def _columns(text: str) -> int:

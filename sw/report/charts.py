@@ -13,8 +13,8 @@ from ...hw.spec.registers import Region
 from ...hw.spec.transfer_cycles import BusTiming
 from ..compile.allocate import lifetimes
 from ..program import Program
-from .canvas import ALERT, GRID, INK, MAIN, MUTED, PALETTE, figure, fits_label, labels, svg
-from .label_places import place_labels, together
+from .canvas import ALERT, GRID, INK, MAIN, MUTED, PALETTE, figure, labels, svg, text_width
+from .label_places import Box, overlap, place_labels, together
 from .timeline import Timeline
 from .work import LayerWork, step_bytes
 
@@ -25,6 +25,9 @@ __all__ = ["Stay", "memory_map", "roofline", "stays"]
 
 _SMALL = 8
 """Points of the letters of labels."""
+
+_PANEL = 430.0, 155.0
+"""Points of a memory's panel across and up, at least."""
 
 _Point = tuple[float, float]
 
@@ -201,6 +204,7 @@ def memory_map(program: Program, run: Timeline) -> str:
     with figure(7.0, 2.8 * len(memories) + 0.2, len(memories)) as (_, axes, text):
         for panel, region in zip(axes, memories, strict=True):
             top = min(depths[region], max(stay.end for stay in found if stay.memory is region))
+            taken: list[Box] = []
             for stay in found:
                 if stay.memory is region:
                     color = PALETTE[names.index(stay.name) % len(PALETTE)]
@@ -208,17 +212,15 @@ def memory_map(program: Program, run: Timeline) -> str:
                     panel.broken_barh(
                         [(stay.begin, width)], (stay.first, height), facecolor=color, alpha=0.45, edgecolor=color
                     )
-                    points = 6.0 * 72 * width / run.cycles, 2.2 * 72 * height / top
-                    if fits_label(shown[stay.name], _SMALL, points[0]) and points[1] > 1.2 * _SMALL:
-                        panel.annotate(
-                            shown[stay.name],
-                            (stay.begin + width / 2, stay.first + height / 2),
-                            ha="center",
-                            va="center",
-                            fontsize=_SMALL,
-                            color=INK,
-                            annotation_clip=True,
-                        )
+                    across, up = _PANEL[0] / run.cycles, _PANEL[1] / top
+                    middle = stay.begin + width / 2, stay.first + height / 2
+                    half = text_width(shown[stay.name], _SMALL) / 2, 0.6 * _SMALL
+                    x, y = middle[0] * across, middle[1] * up
+                    box = x - half[0], y - half[1], x + half[0], y + half[1]
+                    fits = 2 * half[0] <= width * across and 2 * half[1] <= height * up
+                    if fits and not any(overlap(box, other) for other in taken):  # what a state takes over lies on it
+                        taken.append(box)
+                        panel.annotate(shown[stay.name], middle, ha="center", va="center", fontsize=_SMALL, color=INK)
             panel.set_xlim(0, run.cycles)
             panel.set_ylim(0, top)
             panel.set_ylabel(f"{region.name.lower()}, words", color=MUTED)

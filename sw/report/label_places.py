@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 
-__all__ = ["Box", "place_labels", "together"]
+__all__ = ["Box", "overlap", "place_labels", "together"]
 
 Box = tuple[float, float, float, float]
 """Left, bottom, right and top."""
@@ -53,7 +53,7 @@ def place_labels(
         found = None
         for x, y in _around(point, width, height):
             box = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
-            if _inside(box, frame) and not any(_overlap(box, other) for other in taken):
+            if _inside(box, frame) and not any(overlap(box, other) for other in taken):
                 found = (x, y)
                 taken.append(box)
                 break
@@ -85,5 +85,6 @@ def _inside(box: Box, frame: Box) -> bool:
     return box[0] >= frame[0] and box[1] >= frame[1] and box[2] <= frame[2] and box[3] <= frame[3]
 
 
-def _overlap(one: Box, other: Box) -> bool:
+def overlap(one: Box, other: Box) -> bool:
+    """Whether two boxes have a part in common."""
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]

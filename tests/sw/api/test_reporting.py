@@ -7,10 +7,12 @@ import json
 from pathlib import Path
 
 import narrows
+import numpy as np
 import pytest
 from narrows.boards.catalogue import BOARDS
 from narrows.sw.cli import run
 from narrows.sw.errors import InputError
+from onnx import TensorProto, helper, numpy_helper
 
 
 def test_a_page_with_everything(digits: narrows.Example, program: narrows.Program, tmp_path: Path) -> None:
@@ -72,6 +74,26 @@ def test_from_the_command_line(
     assert f"accuracy on 30 samples: {found['samples']['accuracy']:.2%}" in capsys.readouterr().out
     assert run(["report", str(one), "--model", "m.onnx"]) == 2
     assert "give --data" in capsys.readouterr().err
+
+
+def test_a_streaming_model(tmp_path: Path) -> None:
+    inputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, (1, 4)) for name in ("x", "kept")]
+    outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, (1, 4)) for name in ("y", "next")]
+    nodes = [
+        helper.make_node("Mul", ["kept", "w"], ["half"], "fade"),
+        helper.make_node("Add", ["x", "half"], ["next"], "take"),
+        helper.make_node("Relu", ["next"], ["y"], "show"),
+    ]
+    constants = [numpy_helper.from_array(np.float32([[0.5]]), "w")]
+    graph = helper.make_graph(nodes, "fading", inputs, outputs, constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    x = np.random.default_rng(3).normal(size=(24, 4)).astype(np.float32)
+    program = narrows.load(model, states={"kept": "next"}).quantize(x).compile("tiny")
+    found = program.report(tmp_path / "r.html", x)
+    assert found["samples"]["errors"] is None
+    rows = found["samples"]["tensors"]
+    assert [row["by"] for row in rows[:2]] == ["input", "state"]
+    assert "kept, kept from run to run" in (tmp_path / "r.html").read_text(encoding="utf-8")
 
 
 def test_the_samples_of_another_model(digits: narrows.Example, program: narrows.Program, tmp_path: Path) -> None:

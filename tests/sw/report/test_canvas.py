@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from narrows.sw.report.canvas import fits_label, labels
+from narrows.sw.report.canvas import labels, text_width
 
 LONG = "/model/features/features." + "x" * 40
 
@@ -36,6 +36,5 @@ def test_no_two_look_the_same(names: list[str]) -> None:
 
 
 def test_letters_take_room() -> None:
-    assert fits_label("wide", 8, 20)
-    assert not fits_label("wide", 8, 19)
-    assert not fits_label("\u5bbd\u5bbd\u5bbd\u5bbd", 8, 20), "twice as wide"
+    assert text_width("wide", 8) == pytest.approx(4 * text_width("w", 8))
+    assert text_width("\u5bbd", 8) == text_width("wi", 8), "twice as wide"
