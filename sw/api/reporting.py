@@ -63,11 +63,29 @@ def write_report(
         drawn |= _sparks(found)
     summary["boards"] = _boards(program.compiled, summary["cycles"], bus, board)
     if beside is not None:
-        summary["compared"] = compare(summary, _summarised(beside, clock, bus, x, y, None))
+        other = _beside(beside, clock, bus, x, y, beside.model or model)
+        summary["compared"] = compare(summary, other)
         drawn["compared"] = _cycles_beside(summary["compared"]["layers"])
     summary["made"] = made_with(_PACKAGES, command)
     write_text(path, report_page(summary, drawn))
     return summary
+
+
+def _beside(
+    program: Program,
+    clock: float,
+    bus: tuple[int, int],
+    x: NDArray[Any] | None,
+    y: NDArray[Any] | None,
+    model: Model | None,
+) -> dict[str, Any]:
+    """The same of the program to compare with, beside the float model if it was compiled from that one."""
+    if x is None or model is None:
+        return _summarised(program, clock, bus, x, y, None)
+    try:
+        return _summarised(program, clock, bus, x, y, model)
+    except InputError:  # of another model, or the samples are wrong, which is said then
+        return _summarised(program, clock, bus, x, y, None)
 
 
 def _summarised(

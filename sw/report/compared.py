@@ -9,6 +9,8 @@ __all__ = ["compare"]
 
 _WHOLE, _SHARE = "{:,.0f}", "{:.1%}"
 
+_ERRORS = ("samples", "errors")
+
 _TOTALS = (
     ("clock cycles for a sample", ("cycles",), _WHOLE),
     ("samples a second", ("samples_per_second",), _WHOLE),
@@ -16,7 +18,7 @@ _TOTALS = (
     ("multiply-accumulate units", ("macs",), _WHOLE),
     ("share of slots that do useful work", ("utilisation",), _SHARE),
     ("right answers of the samples", ("samples", "accuracy"), _SHARE),
-    ("signal over noise of the outputs, dB", ("samples", "errors", "snr_db"), "{:.1f}"),
+    ("signal over noise of the outputs, dB", (*_ERRORS, "snr_db"), "{:.1f}"),
     ("right answers when it was made", ("record", "quality", "accuracy"), _SHARE),
     ("accumulator bits", ("acc_bits",), _WHOLE),
     ("certified bits", ("cert_bits",), _WHOLE),
@@ -44,7 +46,10 @@ def compare(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Any]:
         ``number`` is the layer's in A, 0 for these, ``a`` and ``b`` are rows of the summaries or None.
     """
     totals = []
+    references = {_found(one, (*_ERRORS, "beside_float")) for one in (a, b)}
     for what, path, form in _TOTALS:
+        if path[: len(_ERRORS)] == _ERRORS and len(references) > 1:  # noise beside floats, and beside own weights
+            continue
         values = [_found(one, path) for one in (a, b)]
         if any(value for value in values):
             totals.append({"what": what, "a": values[0], "b": values[1], "form": form, "ratio": _ratio(*values)})

@@ -29,6 +29,8 @@ def test_a_page_with_everything(digits: narrows.Example, program: narrows.Progra
     assert all(row["cycles"] or row["lacking"] for row in found["boards"]["rows"])
     cycles = next(row for row in found["compared"]["totals"] if row["what"] == "clock cycles for a sample")
     assert cycles["b"] / cycles["a"] == cycles["ratio"] > 1, "wider activations take longer"
+    noise = next(row for row in found["compared"]["totals"] if "noise" in row["what"])
+    assert noise["b"] > noise["a"], "beside the float model, both; wider activations are nearer to it"
     assert "narrows report &lt;a&gt;" in page
     assert f"narrows {narrows.__version__}" in page
     for number in range(1, len(program.graph.layers) + 1):

@@ -23,6 +23,14 @@ def test_totals() -> None:
     assert found["a"] == {"name": "net", "about": "4 x 2 x 8 of int4, configuration 0123abcd"}
 
 
+def test_noise_is_compared_where_it_is_beside_the_same() -> None:
+    def noisy(beside_float: bool) -> dict[str, Any]:
+        return summary(samples={"errors": {"snr_db": 20.0, "beside_float": beside_float}})
+
+    shown = [[row["what"] for row in compare(noisy(True), noisy(same))["totals"]] for same in (True, False)]
+    assert [sum("noise" in what for what in each) for each in shown] == [1, 0]
+
+
 def test_layers_by_name() -> None:
     other = summary(layers=[{"name": "copy", "cycles": 7}, {"name": "dense", "cycles": 20}])
     rows = compare(summary(), other)["layers"]
