@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PYTEST_ARGS ?= -n 2 --dist worksteal
 
-.PHONY: demo test test-all lint docs clean
+.PHONY: demo test test-all lint docs pages dist clean
 
 demo: .venv/ready  ## the whole path on a built-in model; results in build/demo/index.html
 	$(BIN)/narrows demo
@@ -23,8 +23,17 @@ lint: .venv/ready-dev build/lint/narrows  ## style, types (torch's, too), import
 docs: .venv/ready-docs  ## the site, in build/docs/index.html
 	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --conf-dir docs/site docs build/docs
 
+pages: .venv/ready-pages  ## pages and site (once it is made) in a headless Chromium: widths, labels, accessibility
+	$(BIN)/python -m pytest tests/test_pages.py
+
+# The wheel is made from the unpacked sources, and the same bytes for the same commit.
+dist: .venv/ready-dist  ## sources and wheel in dist/, checked as a package index does
+	rm -rf dist
+	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} $(BIN)/python -m build
+	$(BIN)/python -m twine check --strict dist/*
+
 clean:
-	rm -rf .venv build
+	rm -rf .venv build dist
 
 # The package list is part of pyproject.toml, so a new package is a new installation.
 .venv/ready: pyproject.toml
@@ -39,6 +48,14 @@ clean:
 
 .venv/ready-docs: .venv/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,docs]'
+	touch $@
+
+.venv/ready-pages: .venv/ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,pages]'
+	touch $@
+
+.venv/ready-dist: .venv/ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,release]'
 	touch $@
 
 .venv/ready-all: .venv/ready

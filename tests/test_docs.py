@@ -115,3 +115,15 @@ def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     assert presets.count("<th ") == len(PRESETS) + 1
     assert "Quantise and compile" in (tmp_path / "first_hour.html").read_text(encoding="utf-8")
     assert "weights" in (tmp_path / "api.html").read_text(encoding="utf-8")
+
+
+@needs_sphinx
+def test_pages_have_what_readers_without_a_mouse_need() -> None:
+    mended = runpy.run_path(str(DOCS / "site" / "accessible.py"))["mended"]
+    page = '<p class="caption" role="heading">x</p><pre>y</pre><th class="head"><p></p></th>'
+    assert mended(page) == '<p class="caption" role="heading" aria-level="2">x</p><pre tabindex="0">y</pre><td></td>'
+    assert mended(mended(page)) == mended(page)
+
+
+def test_no_page_has_the_name_of_one_that_the_site_makes_itself() -> None:
+    assert not {path.stem for path in DOCS.glob("*.md")} & {"search", "genindex", "py-modindex"}

@@ -77,3 +77,18 @@ def test_make_and_ci_are_there() -> None:
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert all(f"\n{target}:" in makefile for target in ("demo", "test", "lint"))
+
+
+def test_workflows_give_no_command_that_a_checkout_does_not_have() -> None:
+    targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    known = {".ci/run", *(f"make {target}" for target in targets)}
+    for path in (ROOT / ".github" / "workflows").glob("*.yml"):
+        commands = re.findall(r"\brun: *(.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+        assert commands, path.name
+        assert set(commands) <= known, path.name
+
+
+def test_the_citation_is_of_this_version() -> None:
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {SETTINGS['project']['version']}\n" in citation
+    assert f"\nlicense: {SETTINGS['project']['license']}\n" in citation

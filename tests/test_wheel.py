@@ -15,26 +15,49 @@ import pytest
 pytest.importorskip("setuptools", minversion="77")
 
 ROOT = Path(__file__).parents[1]
+FILES = (
+    "CHANGELOG.md",
+    "CITATION.cff",
+    "CONTRIBUTING.md",
+    "LICENSE",
+    "MANIFEST.in",
+    "README.md",
+    "SECURITY.md",
+    "pyproject.toml",
+)
 BUILD = "import sys; from setuptools import build_meta; getattr(build_meta, sys.argv[1])(sys.argv[2])"
+
+
+def build(kind: str, sources: Path, into: Path) -> Path:
+    """What one of the build back end's functions makes of sources."""
+    into.mkdir()
+    environment = os.environ | {"SOURCE_DATE_EPOCH": "1700000000"}
+    command = [sys.executable, "-c", BUILD, kind, str(into)]
+    found = subprocess.run(command, cwd=sources, env=environment, check=False, capture_output=True, text=True)
+    assert found.returncode == 0, found.stderr
+    (made,) = into.iterdir()
+    return made
+
+
+def copied(place: Path) -> Path:
+    """What is published, in a folder of its own: a build leaves folders behind."""
+    place.mkdir()
+    for name in ("hw", "sw", "sim", "boards"):
+        shutil.copytree(ROOT / name, place / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in FILES:
+        shutil.copy(ROOT / name, place / name)
+    return place
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Sources and wheel, built from a copy: a build leaves folders behind."""
+    """Sources, and the wheel that is made from these alone."""
     place = tmp_path_factory.mktemp("wheel")
-    copy = place / "copy"
-    copy.mkdir()
-    for name in ("hw", "sw", "sim", "boards"):
-        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, copy / name)
-    for kind in ("build_sdist", "build_wheel"):
-        (place / kind).mkdir()
-        command = [sys.executable, "-c", BUILD, kind, str(place / kind)]
-        found = subprocess.run(command, cwd=copy, check=False, capture_output=True, text=True)
-        assert found.returncode == 0, found.stderr
-    (sources,), (wheel,) = ((place / kind).iterdir() for kind in ("build_sdist", "build_wheel"))
-    return sources, wheel
+    sources = build("build_sdist", copied(place / "copy"), place / "sdist")
+    with tarfile.open(sources) as archive:
+        archive.extractall(place / "empty", filter="data")
+    (unpacked,) = (place / "empty").iterdir()
+    return sources, build("build_wheel", unpacked, place / "wheel")
 
 
 def test_the_wheel_holds_every_file_of_the_trees(built: tuple[Path, Path]) -> None:
@@ -50,7 +73,21 @@ def test_the_wheel_holds_every_file_of_the_trees(built: tuple[Path, Path]) -> No
     assert members == {name.removeprefix("sw/package/") for name in wanted}
     with tarfile.open(sources) as archive:
         found = {name.split("/", 1)[-1] for name in archive.getnames()}
-    assert wanted | {"pyproject.toml", "README.md", "LICENSE"} <= found
+    assert wanted | set(FILES) <= found
+
+
+def test_the_wheel_is_the_same_bytes_whenever_and_wherever_it_is_made(built: tuple[Path, Path], tmp_path: Path) -> None:
+    sources = copied(tmp_path / "later")
+    for path in sources.rglob("*"):
+        os.utime(path, (1800000000, 1800000000))
+    assert build("build_wheel", sources, tmp_path / "wheel").read_bytes() == built[1].read_bytes()
+
+
+def test_a_package_index_takes_both(built: tuple[Path, Path]) -> None:
+    pytest.importorskip("twine")
+    command = [sys.executable, "-m", "twine", "check", "--strict", *map(str, built)]
+    found = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert found.returncode == 0, found.stdout + found.stderr
 
 
 def test_the_demo_runs_from_the_wheel(built: tuple[Path, Path], tmp_path: Path) -> None:

@@ -5,13 +5,13 @@ from pathlib import Path
 
 from narrows.sw.version import __version__
 
-sys.path.insert(0, str(Path(__file__).parent))  # configuration_table
+sys.path.insert(0, str(Path(__file__).parent))  # the extensions beside this file
 
 project = "narrows"
-author = "the authors of narrows"
+author = project_copyright = "the authors of narrows"
 release = version = __version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "configuration_table"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "accessible", "configuration_table"]
 source_suffix = {".md": "markdown"}
 root_doc = "index"
 exclude_patterns = ["site", "notebooks"]
@@ -26,3 +26,5 @@ napoleon_google_docstring = False
 
 html_theme = "furo"
 html_title = f"narrows {release}"
+html_theme_options = {"top_of_page_buttons": []}  # there is nothing behind them: the sources are not on the site
+html_copy_source = False

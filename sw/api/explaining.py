@@ -100,7 +100,7 @@ def explain(program: Program, x: NDArray[Any], model: Model | None, *, quick: bo
 
     compiled, listener = program.compiled, program.listener
     settings = _settings(compiled)
-    graph = None if model is None else _original(program, model, x)
+    graph = None if model is None else _original(program, model, x, measured=not quick)
     ready = None if graph is None else prepared(graph, x, settings)
     if ready is not None and [layer.name for layer in ready.layers] != _names(compiled, ready):
         where = "" if model is None else model.path
@@ -132,14 +132,14 @@ def _names(program: Compiled, ready: Graph) -> list[str]:
     return [layer.name for layer in program.graph.layers if part_of(layer.name) not in pools]
 
 
-def _original(program: Program, model: Model, x: NDArray[Any]) -> Graph:
-    """The float model as the program saw it."""
+def _original(program: Program, model: Model, x: NDArray[Any], *, measured: bool) -> Graph:
+    """The float model as the program saw it; who wants gains ``measured`` is told if that is on other samples."""
     from ..quantize.trained import forget_integers
 
     graph = original(program, model, x)
     record = program.compiled.record
     known = record.get("calibration", {}).get("sha256")
-    if known is not None and known != digest(x):
+    if measured and known is not None and known != digest(x):
         program.listener.warn(
             "these are not the samples that the program was calibrated on: gains are of a model quantised on these"
         )

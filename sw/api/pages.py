@@ -1,63 +1,25 @@
-"""Pages and figures of a program: report, trace, summary."""
+"""What a program does with its time and its memories: run, trace, summary."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..extras import need
-from ..results import writable_folder, write_json, write_text
+from ..results import write_json
 
 if TYPE_CHECKING:
     from ...hw.spec.transfer_cycles import BusTiming
     from ..program import Program
     from ..report.timeline import Timeline
 
-__all__ = ["summary_of", "write_report", "write_trace"]
-
-_MHZ = 100.0
-
-
-def write_report(
-    program: Program,
-    path: Path,
-    *,
-    board: str | os.PathLike[str] | None,
-    mhz: float | None,
-    bus: tuple[int, int],
-) -> dict[str, Any]:
-    """Write the page, and give what it shows; arguments are those of the API's `Program.report`."""
-    writable_folder(path)
-    need("matplotlib", "reports", "generator")
-    from ...boards.catalogue import find_board
-    from ..report import charts, figures
-    from ..report.network import network_picture
-    from ..report.page import report_page
-    from ..report.summary import summarise
-    from ..report.work import layer_work
-
-    clock = mhz or (_MHZ if board is None else find_board(board).clock_mhz)
-    run, timing = _run(program, bus)
-    layers = layer_work(program, run)
-    summary = summarise(program, run, layers, bus=timing, mhz=clock)
-    shares = {layer.name: f"{layer.cycles / run.cycles:.1%} of the cycles" for layer in layers}
-    drawn = {
-        "network": network_picture(program.graph, shares),
-        "cycles": figures.cycles_by_layer(layers),
-        "roofline": charts.roofline(layers, program.config, timing),
-        "memory": charts.memory_map(program, run),
-        "certificates": figures.certificates(layers, program.config.acc_bits),
-    }
-    write_text(path, report_page(summary, drawn))
-    return summary
+__all__ = ["run_of", "summary_of", "write_trace"]
 
 
 def write_trace(program: Program, path: Path, *, bus: tuple[int, int]) -> tuple[int, int]:
     """Write the trace; gives instructions and cycles of the run."""
     from ..report.trace import chrome_trace
 
-    run, _ = _run(program, bus)
+    run, _ = run_of(program, bus)
     write_json(path, chrome_trace(program, run))
     return len(run.steps), run.cycles
 
@@ -77,7 +39,14 @@ def summary_of(program: Program) -> dict[str, Any]:
     }
 
 
-def _run(program: Program, bus: tuple[int, int]) -> tuple[Timeline, BusTiming]:
+def run_of(program: Program, bus: tuple[int, int]) -> tuple[Timeline, BusTiming]:
+    """The run of a program, with a backing store of so many cycles of latency and pace, and that bus.
+
+    Raises
+    ------
+    ProgramError
+        If it never ends.
+    """
     from ...hw.spec.schedule import DeadlockError
     from ...hw.spec.transfer_cycles import BusTiming
     from ..errors import ProgramError

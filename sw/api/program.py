@@ -274,33 +274,60 @@ class Program:
     def report(
         self,
         path: str | os.PathLike[str],
+        data: SampleSource | None = None,
         *,
+        model: Model | None = None,
+        beside: Program | None = None,
         board: str | os.PathLike[str] | None = None,
         mhz: float | None = None,
         latency: int = 64,
         pace: int = 1,
+        command: str | None = None,
     ) -> dict[str, Any]:
-        """Write a page about the program, one HTML file that needs nothing beside it: layers, roofline, memories.
+        """Write a page about the program, one HTML file by itself: layers, boards, roofline, memories.
 
         Parameters
         ----------
         path : str or Path
             Where it goes; the folder is made if need be.
+        data : path, array, pair or iterable, optional
+            Samples, perhaps with labels: right answers, error by layer, distributions of the tensors.
+        model : Model, optional
+            What the program was compiled from, on those samples; that of the compilation without.
+        beside : Program, optional
+            Another program, compared with this one.
         board : str or Path, optional
             The board whose core and clock are meant.
         mhz : float, optional
             The clock, for samples a second; the board's, or 100.
         latency, pace : int
             Of a backing store, in cycles: to the first beat, from beat to beat.
+        command : str, optional
+            What made the page, for its last line.
 
         Returns
         -------
         dict
             What the page shows, in values of JSON.
-        """
-        from .pages import write_report
 
-        return write_report(self.on_board(board).compiled, Path(path), board=board, mhz=mhz, bus=(latency, pace))
+        Raises
+        ------
+        InputError
+            If the samples do not fit, or the model is another one.
+        """
+        from .reporting import write_report
+
+        return write_report(
+            self.on_board(board),
+            Path(path),
+            board=board,
+            mhz=mhz,
+            bus=(latency, pace),
+            data=data,
+            model=model if data is None else model or self.model,
+            beside=beside,
+            command=command,
+        )
 
     def trace(self, path: str | os.PathLike[str], *, latency: int = 64, pace: int = 1) -> tuple[int, int]:
         """Write when each unit works on what, for Perfetto or chrome://tracing; gives instructions and cycles."""

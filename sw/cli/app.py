@@ -8,10 +8,11 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
+from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from ..errors import NarrowsError
@@ -38,7 +39,17 @@ from . import (
 
 __all__ = ["app", "main", "run"]
 
+
+class _Commands(TyperGroup):
+    """All commands; the context's ``obj`` are the words of the call, for who shows them."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        ctx.obj = list(args)
+        return super().parse_args(ctx, args)
+
+
 app = typer.Typer(
+    cls=_Commands,
     pretty_exceptions_enable=False,
     name="narrows",
     no_args_is_help=True,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ..api.samples import load_samples
+from ..errors import InputError
 from ..results import writable_folder, write_json
-from .options import BoardOption, JsonFile, ProgramFile, opened
+from .options import BoardOption, JsonFile, Limit, OriginalModel, ProgramFile, opened, original
 from .output import TERMINAL, report_done, show_table
 
 __all__ = ["report", "trace"]
@@ -20,13 +23,27 @@ Pace = Annotated[int, typer.Option(min=1, metavar="CYCLES", help="Of the backing
 
 
 def report(
+    context: typer.Context,
     program: ProgramFile,
+    beside: Annotated[
+        Path | None, typer.Argument(metavar="[OTHER.nrw]", help="Another program, to compare with.", show_default=False)
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
             "--output", "-o", metavar="PAGE.html", help="Where the page goes.", show_default="MODEL.html here"
         ),
     ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data",
+            metavar="X.npz",
+            help="Samples `x`, perhaps labels `y`: right answers, error by layer, distributions of the tensors.",
+        ),
+    ] = None,
+    model: OriginalModel = None,
+    limit: Limit = None,
     board: BoardOption = None,
     mhz: Annotated[
         float | None,
@@ -38,21 +55,37 @@ def report(
     pace: Pace = 1,
     json: JsonFile = None,
 ) -> None:
-    """Write a page about a program: its network, what each layer costs and waits for, roofline, memories over time.
+    """Write a page about a program: its network, what each layer costs and waits for, boards, roofline, memories.
 
     The page is one HTML file that needs nothing beside it. Nothing is simulated: the cycles are those of the cycle
-    model, which is exact.
+    model, which is exact. Samples run on the golden model, whose integers are the core's.
 
-    **Example**
+    **Examples**
 
         narrows report model.nrw
+
+        narrows report model.nrw --data test.npz --model model.onnx
+
+        narrows report narrow.nrw wide.nrw --data test.npz
     """
     from ..api.quality import show_quality
 
     output = output or Path(f"{program.stem}.html")
     writable_folder(output)
+    if data is None and model is not None:
+        raise InputError("--model shows the float model on samples: give --data, too")
     compiled = opened(program)
-    summary = compiled.report(output, board=board, mhz=mhz, latency=latency, pace=pace)
+    summary = compiled.report(
+        output,
+        None if data is None else load_samples(data, limit),
+        model=original(model, compiled),
+        beside=None if beside is None else opened(beside),
+        board=board,
+        mhz=mhz,
+        latency=latency,
+        pace=pace,
+        command=shlex.join(["narrows", *(context.find_root().obj or ())]),
+    )
     show_table(
         f"{program}: {summary['cycles']:,} cycles, {summary['utilisation']:.1%} useful",
         ("layer", "MACs", "cycles", "useful", "fed", "waits for"),
@@ -72,6 +105,8 @@ def report(
     )
     if quality := compiled.quality:
         show_quality(quality, f"{quality['data']}, when it was made", TERMINAL)
+    if (samples := summary["samples"]) and samples["accuracy"] is not None:
+        report_done(f"accuracy on {samples['count']} samples: {samples['accuracy']:.2%}")
     write_json(json, summary)
     report_done(f"page: {output}")
 

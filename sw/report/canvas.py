@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import unicodedata
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -18,15 +18,35 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["ALERT", "GRID", "INK", "MAIN", "MUTED", "PALETTE", "SOFT", "bars", "figure", "label", "svg"]
+__all__ = [
+    "ALERT",
+    "GRID",
+    "INK",
+    "MAIN",
+    "MUTED",
+    "PALETTE",
+    "PAPER",
+    "SOFT",
+    "TINT",
+    "bars",
+    "figure",
+    "labels",
+    "svg",
+    "text_width",
+]
 
-INK, MUTED, GRID = "#1c2733", "#64748b", "#e2e8f0"
-MAIN, SOFT, ALERT = "#0f766e", "#99d5ce", "#c2410c"
+INK, MUTED, GRID, PAPER = "#1c2733", "#5b6b80", "#e2e8f0", "#ffffff"
+MAIN, SOFT, TINT, ALERT = "#0f766e", "#99d5ce", "#f0fdfa", "#c2410c"
+"""What figures and pages are drawn in, on ``PAPER``; `theme` says what stands for each where it is dark."""
+
 PALETTE = ("#0f766e", "#2563eb", "#b45309", "#7c3aed", "#be185d", "#4d7c0f", "#0891b2", "#57534e")
 """Colours of things that stand side by side."""
 
 _ROOM = 48
 """Columns of a label."""
+
+_POINTS = 72
+"""Dots an inch of a figure, as SVG has them: what is measured in dots is in points."""
 
 _STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
@@ -62,7 +82,7 @@ def figure(
 
     text = io.StringIO()
     with rc_context(_STYLE):
-        drawn = Figure(figsize=(width, height), layout="constrained")
+        drawn = Figure(figsize=(width, height), layout="constrained", dpi=_POINTS)
         yield drawn, np.atleast_1d(drawn.subplots(rows, columns)), text
         with warnings.catch_warnings():  # letters that the measuring font lacks are the reader's font's
             warnings.filterwarnings("ignore", message="Glyph .* missing")
@@ -75,16 +95,43 @@ def svg(text: io.StringIO) -> str:
     return written[written.index("<svg") :]
 
 
-def label(name: str) -> str:
-    """A name as a figure has room for it."""
-    shown = printable(name)
-    widths = np.cumsum([2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in shown])
-    return shown if widths.max(initial=0) <= _ROOM else f"{shown[: int((widths < _ROOM).sum())]}\u2026"
+def labels(names: Sequence[str], room: int = _ROOM) -> list[str]:
+    """Names as a figure has room for them, of so many columns; names that differ look different.
+
+    One that is too long loses its end, or, where that is what tells it from another, its beginning.
+    """
+    for cut in (_begun, _ended):
+        shown = {name: _cut(printable(name), room, cut) for name in names}
+        if len(set(shown.values())) == len(shown):
+            return [shown[name] for name in names]
+    return [f"{number}. {_cut(printable(name), room - 6, _ended)}" for number, name in enumerate(names, start=1)]
+
+
+def text_width(text: str, size: float) -> float:
+    """Points that a text in letters of so many points is wide, about."""
+    return _columns(text) * 0.62 * size
+
+
+def _columns(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+
+
+def _cut(text: str, room: int, cut: Callable[[str, int], str]) -> str:
+    return text if _columns(text) <= room else cut(text, room)
+
+
+def _begun(text: str, room: int) -> str:
+    widths = np.cumsum([_columns(character) for character in text])
+    return f"{text[: int((widths < room).sum())]}\u2026"
+
+
+def _ended(text: str, room: int) -> str:
+    return _begun(text[::-1], room)[::-1]
 
 
 def bars(axes: Axes, names: Sequence[str], values: Sequence[float], *, color: str = MAIN) -> None:
     """Horizontal bars from the top down."""
     axes.barh(range(len(names)), values, color=color, height=0.64)
-    axes.set_yticks(range(len(names)), list(map(label, names)))
+    axes.set_yticks(range(len(names)), labels(names))
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.margins(x=0.12)

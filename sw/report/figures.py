@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .canvas import ALERT, MAIN, MUTED, SOFT, bars, figure, svg
+from .canvas import ALERT, MAIN, MUTED, PAPER, SOFT, bars, figure, labels, svg
 from .work import LayerWork
 
-__all__ = ["answers", "certificates", "cycles_by_layer", "luts_by_module", "weight_levels"]
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = [
+    "answers",
+    "certificates",
+    "cycles_beside",
+    "cycles_by_layer",
+    "errors_by_layer",
+    "luts_by_module",
+    "weight_levels",
+]
 
 
 def cycles_by_layer(layers: Sequence[LayerWork]) -> str:
-    """Bars of the cycles of each layer, with the share in which the array waits."""
+    """Bars of the cycles of each layer, with the share in which the array waits, paler."""
     with figure(7.0, 0.42 * len(layers) + 1.0) as (_, (axes,), text):
         names = [layer.name for layer in layers]
         bars(axes, names, [layer.cycles for layer in layers], color=SOFT)
@@ -29,8 +41,41 @@ def cycles_by_layer(layers: Sequence[LayerWork]) -> str:
                 color=MUTED,
                 fontsize=9,
             )
-        axes.set_xlabel("clock cycles for one image (dark: the array is fed; light: start, drain, stalls)")
+        axes.set_xlabel("clock cycles for one image (full: the array is fed; pale: start, drain, stalls)")
     return svg(text)
+
+
+def cycles_beside(names: Sequence[str], a: Sequence[int], b: Sequence[int]) -> str:
+    """Bars of the cycles of each layer in two programs; 0 where one does not have it."""
+    with figure(7.0, 0.5 * len(names) + 1.3) as (_, (axes,), text):
+        _twins(axes, names, (("A", a, MAIN), ("B", b, SOFT)))
+        axes.set_xlabel("clock cycles for one sample")
+    return svg(text)
+
+
+def errors_by_layer(names: Sequence[str], weights: Sequence[float] | None, rounding: Sequence[float]) -> str:
+    """Bars of what each layer adds to the outputs' noise, in percent of all of it: by its weights, if that is known,
+    and by rounding what it writes."""
+    parts = [("rounding what it writes", [100 * share for share in rounding], SOFT)]
+    if weights is not None:
+        parts.insert(0, ("weights", [100 * share for share in weights], MAIN))
+    with figure(7.0, 0.5 * len(names) + 1.3) as (_, (axes,), text):
+        _twins(axes, names, parts)
+        axes.axvline(0, color=MUTED, linewidth=0.8)
+        axes.set_xlabel("% of the outputs' noise")
+    return svg(text)
+
+
+def _twins(axes: Axes, names: Sequence[str], parts: Sequence[tuple[str, Sequence[float], str]]) -> None:
+    """Up to two bars for each name, with a legend above."""
+    height = 0.72 / len(parts)
+    for number, (what, values, color) in enumerate(parts):
+        middles = [row + (number - (len(parts) - 1) / 2) * height for row in range(len(names))]
+        axes.barh(middles, values, color=color, height=height, label=what)
+    axes.set_yticks(range(len(names)), labels(names))
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.margins(x=0.06)
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize=9, borderaxespad=0)
 
 
 def certificates(layers: Sequence[LayerWork], acc_bits: int) -> str:
@@ -46,7 +91,7 @@ def certificates(layers: Sequence[LayerWork], acc_bits: int) -> str:
                 textcoords="offset points",
                 va="center",
                 ha="right",
-                color="white",
+                color=PAPER,
                 fontsize=9,
             )
         axes.axvline(acc_bits, color=ALERT, linewidth=1.5)

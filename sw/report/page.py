@@ -34,6 +34,7 @@ def _page(template: str, results: Mapping[str, Any], figures: Mapping[str, str])
     from markupsafe import Markup
 
     from ..names import printable
+    from .theme import themed
 
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent, encoding="utf-8"),
@@ -45,5 +46,6 @@ def _page(template: str, results: Mapping[str, Any], figures: Mapping[str, str])
     )
     environment.filters["percent"] = lambda value: f"{100 * value:.1f}\u00a0%"
     environment.filters["thousands"] = lambda value: f"{value:,.0f}"
-    drawn = {name: Markup(svg) for name, svg in figures.items()}
+    environment.filters["rate"] = lambda value: f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    drawn = {name: Markup(themed(svg, name)) for name, svg in figures.items()}
     return environment.get_template(template).render(results=results, figures=drawn)

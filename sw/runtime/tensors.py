@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import InputError
 from ..quantised import QuantisedGraph
 
-__all__ = ["accuracy", "clamped_share", "prepare_input", "restore_outputs"]
+__all__ = ["accuracy", "clamped_share", "on_scale", "prepare_input", "restore_outputs"]
 
 
 def prepare_input(graph: QuantisedGraph, x: ArrayLike) -> NDArray[np.int64]:
@@ -32,7 +32,7 @@ def prepare_input(graph: QuantisedGraph, x: ArrayLike) -> NDArray[np.int64]:
         If the shape or the type is wrong, or a value is not finite.
     """
     tensor = graph.tensors[graph.input.tensor]
-    levels = tensor.format.quantise(_on_scale(graph, x))
+    levels = tensor.format.quantise(on_scale(graph, x))
     return np.clip(levels, tensor.low, tensor.high)
 
 
@@ -41,12 +41,15 @@ def clamped_share(graph: QuantisedGraph, x: ArrayLike) -> float:
 
     Parameters and errors are those of :func:`prepare_input`.
     """
-    tensor, places = graph.tensors[graph.input.tensor], _on_scale(graph, x)
+    tensor, places = graph.tensors[graph.input.tensor], on_scale(graph, x)
     return float(((places < tensor.low - 1) | (places > tensor.high + 1)).mean()) if places.size else 0.0
 
 
-def _on_scale(graph: QuantisedGraph, x: ArrayLike) -> NDArray[np.float64]:
-    """``x / scale + Z``, of shape (N, C, H, W)."""
+def on_scale(graph: QuantisedGraph, x: ArrayLike) -> NDArray[np.float64]:
+    """Samples on the input tensor's scale, ``x / scale + Z``, of shape (N, C, H, W): what is rounded to levels.
+
+    Parameters and errors are those of :func:`prepare_input`.
+    """
     spec, tensor = graph.input, graph.tensors[graph.input.tensor]
     values = np.asarray(x)
     if values.dtype.kind not in "fiu":
