@@ -3,7 +3,8 @@
     python -m narrows.sw.tasks.helper
 
 Messages either way are eight bytes of length, big end first, and a pickle. When standard input ends, because whoever
-started the helper is gone, say, a task that runs ends like on a request to stop (SIGTERM), with the programs it started.
+started the helper is gone, say, a task that runs ends like on a request to stop (SIGTERM), and so do the programs that
+it started.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ class TaskDied(NarrowsError):
     """A task ended its process, again and again."""
 
 
-class NotWanted(Exception):  # noqa: N818 - nothing went wrong
+class NotWanted(Exception):
     """Nobody waits for the task any more; its process has been ended."""
 
 
@@ -146,7 +146,8 @@ class _Helper:
         message = pickle.dumps((parcel.token, None if parcel.token == self.token else parcel.data, job))
         self.token = parcel.token
         requests, answers = self._process.stdin, self._process.stdout
-        assert requests is not None and answers is not None
+        assert requests is not None
+        assert answers is not None
         try:
             requests.write(len(message).to_bytes(LENGTH, "big") + message)
             requests.flush()

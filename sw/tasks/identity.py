@@ -25,7 +25,8 @@ def identity() -> str:
     base = __name__.partition(".sw.")[0]
     for tree in _TREES:
         spec = importlib.util.find_spec(f"{base}.{tree}")
-        assert spec is not None and spec.submodule_search_locations
+        assert spec is not None
+        assert spec.submodule_search_locations
         root = Path(spec.submodule_search_locations[0])
         for path in sorted(root.rglob("*.py")):
             name = path.relative_to(root).as_posix()

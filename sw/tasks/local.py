@@ -5,7 +5,7 @@ from __future__ import annotations
 import concurrent.futures as futures
 import itertools
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -34,7 +34,7 @@ class LocalProcesses:
     def __init__(self, count: int, modules: Sequence[Path] = ()) -> None:
         self._count, self._modules, self._helpers = count, modules, Helpers()
 
-    def run(self, function: Callable[[S, T], R], shared: S, tasks: Iterable[T]) -> Iterator[tuple[int, R]]:
+    def run(self, function: Callable[[S, T], R], shared: S, tasks: Iterable[T]) -> Generator[tuple[int, R], None, None]:
         """See `Workers`."""
         parcel, stop = Parcel.of(shared, self._modules), threading.Event()
         jobs = ((number, pack_job(function, task)) for number, task in enumerate(tasks))

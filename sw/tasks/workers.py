@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -24,7 +24,7 @@ class Workers(Protocol):
         """Whether tasks run one after the other, so that nothing is gained by cutting work into more of them."""
         ...
 
-    def run(self, function: Callable[[S, T], R], shared: S, tasks: Iterable[T]) -> Iterator[tuple[int, R]]:
+    def run(self, function: Callable[[S, T], R], shared: S, tasks: Iterable[T]) -> Generator[tuple[int, R], None, None]:
         """Run ``function(shared, task)`` for every task.
 
         A task whose process or machine dies runs again. Where the iterator is closed before its end, because of an
@@ -58,7 +58,7 @@ class _Here:
 
     serial = True
 
-    def run(self, function: Callable[[S, T], R], shared: S, tasks: Iterable[T]) -> Iterator[tuple[int, R]]:
+    def run(self, function: Callable[[S, T], R], shared: S, tasks: Iterable[T]) -> Generator[tuple[int, R], None, None]:
         """See :class:`Workers`."""
         for number, task in enumerate(tasks):
             yield number, function(shared, task)

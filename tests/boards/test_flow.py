@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-from narrows.boards import flow, plan
+from narrows.boards import placing, plan
 from narrows.boards.catalogue import find_board
-from narrows.boards.flow import build_board, run_step
+from narrows.boards.flow import build_board
+from narrows.boards.placing import run_step
 from narrows.boards.router_watch import RouterCircles
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.sw.toolchain import ToolFailed, ToolRun, run_tool
@@ -65,12 +66,12 @@ def test_where_the_clock_is_missed_other_seeds_are_tried_and_the_best_is_kept(
             (folder / "narrows_board.asc").write_text((folder / "narrows_board.asc").read_text() + f".comment {mhz}\n")
         return done
 
-    monkeypatch.setattr(flow, "run_tool", placed_as_told)
+    monkeypatch.setattr(placing, "run_tool", placed_as_told)
     result = build_board(find_board("icebreaker"), tmp_path, seed=5, tries=4)
     assert (result.seed, result.placement.fmax_mhz, result.met) == (7, 22.0, False)
     assert (tmp_path / "narrows_board.asc").read_text().endswith(".comment 22.0\n")
     assert [step.tool for step in result.steps].count("nextpnr-ice40") == 3, "the one that gave up has no times"
-    monkeypatch.setattr(flow, "run_tool", _gives_up)
+    monkeypatch.setattr(placing, "run_tool", _gives_up)
     with pytest.raises(ToolFailed, match="gave up"):
         build_board(find_board("icebreaker"), tmp_path, tries=2)
 
@@ -86,7 +87,7 @@ def test_a_router_that_circles_is_stopped_and_the_design_routed_without_ripping_
             raise RouterCircles("6 wires stay too slow")
         return ToolRun(tool=tool, seconds=1.0, megabytes=2.0)
 
-    monkeypatch.setattr(flow, "run_tool", run)
+    monkeypatch.setattr(placing, "run_tool", run)
     assert run_step(("nextpnr-ecp5", "--seed", "3"), tmp_path).seconds == 1.0
     assert asked == [(["--seed", "3", "--tmg-ripup"], True), (["--seed", "3"], False)]
     asked.clear()
@@ -110,7 +111,7 @@ def test_a_bitstream_that_is_packed_half_has_no_bitstreams_name(
             raise KeyboardInterrupt
         return ToolRun(tool=tool, seconds=0.0, megabytes=0.0)
 
-    monkeypatch.setattr(flow, "run_tool", killed_in_packing)
+    monkeypatch.setattr(placing, "run_tool", killed_in_packing)
     with pytest.raises(KeyboardInterrupt):
         build_board(find_board("icebreaker"), tmp_path)
     assert (tmp_path / "narrows_board.bin").read_bytes() == b"before"
