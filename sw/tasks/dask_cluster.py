@@ -29,10 +29,12 @@ S = TypeVar("S")
 T = TypeVar("T")
 R = TypeVar("R")
 
-_ADDRESS = re.compile(r"(?:tcp|tls)://(\[[^]]+\]|[^:/\[\]]+):(\d+)")
+_ADDRESS = re.compile(r"(tcp|tls)://(\[[^]]+\]|[^:/\[\]]+):(\d+)")
 _PATIENCE_SECONDS = 15.0
 _IDLE_SECONDS = 10.0
 """For which a worker keeps a helper that has nothing to do."""
+
+_LONGEST_GREETING = 1 << 20
 
 _AHEAD = 2
 """Tasks for each thread of the cluster that are given out before they can begin."""
@@ -172,8 +174,7 @@ def _connected(address: str) -> Any:
     if match is None:
         raise ClusterError(f"--cluster must be a scheduler's address such as tcp://192.168.1.5:8786, not {address!r}")
     try:
-        # a client that finds nobody there would go on to look for them
-        socket.create_connection((match[1].strip("[]"), int(match[2])), timeout=_PATIENCE_SECONDS).close()
+        _greeted(match[1], match[2].strip("[]"), int(match[3]))
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ClusterError(f"no Dask scheduler answers at {address}: {reason}") from None
@@ -183,6 +184,17 @@ def _connected(address: str) -> Any:
         except Exception as error:
             what = " ".join(str(error).split()) or type(error).__name__
             raise ClusterError(f"no Dask scheduler answers at {address}: {what}") from None
+
+
+def _greeted(protocol: str, host: str, port: int) -> None:
+    """Raise OSError if nobody takes a connection, or says what a scheduler begins with: eight bytes that are the length
+    of a short message. Dask's own client would wait for that without an end."""
+    with socket.create_connection((host, port), timeout=_PATIENCE_SECONDS) as line:
+        if protocol == "tcp":
+            with line.makefile("rb") as answers:
+                head = answers.read(8)
+            if not 0 < int.from_bytes(head, "little") < _LONGEST_GREETING:
+                raise OSError("what answers is something else")
 
 
 def _has_workers(client: Any) -> bool:

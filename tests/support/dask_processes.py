@@ -35,13 +35,8 @@ class Scheduler:
     def end(self) -> None:
         """End the scheduler and its workers."""
         for process in reversed(self._processes):
-            process.send_signal(signal.SIGINT)
-        for process in self._processes:
-            try:
-                process.wait(5)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            process.kill()
+            process.wait()
 
     def _start(self, program: str, *arguments: object) -> int:
         command = [sys.executable, "-m", f"distributed.cli.{program}", "--no-dashboard", *map(str, arguments)]

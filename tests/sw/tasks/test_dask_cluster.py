@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -44,7 +45,7 @@ def test_results_are_those_of_this_process(workers):
 
 
 def test_what_a_task_raises_is_raised_here(workers):
-    with pytest.raises(InputError, match=r"^\d is too much$") as caught:
+    with pytest.raises(InputError, match=r"^\d is too much\n") as caught:
         list(workers.run(fails, 3, range(9)))
     assert "in fails" in caught.value.__notes__[0]
     assert in_order(workers, square, 1, [2]) == [4]
@@ -107,6 +108,7 @@ def _waiting(workers):
 def test_a_client_that_ends_leaves_nothing_on_the_cluster(cluster, tmp_path, number):
     script = f"""
 import sys
+import threading
 sys.path.insert(0, {str(SUPPORT)!r})
 from pathlib import Path
 from narrows.sw.processes import stoppable
@@ -152,12 +154,20 @@ def test_nobody_answers():
             pass
 
 
-def test_somebody_else_answers(monkeypatch):
+@pytest.mark.parametrize(
+    ("says", "reason"), [(b"", "timed out"), (b"SSH-2.0-Any\r\n", "what answers is something else")]
+)
+def test_somebody_else_answers(monkeypatch, says, reason):
     monkeypatch.setattr(module, "_PATIENCE_SECONDS", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as other:
+        greeter = threading.Thread(target=lambda: kept.append(other.accept()[0]) or kept[0].sendall(says))
+        kept = []
+        greeter.start()
         address = f"tcp://127.0.0.1:{other.getsockname()[1]}"
-        with pytest.raises(ClusterError, match=f"^no Dask scheduler answers at {address}: "), open_workers(address):
-            pass
+        with pytest.raises(ClusterError, match=f"^no Dask scheduler answers at {address}: {reason}$"):
+            open_workers(address).__enter__()
+        greeter.join()
+        kept[0].close()
 
 
 def test_a_scheduler_without_workers(monkeypatch):

@@ -51,7 +51,7 @@ def test_a_function_of_a_script_is_refused():
 
 def test_what_a_call_gives_or_raises_comes_back():
     assert opened_answer(answer(lambda: 3)) == 3
-    with pytest.raises(InputError, match=r"^too much$") as caught:
+    with pytest.raises(InputError, match=r"^too much\n") as caught:
         opened_answer(answer(_refuse))
     assert "in _refuse" in caught.value.__notes__[0]
 
@@ -67,6 +67,6 @@ def test_an_error_with_more_than_a_message_comes_back():
 def test_an_error_that_cannot_travel_is_told_of():
     with pytest.raises(RuntimeError, match=r"ValueError: \('first', <function"):
         opened_answer(answer(lambda: _refuse_with(lambda: None)))
-    with pytest.raises(RuntimeError, match=r"PicklingError|AttributeError"):
+    with pytest.raises((AttributeError, pickle.PicklingError), match=r"^Can't pickle local object"):
         opened_answer(answer(lambda: lambda: None))
     assert pickle.loads(answer(lambda: 1)) == (True, 1)
