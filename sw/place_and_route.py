@@ -17,7 +17,7 @@ from .synthesis import SynthesisReport, module_names, module_of, synthesise
 from .tasks import HERE, Workers, in_order
 from .toolchain import ToolRun, run_tool
 
-__all__ = ["CLOCK_PIN", "DEVICES", "PINS", "ROUTER", "Floorplan", "PnrReport", "place_and_route"]
+__all__ = ["CLOCK_PIN", "DEVICES", "PINS", "ROUTER", "Design", "Floorplan", "PlacedCore", "PnrReport", "place", "place_and_route", "synthesised"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +101,25 @@ class PnrReport:
         }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Design:
+    """A synthesised core to be placed on a device, aiming for a clock; its netlist is compressed."""
+
+    device: str
+    mhz: float
+    netlist: bytes
+    modules: frozenset[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlacedCore:
+    """A core placed and routed with one seed."""
+
+    step: ToolRun
+    placement: Placement
+    floorplan: Floorplan
+
+
 def place_and_route(
     verilog: str,
     device: str,
@@ -136,14 +155,8 @@ def place_and_route(
     ToolMissing, ToolFailed, SynthesisError
         If a program is not there or fails, because the core does not fit, say.
     """
-    chosen = DEVICES[device]
-    with tempfile.TemporaryDirectory(prefix="narrows-synthesis-") as scratch:
-        netlist = Path(scratch) / _NETLIST
-        synthesis = synthesise(verilog, chosen.family, top=top, techmap=techmap, netlist=netlist)
-        design = _Design(
-            device=device, mhz=mhz, netlist=zlib.compress(netlist.read_bytes()), modules=module_names(verilog, top)
-        )
-    placed = dict(zip(seeds, in_order(workers, _place, design, seeds, progress), strict=True))
+    synthesis, design = synthesised(verilog, device, mhz=mhz, top=top, techmap=techmap)
+    placed = dict(zip(seeds, in_order(workers, place, design, seeds, progress), strict=True))
     report = PnrReport(
         device=device,
         synthesis=synthesis,
@@ -154,27 +167,19 @@ def place_and_route(
     return PnrReport(**{**vars(report), "floorplan": placed[report.median_seed].floorplan})
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Design:
-    """What every placement of a core needs; its netlist is compressed."""
-
-    device: str
-    mhz: float
-    netlist: bytes
-    modules: frozenset[str]
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Placed:
-    """What a placement gave."""
-
-    step: ToolRun
-    placement: Placement
-    floorplan: Floorplan
+def synthesised(
+    verilog: str, device: str, *, mhz: float, top: str = "narrows_core", techmap: str = ""
+) -> tuple[SynthesisReport, Design]:
+    """Synthesise a core for a device; parameters and errors are those of `place_and_route`."""
+    with tempfile.TemporaryDirectory(prefix="narrows-synthesis-") as scratch:
+        netlist = Path(scratch) / _NETLIST
+        report = synthesise(verilog, DEVICES[device].family, top=top, techmap=techmap, netlist=netlist)
+        content = zlib.compress(netlist.read_bytes())
+    return report, Design(device=device, mhz=mhz, netlist=content, modules=module_names(verilog, top))
 
 
-def _place(design: _Design, seed: int) -> _Placed:
-    """A placement as a task."""
+def place(design: Design, seed: int) -> PlacedCore:
+    """Place and route a design with a seed; errors are those of `place_and_route`."""
     chosen, modules = DEVICES[design.device], design.modules
     with tempfile.TemporaryDirectory(prefix="narrows-placement-") as scratch:
         folder = Path(scratch)
@@ -184,7 +189,7 @@ def _place(design: _Design, seed: int) -> _Placed:
         aims = ("--quiet", "--freq", f"{design.mhz:g}", "--seed", f"{seed}", "--timing-allow-fail", "--log", "log")
         step = run_tool(f"nextpnr-{chosen.family}", [*chosen.arguments, *ROUTER, *aims, *files], folder, "log")
         placement = read_report(folder / "report.json", lambda cell: module_of(cell, modules))
-        return _Placed(step=step, placement=placement, floorplan=_floorplan(folder / "placed.json", modules))
+        return PlacedCore(step=step, placement=placement, floorplan=_floorplan(folder / "placed.json", modules))
 
 
 def _floorplan(path: Path, modules: frozenset[str]) -> Floorplan:

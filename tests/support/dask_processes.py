@@ -13,15 +13,16 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-__all__ = ["Scheduler", "lives", "scheduler", "wait_until"]
+__all__ = ["Scheduler", "killed", "lives", "scheduler", "wait_until"]
 
 
 class Scheduler:
-    """A scheduler that runs; ``address`` is what clients take."""
+    """A scheduler that runs; ``address`` is what clients take, ``workers`` are processes."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._processes: list[subprocess.Popen[bytes]] = []
+        self.workers: list[int] = []
         known = folder / "scheduler.json"
         self._start("dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-jupyter", "--scheduler-file", known)
         wait_until(known.exists)
@@ -30,7 +31,8 @@ class Scheduler:
     def worker(self, threads: int = 1) -> int:
         """Start a worker; its process."""
         arguments = ("--host", "127.0.0.1", "--nthreads", threads, "--no-nanny", "--death-timeout", 60)
-        return self._start("dask_worker", self.address, *arguments, "--local-directory", self._folder)
+        self.workers.append(self._start("dask_worker", self.address, *arguments, "--local-directory", self._folder))
+        return self.workers[-1]
 
     def end(self) -> None:
         """End the scheduler and its workers."""

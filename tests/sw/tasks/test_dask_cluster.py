@@ -180,21 +180,13 @@ def test_a_scheduler_without_workers(monkeypatch):
         pass
 
 
-def test_another_version_of_narrows(cluster, monkeypatch):
-    monkeypatch.setattr("narrows.__version__", "0.0.7", raising=False)
-    with (
-        pytest.raises(ClusterError, match=r"^the scheduler at \S+ has narrows [\d.]+, here is narrows 0.0.7: both "),
-        open_workers(cluster.address),
-    ):
-        pass
-
-
-def test_another_python_and_no_narrows_at_a_worker(cluster, workers, monkeypatch):
+def test_other_versions_at_a_worker(workers, monkeypatch):
     found = workers._client.get_versions(packages=["narrows"])
     name = next(iter(found["workers"]))
     place = f"^the worker at {name} has "
     for package, version, said in [
         ("python", "3.9.1.final.0", r"Python 3\.9, here is Python 3\.1"),
+        ("narrows", "0.0.7", r"narrows 0\.0\.7, here is narrows "),
         ("narrows", None, "no narrows, here is narrows "),
         ("numpy", "1.0", r"numpy 1\.0, here is numpy "),
     ]:
