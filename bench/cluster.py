@@ -24,14 +24,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-BENCH = Path(__file__).resolve().parent
-SUPPORT = BENCH.parent / "tests" / "support"
-sys.path.insert(0, str(SUPPORT))
-
 import numpy as np
 import typer
+from campaign.modules import MODULES
 from campaign.timed_tasks import Timed, golden_outputs, sleep, timed
-from dask_processes import Scheduler, killed, scheduler
 from narrows.hw.spec.config import PRESETS
 from narrows.hw.verilog import TECHMAPS, to_verilog
 from narrows.sw.examples import digits, digits_model
@@ -45,6 +41,9 @@ from narrows.sw.tasks import Workers, open_workers
 from rich.console import Console
 from rich.table import Table
 
+sys.path.insert(0, str(MODULES[1]))
+
+from dask_processes import Scheduler, killed, scheduler
 
 SLEEP_SECONDS = 1.0
 _IMAGES = 300
@@ -136,7 +135,7 @@ def measured(work: Work) -> list[Row]:
 @contextlib.contextmanager
 def _cluster(count: int) -> Iterator[tuple[Scheduler, Workers]]:
     """A cluster of so many workers, each of which has run something."""
-    with scheduler(workers=count) as cluster, open_workers(cluster.address, modules=[BENCH, SUPPORT]) as workers:
+    with scheduler(workers=count) as cluster, open_workers(cluster.address, modules=MODULES) as workers:
         dict(workers.run(sleep, 0.5, range(2 * count)))
         yield cluster, workers
 

@@ -14,9 +14,12 @@ from ..sw.toolchain import ToolFailed, ToolRun, run_tool
 from .plan import NAME, BoardPlan
 from .router_watch import RouterCircles, RouterWatch
 
-__all__ = ["Placed", "place", "placing_inputs", "run_step"]
+__all__ = ["REPORT", "Placed", "place", "placing_inputs", "run_step"]
 
-_REPORT, _LOG = f"{NAME}.report.json", f"{NAME}.tim"
+REPORT = f"{NAME}.report.json"
+"""File that nextpnr writes of a placement."""
+
+_LOG = f"{NAME}.tim"
 
 _RIP_UP = {"nextpnr-ecp5": "--tmg-ripup"}
 """Option with which a router frees wires that are too slow, and finds other ways for them, by tool."""
@@ -50,7 +53,7 @@ class Placed:
 
 def placing_inputs(plan: BoardPlan, folder: Path) -> dict[str, bytes]:
     """What placing a plan reads of a folder in which it was synthesised, by name, compressed."""
-    made = {_REPORT, _LOG, *plan.commands[2]}
+    made = {REPORT, _LOG, *plan.commands[2]}
     names = {word.rpartition("=")[2] for word in plan.commands[1]} - made
     return {name: zlib.compress((folder / name).read_bytes()) for name in names if name and (folder / name).is_file()}
 
@@ -75,7 +78,7 @@ def place(inputs: Mapping[str, bytes], task: tuple[tuple[str, ...], tuple[str, .
         folder = Path(scratch)
         for name, content in inputs.items():
             (folder / name).write_bytes(zlib.decompress(content))
-        made = {_REPORT, _LOG, f"{command[0]}.out", *(set(command) & set(packing))}
+        made = {REPORT, _LOG, f"{command[0]}.out", *(set(command) & set(packing))}
 
         def left() -> dict[str, bytes]:
             return {name: zlib.compress((folder / name).read_bytes()) for name in made if (folder / name).is_file()}
@@ -84,7 +87,7 @@ def place(inputs: Mapping[str, bytes], task: tuple[tuple[str, ...], tuple[str, .
             step = run_step(command, folder)
         except ToolFailed as error:
             return Placed(files=left(), failure=str(error).replace(f"{folder}/", ""))
-        return Placed(files=left(), step=step, placement=read_report(folder / _REPORT))
+        return Placed(files=left(), step=step, placement=read_report(folder / REPORT))
 
 
 def run_step(command: tuple[str, ...], folder: Path) -> ToolRun:

@@ -17,7 +17,19 @@ from .synthesis import SynthesisReport, module_names, module_of, synthesise
 from .tasks import HERE, Workers, in_order
 from .toolchain import ToolRun, run_tool
 
-__all__ = ["CLOCK_PIN", "DEVICES", "PINS", "ROUTER", "Design", "Floorplan", "PlacedCore", "PnrReport", "place", "place_and_route", "synthesised"]
+__all__ = [
+    "CLOCK_PIN",
+    "DEVICES",
+    "PINS",
+    "ROUTER",
+    "Design",
+    "Floorplan",
+    "PlacedCore",
+    "PnrReport",
+    "place",
+    "place_and_route",
+    "synthesised",
+]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -89,7 +89,7 @@ class DaskCluster:
         running: dict[Any, int] = {}
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"}):
             # a task of its own, not data of a worker's: with that worker it would be lost
-            carried = client.submit(_carried, parcel.data, key=f"narrows-shared-{run}", pure=False)
+            carried = client.submit(_carried, parcel, key=f"narrows-shared-{run}", pure=False)
             ended = as_completed(loop=client.loop)
 
             def start() -> None:
@@ -223,12 +223,12 @@ def _quiet() -> Iterator[None]:
         log.setLevel(level)
 
 
-def _carried(data: bytes) -> bytes:
+def _carried(parcel: Parcel) -> Parcel:
     """What all tasks of a run need, on a worker."""
-    return data
+    return parcel
 
 
-def _task(client: str, data: bytes, job: bytes) -> bytes:
+def _task(client: str, parcel: Parcel, job: bytes) -> bytes:
     """A task on a worker, of a client with this identity; as `opened_answer` takes it."""
     from distributed import get_worker
 
@@ -241,4 +241,4 @@ def _task(client: str, data: bytes, job: bytes) -> bytes:
         state = worker.state.tasks.get(key)
         return state is not None and state.state != "cancelled"
 
-    return _HELPERS.call(Parcel(data), job, wanted)
+    return _HELPERS.call(parcel, job, wanted)

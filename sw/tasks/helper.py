@@ -9,19 +9,20 @@ it started.
 
 from __future__ import annotations
 
-import contextlib
+import functools
 import os
 import pickle
 import queue
 import signal
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..processes import stoppable
-from .parcel import answer, scratch, unpack, unpack_job
+from .parcel import answer, lay_down, unpack_job
 
 __all__ = ["LENGTH", "main"]
 
@@ -41,26 +42,30 @@ def main() -> None:
     os.dup2(nothing, 0)
     os.dup2(2, 1)  # what tasks print must not get between answers
     waiting: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-    with stoppable(), contextlib.ExitStack() as scratches:
+    with stoppable(), tempfile.TemporaryDirectory(prefix="narrows-task-") as folder:
         threading.Thread(target=_read, args=(requests, waiting), daemon=True).start()
-        token, shared = "", None
+        kept = _Kept(Path(folder))
         while (message := waiting.get()) is not None:
-            wanted, data, job = pickle.loads(message)
-
-            def call(wanted: str = wanted, data: bytes | None = data, job: bytes = job) -> Any:
-                nonlocal token, shared
-                if wanted != token:
-                    assert data is not None
-                    folder = Path(scratches.enter_context(scratch()))
-                    paths, load = unpack(data, folder)
-                    sys.path[:0] = map(str, paths)
-                    shared, token = load(), wanted
-                function, task = unpack_job(job)
-                return function(shared, task)
-
-            found = answer(call)
+            found = answer(functools.partial(kept.call, *pickle.loads(message)))
             answers.write(len(found).to_bytes(LENGTH, "big") + found)
             answers.flush()
+
+
+class _Kept:
+    """What stays from one task to the next."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._shared: Any = None
+
+    def call(self, modules: bytes | None, shared: bytes | None, job: bytes) -> Any:
+        """Run a task; what is None is as it was for the one before."""
+        if modules is not None:
+            sys.path[:0] = map(str, lay_down(modules, self._folder))
+        if shared is not None:
+            self._shared = pickle.loads(shared)
+        function, task = unpack_job(job)
+        return function(self._shared, task)
 
 
 def _read(requests: BinaryIO, waiting: queue.SimpleQueue[bytes | None]) -> None:

@@ -74,7 +74,7 @@ class Helpers:
         """
         status = 0
         for _ in range(_LIVES):
-            helper = self._take(parcel.token)
+            helper = self._take(parcel.tokens[0])
             try:
                 found = helper.call(parcel, job, wanted)
             except _Broken:
@@ -97,12 +97,12 @@ class Helpers:
         for helper in idle:
             helper.end()
 
-    def _take(self, token: str) -> _Helper:
+    def _take(self, modules: str) -> _Helper:
         with self._lock:
             for helper in self._idle:
-                if helper.token in ("", token):
+                if helper.tokens[0] == modules:
                     break
-            else:  # modules of another run stay with its processes
+            else:  # other modules stay with their processes
                 helper = None
             if helper is not None:
                 self._idle.remove(helper)
@@ -132,7 +132,7 @@ class _Helper:
     """A process that runs one task after the other."""
 
     def __init__(self) -> None:
-        self.token = ""
+        self.tokens = "", ""
         self.timer: threading.Timer | None = None
         self._process = subprocess.Popen(
             [sys.executable, "-m", f"{__package__}.helper"],
@@ -143,8 +143,9 @@ class _Helper:
 
     def call(self, parcel: Parcel, job: bytes, wanted: Callable[[], bool]) -> bytes:
         """See `Helpers.call`."""
-        message = pickle.dumps((parcel.token, None if parcel.token == self.token else parcel.data, job))
-        self.token = parcel.token
+        modules = None if parcel.tokens[0] == self.tokens[0] else parcel.modules
+        shared = None if parcel.tokens[1] == self.tokens[1] else parcel.shared
+        message, self.tokens = pickle.dumps((modules, shared, job)), parcel.tokens
         requests, answers = self._process.stdin, self._process.stdout
         assert requests is not None
         assert answers is not None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import pickle
-import tempfile
 import traceback
 import zipfile
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Parcel", "answer", "opened_answer", "pack_job", "unpack", "unpack_job"]
+__all__ = ["Parcel", "answer", "lay_down", "opened_answer", "pack_job", "unpack_job"]
 
 _CARRIED = {".py", ".v"}
 """Endings of files that travel: modules, and the Verilog beside them."""
@@ -21,41 +21,31 @@ _CARRIED = {".py", ".v"}
 
 @dataclass(frozen=True)
 class Parcel:
-    """What all tasks of a run need: modules beside ``narrows``, and the shared object.
+    """What all tasks of a run need: modules beside ``narrows``, as `lay_down` takes them, and the shared object.
 
-    Parameters
-    ----------
-    data : bytes
-        As `unpack` takes them.
+    Whoever has modules once can take other shared objects.
     """
 
-    data: bytes
+    modules: bytes
+    shared: bytes
 
     @classmethod
     def of(cls, shared: Any, modules: Sequence[Path] = ()) -> Parcel:
         """Pack an object, and modules of folders that lie in one common folder."""
-        return cls(pickle.dumps((_zipped(modules), pickle.dumps(shared))))
+        return cls(modules=pickle.dumps(_zipped(modules)), shared=pickle.dumps(shared))
 
-    @property
-    def token(self) -> str:
-        """What tells it from others."""
-        return hashlib.sha256(self.data).hexdigest()
+    @functools.cached_property
+    def tokens(self) -> tuple[str, str]:
+        """What tells the modules from others, and the shared object."""
+        return hashlib.sha256(self.modules).hexdigest(), hashlib.sha256(self.shared).hexdigest()
 
 
-def unpack(data: bytes, folder: Path) -> tuple[list[Path], Callable[[], Any]]:
-    """Lay the modules of a parcel down in a folder.
-
-    Returns
-    -------
-    paths : list of Path
-        To be searched for modules, before:
-    shared : callable
-        Gives the shared object.
-    """
-    (names, archive), shared = pickle.loads(data)
+def lay_down(modules: bytes, folder: Path) -> list[Path]:
+    """Write the modules of a parcel to a folder; the paths that are to be searched for them."""
+    names, archive = pickle.loads(modules)
     with zipfile.ZipFile(io.BytesIO(archive)) as files:
         files.extractall(folder)
-    return [folder / name for name in names], lambda: pickle.loads(shared)
+    return [folder / name for name in names]
 
 
 def pack_job(function: Callable[..., Any], task: Any) -> bytes:
@@ -107,8 +97,3 @@ def _zipped(modules: Sequence[Path]) -> tuple[list[str], bytes]:
                     entry = zipfile.ZipInfo(str(path.relative_to(root)))  # without a time: equal files, equal bytes
                     files.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)
     return [str(folder.resolve().relative_to(root)) for folder in modules], packed.getvalue()
-
-
-def scratch() -> tempfile.TemporaryDirectory[str]:
-    """A folder for the modules of a parcel."""
-    return tempfile.TemporaryDirectory(prefix="narrows-task-")

@@ -30,11 +30,14 @@ def test_a_process_runs_one_task_after_the_other(helpers):
     assert not lives(first)
 
 
-def test_another_run_has_processes_of_its_own(helpers):
-    found = {
-        opened_answer(helpers.call(Parcel.of(shared, [SUPPORT]), pack_job(process, 0), yes)) for shared in (None, 1)
-    }
-    assert len(found) == 2
+def test_other_modules_have_processes_of_their_own_and_other_shared_objects_do_not(helpers):
+    first, second = (Parcel.of(factor, [SUPPORT]) for factor in (1, 2))
+    assert opened_answer(helpers.call(first, pack_job(square, 3), yes)) == 9
+    assert opened_answer(helpers.call(second, pack_job(square, 3), yes)) == 18
+    own = opened_answer(helpers.call(first, pack_job(process, 3), yes))
+    assert opened_answer(helpers.call(second, pack_job(process, 3), yes)) == own
+    pair = Parcel.of(1, [SUPPORT, SUPPORT.parent / "bench"])
+    assert opened_answer(helpers.call(pair, pack_job(process, 3), yes)) != own
 
 
 def test_a_process_without_work_is_let_go():

@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 from narrows.sw.errors import CapacityError, InputError
-from narrows.sw.tasks.parcel import Parcel, answer, opened_answer, pack_job, unpack, unpack_job
+from narrows.sw.tasks.parcel import Parcel, answer, lay_down, opened_answer, pack_job, unpack_job
 from task_functions import square
 
 
@@ -23,17 +23,19 @@ def test_modules_and_what_is_shared_arrive(tmp_path):
         path.write_text(name)
     folders = [tmp_path / "here" / "bench", tmp_path / "here" / "tests" / "support"]
     parcel = Parcel.of({"n": 3}, folders)
-    paths, shared = unpack(parcel.data, tmp_path / "there")
+    paths = lay_down(parcel.modules, tmp_path / "there")
     assert paths == [tmp_path / "there" / "bench", tmp_path / "there" / "tests" / "support"]
-    assert shared() == {"n": 3}
+    assert pickle.loads(parcel.shared) == {"n": 3}
     found = {str(path.relative_to(tmp_path / "there")) for path in (tmp_path / "there").rglob("*") if path.is_file()}
     assert found == {"bench/inner/a.py", "tests/support/b.py", "tests/support/pins.v"}
-    assert Parcel.of({"n": 3}, folders).token == parcel.token != Parcel.of({"n": 4}, folders).token
+    assert Parcel.of({"n": 3}, folders).tokens == parcel.tokens
+    other = Parcel.of({"n": 4}, folders).tokens
+    assert (other[0] == parcel.tokens[0], other[1] == parcel.tokens[1]) == (True, False)
+    assert Parcel.of({"n": 3}, folders[:1]).tokens[0] != parcel.tokens[0]
 
 
 def test_a_parcel_without_modules(tmp_path):
-    paths, shared = unpack(Parcel.of(7).data, tmp_path)
-    assert (paths, shared()) == ([], 7)
+    assert lay_down(Parcel.of(7).modules, tmp_path) == []
 
 
 def test_a_job_names_its_function():
