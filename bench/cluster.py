@@ -3,7 +3,7 @@
     python bench/cluster.py --json cluster.json
 
 A scheduler and its workers, each a process with one thread, are started on this machine. Each kind of work is done by
-one worker and by two: placements of a small core on an iCE40 with ten seeds, ten trials of a search on the built-in
+one worker and by two: placements of a small design on an iCE40 with ten seeds, ten trials of a search on the built-in
 digits, and tasks that only sleep, which show what handing tasks out costs where processors are not to be had. ``busy``
 is the sum of the tasks' own seconds over those of the run: how many workers were at work on the average. Where other
 programs keep the processors busy, ``gain``, one worker's seconds over two's, says little of the first two kinds;
@@ -29,7 +29,6 @@ import typer
 from campaign.modules import MODULES
 from campaign.timed_tasks import Timed, golden_outputs, sleep, timed
 from narrows.hw.spec.config import PRESETS
-from narrows.hw.verilog import TECHMAPS, to_verilog
 from narrows.sw.examples import digits, digits_model
 from narrows.sw.frontend import load_model
 from narrows.sw.place_and_route import place, synthesised
@@ -44,6 +43,21 @@ from rich.table import Table
 sys.path.insert(0, str(MODULES[1]))
 
 from dask_processes import Scheduler, killed, scheduler
+
+DESIGN = """
+module narrows_core (input clk, input d, output reg q);
+    reg [15:0] operands [0:15];
+    reg [31:0] sum;
+    integer i;
+    always @(posedge clk) begin
+        operands[0] <= {operands[0][14:0], d};
+        for (i = 1; i < 16; i = i + 1) operands[i] <= operands[i - 1] * 5 + operands[i - 1][15:4];
+        sum <= sum + operands[7] * operands[15];
+        q <= ^sum;
+    end
+endmodule
+"""
+"""What is placed: some thousand cells of an iCE40."""
 
 SLEEP_SECONDS = 1.0
 _IMAGES = 300
@@ -188,12 +202,8 @@ def _random_point(space: Space, rng: np.random.Generator) -> Point:
 
 
 def placements(count: int) -> Work:
-    """Placements of the smallest core, with a seed each."""
-    core = dataclasses.replace(
-        PRESETS["tiny"], rows=1, columns=1, lanes=2, rescalers=1, act_words=256, weight_words=256, param_words=64,
-        taps=64, blocks=32, instructions=16, host="uart", fabric="ice40",
-    )  # fmt: skip
-    _, design = synthesised(to_verilog(core), "ice40hx8k", mhz=20, techmap=TECHMAPS.get("ice40", ""))
+    """Placements of a small design, with a seed each."""
+    _, design = synthesised(DESIGN, "ice40hx8k", mhz=100)
     return Work(
         name="placements",
         function=place,
