@@ -81,7 +81,7 @@ class DaskCluster:
 
     def run(self, function: Callable[[S, T], R], shared: S, tasks: Iterable[T]) -> Generator[tuple[int, R], None, None]:
         """See `Workers`."""
-        import dask
+        import dask.config
         from distributed import as_completed
 
         client, parcel, run = self._client, Parcel.of(shared, self._modules), secrets.token_hex(8)
