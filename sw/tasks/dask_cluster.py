@@ -72,12 +72,12 @@ class DaskCluster:
     def __init__(self, address: str, modules: Sequence[Path] = ()) -> None:
         need("distributed", "tasks on a cluster", "cluster")
         self._address, self._modules = address, modules
-        self._client = _connected(address)
-        try:
+        with contextlib.ExitStack() as undone:
+            undone.enter_context(_silent_log())
+            self._client = _connected(address)
+            undone.callback(self._leave)
             self._check()
-        except BaseException:
-            self.close()
-            raise
+            self._left = undone.pop_all()
 
     def run(self, function: Callable[[S, T], R], shared: S, tasks: Iterable[T]) -> Generator[tuple[int, R], None, None]:
         """See `Workers`."""
@@ -93,29 +93,23 @@ class DaskCluster:
             ended = as_completed(loop=client.loop)
 
             def start() -> None:
-                count = _AHEAD * sum(client.nthreads().values()) + 1 - len(running)
+                with self._gone():
+                    count = _AHEAD * sum(client.nthreads().values()) + 1 - len(running)
                 for number, job in itertools.islice(jobs, max(count, 0)):
-                    future = client.submit(
-                        _task,
-                        identity(),
-                        carried,
-                        job,
-                        key=f"narrows-{run}-{number}",
-                        priority=-number,
-                        pure=False,
-                    )
+                    key = f"narrows-{run}-{number}"
+                    with self._gone():
+                        future = client.submit(_task, identity(), carried, job, key=key, priority=-number, pure=False)
+                        ended.add(future)
                     running[future] = number
-                    ended.add(future)
 
             try:
-                with self._gone():
-                    start()
+                start()
                 while running:
                     with self._gone():
                         future = next(ended)
                         number, found = running.pop(future), future.result()
                         future.release()
-                        start()
+                    start()
                     yield number, opened_answer(found)
             finally:
                 with contextlib.suppress(Exception):  # of a scheduler that is gone
@@ -123,7 +117,10 @@ class DaskCluster:
 
     def close(self) -> None:
         """Leave the cluster."""
-        with contextlib.suppress(Exception), _quiet():
+        self._left.close()
+
+    def _leave(self) -> None:
+        with contextlib.suppress(Exception):
             self._client.close(timeout=2)
 
     @contextlib.contextmanager
@@ -178,7 +175,8 @@ def _connected(address: str) -> Any:
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ClusterError(f"no Dask scheduler answers at {address}: {reason}") from None
-    with _quiet():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of versions, which are compared here
         try:
             return Client(address, timeout=_PATIENCE_SECONDS, set_as_default=False, name="narrows")
         except Exception as error:
@@ -210,17 +208,17 @@ def _version(versions: Any, package: str) -> str:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Dask's own warnings and lines are left out: what they say is checked here, or raised."""
-    log = logging.getLogger("distributed")
-    level = log.level
-    log.setLevel(logging.CRITICAL)
+def _silent_log() -> Iterator[None]:
+    """Dask's own lines are left out: what matters of them is raised."""
+    logs = [logging.getLogger(name) for name in ("distributed", "distributed.client", "distributed.core")]
+    levels = [log.level for log in logs]
+    for log in logs:
+        log.setLevel(logging.CRITICAL)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
+        yield
     finally:
-        log.setLevel(level)
+        for log, level in zip(logs, levels, strict=True):
+            log.setLevel(level)
 
 
 def _carried(parcel: Parcel) -> Parcel:

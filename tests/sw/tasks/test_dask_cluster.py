@@ -86,6 +86,11 @@ def _until(folder, cluster):
     yield from range(2, 6)
 
 
+def test_an_error_in_making_tasks_is_that_error(workers):
+    with pytest.raises(ZeroDivisionError):
+        list(workers.run(square, 1, (1 // (5 - n) for n in range(9))))
+
+
 def test_a_run_that_is_left_leaves_nothing_on_the_cluster(cluster, workers, tmp_path):
     def tasks():
         yield 0
