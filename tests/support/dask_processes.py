@@ -25,7 +25,7 @@ class Scheduler:
         self.workers: list[int] = []
         known = folder / "scheduler.json"
         self._start("dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-jupyter", "--scheduler-file", known)
-        wait_until(known.exists)
+        wait_until(lambda: known.exists() and known.read_text().rstrip().endswith("}"))
         self.address: str = json.loads(known.read_text())["address"]
 
     def worker(self, threads: int = 1) -> int:
