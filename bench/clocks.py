@@ -16,6 +16,7 @@ import dataclasses
 import hashlib
 import re
 import statistics
+import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
@@ -24,8 +25,8 @@ import typer
 from mlperf_tiny import CELLS, TRAINED
 from narrows.boards.board import Board
 from narrows.boards.catalogue import BOARDS
-from narrows.boards.flow import run_step
-from narrows.boards.plan import NAME, BoardPlan, plan_board
+from narrows.boards.placing import REPORT, place, placing_inputs, run_step
+from narrows.boards.plan import BoardPlan, plan_board
 from narrows.sw.compile import compile_graph
 from narrows.sw.errors import CapacityError
 from narrows.sw.files import write_whole
@@ -33,6 +34,8 @@ from narrows.sw.placement import Placement, read_report
 from narrows.sw.program import Program
 from narrows.sw.report.timeline import timeline
 from narrows.sw.results import write_json
+from narrows.sw.tasks import HERE, Workers, open_workers
+from narrows.sw.toolchain import ToolFailed
 from rich.console import Console
 from rich.table import Table
 
@@ -60,34 +63,42 @@ def main(
     seed: Annotated[list[int] | None, typer.Option(help="This seed; repeat for more. 1, 2 and 3 without.")] = None,
     builds: Annotated[Path, typer.Option(help="Folder of placements.")] = Path("build/clocks"),
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the rows.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, metavar="N", help="Placements at once on this machine.")] = 1,
+    cluster: Annotated[
+        str | None, typer.Option(metavar="tcp://HOST:PORT", help="Place on the workers of this Dask scheduler.")
+    ] = None,
 ) -> None:
     """Place, measure and print."""
     chosen = [BOARDS[name] for name in board or BOARDS if not BOARDS[name].vendor_only]
     rows = []
-    for place in chosen:
-        rows.append(row(place, placed(place, tuple(seed or SEEDS), builds)))
-        if json_file:  # after every board: the last ones take long
-            write_json(json_file, {"rows": [asdict(each) for each in rows]})
+    with open_workers(cluster, jobs) as workers:
+        for each in chosen:
+            rows.append(row(each, placed(each, tuple(seed or SEEDS), builds, workers)))
+            if json_file:  # after every board: the last ones take long
+                write_json(json_file, {"rows": [asdict(found) for found in rows]})
     _show(rows)
 
 
-def placed(board: Board, seeds: tuple[int, ...], builds: Path) -> dict[int, Placement]:
+def placed(board: Board, seeds: tuple[int, ...], builds: Path, workers: Workers = HERE) -> dict[int, Placement]:
     """Placements of a board by seed, those that are missing made."""
     plan = plan_board(board)
     folder = builds / f"{board.name}-{_digest(plan)}"
     plan.extract(folder)
-    found = {}
-    for number in seeds:
-        kept = folder / f"seed{number}.report.json"
-        if not kept.exists():
-            synthesis = plan.commands[0]
-            if not (folder / "synthesised").exists():
-                _run(board, synthesis, folder)
-                write_whole(folder / "synthesised", b"")
-            _run(board, plan.place_and_route(number), folder)
-            (folder / f"{NAME}.report.json").rename(kept)
-        found[number] = read_report(kept)
-    return found
+    kept = {number: folder / f"seed{number}.report.json" for number in seeds}
+    missing = [number for number in seeds if not kept[number].exists()]
+    if missing and not (folder / "synthesised").exists():
+        _say(board, plan.commands[0][0])
+        run_step(plan.commands[0], folder)
+        write_whole(folder / "synthesised", b"")
+    tasks = [(plan.place_and_route(number), plan.commands[2]) for number in missing]
+    if missing:
+        _say(board, f"{plan.commands[1][0]}, seeds {', '.join(map(str, missing))}")
+    for number, found in workers.run(place, placing_inputs(plan, folder) if missing else {}, tasks):
+        if found.failure:
+            found.extract(folder)
+            raise ToolFailed(f"{found.failure} in {folder}")
+        write_whole(kept[missing[number]], zlib.decompress(found.files[REPORT]))
+    return {number: read_report(path) for number, path in kept.items()}
 
 
 def row(board: Board, placements: dict[int, Placement]) -> Row:
@@ -134,9 +145,8 @@ def _digest(plan: BoardPlan) -> str:
     return text.hexdigest()[:12]
 
 
-def _run(board: Board, command: tuple[str, ...], folder: Path) -> None:
-    Console(stderr=True).print(f"{board.name}: {command[0]}", highlight=False)
-    run_step(command, folder)
+def _say(board: Board, what: str) -> None:
+    Console(stderr=True).print(f"{board.name}: {what}", highlight=False)
 
 
 def _show(rows: list[Row]) -> None:

@@ -44,11 +44,15 @@ from rich.progress import Progress
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 
+from campaign.damaged_tasks import judge_files
+from campaign.modules import MODULES
 from damage import damaged, with_other_value, with_right_checksum
 from hostile_onnx import hostile
 from narrows.sw.results import write_json
+from narrows.sw.tasks import open_workers
 from random_tflite import random_tflite
 
+_PART = 20  # files of a task for a cluster
 _GROWTH = 1 << 30
 _TFLITE_MODELS = 50  # whole ones, of which each damaged file is made
 _BAD = ("FAULT", "MEMORY", "HANG", "DIED", "LEFT")
@@ -114,6 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--first", type=int, default=0, help="number of each format's first file (default 0)")
     parser.add_argument("--seconds", type=int, default=60, help="for one file (default 60)")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--cluster", metavar="tcp://HOST:PORT", help="instead: on the workers of this Dask scheduler")
     parser.add_argument("--keep", type=Path, help="folder that the damaged files are kept in")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args(arguments)
@@ -130,7 +135,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         progress = Progress(console=Console(stderr=True))
         with progress, contextlib.suppress(KeyboardInterrupt):  # what was found until then is said all the same
             bar = progress.add_task("damaged files", total=len(tasks))
-            for kind, number, verdict, said in judged(tasks, whole, options):
+            for kind, number, verdict, said in (
+                _spread(tasks, whole, options) if options.cluster else judged(tasks, whole, options)
+            ):
                 counts[kind][verdict] += 1
                 progress.advance(bar)
                 if verdict in _BAD:
@@ -162,6 +169,21 @@ def make_whole(folder: Path) -> None:
     command = f"compile {folder}/model.onnx --calib {folder}/calib.npz --preset tiny -o {folder}/model.nrw"
     with contextlib.redirect_stdout(io.StringIO()):
         assert run(command.split()) == 0
+
+
+def _spread(
+    tasks: Sequence[tuple[str, int]], whole: Path, options: argparse.Namespace
+) -> Iterator[tuple[str, int, str, str]]:
+    """What `judged` gives, from the workers of a cluster; damaged files that are kept are made again here."""
+    files = {path.name: path.read_bytes() for path in whole.iterdir()}
+    chunks = [tasks[first : first + _PART] for first in range(0, len(tasks), _PART)]
+    with open_workers(options.cluster, modules=MODULES) as workers:
+        for _, found in workers.run(judge_files, (files, options.seconds), chunks):
+            for kind, number, verdict, said in found:
+                if options.keep is not None:
+                    name = f"{kind}-{number}{Path(KINDS[kind].whole).suffix}"
+                    (options.keep / name).write_bytes(make_damaged(whole, kind, number)[0])
+                yield kind, number, verdict, said
 
 
 def make_damaged(whole: Path, kind: str, number: int) -> tuple[bytes, str]:

@@ -13,166 +13,29 @@ judged by the golden model alone, whose integers are theirs: sums half way betwe
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import re
 import sys
-import tempfile
-import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-import onnx
 import typer
-from campaign.onnx_models import RandomModel, reference_session
-from campaign.quantised_models import quantised_model
-from narrows.hw.spec.config import AcceleratorConfig
-from narrows.sim.golden import GoldenModel
-from narrows.sw.compile import compile_graph
-from narrows.sw.errors import NarrowsError
-from narrows.sw.frontend import load_model
-from narrows.sw.graph import Graph
-from narrows.sw.outputs import given_outputs
-from narrows.sw.passes import lower
-from narrows.sw.quantize import QuantSettings, quantise
-from narrows.sw.quantize.evaluate import evaluate
+from campaign.judges import Outcome, judge_onnx, judge_quantised, judge_seeds
+from campaign.modules import MODULES, parts
+from campaign.onnx_models import RandomModel
 from narrows.sw.results import write_json
-from narrows.sw.runtime import prepare_input, restore_outputs
-from numpy.typing import NDArray
+from narrows.sw.tasks import Workers, open_workers
 from rich.console import Console
 from rich.table import Table
 
-CONFIG = AcceleratorConfig(
-    acc_bits=32, rescale_bits=8, act_words=65536, weight_words=65536, param_words=4096, taps=1024, blocks=1024,
-    instructions=256, tables=15,
-)  # fmt: skip
-SETTINGS = QuantSettings(weights="int8", acts="int8")
-FLOAT_LIMIT = 1e-3
-"""Largest difference of float graphs, relative to the largest value of an output: float32 sums in another order."""
-
-GOLDEN_LIMIT = 0.3
-"""Largest root mean square error of 8-bit answers relative to that of the right values; seven layers may add up."""
-
-TRAINED_LIMIT = 0.08
-"""As `GOLDEN_LIMIT`, of models that come quantised: single steps beside, which later layers see."""
-
-_HALF_WAY = 0.02
-"""Share of elements that may lie half way between two levels, which are far from each other in 4 bits."""
-
-TRAINED_CONFIG = dataclasses.replace(CONFIG, rescale_bits=16, planes=5)
-
-_JUDGED, _CALIBRATION = 3, 24
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What became of a model: right, refused, different (float), beyond (8 bits) or crashed."""
-
-    seed: int
-    kind: str
-    detail: str = ""
-    golden: float | None = None
-
-
-def _difference(ours: dict[str, NDArray[Any]], right: dict[str, NDArray[Any]]) -> str:
-    """What is different between the outputs of a float graph and the right ones; empty if nothing is."""
-    if list(ours) != list(right):
-        return f"outputs {list(ours)} instead of {list(right)}"
-    for name, wanted in right.items():
-        if ours[name].shape != wanted.shape:
-            return f"{name} has shape {ours[name].shape} instead of {wanted.shape}"
-        off = float(np.abs(ours[name] - wanted).max() / max(float(np.abs(wanted).max()), 1e-2))
-        if not off <= FLOAT_LIMIT:
-            return f"{name} differs by {off:.2g} of its largest value"
-    return ""
-
-
-def _golden_error(
-    graph: Graph, model: RandomModel, session: Any, config: AcceleratorConfig = CONFIG, left_out: float = 0.0
-) -> float:
-    """Largest relative error of the outputs in integers, a share of the elements that are worst left out."""
-    quantised = quantise(graph, model.samples(_CALIBRATION), SETTINGS, config)
-    compile_graph(quantised, config)
-    x = model.samples(_CALIBRATION)[: 2 * _JUDGED]
-    found = restore_outputs(quantised, GoldenModel(quantised, config).run(prepare_input(quantised, x)))
-    right = _right(session, x)
-    errors = []
-    for name, wanted in right.items():
-        scale = max(float(np.sqrt(np.square(wanted).mean())), 1e-2)
-        off = np.sort(np.square(found[name] - wanted), axis=None)[: int(np.ceil((1 - left_out) * wanted.size))]
-        errors.append(float(np.sqrt(off.mean())) / scale)
-    return max(errors)
-
-
-def _right(session: Any, x: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
-    rows = [session.run(None, {"x": sample[np.newaxis]}) for sample in x]
-    return {output.name: np.concatenate([row[i] for row in rows]) for i, output in enumerate(session.get_outputs())}
-
-
-def judge_onnx(seed: int, every: int) -> Outcome:
-    """A random ONNX model; its 8-bit answers if ``every`` divides the seed, and nothing is divided by a tensor."""
-    made = RandomModel(seed)
-    if not made.outputs:
-        return Outcome(seed=seed, kind="empty")
-    model = made.model
-    session = reference_session(model)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.onnx"
-        onnx.save(model, path)
-        try:
-            graph = load_model(path)
-            lowered = lower(graph)
-            x = made.samples(_JUDGED)
-            ours = given_outputs(lowered.outputs, evaluate(lowered, x))
-        except NarrowsError as error:
-            return Outcome(seed=seed, kind="refused", detail=str(error))
-        except Exception:
-            return Outcome(seed=seed, kind="crashed", detail=traceback.format_exc(limit=-2).replace("\n", " "))
-    wrong = _difference(ours, _right(session, x))
-    if wrong:
-        return Outcome(seed=seed, kind="different", detail=wrong)
-    if seed % every or made.has_pole:
-        return Outcome(seed=seed, kind="right")
-    try:
-        error = _golden_error(graph, made, session)
-    except NarrowsError as refusal:
-        return Outcome(seed=seed, kind="refused later", detail=str(refusal))
-    except Exception:
-        return Outcome(seed=seed, kind="crashed", detail=traceback.format_exc(limit=-2).replace("\n", " "))
-    beyond = not error <= GOLDEN_LIMIT
-    return Outcome(
-        seed=seed, kind="beyond" if beyond else "right", detail=f"error {error:.3f}" if beyond else "", golden=error
-    )
-
-
-def judge_quantised(seed: int) -> Outcome:
-    """A random ONNX model that comes quantised."""
-    made = RandomModel(seed)
-    model = None if made.has_pole else quantised_model(made)
-    if model is None:
-        return Outcome(seed=seed, kind="empty")
-    session = reference_session(model)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.onnx"
-        onnx.save(model, path)
-        try:
-            error = _golden_error(load_model(path), made, session, TRAINED_CONFIG, _HALF_WAY)
-        except NarrowsError as refusal:
-            return Outcome(seed=seed, kind="refused", detail=str(refusal))
-        except Exception:
-            return Outcome(seed=seed, kind="crashed", detail=traceback.format_exc(limit=-2).replace("\n", " "))
-    beyond = not error <= TRAINED_LIMIT
-    return Outcome(
-        seed=seed, kind="beyond" if beyond else "right", detail=f"error {error:.3f}" if beyond else "", golden=error
-    )
+_PART = 8
+"""Models of a task."""
 
 
 def reason(detail: str) -> str:
@@ -182,13 +45,10 @@ def reason(detail: str) -> str:
     return re.sub(r"\(node \*\) ", "", text)[:150]
 
 
-def outcomes(judge: Callable[[int], Outcome], seeds: range, jobs: int) -> Iterator[Outcome]:
-    """Outcomes of seeds, in order."""
-    if len(seeds) < 2 * jobs:
-        yield from map(judge, seeds)
-        return
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(judge, seeds, chunksize=8)
+def outcomes(judge: Callable[[int], Outcome], seeds: range, workers: Workers) -> Iterator[Outcome]:
+    """Outcomes of seeds, as they come."""
+    for _, found in workers.run(judge_seeds, judge, parts(seeds, _PART)):
+        yield from found
 
 
 def summary(found: list[Outcome]) -> dict[str, Any]:
@@ -210,6 +70,9 @@ def main(
     seed: Annotated[int, typer.Option(metavar="S", help="Of the first model; the others follow.")] = 0,
     every: Annotated[int, typer.Option(min=1, metavar="K", help="Every K-th is quantised to 8 bits as well.")] = 10,
     jobs: Annotated[int, typer.Option(min=1, metavar="N", help="Models at once.")] = os.cpu_count() or 1,
+    cluster: Annotated[
+        str | None, typer.Option(metavar="tcp://HOST:PORT", help="Instead: on the workers of this Dask scheduler.")
+    ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all counts.")] = None,
 ) -> None:
     """Judge random models; exit status 1 if one is read wrongly."""
@@ -221,22 +84,25 @@ def main(
         "qdq": (judge_quantised, qdq),
     }
     results = {}
-    for name, (judge, count) in kinds.items():
-        if count:
-            results[name] = _campaign(name, judge, range(seed, seed + count), jobs, console)
+    with open_workers(cluster, jobs if cluster is None else 1, modules=MODULES) as workers:
+        for name, (judge, count) in kinds.items():
+            if count:
+                results[name] = _campaign(name, judge, range(seed, seed + count), workers, console)
     write_json(json_file, results)
     if any(result["wrong"] for result in results.values()):
         raise typer.Exit(1)
 
 
-def _campaign(name: str, judge: Callable[[int], Outcome], seeds: range, jobs: int, console: Console) -> dict[str, Any]:
+def _campaign(
+    name: str, judge: Callable[[int], Outcome], seeds: range, workers: Workers, console: Console
+) -> dict[str, Any]:
     """Counts of one kind of models, printed."""
     found = []
-    for each in outcomes(judge, seeds, jobs):
+    for each in outcomes(judge, seeds, workers):
         found.append(each)
         if each.kind in ("different", "beyond", "crashed"):
             console.print(f"{name}, seed {each.seed}: {each.kind}: {each.detail}", markup=False)
-    result: dict[str, Any] = summary(found) | {"seeds": [seeds.start, seeds.stop]}
+    result: dict[str, Any] = summary(sorted(found, key=lambda each: each.seed)) | {"seeds": [seeds.start, seeds.stop]}
     table = Table("models", "refused because", box=None)
     for text, count in list(result["refused"].items())[:25]:
         table.add_row(str(count), text)

@@ -3,6 +3,7 @@
     python bench/transfer_campaign.py --bits 64 --seeds 0:1000 --stall 100 --json transfers.json
 
 Each program's memories, window, checksums and status are compared with those of the ISA model.
+Tasks for --jobs or --cluster are a hundred seeds each, on a bus whose stalls are drawn by the first of them.
 """
 
 from __future__ import annotations
@@ -13,11 +14,16 @@ import sys
 import time
 from pathlib import Path
 
+from campaign.modules import add_worker_options, parts, workers_of
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 
 from narrows.sw.results import write_json
+from narrows.sw.tasks import in_order
 from random_transfers import transfer_config
-from transfer_batch import run_transfers
+from transfer_batch import run_part
+
+_PART = 100
 
 
 def main() -> int:
@@ -29,11 +35,14 @@ def main() -> int:
     parser.add_argument("--pace", type=int, default=1, help="cycles from one beat to the next")
     parser.add_argument("--stall", type=int, default=100, help="of 256 handshakes that are put off by a cycle")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what happened")
+    add_worker_options(parser)
     options = parser.parse_args()
     seeds = range(*(int(part) for part in options.seeds.split(":")))
     bus = {"latency": options.latency, "pace": options.pace, "stall": options.stall}
     started = time.perf_counter()
-    reports = run_transfers(transfer_config(options.bits), seeds, **bus)
+    with workers_of(options) as workers:
+        found = in_order(workers, run_part, (transfer_config(options.bits), bus), parts(seeds, _PART))
+    reports = [report for some in found for report in some]
     different = {seed: found["differences"] for seed, found in zip(seeds, reports, strict=True) if found["differences"]}
     summary = {
         "bits": options.bits,

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..sw.files import on_disk, write_whole
-from ..sw.placement import Placement, read_report
-from ..sw.toolchain import ToolFailed, ToolRun, run_tool
+from ..sw.files import on_disk
+from ..sw.placement import Placement
+from ..sw.tasks import HERE, Workers
+from ..sw.toolchain import ToolFailed, ToolRun
 from .board import Board
-from .plan import NAME, plan_board
-from .router_watch import RouterCircles, RouterWatch
+from .placing import Placed, place, placing_inputs, run_step
+from .plan import NAME, BoardPlan, plan_board
 
-__all__ = ["BoardBuild", "build_board", "run_step"]
-
-_REPORT, _LOG = f"{NAME}.report.json", f"{NAME}.tim"
+__all__ = ["BoardBuild", "build_board"]
 
 _HALF = "packing-"
 """Before the name of what is being packed: half a bitstream must not look like one."""
-
-_RIP_UP = {"nextpnr-ecp5": "--tmg-ripup"}
-"""Option with which a router frees wires that are too slow, and finds other ways for them, by tool."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,17 +44,14 @@ class BoardBuild:
     steps: tuple[ToolRun, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Try:
-    """A placement, and what packing it needs."""
-
-    seed: int
-    placement: Placement
-    files: dict[str, bytes]
-
-
 def build_board(
-    board: Board, folder: Path, *, seed: int = 1, tries: int = 1, on_step: Callable[[str], None] = lambda tool: None
+    board: Board,
+    folder: Path,
+    *,
+    seed: int = 1,
+    tries: int = 1,
+    on_step: Callable[[str], None] = lambda tool: None,
+    workers: Workers = HERE,
 ) -> BoardBuild:
     """Synthesise, place, route and pack a board's design.
 
@@ -70,9 +64,12 @@ def build_board(
     seed : int
         Of the placement.
     tries : int
-        Placements at most, with this seed and those behind it, until one meets the clock; the fastest is kept.
+        Placements at most, with this seed and those behind it, until one meets the clock. That one is kept, of several
+        the one with the lowest seed, as if they had been tried one after the other; or else the fastest.
     on_step : callable
-        Told of each program before it starts.
+        Told of each program before it starts; of placements that run at once, whenever one of them has ended.
+    workers : Workers
+        What runs the placements.
 
     Raises
     ------
@@ -87,61 +84,45 @@ def build_board(
         on_step(command[0])
         steps.append(run_step(command, folder))
 
-    synthesis, _, packing = plan.commands
+    synthesis, placing, packing = plan.commands
     run(synthesis)
-    best = failure = None
-    for number in range(seed, seed + tries):
-        placing = plan.place_and_route(number)
-        try:
-            run(placing)
-        except ToolFailed as error:  # it gave up, which another seed need not do
-            failure = error
-            continue
-        placement = read_report(folder / _REPORT)
-        if best is None or placement.fmax_mhz > best.placement.fmax_mhz:
-            names = _REPORT, _LOG, *(set(placing) & set(packing))
-            files = {name: (folder / name).read_bytes() for name in names if (folder / name).is_file()}
-            best = _Try(seed=number, placement=placement, files=files)
-        if placement.fmax_mhz >= board.clock_mhz:
-            break
-    if best is None:
-        assert failure is not None
-        raise failure
-    for name, content in best.files.items():
-        write_whole(folder / name, content)
-    results = {word for word in packing if word.startswith(NAME) and word not in best.files}
+    tried = _tried(plan, folder, range(seed, seed + tries), board.clock_mhz, workers, lambda: on_step(placing[0]))
+    steps += [placed.step for placed in tried.values() if placed.step is not None]
+    good = {number: placed.placement for number, placed in tried.items() if placed.placement is not None}
+    if not good:
+        last = tried[max(tried)]
+        last.extract(folder)
+        raise ToolFailed(f"{last.failure} in {folder}")
+    best = max(good, key=lambda number: good[number].fmax_mhz)
+    tried[best].extract(folder)
+    results = {word for word in packing if word.startswith(NAME) and word not in tried[best].files}
     run(tuple(_HALF + word if word in results else word for word in packing))
     for name in results:
         on_disk(folder / (_HALF + name))
         (folder / (_HALF + name)).replace(folder / name)
-    placement = best.placement
     return BoardBuild(
         bitstream=folder / plan.bitstream,
-        placement=placement,
-        seed=best.seed,
-        met=placement.fmax_mhz >= board.clock_mhz,
+        placement=good[best],
+        seed=best,
+        met=good[best].fmax_mhz >= board.clock_mhz,
         steps=tuple(steps),
     )
 
 
-def run_step(command: tuple[str, ...], folder: Path) -> ToolRun:
-    """Run a command of a plan in its folder.
-
-    An ECP5's wires are routed again as long as that makes slow ones faster (``--tmg-ripup``: 124 MHz instead of 102 on
-    the same placement of 256 units). A router that circles before the clock is met is stopped, and the design routed
-    once more without.
-
-    Raises
-    ------
-    ToolMissing, ToolFailed
-        As `run_tool`.
-    """
-    tool, *arguments = command
-    log = {"yosys": f"{NAME}.rpt"}.get(tool, _LOG if tool.startswith("nextpnr") else "")
-    if tool in _RIP_UP:
-        (folder / log).unlink(missing_ok=True)
-        try:
-            return run_tool(tool, [*arguments, _RIP_UP[tool]], folder, log, tick=RouterWatch(folder / log))
-        except RouterCircles:
-            pass
-    return run_tool(tool, arguments, folder, log)
+def _tried(
+    plan: BoardPlan, folder: Path, seeds: range, clock_mhz: float, workers: Workers, on_try: Callable[[], None]
+) -> Mapping[int, Placed]:
+    """Placements by seed, in its order: all up to the first that meets the clock."""
+    tasks = [(plan.place_and_route(number), plan.commands[2]) for number in seeds]
+    found: dict[int, Placed] = {}
+    wanted = len(tasks)
+    on_try()
+    with contextlib.closing(workers.run(place, placing_inputs(plan, folder), tasks)) as ended:
+        for number, placed in ended:
+            found[number] = placed
+            if placed.placement is not None and placed.placement.fmax_mhz >= clock_mhz:
+                wanted = min(wanted, number + 1)
+            if all(earlier in found for earlier in range(wanted)):
+                break
+            on_try()
+    return {seeds[number]: found[number] for number in range(wanted)}

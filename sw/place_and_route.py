@@ -6,6 +6,7 @@ import json
 import re
 import statistics
 import tempfile
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,9 +14,22 @@ from typing import Any
 
 from .placement import Placement, read_report
 from .synthesis import SynthesisReport, module_names, module_of, synthesise
+from .tasks import HERE, Workers, in_order
 from .toolchain import ToolRun, run_tool
 
-__all__ = ["CLOCK_PIN", "DEVICES", "PINS", "ROUTER", "Floorplan", "PnrReport", "place_and_route"]
+__all__ = [
+    "CLOCK_PIN",
+    "DEVICES",
+    "PINS",
+    "ROUTER",
+    "Design",
+    "Floorplan",
+    "PlacedCore",
+    "PnrReport",
+    "place",
+    "place_and_route",
+    "synthesised",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +45,8 @@ ROUTER = ("--router", "router2")
 
 PINS = "pins.lpf"
 """File of an ECP5's constraints, beside its netlist."""
+
+_NETLIST = "netlist.json"
 
 _ECP5 = ("--package", "CABGA381", "--speed", "6", "--lpf", PINS, "--lpf-allow-unconstrained")
 CLOCK_PIN = 'LOCATE COMP "clk" SITE "G2";\n'
@@ -97,6 +113,25 @@ class PnrReport:
         }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Design:
+    """A synthesised core to be placed on a device, aiming for a clock; its netlist is compressed."""
+
+    device: str
+    mhz: float
+    netlist: bytes
+    modules: frozenset[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlacedCore:
+    """A core placed and routed with one seed."""
+
+    step: ToolRun
+    placement: Placement
+    floorplan: Floorplan
+
+
 def place_and_route(
     verilog: str,
     device: str,
@@ -105,7 +140,8 @@ def place_and_route(
     seeds: tuple[int, ...] = (1, 2, 3),
     top: str = "narrows_core",
     techmap: str = "",
-    on_seed: Callable[[int], None] = lambda seed: None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    workers: Workers = HERE,
 ) -> PnrReport:
     """Synthesise a core, place and route it on a device with each seed.
 
@@ -121,37 +157,51 @@ def place_and_route(
     seeds : tuple of int
     top, techmap : str
         As `synthesise` takes them.
-    on_seed : callable
-        Told of each seed before its placement.
+    progress : callable
+        Called with (placements done, placements in all).
+    workers : Workers
+        What runs the placements.
 
     Raises
     ------
     ToolMissing, ToolFailed, SynthesisError
         If a program is not there or fails, because the core does not fit, say.
     """
-    chosen = DEVICES[device]
-    tool = f"nextpnr-{chosen.family}"
-    placements, floorplans, steps = {}, {}, []
-    with tempfile.TemporaryDirectory(prefix="narrows-placement-") as scratch:
-        folder = Path(scratch)
-        (folder / PINS).write_text(CLOCK_PIN, encoding="utf-8")
-        synthesis = synthesise(verilog, chosen.family, top=top, techmap=techmap, netlist=folder / "netlist.json")
-        modules = module_names(verilog, top)
-        for seed in seeds:
-            on_seed(seed)
-            files = ("--json", "netlist.json", "--report", "report.json", "--write", "placed.json")
-            aims = ("--quiet", "--freq", f"{mhz:g}", "--seed", f"{seed}", "--timing-allow-fail", "--log", "log")
-            steps.append(run_tool(tool, [*chosen.arguments, *ROUTER, *aims, *files], folder, "log"))
-            placements[seed] = read_report(folder / "report.json", lambda cell: module_of(cell, modules))
-            floorplans[seed] = _floorplan(folder / "placed.json", modules)
+    synthesis, design = synthesised(verilog, device, mhz=mhz, top=top, techmap=techmap)
+    placed = dict(zip(seeds, in_order(workers, place, design, seeds, progress), strict=True))
     report = PnrReport(
         device=device,
         synthesis=synthesis,
-        placements=placements,
+        placements={seed: each.placement for seed, each in placed.items()},
         floorplan=Floorplan(cells=()),
-        steps=tuple(steps),
+        steps=tuple(each.step for each in placed.values()),
     )
-    return PnrReport(**{**vars(report), "floorplan": floorplans[report.median_seed]})
+    return PnrReport(**{**vars(report), "floorplan": placed[report.median_seed].floorplan})
+
+
+def synthesised(
+    verilog: str, device: str, *, mhz: float, top: str = "narrows_core", techmap: str = ""
+) -> tuple[SynthesisReport, Design]:
+    """Synthesise a core for a device; parameters and errors are those of `place_and_route`."""
+    with tempfile.TemporaryDirectory(prefix="narrows-synthesis-") as scratch:
+        netlist = Path(scratch) / _NETLIST
+        report = synthesise(verilog, DEVICES[device].family, top=top, techmap=techmap, netlist=netlist)
+        content = zlib.compress(netlist.read_bytes())
+    return report, Design(device=device, mhz=mhz, netlist=content, modules=module_names(verilog, top))
+
+
+def place(design: Design, seed: int) -> PlacedCore:
+    """Place and route a design with a seed; errors are those of `place_and_route`."""
+    chosen, modules = DEVICES[design.device], design.modules
+    with tempfile.TemporaryDirectory(prefix="narrows-placement-") as scratch:
+        folder = Path(scratch)
+        (folder / PINS).write_text(CLOCK_PIN, encoding="utf-8")
+        (folder / _NETLIST).write_bytes(zlib.decompress(design.netlist))
+        files = ("--json", _NETLIST, "--report", "report.json", "--write", "placed.json")
+        aims = ("--quiet", "--freq", f"{design.mhz:g}", "--seed", f"{seed}", "--timing-allow-fail", "--log", "log")
+        step = run_tool(f"nextpnr-{chosen.family}", [*chosen.arguments, *ROUTER, *aims, *files], folder, "log")
+        placement = read_report(folder / "report.json", lambda cell: module_of(cell, modules))
+        return PlacedCore(step=step, placement=placement, floorplan=_floorplan(folder / "placed.json", modules))
 
 
 def _floorplan(path: Path, modules: frozenset[str]) -> Floorplan:

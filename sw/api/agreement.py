@@ -13,6 +13,7 @@ from ...hw.spec.errors import among
 from ..engines import EngineName
 from ..errors import InputError
 from ..runtime import prepare_input
+from ..tasks import Workers
 from ..verify import Comparison, compare_engines
 from ..verify.bisect import Culprit, bisect
 from .html import table_html
@@ -75,7 +76,9 @@ class Agreement:
         return table_html(repr(self), ("engine", "tensors that differ", "cycles per sample"), self.rows)
 
 
-def verify(program: Program, x: NDArray[Any], engines: Sequence[str], *, simulator: str, waves: Path) -> Agreement:
+def verify(
+    program: Program, x: NDArray[Any], engines: Sequence[str], *, simulator: str, waves: Path, workers: Workers
+) -> Agreement:
     """Compare engines; arguments are those of `Program.verify`.
 
     Raises
@@ -90,7 +93,7 @@ def verify(program: Program, x: NDArray[Any], engines: Sequence[str], *, simulat
     levels = prepare_input(compiled.graph, x)
     warn_of_input(compiled, levels, x, listener)
     names = [EngineName(name) for name in engines]
-    comparison = compare_engines(compiled, levels, names, bar=listener.progress, simulator=simulator)
+    comparison = compare_engines(compiled, levels, names, bar=listener.progress, simulator=simulator, workers=workers)
     first = None
     if comparison.mismatches:
         with listener.progress("looking for the first difference"):

@@ -14,6 +14,7 @@ from ..errors import InputError
 from ..extras import need
 from ..results import writable_folder, write_text
 from ..targets import TARGETS, find_target
+from ..tasks import HERE, Workers
 
 if TYPE_CHECKING:
     from ..listener import Listener
@@ -133,7 +134,13 @@ def estimate_core(core: AcceleratorConfig, target: str) -> CoreEstimate:
 
 
 def place_core(
-    core: AcceleratorConfig, target: str, *, seeds: Sequence[int], mhz: float, listener: Listener
+    core: AcceleratorConfig,
+    target: str,
+    *,
+    seeds: Sequence[int],
+    mhz: float,
+    listener: Listener,
+    workers: Workers = HERE,
 ) -> tuple[str, PnrReport]:
     """Place and route a core, its host's port a UART for want of pins; the device, and what came of it.
 
@@ -157,7 +164,8 @@ def place_core(
             mhz=mhz,
             seeds=tuple(seeds),
             techmap=TECHMAPS[family],
-            on_seed=lambda seed: step(seed - 1, len(seeds)),
+            progress=step,
+            workers=workers,
         )
     return device.name, report
 

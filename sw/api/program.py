@@ -13,6 +13,7 @@ from ..errors import InputError, ProgramMismatch
 from ..listener import Listener, Quiet
 from ..program import Program as Compiled
 from ..runtime import clamped_share, prepare_input, restore_outputs
+from ..tasks import HERE, Workers
 from .config import Config
 from .html import table_html
 from .result import Result
@@ -211,6 +212,7 @@ class Program:
         *,
         simulator: str = Simulator.VERILATOR,
         waves: str | os.PathLike[str] = "build/verify",
+        workers: Workers = HERE,
     ) -> Agreement:
         """Compare engines with the golden model, layer by layer, element by element.
 
@@ -225,6 +227,8 @@ class Program:
             Among ``golden``, ``isa`` and ``rtl``.
         simulator, waves
             Of the Verilog.
+        workers : Workers
+            What runs the samples (`narrows.open_workers`).
 
         Returns
         -------
@@ -242,7 +246,7 @@ class Program:
         from .agreement import verify
 
         values, _ = samples_of(x, self.graph.input.shape)
-        return verify(self, values, engines, simulator=simulator, waves=Path(waves))
+        return verify(self, values, engines, simulator=simulator, waves=Path(waves), workers=workers)
 
     def explain(
         self, calib: SampleSource | None = None, *, model: Model | None = None, quick: bool = True

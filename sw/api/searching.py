@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import CapacityError
+from ..tasks import HERE, Workers
 from .html import table_html
 from .samples import SampleSource, samples_of
 
@@ -164,6 +165,8 @@ def search(
     seed: int = 0,
     storage: str | None = None,
     study: str = "narrows",
+    batch: int = 24,
+    workers: Workers = HERE,
 ) -> Found:
     """Search formats and widths around a configuration.
 
@@ -191,8 +194,10 @@ def search(
         as 8-bit integers; the fastest with at most this error ratio of the output.
     trials : int
         Points to measure in all; 0: the greedy strategies alone.
-    sampler, seed, storage, study
+    sampler, seed, storage, study, batch
         Of `search.study.Study`.
+    workers : Workers
+        What measures points (`narrows.open_workers`); what is found does not depend on it.
 
     Raises
     ------
@@ -234,6 +239,7 @@ def search(
         measurer=measurer,
         x=samples.x,
         labels=samples.labels,
+        batch=batch,
     )
     with plan.listener.progress("searching") as progress:
         outcome = explore(
@@ -245,6 +251,7 @@ def search(
             bound=bound,
             trials=trials,
             progress=lambda what, done, total: progress(done, total, what),
+            workers=workers,
         )
     unit = measurer.costs.integer_unit
     summary = search_summary(

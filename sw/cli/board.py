@@ -12,8 +12,9 @@ import typer
 
 from ..api.config import Config
 from ..results import write_json
+from ..tasks import open_workers
 from .hardware import show_resources
-from .options import JsonFile
+from .options import Cluster, Jobs, JsonFile
 from .output import TERMINAL, next_step, progress_bar, report_done, show_table
 
 if TYPE_CHECKING:
@@ -178,11 +179,14 @@ def build(
         int, typer.Option("--tries", min=1, metavar="N", help="Placements at most, until one meets the clock.")
     ] = 3,
     folder: Folder = None,
+    cluster: Cluster = None,
+    jobs: Jobs = 1,
     json: JsonFile = None,
 ) -> None:
     """Synthesise, place and route a board's design and write its bitstream. Exit status 1 if the clock is not met.
 
-    Where a placement misses the clock another seed is tried; the fastest one is kept. All tools come as wheels (`pip
+    Where a placement misses the clock another seed is tried; the fastest one is kept. With --jobs or --cluster several
+    seeds are placed at once; what is kept is the same. All tools come as wheels (`pip
     install narrows[pnr]`). Boards that only a vendor's tools place get a plan for these, and the core's resources by
     Yosys.
 
@@ -191,6 +195,8 @@ def build(
         narrows board build icebreaker
 
         narrows board build ulx3s --alone --serve
+
+        narrows board build ulx3s --tries 10 --cluster tcp://host:8786
     """
     from ...boards.flow import build_board
     from ...boards.plan import plan_board
@@ -200,7 +206,7 @@ def build(
     if board.vendor_only:
         write_json(json, _planned(board, plan_board(board, seed=seed), place))
         return
-    with progress_bar(f"building {name}") as step:
+    with open_workers(cluster, jobs) as workers, progress_bar(f"building {name}") as step:
         done = 0
 
         def on_step(tool: str) -> None:
@@ -208,7 +214,7 @@ def build(
             step(done, tries + 2, f"{name}: {tool}")
             done += 1
 
-        result = build_board(board, place, seed=seed, tries=tries, on_step=on_step)
+        result = build_board(board, place, seed=seed, tries=tries, on_step=on_step, workers=workers)
     _show(board, result)
     write_json(json, {"board": name, "clock_mhz": board.clock_mhz, "config": board.config.to_dict(), **asdict(result)})
     if not result.met:

@@ -15,7 +15,8 @@ from ..errors import InputError
 from ..results import writable_folder, write_json
 from ..synthesis import SynthesisReport
 from ..targets import FAMILIES, find_target
-from .options import BoardOption, ConfigFile, JsonFile, Preset, chosen_config, opened
+from ..tasks import Workers, open_workers
+from .options import BoardOption, Cluster, ConfigFile, Jobs, JsonFile, Preset, chosen_config, opened
 from .output import TERMINAL, report_done, show_table
 
 __all__ = ["Wrapper", "show_resources", "synth", "verilog"]
@@ -106,6 +107,8 @@ def synth(
     floorplan: Annotated[
         Path | None, typer.Option("--floorplan", metavar="FILE.svg", help="Picture of the median placement.")
     ] = None,
+    cluster: Cluster = None,
+    jobs: Jobs = 1,
     json: JsonFile = None,
 ) -> None:
     """Synthesise the core of a configuration with Yosys and count its resources, module by module.
@@ -114,7 +117,8 @@ def synth(
     a minute longer: Yosys is compiled for this machine once.
 
     With --pnr the core, its host's port a UART for want of pins, is placed and routed with several seeds: median and
-    range of its clock, the modules on the critical path, cells of every module in the JSON file.
+    range of its clock, the modules on the critical path, cells of every module in the JSON file. --jobs or --cluster
+    places several seeds at once.
 
     **Examples**
 
@@ -132,7 +136,8 @@ def synth(
     elif pnr:
         if floorplan is not None:
             writable_folder(floorplan)
-        write_json(json, _placed(core, target, seeds, mhz, floorplan))
+        with open_workers(cluster, jobs) as workers:
+            write_json(json, _placed(core, target, seeds, mhz, floorplan, workers))
     else:
         report = synthesise_core(core, target, TERMINAL)
         show_resources(report, described(core))
@@ -165,7 +170,9 @@ def _estimated(core: AcceleratorConfig, target: str) -> dict[str, Any]:
     return {"config": own.to_dict(), **report, "fmax_mhz": found.mhz, "fmax_error": found.mhz_error}
 
 
-def _placed(core: AcceleratorConfig, target: str, seeds: int, mhz: float, floorplan: Path | None) -> dict[str, Any]:
+def _placed(
+    core: AcceleratorConfig, target: str, seeds: int, mhz: float, floorplan: Path | None, workers: Workers
+) -> dict[str, Any]:
     """Place and route a core, show what came of it, and give that as JSON holds it."""
     from ..report.floorplan import draw_floorplan
 
@@ -175,6 +182,7 @@ def _placed(core: AcceleratorConfig, target: str, seeds: int, mhz: float, floorp
         seeds=range(1, seeds + 1),
         mhz=mhz,
         listener=TERMINAL,
+        workers=workers,
     )
     machine = dataclasses.replace(core, fabric=find_target(target)[0], host="uart")
     show_resources(report.synthesis, described(machine))

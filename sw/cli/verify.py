@@ -10,9 +10,12 @@ import typer
 from ..api.samples import load_samples
 from ..engines import EngineName, Simulator
 from ..results import write_json
+from ..tasks import open_workers
 from .options import (
     BoardOption,
+    Cluster,
     InputFile,
+    Jobs,
     JsonFile,
     Limit,
     OriginalModel,
@@ -42,6 +45,8 @@ def verify(
     waves: Annotated[
         Path, typer.Option("--waves", metavar="FOLDER", help="Where the waveform of a first difference goes.")
     ] = Path("build/verify"),
+    cluster: Cluster = None,
+    jobs: Jobs = 1,
     json: JsonFile = None,
 ) -> None:
     """Compare the engines layer by layer, element by element; exit status 1 if anything differs.
@@ -66,7 +71,8 @@ def verify(
     x, y = load_samples(samples, limit)
     labels = sound_labels(compiled.graph.outputs, y, TERMINAL)
     beside = quality_beside(compiled, original(model, compiled), x, labels)
-    agreement = compiled.verify(x, engine or list(EngineName), simulator=simulator, waves=waves)
+    with open_workers(cluster, jobs) as workers:
+        agreement = compiled.verify(x, engine or list(EngineName), simulator=simulator, waves=waves, workers=workers)
     report = agreement.to_dict()
     show_table(
         f"{program}: {report['images']} samples, {len(report['layers'])} layers",

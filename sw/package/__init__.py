@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from narrows.sw.api.training import Trained
     from narrows.sw.errors import NarrowsError
     from narrows.sw.listener import NarrowsWarning
+    from narrows.sw.tasks import open_workers
 
 __version__: str
 
@@ -55,6 +56,7 @@ __all__ = [
     "from_keras",
     "from_torch",
     "load",
+    "open_workers",
 ]
 
 _PLACES = {
@@ -76,6 +78,7 @@ _PLACES = {
     "from_keras": ".sw.api.frameworks",
     "from_torch": ".sw.api.frameworks",
     "load": ".sw.api.load",
+    "open_workers": ".sw.tasks",
 }
 
 

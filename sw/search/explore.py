@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..tasks import HERE, Workers, in_order
 from .front import Bound, front, goals
 from .greedy import Step, first_of_speed, last_within_error, narrowing
 from .measure import Measured, Measurer, accuracy
 from .sensitivity import sensitivities
 from .space import Knob, Point, Space
 from .study import Study
+from .trials import Trials, measure
 
 __all__ = ["Outcome", "Samples", "explore"]
 
@@ -72,6 +74,7 @@ def explore(
     bound: Bound,
     trials: int,
     progress: Progress,
+    workers: Workers = HERE,
 ) -> Outcome:
     """Search, and measure the best again.
 
@@ -89,17 +92,20 @@ def explore(
         strategy alone, and a bound on speed or error leaves only the point that it ends at.
     progress : callable
         Called with (what is done, steps done, steps in all).
+    workers : Workers
+        What measures. What is found does not depend on them.
     """
-    greedy = _greedy_points(space, measurer, study, samples.x, None if trials else bound, progress)
+    greedy = _greedy_points(space, measurer, study, samples.x, None if trials else bound, progress, workers)
     proposed = [*_uniform_points(space), *greedy] if trials else greedy
     study.propose(proposed)
-    study.run(trials or len(proposed), lambda done, total: progress("searching", done, total))
+    study.run(trials or len(proposed), lambda done, total: progress("searching", done, total), workers)
     searched = study.measured
     best = _spread(sorted(front(searched, goals), key=lambda one: one.cost.speedup), _FINALISTS)
     plain = front([one for one in searched if one.point.is_uniform], goals)
     scores = measurer.float_scores(final.x)
+    judged = Trials(measurer=measurer, x=final.x, labels=final.labels, scores=scores)
     wanted = {one.point.key: one.point for one in (*best, *plain)}
-    again = _remeasured(wanted, measurer, final, scores, progress)
+    again = _remeasured(wanted, judged, progress, workers)
     reference = accuracy(scores, final.labels)
     return Outcome(
         searched=searched,
@@ -120,7 +126,13 @@ def _uniform_points(space: Space) -> list[Point]:
 
 
 def _greedy_points(
-    space: Space, measurer: Measurer, study: Study, x: NDArray, bound: Bound | None, progress: Progress
+    space: Space,
+    measurer: Measurer,
+    study: Study,
+    x: NDArray,
+    bound: Bound | None,
+    progress: Progress,
+    workers: Workers,
 ) -> list[Point]:
     """Points on the greedy path of every core.
 
@@ -128,7 +140,7 @@ def _greedy_points(
     """
     cores = list(space.cores())
     widest = max(cores, key=lambda core: (core["acc_bits"], core["rescale_bits"]))
-    errors = _errors(space, measurer, study, x, widest, progress)
+    errors = _errors(space, measurer, study, x, widest, progress, workers)
     points: list[Point] = []
     for core in cores:
         path = narrowing(space, _start(space, measurer, core), errors, lambda point: measurer.cost(point).cycles)
@@ -137,15 +149,16 @@ def _greedy_points(
 
 
 def _remeasured(
-    points: Mapping[Any, Point], measurer: Measurer, samples: Samples, scores: NDArray, progress: Progress
+    points: Mapping[Any, Point], trials: Trials, progress: Progress, workers: Workers
 ) -> dict[Any, Measured]:
-    found = {}
-    for done, (key, point) in enumerate(points.items()):
-        progress("measuring the best again", done, len(points))
-        if (one := measurer.measure(point, samples.x, samples.labels, scores)) is not None:
-            found[key] = one
-    progress("measuring the best again", len(points), len(points))
-    return found
+    found = in_order(
+        workers,
+        measure,
+        trials,
+        list(points.values()),
+        lambda done, total: progress("measuring the best again", done, total),
+    )
+    return {key: one for key, one in zip(points, found, strict=True) if one is not None}
 
 
 def _start(space: Space, measurer: Measurer, core: dict[str, Any]) -> Point:
@@ -154,20 +167,27 @@ def _start(space: Space, measurer: Measurer, core: dict[str, Any]) -> Point:
 
 
 def _errors(
-    space: Space, measurer: Measurer, study: Study, x: NDArray, core: dict[str, Any], progress: Progress
+    space: Space,
+    measurer: Measurer,
+    study: Study,
+    x: NDArray,
+    core: dict[str, Any],
+    progress: Progress,
+    workers: Workers,
 ) -> dict[tuple[Knob, str], float]:
-    def measure() -> list[float]:
+    def errors() -> list[float]:
         found = sensitivities(
             space,
             _start(space, measurer, core),
             measurer,
             x[:_PROBES],
             lambda done, total: progress("measuring error ratios", done, total),
+            workers,
         )
         return [found[pair] for pair in pairs]
 
     pairs = [(knob, name) for knob in space.knobs for name in space.options(knob)]
-    return dict(zip(pairs, study.remembered("errors", measure), strict=True))
+    return dict(zip(pairs, study.remembered("errors", errors), strict=True))
 
 
 def _picked(path: list[Step], measurer: Measurer, bound: Bound | None) -> list[Point]:

@@ -8,8 +8,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ..tasks import HERE, Workers, in_order
 from .measure import Measurer
 from .space import Knob, Point, Space
+from .trials import Trials, worth
 
 __all__ = ["sensitivities"]
 
@@ -20,6 +22,7 @@ def sensitivities(
     measurer: Measurer,
     x: NDArray,
     progress: Callable[[int, int], None],
+    workers: Workers = HERE,
 ) -> dict[tuple[Knob, str], float]:
     """Error ratios (RMSE over RMS of the float output) of every format of every knob, all others as in ``start``.
 
@@ -35,22 +38,14 @@ def sensitivities(
         Samples; some dozens do.
     progress : callable
         Called with (measurements done, measurements in all).
+    workers : Workers
+        What runs the measurements.
     """
     scores = measurer.float_scores(x)
-    labels = scores.argmax(axis=1)
-
-    def error(point: Point) -> float:
-        worth = measurer.worth(point, x, labels, scores)
-        return np.inf if worth is None else worth.error
-
+    trials = Trials(measurer=measurer, x=x, labels=scores.argmax(axis=1), scores=scores)
     pairs = [(knob, name) for knob in space.knobs for name in space.options(knob)]
-    floor, found = error(start), {}
-    for done, (knob, name) in enumerate(pairs):
-        progress(done, len(pairs))
-        if name == start.formats[knob]:
-            found[knob, name] = 0.0
-            continue
-        alone = error(replace(start, formats={**start.formats, knob: name}))
-        found[knob, name] = float(np.sqrt(max(0.0, alone**2 - floor**2)))
-    progress(len(pairs), len(pairs))
-    return found
+    others = [(knob, name) for knob, name in pairs if name != start.formats[knob]]
+    points = [start, *(replace(start, formats={**start.formats, knob: name}) for knob, name in others)]
+    errors = [np.inf if found is None else found.error for found in in_order(workers, worth, trials, points, progress)]
+    floor, alone = errors[0], dict(zip(others, errors[1:], strict=True))
+    return {pair: float(np.sqrt(max(0.0, alone[pair] ** 2 - floor**2))) if pair in alone else 0.0 for pair in pairs}

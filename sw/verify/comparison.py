@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engines import EngineName, EngineRun, find_engine
+from ..engines import EngineName, EngineRun
 from ..program import Program
+from ..tasks import HERE, Workers
+from .spread import run_samples
 
 __all__ = ["Comparison", "Mismatch", "compare_engines", "compare_predicted", "compare_runs"]
 
@@ -70,18 +72,17 @@ def compare_engines(
     *,
     bar: ProgressBar,
     simulator: str = "verilator",
+    workers: Workers = HERE,
 ) -> Comparison:
     """Run samples of shape (N, C, H, W) on the golden model and on ``engines``, and compare every layer's tensor.
 
     Every tensor is read back from activation memory; the checksums of the Verilog are compared with those of the
-    instruction-set model as well.
+    instruction-set model as well. ``workers`` each run some of the samples.
     """
     runs: dict[EngineName, EngineRun] = {}
     for engine in dict.fromkeys((EngineName.GOLDEN, *engines)):
         with bar(f"running ({engine})") as progress:
-            runs[engine] = find_engine(engine, simulator=simulator).run(
-                program, levels, progress=progress, dump_layers=len(levels), keep_tensors=True
-            )
+            runs[engine] = run_samples(program, levels, engine, simulator=simulator, progress=progress, workers=workers)
     return Comparison(runs=runs, mismatches=compare_runs(program, runs))
 
 

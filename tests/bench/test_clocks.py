@@ -7,8 +7,10 @@ from pathlib import Path
 
 import clocks
 import pytest
+from narrows.boards import placing
 from narrows.boards.board import Board
 from narrows.boards.catalogue import BOARDS
+from narrows.sw.toolchain import ToolRun
 
 
 def keep(board: Board, builds: Path, reached: dict[int, float]) -> Path:
@@ -55,13 +57,14 @@ def test_another_design_is_placed_anew(tmp_path: Path, monkeypatch: pytest.Monke
     other = board.with_config(type(board.config).from_dict(board.config.to_dict() | {"weight_words": 1024}))
     asked = []
 
-    def run(board: Board, command: tuple[str, ...], folder: Path) -> None:
-        asked.append(command[0])
-        name = "narrows_board.report.json" if command[0].startswith("nextpnr") else "narrows_board.json"
+    def run(tool: str, arguments: list[str], folder: Path, log: str = "", tick: object = None) -> ToolRun:
+        asked.append(tool)
+        name = "narrows_board.report.json" if tool.startswith("nextpnr") else "narrows_board.json"
         (folder / name).write_text(kept.read_text())
+        return ToolRun(tool=tool, seconds=1.0, megabytes=1.0)
 
     kept = keep(board, tmp_path, {1: 130.0, 2: 90.0}) / "seed1.report.json"
-    monkeypatch.setattr(clocks, "_run", run)
+    monkeypatch.setattr(placing, "run_tool", run)
     assert list(clocks.placed(board, (1, 2), tmp_path)) == [1, 2]
     assert asked == []
     assert {placement.fmax_mhz for placement in clocks.placed(other, (1, 2), tmp_path).values()} == {130.0}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 import damaged_files
 import pytest
+from campaign.damaged_tasks import judge_files
 from damaged_files import KINDS, main, make_damaged, make_whole
 
 
@@ -37,3 +39,10 @@ def test_a_traceback_is_found(
     monkeypatch.setattr(damaged_files, "make_damaged", lambda *of: (b"", make(*of)[1]))
     assert main(["--files", "2", "--formats", "samples", "--workers", "1"]) == 1
     assert "2 ended badly" in capsys.readouterr().out
+
+
+def test_files_judged_elsewhere_are_those_judged_here(whole: Path) -> None:
+    tasks = [("samples", 3), ("config", 4), ("samples", 5)]
+    files = {path.name: path.read_bytes() for path in whole.iterdir()}
+    here = list(damaged_files.judged(tasks, whole, argparse.Namespace(workers=1, seconds=60, keep=None)))
+    assert [each[:3] for each in judge_files((files, 60), tasks)] == [each[:3] for each in here]

@@ -5,8 +5,10 @@ from functools import partial
 
 import numpy as np
 import pytest
+from campaign import judges
+from campaign.judges import GOLDEN_LIMIT, judge_onnx, judge_quantised
 from campaign.onnx_models import RandomModel, reference_session
-from import_campaign import GOLDEN_LIMIT, judge_onnx, judge_quantised, main, reason, summary
+from import_campaign import main, reason, summary
 
 SLICE = range(20000, 20160)
 
@@ -56,12 +58,10 @@ def test_models_run_under_onnxruntime_and_vary():
 
 
 def test_a_fault_is_a_difference(monkeypatch):
-    import import_campaign
-
-    evaluate = import_campaign.evaluate
+    evaluate = judges.evaluate
     changed = lambda graph, x: {name: values * 1.01 for name, values in evaluate(graph, x).items()}  # noqa: E731
     seed = next(seed for seed in range(100) if judge_onnx(seed, 1000).kind == "right")
-    monkeypatch.setattr(import_campaign, "evaluate", changed)
+    monkeypatch.setattr(judges, "evaluate", changed)
     assert judge_onnx(seed, 1000).kind == "different"
 
 

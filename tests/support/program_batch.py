@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,16 @@ from narrows.sw.runtime.samples import run_samples
 from numpy.typing import NDArray
 from random_graphs import GraphBuilder, random_chain, random_levels
 
-__all__ = ["check_programs", "check_random_programs", "compare_all", "fitting_programs", "random_program"]
+__all__ = [
+    "Batch",
+    "check_batch",
+    "check_programs",
+    "check_random_programs",
+    "check_seeds",
+    "compare_all",
+    "fitting_programs",
+    "random_program",
+]
 
 Make = Callable[[GraphBuilder, int], QuantisedGraph]
 """Draws the graph of a seed."""
@@ -103,6 +114,43 @@ def check_programs(
         progress=progress,
     )
     return result.values["programs"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Programs by seed, each with its samples (N, C, H, W), and the ``host`` of `check_programs` that they run with."""
+
+    programs: Mapping[int, tuple[Program, NDArray[np.int64]]]
+    host: Mapping[str, float]
+
+
+def check_batch(config: AcceleratorConfig, batch: Batch) -> dict[int, dict[str, Any]]:
+    """Check programs on a core, as a task. Reports, as of `check_programs`, by seed."""
+    reports = check_programs(config, list(batch.programs.values()), host=batch.host)
+    return dict(zip(batch.programs, reports, strict=True))
+
+
+def check_seeds(shared: tuple[AcceleratorConfig, int], seeds: Sequence[int]) -> tuple[dict[int, dict[str, Any]], int]:
+    """Check the random programs of some seeds, as a task; ``shared`` are the core and how many layers a program has.
+
+    Returns
+    -------
+    reports : dict of dict
+        By seed, as `check_programs` gives them, with the number of ``instructions``.
+    refused : int
+        Seeds whose program does not fit.
+    """
+    config, layers = shared
+    programs: dict[int, tuple[Program, NDArray[np.int64]]] = {}
+    for seed in seeds:
+        with contextlib.suppress(CapacityError, CertificateError):
+            programs[seed] = random_program(config, seed, layers)
+    if not programs:
+        return {}, len(seeds)
+    reports = check_programs(config, list(programs.values()))
+    for report, (program, _) in zip(reports, programs.values(), strict=True):
+        report["instructions"] = len(program.instructions) - 1
+    return dict(zip(programs, reports, strict=True)), len(seeds) - len(programs)
 
 
 async def compare_all(transport: Transport, job: Job, progress: Progress) -> tuple[dict[str, Any], dict[str, Any]]:

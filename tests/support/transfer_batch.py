@@ -18,7 +18,7 @@ from narrows.sw.runtime.windows import to_burst, window_span
 from numpy.typing import NDArray
 from random_transfers import WINDOW_BASE, WINDOW_BYTES, RandomProgram, random_program
 
-__all__ = ["run_one", "run_transfers"]
+__all__ = ["run_one", "run_part", "run_transfers"]
 
 _COUNTERS = (
     Register.CYCLES,
@@ -60,6 +60,12 @@ def run_transfers(
         },
     )
     return result.values["reports"]
+
+
+def run_part(shared: tuple[AcceleratorConfig, dict[str, int]], seeds: Sequence[int]) -> list[dict[str, Any]]:
+    """`run_transfers` as a task; ``shared`` are the core and the bus. Stalls are those of the first seed."""
+    config, bus = shared
+    return run_transfers(config, seeds, seed=seeds[0], **bus)
 
 
 async def compare(transport: Any, job: Job, progress: Progress) -> tuple[dict[str, Any], dict[str, Any]]:

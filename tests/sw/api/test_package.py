@@ -19,7 +19,7 @@ from narrows.sw.errors import NarrowsError
 
 ROOT = Path(__file__).parents[3]
 HEAVY = ("amaranth", "cocotb", "matplotlib", "numpy", "onnx", "onnxruntime", "rich", "torch", "typer")
-ALOOF = {"NotCompared", "_TransferError"}  # caught where they are raised
+ALOOF = {"NotCompared", "NotWanted", "_Broken", "_TransferError"}  # caught where they are raised
 OPTIONAL = (".train", ".litert", ".axi_bench")  # need packages that are not always there
 
 

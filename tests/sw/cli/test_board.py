@@ -28,6 +28,7 @@ from narrows.sw.program import Program
 from narrows.sw.quantize import QuantSettings, quantise
 from narrows.sw.runtime.boot import boot_image
 from narrows.sw.runtime.serving import serving_of
+from narrows.sw.tasks import HERE
 from narrows.sw.toolchain import ToolRun
 
 
@@ -65,8 +66,8 @@ def test_a_board_for_a_vendors_tools_gets_a_plan(
 def test_build_says_whether_the_clock_is_met(
     fmax: float, status: int, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def build(board, folder, *, seed, tries, on_step):
-        assert (seed, tries) == (3, 2)
+    def build(board, folder, *, seed, tries, on_step, workers):
+        assert (seed, tries, workers) == (3, 2, HERE)
         on_step("yosys")
         bitstream = tmp_path / "narrows_board.bin"
         bitstream.write_bytes(bytes(104_090))

@@ -13,13 +13,15 @@ from narrows.sw.search.picture import front_picture
 from narrows.sw.search.space import Knob
 from narrows.sw.search.study import Study
 from narrows.sw.search.summary import search_summary
+from narrows.sw.tasks import HERE
+from shuffled_workers import ShuffledWorkers
 
 SAMPLES = Samples(x=np.zeros((4, 2)), labels=np.ones(4, dtype=int))
 
 
 @pytest.fixture
 def search(space, measurer):
-    def run(bound, trials):
+    def run(bound, trials, workers=HERE):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # Optuna's marks of what is experimental
             study = Study(
@@ -41,6 +43,7 @@ def search(space, measurer):
                 bound=bound,
                 trials=trials,
                 progress=lambda stage, done, total: None,
+                workers=workers,
             )
 
     return run
@@ -79,3 +82,8 @@ def test_summary_and_picture(search):
     first = summary["uniform"][0]
     assert first["short"].startswith("2 x ") and first["shape"] == "4x4x16"
     assert front_picture(outcome).startswith("<svg")
+
+
+def test_what_is_found_does_not_depend_on_workers(search):
+    first, second = (search(Bound(loss=0.15), 30, workers) for workers in (HERE, ShuffledWorkers()))
+    assert first == second

@@ -1,6 +1,8 @@
 """Studies: what was proposed comes first, nothing is measured twice, and a stopped study goes on."""
 
 import json
+import platform
+import subprocess
 import warnings
 
 import numpy as np
@@ -10,7 +12,8 @@ pytest.importorskip("optuna")
 
 from narrows.sw.errors import InputError
 from narrows.sw.search.front import front, goals
-from narrows.sw.search.study import Study, open_storage
+from narrows.sw.search.study import BATCH, Study, open_storage
+from shuffled_workers import ShuffledWorkers
 
 CORE = {"acc_bits": 16, "rescale_bits": 4, "base": "dybit4", "shape": (4, 4, 16)}
 
@@ -24,7 +27,7 @@ def _quiet():
 
 @pytest.fixture
 def make(space, measurer):
-    def study(storage=None, sampler="nsga2", seed=3, x=(1, 2)):
+    def study(storage=None, sampler="nsga2", seed=3, x=(1, 2), batch=BATCH):
         return Study(
             "mine",
             storage=open_storage(storage),
@@ -34,6 +37,7 @@ def make(space, measurer):
             measurer=measurer,
             x=np.array(x),
             labels=np.array([0, 1]),
+            batch=batch,
         )
 
     return study
@@ -122,3 +126,71 @@ def test_other_samples_are_refused(make, tmp_path):
 def test_unknown_sampler(make):
     with pytest.raises(InputError, match=r"^sampler must be nsga2 or tpe, not 'grid'$"):
         make(sampler="grid")
+
+
+def trials(study):
+    """What a study was told, in the order of its trials."""
+    return [
+        (trial.params, trial.values)
+        for trial in study._study.get_trials()
+        if trial.state.name in ("COMPLETE", "PRUNED")
+    ]
+
+
+@pytest.fixture
+def undisturbed(make, space):
+    def run(count, sampler="nsga2", batch=6):
+        study = make(sampler=sampler, batch=batch)
+        study.propose([space.uniform(weights, acts, **CORE) for weights in space.weights for acts in space.acts])
+        study.run(count, ignore)
+        return trials(study)
+
+    return run
+
+
+@pytest.mark.parametrize("sampler", ["nsga2", "tpe"])
+def test_trials_are_the_same_whoever_measures_them(make, space, undisturbed, sampler):
+    for seed, at_once in enumerate((1, 2, 5)):
+        study = make(sampler=sampler, batch=6)
+        study.propose([space.uniform(weights, acts, **CORE) for weights in space.weights for acts in space.acts])
+        study.run(40, ignore, ShuffledWorkers(seed, at_once))
+        assert trials(study) == undisturbed(40, sampler)
+
+
+@pytest.mark.parametrize("most", [0, 3, 8, 17])
+@pytest.mark.parametrize("sampler", ["nsga2", "tpe"])
+def test_an_interrupted_study_goes_on_to_the_trials_of_an_undisturbed_one(
+    make, space, undisturbed, tmp_path, sampler, most
+):
+    storage = str(tmp_path / "study.journal")
+    proposals = [space.uniform(weights, acts, **CORE) for weights in space.weights for acts in space.acts]
+    study = make(storage, sampler=sampler, batch=6)
+    study.propose(proposals)
+    with pytest.raises(KeyboardInterrupt):
+        study.run(40, ignore, ShuffledWorkers(most, 3, most))
+    again = make(storage, sampler=sampler, batch=6)
+    again.propose(proposals)
+    again.run(40, ignore, ShuffledWorkers(1, 4))
+    assert trials(again) == undisturbed(40, sampler)
+
+
+def test_trials_of_processes_that_go_on_are_left_to_them(make, tmp_path):
+    storage = str(tmp_path / "study.journal")
+    other = make(storage)._study.ask()
+    with subprocess.Popen(["sleep", "60"]) as process:
+        other.set_user_attr("by", f"{platform.node()}/{process.pid}")
+        elsewhere = make(storage)._study.ask()
+        elsewhere.set_user_attr("by", f"another machine/{process.pid}")
+        study = make(storage)
+        study.run(3, ignore)
+        process.kill()
+    states = [trial.state.name for trial in study._study.get_trials()]
+    assert states[:2] == ["RUNNING", "RUNNING"]
+    assert set(states[2:]) <= {"COMPLETE", "PRUNED"}
+    study.run(4, ignore)
+    assert [trial.state.name for trial in study._study.get_trials()][:2] == ["FAIL", "RUNNING"]
+
+
+def test_a_batch_without_points(make):
+    with pytest.raises(InputError, match=r"^a batch must have at least a point, not 0$"):
+        make(batch=0)
