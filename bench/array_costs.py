@@ -2,7 +2,7 @@
 
     python bench/array_costs.py
 
-synthesises every point for ECP5 and writes `sw/search/costs.json`: this project's array in each base format, the array
+synthesises every point for ECP5 and writes `sw/costs/arrays.json`: this project's array in each base format, the array
 of plain 8-bit integers that it is compared with (all three ways of writing it; the search takes the cheapest), and a
 rescaler with its encoder. Finished runs are kept in `build/bench`, as those of `bench/mac.py` are. Some twenty minutes
 on one core.
@@ -34,7 +34,7 @@ _RESCALERS = ((12, 4), (12, 8), (16, 4), (16, 8), (16, 16), (20, 4), (20, 8), (2
 
 def main(
     output: Annotated[Path, typer.Option("--output", "-o", help="Where the table goes.")] = _ROOT
-    / "sw/search/costs.json",
+    / "sw/costs/arrays.json",
     cache: Annotated[Path, typer.Option(help="Finished runs.")] = _ROOT / "build" / "bench",
 ) -> None:
     """Synthesise all points and write the table."""

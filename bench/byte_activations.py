@@ -2,11 +2,11 @@
 
     python bench/byte_activations.py --models models --json bytes.json
 
-ResNet-8 with blank weights (`sw/report/sketch.py`) on cores whose units take 8-bit activations and weights of up to 5
+ResNet-8 with blank weights (`sw/costs/sketch.py`) on cores whose units take 8-bit activations and weights of up to 5
 bits in one pass, so that 8-bit weights take two: that of the board `ulx3s-bytes`, and the same with six rows, 12 of 16
 lanes in hard multipliers and two rows drained. ``macs_per_cycle`` are multiplications with trained weights over the
 cycles of a whole run by the cycle model, ``utilisation`` their share of one a unit and cycle. ``dsp`` are the array's
-hard multipliers (an LFE5U-85F has 156). ``lut_estimate`` is that of `sw/report/cells.py`, to which no core with hard
+hard multipliers (an LFE5U-85F has 156). ``lut_estimate`` is that of `sw/costs/cells.py`, to which no core with hard
 multipliers was fitted: it takes a unit for one of DyBit4 in look-up tables.
 """
 
@@ -22,15 +22,15 @@ import typer
 from narrows.boards.catalogue import BOARDS
 from narrows.hw.array.hard_multiplier import products_together
 from narrows.hw.spec.config import AcceleratorConfig
+from narrows.sw.costs.cells import estimate_cells
+from narrows.sw.costs.estimate import estimate
+from narrows.sw.costs.timeline import timeline
+from narrows.sw.costs.work import useful_macs, utilisation
 from narrows.sw.errors import CapacityError
 from narrows.sw.frontend import load_model
 from narrows.sw.graph import Graph
 from narrows.sw.passes import lower
 from narrows.sw.quantize import QuantSettings
-from narrows.sw.report.cells import estimate_cells
-from narrows.sw.report.estimate import estimate
-from narrows.sw.report.timeline import timeline
-from narrows.sw.report.work import useful_macs, utilisation
 from narrows.sw.results import write_json
 from rich.console import Console
 from rich.table import Table

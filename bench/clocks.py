@@ -28,14 +28,14 @@ from narrows.boards.catalogue import BOARDS
 from narrows.boards.placing import REPORT, place, placing_inputs, run_step
 from narrows.boards.plan import BoardPlan, plan_board
 from narrows.sw.compile import compile_graph
+from narrows.sw.costs.timeline import timeline
 from narrows.sw.errors import CapacityError
 from narrows.sw.files import write_whole
-from narrows.sw.placement import Placement, read_report
 from narrows.sw.program import Program
-from narrows.sw.report.timeline import timeline
 from narrows.sw.results import write_json
 from narrows.sw.tasks import HERE, Workers, open_workers
-from narrows.sw.toolchain import ToolFailed
+from narrows.sw.toolchain.placement import Placement, read_report
+from narrows.sw.toolchain.programs import ToolFailed
 from rich.console import Console
 from rich.table import Table
 

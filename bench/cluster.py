@@ -31,12 +31,12 @@ from campaign.timed_tasks import Timed, golden_outputs, sleep, timed
 from narrows.hw.spec.config import PRESETS
 from narrows.sw.examples import digits, digits_model
 from narrows.sw.frontend import load_model
-from narrows.sw.place_and_route import place, synthesised
 from narrows.sw.results import write_json
 from narrows.sw.search.measure import Measurer
 from narrows.sw.search.space import Point, Space
 from narrows.sw.search.trials import Trials, measure
 from narrows.sw.tasks import Workers, open_workers
+from narrows.sw.toolchain.place_and_route import place, synthesised
 from rich.console import Console
 from rich.table import Table
 

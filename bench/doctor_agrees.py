@@ -27,12 +27,12 @@ from narrows.boards.catalogue import BOARDS
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.sw.cli.output import progress_bar
 from narrows.sw.compile import compile_graph
+from narrows.sw.costs.diagnose import diagnose
+from narrows.sw.costs.examine import examine
 from narrows.sw.errors import NarrowsError
 from narrows.sw.frontend import load_model
 from narrows.sw.quantised import QuantisedGraph
 from narrows.sw.quantize import QuantSettings, quantise
-from narrows.sw.report.diagnose import diagnose
-from narrows.sw.report.examine import examine
 from narrows.sw.results import write_json
 from rich.console import Console
 from rich.table import Table

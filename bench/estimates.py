@@ -1,9 +1,9 @@
 """Measure cores with Yosys and nextpnr-ecp5, fit the estimates of `narrows synth` to some, check them on others.
 
     python bench/estimates.py               # measure what is missing, compare
-    python bench/estimates.py --fit         # fit again, too: rewrites sw/report/cells.json
+    python bench/estimates.py --fit         # fit again, too: rewrites sw/costs/cells.json
 
-Cores of `FITTED` give the factors of `sw/report/cells.py` and, those of `CLOCKED`, of `clocks.py`; those of `HELD`
+Cores of `FITTED` give the factors of `sw/costs/cells.py` and, those of `CLOCKED`, of `clocks.py`; those of `HELD`
 never do: they only check them. Look-up tables are those that nextpnr packs (TRELLIS_COMB), clocks the medians of what
 it reports for ``--seeds`` placements. Finished runs are kept in `build/bench`; a core takes one to three minutes.
 """
@@ -23,11 +23,11 @@ import numpy as np
 from hardware.flow import Device, Flow, Synthesis
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.verilog import TOP, to_verilog
-from narrows.sw.place_and_route import CLOCK_PIN, DEVICES, ROUTER
+from narrows.sw.costs.cells import cell_terms, cores_measured
+from narrows.sw.costs.clocks import clock_terms
 from narrows.sw.report import cells
-from narrows.sw.report.cells import cell_terms, cores_measured
-from narrows.sw.report.clocks import clock_terms
 from narrows.sw.results import write_json
+from narrows.sw.toolchain.place_and_route import CLOCK_PIN, DEVICES, ROUTER
 from rich.console import Console
 from rich.progress import track
 
@@ -193,7 +193,7 @@ def _clock(row: Mapping[str, Any]) -> float:
 def main() -> int:
     """Measure, perhaps fit, compare; 1 if a core that was not fitted is off by more than the estimate says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--fit", action="store_true", help="fit again, and rewrite sw/report/cells.json")
+    parser.add_argument("--fit", action="store_true", help="fit again, and rewrite sw/costs/cells.json")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1], help="of the placements (default 1)")
     parser.add_argument("--cache", type=Path, default=Path("build/bench"), help="finished runs (default build/bench)")
     options = parser.parse_args()

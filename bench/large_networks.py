@@ -24,10 +24,10 @@ import typer
 from made_models import mlp, mobilenet_v2, resnet18
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.sw.compile import compile_graph
+from narrows.sw.costs.timeline import timeline
 from narrows.sw.engines import EngineName, find_engine
 from narrows.sw.frontend import load_model
 from narrows.sw.quantize import QuantSettings, quantise
-from narrows.sw.report.timeline import timeline
 from narrows.sw.results import write_json
 from narrows.sw.runtime import prepare_input
 from rich.console import Console

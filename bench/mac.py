@@ -28,7 +28,7 @@ from hardware.measure import Design, Row, measure, place
 from hardware.report import markdown, tables
 from narrows.sw.errors import NarrowsError
 from narrows.sw.results import write_json, write_text
-from narrows.sw.synthesis import TARGETS
+from narrows.sw.toolchain.synthesis import TARGETS
 from rich.console import Console
 
 _CACHE = Path(__file__).resolve().parents[1] / "build" / "bench"

@@ -30,6 +30,7 @@ from narrows.boards.catalogue import BOARDS
 from narrows.hw.spec.registers import Region, region_stride
 from narrows.sim.golden import GoldenModel
 from narrows.sw.compile import compile_graph
+from narrows.sw.costs.timeline import timeline
 from narrows.sw.engines import EngineName, find_engine
 from narrows.sw.errors import CapacityError, CertificateError, NarrowsError
 from narrows.sw.frontend import load_model
@@ -39,7 +40,6 @@ from narrows.sw.program import Program
 from narrows.sw.quantised import QuantisedGraph
 from narrows.sw.quantize import QuantSettings, quantise
 from narrows.sw.report.page import scoreboard_page
-from narrows.sw.report.timeline import timeline
 from narrows.sw.results import write_json, write_text
 from narrows.sw.runtime import prepare_input
 from rich.console import Console

@@ -30,12 +30,12 @@ from narrows.hw.spec.config import AcceleratorConfig
 from narrows.sim.golden import GoldenModel
 from narrows.sw.cli.output import progress_bar
 from narrows.sw.compile import compile_graph
+from narrows.sw.costs.work import useful_macs, utilisation
 from narrows.sw.engines import EngineName, EngineRun, find_engine
 from narrows.sw.frontend import load_model
 from narrows.sw.passes import lower
 from narrows.sw.program import Program
 from narrows.sw.quantize import QuantSettings, quantise
-from narrows.sw.report.work import useful_macs, utilisation
 from narrows.sw.results import write_json
 from narrows.sw.runtime import prepare_input
 from narrows.sw.verify import compare_predicted

@@ -27,7 +27,7 @@ from narrows.sw.passes import lower
 from narrows.sw.program import Program
 from narrows.sw.quantize import QuantSettings, quantise
 from narrows.sw.runtime import prepare_input
-from narrows.sw.synthesis import TARGETS
+from narrows.sw.toolchain.synthesis import TARGETS
 from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))

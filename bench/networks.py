@@ -30,6 +30,10 @@ import typer
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.sim.golden import GoldenModel
 from narrows.sw.compile import compile_graph
+from narrows.sw.costs.estimate import estimate, roomy
+from narrows.sw.costs.examine import examine
+from narrows.sw.costs.timeline import timeline
+from narrows.sw.costs.work import useful_macs, utilisation
 from narrows.sw.engines import EngineName
 from narrows.sw.errors import CapacityError, NarrowsError
 from narrows.sw.files import write_whole
@@ -44,10 +48,6 @@ from narrows.sw.quantised import QuantisedGraph
 from narrows.sw.quantize import QuantSettings, quantise
 from narrows.sw.quantize.evaluate import evaluate
 from narrows.sw.reference import judge
-from narrows.sw.report.estimate import estimate, roomy
-from narrows.sw.report.examine import examine
-from narrows.sw.report.timeline import timeline
-from narrows.sw.report.work import useful_macs, utilisation
 from narrows.sw.runtime import prepare_input, restore_outputs
 from narrows.sw.verify import compare_engines
 from numpy.typing import NDArray

@@ -21,10 +21,10 @@ from narrows.hw.spec.certificate import signed_bits
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.formats import Format, parse_format
 from narrows.sw.compile import compile_graph
+from narrows.sw.costs.work import layer_work, utilisation
 from narrows.sw.layer_arithmetic import sum_bounds
 from narrows.sw.outputs import Output
 from narrows.sw.quantised import HeldSegment, InputSpec, MacLayer, QuantisedGraph, QuantisedTensor, Segment
-from narrows.sw.report.work import layer_work, utilisation
 from narrows.sw.results import write_json
 from rich.console import Console
 from rich.table import Table

@@ -38,11 +38,11 @@ from narrows.sim.golden import GoldenModel
 from narrows.sim.sdram import STATISTICS, memory_verilog
 from narrows.sim.store_size import store_bytes
 from narrows.sw.compile import compile_graph
+from narrows.sw.costs.timeline import timeline
 from narrows.sw.frontend import load_model
 from narrows.sw.passes import lower
 from narrows.sw.program import Program
 from narrows.sw.quantize import QuantSettings, quantise
-from narrows.sw.report.timeline import timeline
 from narrows.sw.results import write_json
 from narrows.sw.runtime import prepare_input
 from narrows.sw.runtime.driver import Driver

@@ -6,7 +6,7 @@
 Utilisation is the multiplications with trained weights over multiply-accumulate units times cycles, weights on chip,
 from the start of a run to its end; digits of wide operands, identities and averages are no useful work. Formats are
 W4A4 (DyBit) with 8-bit inputs. A configuration is ROWSxCOLUMNSxLANES:RESCALERS, with xDRAIN_ROWS behind it if that is
-2 or 4. Cycles are those of the cycle model, which the simulated core matches exactly; `sw/report/bounds.py` says what
+2 or 4. Cycles are those of the cycle model, which the simulated core matches exactly; `sw/costs/bounds.py` says what
 the bound is.
 """
 
@@ -21,15 +21,15 @@ import numpy as np
 import typer
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.sw.compile import compile_graph
+from narrows.sw.costs.bounds import layer_bounds
+from narrows.sw.costs.timeline import timeline
+from narrows.sw.costs.work import layer_work, useful_macs, utilisation
 from narrows.sw.frontend import load_model
 from narrows.sw.graph import Graph
 from narrows.sw.layers import Mac
 from narrows.sw.passes import lower
 from narrows.sw.program import Program
 from narrows.sw.quantize import QuantSettings, quantise
-from narrows.sw.report.bounds import layer_bounds
-from narrows.sw.report.timeline import timeline
-from narrows.sw.report.work import layer_work, useful_macs, utilisation
 from narrows.sw.results import write_json
 from numpy.typing import NDArray
 from rich.console import Console

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..sw.files import on_disk
-from ..sw.placement import Placement
 from ..sw.tasks import HERE, Workers
-from ..sw.toolchain import ToolFailed, ToolRun
+from ..sw.toolchain.placement import Placement
+from ..sw.toolchain.programs import ToolFailed, ToolRun
 from .board import Board
 from .placing import Placed, place, placing_inputs, run_step
 from .plan import NAME, BoardPlan, plan_board

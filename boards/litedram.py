@@ -17,7 +17,7 @@ from ..hw.memory.sdram_start import ControlWrite
 from ..hw.spec.sdram import SdramChip
 from ..sw.extras import need
 from ..sw.processes import run_process
-from ..sw.toolchain import ToolFailed
+from ..sw.toolchain.programs import ToolFailed
 from .board import Board, BoardError
 
 __all__ = ["LITEDRAM", "LiteDram", "generate_litedram", "sdram_controller"]

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..sw.files import write_whole
-from ..sw.placement import Placement, read_report
-from ..sw.toolchain import ToolFailed, ToolRun, run_tool
+from ..sw.toolchain.placement import Placement, read_report
+from ..sw.toolchain.programs import ToolFailed, ToolRun, run_tool
 from .plan import NAME, BoardPlan
 from .router_watch import RouterCircles, RouterWatch
 

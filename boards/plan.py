@@ -9,8 +9,8 @@ from pathlib import Path
 from unittest import mock
 
 from ..hw.verilog import TECHMAPS, TOP, to_verilog
-from ..sw.place_and_route import ROUTER
-from ..sw.synthesis import TARGETS
+from ..sw.toolchain.place_and_route import ROUTER
+from ..sw.toolchain.synthesis import TARGETS
 from .board import Board
 from .litedram import LITEDRAM, sdram_controller
 from .top import BoardTop

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from narrows.hw.ports.axi_lite import AxiLitePort
 from narrows.hw.verilog import TOP, to_verilog
-from narrows.sw.synthesis import module_names
+from narrows.sw.toolchain.synthesis import module_names
 from port_harness import run_with_port
 from small_core import SMALL
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from matplotlib import cycler, rc_context
 from matplotlib.figure import Figure
 from narrows.sw.files import new_file
-from narrows.sw.synthesis import TARGETS
+from narrows.sw.toolchain.synthesis import TARGETS
 
 from .cases import BASES
 from .measure import Row

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from narrows.hw.verilog import TECHMAPS
 from narrows.sw.errors import NarrowsError, ToolMissing
-from narrows.sw.place_and_route import PINS
-from narrows.sw.synthesis import TARGETS, Resources
+from narrows.sw.toolchain.place_and_route import PINS
+from narrows.sw.toolchain.synthesis import TARGETS, Resources
 
 __all__ = ["DEVICES", "Device", "Flow", "Placement", "Synthesis", "ToolFailed", "tool_versions"]
 
@@ -57,7 +57,7 @@ class Device:
         Logic cells, of one look-up table and one flip-flop each.
     multipliers : int
     constraints : str
-        Content of `narrows.sw.place_and_route.PINS`, which ``options`` name where there is any.
+        Content of `narrows.sw.toolchain.place_and_route.PINS`, which ``options`` name where there is any.
     """
 
     title: str
@@ -109,7 +109,7 @@ class Synthesis:
     verilog : str
         The design and all it needs.
     target : str
-        A name in `narrows.sw.synthesis.TARGETS`.
+        A name in `narrows.sw.toolchain.synthesis.TARGETS`.
     top : str
         Name of the top module.
     library : bool

@@ -13,7 +13,7 @@ from pathlib import Path
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.verilog import TECHMAPS, TOP, to_verilog
 from narrows.sw.errors import ToolMissing
-from narrows.sw.synthesis import TARGETS
+from narrows.sw.toolchain.synthesis import TARGETS
 
 from .block_ram import ECP5_BLOCK_RAM
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from narrows.sw.synthesis import TARGETS
+from narrows.sw.toolchain.synthesis import TARGETS
 from rich.table import Table
 
 from .cases import Case

@@ -23,11 +23,11 @@ from typing import Annotated, Any
 
 import typer
 from narrows.sw.compile import compile_graph
+from narrows.sw.costs.timeline import timeline
 from narrows.sw.errors import InputError
 from narrows.sw.files import write_whole
 from narrows.sw.quantize import QuantSettings
 from narrows.sw.quantize.train import Samples, Trainer, TrainSettings, network_of, to_quantised
-from narrows.sw.report.timeline import timeline
 from rich.console import Console
 from rich.table import Table
 from short_runs import Setup, accuracy, configuration, float_accuracy

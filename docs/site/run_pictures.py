@@ -5,13 +5,13 @@ from __future__ import annotations
 from drawing import CYAN, PAPER, RED, Drawing, colour
 from narrows.hw.spec.config import PRESETS
 from narrows.hw.spec.isa import BLOCK, TAP
+from narrows.sw.costs.estimate import estimate
+from narrows.sw.costs.timeline import Row, timeline
 from narrows.sw.examples import digits_model
 from narrows.sw.frontend import load_model
 from narrows.sw.passes import lower
 from narrows.sw.program import Program
 from narrows.sw.quantize import QuantSettings
-from narrows.sw.report.estimate import estimate
-from narrows.sw.report.timeline import Row, timeline
 
 __all__ = ["run_of_digits", "walk"]
 

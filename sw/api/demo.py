@@ -15,6 +15,7 @@ from ...hw.spec.config import PRESETS
 from ...hw.verilog import TECHMAPS, to_verilog
 from ...sim.cosim.core_source import GivenVerilog
 from ..compile import compile_graph
+from ..costs.work import layer_work, useful_macs, utilisation
 from ..engines import EngineName, find_engine
 from ..examples import digits, digits_model
 from ..frontend import load_model
@@ -24,9 +25,8 @@ from ..program import Program
 from ..quantised import MacLayer, QuantisedGraph
 from ..quantize import QuantSettings, quantise
 from ..report import figures
-from ..report.work import layer_work, useful_macs, utilisation
 from ..runtime import accuracy, prepare_input, restore_outputs
-from ..synthesis import synthesise
+from ..toolchain.synthesis import synthesise
 from ..verify import compare_predicted
 
 __all__ = ["DemoOutcome", "run_demo"]

@@ -12,9 +12,9 @@ from .html import table_html
 from .lowering import lowered
 
 if TYPE_CHECKING:
+    from ..costs.diagnose import Diagnosis, Fit, NodeReport
+    from ..costs.propose import Proposal
     from ..reference import Verdict
-    from ..report.diagnose import Diagnosis, Fit, NodeReport
-    from ..report.propose import Proposal
     from .model import Model
 
 __all__ = ["NODE_HEADER", "Examination", "examine_model"]
@@ -72,7 +72,7 @@ class Examination:
 
     def nodes(self, *, every: bool = False) -> list[NodeReport]:
         """Nodes that become layers or are refused; with ``every`` fused, moving and constant ones, too."""
-        from ..report.examine import Status
+        from ..costs.examine import Status
 
         folded = {Status.FUSED, Status.MOVEMENT, Status.CONSTANT}
         return [node for node in self.found.nodes if every or node.status not in folded]
@@ -131,10 +131,10 @@ def examine_model(model: Model, config: Config | None, *, weights: str | None, a
     ModelError, InputError
         If the file cannot be read at all.
     """
+    from ..costs.diagnose import cores_for, diagnose
+    from ..costs.examine import examine
+    from ..costs.propose import smallest
     from ..reference import judge
-    from ..report.diagnose import cores_for, diagnose
-    from ..report.examine import examine
-    from ..report.propose import smallest
     from .sizing import sized
 
     settings = Formats.of(weights=weights, acts=acts)
@@ -168,7 +168,7 @@ def _cores() -> dict[str, AcceleratorConfig]:
 
 def _becomes(node: NodeReport) -> str:
     """What becomes of a node; why one is refused stands below the table."""
-    from ..report.examine import Status
+    from ..costs.examine import Status
 
     detail = node.detail if node.status is Status.FUSED else ""
     return f"{node.status} {detail}".strip()

@@ -18,9 +18,9 @@ from ..tasks import HERE, Workers
 
 if TYPE_CHECKING:
     from ..listener import Listener
-    from ..place_and_route import PnrReport
     from ..program import Program
-    from ..synthesis import SynthesisReport
+    from ..toolchain.place_and_route import PnrReport
+    from ..toolchain.synthesis import SynthesisReport
 
 __all__ = [
     "WRAPPERS",
@@ -112,7 +112,7 @@ def synthesise_core(core: AcceleratorConfig, target: str, listener: Listener) ->
     """
     need("amaranth", "cores", "generator")
     from ...hw.verilog import TECHMAPS, to_verilog
-    from ..synthesis import synthesise
+    from ..toolchain.synthesis import synthesise
 
     family, _ = find_target(target)
     core = dataclasses.replace(core, fabric=family)
@@ -122,8 +122,8 @@ def synthesise_core(core: AcceleratorConfig, target: str, listener: Listener) ->
 
 def estimate_core(core: AcceleratorConfig, target: str) -> CoreEstimate:
     """What a core is estimated to take; InputError for families other than ECP5."""
-    from ..report.cells import estimate_cells
-    from ..report.clocks import estimate_clock
+    from ..costs.cells import estimate_cells
+    from ..costs.clocks import estimate_clock
 
     family, device = find_target(target)
     if device is None or not device.estimated:
@@ -150,7 +150,7 @@ def place_core(
         If there is no such target, or open tools do not place it.
     """
     from ...hw.verilog import TECHMAPS, to_verilog
-    from ..place_and_route import place_and_route
+    from ..toolchain.place_and_route import place_and_route
 
     family, device = find_target(target)
     if device is None or not device.device:

@@ -9,8 +9,8 @@ from ..results import write_json
 
 if TYPE_CHECKING:
     from ...hw.spec.transfer_cycles import BusTiming
+    from ..costs.timeline import Timeline
     from ..program import Program
-    from ..report.timeline import Timeline
 
 __all__ = ["run_of", "summary_of", "write_trace"]
 
@@ -26,8 +26,8 @@ def write_trace(program: Program, path: Path, *, bus: tuple[int, int]) -> tuple[
 
 def summary_of(program: Program) -> dict[str, Any]:
     """Layers, the widest certificate, and memories used and available."""
+    from ..costs.memory_use import memory_use
     from ..quantised import MacLayer
-    from ..report.summary import memory_use
 
     layers = [layer for layer in program.graph.layers if isinstance(layer, MacLayer)]
     return {
@@ -49,8 +49,8 @@ def run_of(program: Program, bus: tuple[int, int]) -> tuple[Timeline, BusTiming]
     """
     from ...hw.spec.schedule import DeadlockError
     from ...hw.spec.transfer_cycles import BusTiming
+    from ..costs.timeline import timeline
     from ..errors import ProgramError
-    from ..report.timeline import timeline
 
     timing = BusTiming(latency=bus[0], pace=bus[1])
     try:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from ...sim.cosim.activity import Activity
     from ..quantised import QuantisedGraph
-    from ..synthesis import SynthesisReport
+    from ..toolchain.synthesis import SynthesisReport
     from .agreement import Agreement
     from .explaining import Explanation
     from .model import Model

@@ -155,7 +155,7 @@ def _suspicions(
 
 def _affordable(lowered: Graph) -> int:
     """How many samples of a model are looked at."""
-    from ..report.work import useful_macs
+    from ..costs.work import useful_macs
 
     return max(_FEWEST, _MACS // max(1, useful_macs(lowered)))
 

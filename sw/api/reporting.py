@@ -97,9 +97,9 @@ def _summarised(
     model: Model | None,
 ) -> dict[str, Any]:
     """A program's run in numbers, with its estimated cells and what samples show of it."""
-    from ..report.cells import estimate_cells
+    from ..costs.cells import estimate_cells
+    from ..costs.work import layer_work
     from ..report.summary import summarise
-    from ..report.work import layer_work
 
     run, timing = run_of(program.compiled, bus)
     summary = summarise(program.compiled, run, layer_work(program.compiled, run), bus=timing, mhz=clock)
@@ -111,9 +111,9 @@ def _summarised(
 
 
 def _figures(program: Compiled, bus: tuple[int, int], summary: dict[str, Any]) -> dict[str, str]:
+    from ..costs.work import layer_work
     from ..report import charts, figures
     from ..report.network import network_picture
-    from ..report.work import layer_work
 
     run, timing = run_of(program, bus)
     layers = layer_work(program, run)
@@ -171,9 +171,9 @@ def _boards(
 ) -> dict[str, Any]:
     """Rows of the boards, and how far estimates were off."""
     from ...hw.spec.transfer_cycles import BusTiming
+    from ..costs.cells import estimate_cells
+    from ..costs.clocks import estimate_clock
     from ..report.board_fits import board_fits
-    from ..report.cells import estimate_cells
-    from ..report.clocks import estimate_clock
 
     found = board_fits(program, cycles, _board_cores(board), BusTiming(latency=bus[0], pace=bus[1]))
     errors = {"cells": estimate_cells(program.config).error, "clock": estimate_clock(program.config).error}

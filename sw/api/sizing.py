@@ -12,12 +12,12 @@ from ..errors import CapacityError, InputError
 
 if TYPE_CHECKING:
     from ...boards.board import Board
+    from ..costs.propose import Settings
     from ..graph import Graph
     from ..listener import Listener
     from ..program import Program
     from ..quantised import QuantisedGraph
     from ..quantize import QuantSettings
-    from ..report.propose import Settings
 
 __all__ = ["check_size", "compiled_sized", "config_for_rate", "estimated_target", "fpga_target", "sized"]
 
@@ -45,7 +45,7 @@ def sized(graph: Graph, settings: Settings, listener: Listener) -> AcceleratorCo
     CapacityError
         If no core at all takes the model.
     """
-    from ..report.propose import USUAL_UNITS, best_shape, streaming
+    from ..costs.propose import USUAL_UNITS, best_shape, streaming
 
     with listener.progress("sizing a core for the model") as progress:
         found = best_shape(graph, settings, device=_DEVICE, progress=progress)
@@ -90,8 +90,8 @@ def check_size(graph: Graph, config: AcceleratorConfig, settings: QuantSettings,
     CapacityError
         Of everything that is lacking in any case.
     """
+    from ..costs.estimate import estimate, with_cures
     from ..quantize.planned import input_format
-    from ..report.estimate import estimate, with_cures
 
     source = {} if samples is None else {"source": input_format(graph, samples, settings)}
     found = estimate(graph, config, settings, **source, only=True, least=True)
@@ -136,7 +136,7 @@ def config_for_rate(
     CapacityError
         If none does; the message says what is the fastest one that fits.
     """
-    from ..report.propose import propose
+    from ..costs.propose import propose
 
     with listener.progress("looking for a configuration") as progress:
         found = propose(graph, settings, device=device, fps=fps, mhz=mhz, progress=progress)

@@ -33,9 +33,9 @@ def formats_within(plan: Quantised, core: AcceleratorConfig, held: Held, points:
     """
     from ...sim.golden import GoldenModel
     from ..compile import compile_graph
+    from ..costs.timeline import timeline
     from ..quantize import quantise
     from ..quantize.quality import float_tensors
-    from ..report.timeline import timeline
     from ..runtime.tensors import prepare_input
     from ..search.space import knobs_of
     from ..search.widening import WIDE, Answered, widen

@@ -13,9 +13,9 @@ from ...hw.spec.config import AcceleratorConfig
 from ..api.hardware import described, estimate_core, place_core, synthesise_core, wrapped, write_core
 from ..errors import InputError
 from ..results import writable_folder, write_json
-from ..synthesis import SynthesisReport
 from ..targets import FAMILIES, find_target
 from ..tasks import Workers, open_workers
+from ..toolchain.synthesis import SynthesisReport
 from .options import BoardOption, Cluster, ConfigFile, Jobs, JsonFile, Preset, chosen_config, opened
 from .output import TERMINAL, report_done, show_table
 

@@ -12,11 +12,11 @@ from ...hw.spec.registers import Region, region_stride
 from ...hw.spec.schedule import DeadlockError
 from ...hw.spec.transfer_cycles import BusTiming
 from ..compile import compile_graph
+from ..costs.cells import DEVICES, estimate_cells
+from ..costs.clocks import estimate_clock
+from ..costs.timeline import timeline
 from ..program import Program
 from ..runtime.feed import feed_of
-from .cells import DEVICES, estimate_cells
-from .clocks import estimate_clock
-from .timeline import timeline
 
 __all__ = ["BoardCore", "BoardFit", "CoreFit", "board_fits", "core_fit", "sample_bytes"]
 

@@ -12,11 +12,11 @@ from ...hw.spec.isa import Opcode
 from ...hw.spec.registers import Region
 from ...hw.spec.transfer_cycles import BusTiming
 from ..compile.allocate import lifetimes
+from ..costs.timeline import Timeline
+from ..costs.work import LayerWork, step_bytes
 from ..program import Program
 from .canvas import ALERT, GRID, INK, MAIN, MUTED, PALETTE, figure, labels, svg, text_width
 from .label_places import Box, overlap, place_labels, together
-from .timeline import Timeline
-from .work import LayerWork, step_bytes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

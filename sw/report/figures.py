@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ..costs.work import LayerWork
 from .canvas import ALERT, MAIN, MUTED, PAPER, SOFT, bars, figure, labels, svg
-from .work import LayerWork
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

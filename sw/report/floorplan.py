@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from ..files import new_file
-from ..place_and_route import Floorplan
+from ..toolchain.place_and_route import Floorplan
 
 __all__ = ["draw_floorplan"]
 

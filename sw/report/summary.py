@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ...hw.spec.tables import TABLE_ENTRIES
 from ...hw.spec.transfer_cycles import BusTiming
+from ..costs.bounds import layer_bounds
+from ..costs.memory_use import memory_use
+from ..costs.timeline import Timeline
+from ..costs.work import LayerWork, utilisation
 from ..program import Program
 from ..quantised import HeldSegment, MacLayer, MaxLayer, QuantisedGraph
-from .bounds import layer_bounds
-from .timeline import Timeline
-from .work import LayerWork, utilisation
 
-__all__ = ["memory_use", "summarise"]
+__all__ = ["summarise"]
 
 _CAUSES = {"resident": ("drain", "walk"), "streamed": ("drain", "walk", "load", "store", "token")}
 
@@ -87,22 +87,6 @@ _SUMS = (
     "loaded",
     "stored",
 )
-
-
-def memory_use(program: Program) -> dict[str, tuple[int, int]]:
-    """Entries used and available of each memory of the core, by what a reader calls it."""
-    config = program.config
-    inside = [layout for name, layout in program.layouts.items() if name not in program.external]
-    tables = {"tables": (len(program.tables) // TABLE_ENTRIES, config.tables)} if config.tables else {}
-    return {
-        "instructions": (len(program.instructions), config.instructions),
-        "blocks": (len(program.blocks), config.blocks),
-        "taps": (len(program.taps), config.taps),
-        "parameter words": (len(program.params), config.param_words),
-        "weight words": (len(program.weights), config.weight_words),
-        "activation words": (max((layout.base + layout.size for layout in inside), default=0), config.act_words),
-        **tables,
-    }
 
 
 def _row(work: LayerWork, graph: QuantisedGraph, units: int, causes: Sequence[str]) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from typing import Any
 
 from ...hw.spec.isa import Opcode
 from ...hw.spec.registers import Region
+from ..costs.timeline import Row, Timeline
 from ..program import Program
-from .timeline import Row, Timeline
 
 __all__ = ["chrome_trace"]
 

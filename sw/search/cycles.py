@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...hw.spec.config import AcceleratorConfig
+from ..costs.estimate import estimate
+from ..costs.propose import with_memories_of
+from ..costs.timeline import timeline
+from ..costs.work import layer_work
 from ..errors import CapacityError
 from ..graph import Graph
 from ..layers import Mac, Product
-from ..report.estimate import estimate
-from ..report.propose import with_memories_of
-from ..report.timeline import timeline
-from ..report.work import layer_work
 from .space import Knob, Point
 
 __all__ = ["CycleTable"]

@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 
 from ...hw.spec.config import AcceleratorConfig
 from ..compile import compile_graph
+from ..costs.arrays import CostTable, cost_table
+from ..costs.propose import with_memories_of
+from ..costs.timeline import timeline
+from ..costs.work import useful_macs
 from ..errors import CapacityError, CertificateError
 from ..graph import Graph
 from ..passes import lower
@@ -17,10 +21,6 @@ from ..program import Program
 from ..quantised import QuantisedGraph
 from ..quantize import QuantSettings, quantise
 from ..quantize.evaluate import evaluate
-from ..report.propose import with_memories_of
-from ..report.timeline import timeline
-from ..report.work import useful_macs
-from .costs import CostTable, cost_table
 from .cycles import CycleTable
 from .space import Point
 

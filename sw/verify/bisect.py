@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...hw.spec.isa import INSTRUCTION_WORDS, Mode, Opcode
+from ..costs.timeline import timeline
 from ..engines import EngineName
 from ..program import Program
-from ..report.timeline import timeline
 from .comparison import Comparison, Mismatch
 from .waveform import Waveform, write_views
 

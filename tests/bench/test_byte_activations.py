@@ -11,12 +11,12 @@ import byte_activations as bench
 import pytest
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.verilog import to_verilog
+from narrows.sw.costs.work import useful_macs
 from narrows.sw.errors import CapacityError
 from narrows.sw.examples import digits_model
 from narrows.sw.frontend import load_model
 from narrows.sw.graph import Graph
 from narrows.sw.passes import lower
-from narrows.sw.report.work import useful_macs
 
 SHARED = Path(os.environ.get("NARROWS_DATA", "."))  # a folder of models and data that are not ours to ship
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"

@@ -10,7 +10,7 @@ import pytest
 from narrows.boards import placing
 from narrows.boards.board import Board
 from narrows.boards.catalogue import BOARDS
-from narrows.sw.toolchain import ToolRun
+from narrows.sw.toolchain.programs import ToolRun
 
 
 def keep(board: Board, builds: Path, reached: dict[int, float]) -> Path:

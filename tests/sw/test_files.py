@@ -132,7 +132,7 @@ import resource
 from pathlib import Path
 import matplotlib.pyplot
 import numpy as np
-from narrows.sw.place_and_route import Floorplan
+from narrows.sw.toolchain.place_and_route import Floorplan
 from narrows.sw.report.floorplan import draw_floorplan
 from narrows.sw.results import write_arrays, write_json, write_text
 from narrows.sw.verify.waveform import Waveform
@@ -212,10 +212,10 @@ SCRATCH = {
     "sw/api/proto.py": "a folder of this process",
     "sw/cli/app.py": "the report of a fault, of a new name",
     "sw/files.py": "the way itself",
-    "sw/place_and_route.py": "a scratch folder",
+    "sw/toolchain/place_and_route.py": "a scratch folder",
     "sw/results.py": "an archive in memory",
-    "sw/synthesis.py": "a scratch folder, a log of a new name",
-    "sw/toolchain.py": "what a tool says",
+    "sw/toolchain/synthesis.py": "a scratch folder, a log of a new name",
+    "sw/toolchain/programs.py": "what a tool says",
 }
 """Files that write in another way, and why they may."""
 

@@ -10,6 +10,8 @@ import pytest
 from composed_cases import COMPOSED_CASES
 from narrows.hw.spec.config import PRESETS
 from narrows.sw.compile import compile_graph
+from narrows.sw.costs.diagnose import diagnose
+from narrows.sw.costs.examine import Status, examine
 from narrows.sw.frontend import load_model
 from narrows.sw.frontend.importer import Importer
 from narrows.sw.frontend.onnx_file import read_model
@@ -23,8 +25,6 @@ from narrows.sw.passes import PASSES, lower
 from narrows.sw.program import Program
 from narrows.sw.quantised import InputSpec
 from narrows.sw.quantize import LayerFormats, QuantSettings, quantise
-from narrows.sw.report.diagnose import diagnose
-from narrows.sw.report.examine import Status, examine
 from operator_cases import CONV, OPERATOR_CASES, node, normal
 
 CASES = OPERATOR_CASES | COMPOSED_CASES

@@ -14,9 +14,9 @@ from narrows.hw.spec.registers import REGION_BITS, STORE_REGION, Control, Regist
 from narrows.sim.cosim.job import Job, Progress
 from narrows.sim.cosim.session import simulate
 from narrows.sw.compile import compile_graph
+from narrows.sw.costs.timeline import timeline
 from narrows.sw.errors import CapacityError, CertificateError
 from narrows.sw.program import Program
-from narrows.sw.report.timeline import timeline
 from narrows.sw.runtime import Driver, TransportError
 from numpy.typing import NDArray
 from program_batch import check_programs

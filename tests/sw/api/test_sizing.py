@@ -6,8 +6,8 @@ import narrows
 import pytest
 from narrows.boards.catalogue import BOARDS
 from narrows.sw.api.sizing import fpga_target
+from narrows.sw.costs.cells import DEVICES, estimate_cells
 from narrows.sw.errors import InputError
-from narrows.sw.report.cells import DEVICES, estimate_cells
 
 
 def test_the_fpga_of_every_ecp5_board_is_known() -> None:

@@ -23,13 +23,13 @@ from narrows.sw.compile import compile_graph
 from narrows.sw.examples import digits, digits_model
 from narrows.sw.frontend import load_model
 from narrows.sw.passes import lower
-from narrows.sw.placement import Placement
 from narrows.sw.program import Program
 from narrows.sw.quantize import QuantSettings, quantise
 from narrows.sw.runtime.boot import boot_image
 from narrows.sw.runtime.serving import serving_of
 from narrows.sw.tasks import HERE
-from narrows.sw.toolchain import ToolRun
+from narrows.sw.toolchain.placement import Placement
+from narrows.sw.toolchain.programs import ToolRun
 
 
 def test_list_names_every_board_with_its_core(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,10 @@ from narrows.hw.spec.config import AcceleratorConfig
 from narrows.sim.golden import GoldenModel
 from narrows.sim.isa_transport import IsaTransport
 from narrows.sw.compile import compile_graph
+from narrows.sw.costs.cells import estimate_cells
+from narrows.sw.costs.estimate import estimate
+from narrows.sw.costs.propose import smallest
+from narrows.sw.costs.work import layer_macs, useful_macs
 from narrows.sw.errors import InputError, UnsupportedOperator
 from narrows.sw.frontend import load_model
 from narrows.sw.layers import Product
@@ -20,10 +24,6 @@ from narrows.sw.quantize import QuantSettings, quantise
 from narrows.sw.quantize.attribution import leftover
 from narrows.sw.quantize.evaluate import evaluate
 from narrows.sw.quantize.prepare import prepared
-from narrows.sw.report.cells import estimate_cells
-from narrows.sw.report.estimate import estimate
-from narrows.sw.report.propose import smallest
-from narrows.sw.report.work import layer_macs, useful_macs
 from narrows.sw.runtime.samples import run_samples
 from narrows.sw.runtime.tensors import prepare_input, restore_outputs
 from operator_cases import node

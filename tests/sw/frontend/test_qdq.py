@@ -8,6 +8,7 @@ import pytest
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.sim.golden import GoldenModel
 from narrows.sw.compile import compile_graph
+from narrows.sw.costs.sketch import sketch
 from narrows.sw.errors import UnsupportedOperator
 from narrows.sw.examples import digits, digits_model
 from narrows.sw.frontend import load_model
@@ -16,7 +17,6 @@ from narrows.sw.passes import lower
 from narrows.sw.quantised import MacLayer
 from narrows.sw.quantize import QuantSettings, quantise
 from narrows.sw.quantize.evaluate import evaluate
-from narrows.sw.report.sketch import sketch
 from narrows.sw.runtime import prepare_input, restore_outputs
 from onnx import helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quant_pre_process, quantize_static

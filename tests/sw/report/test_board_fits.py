@@ -8,10 +8,10 @@ import pytest
 from narrows.hw.spec.config import PRESETS, AcceleratorConfig
 from narrows.hw.spec.transfer_cycles import BusTiming
 from narrows.sw.compile import compile_graph
+from narrows.sw.costs.cells import DEVICES, estimate_cells
+from narrows.sw.costs.timeline import timeline
 from narrows.sw.program import Program
 from narrows.sw.report.board_fits import BoardCore, board_fits, core_fit, sample_bytes
-from narrows.sw.report.cells import DEVICES, estimate_cells
-from narrows.sw.report.timeline import timeline
 
 BUS = BusTiming(latency=40)
 

@@ -7,13 +7,13 @@ from html.parser import HTMLParser
 
 import pytest
 from narrows.hw.spec.transfer_cycles import BusTiming
+from narrows.sw.costs.timeline import timeline
+from narrows.sw.costs.work import layer_work
 from narrows.sw.program import Program
 from narrows.sw.report import charts
 from narrows.sw.report.network import network_picture
 from narrows.sw.report.page import report_page
 from narrows.sw.report.summary import summarise
-from narrows.sw.report.timeline import timeline
-from narrows.sw.report.work import layer_work
 
 BUS = BusTiming(latency=40)
 FIGURES = dict.fromkeys(("network", "cycles", "roofline", "memory", "certificates"), "<svg></svg>")

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from narrows.hw.spec.config import PRESETS
 from narrows.sim.isa_transport import IsaTransport
+from narrows.sw.costs.work import LayerWork, layer_work, useful_macs, utilisation
 from narrows.sw.examples import digits
 from narrows.sw.graph import Graph
 from narrows.sw.program import Program
 from narrows.sw.report import figures
-from narrows.sw.report.work import LayerWork, layer_work, useful_macs, utilisation
 from narrows.sw.runtime import prepare_input, run_sync
 from narrows.sw.runtime.samples import run_samples
 

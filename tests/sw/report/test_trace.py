@@ -10,8 +10,8 @@ from narrows.hw.spec.isa import Opcode
 from narrows.hw.spec.transfer_cycles import BusTiming
 from narrows.sim.isa_transport import IsaTransport
 from narrows.sw.compile import compile_graph
+from narrows.sw.costs.timeline import Row, Slice, timeline
 from narrows.sw.program import Program
-from narrows.sw.report.timeline import Row, Slice, timeline
 from narrows.sw.report.trace import chrome_trace
 from narrows.sw.runtime import run_sync
 from narrows.sw.runtime.samples import run_samples

@@ -7,10 +7,10 @@ import pytest
 from narrows.hw.spec.config import PRESETS
 from narrows.sim.golden import GoldenModel
 from narrows.sw.compile import compile_graph
+from narrows.sw.costs.estimate import estimate
+from narrows.sw.costs.timeline import timeline
 from narrows.sw.examples import digits, digits_model
 from narrows.sw.frontend import load_model
-from narrows.sw.report.estimate import estimate
-from narrows.sw.report.timeline import timeline
 from narrows.sw.runtime import prepare_input, restore_outputs
 from narrows.sw.search.cycles import CycleTable
 from narrows.sw.search.measure import Measurer

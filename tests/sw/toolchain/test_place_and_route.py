@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from narrows.sw.errors import ToolMissing
-from narrows.sw.place_and_route import place_and_route
-from narrows.sw.placement import PathStep, read_report
 from narrows.sw.report.floorplan import draw_floorplan
-from narrows.sw.toolchain import TOOLS, ToolFailed, run_tool
+from narrows.sw.toolchain.place_and_route import place_and_route
+from narrows.sw.toolchain.placement import PathStep, read_report
+from narrows.sw.toolchain.programs import TOOLS, ToolFailed, run_tool
 
 DESIGN = r"""
 module narrows_core (input clk, input d, output q);

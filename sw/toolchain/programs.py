@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import NarrowsError, ToolMissing
-from .processes import run_process
+from ..errors import NarrowsError, ToolMissing
+from ..processes import run_process
 
 __all__ = ["TOOLS", "ToolFailed", "ToolRun", "run_tool"]
 

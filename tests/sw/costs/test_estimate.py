@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import narrows
 import pytest
+from narrows.sw.costs.estimate import estimate
 from narrows.sw.quantize import QuantSettings
-from narrows.sw.report.estimate import estimate
 
 
 @pytest.mark.parametrize(

@@ -11,15 +11,15 @@ import numpy as np
 import onnx
 import pytest
 from narrows.hw.spec.config import PRESETS, AcceleratorConfig
+from narrows.sw.costs.diagnose import Diagnosis, cores_for, diagnose
+from narrows.sw.costs.examine import Status
+from narrows.sw.costs.examine import examine as examined
+from narrows.sw.costs.work import layer_macs, layer_work
 from narrows.sw.errors import ModelError
 from narrows.sw.examples import digits_model
 from narrows.sw.passes import lower
 from narrows.sw.program import Program
 from narrows.sw.quantize import QuantSettings
-from narrows.sw.report.diagnose import Diagnosis, cores_for, diagnose
-from narrows.sw.report.examine import Status
-from narrows.sw.report.examine import examine as examined
-from narrows.sw.report.work import layer_macs, layer_work
 from onnx import helper
 
 CONFIG = PRESETS["demo"]

@@ -64,8 +64,8 @@ class CostTable:
 
 @functools.cache
 def cost_table() -> CostTable:
-    """The table of `costs.json`, which ``bench/array_costs.py`` makes."""
-    points = json.loads((Path(__file__).parent / "costs.json").read_text(encoding="utf-8"))["points"]
+    """The table of `arrays.json`, which ``bench/array_costs.py`` makes."""
+    points = json.loads((Path(__file__).parent / "arrays.json").read_text(encoding="utf-8"))["points"]
     bases = list(dict.fromkeys(p["unit"] for p in points if "-" not in p["unit"] and p["unit"] != "rescaler"))
     arrays, errors = {}, []
     for base in bases:

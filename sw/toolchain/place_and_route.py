@@ -12,10 +12,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ..tasks import HERE, Workers, in_order
 from .placement import Placement, read_report
+from .programs import ToolRun, run_tool
 from .synthesis import SynthesisReport, module_names, module_of, synthesise
-from .tasks import HERE, Workers, in_order
-from .toolchain import ToolRun, run_tool
 
 __all__ = [
     "CLOCK_PIN",

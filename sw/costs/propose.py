@@ -10,6 +10,7 @@ import numpy as np
 from ...hw.spec.config import MOST_TABLES, PRESETS, AcceleratorConfig, ConfigError
 from ...hw.spec.memories import words_in_window
 from ...hw.spec.registers import Region, region_beats
+from ..costs.memory_use import memory_use
 from ..errors import CapacityError, InputError
 from ..graph import Graph
 from ..layers import Mac, Product
@@ -19,7 +20,6 @@ from ..quantize import QuantSettings
 from ..quantize.planned import curved_layers
 from .cells import DEVICES, Cells, estimate_cells
 from .estimate import Estimate, estimate, roomy
-from .summary import memory_use
 from .timeline import timeline
 
 __all__ = [

@@ -7,9 +7,9 @@ import pytest
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.formats import DyBit, Int
 from narrows.sw.compile import compile_graph
+from narrows.sw.costs.bounds import layer_bounds
+from narrows.sw.costs.work import layer_work
 from narrows.sw.errors import CapacityError
-from narrows.sw.report.bounds import layer_bounds
-from narrows.sw.report.work import layer_work
 from random_graphs import CONFIGS, NATIVE_LEVELS, SAME, GraphBuilder, random_chain
 from random_products import PRODUCT_CONFIGS, random_products
 

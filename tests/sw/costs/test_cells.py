@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from narrows.hw.spec.config import PRESETS, AcceleratorConfig
-from narrows.sw.report.cells import cell_terms, cores_measured, estimate_cells
+from narrows.sw.costs.cells import cell_terms, cores_measured, estimate_cells
 
 BASE = PRESETS["small"]
 

@@ -6,6 +6,8 @@ import numpy as np
 import onnx
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.formats import Int
+from narrows.sw.costs.timeline import timeline
+from narrows.sw.costs.work import layer_macs, layer_work, step_bytes, useful_macs, utilisation
 from narrows.sw.examples import digits_model
 from narrows.sw.graph import Graph
 from narrows.sw.layers import Mac, MaxPool, Product, Term, scaled
@@ -19,8 +21,6 @@ from narrows.sw.quantised import (
     QuantisedTensor,
     Segment,
 )
-from narrows.sw.report.timeline import timeline
-from narrows.sw.report.work import layer_macs, layer_work, step_bytes, useful_macs, utilisation
 from narrows.sw.windows import Window
 
 SHAPES = {"x": (2, 6, 5), "dense": (3, 4, 3), "pooled": (3, 2, 1), "own": (3, 2, 1), "all": (2, 2, 1), "y": (2, 2, 1)}

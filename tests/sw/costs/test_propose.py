@@ -7,14 +7,14 @@ import dataclasses
 import pytest
 from narrows.hw.spec.config import PRESETS
 from narrows.sw.compile import compile_graph
+from narrows.sw.costs.cells import DEVICES, Device, estimate_cells
+from narrows.sw.costs.propose import Proposal, propose
+from narrows.sw.costs.timeline import timeline
 from narrows.sw.errors import InputError
 from narrows.sw.examples import digits
 from narrows.sw.graph import Graph
 from narrows.sw.quantize import QuantSettings, quantise
 from narrows.sw.report import propose as module
-from narrows.sw.report.cells import DEVICES, Device, estimate_cells
-from narrows.sw.report.propose import Proposal, propose
-from narrows.sw.report.timeline import timeline
 
 
 def settings(_config) -> QuantSettings:

@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from .errors import NarrowsError, ToolMissing
-from .files import write_whole
-from .processes import run_process
+from ..errors import NarrowsError, ToolMissing
+from ..files import write_whole
+from ..processes import run_process
 
 __all__ = [
     "TARGETS",

@@ -7,8 +7,8 @@ from statistics import median
 
 import pytest
 from narrows.hw.spec.config import PRESETS, AcceleratorConfig
-from narrows.sw.report.cells import cores_measured
-from narrows.sw.report.clocks import clock_terms, estimate_clock
+from narrows.sw.costs.cells import cores_measured
+from narrows.sw.costs.clocks import clock_terms, estimate_clock
 
 BASE = PRESETS["small"]
 

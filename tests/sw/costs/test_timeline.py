@@ -10,11 +10,11 @@ import pytest
 from narrows.hw.spec.isa import Opcode
 from narrows.hw.spec.transfer_cycles import BusTiming
 from narrows.sim.isa_transport import IsaTransport
+from narrows.sw.costs.timeline import Row, timeline
+from narrows.sw.costs.work import layer_macs, layer_work, useful_macs
 from narrows.sw.program import Program
 from narrows.sw.report.charts import stays
-from narrows.sw.report.timeline import Row, timeline
 from narrows.sw.report.trace import chrome_trace
-from narrows.sw.report.work import layer_macs, layer_work, useful_macs
 from narrows.sw.runtime import run_sync
 from narrows.sw.runtime.samples import run_samples
 

@@ -9,7 +9,7 @@ import pytest
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.verilog import to_verilog
 from narrows.sw.errors import ToolMissing
-from narrows.sw.synthesis import TARGETS, Resources, SynthesisError, synthesise
+from narrows.sw.toolchain.synthesis import TARGETS, Resources, SynthesisError, synthesise
 
 DESIGN = r"""
 module narrows_core(

@@ -1,0 +1,1 @@
+"""What networks and cores cost: cycles, look-up tables, clocks and memories, measured by models of them."""
