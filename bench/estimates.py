@@ -23,9 +23,9 @@ import numpy as np
 from hardware.flow import Device, Flow, Synthesis
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.verilog import TOP, to_verilog
+from narrows.sw.costs import cells
 from narrows.sw.costs.cells import cell_terms, cores_measured
 from narrows.sw.costs.clocks import clock_terms
-from narrows.sw.report import cells
 from narrows.sw.results import write_json
 from narrows.sw.toolchain.place_and_route import CLOCK_PIN, DEVICES, ROUTER
 from rich.console import Console

@@ -10,9 +10,9 @@ import onnxruntime
 import pytest
 from narrows.hw.spec.config import PRESETS
 from narrows.sw.cli import run
+from narrows.sw.costs import propose
 from narrows.sw.examples import digits, digits_model
 from narrows.sw.program import Program
-from narrows.sw.report import propose
 
 
 @pytest.fixture(scope="module")

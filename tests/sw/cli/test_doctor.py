@@ -10,8 +10,8 @@ import pytest
 from narrows.boards.catalogue import BOARDS
 from narrows.hw.spec.config import PRESETS
 from narrows.sw.cli import output, run
+from narrows.sw.costs import propose
 from narrows.sw.examples import digits_model
-from narrows.sw.report import propose
 from rich.console import Console
 
 

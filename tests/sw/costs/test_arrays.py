@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 from narrows.hw.spec.config import PRESETS, AcceleratorConfig
+from narrows.sw.costs import arrays
 from narrows.sw.costs.arrays import cost_table
 from narrows.sw.errors import InputError
-from narrows.sw.search import costs
 
-POINTS = json.loads((Path(costs.__file__).parent / "arrays.json").read_text())["points"]
+POINTS = json.loads((Path(arrays.__file__).parent / "arrays.json").read_text())["points"]
 TABLE = cost_table()
 
 

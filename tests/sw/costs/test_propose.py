@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 from narrows.hw.spec.config import PRESETS
 from narrows.sw.compile import compile_graph
+from narrows.sw.costs import propose as module
 from narrows.sw.costs.cells import DEVICES, Device, estimate_cells
 from narrows.sw.costs.propose import Proposal, propose
 from narrows.sw.costs.timeline import timeline
@@ -14,7 +15,6 @@ from narrows.sw.errors import InputError
 from narrows.sw.examples import digits
 from narrows.sw.graph import Graph
 from narrows.sw.quantize import QuantSettings, quantise
-from narrows.sw.report import propose as module
 
 
 def settings(_config) -> QuantSettings:
