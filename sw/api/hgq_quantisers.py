@@ -33,11 +33,8 @@ class FixedPoint:
 
     Parameters
     ----------
-    step : array of float32
-        One, or one for each element of a sample along axes that broadcast; powers of two (times the quantiser's own
-        scaler).
-    alive : array of bool
-        Elements that are not 0 always; as ``step``.
+    step : float
+        A power of two (times the quantiser's own scaler).
     bits : int
         Of all integers.
     signed, narrow : bool
@@ -45,8 +42,7 @@ class FixedPoint:
     rounding : Rounding
     """
 
-    step: NDArray[np.float32]
-    alive: NDArray[np.bool_]
+    step: float
     bits: int
     signed: bool
     narrow: bool
@@ -76,9 +72,15 @@ class FixedPoint:
         alive = sign + whole + fraction > 0
         if not alive.any():
             raise UnsupportedOperator(f"quantiser {name!r} has no bits left: its layer gives 0 always, leave it out")
-        signed = bool(sign[alive].any())
-        widths = (whole + fraction)[alive]
-        if overflow != "WRAP" and (np.ptp(widths) or np.ptp(sign[alive])):
+        steps = np.exp2(-fraction[alive])
+        if not alive.all() or np.ptp(steps):
+            raise UnsupportedOperator(
+                f"quantiser {name!r} has steps from {steps.min():g} to {steps.max():g}, {int((~alive).sum())} elements "
+                "without bits: train with one for the tensor (heterogeneous_axis=(), homogeneous_axis=None)"
+            )
+        signed = bool(sign.any())
+        widths = whole + fraction
+        if overflow != "WRAP" and (np.ptp(widths) or np.ptp(sign)):
             raise UnsupportedOperator(
                 f"quantiser {name!r} clamps elements to different ranges: train with one for the tensor "
                 "(heterogeneous_axis=()), or with overflow_mode WRAP"
@@ -88,15 +90,10 @@ class FixedPoint:
             raise UnsupportedOperator(
                 f"quantiser {name!r} has {bits} bits: activations may have {_MOST_BITS}, train with fewer (ic, fc or bc)"
             )
-        step = np.exp2(-np.where(alive, fraction, fraction[alive].max())) * float(quantiser.scaler or 1.0)
+        step = float(steps[0]) * float(quantiser.scaler or 1.0)
         rounding = _ROUNDINGS[mode]
         narrow = _OVERFLOWS[overflow] and signed
-        return cls(step.astype(np.float32), alive, bits, signed, narrow, rounding)
-
-    @property
-    def single(self) -> bool:
-        """Whether one step holds for all elements."""
-        return bool(self.alive.all() and (self.step == self.step.flat[0]).all())
+        return cls(step, bits, signed, narrow, rounding)
 
 
 def has_quantisers(model: Any) -> bool:
@@ -146,13 +143,14 @@ def as_qonnx(model: Any, sample: Any) -> Iterator[None]:
     original = Quantizer.call
     given: dict[int, NDArray[Any]] = {}
     found: dict[int, FixedPoint] = {}
+    used: list[Any] = []
 
     def recorded(self: Any, inputs: Any, training: Any = None) -> Any:
         outputs = original(self, inputs, training=training)
         if id(self) in parameters:
             given[id(self)] = _numpy(outputs)
         elif not getattr(self.quantizer, "__dummy__", False):
-            found[id(self)] = FixedPoint.of(self, names.get(id(self), self.name))
+            used.append(self)
         return outputs
 
     def exported(self: Any, inputs: Any, training: Any = None) -> Any:
@@ -163,6 +161,7 @@ def as_qonnx(model: Any, sample: Any) -> Iterator[None]:
     try:
         Quantizer.call = recorded
         model(sample, training=False)
+        found |= {id(each): FixedPoint.of(each, names.get(id(each), each.name)) for each in used}
         Quantizer.call = exported
         yield
     finally:
@@ -174,6 +173,11 @@ def _named(model: Any) -> tuple[dict[int, str], set[int]]:
     names: dict[int, str] = {}
     parameters: set[int] = set()
     for layer in model._flatten_layers():
+        if type(layer).__name__ == "QBatchNormalization":
+            raise UnsupportedOperator(
+                f"{layer.name}: a QBatchNormalization scales integers once more, which has no exact form here: train "
+                "without it, or with QBatchNormDense"
+            )
         for part, holds in (("kq", True), ("bq", True), ("iq", False), ("oq", False)):
             inside = getattr(layer, f"_{part}", None)
             for each in inside if isinstance(inside, (list, tuple)) else [inside]:
@@ -184,29 +188,20 @@ def _named(model: Any) -> tuple[dict[int, str], set[int]]:
 
 
 def _constant(values: NDArray[Any], name: str) -> Any:
-    """Parameters with the steps of their channels; vectors as they are, since biases are rounded to sums."""
+    """Weights with the steps of their channels; biases as they are, since sums have a finer step than these need."""
     import torch
 
     tensor = torch.as_tensor(values)
-    if values.ndim < 2:
+    if name.endswith(".bq"):
         return tensor
     return _node(tensor, power_steps(values, name), _PARAMETER_BITS, True, False, Rounding.EVEN)
 
 
 def _quant(inputs: Any, form: FixedPoint) -> Any:
-    import torch
-
-    def node(values: Any, step: NDArray[np.float32]) -> Any:
-        return _node(values, step, form.bits, form.signed, form.narrow, form.rounding)
-
-    if form.single:
-        return node(inputs, form.step.reshape(-1)[:1])
-    # Elements with steps of their own have step 1 in between: powers of two, which go into weights on either side.
-    before, behind = torch.as_tensor(1 / form.step), torch.as_tensor(np.where(form.alive, form.step, np.float32(0)))
-    return node(inputs * before, np.ones(1, dtype=np.float32)) * behind
+    return _node(inputs, form.step, form.bits, form.signed, form.narrow, form.rounding)
 
 
-def _node(values: Any, step: NDArray[np.float32], bits: int, signed: bool, narrow: bool, rounding: Rounding) -> Any:
+def _node(values: Any, step: NDArray[np.float32] | float, bits: int, signed: bool, narrow: bool, rounding: Rounding) -> Any:
     import torch
 
     def constant(graph: Any, value: Any) -> Any:
@@ -219,7 +214,7 @@ def _node(values: Any, step: NDArray[np.float32], bits: int, signed: bool, narro
 
         @staticmethod
         def symbolic(graph: Any, values: Any) -> Any:
-            scale = constant(graph, step if step.size > 1 else step.reshape(()))
+            scale = constant(graph, np.asarray(step, dtype=np.float32))
             zero, width = constant(graph, np.float32(0)), constant(graph, np.float32(bits))
             kind = {"signed_i": int(signed), "narrow_i": int(narrow), "rounding_mode_s": "ROUND"}
             said = {f"{_ATTRIBUTE}_s": rounding.name}
