@@ -20,16 +20,17 @@ import keras
 import narrows
 import numpy as np
 from hgq.config import LayerConfigScope, QuantizerConfig, QuantizerConfigScope
+from hgq.constraints import MinMax
 from hgq.layers import QConv2D, QDense
-from hgq.utils import trace_minmax
 
 __all__ = ["Outcome", "network", "run"]
 
 _TRAINING = 250
 """Images that are trained on, of the 450 with labels."""
 
-_TENSOR: dict[str, Any] = {"heterogeneous_axis": (), "homogeneous_axis": None}
-"""One width and step for a whole tensor."""
+_TENSOR: dict[str, Any] = {"heterogeneous_axis": (), "homogeneous_axis": None, "overflow_mode": "SAT"}
+_TENSOR |= {"i0": 3, "f0": 4, "ic": MinMax(-8, 3), "fc": MinMax(-8, 4)}
+"""Of activations: one step and range for a whole tensor, up to 8 bits with the sign; what is beyond is clamped."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +46,7 @@ class Outcome:
 
 def network() -> keras.Model:
     """Two convolutions and a dense layer, in front of each a quantiser, and one of the scores."""
-    scores = QuantizerConfig(place="datalane", i0=3, f0=4, **_TENSOR)
+    scores = QuantizerConfig(place="datalane", **_TENSOR)
     with QuantizerConfigScope(place="datalane", **_TENSOR), LayerConfigScope(enable_ebops=True, beta0=1e-6):
         return keras.Sequential(
             [
@@ -76,7 +77,6 @@ def run(*, epochs: int = 20, samples: int = 200, seed: int = 0) -> Outcome:
     model = network()
     model.compile(keras.optimizers.Adam(1e-2), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     model.fit(calib, y, batch_size=64, epochs=epochs, verbose=0)
-    trace_minmax(model, images)  # ranges of all that is compared: beyond them Keras' numbers wrap, narrows' clamp
 
     program = narrows.load(model).quantize(calib).compile(narrows.Config("medium", acc_bits=24))
     (ours,) = program.run(x).values()
