@@ -22,7 +22,7 @@ _ATTRIBUTE = "narrows"
 
 _ROUNDINGS: Mapping[str, Rounding] = {"RND": Rounding.UP, "RND_CONV": Rounding.EVEN, "RND_INF": Rounding.AWAY}
 _OVERFLOWS: Mapping[str, bool] = {"WRAP": False, "SAT": False, "SAT_SYM": True}
-"""What happens beyond the range, and whether that leaves out the smallest integer. Numbers that would wrap are clamped."""
+"""What happens beyond the range: whether that leaves out the smallest integer. Numbers that would wrap are clamped."""
 
 _MOST_BITS, _PARAMETER_BITS = 8, 32
 
@@ -88,7 +88,7 @@ class FixedPoint:
         bits = max(int(widths.max()), 1) + signed
         if bits > _MOST_BITS:
             raise UnsupportedOperator(
-                f"quantiser {name!r} has {bits} bits: activations may have {_MOST_BITS}, train with fewer (ic, fc or bc)"
+                f"quantiser {name!r} has {bits} bits: activations may have {_MOST_BITS}, train with fewer (ic, fc, bc)"
             )
         step = float(steps[0]) * float(quantiser.scaler or 1.0)
         rounding = _ROUNDINGS[mode]
@@ -201,7 +201,9 @@ def _quant(inputs: Any, form: FixedPoint) -> Any:
     return _node(inputs, form.step, form.bits, form.signed, form.narrow, form.rounding)
 
 
-def _node(values: Any, step: NDArray[np.float32] | float, bits: int, signed: bool, narrow: bool, rounding: Rounding) -> Any:
+def _node(
+    values: Any, step: NDArray[np.float32] | float, bits: int, signed: bool, narrow: bool, rounding: Rounding
+) -> Any:
     import torch
 
     def constant(graph: Any, value: Any) -> Any:

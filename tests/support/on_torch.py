@@ -11,7 +11,7 @@ __all__ = ["keras_on_torch"]
 
 
 def keras_on_torch(*packages: str) -> Any:
-    """The module ``keras``; tests are skipped if it, a package or torch is missing, or if it has begun on another backend."""
+    """The module ``keras``; a test is skipped if it or a package is missing, or if it has begun on another backend."""
     pytest.importorskip("torch")
     pytest.importorskip("onnxscript")
     os.environ.setdefault("KERAS_BACKEND", "torch")

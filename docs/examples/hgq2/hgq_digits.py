@@ -96,7 +96,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=20)
     arguments = parser.parse_args()
     outcome = run(epochs=arguments.epochs)
-    print(f"right answers: Keras {outcome.brevitas:.1%}, narrows {outcome.narrows:.1%}")
+    print(f"right answers: Keras {outcome.keras:.1%}, narrows {outcome.narrows:.1%}")
     print(f"codes of scores that differ: {outcome.differing} of {outcome.codes}")
     print(f"golden and instruction-set model agree: {outcome.engines_agree}")
 
