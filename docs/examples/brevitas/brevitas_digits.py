@@ -1,4 +1,4 @@
-"""Digits of 8 x 8 pixels in a network of Brevitas, weights and activations of 4 bits: trained, then in narrows' integers.
+"""Digits of 8 x 8 pixels in a network of Brevitas, weights and activations of 4 bits: trained, then compiled.
 
     pip install "narrows[generator,brevitas]"
     python docs/examples/brevitas/brevitas_digits.py

@@ -45,8 +45,8 @@ def model(*, activation: str | None = "relu", norm: bool = False, **datalane: An
     [
         {},
         {"activation": None},  # ties below 0, in front of a maximum
-        {"overflow_mode": "SAT", "activation": None},
-        {"overflow_mode": "SAT_SYM", "f0": 2, "activation": None},
+        {"overflow_mode": "SAT"},
+        {"overflow_mode": "SAT_SYM", "f0": 2},
     ],
     ids=str,
 )
