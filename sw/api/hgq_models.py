@@ -52,7 +52,7 @@ def from_hgq(model: Any) -> Model:
     try:
         with silenced(), torch.no_grad(), as_qonnx(model, sample):
             outputs = getattr(model, "output_names", None) or [model.layers[-1].name]
-            names = {"input_names": [model.inputs[0].name], "output_names": list(outputs)}
+            names: Any = {"input_names": [model.inputs[0].name], "output_names": list(outputs)}
             # The tracer: torch.export cannot look into Keras' layers.
             torch.onnx.export(model.eval(), (sample,), written, dynamo=False, custom_opsets={QONNX: 1}, **names)
     except NarrowsError:

@@ -161,7 +161,7 @@ def as_qonnx(model: Any, sample: Any) -> Iterator[None]:
     try:
         Quantizer.call = recorded
         model(sample, training=False)
-        found |= {id(each): FixedPoint.of(each, names.get(id(each), each.name)) for each in used}
+        found |= {id(each): FixedPoint.of(each, str(names.get(id(each), each.name))) for each in used}
         Quantizer.call = exported
         yield
     finally:
