@@ -48,7 +48,8 @@ def from_hgq(model: Any) -> Model:
     if len(model.inputs) != 1 or None in model.inputs[0].shape[1:]:
         raise InputError(f"model {model.name} must have one input of a known shape")
     sample = torch.zeros(1, *model.inputs[0].shape[1:])
-    training, written = model.training, io.BytesIO()
+    training = model.training
+    written: Any = io.BytesIO()  # which the tracer writes to as well
     try:
         with silenced(), torch.no_grad(), as_qonnx(model, sample):
             outputs = getattr(model, "output_names", None) or [model.layers[-1].name]
