@@ -201,21 +201,25 @@ def test_a_kill_in_the_middle_leaves_what_was_there(kind: str, number: signal.Si
 SCRATCH = {
     "boards/litedram.py": "a scratch folder",
     "boards/litedram_run.py": "the same, in a process of its own",
+    "boards/placing.py": "a scratch folder",
     "boards/plan.py": "inputs of tools, written anew by every build",
     "sim/board/build.py": "a build's scratch folder",
     "sim/board/virtual_board.py": "a scratch folder",
+    "sim/cosim/builders.py": "a build's scratch folder",
     "sim/cosim/job.py": "a run's exchange folder",
     "sim/cosim/player.py": "a run's exchange folder",
     "sim/cosim/serial_bench.py": "a run's exchange folder",
     "sim/cosim/session.py": "a run's exchange folder",
     "sim/cosim/simulators.py": "a build's scratch folder, a run's log",
+    "sim/verilated.py": "a build's scratch folder",
     "sw/api/proto.py": "a folder of this process",
     "sw/cli/app.py": "the report of a fault, of a new name",
     "sw/files.py": "the way itself",
-    "sw/toolchain/place_and_route.py": "a scratch folder",
     "sw/results.py": "an archive in memory",
-    "sw/toolchain/synthesis.py": "a scratch folder, a log of a new name",
+    "sw/tasks/helper.py": "the pipe of its answers",
+    "sw/toolchain/place_and_route.py": "a scratch folder",
     "sw/toolchain/programs.py": "what a tool says",
+    "sw/toolchain/synthesis.py": "a scratch folder, a log of a new name",
 }
 """Files that write in another way, and why they may."""
 
