@@ -24,6 +24,7 @@ class Rounding(Enum):
     CODE_AWAY = "away from the integer 0"
     TWICE = "rounded twice"
     MEAN = "rounded twice, as a mean"
+    UP = "to the larger integer"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +50,8 @@ class Grid:
         q = np.clip(q, self.low, self.high)
         if self.rounding is Rounding.EVEN:
             return np.rint(q).astype(np.int64)
+        if self.rounding is Rounding.UP:
+            return np.floor(q + 0.5).astype(np.int64)
         centre = 0 if self.rounding is Rounding.CODE_AWAY else self.zero
         return (centre + np.copysign(np.floor(np.abs(q - centre) + 0.5), q - centre)).astype(np.int64)
 

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import tempfile
-import warnings
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, ModelError, ToolMissing
 from ..extras import need
+from .brevitas_modules import from_brevitas, has_brevitas
+from .hgq_models import from_hgq
+from .hgq_quantisers import has_quantisers
 from .model import Model
 from .proto import of_proto
+from .silence import first_line, silenced
 
 __all__ = ["from_keras", "from_torch"]
 
 
 def from_torch(module: Any, example: Any) -> Model:
-    """A torch module, exported with ``torch.onnx``.
+    """A torch module, exported with ``torch.onnx``; one with layers of Brevitas by Brevitas, with its trained integers.
 
     Parameters
     ----------
@@ -34,7 +35,7 @@ def from_torch(module: Any, example: Any) -> Model:
     InputError
         If there is no example.
     ModelError
-        If torch cannot export the module.
+        If torch or Brevitas cannot export the module.
     """
     need("torch", "torch modules", "torch")
     need("onnxscript", "torch's exporter", "torch")
@@ -45,21 +46,23 @@ def from_torch(module: Any, example: Any) -> Model:
     inputs = torch.as_tensor(example)[:1]
     if not inputs.is_floating_point():
         inputs = inputs.float()
+    if has_brevitas(module):
+        return from_brevitas(module, inputs)
     training = module.training
     with tempfile.TemporaryDirectory(prefix="narrows-torch-") as folder:
         path = Path(folder) / f"{type(module).__name__}.onnx"
         try:
-            with _silenced():
+            with silenced():
                 torch.onnx.export(module.eval(), (inputs,), str(path), dynamo=True, external_data=False)
         except Exception as error:
-            raise ModelError(f"torch cannot export {type(module).__name__}: {_first_line(error)}") from error
+            raise ModelError(f"torch cannot export {type(module).__name__}: {first_line(error)}") from error
         finally:
             module.train(training)
         return _loaded(path)
 
 
 def from_keras(model: Any) -> Model:
-    """A Keras model, exported with its own ``export`` to ONNX.
+    """A Keras model, exported with its own ``export`` to ONNX; one with layers of HGQ2 with its trained integers.
 
     Parameters
     ----------
@@ -70,19 +73,23 @@ def from_keras(model: Any) -> Model:
     ------
     ToolMissing
         If Keras or what its exporter needs is missing.
+    InputError, UnsupportedOperator
+        As `from_hgq` raises them.
     ModelError
         If Keras cannot export the model.
     """
     need("keras", "Keras models", "keras")
+    if has_quantisers(model):
+        return from_hgq(model)
     with tempfile.TemporaryDirectory(prefix="narrows-keras-") as folder:
         path = Path(folder) / f"{model.name}.onnx"
         try:
-            with _silenced():
+            with silenced():
                 model.export(str(path), format="onnx", verbose=False)
         except ImportError as error:
-            raise ToolMissing(f"Keras' exporter lacks a package: {_first_line(error)}") from error
+            raise ToolMissing(f"Keras' exporter lacks a package: {first_line(error)}") from error
         except Exception as error:
-            raise ModelError(f"Keras cannot export {model.name}: {_first_line(error)}") from error
+            raise ModelError(f"Keras cannot export {model.name}: {first_line(error)}") from error
         return _loaded(path)
 
 
@@ -92,15 +99,3 @@ def _loaded(path: Path) -> Model:
     proto = onnx.load(path)
     proto.graph.name = path.stem
     return of_proto(proto)
-
-
-@contextlib.contextmanager
-def _silenced() -> Any:
-    """Without what exporters print and warn of their own insides."""
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")
-        yield
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)

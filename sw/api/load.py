@@ -66,14 +66,14 @@ def load(
         model = Model(path, input_shapes, states=states)
     elif hasattr(source, "SerializeToString") and hasattr(source, "graph"):
         model = of_proto(source, input_shapes, states)
+    elif _is_a(source, "keras", "Model"):  # on the torch backend it is a module, too
+        from .frameworks import from_keras
+
+        return from_keras(source)
     elif _is_a(source, "torch", "nn.Module"):
         from .frameworks import from_torch
 
         return from_torch(source, example)
-    elif _is_a(source, "keras", "Model"):
-        from .frameworks import from_keras
-
-        return from_keras(source)
     else:
         raise InputError(
             f"a {type(source).__name__} is no model: give a path, an onnx.ModelProto, a torch module or a Keras model"

@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 ROUNDING = "narrows.rounding"
-"""Key of a QuantizeLinear's metadata under which a frontend names the `Rounding` of its format."""
+"""Key of a quantiser's metadata under which a frontend names the `Rounding` of its format."""
 
 _LARGEST_BITS = 8
 """Widest activations: what digit planes and integer formats are made for."""
@@ -112,7 +112,7 @@ def quant_grid(importer: Importer, node: NodeProto) -> Grid:
         raise importer.unsupported(node, f"its zero point of {zero:g} is no integer: train with one that is")
     if high - low >= 1 << _LARGEST_BITS:
         raise importer.unsupported(node, f"activations may have at most {_LARGEST_BITS} bits: train with fewer")
-    return Grid(scale=_scale(importer, node), zero=int(zero), low=low, high=high)
+    return Grid(scale=_scale(importer, node), zero=int(zero), low=low, high=high, rounding=_rounding(node))
 
 
 def quant(importer: Importer, node: NodeProto) -> None:
@@ -142,9 +142,13 @@ def linear_grid(importer: Importer, node: NodeProto) -> Grid:
         name = TensorProto.DataType.Name(kind).lower()
         raise importer.unsupported(node, f"its codes are {name}: use int8 or uint8")
     low, high = _CODES[kind]
+    return Grid(scale=scale, zero=zero, low=low, high=high, rounding=_rounding(node))
+
+
+def _rounding(node: NodeProto) -> Rounding:
+    """How a frontend of another format says that a quantiser rounds; to even if none says it."""
     said = {entry.key: entry.value for entry in node.metadata_props}
-    rounding = Rounding[said.get(ROUNDING, Rounding.EVEN.name)]
-    return Grid(scale=scale, zero=zero, low=low, high=high, rounding=rounding)
+    return Rounding[said.get(ROUNDING, Rounding.EVEN.name)]
 
 
 def quantize_linear(importer: Importer, node: NodeProto) -> None:

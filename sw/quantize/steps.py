@@ -47,6 +47,8 @@ def first_sums(
     on_sum = np.abs(place - np.rint(place)) < _TIE
     if rounding is Rounding.EVEN:
         stays = (level - moved) % 2  # the integer above a tie is odd: the tie goes to the one below
+    elif rounding is Rounding.UP:
+        stays = 0
     else:
         stays = level <= (moved if rounding is Rounding.CODE_AWAY else zero)
     sums = np.where(on_sum, np.rint(place) + stays, np.ceil(place))

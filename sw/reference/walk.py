@@ -72,12 +72,12 @@ def walk(
     tensors |= {state: evaluate.rounded(graph, state, values, np.float64) for state, values in (held or {}).items()}
     if name in known:
         tensors[name] = known[name].filled(0.0) if not np.ma.getmaskarray(known[name]).any() else tensors[name]
-    ties = 0
+    ties, unseen = 0, dict[str, tuple[NDArray, NDArray]]()
     for layer in graph.layers:
-        centre, low, high = _range(graph, layer, tensors, steps)
+        centre, low, high = _range(graph, layer, tensors, steps, unseen)
         theirs = known.get(layer.output)
         if theirs is None:
-            tensors[layer.output] = centre
+            tensors[layer.output], unseen[layer.output] = centre, (low, high)
             continue
         tensors[layer.output] = theirs = np.where(np.ma.getmaskarray(theirs), centre, np.ma.getdata(theirs))
         outside = np.maximum(low - theirs, theirs - high)
@@ -94,9 +94,16 @@ def walk(
 
 
 def _range(
-    graph: Graph, layer: Layer, tensors: Mapping[str, NDArray], steps: float
+    graph: Graph,
+    layer: Layer,
+    tensors: Mapping[str, NDArray],
+    steps: float,
+    unseen: Mapping[str, tuple[NDArray, NDArray]],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """What a layer gives, and the least and the largest that it may give with float rounding on the way."""
+    """What a layer gives, and the least and the largest that it may give with float rounding on the way.
+
+    Of a maximum that of the rounding before it, too, where the runtime rounds behind it: such a source is ``unseen``.
+    """
     grid = graph.grids.get(layer.output)
     if isinstance(layer, Quantise):
         grid = layer.grid
@@ -117,7 +124,10 @@ def _range(
             reach = float(np.prod([np.abs(tensors[name]).max(initial=0.0) for name in layer.sources]))
             slack = 8 * _EPSILON * terms * reach
             results += [results[0] - slack, results[0] + slack]
-        elif not isinstance(layer, MaxPool):
+        elif isinstance(layer, MaxPool):
+            ends = unseen.get(layer.source, ())
+            results += [evaluate.applied(layer, {layer.source: end}, graph.grids) for end in ends]
+        else:
             moved = [{name: tensors[name] + offset for name in layer.sources} for offset in (-slack, slack)]
             results += [evaluate.applied(layer, each, {}) for each in moved]
     low, high = np.minimum.reduce(results), np.maximum.reduce(results)

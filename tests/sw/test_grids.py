@@ -21,6 +21,8 @@ def grid(rounding: Rounding = Rounding.EVEN, *, zero: int = 0, scale: float = 1.
         (Rounding.CODE_AWAY, 1, [-2, -1, 1, 2, 3, 4]),  # away from the integer 0
         (Rounding.TWICE, 1, [-2, -1, 0, 2, 3, 4]),  # real values: as AWAY
         (Rounding.MEAN, 1, [-2, -1, 0, 2, 3, 4]),
+        (Rounding.UP, 0, [-2, -1, 0, 1, 2, 3]),
+        (Rounding.UP, 1, [-1, 0, 1, 2, 3, 4]),
     ],
 )
 def test_ties(rounding: Rounding, zero: int, wanted: list[int]) -> None:

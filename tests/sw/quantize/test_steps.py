@@ -72,3 +72,10 @@ def test_ties_go_where_the_grid_rounds_them(rounding, zero, moved):
     sums, level = np.arange(-200, 200), np.arange(-59, 61) + zero
     first = first_sums(np.array([0.25]), np.array([float(zero)]), level, zero, rounding, moved)
     np.testing.assert_array_equal(levels_by(first, sums, level), grid.integers(0.25 * sums) + moved)
+
+
+def test_ties_up():
+    sums, level = np.arange(-40, 41), np.arange(-9, 10)
+    first = first_sums(np.array([0.25]), np.array([0.0]), level, 0, Rounding.UP, 0)
+    expected = Grid(scale=1.0, zero=0, low=-10, high=9, rounding=Rounding.UP).integers(sums * 0.25)
+    np.testing.assert_array_equal(levels_by(first, sums, level), expected)
