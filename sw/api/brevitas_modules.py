@@ -45,7 +45,7 @@ def from_brevitas(module: Any, inputs: Any) -> Model:
     """
     need("onnxoptimizer", "Brevitas' exporters", "brevitas")
     import onnx
-    from brevitas.export import export_qonnx
+    from brevitas.export import export_qonnx  # pyright: ignore[reportMissingImports]
 
     training, name = module.training, type(module).__name__
     with tempfile.TemporaryDirectory(prefix="narrows-brevitas-") as folder:

@@ -37,7 +37,7 @@ def from_hgq(model: Any) -> Model:
     """
     need("torch", "models of HGQ2", "hgq2")
     need("onnxscript", "torch's exporter", "hgq2")
-    import keras
+    import keras  # pyright: ignore[reportMissingImports]
     import onnx
     import torch
 

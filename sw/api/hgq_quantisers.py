@@ -137,7 +137,7 @@ def as_qonnx(model: Any, sample: Any) -> Iterator[None]:
     UnsupportedOperator
         If a quantiser has no such form.
     """
-    from hgq.quantizer import Quantizer
+    from hgq.quantizer import Quantizer  # pyright: ignore[reportMissingImports]
 
     names, parameters = _named(model)
     original = Quantizer.call
@@ -236,6 +236,6 @@ def finish(proto: Any) -> None:
 
 
 def _numpy(values: Any) -> NDArray[Any]:
-    from keras import ops
+    from keras import ops  # pyright: ignore[reportMissingImports]
 
     return np.asarray(ops.convert_to_numpy(values))

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.filterwarnings("default")  # torch's and Brevitas' own
 
 
 def test_the_example() -> None:
-    from brevitas_digits import run
+    from brevitas_digits import run  # pyright: ignore[reportMissingImports]
 
     outcome = run(epochs=10, samples=100)
     assert outcome.codes == 1000 and outcome.differing == 0

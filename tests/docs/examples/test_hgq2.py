@@ -10,7 +10,7 @@ pytestmark = pytest.mark.filterwarnings("default")  # torch's and Keras' own
 
 def test_the_example() -> None:
     keras_on_torch("hgq")
-    from hgq_digits import run
+    from hgq_digits import run  # pyright: ignore[reportMissingImports]
 
     outcome = run(epochs=6, samples=100)
     assert outcome.codes == 1000 and outcome.differing == 0

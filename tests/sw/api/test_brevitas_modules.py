@@ -14,7 +14,7 @@ pytestmark = pytest.mark.filterwarnings("default")  # torch's and Brevitas' own
 
 
 def module(bits: int, bias):
-    from brevitas.quant import Int8WeightPerChannelFloat, Uint8ActPerTensorFloat
+    from brevitas.quant import Int8WeightPerChannelFloat, Uint8ActPerTensorFloat  # pyright: ignore[reportMissingImports]
 
     weights = {"weight_quant": Int8WeightPerChannelFloat, "weight_bit_width": bits, "bias": True, "bias_quant": bias}
     kept = bias is not None
@@ -32,7 +32,7 @@ def module(bits: int, bias):
 
 @pytest.mark.parametrize(("bits", "quantised_bias"), [(8, False), (4, True), (3, False)])
 def test_codes_are_those_of_brevitas(bits: int, quantised_bias: bool) -> None:
-    from brevitas.quant import Int32Bias
+    from brevitas.quant import Int32Bias  # pyright: ignore[reportMissingImports]
 
     torch.manual_seed(bits)
     net = module(bits, Int32Bias if quantised_bias else None).train()

@@ -17,9 +17,9 @@ X = np.random.default_rng(4).normal(size=(60, 8, 8, 1)).astype(np.float32)
 
 def model(*, activation: str | None = "relu", norm: bool = False, **datalane: Any) -> Any:
     keras = keras_on_torch("hgq")
-    from hgq.config import QuantizerConfigScope
-    from hgq.layers import QAdd, QBatchNormalization, QConv2D, QDense, QGlobalAveragePooling2D
-    from hgq.utils import trace_minmax
+    from hgq.config import QuantizerConfigScope  # pyright: ignore[reportMissingImports]
+    from hgq.layers import QAdd, QBatchNormalization, QConv2D, QDense, QGlobalAveragePooling2D  # pyright: ignore[reportMissingImports]
+    from hgq.utils import trace_minmax  # pyright: ignore[reportMissingImports]
 
     keras.utils.set_random_seed(5)
     whole = {"heterogeneous_axis": (), "homogeneous_axis": None, "i0": 2, "f0": 4} | datalane
