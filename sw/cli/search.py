@@ -119,7 +119,7 @@ def search(
 
         narrows search model.onnx --calib c.npz --data val.npz --storage s.journal
 
-        narrows search model.onnx --calib c.npz --data val.npz --cluster tcp://host:8786
+        narrows search m.onnx --calib c.npz --data v.npz --cluster tcp://host:8786
     """
     output = output or Path(f"{model.stem}-search")
     output.mkdir(parents=True, exist_ok=True)
