@@ -27,16 +27,11 @@ endmodule
 
 
 class _Commands:
-    """Runs commands in a folder; what they say goes to ``build.log`` there."""
+    """Runs commands in a folder, with further variables; what they say goes to ``build.log`` there."""
 
-    def __init__(self, folder: Path, tick: Callable[[], None]) -> None:
-        self._folder, self._tick = folder, tick
-        self._environment = dict(os.environ)
+    def __init__(self, folder: Path, tick: Callable[[], None], **variables: str) -> None:
+        self._folder, self._tick, self._environment = folder, tick, os.environ | variables
         (folder / "build.log").write_bytes(b"")
-
-    def set(self, name: str, value: str) -> None:
-        """Set a variable of their environment."""
-        self._environment[name] = value
 
     def run(self, command: Sequence[str]) -> None:
         """Run one; SimulationError if it fails."""
@@ -73,9 +68,8 @@ def build_verilator(
         If a command fails.
     """
     folder, libraries = source.parent, cocotb_tools.config.libs_dir
-    commands = _Commands(folder, tick)
-    commands.set("VERILATOR_ROOT", str(root))
-    commands.set("PATH", os.pathsep.join([str(root / "bin"), os.environ.get("PATH", "")]))
+    path = os.pathsep.join([str(root / "bin"), os.environ.get("PATH", "")])
+    commands = _Commands(folder, tick, VERILATOR_ROOT=str(root), PATH=path)
     link = f"-Wl,-rpath,{libraries} -L{libraries} -lcocotbvpi_verilator"
     verilate = [str(root / "bin" / "verilator"), "--cc", "--exe", "--vpi", "-Mdir", str(folder), "-LDFLAGS", link]
     verilate += ["--prefix", "Vtop", "--top-module", top, "-o", top, "--timescale", f"{_UNIT}/{_PRECISION}"]

@@ -80,8 +80,6 @@ def _beside(
     model: Model | None,
 ) -> dict[str, Any]:
     """The same of the program to compare with, beside the float model if it was compiled from that one."""
-    if x is None or model is None:
-        return _summarised(program, clock, bus, x, y, None)
     try:
         return _summarised(program, clock, bus, x, y, model)
     except InputError:  # of another model, or the samples are wrong, which is said then
