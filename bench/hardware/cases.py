@@ -17,7 +17,10 @@ __all__ = ["BASES", "CASES", "LARGE_CASES", "PAIRS", "UNITS", "Case"]
 BASES = ("dybit4", "int4", "e2m1", "dybit3", "int3", "dybit2")
 """Base formats that are measured."""
 
-_NARROW = ("dybit2xdybit4", "dybit3xdybit4", "int3xdybit4", "dybit2xint4", "dybit3xint4", "int3xint4")
+_NARROW = (
+    *("dybit2xdybit4", "dybit3xdybit4", "int3xdybit4", "dybit2xint4", "dybit3xint4", "int3xint4"),
+    *("dybit2xe2m1", "dybit3xe2m1", "int3xe2m1"),
+)
 _BYTES = ("dybit4xint8", "int4xint8", "int5xint8")
 PAIRS = (*_NARROW, *_BYTES)
 """Bases of weights and of activations that are measured, where they differ."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from ..errors import CapacityError
 from ..tasks import HERE, Workers
 from .html import table_html
 from .samples import SampleSource, samples_of
+from .training import need_torch, train_settings
 
 if TYPE_CHECKING:
     from ...hw.spec.config import AcceleratorConfig
@@ -98,8 +100,12 @@ class Found:
         from .quality import recorded
 
         chosen, plan = self.chosen(), self.quantised
+        if chosen.epochs:
+            program = self.outcome.trained[chosen.point]
+        else:
+            program = self.measurer.program(chosen.point, self.measurer.quantised(chosen.point))
         compiled = recorded(
-            self.measurer.program(chosen.point, self.measurer.quantised(chosen.point)),
+            program,
             plan.graph,
             self.final.x,
             self.final.labels,
@@ -108,6 +114,7 @@ class Found:
             settings=self.measurer.settings(chosen.point),
             calibration=plan.calibration,
             requantised=plan.requantise,
+            trained=chosen.epochs > 0,
             listener=plan.listener,
         )
         return Program(compiled, model=plan.model, calibration=plan.calibration)
@@ -132,7 +139,7 @@ def row(one: dict[str, Any], kind: str) -> tuple[Any, ...]:
     """A point of a summary as a row of a table."""
     return (
         one["short"],
-        kind,
+        f"{kind}, {one['epochs']} epochs" if one["epochs"] else kind,
         one["base"],
         one["shape"],
         one["acc_bits"],
@@ -166,6 +173,12 @@ def search(
     storage: str | None = None,
     study: str = "narrows",
     batch: int = 24,
+    train: SampleSource | None = None,
+    epochs: int = 2,
+    trained_points: int = 4,
+    trained: str | Path | None = None,
+    crop: int = 0,
+    mirror: bool = False,
     workers: Workers = HERE,
 ) -> Found:
     """Search formats and widths around a configuration.
@@ -196,22 +209,34 @@ def search(
         Points to measure in all; 0: the greedy strategies alone.
     sampler, seed, storage, study, batch
         Of `search.study.Study`.
+    train : path, array, pair or iterable, optional
+        Samples, perhaps with labels, to train points on that could become better than the chosen one: faster ones, or
+        under a bound on speed the most accurate ones. Epochs are judged by ``data``; the best one counts.
+    epochs, trained_points : int
+        Epochs of each, and how many are trained.
+    trained : str or Path, optional
+        Folder that programs of trained points are kept in: a search that goes on takes them from there.
+    crop, mirror
+        Of `Quantised.train`.
     workers : Workers
-        What measures points (`narrows.open_workers`); what is found does not depend on it.
+        What measures points and trains them (`narrows.open_workers`); what is found does not depend on it.
 
     Raises
     ------
     InputError
         If samples or formats do not fit.
     ToolMissing
-        If the sampler is not installed.
+        If the sampler, or what trains, is not installed.
     """
     from ..search.explore import explore
+    from ..search.finetune import FineTuning
     from ..search.front import Bound
     from ..search.measure import Measurer
     from ..search.space import Space
     from ..search.study import Study, open_storage
     from ..search.summary import search_summary
+    from ..search.trials import Trials
+    from .quality import sound_labels
 
     nothing = max_loss is None and speed_up is None and max_error is None
     loss = 1.0 if nothing else max_loss
@@ -230,6 +255,20 @@ def search(
         shapes=tuple(shapes) or ((core.rows, core.columns, core.lanes),),
     )
     held = plan.held(test)
+    tuning = None
+    if train is not None:
+        need_torch()
+        x, y = samples_of(train, shape, most=sys.maxsize)
+        scores = measurer.float_scores(samples.x)
+        tuning = FineTuning(
+            measurer=measurer,
+            x=x,
+            y=sound_labels(plan.graph.outputs, y, plan.listener),
+            judged=Trials(measurer=measurer, x=samples.x, labels=samples.labels, scores=scores),
+            settings=train_settings(len(x), epochs, crop=crop, mirror=mirror),
+            most=trained_points,
+            folder=None if trained is None else Path(trained),
+        )
     kept = Study(
         study,
         storage=open_storage(storage),
@@ -251,6 +290,7 @@ def search(
             bound=bound,
             trials=trials,
             progress=lambda what, done, total: progress(done, total, what),
+            tuning=tuning,
             workers=workers,
         )
     unit = measurer.costs.integer_unit

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .program import Program
     from .quantised import Quantised
 
-__all__ = ["CALIBRATION", "Trained", "need_torch"]
+__all__ = ["CALIBRATION", "Trained", "need_torch", "train_settings"]
 
 CALIBRATION = 128
 """Training samples that scales start from, where no others are given."""
@@ -46,6 +46,17 @@ def need_torch() -> None:
             "training needs torch: pip install 'narrows[train]' (without a GPU, add --extra-index-url "
             "https://download.pytorch.org/whl/cpu for a download of a tenth of the size)"
         )
+
+
+def train_settings(
+    samples: int, epochs: int, *, batch: int | None = None, rate: float | None = None, **settings: Any
+) -> TrainSettings:
+    """Settings with the batch and the rate that suit so many samples, where none are given; scales take a fortieth."""
+    from ..quantize.train import TrainSettings, suited
+
+    usual_batch, usual_rate = suited(samples, epochs)
+    rate = usual_rate if rate is None else rate
+    return TrainSettings(epochs=epochs, batch=batch or usual_batch, rate=rate, scale_rate=rate / 40, **settings)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -97,24 +108,18 @@ class Trained:
     ) -> Trained:
         """Samples gathered and settings completed; arguments and errors are those of `Quantised.train`."""
         need_torch()
-        from ..quantize.train import TrainSettings, suited
-
         for path in (checkpoint, keep):
             if path is not None:
                 writable_folder(Path(path))
         shape = quantised.model.input_shape
         given = samples_of(data, shape, most=sys.maxsize)
         trains, judges = _split(*given) if val is None else (given, samples_of(val, shape, most=sys.maxsize))
-        usual_batch, usual_rate = suited(len(trains[0]), epochs)
-        rate = usual_rate if rate is None else rate
         return cls(
             quantised=quantised,
             data=trains,
             val=judges,
             split=val is None,
-            settings=TrainSettings(
-                epochs=epochs, batch=batch or usual_batch, rate=rate, scale_rate=rate / 40, **settings
-            ),
+            settings=train_settings(len(trains[0]), epochs, batch=batch, rate=rate, **settings),
             checkpoint=None if checkpoint is None else Path(checkpoint),
             resume=resume,
             keep=None if keep is None else Path(keep),

@@ -97,6 +97,16 @@ def search(
     batch: Annotated[
         int, typer.Option(min=1, metavar="N", help="Points proposed at once; what is found depends on it.")
     ] = 24,
+    train: Annotated[
+        Path | None,
+        typer.Option(metavar="X.npz", help="Samples to train points on that could beat the chosen one; else none is."),
+    ] = None,
+    epochs: Annotated[int, typer.Option(min=1, metavar="N", help="Epochs that each of them is trained.")] = 2,
+    train_points: Annotated[int, typer.Option(min=1, metavar="K", help="How many points are trained.")] = 4,
+    crop: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Shift training images by up to N pixels, at random.")
+    ] = 0,
+    mirror: Annotated[bool, typer.Option("--mirror", help="Mirror every second training image left to right.")] = False,
     cluster: Cluster = None,
     jobs: Jobs = 1,
 ) -> None:
@@ -106,10 +116,14 @@ def search(
     synthesised arrays. The best points are measured again on all final samples. Speed-ups compare arrays of equally
     many look-up tables with plain 8-bit integers.
 
+    With --train, points that could beat the chosen one are then trained for some epochs inside their formats: of a
+    bound on accuracy those that are faster, the nearest first.
+
     Points are measured a batch at a time, by --jobs processes or by the workers of a --cluster; the same seed and batch
     find the same, whoever measures.
 
-    Leaves in the folder: front.html, front.json, and of the chosen point formats.toml, config.toml and model.nrw.
+    Leaves in the folder: front.html, front.json, and of the chosen point formats.toml, config.toml and model.nrw; in
+    trained/ the programs of trained points, which are not trained again.
 
     **Examples**
 
@@ -118,6 +132,8 @@ def search(
         narrows search model.onnx --calib calib.npz --data val.npz --speed-up 3
 
         narrows search model.onnx --calib c.npz --data val.npz --storage s.journal
+
+        narrows search m.onnx --calib c.npz --data v.npz --train t.npz --epochs 3
 
         narrows search m.onnx --calib c.npz --data v.npz --cluster tcp://host:8786
     """
@@ -147,6 +163,12 @@ def search(
             storage=storage,
             study=study,
             batch=batch,
+            train=train,
+            epochs=epochs,
+            trained_points=train_points,
+            trained=output / "trained",
+            crop=crop,
+            mirror=mirror,
             workers=workers,
         )
     found.save(output)

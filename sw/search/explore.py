@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..program import Program
 from ..tasks import HERE, Workers, in_order
+from .finetune import FineTuning, worth_training
 from .front import Bound, front, goals
 from .greedy import Step, first_of_speed, last_within_error, narrowing
 from .measure import Measured, Measurer, accuracy
@@ -55,6 +57,8 @@ class Outcome:
         The best of those that keeps to the bound.
     float_accuracy : float
         On the final samples.
+    trained : dict of Program
+        Of the points that were trained.
     """
 
     searched: list[Measured]
@@ -62,6 +66,7 @@ class Outcome:
     uniform: list[Measured]
     chosen: Measured | None
     float_accuracy: float
+    trained: dict[Point, Program] = field(default_factory=dict, compare=False)
 
 
 def explore(
@@ -74,9 +79,10 @@ def explore(
     bound: Bound,
     trials: int,
     progress: Progress,
+    tuning: FineTuning | None = None,
     workers: Workers = HERE,
 ) -> Outcome:
-    """Search, and measure the best again.
+    """Search, and measure the best again; then train those that could become better than these.
 
     Parameters
     ----------
@@ -92,27 +98,39 @@ def explore(
         strategy alone, and a bound on speed or error leaves only the point that it ends at.
     progress : callable
         Called with (what is done, steps done, steps in all).
+    tuning : FineTuning, optional
+        How points are trained; without, none is.
     workers : Workers
-        What measures. What is found does not depend on them.
+        What measures and trains. What is found does not depend on them.
     """
     greedy = _greedy_points(space, measurer, study, samples.x, None if trials else bound, progress, workers)
     proposed = [*_uniform_points(space), *greedy] if trials else greedy
     study.propose(proposed)
     study.run(trials or len(proposed), lambda done, total: progress("searching", done, total), workers)
     searched = study.measured
-    best = _spread(sorted(front(searched, goals), key=lambda one: one.cost.speedup), _FINALISTS)
+    unbeaten = sorted(front(searched, goals), key=lambda one: one.cost.speedup)
+    best = _spread(unbeaten, _FINALISTS)
     plain = front([one for one in searched if one.point.is_uniform], goals)
     scores = measurer.float_scores(final.x)
     judged = Trials(measurer=measurer, x=final.x, labels=final.labels, scores=scores)
     wanted = {one.point.key: one.point for one in (*best, *plain)}
     again = _remeasured(wanted, judged, progress, workers)
     reference = accuracy(scores, final.labels)
+    found, trained = list(again.values()), {}
+    if tuning is not None:
+        wanting = worth_training(unbeaten, bound, bound.choose(found, reference), tuning.most)
+        trained = tuning.run([one.point for one in wanting], lambda *steps: progress("training", *steps), workers)
+        found += [
+            measurer.measure_program(point, program, final.x, final.labels, scores, epochs=tuning.settings.epochs)
+            for point, program in trained.items()
+        ]
     return Outcome(
         searched=searched,
-        final=front(again.values(), goals),
+        final=front(found, goals),
         uniform=[again[one.point.key] for one in plain if one.point.key in again],
-        chosen=bound.choose(again.values(), reference),
+        chosen=bound.choose(found, reference),
         float_accuracy=reference,
+        trained=trained,
     )
 
 

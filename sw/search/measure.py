@@ -56,11 +56,12 @@ class Worth:
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """A point with its cost and its worth."""
+    """A point with its cost and its worth, after so many ``epochs`` of training."""
 
     point: Point
     cost: Cost
     worth: Worth
+    epochs: int = 0
 
 
 class Measurer:
@@ -84,7 +85,7 @@ class Measurer:
         self, graph: Graph, config: AcceleratorConfig, calibration: NDArray, run: Run, *, equalise: bool = False
     ) -> None:
         self.equalise = equalise
-        self._graph, self._calibration, self._run = graph, calibration, run
+        self.graph, self.calibration, self._run = graph, calibration, run
         self.config, self.lowered, self.costs = config, lower(graph), cost_table()
         self._cycles = CycleTable(self.lowered, config)
 
@@ -124,7 +125,7 @@ class Measurer:
         CertificateError
             If its sums do not fit the point's accumulator.
         """
-        return quantise(self._graph, self._calibration, self.settings(point), point.config(self.config))
+        return quantise(self.graph, self.calibration, self.settings(point), point.config(self.config))
 
     def program(self, point: Point, quantised: QuantisedGraph) -> Program:
         """The program of a point: its core has the configuration's memories if they hold it, or else what it needs.
@@ -147,8 +148,15 @@ class Measurer:
             program = self.program(point, quantised)
         except (CertificateError, CapacityError):
             return None
+        return self.measure_program(point, program, x, labels, scores)
+
+    def measure_program(
+        self, point: Point, program: Program, x: NDArray, labels: NDArray, scores: NDArray, *, epochs: int = 0
+    ) -> Measured:
+        """What a point's program costs and is worth; parameters are those of `worth`, and how long it was trained."""
         cost = self._priced(program.config, timeline(program).cycles)
-        return Measured(point=point, cost=cost, worth=self._worth(point, quantised, x, labels, scores))
+        found = self._worth(point, program.graph, x, labels, scores)
+        return Measured(point=point, cost=cost, worth=found, epochs=epochs)
 
     def worth(self, point: Point, x: NDArray, labels: NDArray, scores: NDArray) -> Worth | None:
         """What a point answers on samples of shape (N, ...); None if it cannot be certified.

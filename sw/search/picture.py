@@ -26,6 +26,9 @@ def front_picture(outcome: Outcome) -> str:
             label="front",
             zorder=4,
         )
+        if trained := [one for one in line if one.epochs]:
+            places = [one.cost.speedup for one in trained], [100 * one.worth.accuracy for one in trained]
+            axes.scatter(*places, s=70, marker="^", color=MAIN, label="trained", zorder=5)
         if chosen is not None:
             axes.scatter(
                 [chosen.cost.speedup],

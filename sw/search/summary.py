@@ -39,7 +39,8 @@ def search_summary(
 
 
 def row(one: Measured) -> dict[str, Any]:
-    """One point with all its numbers; ``short`` names its formats in the order of the layers."""
+    """One point with all its numbers; ``short`` names its formats in the order of the layers, ``epochs`` says how long
+    it was trained."""
     point = one.point
     layers: dict[str, dict[str, str]] = {}
     for knob, name in point.formats.items():
@@ -64,4 +65,5 @@ def row(one: Measured) -> dict[str, Any]:
         "array_luts": round(one.cost.array_luts),
         "luts": round(one.cost.luts),
         "speedup": one.cost.speedup,
+        "epochs": one.epochs,
     }
