@@ -2,7 +2,9 @@
 
     python bench/quantisation/search.py --base dybit4 --json search_dybit4.json --figure search_dybit4.svg
     python bench/quantisation/search.py --base int4 --json search_int4.json
+    python bench/quantisation/search.py --base e2m1,dybit3xe2m1,dybit2xe2m1 --formats dybit2,dybit3,e2m1 --epochs 2
 
+With ``--epochs`` the points that could beat the chosen one are trained on training images that nothing is compared on.
 Points are compared on training images that calibration did not see, and the best are measured on the test images, by
 the golden model on integer codes. Cycles are the cycle model's, look-up tables the cost table's
 (`bench/array_costs.py`). A speed-up compares arrays of equally many look-up tables with plain 8-bit integer multipliers
@@ -18,30 +20,34 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from narrows.hw.spec.config import AcceleratorConfig
+from narrows.hw.spec.config import AcceleratorConfig, bases_of
 from narrows.sim.golden import GoldenModel
 from narrows.sw.frontend import load_model
 from narrows.sw.quantised import QuantisedGraph
+from narrows.sw.quantize.train import TrainSettings
 from narrows.sw.results import write_json, write_text
 from narrows.sw.runtime import prepare_input, restore_outputs
 from narrows.sw.search.explore import Samples, explore
+from narrows.sw.search.finetune import FineTuning
 from narrows.sw.search.front import Bound
 from narrows.sw.search.measure import Measurer
 from narrows.sw.search.picture import front_picture
 from narrows.sw.search.space import Space
 from narrows.sw.search.study import Study, open_storage
 from narrows.sw.search.summary import search_summary
+from narrows.sw.search.trials import Trials
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
 _STORAGE = Path(__file__).resolve().parents[2] / "build" / "bench"
 _CALIBRATION = 128
+_RATE = 4e-3
 _FORMATS = {"dybit4": "dybit4,int6,int8", "int4": "int4,int6,int8"}
 
 
 def main(
-    base: Annotated[str, typer.Option(help="Base format of the core: dybit4 or int4.")] = "dybit4",
+    base: Annotated[str, typer.Option(help="Base formats of the core: dybit4, int4, dybit3xdybit4, ...")] = "dybit4",
     images: Annotated[int, typer.Option(help="Training images that points are compared on.", min=1, max=19000)] = 250,
     test_images: Annotated[int, typer.Option(help="Test images of the final figures.", min=1, max=5000)] = 5000,
     trials: Annotated[int, typer.Option(help="Points to measure; 0: the greedy strategy alone.", min=0)] = 100,
@@ -50,6 +56,8 @@ def main(
     max_loss: Annotated[float, typer.Option(help="Points below float that the chosen one may have.")] = 1.0,
     sampler: Annotated[str, typer.Option(help="nsga2 or tpe.")] = "nsga2",
     seed: Annotated[int, typer.Option(help="Of the sampler.")] = 0,
+    epochs: Annotated[int, typer.Option(help="Epochs that points are trained; 0: none is.", min=0)] = 0,
+    points: Annotated[int, typer.Option(help="Points that are trained.", min=1)] = 4,
     storage: Annotated[Path, typer.Option(help="Folder of the studies.")] = _STORAGE,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the rows.")] = None,
     figure: Annotated[Path | None, typer.Option(help="Write a figure (SVG).")] = None,
@@ -60,15 +68,16 @@ def main(
     test = np.load(folder / "data" / "cifar10_test_first5000.npz")
     graph = load_model(folder / "models" / "resnet8_float.onnx")
     calibration = train["x"][:_CALIBRATION].astype(np.float32)
-    measurer = Measurer(graph, AcceleratorConfig(base=base), calibration, _golden)
+    bases = tuple(base.split(","))
+    measurer = Measurer(graph, AcceleratorConfig(**bases_of(bases[0])), calibration, _golden)
     names = tuple((formats or _FORMATS[base]).split(","))
     space = Space.of(
         measurer.lowered,
         weights=names,
-        acts=names,
+        acts=names if len(bases) == 1 else (bases[0],),
         acc_bits=tuple(int(bits) for bits in acc_bits.split(",")),
         rescale_bits=(4,),
-        bases=(base,),
+        bases=bases,
         shapes=((4, 4, 16),),
     )
     samples, final = _samples(train, slice(1000, 1000 + images)), _samples(test, slice(test_images))
@@ -93,10 +102,11 @@ def main(
         bound=Bound(loss=max_loss / 100),
         trials=trials,
         progress=lambda stage, done, total: errors.print(f"{stage} {done}/{total}", highlight=False),
+        tuning=_tuning(measurer, samples, train, 1000 + images, epochs, points, storage) if epochs else None,
     )
     unit = measurer.costs.integer_unit
     summary = search_summary("resnet8", outcome, images=images, final_images=test_images, integer_unit=unit)
-    uniform8 = space.uniform("int8", "int8", **next(space.cores()))
+    uniform8 = space.uniform("int8", "int8", **next(space.cores()))  # on the first base's core
     same_machine = measurer.cost(uniform8).cycles
     _show(summary, same_machine)
     if json_file:
@@ -104,6 +114,22 @@ def main(
         write_json(json_file, rows)
     if figure:
         write_text(figure, front_picture(outcome))
+
+
+def _tuning(
+    measurer: Measurer, samples: Samples, train: Any, first: int, epochs: int, points: int, storage: Path
+) -> FineTuning:
+    """Training on all images from ``first`` on, judged by those that points are compared on."""
+    part = _samples(train, slice(first, None))
+    return FineTuning(
+        measurer=measurer,
+        x=part.x,
+        y=part.labels,
+        judged=Trials(measurer=measurer, x=samples.x, labels=samples.labels, scores=measurer.float_scores(samples.x)),
+        settings=TrainSettings(epochs=epochs, rate=_RATE, scale_rate=_RATE / 40, crop=4, mirror=True, distillation=1.0),
+        most=points,
+        folder=storage / "trained",
+    )
 
 
 def _golden(quantised: QuantisedGraph, config: AcceleratorConfig, x: NDArray) -> NDArray:
