@@ -3,7 +3,7 @@
     python bench/array_costs.py
 
 synthesises every point for ECP5 and writes `sw/costs/arrays.json`: this project's array in each base format and each
-pair of weights' and activations', the array of plain 8-bit integers that it is compared with (all three ways of
+pair with narrower weights, the array of plain 8-bit integers that it is compared with (all three ways of
 writing it; the search takes the cheapest), and a rescaler with its encoder. Finished runs are kept in `build/bench`,
 as those of `bench/mac.py` are. Some forty minutes on one core.
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from hardware.cases import BASES, PAIRS, Case
+from hardware.cases import BASES, NARROW, Case
 from hardware.flow import Flow, tool_versions
 from hardware.measure import Design, measure
 from narrows.sw.results import write_text
@@ -52,7 +52,7 @@ def main(
 
 
 def _cases() -> Iterator[Case]:
-    for base in (*BASES, *PAIRS):
+    for base in (*BASES, *NARROW):
         for rows, columns, lanes, acc_bits in (*_SHAPES, *_MORE.get(base, ())):
             yield Case(unit=base, rows=rows, columns=columns, lanes=lanes, acc_bits=acc_bits, tree_stage=2)
     for way in ("int8-dot", "int8-dot-reg", "int8-dot-booth"):

@@ -12,17 +12,19 @@ from narrows.hw.spec.config import PRESETS, AcceleratorConfig, bases_of
 from .units import ArrayUnit, CoreUnit, RescalerChannel
 from .yardsticks import IntegerArray
 
-__all__ = ["BASES", "CASES", "LARGE_CASES", "PAIRS", "UNITS", "Case"]
+__all__ = ["BASES", "CASES", "LARGE_CASES", "NARROW", "PAIRS", "UNITS", "Case"]
 
 BASES = ("dybit4", "int4", "e2m1", "dybit3", "int3", "dybit2")
 """Base formats that are measured."""
 
-_NARROW = (
+NARROW = (
     *("dybit2xdybit4", "dybit3xdybit4", "int3xdybit4", "dybit2xint4", "dybit3xint4", "int3xint4"),
     *("dybit2xe2m1", "dybit3xe2m1", "int3xe2m1"),
 )
+"""Pairs of weights and activations with narrower weights."""
+
 _BYTES = ("dybit4xint8", "int4xint8", "int5xint8")
-PAIRS = (*_NARROW, *_BYTES)
+PAIRS = (*NARROW, *_BYTES)
 """Bases of weights and of activations that are measured, where they differ."""
 
 UNITS = {
@@ -208,7 +210,7 @@ CASES: tuple[Case, ...] = (
     *_arrays("int4-dot-booth", (2, 2, 16), 16, tree_stage=2),
     *(case for base in BASES[1:] for case in _arrays(base, (2, 2, 16), 16, tree_stage=2)),
     *_arrays("dybit2", (2, 2, 32), 16, tree_stage=2),
-    *(case for pair in _NARROW for case in _arrays(pair, (4, 4, 16), 16, tree_stage=2)),
+    *(case for pair in NARROW for case in _arrays(pair, (4, 4, 16), 16, tree_stage=2)),
     *(case for pair in _BYTES for case in _arrays(pair, (4, 4, 16), 20, tree_stage=2, dsp_lanes=16)),
     *_arrays("int4", (2, 2, 16), 16, tree_stage=2, dsp_lanes=16),
     *_arrays("int4-dot-dsp", (2, 2, 16), 16, tree_stage=2),
