@@ -5,4 +5,4 @@ from pathlib import Path
 
 _BENCH = Path(__file__).parents[2] / "bench"
 
-sys.path[:0] = [str(_BENCH), str(_BENCH / "quantisation" / "zoo")]
+sys.path[:0] = [str(_BENCH), str(_BENCH / "quantisation"), str(_BENCH / "quantisation" / "zoo")]
