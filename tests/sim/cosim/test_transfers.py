@@ -19,7 +19,7 @@ SMALL = transfer_config(128, lanes=4, columns=2, banks=1, memories="single")
     ("config", "bus"),
     [
         (transfer_config(64, drain_rows=4), {"latency": 9, "pace": 1, "stall": 100}),
-        (transfer_config(32, lanes=32, columns=6, banks=3, prefetch=0), {"latency": 30, "pace": 2, "stall": 40}),
+        (transfer_config(32, lanes=16, columns=6, banks=3, prefetch=0), {"latency": 30, "pace": 2, "stall": 40}),
         (SMALL, {"latency": 1, "pace": 1, "stall": 180}),
     ],
     ids=["64 bits, four rows drained", "32 bits, fetched late", "128 bits, one port"],
