@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,9 @@ from .samples import SampleSource, samples_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ...hw.spec.transfer_cycles import BusTiming
+    from ..costs.timeline import Timeline
+    from ..costs.work import LayerWork
     from ..program import Program as Compiled
     from ..report.board_fits import BoardCore
     from ..report.spread import Spread
@@ -55,15 +58,16 @@ def write_report(
         raise InputError("the float model is shown on samples: give data, too")
     x, y = (None, None) if data is None else samples_of(data, program.graph.input.shape)
     clock = mhz or (_MHZ if board is None else find_board(board).clock_mhz)
-    summary = _summarised(program, clock, bus, x, y, model)
-    drawn = _figures(program.compiled, bus, summary)
+    counted = _Counted.of(program.compiled, bus)
+    summary = _summarised(program, counted, clock, x, y, model)
+    drawn = _figures(program.compiled, counted, summary)
     if x is not None:
         count, found = spreads_of(program.compiled, x)
         summary["samples"] |= {"spread_samples": count, "tensors": _tensors(program.compiled, found)}
         drawn |= _sparks(found)
     summary["boards"] = _boards(program.compiled, summary["cycles"], bus, board)
     if beside is not None:
-        other = _beside(beside, clock, bus, x, y, beside.model or model)
+        other = _beside(beside, _Counted.of(beside.compiled, bus), clock, x, y, beside.model or model)
         summary["compared"] = compare(summary, other)
         drawn["compared"] = _cycles_beside(summary["compared"]["layers"])
     summary["made"] = made_with(_PACKAGES, command)
@@ -71,36 +75,51 @@ def write_report(
     return summary
 
 
+@dataclass(frozen=True)
+class _Counted:
+    """A program's run by the cycle model, on a bus, and what each layer does in it."""
+
+    run: Timeline
+    bus: BusTiming
+    layers: list[LayerWork]
+
+    @classmethod
+    def of(cls, program: Compiled, bus: tuple[int, int]) -> _Counted:
+        """Count a program's cycles."""
+        from ..costs.work import layer_work
+
+        run, timing = run_of(program, bus)
+        return cls(run, timing, layer_work(program, run))
+
+
 def _beside(
     program: Program,
+    counted: _Counted,
     clock: float,
-    bus: tuple[int, int],
     x: NDArray[Any] | None,
     y: NDArray[Any] | None,
     model: Model | None,
 ) -> dict[str, Any]:
     """The same of the program to compare with, beside the float model if it was compiled from that one."""
     try:
-        return _summarised(program, clock, bus, x, y, model)
+        return _summarised(program, counted, clock, x, y, model)
     except InputError:  # of another model, or the samples are wrong, which is said then
-        return _summarised(program, clock, bus, x, y, None)
+        return _summarised(program, counted, clock, x, y, None)
 
 
 def _summarised(
     program: Program,
+    counted: _Counted,
     clock: float,
-    bus: tuple[int, int],
     x: NDArray[Any] | None,
     y: NDArray[Any] | None,
     model: Model | None,
 ) -> dict[str, Any]:
     """A program's run in numbers, with its estimated cells and what samples show of it."""
     from ..costs.cells import estimate_cells
-    from ..costs.work import layer_work
     from ..report.summary import summarise
 
-    run, timing = run_of(program.compiled, bus)
-    summary = summarise(program.compiled, run, layer_work(program.compiled, run), bus=timing, mhz=clock)
+    summary = summarise(program.compiled, counted.run, counted.layers, bus=counted.bus, mhz=clock)
     cells = estimate_cells(program.compiled.config)
     summary["cells"] = {"luts": cells.luts, "brams": cells.brams, "error": cells.error}
     summary["samples"] = None if x is None else inspected(program, x, y, model)
@@ -108,18 +127,16 @@ def _summarised(
     return summary
 
 
-def _figures(program: Compiled, bus: tuple[int, int], summary: dict[str, Any]) -> dict[str, str]:
-    from ..costs.work import layer_work
+def _figures(program: Compiled, counted: _Counted, summary: dict[str, Any]) -> dict[str, str]:
     from ..report import charts, figures
     from ..report.network import network_picture
 
-    run, timing = run_of(program, bus)
-    layers = layer_work(program, run)
+    run, layers = counted.run, counted.layers
     shares = {layer.name: f"{layer.cycles / run.cycles:.1%} of the cycles" for layer in layers}
     drawn = {
         "network": network_picture(program.graph, shares),
         "cycles": figures.cycles_by_layer(layers),
-        "roofline": charts.roofline(layers, program.config, timing),
+        "roofline": charts.roofline(layers, program.config, counted.bus),
         "memory": charts.memory_map(program, run),
         "certificates": figures.certificates(layers, program.config.acc_bits),
     }
