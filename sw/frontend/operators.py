@@ -7,6 +7,13 @@ from typing import TYPE_CHECKING
 
 from onnx import NodeProto
 
+from .normalisation import (
+    group_normalization,
+    instance_normalization,
+    layer_normalization,
+    mean_variance_normalization,
+    rms_normalization,
+)
 from .op_concat import concat
 from .op_curve import CURVES, curve, power
 from .op_elementwise import (
@@ -67,6 +74,12 @@ HANDLERS: dict[str, Callable[[Importer, NodeProto], None]] = (
         "Div": divide,
         "Pow": power,
         "BatchNormalization": batch_normalization,
+        "LayerNormalization": layer_normalization,
+        "RMSNormalization": rms_normalization,
+        "SimplifiedLayerNormalization": rms_normalization,
+        "InstanceNormalization": instance_normalization,
+        "GroupNormalization": group_normalization,
+        "MeanVarianceNormalization": mean_variance_normalization,
         "MaxPool": max_pool,
         "AveragePool": average_pool,
         "GlobalAveragePool": global_average_pool,
@@ -102,10 +115,6 @@ ELEMENTWISE = CURVES | frozenset(
 """Operators that keep the order of elements whatever it is, Pad but for what it adds."""
 
 REWRITES: dict[str, str] = {
-    **dict.fromkeys(
-        ("InstanceNormalization", "LayerNormalization", "GroupNormalization", "MeanVarianceNormalization"),
-        "it divides by what it measures in each sample: train with BatchNormalization, whose statistics are constants",
-    ),
     "LRN": "it divides by sums of squares of the sample: train without it, or with BatchNormalization",
     "Einsum": "write it as MatMul by a constant",
     "RoiAlign": "it takes its places from another tensor: do it on the host",
