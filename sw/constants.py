@@ -29,15 +29,15 @@ def constant_layers(
     """
     height, width = values.shape[1:]
     corner = Window(kernel=(1, 1), pads=(0, 0, 1 - shape[1], 1 - shape[2]))
-    nothing = Term(source=source, weights=np.zeros((1, shape[0], 1, 1)), window=corner)
+    nothing = Term(source=source, weights=np.zeros((1, shape[0], 1, 1)), window=corner, step=np.ones(1))
     around = Window(kernel=(height, width), pads=(height - 1, width - 1, height - 1, width - 1))
     weights = values[:, np.newaxis, ::-1, ::-1]
-    one = f"{output}/one"
+    one, step = f"{output}/one", np.ones(len(values)) if copies else None
     return (
         Mac(name=f"{name}/one", terms=(nothing,), bias=np.ones(1), output=one),
         Mac(
             name=name,
-            terms=(Term(source=one, weights=weights, window=around),),
+            terms=(Term(source=one, weights=weights, window=around, step=step),),
             bias=np.zeros(len(values)),
             output=output,
             copies=copies,

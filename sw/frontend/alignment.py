@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["IMAGE_ORDERS", "in_same_phases", "on_image_axes"]
 
-IMAGE_ORDERS = ((0, 1, 2, 3), (0, 3, 1, 2))
-"""Axes of values of four axes as (batch, channels, height, width)."""
+IMAGE_ORDERS = ((0, 1, 2, 3), (0, 3, 1, 2), (0, 2, 1, 3))
+"""Axes of values of four axes as (batch, channels, height, width); the last one of a line, channels last."""
 
 _MOST_ELEMENTS = 1024
 """Elements of values that are brought to one order by a dense layer, where no other does."""
@@ -59,8 +59,16 @@ def in_same_phases(importer: Importer, node: NodeProto, views: tuple[View, ...])
 def _in_some_order(
     importer: Importer, node: NodeProto, values: list[View], *, exchange: bool = False
 ) -> list[View] | None:
-    """Values of four axes, all images with their axes in one order, with the same phases; None if there is none."""
-    for order in IMAGE_ORDERS:
+    """Values of four axes, all images with their axes in one order, with the same phases; None if there is none.
+
+    The order in which more of them are tensors of their own comes first.
+    """
+
+    def strange(order: tuple[int, ...]) -> int:
+        moved = [View(value.tensor, value.index.transpose(order)) for value in values]
+        return sum(not (view.shape[1:] == importer.tensors[view.tensor] and view.is_chw()) for view in moved)
+
+    for order in sorted(IMAGE_ORDERS, key=strange):
         moved = [View(value.tensor, value.index.transpose(order)) for value in values]
         images = [_image(importer, node, value, exchange=exchange) for value in moved]
         if all(image is not None for image in images):

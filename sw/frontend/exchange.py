@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from onnx import NodeProto
 
 from ..constants import constant_layers
-from ..layers import Product
+from ..layers import Mac, Product, Term
+from ..windows import Window
 from .view import View
 
 if TYPE_CHECKING:
@@ -34,10 +35,7 @@ def exchanged(importer: Importer, node: NodeProto, view: View) -> View | None:
     if (channel != channel[:1]).any() or (pixel != pixel[:, :1, :1]).any():
         return None
     made = picked(importer, node, view.tensor, channel[0])
-    if made is None:
-        return None
-    shown = pixel[:, 0, 0]
-    return View(made.tensor, made.index[:, shown])
+    return None if made is None else View(made.tensor, made.index[:, pixel[:, 0, 0]])
 
 
 def picked(importer: Importer, node: NodeProto, tensor: str, channels: NDArray[np.int64]) -> View | None:
@@ -54,6 +52,9 @@ def picked(importer: Importer, node: NodeProto, tensor: str, channels: NDArray[n
     View
         Of shape (1, pixels of the tensor, H, W): the whole of a new tensor.
     """
+    used = np.unique(channels)
+    if used.size < importer.tensors[tensor][0]:
+        tensor, channels = _some(importer, node, tensor, used), np.searchsorted(used, channels)
     source, (height, width) = importer.tensors[tensor], channels.shape
     if source[0] * channels.size > _MOST_PLACES:
         return None
@@ -76,6 +77,23 @@ def _made(
     )
     importer.tensors[output] = shape
     return View(output, np.arange(int(np.prod(shape))).reshape(1, *shape))
+
+
+def _some(importer: Importer, node: NodeProto, tensor: str, channels: NDArray[np.int64]) -> str:
+    """A copy of some of a tensor's channels."""
+    source = importer.tensors[tensor]
+    key = (tensor, (1, len(channels), *source[1:]), hashlib.blake2b(channels.tobytes()).digest())
+    if (known := importer.copies.get(key)) is not None:
+        return known.tensor
+    name = importer.unique(f"{importer.label(node)}/some")
+    output = importer.unique(f"{node.output[0]}/some")
+    weights = np.eye(source[0])[channels, :, np.newaxis, np.newaxis]
+    term = Term(source=tensor, weights=weights, window=Window(kernel=(1, 1)), step=np.ones(len(channels)))
+    bias = np.zeros(len(channels))
+    importer.layers.append(Mac(name=name, terms=(term,), bias=bias, output=output, copies=True))
+    importer.tensors[output] = (len(channels), *source[1:])
+    importer.copies[key] = View(output, np.arange(len(channels) * source[1] * source[2]))
+    return output
 
 
 def _places(importer: Importer, node: NodeProto, tensor: str, places: NDArray[np.float64]) -> str:

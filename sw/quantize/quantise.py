@@ -102,7 +102,7 @@ class _Quantiser:
         for name, values in self._taken_over(samples).items():
             self._start(name, values, functools.partial(choose, fmt=self._format(self._writer(name))))
         self.updated = {state.update: state.tensor for state in graph.states}
-        self.places = {layer.first for layer in graph.layers if isinstance(layer, Product) and layer.copies}
+        self.ones = _ones(graph)
         self.layers: list[MacLayer | MaxLayer] = []
 
     def _start(self, name: str, values: NDArray, choose_one: Callable[[NDArray], Choice]) -> None:
@@ -220,7 +220,7 @@ class _Quantiser:
             finest = max(drained.scale, self._step(layer)) if _is_average(layer) else drained.scale
             error, grid = finest**2 / 12, layer.grid
         check_rounding(layer.name, drained.format, self.config)
-        if is_kept(layer, self.graph):
+        if is_kept(layer, self.graph) or layer.output in self.ones:
             quantised = keep(layer, self.tensors, drained, grid, self.config, sums, exact=self.settings.exact)
             acc = self._accumulate(quantised.segments)
         else:
@@ -309,7 +309,7 @@ class _Quantiser:
         if (grid := self.graph.grids.get(layer.output)) is not None:
             tensor = on_grid(layer.output, shape, grid, layer.low, layer.high, self.config.digits)
             return self._written(tensor), grid.scale**2 / 12
-        if layer.output in self.places:
+        if layer.output in self.ones:
             return describe(layer.output, shape, Choice(Int(2), 1.0, 0, 0.0), 0.0, 1.0), 0.0
         if layer.output in self.outputs and layer.curve is None and is_kept(layer, self.graph):
             choice = kept_output(layer, self.tensors, values, self.config)
@@ -359,6 +359,20 @@ class _Quantiser:
             for row, index in enumerate(constants):
                 weights[index][problem.channels] = solution.constants[row][:, np.newaxis, np.newaxis, np.newaxis]
         return tuple(term.segment(levels) for term, levels in zip(layer.terms, weights, strict=True))
+
+
+def _ones(graph: Graph) -> set[str]:
+    """Tensors of zeros and ones that layers make of no sample: in integers of one digit they are exact."""
+    single = {
+        layer.output
+        for layer in graph.layers
+        if isinstance(layer, Mac)
+        and layer.is_linear
+        and (layer.bias == 1).all()
+        and not any(term.weights.any() for term in layer.terms)
+    }
+    placed = {layer.first for layer in graph.layers if isinstance(layer, Product) and layer.copies}
+    return (single | placed) - {*graph.ends, *graph.grids}
 
 
 def _is_average(layer: Mac) -> bool:
