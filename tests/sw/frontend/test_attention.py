@@ -1,0 +1,73 @@
+"""Attention, Softmax and normalisation in the middle: layers give what onnxruntime gives, integers come close to it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import numpy as np
+import pytest
+from attention_cases import ATTENTION_CASES, NORMALISATION_CASES, SOFTMAX_CASES
+from narrows.hw.spec.config import AcceleratorConfig
+from narrows.sim.golden import GoldenModel
+from narrows.sim.isa_transport import IsaTransport
+from narrows.sw.compile import compile_graph
+from narrows.sw.frontend import load_model
+from narrows.sw.outputs import given_outputs
+from narrows.sw.passes import lower
+from narrows.sw.quantize import QuantSettings, quantise
+from narrows.sw.quantize.evaluate import evaluate
+from narrows.sw.runtime.samples import run_samples
+from narrows.sw.runtime.tensors import prepare_input, restore_outputs
+
+CASES = {**ATTENTION_CASES, **NORMALISATION_CASES, **{f"softmax, {k}": case for k, case in SOFTMAX_CASES.items()}}
+CONFIG = AcceleratorConfig(
+    rows=4,
+    columns=4,
+    lanes=8,
+    acc_bits=32,
+    rescale_bits=8,
+    planes=3,
+    tables=8,
+    dynamic=1,
+    max_pool=1,
+    act_words=8192,
+    weight_words=4096,
+    param_words=1024,
+    blocks=1024,
+    taps=512,
+    instructions=128,
+)
+
+
+def model(onnx_model, name: str):
+    nodes, shape, constants = CASES[name]
+    used = {operand for each in nodes for operand in each.input}
+    given = {key: value for key, value in constants.items() if key in used}
+    return onnx_model(nodes, shape, given, opset=17), shape
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_layers_give_what_onnxruntime_gives(name: str, onnx_model, run_onnx) -> None:
+    path, shape = model(onnx_model, name)
+    graph = lower(load_model(path))
+    assert not graph.notes
+    x = np.random.default_rng(0).normal(size=(3, *shape[1:])).astype(np.float32)
+    (values,) = given_outputs(graph.outputs, evaluate(graph, x)).values()
+    np.testing.assert_allclose(values, run_onnx(path, x), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_integers_come_close_and_are_the_same_on_the_isa_model(name: str, onnx_model, run_onnx) -> None:
+    path, shape = model(onnx_model, name)
+    x = np.random.default_rng(1).normal(size=(40, *shape[1:])).astype(np.float32)
+    graph = quantise(load_model(path), x, QuantSettings(weights="int8", acts="int8"), CONFIG)
+    program = compile_graph(graph, CONFIG)
+    levels = prepare_input(program.graph, x)
+    golden = GoldenModel(program.graph, CONFIG).run(levels)
+    (values,) = restore_outputs(program.graph, golden).values()
+    expected = run_onnx(path, x)
+    noise = np.square(values.reshape(expected.shape) - expected).mean()
+    assert 10 * np.log10(np.square(expected).mean() / noise) > 25
+    run = asyncio.run(run_samples(IsaTransport(CONFIG), program, levels[:1], dump_layers=1))
+    for tensor, found in run.dumps.items():
+        np.testing.assert_array_equal(found, golden[tensor][:1])
