@@ -17,7 +17,7 @@ from .view import View
 if TYPE_CHECKING:
     from .importer import Importer
 
-__all__ = ["exchanged", "picked"]
+__all__ = ["exchanged", "ones_in_places", "picked"]
 
 _MOST_PLACES = 1 << 18
 """Elements of a tensor of ones in places."""
@@ -69,7 +69,7 @@ def _made(
 ) -> View:
     places = np.zeros((importer.tensors[tensor][0], *channels.shape))
     np.put_along_axis(places, channels[np.newaxis], 1.0, axis=0)
-    first = _places(importer, node, tensor, places)
+    first = ones_in_places(importer, node, tensor, places)
     name = importer.unique(f"{importer.label(node)}/exchange")
     output = importer.unique(f"{node.output[0]}/exchange")
     importer.layers.append(
@@ -96,8 +96,8 @@ def _some(importer: Importer, node: NodeProto, tensor: str, channels: NDArray[np
     return output
 
 
-def _places(importer: Importer, node: NodeProto, tensor: str, places: NDArray[np.float64]) -> str:
-    """A tensor of zeros and ones; one for all that are alike."""
+def ones_in_places(importer: Importer, node: NodeProto, tensor: str, places: NDArray[np.float64]) -> str:
+    """A tensor of zeros and ones (C, H, W), one for all that are alike; ``tensor`` is one that is there before."""
     key = ("", ("places", *places.shape), hashlib.blake2b(places.tobytes()).digest())
     known = importer.copies.get(key)
     if known is not None:

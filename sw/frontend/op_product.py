@@ -49,8 +49,8 @@ def _by_channel(importer: Importer, node: NodeProto, first: View, second: View) 
     """A layer of a value and of one with one number for each of its channels; False if they are none."""
     axes = max(len(first.shape), len(second.shape))
     values = [_on_axes(view, axes) for view in sorted((first, second), key=lambda view: -view.index.size)]
-    shape = values[0].shape
-    for order in IMAGE_ORDERS if axes <= 4 and shape[0] == 1 else ():
+    shape = np.broadcast_shapes(first.shape, second.shape)
+    for order in IMAGE_ORDERS if axes <= 4 and values[0].shape[0] == 1 else ():
         moved = [_in_order(value, order) for value in values]
         if moved[1].shape != (1, moved[0].shape[1], 1, 1):
             continue

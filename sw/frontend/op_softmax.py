@@ -4,6 +4,9 @@
 sample really has keeps the largest exponential at 1, whatever the sample: tables have 256 levels, in which the
 exponentials of a row far below a calibrated bound would vanish. Subtracting the logarithm is a sum in the accumulator,
 where dividing by the sum would be a product of tensors and round once more.
+
+A mask that was added (0, and large negative numbers) hides elements: products with zeros and ones leave them out of the
+maximum and of the sum, and set them to 0.
 """
 
 from __future__ import annotations
@@ -16,16 +19,19 @@ from numpy.typing import NDArray
 from onnx import NodeProto
 
 from ..curves import Function, X
-from ..layers import Curve, Mac, MaxPool, Term, scaled
+from ..layers import Curve, ElementAffine, Mac, MaxPool, Product, Term, scaled
 from ..windows import Window
 from .copying import as_image
-from .exchange import picked
+from .exchange import ones_in_places, picked
 from .view import View
 
 if TYPE_CHECKING:
     from .importer import Importer
 
 __all__ = ["softmax"]
+
+_HIDDEN = -1e3
+"""Summands from there on down are a mask: what they are added to takes no part."""
 
 _LONGEST_POOL = 16
 """Pixels of a window of a max-pool; larger ones are pooled in two steps."""
@@ -59,7 +65,11 @@ class _Groups:
 
 def softmax(importer: Importer, node: NodeProto) -> None:
     """Layers of a Softmax or LogSoftmax that others read."""
-    attributes, view = importer.attributes(node), importer.chw(importer.view(node))
+    attributes = importer.attributes(node)
+    if node.op_type == "LogSoftmax":
+        view, mask = importer.chw(importer.view(node)), None
+    else:
+        view, mask = _unmasked(importer, importer.chw(importer.view(node)))
     first = importer.opset < 13
     axis = attributes.get("axis", 1 if first else -1) % len(view.shape)
     if first:  # all axes from there on are one
@@ -67,10 +77,25 @@ def softmax(importer: Importer, node: NodeProto) -> None:
     else:
         rows = np.moveaxis(view.index, axis, -1).reshape(-1, view.shape[axis])
     groups = _groups(importer, node, view.tensor, rows)
-    tensor = _layers(importer, node, groups)
+    hidden = None
+    if mask is not None:
+        hidden = np.zeros(importer.tensors[groups.tensor])
+        hidden.ravel()[groups.rows] = mask.ravel()[rows]
+    tensor = _layers(importer, node, groups, hidden)
     shape = view.shape if first else np.moveaxis(view.index, axis, -1).shape
     index = groups.rows.reshape(shape)
     importer.views[node.output[0]] = View(tensor, index if first else np.moveaxis(index, -1, axis))
+
+
+def _unmasked(importer: Importer, view: View) -> tuple[View, NDArray[np.float64] | None]:
+    """What a mask was added to, and where that hides elements (C, H, W); the value itself if there is none."""
+    made = next((layer for layer in importer.layers if layer.output == view.tensor), None)
+    if not isinstance(made, ElementAffine):
+        return view, None
+    hidden = made.bias <= _HIDDEN
+    if not hidden.any() or made.bias[~hidden].any() or (made.scale[~hidden] != 1).any():
+        return view, None
+    return View(made.source, view.index), hidden.astype(np.float64)
 
 
 def _groups(importer: Importer, node: NodeProto, tensor: str, rows: NDArray[np.int64]) -> _Groups:
@@ -87,26 +112,49 @@ def _groups(importer: Importer, node: NodeProto, tensor: str, rows: NDArray[np.i
     return _Groups(image.tensor, np.arange(rows.shape[1])[np.newaxis], index)
 
 
-def _layers(importer: Importer, node: NodeProto, groups: _Groups) -> str:
-    output, shape = node.output[0], importer.tensors[groups.tensor]
-    members = groups.members(shape[0])
-    largest = _maxima(importer, node, groups)
-    one = Window(kernel=(1, 1))
-    away = [
-        scaled(groups.tensor, np.ones(shape[0])),
-        Term(source=largest, weights=-members.swapaxes(0, 1), window=one, step=np.ones(shape[0])),
-    ]
+def _layers(importer: Importer, node: NodeProto, groups: _Groups, hidden: NDArray[np.float64] | None) -> str:
+    shape = importer.tensors[groups.tensor]
+    members, one = groups.members(shape[0]), Window(kernel=(1, 1))
+
+    def to_all(source: str, sign: int) -> Term:
+        weights = sign * members.swapaxes(0, 1)
+        return Term(source=source, weights=weights, window=one, step=np.ones(shape[0]))
+
+    exponential = Function("exp", (X,))
+    seen = groups.tensor
+    if hidden is not None:  # from 0 on, so that hidden elements become the least ones where they are 0
+        exponential = Function("exp", (Function("clip", (X, -np.inf, 0.0)),))
+        negative = _mac(importer, node, "negative", (scaled(groups.tensor, np.full(shape[0], -1.0)),), shape)
+        least = _maxima(importer, node, replace(groups, tensor=negative))
+        terms = scaled(groups.tensor, np.ones(shape[0])), to_all(least, 1)
+        groups = replace(groups, tensor=_mac(importer, node, "positive", terms, shape))
+        seen = _shown(importer, node, "seen", groups.tensor, hidden)
+    largest = _maxima(importer, node, replace(groups, tensor=seen))
+    away = [scaled(groups.tensor, np.ones(shape[0])), to_all(largest, -1)]
     raised = _mac(importer, node, "difference", tuple(away), shape)
-    raised = _curve(importer, node, "exponentials", Function("exp", (X,)), raised)
+    raised = _curve(importer, node, "exponentials", exponential, raised)
+    if hidden is not None:
+        raised = _shown(importer, node, "exponentials/shown", raised, hidden)
     size = (len(groups.channels), *shape[1:])
     summed = Term(source=raised, weights=members, window=one, step=np.ones(size[0]))
     total = _mac(importer, node, "sum", (summed,), size)
     total = _curve(importer, node, "logarithm", Function("log", (X,)), total)
-    away.append(replace(away[1], source=total))
+    away.append(to_all(total, -1))
     if node.op_type == "LogSoftmax":
         return _mac(importer, node, "", tuple(away), shape)
     odds = _mac(importer, node, "logarithms", tuple(away), shape)
-    return _curve(importer, node, "", Function("exp", (X,)), odds)
+    odds = _curve(importer, node, "odds" if hidden is not None else "", exponential, odds)
+    return odds if hidden is None else _shown(importer, node, "", odds, hidden)
+
+
+def _shown(importer: Importer, node: NodeProto, what: str, source: str, hidden: NDArray[np.float64]) -> str:
+    """The source with 0 in place of hidden elements: a product with zeros and ones."""
+    name = importer.unique(f"{importer.label(node)}/{what or 'shown'}")
+    output = f"{node.output[0]}/{what}" if what else node.output[0]
+    first = ones_in_places(importer, node, source, 1.0 - hidden)
+    importer.layers.append(Product(name=name, first=first, second=source, copies=True, output=output))
+    importer.tensors[output] = importer.tensors[source]
+    return output
 
 
 def _maxima(importer: Importer, node: NodeProto, groups: _Groups) -> str:

@@ -33,7 +33,8 @@ def _kept(layer: Layer, grids: dict[str, Grid]) -> Grid | None:
     if isinstance(layer, MaxPool):
         return grids.get(layer.source)
     if isinstance(layer, Product) and layer.copies:
-        return grids.get(layer.second)
+        copied = grids.get(layer.second)
+        return copied if copied is not None and copied.low <= copied.zero <= copied.high else None
     if not isinstance(layer, Mac) or layer.curve is not None:
         return None
     of_sources = {grids.get(source) for source in layer.sources}

@@ -185,7 +185,9 @@ class _Quantiser:
         elif grid is not None:
             tensor = on_grid(layer.output, shape, grid, -np.inf, np.inf, self.config.digits)
         elif layer.copies:
-            tensor = replace(self.tensors[layer.second], name=layer.output, shape=shape)
+            source = self.tensors[layer.second]
+            ends = min(source.low, source.zero), max(source.high, source.zero)
+            tensor = replace(source, name=layer.output, shape=shape, low=ends[0], high=ends[1])
         else:
             tensor = describe(layer.output, shape, choose(values, self._format(layer)), -np.inf, np.inf)
         check_rounding(layer.name, tensor.format, self.config)
@@ -371,7 +373,11 @@ def _ones(graph: Graph) -> set[str]:
         and (layer.bias == 1).all()
         and not any(term.weights.any() for term in layer.terms)
     }
-    placed = {layer.first for layer in graph.layers if isinstance(layer, Product) and layer.copies}
+    placed = {
+        layer.output
+        for layer in graph.layers
+        if isinstance(layer, Mac) and layer.copies and single.issuperset(layer.sources) and not layer.bias.any()
+    }
     return (single | placed) - {*graph.ends, *graph.grids}
 
 
