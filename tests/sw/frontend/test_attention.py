@@ -59,7 +59,7 @@ def test_layers_give_what_onnxruntime_gives(name: str, onnx_model, run_onnx) -> 
 @pytest.mark.parametrize("name", CASES)
 def test_integers_come_close_and_are_the_same_on_the_isa_model(name: str, onnx_model, run_onnx) -> None:
     path, shape = model(onnx_model, name)
-    x = np.random.default_rng(1).normal(size=(40, *shape[1:])).astype(np.float32)
+    x = np.random.default_rng(1).normal(size=(16, *shape[1:])).astype(np.float32)
     graph = quantise(load_model(path), x, QuantSettings(weights="int8", acts="int8"), CONFIG)
     program = compile_graph(graph, CONFIG)
     levels = prepare_input(program.graph, x)
