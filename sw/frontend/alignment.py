@@ -78,9 +78,7 @@ def _in_some_order(
     return None
 
 
-def _image(
-    importer: Importer, node: NodeProto, view: View, *, exchange: bool = False
-) -> tuple[View, Phases] | None:
+def _image(importer: Importer, node: NodeProto, view: View, *, exchange: bool = False) -> tuple[View, Phases] | None:
     """A value (1, C, H, W), perhaps copied, and how it lies in its tensor."""
     image = phases_of(view, importer.tensors[view.tensor])
     if image is None:

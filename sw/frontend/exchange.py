@@ -72,9 +72,7 @@ def _made(
     first = ones_in_places(importer, node, tensor, places)
     name = importer.unique(f"{importer.label(node)}/exchange")
     output = importer.unique(f"{node.output[0]}/exchange")
-    importer.layers.append(
-        Product(name=name, first=first, second=tensor, matrix=True, copies=True, output=output)
-    )
+    importer.layers.append(Product(name=name, first=first, second=tensor, matrix=True, copies=True, output=output))
     importer.tensors[output] = shape
     return View(output, np.arange(int(np.prod(shape))).reshape(1, *shape))
 

@@ -310,7 +310,9 @@ def where(importer: Importer, node: NodeProto) -> None:
     if first is not None or second is not None:  # not both, or the node would be folded
         view = importer.view(node, 1 if second is not None else 2)
         own, other = (mask, 1.0 - mask) if second is not None else (1.0 - mask, mask)
-        summand = np.where(other != 0, _finite_mask(np.asarray(second if second is not None else first, np.float64)), 0.0)
+        summand = np.where(
+            other != 0, _finite_mask(np.asarray(second if second is not None else first, np.float64)), 0.0
+        )
         affine(importer, node, view, own, summand)
         return
     for operand, own, output in zip(node.input[1:], (mask, 1.0 - mask), parts, strict=True):

@@ -16,9 +16,9 @@ from onnx import NodeProto, TensorProto
 from ..curves import Function, X
 from ..heads import REDUCTIONS, HostFunction
 from .folding import OF_SHAPES
+from .normalisation import lp_normalization
 from .op_curve import FUNCTIONS, curve
 from .op_quant import linear_grid, quant_grid
-from .normalisation import lp_normalization
 from .op_shape import REARRANGEMENTS, parts_of
 from .op_softmax import softmax
 from .view import View
@@ -257,7 +257,7 @@ HOST: Mapping[str, Entry] = ONLY_HOST | _POINTWISE | {name: _reduce(REDUCING[nam
 
 
 def leave_to_host(importer: Importer, node: NodeProto) -> None:
-    """Handler of `ONLY_HOST`: nothing but the host's operators may stand behind them, unless there are layers for it."""
+    """Handler of `ONLY_HOST`: nothing but the host's operators may stand behind them, unless layers do it."""
     blocking, _ = _behind(importer, node, HOST)
     if blocking is not None and node.op_type in _LAYERS:
         _LAYERS[node.op_type](importer, node)

@@ -1,4 +1,4 @@
-"""Softmax and LogSoftmax in the middle of a network: maxima, a table of exp, sums, a table of log, and one of exp again.
+"""Softmax and LogSoftmax in the middle of a network: maxima, tables of exp and log around sums, and of exp again.
 
 ``x - max(x) - log(sum(exp(x - max(x))))`` is LogSoftmax, and its exponential Softmax. Subtracting the maximum that a
 sample really has keeps the largest exponential at 1, whatever the sample: tables have 256 levels, in which the

@@ -17,7 +17,7 @@ _WHOLE = 1e-6
 
 
 def keep_grids(graph: Graph) -> Graph:
-    """Gives each `Mac` or `Product` that only copies, and each `MaxPool`, the grid of its source, if it has none of its own.
+    """Gives each layer that only copies, and each `MaxPool`, the grid of its source, if it has none of its own.
 
     A copy picks one element for each of its own, all with one positive gain and a shift by whole steps, from tensors
     of one grid: concatenations, borders, phases, the input moved by a constant. So it is exact, in the same integers.

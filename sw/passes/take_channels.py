@@ -62,8 +62,11 @@ def _worthwhile(layer: Mac, readers: dict[str, list[Layer]], graph: Graph) -> bo
     outputs = [len(gains[0]) for gains in taken if gains is not None]
     if any(term.depthwise for term in layer.terms) and sum(outputs) > len(layer.bias):
         return False
-    inputs = sum(term.window.kernel[0] * term.window.kernel[1] * _up(graph.tensors[term.source][0], _LANES)
-                 for term in layer.terms if not term.depthwise)
+    inputs = sum(
+        term.window.kernel[0] * term.window.kernel[1] * _up(graph.tensors[term.source][0], _LANES)
+        for term in layer.terms
+        if not term.depthwise
+    )
     before = _up(len(layer.bias), _COLUMNS) * inputs
     copied = sum(_up(count, _COLUMNS) for count in outputs)
     return copied * inputs <= _MORE * (before + copied * _up(len(layer.bias), _LANES))

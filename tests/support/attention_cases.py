@@ -71,7 +71,13 @@ ATTENTION_CASES = {
     ),
     "several heads": ([*IN_HEADS, *SCORES, node("Softmax", "s", output="p", axis=-1), *VALUES], INPUT, CONSTANTS),
     "masked": (
-        [*IN_HEADS, *SCORES, node("Add", "s", "mask", output="sm"), node("Softmax", "sm", output="p", axis=-1), *VALUES],
+        [
+            *IN_HEADS,
+            *SCORES,
+            node("Add", "s", "mask", output="sm"),
+            node("Softmax", "sm", output="p", axis=-1),
+            *VALUES,
+        ],
         INPUT,
         CONSTANTS,
     ),

@@ -43,8 +43,8 @@ UNSUPPORTED = {
             node("LpNormalization", "c", p=1, axis=1, output="n"),
             node("Conv", "n", "w2"),
         ],
-        "operator LpNormalization (node 'LpNormalization_n') is not supported: in the middle of a network its order must "
-        "be 2",
+        "operator LpNormalization (node 'LpNormalization_n') is not supported: in the middle of a network its order "
+        "must be 2",
     ),
     "partial windows by name": (
         [node("MaxPool", "x", kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1, auto_pad="VALID")],
