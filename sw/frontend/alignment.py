@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["IMAGE_ORDERS", "in_same_phases", "on_image_axes"]
 
-IMAGE_ORDERS = ((0, 1, 2, 3), (0, 3, 1, 2), (0, 2, 1, 3))
-"""Axes of values of four axes as (batch, channels, height, width); the last one of a line, channels last."""
+IMAGE_ORDERS = ((0, 1, 2, 3), (0, 3, 1, 2), (0, 2, 1, 3), (0, 2, 3, 1))
+"""Axes of values of four axes as (batch, channels, height, width); the last two of lines, channels last."""
 
 _MOST_ELEMENTS = 1024
 """Elements of values that are brought to one order by a dense layer, where no other does."""
