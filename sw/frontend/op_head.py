@@ -16,8 +16,8 @@ from onnx import NodeProto, TensorProto
 from ..curves import Function, X
 from ..heads import REDUCTIONS, HostFunction
 from .folding import OF_SHAPES
-from .normalisation import lp_normalization
 from .op_curve import FUNCTIONS, curve
+from .op_normalisation import lp_normalization
 from .op_quant import linear_grid, quant_grid
 from .op_shape import REARRANGEMENTS, parts_of
 from .op_softmax import softmax

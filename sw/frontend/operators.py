@@ -7,13 +7,6 @@ from typing import TYPE_CHECKING
 
 from onnx import NodeProto
 
-from .normalisation import (
-    group_normalization,
-    instance_normalization,
-    layer_normalization,
-    mean_variance_normalization,
-    rms_normalization,
-)
 from .op_concat import concat
 from .op_curve import CURVES, curve, power
 from .op_elementwise import (
@@ -37,6 +30,13 @@ from .op_head import ONLY_HOST, host_unless_inside, host_where_joined, leave_to_
 from .op_linear import conv, conv_transpose
 from .op_matmul import gemm, matmul
 from .op_norm import lp_pool, reduce_norm
+from .op_normalisation import (
+    group_normalization,
+    instance_normalization,
+    layer_normalization,
+    mean_variance_normalization,
+    rms_normalization,
+)
 from .op_pad import pad
 from .op_pool import average_pool, global_average_pool, global_max_pool, max_pool
 from .op_quant import bipolar_quant, dequantize_linear, quant, quantize_linear
@@ -76,7 +76,6 @@ HANDLERS: dict[str, Callable[[Importer, NodeProto], None]] = (
         "BatchNormalization": batch_normalization,
         "LayerNormalization": layer_normalization,
         "RMSNormalization": rms_normalization,
-        "SimplifiedLayerNormalization": rms_normalization,
         "InstanceNormalization": instance_normalization,
         "GroupNormalization": group_normalization,
         "MeanVarianceNormalization": mean_variance_normalization,

@@ -27,7 +27,6 @@ def take_channels(graph: Graph) -> Graph:
     more work than copying. A copy that also multiplies takes the gain into the weights, if what it reads is linear.
     """
     while True:
-        producers = graph.producers()
         readers: dict[str, list[Layer]] = {}
         for layer in graph.layers:
             for name in dict.fromkeys(layer.sources):
@@ -43,9 +42,10 @@ def take_channels(graph: Graph) -> Graph:
         if found is None:
             return graph
         copies = readers[found.output]
-        assert found is producers[found.output], "a tensor has one writer"
         layers = [
-            _taken(found, layer, graph) if layer in copies and isinstance(layer, Mac) else layer
+            _taken(found, layer, graph, alone=len(copies) == 1)
+            if isinstance(layer, Mac) and found.output in layer.sources
+            else layer
             for layer in graph.layers
             if layer is not found
         ]
@@ -60,16 +60,13 @@ def _worthwhile(layer: Mac, readers: dict[str, list[Layer]], graph: Graph) -> bo
     if graph.grids and any(copy.output in graph.grids or layer.output in graph.grids for copy in copies):
         return False
     outputs = [len(gains[0]) for gains in taken if gains is not None]
-    if any(term.depthwise for term in layer.terms) and sum(outputs) > len(layer.bias):
-        return False
-    inputs = sum(
-        term.window.kernel[0] * term.window.kernel[1] * _up(graph.tensors[term.source][0], _LANES)
-        for term in layer.terms
-        if not term.depthwise
-    )
-    before = _up(len(layer.bias), _COLUMNS) * inputs
-    copied = sum(_up(count, _COLUMNS) for count in outputs)
-    return copied * inputs <= _MORE * (before + copied * _up(len(layer.bias), _LANES))
+    before = after = 0
+    for term in layer.terms:  # depthwise ones become dense
+        taps, inputs = term.window.kernel[0] * term.window.kernel[1], _up(graph.tensors[term.source][0], _LANES)
+        before += taps * (_LANES if term.depthwise else inputs)
+        after += taps * inputs
+    own, copied = _up(len(layer.bias), _COLUMNS), sum(_up(count, _COLUMNS) for count in outputs)
+    return copied * after <= _MORE * (own * before + copied * _up(len(layer.bias), _LANES))
 
 
 def _up(count: int, step: int) -> int:
@@ -91,15 +88,15 @@ def _gains(copy: Layer, layer: Mac) -> tuple[NDArray[np.int64], NDArray[np.float
     return channels, gains
 
 
-def _taken(layer: Mac, copy: Mac, graph: Graph) -> Mac:
-    """The layer in place of a copy of some of its channels."""
+def _taken(layer: Mac, copy: Mac, graph: Graph, *, alone: bool) -> Mac:
+    """The layer in place of a copy of some of its channels; by its own name where that is ``alone``."""
     found = _gains(copy, layer)
     assert found is not None, "it was asked before"
     channels, gains = found
     terms = tuple(_rows(term, channels, gains, graph.tensors[term.source][0]) for term in layer.terms)
     return replace(
         layer,
-        name=copy.name,
+        name=layer.name if alone else copy.name,
         terms=terms,
         bias=layer.bias[channels] * gains + copy.bias,
         output=copy.output,

@@ -18,6 +18,7 @@ from narrows.sw.quantize import QuantSettings, quantise
 from narrows.sw.quantize.evaluate import evaluate
 from narrows.sw.runtime.samples import run_samples
 from narrows.sw.runtime.tensors import prepare_input, restore_outputs
+from operator_cases import node
 
 CASES = {**ATTENTION_CASES, **NORMALISATION_CASES, **{f"softmax, {k}": case for k, case in SOFTMAX_CASES.items()}}
 CONFIG = AcceleratorConfig(
@@ -71,3 +72,30 @@ def test_integers_come_close_and_are_the_same_on_the_isa_model(name: str, onnx_m
     run = asyncio.run(run_samples(IsaTransport(CONFIG), program, levels[:1], dump_layers=1))
     for tensor, found in run.dumps.items():
         np.testing.assert_array_equal(found, golden[tensor][:1])
+
+
+@pytest.mark.parametrize(("kind", "opset"), [("GroupNormalization", 21), ("RMSNormalization", 23)])
+def test_normalisations_of_late_opsets_are_what_they_say(kind: str, opset: int, onnx_model) -> None:
+    rng = np.random.default_rng(5)
+    groups, shape = 2, (1, 6, 4, 5)
+    count = shape[-1] if kind == "RMSNormalization" else shape[1]
+    constants = {"w": rng.normal(size=(6, 6, 1, 1)), "g": rng.normal(1, 0.2, count), "h": rng.normal(size=count)}
+    constants = {name: value.astype(np.float32) for name, value in constants.items()}
+    inner = [node(kind, "a", "g", "h", output="n", num_groups=groups)]
+    if kind == "RMSNormalization":
+        inner = [node(kind, "a", "g", output="n", axis=-1)]
+        del constants["h"]
+    nodes = [node("Conv", "x", "w", output="a"), *inner, node("Conv", "n", "w")]
+    graph = lower(load_model(onnx_model(nodes, shape, constants, opset=opset)))
+    x = rng.normal(size=(2, *shape[1:])).astype(np.float32)
+    (values,) = given_outputs(graph.outputs, evaluate(graph, x)).values()
+    kernel = constants["w"][:, :, 0, 0].astype(np.float64)
+    a = np.einsum("oc,nchw->nohw", kernel, x)
+    if kind == "RMSNormalization":
+        n = a / np.sqrt(np.square(a).mean(axis=-1, keepdims=True) + 1e-5) * constants["g"]
+    else:
+        parts = a.reshape(len(a), groups, -1)
+        parts = (parts - parts.mean(axis=2, keepdims=True)) / np.sqrt(parts.var(axis=2, keepdims=True) + 1e-5)
+        gain, shift = (constants[name][:, np.newaxis, np.newaxis] for name in "gh")
+        n = parts.reshape(a.shape) * gain + shift
+    np.testing.assert_allclose(values, np.einsum("oc,nchw->nohw", kernel, n), rtol=1e-4, atol=1e-4)

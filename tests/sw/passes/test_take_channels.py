@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -74,4 +76,15 @@ def test_a_clamp_or_curve_keeps_copies_with_gains() -> None:
 
 def test_a_mean_of_many_channels_is_copied_instead_of_computed_for_all() -> None:
     graph = copied(np.random.default_rng(0), 256, 1, [[0] * 256])
+    assert take_channels(graph) is graph
+
+
+def test_depthwise_layers_with_large_windows_stay() -> None:
+    """Dense, they would be as many times more work as they have channels."""
+    rng = np.random.default_rng(0)
+    graph = copied(rng, 64, 64, [[*range(32, 64), *range(32)]])
+    window = Window(kernel=(3, 3), pads=(1, 1, 1, 1))
+    term = Term(source="x", weights=rng.normal(size=(64, 1, 3, 3)), window=window, depthwise=True)
+    layer = Mac(name="a", terms=(term,), bias=np.zeros(64), output="a")
+    graph = replace(graph, layers=(layer, *graph.layers[1:]))
     assert take_channels(graph) is graph

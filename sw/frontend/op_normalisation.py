@@ -104,7 +104,7 @@ def layer_normalization(importer: Importer, node: NodeProto) -> None:
 
 
 def rms_normalization(importer: Importer, node: NodeProto) -> None:
-    """Handler of RMSNormalization: of SimplifiedLayerNormalization, too."""
+    """Handler of RMSNormalization."""
     _over_last(importer, node, centre=False)
 
 
@@ -131,15 +131,11 @@ def instance_normalization(importer: Importer, node: NodeProto) -> None:
 def group_normalization(importer: Importer, node: NodeProto) -> None:
     """Handler of GroupNormalization: channels in groups."""
     attributes, view = importer.attributes(node), importer.chw(importer.view(node))
-    count, channels = attributes["num_groups"], view.shape[1]
     scale, bias = (np.ravel(each) for each in _constants(importer, node, 2))
-    per_group = scale.size == count != channels  # until opset 20
-    scale, bias = (np.repeat(each, channels // count) if per_group else each for each in (scale, bias))
     grouped = f"{node.output[0]}/groups"
-    importer.views[grouped] = View(view.tensor, view.index.reshape(1, count, channels // count, *view.shape[2:]))
-    axes = tuple(range(2, len(view.shape) + 1))
+    importer.views[grouped] = View(view.tensor, view.index.reshape(1, attributes["num_groups"], -1))
     steps = _Steps(importer, node)
-    value = _normalised(importer, node, steps.centred(grouped, axes), axes, attributes.get("epsilon", 1e-5))
+    value = _normalised(importer, node, steps.centred(grouped, (2,)), (2,), attributes.get("epsilon", 1e-5))
     whole = importer.views[value]
     importer.views[value] = View(whole.tensor, whole.index.reshape(view.shape))
     by_axis = (-1, *(1,) * (len(view.shape) - 2))
