@@ -160,9 +160,14 @@ def _shown(importer: Importer, node: NodeProto, what: str, source: str, hidden: 
 def _maxima(importer: Importer, node: NodeProto, groups: _Groups) -> str:
     """A tensor of the largest channel of each group, at every pixel: channels become pixels, which are pooled."""
     size, (count, length) = importer.tensors[groups.tensor], groups.channels.shape
+    too_many = importer.unsupported(
+        node,
+        f"its largest of {length} elements is looked for at {size[1] * size[2]} pixels, too many to exchange with "
+        f"{count * length} channels: use fewer tokens or heads",
+    )
     turned = picked(importer, node, groups.tensor, groups.channels)
     if turned is None:
-        raise importer.unsupported(node, f"it goes over {length} elements of a value of shape {size}: too many")
+        raise too_many
     tensor, pixels = turned.tensor, size[1] * size[2]
     while length > 1:
         window = min(length, _LONGEST_POOL)
@@ -175,7 +180,8 @@ def _maxima(importer: Importer, node: NodeProto, groups: _Groups) -> str:
         importer.tensors[output] = (pixels, count, parts)
         tensor, length = output, parts
     back = picked(importer, node, tensor, np.arange(pixels).reshape(size[1:]))
-    assert back is not None, "it is no larger than what was turned before"
+    if back is None:
+        raise too_many
     return back.tensor
 
 

@@ -11,6 +11,7 @@ from narrows.hw.spec.config import AcceleratorConfig
 from narrows.sim.golden import GoldenModel
 from narrows.sim.isa_transport import IsaTransport
 from narrows.sw.compile import compile_graph
+from narrows.sw.errors import UnsupportedOperator
 from narrows.sw.frontend import load_model
 from narrows.sw.outputs import given_outputs
 from narrows.sw.passes import lower
@@ -99,3 +100,30 @@ def test_normalisations_of_late_opsets_are_what_they_say(kind: str, opset: int, 
         gain, shift = (constants[name][:, np.newaxis, np.newaxis] for name in "gh")
         n = parts.reshape(a.shape) * gain + shift
     np.testing.assert_allclose(values, np.einsum("oc,nchw->nohw", kernel, n), rtol=1e-4, atol=1e-4)
+
+
+def test_a_softmax_at_too_many_pixels_is_refused(onnx_model) -> None:
+    """Exchanging 6 channels with 1,024 pixels would take a tensor of 1,024 x 1,024 ones and zeros."""
+    nodes = [node("Conv", "x", "w", output="a"), node("Softmax", "a", output="s", axis=1), node("Conv", "s", "w")]
+    kernel = np.eye(6, dtype=np.float32).reshape(6, 6, 1, 1)
+    with pytest.raises(UnsupportedOperator, match=r"1024 pixels, too many to exchange with 6 channels"):
+        load_model(onnx_model(nodes, (1, 6, 32, 32), {"w": kernel}))
+
+
+@pytest.mark.parametrize("opset", [12, 13])
+def test_a_softmax_hides_what_a_mask_of_minus_infinity_hides(opset: int, onnx_model, run_onnx) -> None:
+    """Up to opset 12 an axis stands for all from there on, which of a matrix is the same."""
+    rng = np.random.default_rng(7)
+    mask = np.triu(np.full((6, 6), -np.inf, dtype=np.float32), 1)
+    constants = {"w": rng.normal(size=(6, 6)).astype(np.float32), "m": mask}
+    nodes = [
+        node("MatMul", "x", "w", output="a"),
+        node("Add", "a", "m", output="s"),
+        node("Softmax", "s", output="p", axis=2 if opset == 12 else -1),
+        node("MatMul", "p", "w"),
+    ]
+    path = onnx_model(nodes, (1, 6, 6), constants, opset=opset)
+    graph = lower(load_model(path))
+    x = rng.normal(size=(3, 6, 6)).astype(np.float32)
+    (values,) = given_outputs(graph.outputs, evaluate(graph, x)).values()
+    np.testing.assert_allclose(values, run_onnx(path, x), rtol=1e-4, atol=1e-4)
