@@ -233,9 +233,11 @@ class Add(_Binary):
 class Product(_Binary):
     """Product of two tensors of as many channels: elementwise, ``second`` of the shape of ``first`` or of one pixel for
     all; or with ``matrix`` summed over the channels, so that pixel o of ``second``, in line order, gives output channel
-    o at every pixel of ``first``."""
+    o at every pixel of ``first``. Where it ``copies``, ``first`` holds 0 and 1, of a matrix product at most one 1 a
+    pixel, so that each element is one of ``second``, or 0."""
 
     matrix: bool = False
+    copies: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,13 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["IMAGE_ORDERS", "in_same_phases", "on_image_axes"]
 
-IMAGE_ORDERS = ((0, 1, 2, 3), (0, 3, 1, 2))
-"""Axes of values of four axes as (batch, channels, height, width)."""
-
-
-_ORDERS = ((0, 1, 2, 3), (0, 3, 1, 2))
-"""Axes of values of four axes as (batch, channels, height, width)."""
-
+IMAGE_ORDERS = ((0, 1, 2, 3), (0, 3, 1, 2), (0, 2, 1, 3), (0, 2, 3, 1))
+"""Axes of values of four axes as (batch, channels, height, width); the last two of lines, channels last."""
 
 _MOST_ELEMENTS = 1024
 """Elements of values that are brought to one order by a dense layer, where no other does."""
@@ -50,25 +45,44 @@ def in_same_phases(importer: Importer, node: NodeProto, views: tuple[View, ...])
     if not 0 < len(shape) <= 4 or shape[0] != 1:
         raise importer.no_image(node, views[0])
     values = [on_image_axes(view) for view in views]
-    for order in _ORDERS:
+    found = _in_some_order(importer, node, values)
+    if found is None and values[0].index.size <= _MOST_ELEMENTS:  # one pixel of as many channels
+        flat = [_image(importer, node, View(value.tensor, value.index.reshape(1, -1, 1, 1))) for value in values]
+        found = _aligned(importer, node, [image for image in flat if image is not None])
+    if found is None:
+        found = _in_some_order(importer, node, values, exchange=True)
+    if found is None:
+        raise importer.no_image(node, views[0])
+    return tuple(View(view.tensor, view.index.reshape(shape)) for view in found)
+
+
+def _in_some_order(
+    importer: Importer, node: NodeProto, values: list[View], *, exchange: bool = False
+) -> list[View] | None:
+    """Values of four axes, all images with their axes in one order, with the same phases; None if there is none.
+
+    The order in which more of them are tensors of their own comes first.
+    """
+
+    def strange(order: tuple[int, ...]) -> int:
         moved = [View(value.tensor, value.index.transpose(order)) for value in values]
-        images = [_image(importer, node, value) for value in moved]
+        return sum(not (view.shape[1:] == importer.tensors[view.tensor] and view.is_chw()) for view in moved)
+
+    for order in sorted(IMAGE_ORDERS, key=strange):
+        moved = [View(value.tensor, value.index.transpose(order)) for value in values]
+        images = [_image(importer, node, value, exchange=exchange) for value in moved]
         if all(image is not None for image in images):
             aligned = _aligned(importer, node, [image for image in images if image is not None])
             back = np.argsort(order)
-            return tuple(View(view.tensor, view.index.transpose(back).reshape(shape)) for view in aligned)
-    if values[0].index.size <= _MOST_ELEMENTS:  # one pixel of as many channels
-        flat = [_image(importer, node, View(value.tensor, value.index.reshape(1, -1, 1, 1))) for value in values]
-        aligned = _aligned(importer, node, [image for image in flat if image is not None])
-        return tuple(View(view.tensor, view.index.reshape(shape)) for view in aligned)
-    raise importer.no_image(node, views[0])
+            return [View(view.tensor, view.index.transpose(back)) for view in aligned]
+    return None
 
 
-def _image(importer: Importer, node: NodeProto, view: View) -> tuple[View, Phases] | None:
+def _image(importer: Importer, node: NodeProto, view: View, *, exchange: bool = False) -> tuple[View, Phases] | None:
     """A value (1, C, H, W), perhaps copied, and how it lies in its tensor."""
     image = phases_of(view, importer.tensors[view.tensor])
     if image is None:
-        copied = as_image(importer, node, view)
+        copied = as_image(importer, node, view, exchange=exchange)
         if copied is None:
             return None
         view, image = copied, Phases.plain(importer.tensors[copied.tensor])

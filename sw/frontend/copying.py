@@ -13,6 +13,7 @@ from onnx import NodeProto
 from ..layers import Mac, Term
 from ..windows import Shape, Window
 from .axis_map import AxisMap
+from .exchange import exchanged
 from .phases import Part, Phases, interleaved, over_phases, phases_of
 from .view import View
 
@@ -47,7 +48,7 @@ def image_operand(importer: Importer, node: NodeProto, position: int = 0) -> tup
         If no copy makes it one.
     """
     view = importer.on_four_axes(node, position)
-    image = as_image(importer, node, view)
+    image = as_image(importer, node, view, exchange=True)
     if image is None:
         raise importer.no_image(node, view)
     return image.tensor, importer.tensors[image.tensor]
@@ -65,6 +66,7 @@ def phases_operand(importer: Importer, node: NodeProto, position: int = 0) -> tu
     found = phases_of(view, importer.tensors[view.tensor])
     if found is None:
         image = as_image(importer, node, view) or _copied(importer, node, view, plain=False)
+        image = image or as_image(importer, node, view, exchange=True)
         if image is None:
             raise importer.no_image(node, view)
         view, found = image, phases_of(image, importer.tensors[image.tensor])
@@ -72,15 +74,21 @@ def phases_operand(importer: Importer, node: NodeProto, position: int = 0) -> tu
     return view.tensor, found
 
 
-def as_image(importer: Importer, node: NodeProto, view: View) -> View | None:
-    """A value of shape (1, C, H, W) as a tensor of its own in this order, copied if it is none; None if none can be."""
+def as_image(importer: Importer, node: NodeProto, view: View, *, exchange: bool = False) -> View | None:
+    """A value of shape (1, C, H, W) as a tensor of its own in this order, copied if it is none; None if none can be.
+
+    ``exchange``: whether a product of tensors may do it, which exchanges channels with pixels.
+    """
     shape = importer.tensors[view.tensor]
     if view.shape == (1, *shape) and view.is_chw():
         return view
     key = (view.tensor, view.shape, hashlib.blake2b(view.index.tobytes()).digest())
     if key not in importer.copies:
         importer.copies[key] = _copied(importer, node, view)
-    return importer.copies[key]
+    image = importer.copies[key]
+    if image is None and exchange and (turned := exchanged(importer, node, view)) is not None:
+        image = importer.copies[key] = as_image(importer, node, turned)
+    return image
 
 
 def _copied(importer: Importer, node: NodeProto, view: View, *, plain: bool = True) -> View | None:

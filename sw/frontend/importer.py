@@ -54,7 +54,8 @@ class Importer:
     whole multiples. ``codes`` are the grids of values that are a quantiser's codes; their views show what these stand
     for. ``rounded`` finds what a quantiser wrote by its source and grid. ``hosted`` are values that the host computes,
     ``read`` those that a node or an output shows. ``made`` holds, by a node's first output, what its layers write.
-    ``copies`` holds what became of views that had to be copied, by tensor, shape and index; None where no copy can be.
+    ``copies`` holds what became of views that had to be copied, by tensor, shape (and how, if that is
+    no linear map) and index; None where no copy can be.
     ``starts`` are the model's ``input`` and its states, by name; ``states`` are the outputs that these take over, and
     ``first`` what they hold in the first run.
     """
@@ -68,7 +69,7 @@ class Importer:
         self.steps: dict[str, NDArray[np.float64]] = {}
         self.codes: dict[str, Grid] = {}
         self.rounded: dict[tuple[str, Grid], str] = {}
-        self.copies: dict[tuple[str, tuple[int, ...], bytes], View | None] = {}
+        self.copies: dict[tuple[str, tuple[str | int, ...], bytes], View | None] = {}
         self.tensors: dict[str, tuple[int, int, int]] = {}
         self.layers: list[Layer] = []
         self.notes: list[str] = []

@@ -172,13 +172,20 @@ def _constants(model: ModelProto) -> Iterator[tuple[str, TensorProto]]:
             yield from ((node.output[0], attribute.t) for attribute in node.attribute if attribute.name == "value")
 
 
+_OF_MASKS = frozenset({"Add", "Where"})
+"""Operators to which a constant of minus infinity says that an element takes no part: masks of attention."""
+
+
 def _check_constants(model: ModelProto) -> None:
     for name, tensor in _constants(model):
         try:
             values = onnx.numpy_helper.to_array(tensor)
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"initializer {name!r} cannot be read ({_first_line(error)}): export it again") from error
-        if values.dtype.kind == "f" and not np.isfinite(values).all():
+        if values.dtype.kind != "f" or np.isfinite(values).all():
+            continue
+        readers = {node.op_type for node in model.graph.node if name in node.input}
+        if np.isnan(values).any() or np.isposinf(values).any() or not readers <= _OF_MASKS:
             raise ModelError(f"initializer {name!r} holds NaN or infinity: train or export the model again")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from onnx import NodeProto
+from onnx import NodeProto, helper
 
 from ..curves import Function, X
 from ..layers import Add, Curve, Layer, elementwise
@@ -100,19 +100,20 @@ def element(importer: Importer, node: NodeProto, function: Function) -> None:
 
 
 def product(importer: Importer, node: NodeProto) -> None:
-    """Handler of Mul of two tensors; where both are functions of one, and of Div of such: ``x * sigmoid(x)``,
+    """Handler of Mul and Div of two tensors; where both are functions of one, as in ``x * sigmoid(x)`` and
     ``x / (1 + abs(x))``, a curve."""
     first, second = (importer.chw(importer.view(node, position)) for position in (0, 1))
     layers: dict[str, Layer] = {layer.output: layer for layer in importer.layers}
     own, other = (_origins(view.tensor, layers) for view in (first, second))
     source = next((tensor for tensor in own if tensor in other), None)
     if source is None or not np.array_equal(first.index, second.index):
-        if node.op_type == "Mul":
-            elementwise_product(importer, node, first, second)
-            return
-        raise importer.unsupported(
-            node, "the quotient of two tensors has no layer: one must be constant, or both functions of one tensor"
-        )
+        if node.op_type == "Div":  # by the table of the inverse
+            inverse = f"{node.output[0]}/inverse"
+            name = f"{importer.label(node)}/inverse"
+            curve(importer, helper.make_node("Reciprocal", node.input[1:], [inverse], name=name))
+            second = importer.views[inverse]
+        elementwise_product(importer, node, first, second)
+        return
     name = importer.unique(importer.label(node))
     layer = Curve(
         name=name,

@@ -40,6 +40,10 @@ __all__ = [
 ]
 
 
+_MASKED = -1e9
+"""What masks hold instead of minus infinity."""
+
+
 def _clamp(importer: Importer, node: NodeProto, low: float, high: float) -> None:
     position = 1 if node.input[0] in importer.constants else 0
     view = importer.chw(importer.view(node, position))
@@ -251,7 +255,12 @@ def add(importer: Importer, node: NodeProto) -> None:
     if (operands := _operands(importer, node)) is None:
         _sum(importer, node, 1)
     else:
-        affine(importer, node, operands[0], 1.0, operands[1])
+        affine(importer, node, operands[0], 1.0, _finite_mask(operands[1]))
+
+
+def _finite_mask(constant: NDArray[Any]) -> NDArray[Any]:
+    """A constant with a large negative number in place of minus infinity, which masks of attention hold."""
+    return np.where(np.isneginf(constant), _MASKED, constant) if constant.dtype.kind == "f" else constant
 
 
 def subtract(importer: Importer, node: NodeProto) -> None:
@@ -301,7 +310,9 @@ def where(importer: Importer, node: NodeProto) -> None:
     if first is not None or second is not None:  # not both, or the node would be folded
         view = importer.view(node, 1 if second is not None else 2)
         own, other = (mask, 1.0 - mask) if second is not None else (1.0 - mask, mask)
-        summand = other * np.asarray(second if second is not None else first, dtype=np.float64)
+        summand = np.where(
+            other != 0, _finite_mask(np.asarray(second if second is not None else first, np.float64)), 0.0
+        )
         affine(importer, node, view, own, summand)
         return
     for operand, own, output in zip(node.input[1:], (mask, 1.0 - mask), parts, strict=True):

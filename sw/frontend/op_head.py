@@ -17,8 +17,10 @@ from ..curves import Function, X
 from ..heads import REDUCTIONS, HostFunction
 from .folding import OF_SHAPES
 from .op_curve import FUNCTIONS, curve
+from .op_normalisation import lp_normalization
 from .op_quant import linear_grid, quant_grid
 from .op_shape import REARRANGEMENTS, parts_of
+from .op_softmax import softmax
 from .view import View
 
 if TYPE_CHECKING:
@@ -227,6 +229,13 @@ ONLY_HOST: dict[str, Entry] = {
 }
 """Operators that have no layer: functions of one value, the others constant."""
 
+_LAYERS: dict[str, Handler] = {
+    "Softmax": softmax,
+    "LogSoftmax": softmax,
+    "LpNormalization": lp_normalization,
+}
+"""What becomes of `ONLY_HOST` in the middle of a network."""
+
 _POINTWISE: dict[str, Entry] = (
     dict.fromkeys(FUNCTIONS, _element)
     | {name: _arithmetic(name.lower()) for name in ("Add", "Sub", "Mul", "Div", "Max", "Min")}
@@ -248,8 +257,11 @@ HOST: Mapping[str, Entry] = ONLY_HOST | _POINTWISE | {name: _reduce(REDUCING[nam
 
 
 def leave_to_host(importer: Importer, node: NodeProto) -> None:
-    """Handler of `ONLY_HOST`: nothing but the host's operators may stand behind them."""
+    """Handler of `ONLY_HOST`: nothing but the host's operators may stand behind them, unless layers do it."""
     blocking, _ = _behind(importer, node, HOST)
+    if blocking is not None and node.op_type in _LAYERS:
+        _LAYERS[node.op_type](importer, node)
+        return
     if blocking is not None:
         raise importer.unsupported(
             node,

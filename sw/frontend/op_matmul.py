@@ -11,6 +11,7 @@ from onnx import NodeProto
 
 from ..layers import Term
 from ..windows import Shape, Window
+from .copying import as_image
 from .op_linear import emit, step_of
 from .op_product import matrix_product
 from .view import View
@@ -73,7 +74,8 @@ def dense(
 ) -> View:
     """A layer ``x @ matrix + bias`` along the last axis of a value; ``step`` as a `Term` has it.
 
-    Rows that are windows of the tensor become a convolution, any others one layer of all inputs and outputs.
+    Rows that are windows of the tensor become a convolution, any others one layer of all inputs and outputs; where that
+    is too large, what is summed over becomes channels first.
     """
     size, outputs = matrix.shape
     shape = importer.tensors[view.tensor]
@@ -81,6 +83,11 @@ def dense(
     shown = (*view.shape[:-1], outputs)
     full = np.zeros(shown) if bias is None else np.broadcast_to(bias, shown)
     rows, biases = _Rows.of(index, shape), full.reshape(-1, outputs)
+    if rows is None and index.size * full.size > _MOST_WEIGHTS:
+        across = View(view.tensor, index.T.reshape(1, size, 1, -1))
+        if (image := as_image(importer, node, across, exchange=True)) is not None:
+            moved = image.index[0, :, 0].T
+            return dense(importer, node, View(image.tensor, moved.reshape(view.shape)), matrix, step, bias)
     if rows is None or (biases != biases[:1]).any():
         matrix = np.kron(np.eye(len(index)), matrix).astype(np.float64)
         if matrix.size > _MOST_WEIGHTS:

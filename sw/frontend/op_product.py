@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto
 
-from ..layers import Product
+from ..layers import Concat, Product
 from .alignment import IMAGE_ORDERS, in_same_phases
 from .copying import as_image
 from .view import View
@@ -19,23 +20,37 @@ if TYPE_CHECKING:
 
 __all__ = ["elementwise_product", "matrix_product"]
 
+_MOST_MATRICES = 64
+"""Of a batch: each takes layers of its own."""
+
 
 def elementwise_product(importer: Importer, node: NodeProto, first: View, second: View) -> None:
-    """A layer of the product of two values of one shape, or of which one has one number for each channel."""
+    """A layer of the product of two values, broadcast to each other; one number for each channel stays one pixel."""
     if first.shape != second.shape:
-        _by_channel(importer, node, first, second)
-        return
+        if _by_channel(importer, node, first, second):
+            return
+        first, second = _broadcast(importer, node, first, second)
     shapes = importer.tensors[first.tensor], importer.tensors[second.tensor]
     if shapes[0] != shapes[1] or not np.array_equal(first.index, second.index):
         first, second = in_same_phases(importer, node, (first, second))
     _emit(importer, node, first, second, first.index)
 
 
-def _by_channel(importer: Importer, node: NodeProto, first: View, second: View) -> None:
+def _broadcast(importer: Importer, node: NodeProto, first: View, second: View) -> tuple[View, View]:
+    try:
+        indices = np.broadcast_arrays(first.index, second.index)
+    except ValueError as error:
+        shapes = f"{first.shape} and {second.shape}"
+        raise importer.unsupported(node, f"its operands of shapes {shapes} do not broadcast") from error
+    return View(first.tensor, indices[0]), View(second.tensor, indices[1])
+
+
+def _by_channel(importer: Importer, node: NodeProto, first: View, second: View) -> bool:
+    """A layer of a value and of one with one number for each of its channels; False if they are none."""
     axes = max(len(first.shape), len(second.shape))
     values = [_on_axes(view, axes) for view in sorted((first, second), key=lambda view: -view.index.size)]
-    shape = values[0].shape
-    for order in IMAGE_ORDERS if axes <= 4 and shape[0] == 1 else ():
+    shape = np.broadcast_shapes(first.shape, second.shape)
+    for order in IMAGE_ORDERS if axes <= 4 and values[0].shape[0] == 1 else ():
         moved = [_in_order(value, order) for value in values]
         if moved[1].shape != (1, moved[0].shape[1], 1, 1):
             continue
@@ -49,12 +64,8 @@ def _by_channel(importer: Importer, node: NodeProto, first: View, second: View) 
         if image is not None and factor_image is not None:
             shown = image if image.shape == moved[0].shape else moved[0]
             _emit(importer, node, image, factor_image, shown.index.transpose(np.argsort(order)).reshape(shape))
-            return
-    raise importer.unsupported(
-        node,
-        f"its operands have the shapes {first.shape} and {second.shape}: the product of two tensors takes one shape, "
-        "or one number for each channel",
-    )
+            return True
+    return False
 
 
 def _owners(importer: Importer, view: View) -> NDArray[np.int64] | None:
@@ -79,44 +90,64 @@ def _in_order(view: View, order: tuple[int, ...]) -> View:
 
 def matrix_product(importer: Importer, node: NodeProto) -> None:
     """Handler of MatMul of two tensors: rows of the left one and columns of the right one have their elements in
-    channels, so that each is a pixel of its tensor."""
+    channels, so that each is a pixel of its tensor. Of a batch (heads of attention) each product is a layer, and
+    their results are channels of one tensor."""
     left, right = (importer.chw(importer.view(node, position)) for position in (0, 1))
-    are_matrices = min(len(left.shape), len(right.shape)) > 1
-    batch = np.broadcast_shapes(left.shape[:-2], right.shape[:-2]) if are_matrices else ()
-    if not are_matrices or int(np.prod(batch)) != 1:
+    left_index = left.index[np.newaxis] if left.index.ndim == 1 else left.index
+    right_index = right.index[:, np.newaxis] if right.index.ndim == 1 else right.index
+    batch = np.broadcast_shapes(left_index.shape[:-2], right_index.shape[:-2])
+    count = math.prod(batch)
+    if count > _MOST_MATRICES:
         raise importer.unsupported(
-            node, f"the product of two tensors takes two matrices, not shapes {left.shape} and {right.shape}"
+            node, f"it multiplies {count} pairs of matrices, {_MOST_MATRICES} at most: use fewer heads"
         )
-    rows, columns = left.index.reshape(left.shape[-2:]), right.index.reshape(right.shape[-2:]).T
-    images = [_pixels(importer, node, left.tensor, rows), _pixels(importer, node, right.tensor, columns)]
-    if images[0] is None or images[1] is None:
-        raise importer.unsupported(
-            node, "what it sums over must be channels of both tensors: one of them would have to be transposed"
-        )
-    shape = len(columns), images[0].shape[2], images[0].shape[3]
-    index = np.arange(len(columns) * len(rows)).reshape(len(columns), len(rows)).T
-    _emit(importer, node, images[0], images[1], index.reshape(*batch, *index.shape), shape)
+    rows = np.broadcast_to(left_index, (*batch, *left_index.shape[-2:])).reshape(count, *left_index.shape[-2:])
+    columns = np.broadcast_to(right_index, (*batch, *right_index.shape[-2:])).reshape(count, *right_index.shape[-2:])
+    made, index, start = [], [], 0
+    for number, (own, other) in enumerate(zip(rows, columns.swapaxes(1, 2), strict=True)):
+        output = node.output[0] if count == 1 else f"{node.output[0]}/{number}"
+        first, second = (_pixels(importer, node, view.tensor, part) for view, part in ((left, own), (right, other)))
+        shape = len(other), first.shape[2], first.shape[3]
+        _product(importer, node, first, second, shape, output)
+        made.append(output)
+        index.append(start + np.arange(len(other) * len(own)).reshape(len(other), len(own)).T)
+        start += len(other) * len(own)
+    tensor = node.output[0]
+    if count > 1:
+        name = importer.unique(f"{importer.label(node)}/together")
+        importer.layers.append(Concat(name=name, parts=tuple(made), output=tensor))
+        size = importer.tensors[made[0]]
+        importer.tensors[tensor] = (count * size[0], *size[1:])
+    shown = np.stack(index).reshape(*batch, *index[0].shape)
+    shown = shown[..., 0] if right.index.ndim == 1 else shown
+    importer.views[tensor] = View(tensor, np.take(shown, 0, axis=len(batch)) if left.index.ndim == 1 else shown)
 
 
-def _pixels(importer: Importer, node: NodeProto, tensor: str, rows: NDArray[np.int64]) -> View | None:
-    """Rows (R, K) of elements of a tensor as the pixels of an image of K channels; None if they cannot be."""
+def _pixels(importer: Importer, node: NodeProto, tensor: str, rows: NDArray[np.int64]) -> View:
+    """Rows (R, K) of elements of a tensor as the pixels of an image of K channels."""
     count, channels = rows.shape
     own = importer.tensors[tensor][1:]
     sizes = ([own] if own[0] * own[1] == count else []) + [(1, count), (count, 1)]
-    views = (View(tensor, rows.T.reshape(1, channels, *size)) for size in dict.fromkeys(sizes))
-    return next((image for view in views if (image := as_image(importer, node, view)) is not None), None)
+    views = [View(tensor, rows.T.reshape(1, channels, *size)) for size in dict.fromkeys(sizes)]
+    for exchange, view in itertools.product((False, True), views):
+        if (image := as_image(importer, node, view, exchange=exchange)) is not None:
+            return image
+    raise importer.unsupported(
+        node,
+        f"what it sums over is neither channels nor pixels of a value of shape {importer.tensors[tensor]}: keep each "
+        "factor's rows and columns apart",
+    )
 
 
-def _emit(
-    importer: Importer,
-    node: NodeProto,
-    first: View,
-    second: View,
-    index: NDArray[np.int64],
-    shape: tuple[int, int, int] | None = None,
+def _product(
+    importer: Importer, node: NodeProto, first: View, second: View, shape: tuple[int, int, int], output: str
 ) -> None:
     name = importer.unique(importer.label(node))
-    layer = Product(
-        name=name, first=first.tensor, second=second.tensor, matrix=shape is not None, output=node.output[0]
-    )
-    importer.emit(node, layer, shape or importer.tensors[first.tensor], index)
+    importer.layers.append(Product(name=name, first=first.tensor, second=second.tensor, matrix=True, output=output))
+    importer.tensors[output] = shape
+
+
+def _emit(importer: Importer, node: NodeProto, first: View, second: View, index: NDArray[np.int64]) -> None:
+    name = importer.unique(importer.label(node))
+    layer = Product(name=name, first=first.tensor, second=second.tensor, output=node.output[0])
+    importer.emit(node, layer, importer.tensors[first.tensor], index)

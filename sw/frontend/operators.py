@@ -30,6 +30,13 @@ from .op_head import ONLY_HOST, host_unless_inside, host_where_joined, leave_to_
 from .op_linear import conv, conv_transpose
 from .op_matmul import gemm, matmul
 from .op_norm import lp_pool, reduce_norm
+from .op_normalisation import (
+    group_normalization,
+    instance_normalization,
+    layer_normalization,
+    mean_variance_normalization,
+    rms_normalization,
+)
 from .op_pad import pad
 from .op_pool import average_pool, global_average_pool, global_max_pool, max_pool
 from .op_quant import bipolar_quant, dequantize_linear, quant, quantize_linear
@@ -67,6 +74,11 @@ HANDLERS: dict[str, Callable[[Importer, NodeProto], None]] = (
         "Div": divide,
         "Pow": power,
         "BatchNormalization": batch_normalization,
+        "LayerNormalization": layer_normalization,
+        "RMSNormalization": rms_normalization,
+        "InstanceNormalization": instance_normalization,
+        "GroupNormalization": group_normalization,
+        "MeanVarianceNormalization": mean_variance_normalization,
         "MaxPool": max_pool,
         "AveragePool": average_pool,
         "GlobalAveragePool": global_average_pool,
@@ -102,10 +114,6 @@ ELEMENTWISE = CURVES | frozenset(
 """Operators that keep the order of elements whatever it is, Pad but for what it adds."""
 
 REWRITES: dict[str, str] = {
-    **dict.fromkeys(
-        ("InstanceNormalization", "LayerNormalization", "GroupNormalization", "MeanVarianceNormalization"),
-        "it divides by what it measures in each sample: train with BatchNormalization, whose statistics are constants",
-    ),
     "LRN": "it divides by sums of squares of the sample: train without it, or with BatchNormalization",
     "Einsum": "write it as MatMul by a constant",
     "RoiAlign": "it takes its places from another tensor: do it on the host",

@@ -16,6 +16,7 @@ from .lower_elements import lower_elements
 from .merge_adds import merge_adds
 from .own_updates import own_updates
 from .split_concats import lower_concats, split_concats
+from .take_channels import take_channels
 from .trim_windows import trim_windows
 
 __all__ = ["PASSES", "lower"]
@@ -28,6 +29,7 @@ PASSES: tuple[Callable[[Graph], Graph], ...] = (
     trim_windows,
     quantise_input_first,
     fold_affine_backward,  # before the sums, so that a bias behind a convolution does not hide it
+    take_channels,  # so that a mean that is subtracted joins the sum
     merge_adds,
     fold_affine_backward,  # again, for what stands behind a sum
     clamp_before_pooling,
@@ -39,6 +41,7 @@ PASSES: tuple[Callable[[Graph], Graph], ...] = (
     lower_affine,
     fuse_clamps,
     fuse_curves,
+    take_channels,
     lower_curves,
     fuse_quantisers,
     lower_clamps,

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..graph import Graph
 from ..grids import Grid
-from ..layers import Layer, Mac, MaxPool
+from ..layers import Layer, Mac, MaxPool, Product
 
 __all__ = ["keep_grids"]
 
@@ -17,7 +17,7 @@ _WHOLE = 1e-6
 
 
 def keep_grids(graph: Graph) -> Graph:
-    """Gives each `Mac` that only copies, and each `MaxPool`, the grid of its source, if it has none of its own.
+    """Gives each layer that only copies, and each `MaxPool`, the grid of its source, if it has none of its own.
 
     A copy picks one element for each of its own, all with one positive gain and a shift by whole steps, from tensors
     of one grid: concatenations, borders, phases, the input moved by a constant. So it is exact, in the same integers.
@@ -32,6 +32,9 @@ def keep_grids(graph: Graph) -> Graph:
 def _kept(layer: Layer, grids: dict[str, Grid]) -> Grid | None:
     if isinstance(layer, MaxPool):
         return grids.get(layer.source)
+    if isinstance(layer, Product) and layer.copies:
+        copied = grids.get(layer.second)
+        return copied if copied is not None and copied.low <= copied.zero <= copied.high else None
     if not isinstance(layer, Mac) or layer.curve is not None:
         return None
     of_sources = {grids.get(source) for source in layer.sources}

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...hw.spec.isa import BORDER_MAX
+from ..constants import constant_layers
 from ..errors import UnsupportedOperator
 from ..graph import Graph, rebuild
 from ..layers import Add, ElementAffine, Layer, Mac, Term
@@ -96,23 +97,10 @@ def _lowered(element: ElementAffine, shape: Shape, tensors: dict[str, Shape]) ->
         layers.append(Mac(name=name, terms=terms, bias=np.zeros(channels), output=scaled))
     if scaled == element.output:
         return layers
-    one, summand = f"{element.output}/one", f"{element.output}/summand"
-    tensors[one], tensors[summand] = (1, 1, 1), shape
-    corner = Window(kernel=(1, 1), pads=(0, 0, 1 - shape[1], 1 - shape[2]))
-    nothing = Term(source=element.source, weights=np.zeros((1, channels, 1, 1)), window=corner)
-    lines, columns = shape[1] - 1, shape[2] - 1
-    around = Window(kernel=shape[1:], pads=(lines, columns, lines, columns))
-    weights = element.bias[:, np.newaxis, ::-1, ::-1]
-    layers += [
-        Mac(name=f"{element.name}/one", terms=(nothing,), bias=np.ones(1), output=one),
-        Mac(
-            name=f"{element.name}/summand",
-            terms=(Term(source=one, weights=weights, window=around),),
-            bias=np.zeros(channels),
-            output=summand,
-        ),
-        Add(name=element.name, first=scaled, second=summand, output=element.output),
-    ]
+    summand = f"{element.output}/summand"
+    made = constant_layers(element.source, shape, element.bias, name=f"{element.name}/summand", output=summand)
+    tensors |= {made[0].output: (1, 1, 1), summand: shape}
+    layers += [*made, Add(name=element.name, first=scaled, second=summand, output=element.output)]
     return layers
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...hw.spec.certificate import final_sum_bounds, signed_bits
 from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.exact import exact_sums
-from ...hw.spec.formats import Format
+from ...hw.spec.formats import Format, Int
 from ...hw.spec.semantics import accumulate_products, max_pool
 from ...hw.spec.tables import look_up
 from ..cores import one_thread
@@ -102,6 +102,7 @@ class _Quantiser:
         for name, values in self._taken_over(samples).items():
             self._start(name, values, functools.partial(choose, fmt=self._format(self._writer(name))))
         self.updated = {state.update: state.tensor for state in graph.states}
+        self.ones = _ones(graph)
         self.layers: list[MacLayer | MaxLayer] = []
 
     def _start(self, name: str, values: NDArray, choose_one: Callable[[NDArray], Choice]) -> None:
@@ -183,10 +184,14 @@ class _Quantiser:
             tensor = replace(self.tensors[state], name=layer.output)
         elif grid is not None:
             tensor = on_grid(layer.output, shape, grid, -np.inf, np.inf, self.config.digits)
+        elif layer.copies:
+            source = self.tensors[layer.second]
+            ends = min(source.low, source.zero), max(source.high, source.zero)
+            tensor = replace(source, name=layer.output, shape=shape, low=ends[0], high=ends[1])
         else:
             tensor = describe(layer.output, shape, choose(values, self._format(layer)), -np.inf, np.inf)
         check_rounding(layer.name, tensor.format, self.config)
-        fixed = grid is not None or state is not None
+        fixed = grid is not None or state is not None or layer.copies
         quantised, tensor = product_layer(layer, self.tensors, self._written(tensor), self.config, fixed=fixed)
         first, second = (self.sources[name] for name in layer.sources)
         acc = accumulate_products(
@@ -217,7 +222,7 @@ class _Quantiser:
             finest = max(drained.scale, self._step(layer)) if _is_average(layer) else drained.scale
             error, grid = finest**2 / 12, layer.grid
         check_rounding(layer.name, drained.format, self.config)
-        if is_kept(layer, self.graph):
+        if is_kept(layer, self.graph) or layer.output in self.ones:
             quantised = keep(layer, self.tensors, drained, grid, self.config, sums, exact=self.settings.exact)
             acc = self._accumulate(quantised.segments)
         else:
@@ -306,6 +311,8 @@ class _Quantiser:
         if (grid := self.graph.grids.get(layer.output)) is not None:
             tensor = on_grid(layer.output, shape, grid, layer.low, layer.high, self.config.digits)
             return self._written(tensor), grid.scale**2 / 12
+        if layer.output in self.ones:
+            return describe(layer.output, shape, Choice(Int(2), 1.0, 0, 0.0), 0.0, 1.0), 0.0
         if layer.output in self.outputs and layer.curve is None and is_kept(layer, self.graph):
             choice = kept_output(layer, self.tensors, values, self.config)
             return describe(layer.output, shape, choice, layer.low, layer.high), choice.error
@@ -354,6 +361,24 @@ class _Quantiser:
             for row, index in enumerate(constants):
                 weights[index][problem.channels] = solution.constants[row][:, np.newaxis, np.newaxis, np.newaxis]
         return tuple(term.segment(levels) for term, levels in zip(layer.terms, weights, strict=True))
+
+
+def _ones(graph: Graph) -> set[str]:
+    """Tensors of zeros and ones that layers make of no sample: in integers of one digit they are exact."""
+    single = {
+        layer.output
+        for layer in graph.layers
+        if isinstance(layer, Mac)
+        and layer.is_linear
+        and (layer.bias == 1).all()
+        and not any(term.weights.any() for term in layer.terms)
+    }
+    placed = {
+        layer.output
+        for layer in graph.layers
+        if isinstance(layer, Mac) and layer.copies and single.issuperset(layer.sources) and not layer.bias.any()
+    }
+    return (single | placed) - {*graph.ends, *graph.grids}
 
 
 def _is_average(layer: Mac) -> bool:

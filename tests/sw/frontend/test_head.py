@@ -235,8 +235,8 @@ def test_codes_are_an_output(kind, tmp_path):
     ("nodes", "message"),
     [
         (
-            [node("Softmax", "d", axis=1, output="s"), node("Conv", "s", "k2")],
-            r"Softmax .* only the host can compute it, and Conv \(node 'the_Conv'\) behind it needs a layer",
+            [node("ArgMax", "d", axis=1, output="s"), node("Conv", "s", "k2")],
+            r"ArgMax .* only the host can compute it, and Conv \(node 'the_Conv'\) behind it needs a layer",
         ),
         ([node("Softmax", "d", axis=0)], "it works along the batch axis: leave that alone"),
         (

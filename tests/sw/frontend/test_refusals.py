@@ -37,10 +37,14 @@ UNSUPPORTED = {
         [node("Relu", "x", output="v"), node("Conv", "x", "v")],
         "operator Conv (node 'the_Conv') is not supported: its weights must be constant",
     ),
-    "quotient of tensors": (
-        [node("Conv", "x", "w", output="c"), node("Conv", "x", "w2", output="d"), node("Div", "c", "d")],
-        "operator Div (node 'the_Div') is not supported: the quotient of two tensors has no layer: "
-        "one must be constant, or both functions of one tensor",
+    "norm of order 1 in the middle": (
+        [
+            node("Conv", "x", "w", output="c"),
+            node("LpNormalization", "c", p=1, axis=1, output="n"),
+            node("Conv", "n", "w2"),
+        ],
+        "operator LpNormalization (node 'LpNormalization_n') is not supported: in the middle of a network its order "
+        "must be 2",
     ),
     "partial windows by name": (
         [node("MaxPool", "x", kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1, auto_pad="VALID")],
