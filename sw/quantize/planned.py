@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.formats import Format, Int
+from ..curves import Function
 from ..graph import Graph
 from ..layers import Mac, MaxPool, Product
 from .evaluate import model_input
@@ -16,7 +17,14 @@ from .inputs import choose_input
 from .outputs import output_format
 from .settings import QuantSettings
 
-__all__ = ["curved_layers", "input_format", "planned_format", "tables_needed"]
+__all__ = [
+    "curved_layers",
+    "free_curves",
+    "input_format",
+    "planned_format",
+    "shared_function",
+    "tables_needed",
+]
 
 _MEAN_LEVEL = 2
 """Level that weights of 4 bits have on average, about."""
@@ -74,5 +82,25 @@ def curved_layers(graph: Graph) -> list[Mac]:
 def tables_needed(graph: Graph, format_of: Callable[[Mac], Format]) -> tuple[int, int]:
     """Tables that a lowered graph's curves need at least, and that they can use: one for each layer."""
     curved = curved_layers(graph)
-    free = [layer for layer in curved if layer.grid is None and layer.output not in graph.grids]
-    return len({(layer.curve, format_of(layer)) for layer in free}) + len(curved) - len(free), len(curved)
+    free = free_curves(graph)
+    return len({(shared_function(layer, fmt := format_of(layer))[0], fmt) for layer in free}) + len(curved) - len(
+        free
+    ), len(curved)
+
+
+def free_curves(graph: Graph) -> list[Mac]:
+    """Layers whose results are looked up in a table that no trained integers fix."""
+    return [layer for layer in curved_layers(graph) if layer.grid is None and layer.output not in graph.grids]
+
+
+def shared_function(layer: Mac, fmt: Format) -> tuple[Function, float, float]:
+    """The function f that a layer shares a table of, where its own is ``gain * f + offset``; gain, offset.
+
+    Levels at equal distances stand for ``gain * f + offset`` as they do for f, with another step and another zero
+    level. Of other levels none may be at the zero level that an offset asks for, so that it is left to f.
+    """
+    assert layer.curve is not None
+    core, gain, offset = layer.curve.without_affine
+    if offset and fmt.octaves:
+        return Function("add", (core, offset / gain)), gain, 0.0
+    return core, gain, offset

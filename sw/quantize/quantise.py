@@ -211,7 +211,8 @@ class _Quantiser:
         drained, table = tensor, None
         if layer.curve is not None:
             drained = self._looked_up(layer, layer.curve, sums)
-            table = level_table(layer.curve, drained, tensor, grid)
+            shared = self.shared.get(layer.name)
+            table = shared.levels(drained) if shared else level_table(layer.curve, drained, tensor, grid)
             used = look_up(table.levels, np.arange(drained.low, drained.high + 1))
             tensor = replace(tensor, low=int(used.min()), high=int(used.max()))
             finest = max(drained.scale, self._step(layer)) if _is_average(layer) else drained.scale
