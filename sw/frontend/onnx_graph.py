@@ -79,8 +79,8 @@ def import_model(path: Path, shapes: Shapes | None = None, states: Mapping[str, 
 def open_importer(model: onnx.ModelProto) -> Importer:
     """An importer that has seen no node yet, of the two ways of enlarged images the one for the model.
 
-    They are read in phases, unless that takes `_MANY_WEIGHTS` times the weights that it takes to copy them in full size:
-    where several enlargements follow each other, each multiplies the phases.
+    They are read in phases, unless that takes `_MANY_WEIGHTS` times the weights of a graph that copies them in full
+    size: where several enlargements follow each other, each multiplies the phases.
     """
     plain, phases = Importer(model, plain=True), Importer(model)
     refused = any(refusal is not None for _, refusal in import_nodes(plain))
