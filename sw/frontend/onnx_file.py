@@ -172,13 +172,20 @@ def _constants(model: ModelProto) -> Iterator[tuple[str, TensorProto]]:
             yield from ((node.output[0], attribute.t) for attribute in node.attribute if attribute.name == "value")
 
 
+_OF_LIMITS = frozenset({"Clip", "Max", "Min"})
+"""Operators to which an infinite constant says that there is no limit: what a maximum of nothing begins with."""
+
+
 def _check_constants(model: ModelProto) -> None:
     for name, tensor in _constants(model):
         try:
             values = onnx.numpy_helper.to_array(tensor)
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"initializer {name!r} cannot be read ({_first_line(error)}): export it again") from error
-        if values.dtype.kind == "f" and not np.isfinite(values).all():
+        if values.dtype.kind != "f" or np.isfinite(values).all():
+            continue
+        readers = {node.op_type for node in model.graph.node if name in node.input}
+        if np.isnan(values).any() or not readers <= _OF_LIMITS:
             raise ModelError(f"initializer {name!r} holds NaN or infinity: train or export the model again")
 
 

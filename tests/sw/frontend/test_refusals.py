@@ -106,6 +106,12 @@ def test_weights_must_be_finite(value, onnx_model):
     assert refusal(path, ModelError) == "initializer 'kernel' holds NaN or infinity: train or export the model again"
 
 
+@pytest.mark.parametrize(("kind", "limit"), [("Max", np.inf), ("Min", -np.inf), ("Max", np.nan)])
+def test_limits_that_leave_no_number_are_refused(kind, limit, onnx_model):
+    path = onnx_model([node("Conv", "x", "kernel", output="c"), node(kind, "c", "limit")], (1, 3, 5, 6), {"kernel": W, "limit": np.float32(limit)})
+    assert re.search("NaN or infinity|nothing but infinity", refusal(path, ModelError))
+
+
 @pytest.mark.parametrize("epsilon", [-2.0, -1.0, float("nan")])
 def test_statistics_that_give_no_number_are_refused(epsilon, onnx_model):
     ones = np.ones(3, dtype=np.float32)
