@@ -108,7 +108,11 @@ def test_weights_must_be_finite(value, onnx_model):
 
 @pytest.mark.parametrize(("kind", "limit"), [("Max", np.inf), ("Min", -np.inf), ("Max", np.nan)])
 def test_limits_that_leave_no_number_are_refused(kind, limit, onnx_model):
-    path = onnx_model([node("Conv", "x", "kernel", output="c"), node(kind, "c", "limit")], (1, 3, 5, 6), {"kernel": W, "limit": np.float32(limit)})
+    path = onnx_model(
+        [node("Conv", "x", "kernel", output="c"), node(kind, "c", "limit")],
+        (1, 3, 5, 6),
+        {"kernel": W, "limit": np.float32(limit)},
+    )
     assert re.search("NaN or infinity|nothing but infinity", refusal(path, ModelError))
 
 
