@@ -13,15 +13,17 @@ from ..curves import Function
 from ..graph import Graph
 from ..layers import Mac, MaxPool, Product
 from .evaluate import model_input
-from .inputs import choose_input
+from .inputs import choose_input, finer
 from .outputs import output_format
 from .settings import QuantSettings
+from .tensors import Choice
 
 __all__ = [
     "curved_layers",
     "free_curves",
     "input_format",
     "planned_format",
+    "planned_input",
     "shared_function",
     "tables_needed",
 ]
@@ -32,7 +34,16 @@ _MEAN_LEVEL = 2
 
 def input_format(graph: Graph, samples: NDArray, settings: QuantSettings) -> Format:
     """Format of a lowered graph's input for calibration samples (N, *input shape), where it has no trained grid."""
-    return choose_input(model_input(graph, samples), settings.input_bits).format
+    return planned_input(graph, samples, settings).format
+
+
+def planned_input(graph: Graph, samples: NDArray, settings: QuantSettings) -> Choice:
+    """Format, scale and zero level of the same; in fine steps where a learned sum has it beside another tensor."""
+    choice = choose_input(model_input(graph, samples), settings.input_bits)
+    macs = [layer for layer in graph.layers if isinstance(layer, Mac) and graph.input.tensor in layer.sources]
+    learned = [{term.source for term in layer.terms if not term.constant} for layer in macs]
+    beside = any(graph.input.tensor in sources and len(sources) > 1 for sources in learned)
+    return finer(choice) if beside and settings.input_bits is None else choice
 
 
 def planned_format(layer: Mac | Product, graph: Graph, settings: QuantSettings, config: AcceleratorConfig) -> Format:
