@@ -135,7 +135,7 @@ def networks(cache: Path, scratch: Path) -> Mapping[str, Network]:
                 Source("@vladmandic/face-api", "model/tiny_face_detector_model-weights_manifest.json"),
                 Source("@vladmandic/face-api", "model/tiny_face_detector_model.bin"),
             ),
-            partial(Network, config=STORE, sizes=(224, 32), formats=_BOTH),
+            partial(Network, config=STORE, sizes=(160, 32), formats=_BOTH),
         ),
         (
             "esrgan_slim",

@@ -33,7 +33,7 @@ from .windows import ends_of, equal_codes, sketched_cycles, windowed
 
 __all__ = ["Network", "Row", "rows_of"]
 
-_CALIBRATION, _FEW, _JUDGED = 64, 24, 2
+_CALIBRATION, _FRAMES, _FEW, _JUDGED = 64, 200, 24, 2
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,8 @@ def rows_of(name: str, network: Network, frames: int, isa: int, rtl: int) -> lis
     if lower(imported.graph).grids:
         return [_stream_row(name, network, path, imported, frames, isa, rtl)]
     rng = np.random.default_rng(3)
-    calibration, x = (network.samples(rng, _FEW, imported.graph.input.shape) for _ in range(2))
+    counts = (_FRAMES if network.states else _FEW, _FEW)
+    calibration, x = (network.samples(rng, count, imported.graph.input.shape) for count in counts)
     judge(path, imported, x[:_JUDGED], states=network.states)
     rows = []
     for formats in network.formats:
