@@ -80,6 +80,8 @@ _DEPLOYED = {
 }
 _LSTM_STATES = {f"{kind}{layer}": f"{kind}{layer}_next" for layer in range(3) for kind in "hc"}
 _BOTH = ("int8", "int4")
+_CELLS = r".*_(cell|kept)|c\d*/update"
+"""Tensors of cells of an LSTM: what is kept, the sum, and the state."""
 
 Maker = Callable[[Path, int], Path]
 
@@ -126,7 +128,7 @@ def networks(cache: Path, scratch: Path) -> Mapping[str, Network]:
             "voice_encoder",
             given_weights.voice_encoder,
             (Source("Resemblyzer", "resemblyzer/pretrained.pt"),),
-            partial(Network, config=LARGE, states=_LSTM_STATES, samples=mel_bands),
+            partial(Network, config=replace(LARGE, planes=5), states=_LSTM_STATES, samples=mel_bands, wide=_CELLS),
         ),
         (
             "tiny_face",
@@ -162,7 +164,14 @@ def networks(cache: Path, scratch: Path) -> Mapping[str, Network]:
         (
             "character_lstm",
             lambda path, _: made_models.character_lstm(path),
-            partial(Network, config=IMAGES, states={"h": "h_next", "c": "c_next"}, formats=_BOTH, samples=symbols),
+            partial(
+                Network,
+                config=replace(IMAGES, planes=5),
+                states={"h": "h_next", "c": "c_next"},
+                formats=_BOTH,
+                samples=symbols,
+                wide=_CELLS,
+            ),
         ),
     ):
         found[name] = rest(source="made-up weights", file=partial(made, make, name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from narrows.sw.graph import Graph
 from narrows.sw.listener import Quiet
 from narrows.sw.passes import lower
 from narrows.sw.program import Program
-from narrows.sw.quantize import QuantSettings, quantise
+from narrows.sw.quantize import LayerFormats, QuantSettings, quantise
 from narrows.sw.quantize.evaluate import evaluate
 from narrows.sw.reference import judge
 from narrows.sw.runtime import prepare_input, restore_outputs
@@ -42,7 +43,8 @@ class Network:
 
     ``file`` gives its model for images of so many lines, or whatever it fixes itself where ``sizes`` is (0, 0). Of
     ``sizes`` the first is for cycles, the second for everything that computes: accuracy, the model of the machine and
-    the Verilog.
+    the Verilog. Tensors that layers of names like ``wide`` (a regular expression) write have DyBit8 in the first formats:
+    cell states of an LSTM reach far, and most lie near 0.
     """
 
     source: str
@@ -54,6 +56,7 @@ class Network:
     formats: tuple[str, ...] = ("int8",)
     samples: Callable[[np.random.Generator, int, tuple[int, ...]], NDArray[np.float32]] = images
     deployed: bool = False
+    wide: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +119,12 @@ def rows_of(name: str, network: Network, frames: int, isa: int, rtl: int) -> lis
             checked_pixels=small,
             units=network.config.macs,
         )
-        settings = QuantSettings(weights=formats, acts=formats)
+        own: dict[str, LayerFormats] = {}
+        if network.wide and formats == network.formats[0]:
+            names = [layer.name for layer in lower(imported.graph).layers if re.fullmatch(network.wide, layer.output)]
+            own = dict.fromkeys(names, LayerFormats(acts="dybit8"))
+            row = replace(row, formats=f"{row.formats}, cells dybit8")
+        settings = QuantSettings(weights=formats, acts=formats, layers=own)
         try:
             row = _computed(row, imported.graph, settings, network.config, (calibration, x), (isa, rtl))
             row = row if small == large else _sketched(row, network, settings)
