@@ -166,11 +166,10 @@ def networks(cache: Path, scratch: Path) -> Mapping[str, Network]:
             lambda path, _: made_models.character_lstm(path),
             partial(
                 Network,
-                config=replace(IMAGES, planes=5),
+                config=IMAGES,
                 states={"h": "h_next", "c": "c_next"},
                 formats=_BOTH,
                 samples=symbols,
-                wide=_CELLS,
             ),
         ),
     ):

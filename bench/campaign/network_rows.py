@@ -43,8 +43,8 @@ class Network:
 
     ``file`` gives its model for images of so many lines, or whatever it fixes itself where ``sizes`` is (0, 0). Of
     ``sizes`` the first is for cycles, the second for everything that computes: accuracy, the model of the machine and
-    the Verilog. Tensors that layers of names like ``wide`` (a regular expression) write have DyBit8 in the first formats:
-    cell states of an LSTM reach far, and most lie near 0.
+    the Verilog. Tensors of names like ``wide`` (a regular expression) have DyBit8 in the first formats: cell states of
+    an LSTM reach far, and most lie near 0.
     """
 
     source: str
