@@ -19,7 +19,6 @@ __all__ = [
     "mobilenet_v2",
     "resnet",
     "resnet18",
-    "unet",
     "yolo",
 ]
 
@@ -192,25 +191,6 @@ def efficientnet_b0(path: Path, size: int, classes: int = 1000) -> Path:
             inputs = outputs
     x = net.conv(x, inputs, 1280, 1, act="Silu")
     return net.save(path, (1, 3, size, size), [net.dense(net.pooled(x), 1280, classes, act="")])
-
-
-def unet(path: Path, size: int, width: int = 16, classes: int = 2) -> Path:
-    """U-Net (arXiv 1505.04597) of four levels below the first, its convolutions padded; 64 wide in the paper."""
-    net, x, inputs, skips = Builder(), "x", 3, []
-    for level in range(5):
-        outputs = width << level
-        x = net.conv(net.conv(x, inputs, outputs), outputs, outputs)
-        inputs = outputs
-        if level < 4:
-            skips.append(x)
-            (x,) = net.node("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2])
-    for skip in reversed(skips):
-        outputs = inputs // 2
-        x = net.conv_transpose(x, inputs, outputs)
-        (x,) = net.node("Concat", skip, x, axis=1)
-        x = net.conv(net.conv(x, inputs, outputs), outputs, outputs)
-        inputs = outputs
-    return net.save(path, (1, 3, size, size), [net.conv(x, inputs, classes, 1, act="")])
 
 
 def character_lstm(path: Path, symbols: int = 50, units: int = 128) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,14 +72,6 @@ class Builder:
             return self.node("Mul", x, *self.node("Sigmoid", x))[0]
         return self.node(kind, x)[0] if kind else x
 
-    def conv_transpose(self, x: str, inputs: int, outputs: int) -> str:
-        """Image of twice the size: transposed convolution of 2 x 2 with a stride of 2."""
-        weights = self._rng.normal(0, np.sqrt(1 / inputs), (inputs, outputs, 2, 2)).astype(np.float32)
-        bias = self._rng.normal(0, 0.1, outputs).astype(np.float32)
-        self.weights += weights.size + bias.size
-        constants = self.constant(weights), self.constant(bias)
-        return self.node("ConvTranspose", x, *constants, kernel_shape=[2, 2], strides=[2, 2])[0]
-
     def dense(self, x: str, inputs: int, outputs: int, act: str = "Relu") -> str:
         """Fully connected layer."""
         weights = self._rng.normal(0, np.sqrt(2 / inputs), (inputs, outputs)).astype(np.float32)
@@ -90,7 +83,7 @@ class Builder:
         self.weights += weights.size + bias.size
         return self.act(self.node("Gemm", x, self.constant(weights), self.constant(bias))[0], act)
 
-    def enlarged(self, x: str, factors: tuple[int, int] = (2, 2), mode: str = "nearest") -> str:
+    def enlarged(self, x: str, factors: Sequence[int] = (2, 2), mode: str = "nearest") -> str:
         """Image enlarged so many times, as Keras and torch do: to the nearest pixel, or bilinear."""
         scales = self.constant(np.array([1, 1, *factors], dtype=np.float32))
         how = {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from campaign.given_weights import esrgan_slim, tiny_face
-from made_models import character_lstm, unet
+from made_models import character_lstm
 from narrows.sw.frontend import import_model
 from narrows.sw.reference import judge
 from narrows.sw.results import write_json
@@ -19,10 +19,6 @@ def judged(path: Path, states: dict[str, str] | None = None) -> str:
     imported = import_model(path, states=states)
     x = RNG.normal(size=(2, *imported.graph.input.shape)).astype(np.float32)
     return judge(path, imported, x, states=states).runtime
-
-
-def test_a_network_of_a_paper(tmp_path: Path) -> None:
-    assert judged(unet(tmp_path / "m.onnx", 16, 4)).startswith("onnxruntime")
 
 
 def test_a_language_model_of_characters(tmp_path: Path) -> None:
