@@ -52,7 +52,7 @@ LARGE = replace(IMAGES, columns=16, blocks=4096)
 """Of 4 x 16 x 16 units: a word holds four times the weights."""
 
 STORE = replace(
-    LARGE, dynamic=0, act_words=16384, weight_words=8192, param_words=1024, bias_bits=30, blocks=1024, backing="axi4",
+    LARGE, dynamic=0, act_words=65536, weight_words=32768, param_words=4096, bias_bits=30, blocks=1024, backing="axi4",
     bus_bits=64
 )  # fmt: skip
 """The same with everything in external memory."""
