@@ -84,13 +84,14 @@ def in_full_size(importer: Importer, node: NodeProto, view: View, image: Phases)
     index, repeats = view.index, 1
     while (copied := as_image(importer, node, View(view.tensor, index))) is None:
         halved = index[:, :, ::2, ::2]
-        if not np.array_equal(_repeated(halved, 2)[:, :, : index.shape[2], : index.shape[3]], index):
+        if halved.shape == index.shape or not np.array_equal(
+            _repeated(halved, 2)[:, :, : index.shape[2], : index.shape[3]], index
+        ):
             return view, image
         index, repeats = halved, 2 * repeats
     shown = _repeated(copied.index, repeats)[:, :, : view.shape[2], : view.shape[3]]
     found = phases_of(View(copied.tensor, shown), importer.tensors[copied.tensor])
-    assert found is not None, "each pixel is shown as often as any other"
-    return View(copied.tensor, shown), found
+    return (view, image) if found is None else (View(copied.tensor, shown), found)
 
 
 def _repeated(index: NDArray[np.int64], times: int) -> NDArray[np.int64]:

@@ -32,6 +32,9 @@ from .view import View, input_permutation
 __all__ = ["Imported", "finish_graph", "import_model", "import_nodes", "imported_graph", "load_model", "open_importer"]
 
 
+_ENLARGING = frozenset({"Resize", "Upsample"})
+"""Operators whose results a copy can have in full size."""
+
 _MANY_WEIGHTS = 4
 """Times the weights from which on an image is copied in full size. Copies take cycles, and so do weights of phases."""
 
@@ -82,6 +85,8 @@ def open_importer(model: onnx.ModelProto) -> Importer:
     They are read in phases, unless that takes `_MANY_WEIGHTS` times the weights of a graph that copies them in full
     size: where several enlargements follow each other, each multiplies the phases.
     """
+    if not any(node.op_type in _ENLARGING for node in model.graph.node):
+        return Importer(model)
     plain, phases = Importer(model, plain=True), Importer(model)
     refused = any(refusal is not None for _, refusal in import_nodes(plain))
     if not refused and plain.enlarged:

@@ -265,8 +265,8 @@ _BEGIN = ": begin the model behind what compares its input, and give that as its
 
 def _is_of_input(importer: Importer, node: NodeProto) -> bool:
     """Whether a node reads elements of the model's input as they are."""
-    views = (importer.views[name] for name in node.input if name in importer.views)
-    return any(importer.chw(view).tensor == importer.input for view in views)
+    own = importer.input, importer.starts[importer.input].own
+    return any(importer.views[name].tensor in own for name in node.input if name in importer.views)
 
 
 def host_unless_inside(importer: Importer, node: NodeProto) -> None:

@@ -94,9 +94,9 @@ def tables_needed(graph: Graph, format_of: Callable[[Mac], Format]) -> tuple[int
     """Tables that a lowered graph's curves need at least, and that they can use: one for each layer."""
     curved = curved_layers(graph)
     free = free_curves(graph)
-    return len({(shared_function(layer, fmt := format_of(layer))[0], fmt) for layer in free}) + len(curved) - len(
-        free
-    ), len(curved)
+    formats = [format_of(layer) for layer in free]
+    shared = {(shared_function(layer, fmt)[0], fmt) for layer, fmt in zip(free, formats, strict=True)}
+    return len(shared) + len(curved) - len(free), len(curved)
 
 
 def free_curves(graph: Graph) -> list[Mac]:
