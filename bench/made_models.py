@@ -4,82 +4,23 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from narrows.sw.files import write_whole
-from onnx import NodeProto, TensorProto, helper, numpy_helper
+from onnx_builder import Builder
 
-__all__ = ["Builder", "chain", "cnn", "depthwise", "enlarger", "mlp", "mobilenet_v2", "resnet18", "yolo"]
-
-
-class Builder:
-    """An ONNX graph under construction; every method takes and gives names of values."""
-
-    def __init__(self, seed: int = 0) -> None:
-        self._rng = np.random.default_rng(seed)
-        self._nodes: list[NodeProto] = []
-        self._constants: list[TensorProto] = []
-        self.weights = 0
-
-    def node(self, operator: str, *inputs: str, outputs: int = 1, **attributes: Any) -> list[str]:
-        """Outputs of a node."""
-        names = [f"{operator.lower()}_{len(self._nodes)}_{index}" for index in range(outputs)]
-        self._nodes.append(helper.make_node(operator, inputs, names, name=names[0][:-2], **attributes))
-        return names
-
-    def constant(self, values: np.ndarray) -> str:
-        """A constant."""
-        name = f"constant_{len(self._constants)}"
-        self._constants.append(numpy_helper.from_array(values, name))
-        return name
-
-    def conv(
-        self, x: str, inputs: int, outputs: int, kernel: int = 3, stride: int = 1, *, groups: int = 1, act: str = "Relu"
-    ) -> str:
-        """Convolution with bias, padding that keeps the size at stride 1, and an activation (empty: none)."""
-        shape = (outputs, inputs // groups, kernel, kernel)
-        weights = self._rng.normal(0, np.sqrt(2 / np.prod(shape[1:])), shape).astype(np.float32)
-        bias = self._rng.normal(0, 0.1, outputs).astype(np.float32)
-        self.weights += weights.size + bias.size
-        (y,) = self.node(
-            "Conv",
-            x,
-            self.constant(weights),
-            self.constant(bias),
-            pads=[kernel // 2] * 4,
-            strides=[stride] * 2,
-            group=groups,
-        )
-        return self.act(y, act)
-
-    def act(self, x: str, kind: str) -> str:
-        """An activation; SiLU and ReLU6 are written as exporters do."""
-        if kind == "Relu6":
-            return self.node("Clip", x, *(self.constant(np.array(end, dtype=np.float32)) for end in (0, 6)))[0]
-        if kind == "Silu":
-            return self.node("Mul", x, *self.node("Sigmoid", x))[0]
-        return self.node(kind, x)[0] if kind else x
-
-    def dense(self, x: str, inputs: int, outputs: int, act: str = "Relu") -> str:
-        """Fully connected layer."""
-        weights = self._rng.normal(0, np.sqrt(2 / inputs), (inputs, outputs)).astype(np.float32)
-        bias = self._rng.normal(0, 0.1, outputs).astype(np.float32)
-        self.weights += weights.size + bias.size
-        return self.act(self.node("Gemm", x, self.constant(weights), self.constant(bias))[0], act)
-
-    def save(self, path: Path, shape: tuple[int | str, ...], outputs: list[str], opset: int = 17) -> Path:
-        """Write the model, whose input is ``x``."""
-        graph = helper.make_graph(
-            self._nodes,
-            path.stem,
-            [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
-            [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs],
-            initializer=self._constants,
-        )
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
-        write_whole(path, model.SerializeToString())
-        return path
+__all__ = [
+    "chain",
+    "character_lstm",
+    "cnn",
+    "depthwise",
+    "efficientnet_b0",
+    "enlarger",
+    "mlp",
+    "mobilenet_v2",
+    "resnet",
+    "resnet18",
+    "yolo",
+]
 
 
 def yolo(path: Path, size: int = 320, width: int = 16, act: str = "Silu") -> Path:
@@ -104,21 +45,15 @@ def yolo(path: Path, size: int = 320, width: int = 16, act: str = "Silu") -> Pat
             parts += net.node("MaxPool", parts[-1], kernel_shape=[5, 5], pads=[2, 2, 2, 2], strides=[1, 1])
         return net.conv(net.node("Concat", *parts, axis=1)[0], 4 * half, channels, 1, act=act)
 
-    def enlarge(x: str) -> str:
-        scales = net.constant(np.array([1, 1, 2, 2], dtype=np.float32))
-        return net.node(
-            "Resize", x, "", scales, mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor"
-        )[0]
-
     x = net.conv(net.conv("x", 3, w, stride=2, act=act), w, 2 * w, stride=2, act=act)
     x = net.conv(block(x, 2 * w, 2 * w, 1, skip=True), 2 * w, 4 * w, stride=2, act=act)
     third = block(x, 4 * w, 4 * w, 2, skip=True)
     fourth = block(net.conv(third, 4 * w, 8 * w, stride=2, act=act), 8 * w, 8 * w, 2, skip=True)
     fifth = block(net.conv(fourth, 8 * w, 16 * w, stride=2, act=act), 16 * w, 16 * w, 1, skip=True)
     fifth = pyramid(fifth, 16 * w)
-    up = net.node("Concat", enlarge(fifth), fourth, axis=1)[0]
+    up = net.node("Concat", net.enlarged(fifth), fourth, axis=1)[0]
     middle = block(up, 24 * w, 8 * w, 1, skip=False)
-    small = block(net.node("Concat", enlarge(middle), third, axis=1)[0], 12 * w, 4 * w, 1, skip=False)
+    small = block(net.node("Concat", net.enlarged(middle), third, axis=1)[0], 12 * w, 4 * w, 1, skip=False)
     down = net.node("Concat", net.conv(small, 4 * w, 4 * w, stride=2, act=act), middle, axis=1)[0]
     medium = block(down, 12 * w, 8 * w, 1, skip=False)
     down = net.node("Concat", net.conv(medium, 8 * w, 8 * w, stride=2, act=act), fifth, axis=1)[0]
@@ -203,16 +138,63 @@ def mobilenet_v2(path: Path, size: int, classes: int = 1000) -> Path:
     return net.save(path, (1, 3, size, size), [net.dense(x, 1280, classes, act="")])
 
 
-def resnet18(path: Path, size: int, classes: int = 1000) -> Path:
-    """ResNet-18: 11.7 M weights with 1,000 classes (arXiv 1512.03385, table 1)."""
-    net, inputs = Builder(), 64
+_RESNETS = {18: ((2, 2, 2, 2), False), 34: ((3, 4, 6, 3), False), 50: ((3, 4, 6, 3), True)}
+"""Blocks of each stage, and whether these are bottlenecks (arXiv 1512.03385, table 1)."""
+
+
+def resnet(path: Path, size: int, depth: int = 18, classes: int = 1000) -> Path:
+    """ResNet-18, -34 or -50: 11.7, 21.8 or 25.5 M weights with 1,000 classes."""
+    net, inputs, (repeats, narrow) = Builder(), 64, _RESNETS[depth]
     (x,) = net.node("MaxPool", net.conv("x", 3, 64, 7, 2), kernel_shape=[3, 3], pads=[1] * 4, strides=[2, 2])
-    for outputs in (64, 128, 256, 512):
-        for index in range(2):
-            stride = 2 if index == 0 and outputs > 64 else 1
-            y = net.conv(net.conv(x, inputs, outputs, stride=stride), outputs, outputs, act="")
+    for stage, count in enumerate(repeats):
+        inner = 64 << stage
+        outputs = 4 * inner if narrow else inner
+        for index in range(count):
+            stride = 2 if index == 0 and stage else 1
+            if narrow:
+                y = net.conv(net.conv(x, inputs, inner, 1), inner, inner, stride=stride)
+                y = net.conv(y, inner, outputs, 1, act="")
+            else:
+                y = net.conv(net.conv(x, inputs, inner, stride=stride), inner, outputs, act="")
             same = stride == 1 and inputs == outputs
             (x,) = net.node("Add", y, x if same else net.conv(x, inputs, outputs, 1, stride, act=""))
             x, inputs = net.act(x, "Relu"), outputs
-    (x,) = net.node("Flatten", *net.node("GlobalAveragePool", x))
-    return net.save(path, (1, 3, size, size), [net.dense(x, 512, classes, act="")])
+    return net.save(path, (1, 3, size, size), [net.dense(net.pooled(x), inputs, classes, act="")])
+
+
+def resnet18(path: Path, size: int, classes: int = 1000) -> Path:
+    """ResNet-18."""
+    return resnet(path, size, 18, classes)
+
+
+_EFFICIENT = (
+    *((1, 16, 1, 1, 3), (6, 24, 2, 2, 3), (6, 40, 2, 2, 5), (6, 80, 3, 2, 3)),
+    *((6, 112, 3, 1, 5), (6, 192, 4, 2, 5), (6, 320, 1, 1, 3)),
+)
+"""Expansion, channels, repeats, stride and kernel of EfficientNet-B0's blocks (arXiv 1905.11946, table 1)."""
+
+
+def efficientnet_b0(path: Path, size: int, classes: int = 1000) -> Path:
+    """EfficientNet-B0 with squeeze-and-excitation and SiLU: 5.3 M weights with 1,000 classes."""
+    net, inputs = Builder(), 32
+    x = net.conv("x", 3, inputs, stride=2, act="Silu")
+    for expansion, outputs, repeats, first, kernel in _EFFICIENT:
+        for index in range(repeats):
+            inner, stride = inputs * expansion, first if index == 0 else 1
+            y = net.conv(x, inputs, inner, 1, act="Silu") if expansion > 1 else x
+            y = net.conv(y, inner, inner, kernel, stride, groups=inner, act="Silu")
+            (gate,) = net.node("GlobalAveragePool", y)
+            gate = net.conv(gate, inner, inputs // 4, 1, act="Silu")
+            (y,) = net.node("Mul", y, net.conv(gate, inputs // 4, inner, 1, act="Sigmoid"))
+            y = net.conv(y, inner, outputs, 1, act="")
+            x = net.node("Add", x, y)[0] if stride == 1 and inputs == outputs else y
+            inputs = outputs
+    x = net.conv(x, inputs, 1280, 1, act="Silu")
+    return net.save(path, (1, 3, size, size), [net.dense(net.pooled(x), 1280, classes, act="")])
+
+
+def character_lstm(path: Path, symbols: int = 50, units: int = 128) -> Path:
+    """A language model of characters: a step of an LSTM on a one-hot symbol, whose states inputs hold, and scores."""
+    net = Builder()
+    y = net.random_lstm("x", symbols, units, ("h", "c"))
+    return net.save(path, (1, symbols), [net.dense(y, units, symbols, act="")])

@@ -112,6 +112,20 @@ class Function:
         return Function(self.operator, tuple(operands))
 
     @property
+    def without_affine(self) -> tuple[Function, float, float]:
+        """A function of which this one is ``gain * function + offset``, with as few operators as go; gain, offset.
+
+        The gain is above 0, so that a grid of the function's values is one of this one's, with another step.
+        """
+        core, gain, offset = self, 1.0, 0.0
+        while (peeled := _peeled(core)) is not None:
+            core, factor, more = peeled
+            gain, offset = gain * factor, offset + gain * more
+        if gain < 0:
+            core, gain = Function("mul", (core, -1.0)), -gain
+        return core, gain, offset
+
+    @property
     def is_increasing(self) -> bool:
         """Whether it certainly never falls, so that maxima may be taken before or after it."""
         return self.operator in _INCREASING and self.operands == (X,)
@@ -134,3 +148,19 @@ class Function:
 
 X = Function("x")
 """The variable itself."""
+
+
+def _peeled(function: Function) -> tuple[Function, float, float] | None:
+    """What a sum with or a product by a number is made of: operand, factor, summand; None of any other function."""
+    match function.operator, function.operands:
+        case "add", (Function() as inner, float() as number) | (float() as number, Function() as inner):
+            return inner, 1.0, number
+        case "sub", (Function() as inner, float() as number):
+            return inner, 1.0, -number
+        case "sub", (float() as number, Function() as inner):
+            return inner, -1.0, number
+        case "mul", (Function() as inner, float() as number) | (float() as number, Function() as inner) if number:
+            return inner, number, 0.0
+        case "div", (Function() as inner, float() as number) if abs(number) >= _TINY:
+            return inner, 1 / number, 0.0
+    return None

@@ -11,7 +11,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .config_checks import FABRICS, HOSTS, MOST_INSTRUCTIONS, MOST_NEAR, MOST_TABLES, ConfigError, check, check_kinds
+from .config_checks import (
+    FABRICS,
+    HOSTS,
+    MOST_BLOCKS,
+    MOST_INSTRUCTIONS,
+    MOST_NEAR,
+    MOST_TABLES,
+    ConfigError,
+    check,
+    check_kinds,
+)
 from .digits import Digits, act_digits, weight_digits
 from .errors import among
 from .formats import Format, Int, roundings_of, usual_roundings
@@ -20,6 +30,7 @@ from .rounding import INTEGERS, Rounding
 __all__ = [
     "FABRICS",
     "HOSTS",
+    "MOST_BLOCKS",
     "MOST_INSTRUCTIONS",
     "MOST_TABLES",
     "PRESETS",

@@ -36,6 +36,9 @@ MOST_NEAR = 256
 MOST_INSTRUCTIONS = 1024
 """Most instructions that a core can hold."""
 
+MOST_BLOCKS = 4096
+"""Most blocks that a core can hold."""
+
 MOST_TABLES = 15
 """Most tables of levels that a core can have."""
 
@@ -162,7 +165,7 @@ def _check_memories(config: AcceleratorConfig) -> None:
         what = f"at most {most}: words of {bits} bits in a host's window of {1 << (WINDOW_BITS - 20)} MiB"
         _need(config, name, getattr(config, name) <= most, what)
     _need(config, "taps", 16 <= config.taps <= 1024, "16 to 1024")
-    _need(config, "blocks", 8 <= config.blocks <= 1024, "8 to 1024")
+    _need(config, "blocks", 8 <= config.blocks <= MOST_BLOCKS, f"8 to {MOST_BLOCKS}")
     _need(config, "instructions", 4 <= config.instructions <= MOST_INSTRUCTIONS, f"4 to {MOST_INSTRUCTIONS}")
     _need(config, "memories", config.memories in ("dual", "single"), "'dual' or 'single'")
     if config.memories == "single":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ...hw.spec.config import AcceleratorConfig, ConfigError
+from ...hw.spec.config import MOST_BLOCKS, AcceleratorConfig, ConfigError
 from ...hw.spec.formats import Format
 from ...hw.spec.memories import words_in_window
 from ..compile import compile_graph
@@ -31,7 +31,7 @@ _ROOMY = {
     "weight_words": 65536,
     "param_words": 65536,
     "taps": 1024,
-    "blocks": 1024,
+    "blocks": MOST_BLOCKS,
     "instructions": 1024,
     "memories": "dual",
     "max_pool": 1,

@@ -14,7 +14,7 @@ from onnx import ModelProto
 from ..errors import ModelError
 from ..frontend.importer import Importer
 from ..frontend.onnx_file import Shapes, read_model
-from ..frontend.onnx_graph import Imported, finish_graph, import_nodes, imported_graph
+from ..frontend.onnx_graph import Imported, finish_graph, import_nodes, imported_graph, open_importer
 from ..graph import Graph, rebuild
 from ..outputs import Output
 from ..states import State
@@ -81,7 +81,7 @@ def examine(path: Path, shapes: Shapes | None = None, states: Mapping[str, str] 
     ModelError, UnsupportedOperator, InputError
         If the file cannot be read at all.
     """
-    importer = Importer(read_model(path, shapes, states))
+    importer = open_importer(read_model(path, shapes, states))
     known = _known_shapes(importer.model)
     lost: dict[str, str] = {}
     nodes, refusals, done = [], [], 0

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ...hw.spec.config import MOST_TABLES, PRESETS, AcceleratorConfig, ConfigError
+from ...hw.spec.config import MOST_BLOCKS, MOST_TABLES, PRESETS, AcceleratorConfig, ConfigError
 from ...hw.spec.memories import words_in_window
 from ...hw.spec.registers import Region, region_beats
 from ..costs.memory_use import memory_use
@@ -49,7 +49,7 @@ _MEMORIES = {
     "weight words": ("weight_words", 16, 65536),
     "parameter words": ("param_words", 4, 65536),
     "taps": ("taps", 16, 1024),
-    "blocks": ("blocks", 8, 1024),
+    "blocks": ("blocks", 8, MOST_BLOCKS),
     "instructions": ("instructions", 4, 1024),
 }
 
@@ -62,7 +62,7 @@ _TRAINED_BITS = 16
 _STREAMING = ((16384, 4096), (32768, 4096), (16384, 8192), (65536, 4096), (65536, 16384), (65536, 65536))
 """Words of activations and weights of a core with a backing store, the fewest first."""
 
-_LARGEST = {"taps": 1024, "blocks": 1024, "instructions": 1024}
+_LARGEST = {"taps": 1024, "blocks": MOST_BLOCKS, "instructions": 1024}
 
 _ENOUGH = 1.02
 """A shape so much slower than the fastest is as good, if it is smaller."""

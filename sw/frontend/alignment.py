@@ -9,7 +9,7 @@ from onnx import NodeProto
 
 from ..layers import Mac, Term
 from ..windows import Window
-from .copying import as_image
+from .copying import as_image, in_full_size
 from .phases import Pair, Phases, interleaved, over_phases, phases_of
 from .view import View
 
@@ -83,10 +83,8 @@ def _image(importer: Importer, node: NodeProto, view: View, *, exchange: bool = 
     image = phases_of(view, importer.tensors[view.tensor])
     if image is None:
         copied = as_image(importer, node, view, exchange=exchange)
-        if copied is None:
-            return None
-        view, image = copied, Phases.plain(importer.tensors[copied.tensor])
-    return view, image
+        return None if copied is None else (copied, Phases.plain(importer.tensors[copied.tensor]))
+    return in_full_size(importer, node, view, image)
 
 
 def _aligned(importer: Importer, node: NodeProto, images: list[tuple[View, Phases]]) -> list[View]:

@@ -29,16 +29,21 @@ class _Writer:
     nodes: list[NodeProto] = field(default_factory=list)
     made: dict[str, NDArray[Any]] = field(default_factory=dict)
 
+    @property
+    def own(self) -> str:
+        """The first output that the node has, which no other node writes."""
+        return next(filter(None, self.node.output))
+
     def add(self, kind: str, inputs: Iterable[str], what: str, *, output: str = "", **attributes: Any) -> str:
         """A further node; gives its output."""
-        name = f"{self.node.name or self.node.output[0]}/{what}"
-        output = output or f"{self.node.output[0]}/{what}"
+        name = f"{self.node.name or self.own}/{what}"
+        output = output or f"{self.own}/{what}"
         self.nodes.append(helper.make_node(kind, list(inputs), [output], name=name, **attributes))
         return output
 
     def constant(self, what: str, value: NDArray[Any]) -> str:
         """A further initializer; gives its name."""
-        name = f"{self.node.output[0]}/{what}"
+        name = f"{self.own}/{what}"
         self.made[name] = value
         return name
 

@@ -20,7 +20,7 @@ from .view import View
 if TYPE_CHECKING:
     from .importer import Importer
 
-__all__ = ["as_image", "image_operand", "linear_map", "phases_operand", "whole_steps"]
+__all__ = ["as_image", "image_operand", "in_full_size", "linear_map", "phases_operand", "whole_steps"]
 
 _DENOMINATORS = 256
 """Largest common denominator of weights that is looked for."""
@@ -71,7 +71,34 @@ def phases_operand(importer: Importer, node: NodeProto, position: int = 0) -> tu
             raise importer.no_image(node, view)
         view, found = image, phases_of(image, importer.tensors[image.tensor])
         assert found is not None, "maps give images in phases"
+    view, found = in_full_size(importer, node, view, found)
     return view.tensor, found
+
+
+def in_full_size(importer: Importer, node: NodeProto, view: View, image: Phases) -> tuple[View, Phases]:
+    """An image in phases as a copy without them, or with half as many, or a quarter, if the importer wants it plain.
+
+    What can be copied are images that show each pixel of their tensor several times, in up to 31 lines and columns.
+    """
+    if not importer.plain or image.factors == (1, 1):
+        return view, image
+    importer.enlarged = True
+    index, repeats = view.index, 1
+    while (copied := as_image(importer, node, View(view.tensor, index))) is None:
+        halved = index[:, :, ::2, ::2]
+        if halved.shape == index.shape or not np.array_equal(
+            _repeated(halved, 2)[:, :, : index.shape[2], : index.shape[3]], index
+        ):
+            return view, image
+        index, repeats = halved, 2 * repeats
+    shown = _repeated(copied.index, repeats)[:, :, : view.shape[2], : view.shape[3]]
+    found = phases_of(View(copied.tensor, shown), importer.tensors[copied.tensor])
+    return (view, image) if found is None else (View(copied.tensor, shown), found)
+
+
+def _repeated(index: NDArray[np.int64], times: int) -> NDArray[np.int64]:
+    """Lines and columns of a view index (1, C, H, W), each so many times."""
+    return index.repeat(times, axis=2).repeat(times, axis=3)
 
 
 def as_image(importer: Importer, node: NodeProto, view: View, *, exchange: bool = False) -> View | None:

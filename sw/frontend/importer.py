@@ -57,11 +57,14 @@ class Importer:
     ``copies`` holds what became of views that had to be copied, by tensor, shape (and how, if that is
     no linear map) and index; None where no copy can be.
     ``starts`` are the model's ``input`` and its states, by name; ``states`` are the outputs that these take over, and
-    ``first`` what they hold in the first run.
+    ``first`` what they hold in the first run. ``plain`` says to copy enlarged images in full size where that goes,
+    ``enlarged`` whether there was one.
     """
 
-    def __init__(self, model: onnx.ModelProto) -> None:
+    def __init__(self, model: onnx.ModelProto, *, plain: bool = False) -> None:
         self.model = model
+        self.plain = plain
+        self.enlarged = False
         self.opset = next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), 1)
         self.constants: dict[str, NDArray[Any]] = {
             tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer

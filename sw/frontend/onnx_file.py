@@ -175,6 +175,9 @@ def _constants(model: ModelProto) -> Iterator[tuple[str, TensorProto]]:
 _OF_MASKS = frozenset({"Add", "Where"})
 """Operators to which a constant of minus infinity says that an element takes no part: masks of attention."""
 
+_OF_LIMITS = frozenset({"Clip", "Max", "Min"})
+"""Operators to which an infinite constant says that there is no limit: what a maximum of nothing begins with."""
+
 
 def _check_constants(model: ModelProto) -> None:
     for name, tensor in _constants(model):
@@ -185,7 +188,8 @@ def _check_constants(model: ModelProto) -> None:
         if values.dtype.kind != "f" or np.isfinite(values).all():
             continue
         readers = {node.op_type for node in model.graph.node if name in node.input}
-        if np.isnan(values).any() or np.isposinf(values).any() or not readers <= _OF_MASKS:
+        limits, masks = readers <= _OF_LIMITS, readers <= _OF_MASKS and not np.isposinf(values).any()
+        if np.isnan(values).any() or not (limits or masks):
             raise ModelError(f"initializer {name!r} holds NaN or infinity: train or export the model again")
 
 

@@ -16,6 +16,7 @@ from onnx import NodeProto
 from ..errors import ModelError, UnsupportedOperator
 from ..graph import Graph, rebuild
 from ..heads import HostFunction
+from ..layers import Mac
 from ..outputs import Output
 from .folding import OF_SHAPES, fold, folds, of_shape
 from .importer import Importer, Start
@@ -28,7 +29,14 @@ from .taken_over import taken_over
 from .tflite.converter import FILE_VALUE
 from .view import View, input_permutation
 
-__all__ = ["Imported", "finish_graph", "import_model", "import_nodes", "imported_graph", "load_model"]
+__all__ = ["Imported", "finish_graph", "import_model", "import_nodes", "imported_graph", "load_model", "open_importer"]
+
+
+_ENLARGING = frozenset({"Resize", "Upsample"})
+"""Operators whose results a copy can have in full size."""
+
+_MANY_WEIGHTS = 4
+"""Times the weights from which on an image is copied in full size. Copies take cycles, and so do weights of phases."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,11 +72,32 @@ def import_model(path: Path, shapes: Shapes | None = None, states: Mapping[str, 
     UnsupportedOperator
         If a node cannot run on the accelerator; the message names it and, where there is one, a rewrite.
     """
-    importer = Importer(read_model(Path(path), shapes, states))
+    importer = open_importer(read_model(Path(path), shapes, states))
     for _, refusal in import_nodes(importer):
         if refusal is not None:
             raise refusal
     return imported_graph(importer, finish_graph(importer, Path(path).stem))
+
+
+def open_importer(model: onnx.ModelProto) -> Importer:
+    """An importer that has seen no node yet, of the two ways of enlarged images the one for the model.
+
+    They are read in phases, unless that takes `_MANY_WEIGHTS` times the weights of a graph that copies them in full
+    size: where several enlargements follow each other, each multiplies the phases.
+    """
+    if not any(node.op_type in _ENLARGING for node in model.graph.node):
+        return Importer(model)
+    plain, phases = Importer(model, plain=True), Importer(model)
+    refused = any(refusal is not None for _, refusal in import_nodes(plain))
+    if not refused and plain.enlarged:
+        most = _MANY_WEIGHTS * _weights(plain)
+        if any(_weights(phases) > most for _ in import_nodes(phases)):
+            return Importer(model, plain=True)
+    return Importer(model)
+
+
+def _weights(importer: Importer) -> int:
+    return sum(term.weights.size for layer in importer.layers if isinstance(layer, Mac) for term in layer.terms)
 
 
 def imported_graph(importer: Importer, graph: Graph) -> Imported:

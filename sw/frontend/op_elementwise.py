@@ -45,6 +45,8 @@ _MASKED = -1e9
 
 
 def _clamp(importer: Importer, node: NodeProto, low: float, high: float) -> None:
+    if low == np.inf or high == -np.inf:
+        raise ModelError(f"node {importer.label(node)!r} gives nothing but infinity: train or export the model again")
     position = 1 if node.input[0] in importer.constants else 0
     view = importer.chw(importer.view(node, position))
     name = importer.unique(importer.label(node))
@@ -207,6 +209,10 @@ def bound(importer: Importer, node: NodeProto) -> None:
     if operands is None or operands[1].size == 0 or (operands[1] != operands[1].flat[0]).any():
         raise importer.unsupported(node, "a constant among its operands must be the only other one, one value for all")
     limit = float(operands[1].flat[0])
+    if limit == (-np.inf if node.op_type == "Max" else np.inf):  # none
+        view, shape = operands[0], np.broadcast_shapes(operands[0].shape, operands[1].shape)
+        importer.views[node.output[0]] = View(view.tensor, np.broadcast_to(view.index, shape))
+        return
     _clamp(importer, node, *((limit, np.inf) if node.op_type == "Max" else (-np.inf, limit)))
 
 

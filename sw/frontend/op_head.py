@@ -266,10 +266,19 @@ def leave_to_host(importer: Importer, node: NodeProto) -> None:
         raise importer.unsupported(
             node,
             f"only the host can compute it, and {blocking.op_type} (node {importer.label(blocking)!r}) behind it "
-            "needs a layer",
+            f"needs a layer{_BEGIN if _is_of_input(importer, node) else ''}",
         )
     importer.notes.append(f"{node.op_type} (node {importer.label(node)!r}) is left to the host")
     continue_head(importer, node)
+
+
+_BEGIN = ": begin the model behind what compares its input, and give that as its input"
+
+
+def _is_of_input(importer: Importer, node: NodeProto) -> bool:
+    """Whether a node reads elements of the model's input as they are."""
+    own = importer.input, importer.starts[importer.input].own
+    return any(importer.views[name].tensor in own for name in node.input if name in importer.views)
 
 
 def host_unless_inside(importer: Importer, node: NodeProto) -> None:

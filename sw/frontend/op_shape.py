@@ -146,6 +146,9 @@ def rearrange(importer: Importer, node: NodeProto) -> None:
     """Handler of all `REARRANGEMENTS`."""
     if node.op_type == "Dropout" and (training := importer.constant(node, 2)) is not None and training.any():
         raise importer.unsupported(node, "export the model in evaluation mode")
+    if node.op_type == "Gather" and node.input[0] in importer.constants:
+        hint = "it looks a table up by values of the sample: begin the model behind it, its input can be what it gives"
+        raise importer.unsupported(node, hint)
     view = importer.view(node)
     index = REARRANGEMENTS[node.op_type](importer, node, view.index)
     importer.views[node.output[0]] = View(view.tensor, index)

@@ -115,6 +115,7 @@ ELEMENTWISE = CURVES | frozenset(
 
 REWRITES: dict[str, str] = {
     "LRN": "it divides by sums of squares of the sample: train without it, or with BatchNormalization",
+    "OneHot": "begin the model behind it: its input can be the one-hot values",
     "Einsum": "write it as MatMul by a constant",
     "RoiAlign": "it takes its places from another tensor: do it on the host",
     "GridSample": "it takes its places from another tensor: do it on the host",

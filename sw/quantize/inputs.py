@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ...hw.spec.formats import MAX_BITS, Int
 from .tensors import Choice, exact_integers, exact_steps
 
-__all__ = ["choose_input"]
+__all__ = ["choose_input", "finer"]
 
 _FEW = 8
 """Samples below which no end of their range counts as reached on purpose."""
@@ -45,6 +45,19 @@ def choose_input(values: NDArray, bits: int | None = None) -> Choice:
     samples = np.asarray(values, dtype=np.float64).reshape(len(values), -1)
     choice = _exact_or_roomy(samples)
     return choice if bits is None or choice.format.bits <= bits else _coarser(choice, bits, samples)
+
+
+def finer(choice: Choice) -> Choice:
+    """The same values as levels so many times as large as 8 bits hold; a choice of 8 bits as it is.
+
+    Beside a tensor of a much smaller scale whose products are summed with the input's, few large steps would leave one
+    of both no weights: all products of a sum have one scale.
+    """
+    wide = Int(MAX_BITS, signed=choice.format.signed)
+    times = wide.top // choice.format.top
+    if choice.format.bits >= MAX_BITS or times < 2:
+        return choice
+    return Choice(wide, choice.scale / times, choice.zero * times, choice.error)
 
 
 def _exact_or_roomy(samples: NDArray[np.float64]) -> Choice:

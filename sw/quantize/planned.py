@@ -9,14 +9,24 @@ from numpy.typing import NDArray
 
 from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.formats import Format, Int
+from ..curves import Function
 from ..graph import Graph
 from ..layers import Mac, MaxPool, Product
 from .evaluate import model_input
-from .inputs import choose_input
+from .inputs import choose_input, finer
 from .outputs import output_format
 from .settings import QuantSettings
+from .tensors import Choice
 
-__all__ = ["curved_layers", "input_format", "planned_format", "tables_needed"]
+__all__ = [
+    "curved_layers",
+    "free_curves",
+    "input_format",
+    "planned_format",
+    "planned_input",
+    "shared_function",
+    "tables_needed",
+]
 
 _MEAN_LEVEL = 2
 """Level that weights of 4 bits have on average, about."""
@@ -24,7 +34,16 @@ _MEAN_LEVEL = 2
 
 def input_format(graph: Graph, samples: NDArray, settings: QuantSettings) -> Format:
     """Format of a lowered graph's input for calibration samples (N, *input shape), where it has no trained grid."""
-    return choose_input(model_input(graph, samples), settings.input_bits).format
+    return planned_input(graph, samples, settings).format
+
+
+def planned_input(graph: Graph, samples: NDArray, settings: QuantSettings) -> Choice:
+    """Format, scale and zero level of the same; in fine steps where a learned sum has it beside another tensor."""
+    choice = choose_input(model_input(graph, samples), settings.input_bits)
+    macs = [layer for layer in graph.layers if isinstance(layer, Mac) and graph.input.tensor in layer.sources]
+    learned = [{term.source for term in layer.terms if not term.constant} for layer in macs]
+    beside = any(graph.input.tensor in sources and len(sources) > 1 for sources in learned)
+    return finer(choice) if beside and settings.input_bits is None else choice
 
 
 def planned_format(layer: Mac | Product, graph: Graph, settings: QuantSettings, config: AcceleratorConfig) -> Format:
@@ -74,5 +93,25 @@ def curved_layers(graph: Graph) -> list[Mac]:
 def tables_needed(graph: Graph, format_of: Callable[[Mac], Format]) -> tuple[int, int]:
     """Tables that a lowered graph's curves need at least, and that they can use: one for each layer."""
     curved = curved_layers(graph)
-    free = [layer for layer in curved if layer.grid is None and layer.output not in graph.grids]
-    return len({(layer.curve, format_of(layer)) for layer in free}) + len(curved) - len(free), len(curved)
+    free = free_curves(graph)
+    formats = [format_of(layer) for layer in free]
+    shared = {(shared_function(layer, fmt)[0], fmt) for layer, fmt in zip(free, formats, strict=True)}
+    return len(shared) + len(curved) - len(free), len(curved)
+
+
+def free_curves(graph: Graph) -> list[Mac]:
+    """Layers whose results are looked up in a table that no trained integers fix."""
+    return [layer for layer in curved_layers(graph) if layer.grid is None and layer.output not in graph.grids]
+
+
+def shared_function(layer: Mac, fmt: Format) -> tuple[Function, float, float]:
+    """The function f that a layer shares a table of, where its own is ``gain * f + offset``; gain, offset.
+
+    Levels at equal distances stand for ``gain * f + offset`` as they do for f, with another step and another zero
+    level. Of other levels none may be at the zero level that an offset asks for, so that it is left to f.
+    """
+    assert layer.curve is not None
+    core, gain, offset = layer.curve.without_affine
+    if offset and fmt.octaves:
+        return Function("add", (core, offset / gain)), gain, 0.0
+    return core, gain, offset

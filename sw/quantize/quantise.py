@@ -26,12 +26,11 @@ from ..roundings import check_rounding
 from . import evaluate
 from .calibration import checked_samples
 from .grid import ScaleGrid
-from .inputs import choose_input
 from .kept import is_kept, keep
 from .levels import drained_levels, level_type, nearest_levels
 from .lookup import choose_integers, integers_of_grid, level_table
 from .outputs import kept_output
-from .planned import planned_format
+from .planned import planned_format, planned_input
 from .prepare import prepared
 from .problem import Problem, Source, problems
 from .products import product_layer
@@ -98,7 +97,7 @@ class _Quantiser:
         self.floats: dict[str, NDArray[np.float32]] = {}
         self.tensors: dict[str, QuantisedTensor] = {}
         self.sources: dict[str, Source] = {}
-        self._start(graph.input.tensor, x, functools.partial(choose_input, bits=settings.input_bits))
+        self._start(graph.input.tensor, x, lambda _: planned_input(graph, samples, settings))
         for name, values in self._taken_over(samples).items():
             self._start(name, values, functools.partial(choose, fmt=self._format(self._writer(name))))
         self.updated = {state.update: state.tensor for state in graph.states}
@@ -216,7 +215,8 @@ class _Quantiser:
         drained, table = tensor, None
         if layer.curve is not None:
             drained = self._looked_up(layer, layer.curve, sums)
-            table = level_table(layer.curve, drained, tensor, grid)
+            shared = self.shared.get(layer.name)
+            table = shared.levels(drained) if shared else level_table(layer.curve, drained, tensor, grid)
             used = look_up(table.levels, np.arange(drained.low, drained.high + 1))
             tensor = replace(tensor, low=int(used.min()), high=int(used.max()))
             finest = max(drained.scale, self._step(layer)) if _is_average(layer) else drained.scale

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +15,12 @@ from ..curves import Function
 from ..errors import CapacityError
 from ..graph import Graph
 from ..layers import Mac
-from ..quantised import QuantisedTensor
+from ..quantised import LevelTable, QuantisedTensor
 from ..shortage import Shortage
 from . import evaluate
-from .lookup import choose_integers
-from .planned import curved_layers, tables_needed
-from .tensors import Choice, choose
+from .lookup import choose_integers, level_table
+from .planned import curved_layers, free_curves, shared_function, tables_needed
+from .tensors import Choice, choose, describe
 
 __all__ = ["SharedTable", "share_tables"]
 
@@ -30,18 +30,37 @@ _SAMPLES = 2048
 
 @dataclass(frozen=True)
 class SharedTable:
-    """What layers with one table have in common: the integers that are looked up, and scale and zero level behind."""
+    """A layer's part in a table that it shares: a function on integers, with scale and zero level of its values.
 
+    The layer's own function is ``gain`` times that one plus ``offset``.
+    """
+
+    function: Function
     integers: QuantisedTensor
-    choice: Choice
+    values: Choice
+    gain: float
+    offset: float
+
+    @property
+    def choice(self) -> Choice:
+        """Scale and zero level of the layer's output; the latter is the nearest level to where its values are 0."""
+        values, scale = self.values, self.values.scale * self.gain
+        zero = int(values.format.quantise(values.zero - self.offset / scale))
+        return replace(values, scale=scale, zero=zero, error=values.error * self.gain**2)
+
+    def levels(self, integers: QuantisedTensor) -> LevelTable:
+        """The table, for the layer's integers."""
+        return level_table(self.function, integers, describe("", (1, 1, 1), self.values, -np.inf, np.inf), None)
 
 
 @dataclass(frozen=True)
 class _Curved:
-    """A layer with the sums that some samples give."""
+    """A layer whose function is ``gain * function + offset``, with the sums that some samples give."""
 
     layer: Mac
     function: Function
+    gain: float
+    offset: float
     sums: NDArray[np.float64]
 
     @property
@@ -55,8 +74,9 @@ def share_tables(
 ) -> dict[str, SharedTable]:
     """Tables by the names of layers that have to share one; any other curve has a table of its own.
 
-    Layers share one if they have the same function and format, and values of similar size: of all layers in the order
-    of their spread, neighbours that differ most get different ones.
+    Layers share one if they have the same function but for a factor and a summand (`shared_function`), the same format,
+    and values of similar size: of all layers in the order of their spread, neighbours that differ most get different
+    ones.
 
     Parameters
     ----------
@@ -75,17 +95,16 @@ def share_tables(
         If there are more functions than tables.
     """
     curved, tables = curved_layers(graph), config.tables
-    free = [layer for layer in curved if layer.grid is None and layer.output not in graph.grids]
     least, most = tables_needed(graph, format_of)
     if least > tables:
         shortage = Shortage.of_tables(config, least, most, layer=curved[0].name)
         raise CapacityError(str(shortage), (shortage,))
     if len(curved) <= tables:
         return {}
-    kinds: dict[Hashable, list[_Curved]] = {}
-    for each in _with_sums(graph, samples, free):
+    kinds: dict[tuple[Function, Format], list[_Curved]] = {}
+    for each in _with_sums(graph, samples, format_of):
         kinds.setdefault((each.function, format_of(each.layer)), []).append(each)
-    gaps: list[tuple[float, Hashable, int]] = []
+    gaps: list[tuple[float, tuple[Function, Format], int]] = []
     for key, members in kinds.items():
         members.sort(key=lambda each: each.spread)
         gaps += [(members[n].spread - members[n - 1].spread, key, n) for n in range(1, len(members))]
@@ -96,25 +115,22 @@ def share_tables(
         edges = [0, *sorted(n for _, own, n in cuts if own == key), len(members)]
         for first, end in itertools.pairwise(edges):
             if end - first > 1:
-                shared |= _one_table(members[first:end], format_of)
+                shared |= _one_table(*key, members[first:end])
     return shared
 
 
-def _with_sums(graph: Graph, samples: NDArray, layers: list[Mac]) -> list[_Curved]:
+def _with_sums(graph: Graph, samples: NDArray, format_of: Callable[[Mac], Format]) -> list[_Curved]:
     tensors = evaluate.evaluate(graph, samples[:_IMAGES])
     rng = np.random.default_rng(0)
     found = []
-    for layer in layers:
-        assert layer.curve is not None
+    for layer in free_curves(graph):
         sums = evaluate.sums(layer, tensors, graph.grids).astype(np.float64).ravel()
-        found.append(_Curved(layer, layer.curve, rng.choice(sums, _SAMPLES)))
+        found.append(_Curved(layer, *shared_function(layer, format_of(layer)), rng.choice(sums, _SAMPLES)))
     return found
 
 
-def _one_table(members: list[_Curved], format_of: Callable[[Mac], Format]) -> dict[str, SharedTable]:
-    layer, function = members[0].layer, members[0].function
+def _one_table(function: Function, fmt: Format, members: list[_Curved]) -> dict[str, SharedTable]:
     sums = np.concatenate([each.sums for each in members])
-    table = SharedTable(
-        choose_integers(layer.output, (1, 1, 1), function, sums, None), choose(function(sums), format_of(layer))
-    )
-    return {each.layer.name: table for each in members}
+    integers = choose_integers(members[0].layer.output, (1, 1, 1), function, sums, None)
+    values = choose(function(sums), fmt)
+    return {each.layer.name: SharedTable(function, integers, values, each.gain, each.offset) for each in members}

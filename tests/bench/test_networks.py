@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+from campaign.samples import features
+from campaign.windows import windowed
 from narrows.sw.frontend import import_model
 from narrows.sw.outputs import given_outputs
 from narrows.sw.passes import lower
 from narrows.sw.quantize.evaluate import evaluate
-from networks import features, windowed
 from onnx import TensorProto, helper, numpy_helper
 
 RNG = np.random.default_rng(43)

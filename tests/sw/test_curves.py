@@ -20,6 +20,23 @@ def test_the_inner_function_takes_the_place_of_every_variable():
     assert X.of(SWISH) == SWISH == SWISH.of(X)
 
 
+@pytest.mark.parametrize(
+    ("function", "core", "gain", "offset"),
+    [
+        (SWISH, SWISH, 1.0, 0.0),
+        (Function("add", (Function("mul", (0.5, SWISH)), 3.0)), SWISH, 0.5, 3.0),
+        (Function("div", (Function("sub", (SWISH, 3.0)), 4.0)), SWISH, 0.25, -0.75),
+        (Function("sub", (3.0, Function("mul", (SWISH, -2.0)))), SWISH, 2.0, 3.0),
+        (Function("sub", (3.0, SWISH)), Function("mul", (SWISH, -1.0)), 1.0, 3.0),
+        (Function("mul", (SWISH, 0.0)), Function("mul", (SWISH, 0.0)), 1.0, 0.0),
+    ],
+)
+def test_factors_and_summands_around_a_function_come_off(function, core, gain, offset):
+    assert function.without_affine == (core, gain, offset)
+    values = np.linspace(-4, 4, 33)
+    np.testing.assert_allclose(function(values), gain * core(values) + offset, atol=1e-12)
+
+
 def test_far_out_values_are_infinite_at_most():
     for name in OPERATORS:
         numbers = {"add": 1.0, "sub": 1.0, "mul": 2.0, "div": 2.0, "pow": 3.0, "elu": 1.0, "thresholdedrelu": 1.0}

@@ -60,7 +60,7 @@ from narrows.hw.spec.formats import parse_format
         ({"tables": 16}, "tables must be 0 to 15, not 16"),
         ({"tables": 1, "planes": 2}, "tables are for integers to 127, which needs more planes than 2"),
         ({"taps": 2000}, "taps must be 16 to 1024, not 2000"),
-        ({"blocks": 4}, "blocks must be 8 to 1024, not 4"),
+        ({"blocks": 4}, "blocks must be 8 to 4096, not 4"),
         ({"instructions": 2}, "instructions must be 4 to 1024, not 2"),
         ({"tree_stage": 7}, "tree_stage must be 1 to 6, not 7"),
         ({"product_stage": 2}, "product_stage must be 0 or 1, not 2"),

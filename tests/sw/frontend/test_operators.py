@@ -273,6 +273,16 @@ def test_constants_by_element(kind, shape, swapped, read_by, seed, onnx_model, r
     check(onnx_model, run_onnx, nodes, (1, 3, 4, 5), constants, seed=seed)
 
 
+@pytest.mark.parametrize("read_by", ["nothing", "conv"])
+@pytest.mark.parametrize(
+    ("kind", "limits"), [("Max", [-np.inf]), ("Min", [np.inf]), ("Clip", [-np.inf, 0.5]), ("Clip", [-np.inf, np.inf])]
+)
+def test_infinite_limits_are_none(kind, limits, read_by, onnx_model, run_onnx):
+    constants = {f"k{n + 1}": np.float32(limit) for n, limit in enumerate(limits)}
+    nodes = [node(kind, "x", *constants), *behind(read_by, np.random.default_rng(3), 3, constants)]
+    check(onnx_model, run_onnx, nodes, (1, 3, 4, 5), constants)
+
+
 @RELAXED
 @given(
     kind=st.sampled_from(["Add", "Sub", "Max", "Min", "Mean", "Sum"]),

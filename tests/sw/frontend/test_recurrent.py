@@ -111,6 +111,28 @@ def test_one_step_keeps_its_states(kind: str, tmp_path: Path) -> None:
     assert judge(path, imported, frames, states=states).runtime.startswith("onnxruntime")
 
 
+@pytest.mark.parametrize("kind", GATES)
+def test_cells_upon_cells_need_no_names(kind: str, tmp_path: Path) -> None:
+    path, size = tmp_path / "m.onnx", GATES[kind] * UNITS
+    constants, nodes, last = {"first": np.array([0])}, [helper.make_node("Identity", ["x"], ["s0"])], "s0"
+    for number, inputs in enumerate((INPUTS, UNITS), 1):
+        shapes = {"w": (1, size, inputs), "r": (1, size, UNITS), "b": (1, 2 * size)}
+        constants |= {f"{name}{number}": RNG.normal(0, 0.7, shape).astype(np.float32) for name, shape in shapes.items()}
+        operands = [last, *(f"{name}{number}" for name in shapes)]
+        nodes.append(helper.make_node(kind, operands, ["", f"s{number}"], hidden_size=UNITS))  # the last step alone
+        last = f"s{number}"
+    nodes.append(helper.make_node("Squeeze", [last, "first"], ["y"]))
+    graph = helper.make_graph(
+        nodes,
+        "stack",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, (1, 1, INPUTS))],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    assert judge(path, import_model(path), RNG.normal(size=(3, 1, INPUTS))).runtime.startswith("onnxruntime")
+
+
 @pytest.mark.parametrize(
     "attributes", [{"clip": 3.0}, {"input_forget": 1}, {"activations": ["Sigmoid", "Softsign", "Tanh"]}]
 )

@@ -5,11 +5,12 @@ import re
 import tracemalloc
 
 import numpy as np
+import onnx
 import pytest
 from narrows.sw.errors import ModelError, UnsupportedOperator
 from narrows.sw.examples import digits_model
 from narrows.sw.frontend import load_model
-from onnx import helper
+from onnx import TensorProto, helper, numpy_helper
 
 W = np.ones((4, 3, 3, 3), np.float32)
 
@@ -51,6 +52,11 @@ UNSUPPORTED = {
         "operator MaxPool (node 'the_MaxPool') is not supported: runtimes disagree on ceil_mode=1 with auto_pad=VALID: "
         "give pads instead",
     ),
+    "compared": (
+        [node("Equal", "x", "one", output="e"), node("Cast", "e", output="f", to=1), node("Conv", "f", "w")],
+        "operator Equal (node 'Equal_e') is not supported: only the host can compute it, and Conv (node 'the_Conv') "
+        "behind it needs a layer: begin the model behind what compares its input, and give that as its input",
+    ),
     "transposed image": (
         [
             node("Conv", "x", "w", output="c"),
@@ -88,10 +94,36 @@ def test_unsupported_operators_are_named_with_node_and_rewrite(case, onnx_model)
         "s3": np.array([1, 5, 6, 3]),
         "w": W,
         "w2": 2 * W,
+        "one": np.float32(1),
     }
     used = {name for n in nodes for name in n.input}
     path = onnx_model(nodes, (1, 3, 5, 6), {k: v for k, v in constants.items() if k in used})
     assert refusal(path) == message
+
+
+@pytest.mark.parametrize(
+    ("operands", "hint"),
+    [
+        (
+            ("table", "x"),
+            "it looks a table up by values of the sample: begin the model behind it, its input can be what it gives",
+        ),
+        (("x", "depth", "ends"), "begin the model behind it: its input can be the one-hot values"),
+    ],
+)
+def test_indices_are_looked_up_before_the_model(operands, hint, tmp_path):
+    kind = "Gather" if len(operands) == 2 else "OneHot"
+    constants = {"table": np.ones((9, 4), np.float32), "depth": np.array(9), "ends": np.float32([0, 1])}
+    graph = helper.make_graph(
+        [node(kind, *operands)],
+        "looked_up",
+        [helper.make_tensor_value_info("x", TensorProto.INT64, (1, 7))],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(constants[name], name) for name in operands if name in constants],
+    )
+    path = tmp_path / "m.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    assert refusal(path) == f"operator {kind} (node 'the_{kind}') is not supported: {hint}"
 
 
 def test_custom_domain_is_refused(onnx_model):
@@ -108,6 +140,16 @@ def test_weights_must_be_finite(value, onnx_model):
     weights[1, 2, 0, 0] = value
     path = onnx_model([node("Conv", "x", "kernel")], (1, 3, 5, 6), {"kernel": weights})
     assert refusal(path, ModelError) == "initializer 'kernel' holds NaN or infinity: train or export the model again"
+
+
+@pytest.mark.parametrize(("kind", "limit"), [("Max", np.inf), ("Min", -np.inf), ("Max", np.nan)])
+def test_limits_that_leave_no_number_are_refused(kind, limit, onnx_model):
+    path = onnx_model(
+        [node("Conv", "x", "kernel", output="c"), node(kind, "c", "limit")],
+        (1, 3, 5, 6),
+        {"kernel": W, "limit": np.float32(limit)},
+    )
+    assert re.search("NaN or infinity|nothing but infinity", refusal(path, ModelError))
 
 
 @pytest.mark.parametrize("epsilon", [-2.0, -1.0, float("nan")])

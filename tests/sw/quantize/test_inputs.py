@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from narrows.hw.spec.formats import Int
-from narrows.sw.quantize.inputs import choose_input
+from narrows.sw.quantize.inputs import choose_input, finer
 
 
 def restored(choice, x):
@@ -115,3 +115,13 @@ def test_zero_stays_a_level_of_fewer_bits_and_what_is_narrow_stays():
     assert np.abs(restored(choice, pixels) - pixels).max() <= 1.01 * choice.scale
     levels = np.tile([0, 3, 16], (8, 1))
     assert choose_input(levels, 6) == choose_input(levels)
+
+
+@pytest.mark.parametrize(("low", "high", "top"), [(0, 1, 85), (-1, 1, 127), (0, 16, 8 * 16), (-7, 7, 18 * 7)])
+def test_few_levels_are_as_exact_in_finer_steps(low: int, high: int, top: int) -> None:
+    samples = np.tile([low, 0, high], (8, 1))
+    choice = finer(choose_input(samples))
+    assert (choice.format, choice.error) == (Int(8, signed=low < 0), 0.0)
+    np.testing.assert_allclose(choice.scale * top, high, rtol=1e-12)
+    np.testing.assert_allclose(restored(choice, samples), samples, rtol=1e-12)
+    assert finer(choice) == choice

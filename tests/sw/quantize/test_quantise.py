@@ -429,3 +429,27 @@ def test_averages_over_whole_images_are_as_fine_as_their_readers_have_room_for(a
     layer = next(layer for layer in lowered.layers if layer.name == "/mean/GlobalAveragePool")
     config = AcceleratorConfig(acc_bits=acc_bits, planes=5)
     assert planned_format(layer, lowered, QuantSettings(**settings), config).name == name
+
+
+def test_few_large_levels_beside_small_values_leave_both_their_weights(onnx_model):
+    """A one-hot input and a state of an LSTM: products of one sum have one scale."""
+    rng = np.random.default_rng(5)
+    nodes = [
+        helper.make_node("Conv", ["x", "small"], ["s"]),
+        helper.make_node("Conv", ["x", "v"], ["a"]),
+        helper.make_node("Conv", ["s", "w"], ["b"]),
+        helper.make_node("Add", ["a", "b"], ["y"]),
+    ]
+    constants = {
+        "small": 0.01 * rng.normal(size=(16, 12, 1, 1)).astype(np.float32),
+        "v": rng.normal(size=(8, 12, 1, 1)).astype(np.float32),
+        "w": 100 * rng.normal(size=(8, 16, 1, 1)).astype(np.float32),
+    }
+    graph = load_model(onnx_model(nodes, (1, 12, 1, 1), constants))
+    x = np.eye(12, dtype=np.float32)[rng.integers(0, 12, 64)].reshape(-1, 12, 1, 1)
+    config = AcceleratorConfig(rows=2, columns=4, lanes=4, rescalers=2, acc_bits=28, rescale_bits=8)
+    quantised = quantise(graph, x, QuantSettings(weights="int8", acts="int8"), config)
+    result = restore_outputs(quantised, GoldenModel(quantised, config).run(prepare_input(quantised, x)))["y"]
+    expected = evaluate(lower(graph), x)["y"]
+    noise = np.square(expected - result.reshape(expected.shape)).mean()
+    assert 10 * np.log10(expected.var() / noise) > 30

@@ -28,7 +28,7 @@ def node(kind, *inputs, output="y", **attributes):
 def chain(onnx_model):
     """Convolutions with activation functions of given kinds behind them, of inputs of different sizes; and samples."""
 
-    def make(kinds):
+    def make(kinds, *affine):
         rng = np.random.default_rng(51)
         nodes, constants, last = [], {}, "x"
         for number, kind in enumerate(kinds):
@@ -36,6 +36,12 @@ def chain(onnx_model):
             nodes.append(node("Conv", last, f"w{number}", pads=[1, 1, 1, 1], output=f"c{number}"))
             nodes.append(node(kind, f"c{number}", output=f"s{number}"))
             last = f"s{number}"
+            if affine:
+                gain, offset = affine[number]
+                constants |= {f"g{number}": np.float32(gain), f"o{number}": np.float32(offset)}
+                nodes.append(node("Mul", f"g{number}", last, output=f"m{number}"))
+                nodes.append(node("Add", f"m{number}", f"o{number}", output=f"a{number}"))
+                last = f"a{number}"
         constants["v"] = rng.normal(size=(3, 4, 1, 1)).astype(np.float32)
         path = onnx_model([*nodes, node("Conv", last, "v")], (1, 4, 6, 5), constants, opset=20)
         return load_model(path), rng.normal(size=(48, 4, 6, 5))
@@ -64,6 +70,24 @@ def test_layers_of_values_of_one_size_share_a_table(chain):
     one, least = quantised_with(1, graph, x)
     assert one == [0] * 5
     assert best > 25 and fewer > best - 4 and least > best - 8
+
+
+def test_layers_share_a_table_of_functions_that_are_alike_but_for_a_factor_and_a_summand(chain):
+    graph, x = chain(["HardSwish"] * 4, (1.0, 0.0), (0.7, -0.3), (2.5, 0.2), (1.3, -0.01))
+    own, best = quantised_with(4, graph, x)
+    assert own == [0, 1, 2, 3]
+    few, fewer = quantised_with(2, graph, x)
+    assert len(set(few)) == 2
+    one, least = quantised_with(1, graph, x)
+    assert one == [0] * 4
+    assert best > 25 and fewer > best - 4 and least > best - 10
+
+
+def test_a_negative_factor_asks_for_a_table_of_its_own(chain):
+    graph, x = chain(["HardSwish"] * 3, (1.0, 0.1), (-0.7, 0.1), (0.9, -0.1))
+    assert quantised_with(2, graph, x)[0] == [0, 1, 0]
+    with pytest.raises(CapacityError, match="needs 2 tables of levels"):
+        quantised_with(1, graph, x)
 
 
 def test_different_functions_have_different_tables(chain):
