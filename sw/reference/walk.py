@@ -20,6 +20,8 @@ from ..quantize import evaluate
 __all__ = ["Suspect", "walk"]
 
 _EPSILON = 2.0**-24
+_LEAST = 2.0**-149
+"""Step of the smallest float32 numbers: what is smaller than 2**-126 is a multiple of it, however exact its parts."""
 _FUNCTION = 2e-5
 """Error of other people's functions in float32, as a part of the largest value."""
 _TIE = 0.02
@@ -112,7 +114,7 @@ def _range(
         sums = evaluate.sums(layer, tensors, graph.grids)
         taps = sum(term.weights[0].size for term in layer.terms)
         reach = evaluate.sums(_magnitudes(layer), {name: np.abs(tensors[name]) for name in layer.sources}, {})
-        slack = _EPSILON * (8 + np.sqrt(taps)) * reach
+        slack = _EPSILON * (8 + np.sqrt(taps)) * reach + _LEAST * taps
         if grid is not None and not function:
             slack = slack + _TIE * steps * grid.scale + _rounded_twice(graph, layer, grid)
         results = [layer.activated(sums + offset) for offset in (0.0, -slack, slack)]
@@ -139,7 +141,7 @@ def _range(
         centre, low, high = (grid.round(each) for each in (centre, low, high))
         if function:
             low, high = low - steps * grid.scale, high + steps * grid.scale
-    spare = 8 * _EPSILON * np.maximum(np.abs(low), np.abs(high))
+    spare = 8 * _EPSILON * np.maximum(np.abs(low), np.abs(high)) + _LEAST
     return centre, low - spare, high + spare
 
 
