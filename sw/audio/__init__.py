@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .features import FEATURE_SCALE, LINE_SECONDS, MicroFeatures, features_of
+from .features import FEATURE_SCALE, MicroFeatures, features_of, frame_times
 
-__all__ = ["FEATURE_SCALE", "LINE_SECONDS", "MicroFeatures", "features_of"]
+__all__ = ["FEATURE_SCALE", "MicroFeatures", "features_of", "frame_times"]

@@ -26,13 +26,10 @@ from .tables import (
     WINDOW_SIZE,
 )
 
-__all__ = ["FEATURE_SCALE", "LINE_SECONDS", "MicroFeatures", "features_of"]
+__all__ = ["FEATURE_SCALE", "MicroFeatures", "features_of", "frame_times"]
 
 FEATURE_SCALE = 10 / 256
 """What a step of a feature stands for: models take values from 0 to about 26."""
-
-LINE_SECONDS = STEP / SAMPLE_RATE
-"""Time from line to line."""
 
 _SMOOTHING = np.where(np.arange(BANDS) % 2 == 0, 409, 983).astype(np.uint64)  # 0.025 and 0.06 of 16,384
 _REMAINING = 819  # 0.05 of 16,384
@@ -111,6 +108,12 @@ def features_of(samples: ArrayLike) -> NDArray[np.float32]:
         If the samples are not int16 in one row.
     """
     return MicroFeatures()(samples).astype(np.float32) * np.float32(FEATURE_SCALE)
+
+
+def frame_times(frames: int, lines: int) -> NDArray[np.float64]:
+    """Seconds from the begin of a stream to the last sample that each frame of so many lines needs, shape (frames,)."""
+    last = np.arange(1, frames + 1) * lines - 1
+    return (WINDOW_SIZE + STEP * last) / SAMPLE_RATE
 
 
 def _amplitudes(windows: NDArray[np.int16]) -> NDArray[np.uint64]:
