@@ -232,8 +232,8 @@ def run_model(
     Outputs have the model's names and shapes. Functions that it leaves to the host (Softmax, Sigmoid, ArgMax, ...) are
     computed here; --raw writes what the core gave them.
 
-    A program with states (streaming models) takes its samples for the frames of one stream, in their order. Sound (a WAV
-    file of one channel, 16 kHz, 16 bits) becomes the features that keyword models take, and is a stream.
+    A program with states (streaming models) takes its samples for the frames of one stream, in their order. Sound (a
+    WAV file of one channel, 16 kHz, 16 bits) becomes the features that keyword models take, and is a stream.
 
     **Examples**
 
@@ -296,7 +296,7 @@ def _detections(result: Result, times: NDArray[np.float64] | None, cutoff: float
     """Frames at which the mean of probabilities comes above the cutoff, or their times; shows them."""
     above = heard(next(iter(result.values())), cutoff, mean_of)
     found = np.flatnonzero(above & ~np.concatenate([[False], above[:-1]]))
-    for frame in found:
+    for frame in found.tolist():
         report_done(f"{_frame(frame, times)}: heard")
     return found.tolist() if times is None else times[found].round(3).tolist()
 

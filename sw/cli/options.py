@@ -131,10 +131,10 @@ Requantise = Annotated[
     ),
 ]
 InputFile = Annotated[
-    Path, typer.Option("--input", metavar="X.npz|X.wav", help="Samples `x`, perhaps labels `y`; or sound.")
+    Path, typer.Option("--input", metavar="X.npz", help="Samples `x`, perhaps labels `y`; or sound: X.wav.")
 ]
 Calibration = Annotated[
-    Path, typer.Option("--calib", metavar="X.npz|X.wav", help="Typical samples `x`, some hundred do; or sound.")
+    Path, typer.Option("--calib", metavar="X.npz", help="Typical samples `x`, some hundred do; or sound: X.wav.")
 ]
 HeldSamples = Annotated[
     Path | None,
