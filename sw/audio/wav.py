@@ -34,9 +34,8 @@ def read_wav(path: Path) -> NDArray[np.int16]:
             channels, width, rate = file.getnchannels(), file.getsampwidth(), file.getframerate()
             data = file.readframes(file.getnframes())
     except (wave.Error, EOFError) as error:
-        raise InputError(
-            f"{path} is no WAV file of plain samples (PCM): {str(error) or 'it ends too early'}"
-        ) from error
+        why = str(error) or "it ends too early"
+        raise InputError(f"{path} is no WAV file of plain samples (PCM): {why}") from error
     if (channels, width, rate) != (1, 2, SAMPLE_RATE):
         raise InputError(
             f"{path} has {channels} channel{'s' * (channels != 1)} of {8 * width} bits at {rate} Hz, one of 16 bits at "
