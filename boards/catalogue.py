@@ -27,12 +27,12 @@ BOARDS = {
     module.BOARD.name: module.BOARD
     for module in (
         icebreaker,
-        icebreaker_stream,
         upduino,
         ulx3s,
         ulx3s_1024,
         ulx3s_bytes,
         ulx3s_sdram,
+        icebreaker_stream,
         orangecrab,
         tang_nano,
         arty,
