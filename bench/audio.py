@@ -34,6 +34,7 @@ from narrows.sw.audio import FEATURE_SCALE, MicroFeatures, features_of
 from narrows.sw.audio.detection import heard
 from narrows.sw.audio.wav import read_wav
 from narrows.sw.costs.timeline import timeline
+from narrows.sw.errors import CapacityError
 from narrows.sw.files import write_whole
 from numpy.typing import NDArray
 from rich.console import Console
@@ -165,14 +166,19 @@ def _boards(seed: int, speech: Path | None, cache: Path) -> list[Heard]:
     with tempfile.TemporaryDirectory() as scratch:
         path = fetched(NETWORKS["okay_nabu"], cache, Path(scratch))
     rng = np.random.default_rng(seed)
-    calibration = _frames(_spoken(rng, 1))
+    beside = sounds(8.0, rng)["speech-like"]
+    calibration = np.concatenate([_frames(_spoken(rng, 1)), _frames(beside)])
     frames = _frames(_spoken(rng, 4) if speech is None else read_wav(speech))
     wanted = _probabilities(frames)
     rows = []
     for name, weights, acts in PLACES:
         board = find_board(name)
         quantised = narrows.load(path).quantize(calibration, weights=weights, acts=acts, requantise=True)
-        program = quantised.compile(narrows.Config(board=name))
+        try:
+            program = quantised.compile(narrows.Config(board=name))
+        except CapacityError as error:  # how many digits copies take depends on the scales that calibration chose
+            _console.print(f"{name}, {weights} x {acts}: {error}")
+            continue
         found = next(iter(program.run(frames, "golden").values())).ravel()
         cycles = timeline(program.compiled).cycles
         milliseconds = cycles / board.clock_mhz / 1e3
