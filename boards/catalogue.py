@@ -7,14 +7,36 @@ import runpy
 from pathlib import Path
 
 from ..hw.spec.errors import among
-from . import arty, icebreaker, orangecrab, tang_nano, ulx3s, ulx3s_1024, ulx3s_bytes, ulx3s_sdram, upduino
+from . import (
+    arty,
+    icebreaker,
+    icebreaker_stream,
+    orangecrab,
+    tang_nano,
+    ulx3s,
+    ulx3s_1024,
+    ulx3s_bytes,
+    ulx3s_sdram,
+    upduino,
+)
 from .board import Board, BoardError
 
 __all__ = ["BOARDS", "find_board"]
 
 BOARDS = {
     module.BOARD.name: module.BOARD
-    for module in (icebreaker, upduino, ulx3s, ulx3s_1024, ulx3s_bytes, ulx3s_sdram, orangecrab, tang_nano, arty)
+    for module in (
+        icebreaker,
+        upduino,
+        ulx3s,
+        ulx3s_1024,
+        ulx3s_bytes,
+        ulx3s_sdram,
+        icebreaker_stream,
+        orangecrab,
+        tang_nano,
+        arty,
+    )
 }
 
 

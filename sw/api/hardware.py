@@ -62,8 +62,10 @@ def write_core(
     wrapper: str | None = None,
     mhz: float = 50.0,
     program: Program | None = None,
+    audio: bool = False,
 ) -> list[Path]:
-    """Write a core's Verilog, and with a wrapper what a design around it needs, beside it.
+    """Write a core's Verilog, and with a wrapper what a design around it needs, beside it; with ``audio`` the front end
+    of keyword models in C, too.
 
     Returns
     -------
@@ -73,20 +75,22 @@ def write_core(
     Raises
     ------
     InputError
-        If there is no such wrapper.
+        If there is no such wrapper, or ``audio`` without one.
     """
     writable_folder(path)
     need("amaranth", "cores", "generator")
     from ...hw.verilog import to_verilog
     from ..standalone import standalone_files
 
+    if audio and wrapper is None:
+        raise InputError("the front end of keyword models goes beside the C driver: choose a wrapper, too")
     if wrapper is not None:
         if wrapper not in WRAPPERS:
             raise InputError(f"unknown wrapper {wrapper!r}: {among(wrapper, 'wrappers', WRAPPERS)}")
         core = wrapped(core, wrapper)
     text = to_verilog(core)
     given = {"name": path.stem, "source": path.name}
-    beside = standalone_files(core, text, **given, mhz=mhz, program=program) if wrapper else {}
+    beside = standalone_files(core, text, **given, mhz=mhz, program=program, audio=audio) if wrapper else {}
     files = {path: text, **{path.parent / name: content for name, content in beside.items()}}
     for place, content in files.items():
         write_text(place, content)

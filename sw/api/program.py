@@ -362,7 +362,9 @@ class Program:
 
         return measured(self, x, limit=limit, saif=None if saif is None else Path(saif))
 
-    def verilog(self, path: str | os.PathLike[str], *, wrapper: str | None = None, mhz: float = 50.0) -> list[Path]:
+    def verilog(
+        self, path: str | os.PathLike[str], *, wrapper: str | None = None, mhz: float = 50.0, audio: bool = False
+    ) -> list[Path]:
         """Write the core that runs the program as Verilog: module ``narrows_core``.
 
         Parameters
@@ -374,6 +376,8 @@ class Program:
             driver and the program as C data.
         mhz : float
             Clock in those constraints.
+        audio : bool
+            With a wrapper: the front end of keyword models in C, too.
 
         Returns
         -------
@@ -392,7 +396,8 @@ class Program:
         """
         from .hardware import write_core
 
-        return write_core(self.compiled.config, Path(path), wrapper=wrapper, mhz=mhz, program=self.compiled)
+        program = self.compiled
+        return write_core(program.config, Path(path), wrapper=wrapper, mhz=mhz, program=program, audio=audio)
 
     def testbench(self, folder: str | os.PathLike[str], x: SampleSource | None = None) -> Testbench:
         """Write the core with a plain Verilog bench that proves it without Python, and what builds that.

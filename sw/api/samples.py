@@ -12,12 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..archives import read_archive
+from ..audio.features import features_of
+from ..audio.wav import is_wav, read_wav
 from ..errors import InputError
 
 __all__ = ["MOST", "SampleSource", "frames_of", "load_samples", "samples_of"]
 
 SampleSource = Any
-"""A path of a numpy archive, an array (N, ...), a pair of arrays (x, y), or what gives batches or samples."""
+"""A path (numpy archive, WAV file), an array (N, ...), a pair of arrays (x, y), or what gives batches or samples."""
 
 MOST = 512
 """Samples taken of what gives them one by one, if nothing else is said."""
@@ -31,8 +33,9 @@ def samples_of(
     Parameters
     ----------
     source : path, array, pair or iterable
-        A numpy archive with ``x`` and perhaps ``y``; an array of samples; a pair ``(x, y)``; or an iterable, such as a
-        loader of torch's, of samples, of batches, or of pairs of these with labels.
+        A numpy archive with ``x`` and perhaps ``y``; a WAV file, for models of lines of 40 features; an array of
+        samples; a pair ``(x, y)``; or an iterable, such as a loader of torch's, of samples, of batches, or of pairs of
+        these with labels.
     shape : tuple of int
         Of one sample, as the model takes it.
     most : int, optional
@@ -44,7 +47,7 @@ def samples_of(
         If there are none.
     """
     if isinstance(source, (str, os.PathLike)):
-        return load_samples(Path(source), most)
+        return load_samples(Path(source), most, shape)
     if isinstance(source, tuple) and len(source) == 2:
         labels = source[1]
         return _checked("samples", _array(source[0])[:most], None if labels is None else _array(labels)[:most])
@@ -58,14 +61,22 @@ def samples_of(
     return _gathered(source, shape, MOST if most is None else most)
 
 
-def load_samples(path: Path, limit: int | None = None) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    """Samples ``x`` and labels ``y`` (or None) of a numpy archive.
+def load_samples(
+    path: Path, limit: int | None = None, shape: tuple[int, ...] | None = None
+) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """Samples ``x`` and labels ``y`` (or None) of a numpy archive, or the features of sound in a WAV file.
+
+    Sound gives frames of ``shape``, as `frames_of` cuts them; without a shape lines of 40 features.
 
     Raises
     ------
     InputError
-        If the file cannot be read, or holds no samples, or not as many labels.
+        If the file cannot be read, or holds no samples, or not as many labels; if it is sound of another kind than
+        `read_wav` takes, or its lines make no frames of that shape.
     """
+    if is_wav(path):
+        lines = features_of(read_wav(path))
+        return _checked(str(path), lines if shape is None else frames_of(lines, shape), None)[0][:limit], None
     arrays = read_archive(path)
     if "x" not in arrays:
         raise InputError(f"{path} holds {', '.join(arrays) or 'nothing'}: the samples must be named x")

@@ -42,7 +42,7 @@ def activity(
     for path in (saif, json):
         if path is not None:
             writable_folder(path)
-    found = compiled.activity(load_samples(input_file)[0], limit=limit, saif=saif)
+    found = compiled.activity(load_samples(input_file, None, compiled.graph.input.shape)[0], limit=limit, saif=saif)
     rows = activity_rows(found, depth)
     show_table(
         f"{program}: {found.samples} samples, {found.cycles:,} cycles",

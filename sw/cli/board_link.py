@@ -73,7 +73,7 @@ def run_on_board(
         writable_folder(output)
     board = chosen_board(name, link=link)
     compiled = opened(program)
-    x, y = load_samples(samples, limit)
+    x, y = load_samples(samples, limit, compiled.graph.input.shape)
     labels = sound_labels(compiled.graph.outputs, y, TERMINAL)
     result = compiled.run(x, BoardEngine(board, port, baud, loaded), raw=raw)
     if output is not None:

@@ -54,7 +54,9 @@ def explain(
         if model is None:
             raise InputError("--output needs the float model: give --model")
     compiled = opened(program)
-    found = compiled.explain(load_samples(calib)[0], model=original(model, compiled), quick=quick)
+    found = compiled.explain(
+        load_samples(calib, None, compiled.graph.input.shape)[0], model=original(model, compiled), quick=quick
+    )
     title = f"{program}: {found.found.snr_db:.1f} dB of signal over noise on {found.found.samples} samples"
     show_table(title, HEADER, found.rows[:_SHOWN])
     if len(found.rows) > _SHOWN:

@@ -52,6 +52,9 @@ def verilog(
     mhz: Annotated[
         float, typer.Option("--mhz", min=0.001, metavar="F", help="Clock in the constraints that --wrapper writes.")
     ] = 50.0,
+    audio: Annotated[
+        bool, typer.Option("--audio", help="With --wrapper: the front end of keyword models in C, too.")
+    ] = False,
     json: JsonFile = None,
 ) -> None:
     """Write the core of a configuration as Verilog: module `narrows_core`, one clock, a host's port, an interrupt.
@@ -65,6 +68,8 @@ def verilog(
         narrows verilog --program model.nrw
 
         narrows verilog --program model.nrw --wrapper wishbone -o ip/core.v
+
+        narrows verilog --program okay_nabu.nrw --wrapper spi --audio -o ip/core.v
     """
     output = output or Path("core.v")
     machine = chosen_config(preset, config, board, program)
@@ -75,6 +80,7 @@ def verilog(
         wrapper=None if wrapper is None else wrapper.value,
         mhz=mhz,
         program=None if compiled is None else compiled.compiled,
+        audio=audio,
     )
     report_done(f"{output}: {described(machine.core)}")
     if beside := files[1:]:

@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 from numpy.typing import NDArray
 
@@ -14,6 +15,9 @@ from ..api.program import Program
 from ..api.result import Result
 from ..api.samples import frames_of, load_samples
 from ..api.sizing import config_for_rate, estimated_target
+from ..audio.detection import MEAN_OF, heard
+from ..audio.features import frame_times
+from ..audio.wav import is_wav
 from ..engines import EngineName, Simulator
 from ..errors import InputError
 from ..names import archive_member
@@ -211,6 +215,13 @@ def run_model(
             "--stream", help="Samples are frames of one recording, cut into frames if need be; show each one's outputs."
         ),
     ] = False,
+    detect: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=1, metavar="P", help="Of a stream: say when the mean of some probabilities comes above P."
+        ),
+    ] = None,
+    mean_of: Annotated[int, typer.Option(min=1, metavar="N", help="For --detect: of how many.")] = MEAN_OF,
     model: OriginalModel = None,
     json: JsonFile = None,
 ) -> None:
@@ -221,7 +232,8 @@ def run_model(
     Outputs have the model's names and shapes. Functions that it leaves to the host (Softmax, Sigmoid, ArgMax, ...) are
     computed here; --raw writes what the core gave them.
 
-    A program with states (streaming models) takes its samples for the frames of one stream, in their order.
+    A program with states (streaming models) takes its samples for the frames of one stream, in their order. Sound (a
+    WAV file of one channel, 16 kHz, 16 bits) becomes the features that keyword models take, and is a stream.
 
     **Examples**
 
@@ -230,15 +242,21 @@ def run_model(
         narrows run model.nrw --input test.npz --engine rtl --limit 20 -o y.npz
 
         narrows run wakeword.nrw --input recording.npz --stream
+
+        narrows run okay_nabu.nrw --input x.wav --detect 0.85
     """
     from ..api.quality import quality_beside, recorded_accuracy, show_quality, sound_labels
 
     if output is not None:
         writable_folder(output)
     compiled = opened(program)
-    x, y = load_samples(samples, None if stream else limit)
+    shape, sound = compiled.graph.input.shape, is_wav(samples)
+    stream = stream or sound
+    if detect is not None and not stream:
+        raise InputError("--detect is for streams: give a WAV file or --stream")
+    x, y = load_samples(samples, None if stream else limit, shape)
     if stream:
-        x, y = frames_of(x, compiled.graph.input.shape)[:limit], None
+        x, y = frames_of(x, shape)[:limit], None
     labels = sound_labels(compiled.graph.outputs, y, TERMINAL)
     known = compiled.quality if labels is not None and model is None else {}
     said = recorded_accuracy(known) if known else ""
@@ -248,7 +266,10 @@ def run_model(
         write_arrays(output, result)
     report = run_report(result, labels)
     if stream:
-        _show_frames(result)
+        times = frame_times(len(x), shape[0]) if sound else None
+        _show_frames(result, times)
+        if detect is not None:
+            report["detections"] = _detections(result, times, detect, mean_of)
     if result.run.wall_seconds:
         report["sim_cycles_per_second"] = result.run.sim_cycles / result.run.wall_seconds
     show_table(
@@ -266,7 +287,21 @@ def run_model(
     write_json(json, report)
 
 
-def _show_frames(result: Result) -> None:
+def _frame(number: int, times: NDArray[np.float64] | None) -> str:
+    """What a frame is called: of sound when its last sample has come."""
+    return f"frame {number}" if times is None else f"{times[number]:.2f} s"
+
+
+def _detections(result: Result, times: NDArray[np.float64] | None, cutoff: float, mean_of: int) -> list[Any]:
+    """Frames at which the mean of probabilities comes above the cutoff, or their times; shows them."""
+    above = heard(next(iter(result.values())), cutoff, mean_of)
+    found = np.flatnonzero(above & ~np.concatenate([[False], above[:-1]]))
+    for frame in found.tolist():
+        report_done(f"{_frame(frame, times)}: heard")
+    return found.tolist() if times is None else times[found].round(3).tolist()
+
+
+def _show_frames(result: Result, times: NDArray[np.float64] | None) -> None:
     """Each frame's outputs, a line each; of many values the largest and its place."""
     for frame in range(result.samples):
         parts = []
@@ -274,7 +309,7 @@ def _show_frames(result: Result) -> None:
             flat = values[frame].ravel()
             large = f"{_shown(flat[0])}" if flat.size == 1 else f"[{flat.argmax()}] {_shown(flat.max())}"
             parts.append(f"{name} {large}")
-        typer.echo(f"frame {frame}: {', '.join(parts)}")
+        typer.echo(f"{_frame(frame, times)}: {', '.join(parts)}")
 
 
 def run_report(result: Result, labels: NDArray[Any] | None) -> dict[str, Any]:

@@ -130,8 +130,12 @@ Requantise = Annotated[
         "--requantise", help="Of a model that comes quantised: forget its integers and take the formats asked for."
     ),
 ]
-InputFile = Annotated[Path, typer.Option("--input", metavar="X.npz", help="Samples `x`, perhaps labels `y`.")]
-Calibration = Annotated[Path, typer.Option("--calib", metavar="X.npz", help="Typical samples `x`; some hundred do.")]
+InputFile = Annotated[
+    Path, typer.Option("--input", metavar="X.npz", help="Samples `x`, perhaps labels `y`; or sound: X.wav.")
+]
+Calibration = Annotated[
+    Path, typer.Option("--calib", metavar="X.npz", help="Typical samples `x`, some hundred do; or sound: X.wav.")
+]
 HeldSamples = Annotated[
     Path | None,
     typer.Option(

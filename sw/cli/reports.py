@@ -77,7 +77,7 @@ def report(
     compiled = opened(program)
     summary = compiled.report(
         output,
-        None if data is None else load_samples(data, limit),
+        None if data is None else load_samples(data, limit, compiled.graph.input.shape),
         model=original(model, compiled),
         beside=None if beside is None else opened(beside),
         board=board,

@@ -37,8 +37,9 @@ def bench(
 
         narrows testbench model.nrw --input test.npz --limit 5
     """
-    x = None if samples is None else load_samples(samples, limit)[0]
-    made = opened(program).testbench(folder, x)
+    compiled = opened(program)
+    x = None if samples is None else load_samples(samples, limit, compiled.graph.input.shape)[0]
+    made = compiled.testbench(folder, x)
     report_done(f"{folder}: {', '.join(path.name for path in made.files)}")
     report_done(f"{made.samples} samples, {made.words} words compared")
     next_step(f"make -C {folder} icarus, or verilator")

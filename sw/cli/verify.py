@@ -68,7 +68,7 @@ def verify(
     from ..api.quality import quality_beside, show_quality, sound_labels
 
     compiled = opened(program, board)
-    x, y = load_samples(samples, limit)
+    x, y = load_samples(samples, limit, compiled.graph.input.shape)
     labels = sound_labels(compiled.graph.outputs, y, TERMINAL)
     beside = quality_beside(compiled, original(model, compiled), x, labels)
     with open_workers(cluster, jobs) as workers:

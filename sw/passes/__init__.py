@@ -10,6 +10,7 @@ from .fuse_clamps import clamp_before_pooling, fuse_clamps, lower_clamps
 from .fuse_curves import fuse_curves, join_curves, lower_curves
 from .fuse_pads import fuse_pads
 from .fuse_quantisers import fuse_quantisers, quantise_input_first
+from .join_channels import join_channels
 from .keep_grids import keep_grids
 from .lower_averages import lower_averages
 from .lower_elements import lower_elements
@@ -35,6 +36,7 @@ PASSES: tuple[Callable[[Graph], Graph], ...] = (
     clamp_before_pooling,
     join_curves,
     fold_affine_forward,
+    join_channels,
     split_concats,
     lower_concats,
     fold_affine_backward,  # once more, for what stands behind copies

@@ -7,6 +7,7 @@ from pathlib import Path
 from ...hw.spec.config import AcceleratorConfig
 from ..errors import ProgramMismatch
 from ..program import Program
+from .audio_files import audio_files
 from .constraints import lpf, sdc
 from .header import core_header
 from .ip_xact import ip_xact
@@ -21,7 +22,14 @@ _SPI = ("narrows_spi.h", "narrows_spi.c")
 
 
 def standalone_files(
-    config: AcceleratorConfig, verilog: str, *, name: str, mhz: float, source: str = "", program: Program | None = None
+    config: AcceleratorConfig,
+    verilog: str,
+    *,
+    name: str,
+    mhz: float,
+    source: str = "",
+    program: Program | None = None,
+    audio: bool = False,
 ) -> dict[str, str]:
     """Texts by file name: constraints, register map, IP-XACT, C header, C driver, and perhaps a model as C data.
 
@@ -37,6 +45,8 @@ def standalone_files(
     source : str
         Name of the Verilog's file; ``name`` with the ending ``.v`` without it.
     program : Program, optional
+    audio : bool
+        The front end of keyword models, too.
 
     Raises
     ------
@@ -61,4 +71,4 @@ def standalone_files(
     }
     if program is not None:
         files["narrows_model.h"], files["narrows_model.c"] = model_sources(program, config)
-    return files
+    return files | (audio_files() if audio else {})

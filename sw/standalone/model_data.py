@@ -1,4 +1,4 @@
-"""model_sources: a compiled program as C data for the driver."""
+"""model_sources: a compiled program as C data for the driver; c_array: an array of it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ..runtime.serving import Serving, serving_of
 from ..runtime.survey import survey
 from ..runtime.windows import gathered, runs
 
-__all__ = ["model_sources"]
+__all__ = ["c_array", "model_sources"]
 
 _GENERATED = "Generated; do not edit."
 
@@ -107,7 +107,7 @@ def _source(program: Program, config: AcceleratorConfig, answers: Mapping[str, S
     parts = [
         f"/* A compiled model. {_GENERATED} */",
         '#include "narrows_model.h"',
-        *(_array("uint32_t", name, words, "0x{:08X}u") for name, _, _, words in images),
+        *(c_array("uint32_t", name, words, "0x{:08X}u") for name, _, _, words in images),
         "static const narrows_image images[] = {\n" + "".join(_image(config, *image) for image in images) + "};",
         "const narrows_program narrows_model = {"
         f"0x{config.hash32:08X}u, {survey(program).limit}u, {len(images)}u, images}};",
@@ -115,8 +115,8 @@ def _source(program: Program, config: AcceleratorConfig, answers: Mapping[str, S
             f"const uint32_t narrows_answer_{name}[] = {{{', '.join(f'0x{word:08X}u' for word in serving.answer)}}};"
             for name, serving in answers.items()
         ),
-        _array("int16_t", "input_levels", levels, "{}"),
-        _array("uint8_t", "input_codes", codes, "{}"),
+        c_array("int16_t", "input_levels", levels, "{}"),
+        c_array("uint8_t", "input_codes", codes, "{}"),
         "const narrows_tensor narrows_input = "
         + _tensor(tensor, layout, ("input_levels", "input_codes", len(levels)))
         + ";",
@@ -181,7 +181,8 @@ def _braced(values: Iterable[object]) -> str:
     return "{" + ", ".join(map(str, values)) + "}"
 
 
-def _array(kind: str, name: str, values: np.ndarray, form: str) -> str:
+def c_array(kind: str, name: str, values: np.ndarray, form: str) -> str:
+    """Definition of an array of integers of type ``kind``, each written as ``form`` says."""
     flat = [form.format(int(value)) for value in values.reshape(-1)]
     lines = [", ".join(flat[first : first + 8]) for first in range(0, len(flat), 8)]
     return f"static const {kind} {name}[] = {{\n    " + ",\n    ".join(lines) + "};"
