@@ -72,12 +72,15 @@ _DEPLOYED = {
         LARGE,
     ),
     "ppocr_rec": (
-        Source("rapidocr-onnxruntime", f"{_PAGES}/ch_PP-OCRv4_rec_infer.onnx", (("x", (1, 3, 48, 320)),)),
+        Source("rapidocr-onnxruntime", f"{_PAGES}/ch_PP-OCRv4_rec_infer.onnx", (("x", (1, 3, 48, 96)),)),
         LARGE,
     ),
     "basic_pitch": (Source("basic-pitch", "basic_pitch/saved_models/icassp_2022/nmp.onnx"), LARGE),
     "magika": (Source("magika", "magika/models/standard_v3_3/model.onnx"), LARGE),
 }
+_NARROWED = {"ppocr_rec": ("dybit4:int8",)}
+"""Networks whose weights of 8 bits a core's memory does not hold."""
+
 _LSTM_STATES = {f"{kind}{layer}": f"{kind}{layer}_next" for layer in range(3) for kind in "hc"}
 _BOTH = ("int8", "int4")
 _CELLS = r".*_(cell|kept)|c\d*/update"
@@ -101,7 +104,9 @@ def networks(cache: Path, scratch: Path) -> Mapping[str, Network]:
 
     found = {Path(word.file).stem: Network(word.package, partial(own, word), LINES, deployed=True) for word in _WORDS}
     for name, (source, config) in _DEPLOYED.items():
-        found[name] = Network(source.package, partial(own, source), config, dict(source.shapes), deployed=True)
+        formats = _NARROWED.get(name, ("int8",))
+        shapes = dict(source.shapes)
+        found[name] = Network(source.package, partial(own, source), config, shapes, formats=formats, deployed=True)
     for name, make, sources, rest in (
         (
             "mobilenet_v2",

@@ -44,7 +44,7 @@ class Network:
     ``file`` gives its model for images of so many lines, or whatever it fixes itself where ``sizes`` is (0, 0). Of
     ``sizes`` the first is for cycles, the second for everything that computes: accuracy, the model of the machine and
     the Verilog. Tensors of names like ``wide`` (a regular expression) have DyBit8 in the first formats: cell states of
-    an LSTM reach far, and most lie near 0.
+    an LSTM reach far, and most lie near 0. ``formats`` are of weights and activations, or ``weights:activations``.
     """
 
     source: str
@@ -110,11 +110,12 @@ def rows_of(name: str, network: Network, frames: int, isa: int, rtl: int) -> lis
     judge(path, imported, x[:_JUDGED], states=network.states)
     rows = []
     for formats in network.formats:
+        weights, _, acts = (formats if ":" in formats else f"{formats}:{formats}").partition(":")
         row = Row(
             model=name,
             source=network.source,
             as_shipped=network.deployed,
-            formats=f"{formats} x {formats}",
+            formats=f"{weights} x {acts}",
             pixels=large,
             checked_pixels=small,
             units=network.config.macs,
@@ -124,7 +125,7 @@ def rows_of(name: str, network: Network, frames: int, isa: int, rtl: int) -> lis
             names = [layer.name for layer in lower(imported.graph).layers if re.fullmatch(network.wide, layer.output)]
             own = dict.fromkeys(names, LayerFormats(acts="dybit8"))
             row = replace(row, formats=f"{row.formats}, cells dybit8")
-        settings = QuantSettings(weights=formats, acts=formats, layers=own)
+        settings = QuantSettings(weights=weights, acts=acts, layers=own)
         try:
             row = _computed(row, imported.graph, settings, network.config, (calibration, x), (isa, rtl))
             row = row if small == large else _sketched(row, network, settings)

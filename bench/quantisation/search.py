@@ -169,7 +169,10 @@ def _rows(summary: dict[str, Any], same_machine: int, images: int, seed: int) ->
                     **{name: one[name] for name in ("acc_bits", "rescale_bits", "accuracy")},
                     "images": images,
                     "seed": None if method == "uniform" else seed,
-                    **{name: one[name] for name in ("base", "shape", "cycles", "array_luts", "luts", "speedup")},
+                    **{
+                        name: one[name]
+                        for name in ("base", "shape", "cycles", "array_luts", "luts", "speedup", "epochs")
+                    },
                     "same_machine_speedup": same_machine / one["cycles"],
                 }
             )
@@ -186,7 +189,7 @@ def _show(summary: dict[str, Any], same_machine: int) -> None:
         for one in summary[kind] if kind != "chosen" else filter(None, [summary[kind]]):
             table.add_row(
                 one["short"],
-                kind,
+                f"{kind}, trained" if one["epochs"] else kind,
                 str(one["acc_bits"]),
                 f"{one['accuracy']:.2%}",
                 f"{one['cycles']:,}",
