@@ -73,7 +73,9 @@ def doctor(
     write_json(json, found.to_dict() | {"model": str(model)})
     if not found.ok:
         raise typer.Exit(1)
-    report_done(f"about {found.cycles:,} cycles for a sample; nothing to change")
+    core = found.core
+    units = f"{core.rows} x {core.columns} x {core.lanes} units"
+    report_done(f"about {found.cycles:,} cycles for a sample on {units}; nothing to change")
     next_step(f"narrows compile {model} --calib SAMPLES.npz{_core(preset, config, board)}")
 
 
