@@ -107,7 +107,8 @@ def _errors(ordered: NDArray, sums: NDArray, offsets: NDArray, scales: NDArray) 
     edges = np.searchsorted(ordered, (real[:, 1:] + real[:, :-1]) / 2)
     bounds = np.pad(edges, ((0, 0), (1, 1)), constant_values=(0, ordered.size))
     counts, totals = np.diff(bounds, axis=1), np.diff(sums[bounds], axis=1)
-    return (np.square(ordered).sum() + (np.square(real) * counts - 2 * real * totals).sum(axis=1)) / ordered.size
+    errors = (np.square(ordered).sum() + (np.square(real) * counts - 2 * real * totals).sum(axis=1)) / ordered.size
+    return np.maximum(errors, 0.0)  # where nothing is lost, what is left of the sums may lie below
 
 
 def exact_integers(values: NDArray, most: int = MAX_BITS) -> Format | None:

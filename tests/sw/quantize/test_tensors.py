@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from narrows.hw.spec.formats import DyBit, Int, parse_format
 from narrows.sw.quantize.tensors import choose, describe, exact_integers, exact_steps
@@ -73,3 +73,13 @@ def test_few_or_uneven_values_have_no_common_steps() -> None:
     assert exact_steps(np.random.default_rng(7).normal(size=4000)) is None
     assert exact_steps((np.arange(-150, 150)) * 0.25) is None  # more than 8 bits
     assert exact_steps((np.arange(0, 200) + 0.4) * 0.25) is None  # no step leads to 0
+
+
+@given(st.floats(-1e6, 1e6, width=32), st.integers(1, 1000), st.sampled_from(["dybit4", "e2m1", "int8", "uint8"]))
+@example(0.3645724058151245, 1000, "int8")
+@example(-0.16290995478630066, 1, "int8")
+def test_a_tensor_of_one_value_has_a_scale(value, count, name):
+    choice = choose(np.full(count, value), parse_format(name))
+    assert choice.error >= 0
+    if value > 0 or parse_format(name).bottom < 0:
+        assert error(np.full(3, value), choice) <= 1e-12 * value**2
