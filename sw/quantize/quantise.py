@@ -364,19 +364,19 @@ class _Quantiser:
 
 
 def _ones(graph: Graph) -> set[str]:
-    """Tensors of zeros and ones that layers make of no sample: in integers of one digit they are exact."""
+    """Tensors of zeros and ones that layers of integers make of no sample: in integers of one digit they are exact."""
+    layers = [
+        layer
+        for layer in graph.layers
+        if isinstance(layer, Mac) and layer.is_linear and all(term.step is not None for term in layer.terms)
+    ]
     single = {
         layer.output
-        for layer in graph.layers
-        if isinstance(layer, Mac)
-        and layer.is_linear
-        and (layer.bias == 1).all()
-        and not any(term.weights.any() for term in layer.terms)
+        for layer in layers
+        if (layer.bias == 1).all() and not any(term.weights.any() for term in layer.terms)
     }
     placed = {
-        layer.output
-        for layer in graph.layers
-        if isinstance(layer, Mac) and layer.copies and single.issuperset(layer.sources) and not layer.bias.any()
+        layer.output for layer in layers if layer.copies and single.issuperset(layer.sources) and not layer.bias.any()
     }
     return (single | placed) - {*graph.ends, *graph.grids}
 

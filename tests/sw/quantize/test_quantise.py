@@ -453,3 +453,22 @@ def test_few_large_levels_beside_small_values_leave_both_their_weights(onnx_mode
     expected = evaluate(lower(graph), x)["y"]
     noise = np.square(expected - result.reshape(expected.shape)).mean()
     assert 10 * np.log10(expected.var() / noise) > 30
+
+
+def test_a_constant_of_ones_beside_a_tensor_is_no_place_of_an_exchange(onnx_model) -> None:
+    """Its layer has weights of no integers: it is quantised like any other."""
+    nodes = [
+        helper.make_node("Concat", ["x", "ones"], ["both"], "concat", axis=1),
+        helper.make_node("Conv", ["both", "w"], ["y"], "conv"),
+    ]
+    weights = np.random.default_rng(5).normal(size=(4, 3, 1, 1)).astype(np.float32)
+    constants = {"ones": np.ones((1, 1, 4, 4), dtype=np.float32), "w": weights}
+    graph = load_model(onnx_model(nodes, (1, 2, 4, 4), constants))
+    x = np.random.default_rng(6).normal(size=(16, 2, 4, 4)).astype(np.float32)
+    config = AcceleratorConfig(acc_bits=24)
+    quantised = quantise(graph, x, QuantSettings(weights="int8", acts="int8"), config)
+    tensor = quantised.tensors[quantised.outputs[0].tensor]
+    levels = GoldenModel(quantised, config).run(prepare_input(quantised, x))[tensor.name]
+    wanted = np.einsum("oc,nchw->nohw", weights[:, :, 0, 0], np.concatenate([x, np.ones((16, 1, 4, 4))], axis=1))
+    given = (levels - tensor.zero) * tensor.scale
+    assert np.square(given - wanted).mean() < 1e-3 * np.square(wanted).mean()
