@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import collections
 import re
+import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -20,8 +21,10 @@ from narrows.sw.errors import ImportMismatch, NarrowsError
 from narrows.sw.frontend import import_model
 from narrows.sw.reference import judge
 from narrows.sw.results import write_json
-from random_tflite import random_tflite
 from rich.console import Console
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
+from random_tflite import random_tflite  # of the tests, not installed
 
 
 def verdict(seed: int, folder: Path) -> tuple[str, str]:
