@@ -57,7 +57,7 @@ def _worthwhile(layer: Mac, readers: dict[str, list[Layer]], graph: Graph) -> bo
     taken = [_gains(copy, layer) for copy in copies]
     if not copies or any(gains is None for gains in taken):
         return False
-    if graph.grids and any(copy.output in graph.grids or layer.output in graph.grids for copy in copies):
+    if graph.grids:  # what has integers keeps its layers: a sum that no quantiser rounds gets 8 bits of its own
         return False
     outputs = [len(gains[0]) for gains in taken if gains is not None]
     before = after = 0

@@ -376,8 +376,17 @@ def _ones(graph: Graph) -> set[str]:
         if (layer.bias == 1).all() and not any(term.weights.any() for term in layer.terms)
     }
     placed = {
-        layer.output for layer in layers if layer.copies and single.issuperset(layer.sources) and not layer.bias.any()
+        layer.output
+        for layer in layers
+        if layer.copies
+        and single.issuperset(layer.sources)
+        and not layer.bias.any()
+        and all(np.isin(term.weights, (0, 1)).all() for term in layer.terms)
     }
+    # a sum of such a tensor and of others wants finer steps
+    summed = {name for layer in graph.layers if isinstance(layer, Mac) for name in layer.sources}
+    placed -= summed
+    single -= {name for layer in graph.layers if layer.output not in placed for name in layer.sources}
     return (single | placed) - {*graph.ends, *graph.grids}
 
 

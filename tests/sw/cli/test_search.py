@@ -66,24 +66,6 @@ def test_search_leaves_a_program_that_compile_makes_too(folder: Path) -> None:
     assert Program.load(again).weights.tobytes() == program.weights.tobytes()
 
 
-@pytest.mark.filterwarnings("ignore::FutureWarning")
-def test_the_fastest_point_is_trained(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Ternary weights are half as large, and too coarse without training."""
-    pytest.importorskip("torch")
-    data = digits()
-    np.savez(folder / "train.npz", x=data.test_x[60:380], y=data.test_y[60:380])
-    options = ("--weights", "dybit2,dybit4", "--acts", "dybit4", "--bases", "dybit4,dybit2xdybit4", "--trials", "4")
-    training = ("--train", str(folder / "train.npz"), "--epochs", "3", "--train-points", "1")
-    assert search(folder, *options, "--max-loss", "1.5", *training) == 0
-    assert "front, 3 epochs" in capsys.readouterr().out
-    found = folder / "found"
-    [kept] = (found / "trained").iterdir()
-    chosen, program = json.loads((found / "front.json").read_text())["chosen"], Program.load(found / "model.nrw")
-    assert chosen["base"] == program.config.formats == "dybit2xdybit4" and chosen["epochs"] == 3
-    assert program.record["settings"] and Program.load(kept).weights.tobytes() == program.weights.tobytes()
-    assert "trained for 3 epochs" in (found / "front.html").read_text()
-
-
 def test_mistakes(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert search(folder, "--max-loss", "1", "--speed-up", "2") == 2
     assert "choose one bound" in capsys.readouterr().err

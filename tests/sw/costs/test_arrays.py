@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from narrows.hw.spec.config import PRESETS, AcceleratorConfig
+from narrows.hw.spec.config import PRESETS, AcceleratorConfig, bases_of
 from narrows.sw.costs import arrays
 from narrows.sw.costs.arrays import cost_table
 from narrows.sw.errors import InputError
@@ -17,7 +17,7 @@ TABLE = cost_table()
 def config(point):
     names = [name for name in ("rows", "columns", "lanes", "acc_bits", "rescale_bits") if name in point]
     base = point["unit"] if point["unit"] in TABLE.arrays else "dybit4"
-    return AcceleratorConfig(base=base, rescalers=1, **{name: point[name] for name in names})
+    return AcceleratorConfig(**bases_of(base), rescalers=1, **{name: point[name] for name in names})
 
 
 @pytest.mark.parametrize("point", POINTS, ids=lambda point: " ".join(map(str, point.values())))
