@@ -364,30 +364,26 @@ class _Quantiser:
 
 
 def _ones(graph: Graph) -> set[str]:
-    """Tensors of zeros and ones that layers of integers make of no sample: in integers of one digit they are exact."""
-    layers = [
-        layer
-        for layer in graph.layers
-        if isinstance(layer, Mac) and layer.is_linear and all(term.step is not None for term in layer.terms)
-    ]
+    """Tensors of zeros and ones by which products copy, and of the 1 that these see: exact in integers of one digit.
+
+    What anything else reads is none: a sum of such a tensor and of others wants finer steps.
+    """
+    placed = {layer.first for layer in graph.layers if isinstance(layer, Product) and layer.copies}
+    makers = [layer for layer in graph.layers if isinstance(layer, Mac) and layer.output in placed]
+    seen = {name for layer in makers for name in layer.sources}
     single = {
         layer.output
-        for layer in layers
-        if (layer.bias == 1).all() and not any(term.weights.any() for term in layer.terms)
+        for layer in graph.layers
+        if isinstance(layer, Mac) and layer.output in seen and not any(term.weights.any() for term in layer.terms)
     }
-    placed = {
-        layer.output
-        for layer in layers
-        if layer.copies
-        and single.issuperset(layer.sources)
-        and not layer.bias.any()
-        and all(np.isin(term.weights, (0, 1)).all() for term in layer.terms)
+    others = {
+        name
+        for layer in graph.layers
+        if layer.output not in placed
+        for name in layer.sources
+        if not (isinstance(layer, Product) and layer.copies and name == layer.first)
     }
-    # a sum of such a tensor and of others wants finer steps
-    summed = {name for layer in graph.layers if isinstance(layer, Mac) for name in layer.sources}
-    placed -= summed
-    single -= {name for layer in graph.layers if layer.output not in placed for name in layer.sources}
-    return (single | placed) - {*graph.ends, *graph.grids}
+    return (placed | single) - others - {*graph.ends, *graph.grids}
 
 
 def _is_average(layer: Mac) -> bool:
