@@ -13,6 +13,7 @@ and without training, at P = 16, k = 4.
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
@@ -20,7 +21,7 @@ from typing import Annotated
 import numpy as np
 import torch
 import typer
-from narrows.hw.spec.config import AcceleratorConfig
+from narrows.hw.spec.config import AcceleratorConfig, bases_of
 from narrows.sim.golden import GoldenModel
 from narrows.sw.frontend import load_model
 from narrows.sw.graph import Graph
@@ -34,6 +35,9 @@ from narrows.sw.runtime import prepare_input
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from models import keywords  # beside this folder, not installed
 
 FORMATS = ("dybit4:dybit4", "e2m1:e2m1", "int4:int4")
 _DATA = Path(os.environ.get("NARROWS_DATA", "."))
@@ -81,14 +85,13 @@ def main(
     """Distil both ways and print."""
     torch.set_num_threads(1)
     graph = load_model(data / "models" / "dscnn_float.onnx")
-    with np.load(data / "data" / "kws_first500.npz") as file:
-        x = ((file["x_int8"].astype(np.float32) - 83) * 0.5847029).reshape(-1, *graph.input.shape)
-        labels = file["y"].ravel()
+    spectrograms = keywords(data / "data")
+    x, labels = spectrograms.x.astype(np.float32).reshape(-1, *graph.input.shape), spectrograms.labels.ravel()
     rows = []
     for formats in only:
         weights, _, acts = formats.partition(":")
-        base = {"base": acts} if weights == acts else {"weight_base": weights, "act_base": acts}
-        config = AcceleratorConfig(acc_bits=acc_bits, rescale_bits=4, **base)  # pyright: ignore[reportArgumentType]
+        bases = bases_of(acts if weights == acts else f"{weights}x{acts}")
+        config = AcceleratorConfig(acc_bits=acc_bits, rescale_bits=4, **bases)  # pyright: ignore[reportArgumentType]
         settings = QuantSettings(weights=weights, acts=acts, equalise=True)
         how = TrainSettings(epochs=epochs, seed=seed, rate=rate, scale_rate=rate / 40, distillation=1.0)
         right, before = [], []
