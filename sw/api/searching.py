@@ -136,10 +136,10 @@ class Found:
 
 
 def row(one: dict[str, Any], kind: str) -> tuple[Any, ...]:
-    """A point of a summary as a row of a table."""
+    """A point of a summary as a row of a table; of the front it says which were trained."""
     return (
         one["short"],
-        f"{kind}, {one['epochs']} epochs" if one["epochs"] else kind,
+        "trained" if one["epochs"] else kind,
         one["base"],
         one["shape"],
         one["acc_bits"],

@@ -181,9 +181,10 @@ def search(
     program.config.save(output / "config.toml")
     write_text(output / "formats.toml", found.formats_text())
     place, chosen = program.save(output / "model.nrw"), found.chosen()
+    trained = f" after {chosen.epochs} epochs of training" if chosen.epochs else ""
     report_done(
-        f"chosen: {chosen.worth.accuracy:.2%}, {chosen.cost.cycles:,} cycles, {chosen.cost.speedup:.2f} times as fast "
-        f"as 8-bit integers in as many look-up tables; {place} runs it"
+        f"chosen: {chosen.worth.accuracy:.2%}{trained}, {chosen.cost.cycles:,} cycles, {chosen.cost.speedup:.2f} times "
+        f"as fast as 8-bit integers in as many look-up tables; {place} runs it"
     )
     next_step(f"narrows verify {place} --input SAMPLES.npz --limit 10")
 

@@ -66,6 +66,25 @@ def test_search_leaves_a_program_that_compile_makes_too(folder: Path) -> None:
     assert Program.load(again).weights.tobytes() == program.weights.tobytes()
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_a_point_is_trained_and_chosen(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Ternary formats throughout are too coarse without training."""
+    pytest.importorskip("torch")
+    data = digits()
+    np.savez(folder / "train.npz", x=data.test_x[60:380], y=data.test_y[60:380])
+    options = ("--weights", "dybit2", "--acts", "dybit2", "--bases", "dybit2", "--trials", "1", "--speed-up", "0.1")
+    training = ("--train", str(folder / "train.npz"), "--epochs", "3", "--train-points", "1")
+    assert search(folder, *options, *training) == 0
+    assert "% after 3 epochs of training, " in capsys.readouterr().out
+    found = folder / "found"
+    [kept] = (found / "trained").iterdir()
+    summary, program = json.loads((found / "front.json").read_text()), Program.load(found / "model.nrw")
+    [before], chosen = summary["uniform"], summary["chosen"]
+    assert before["epochs"] == 0 and chosen["epochs"] == 3 and chosen["accuracy"] > before["accuracy"]
+    assert program.config.formats == "dybit2" and Program.load(kept).weights.tobytes() == program.weights.tobytes()
+    assert "trained for 3 epochs" in (found / "front.html").read_text()
+
+
 def test_mistakes(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert search(folder, "--max-loss", "1", "--speed-up", "2") == 2
     assert "choose one bound" in capsys.readouterr().err
