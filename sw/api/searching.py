@@ -228,6 +228,7 @@ def search(
     ToolMissing
         If the sampler, or what trains, is not installed.
     """
+    from ..quantize.calibration import checked_samples
     from ..search.explore import explore
     from ..search.finetune import FineTuning
     from ..search.front import Bound
@@ -259,6 +260,7 @@ def search(
     if train is not None:
         need_torch()
         x, y = samples_of(train, shape, most=sys.maxsize)
+        x = checked_samples(plan.graph, x, "training data")  # before the search, which takes long
         scores = measurer.float_scores(samples.x)
         tuning = FineTuning(
             measurer=measurer,

@@ -11,8 +11,8 @@ from ..graph import Graph
 __all__ = ["checked_samples"]
 
 
-def checked_samples(graph: Graph, calibration: NDArray) -> NDArray:
-    """Calibration samples as an array of shape (N, *input shape), N > 0, of finite real numbers.
+def checked_samples(graph: Graph, calibration: NDArray, what: str = "calibration data") -> NDArray:
+    """Calibration samples, or ``what`` they are, as an array of shape (N, *input shape), N > 0, of finite real numbers.
 
     Raises
     ------
@@ -22,10 +22,10 @@ def checked_samples(graph: Graph, calibration: NDArray) -> NDArray:
     samples = np.asarray(calibration)
     expected = graph.input.shape
     if samples.dtype.kind not in "fiu":
-        raise InputError(f"calibration data must be numbers, not {samples.dtype}: give an array of real numbers")
+        raise InputError(f"{what} must be numbers, not {samples.dtype}: give an array of real numbers")
     if samples.ndim != len(expected) + 1 or samples.shape[1:] != expected or not len(samples):
         wanted = ", ".join(map(str, ("samples", *expected)))
-        raise InputError(f"calibration data must have shape ({wanted}), not {samples.shape}")
+        raise InputError(f"{what} must have shape ({wanted}), not {samples.shape}")
     if not np.isfinite(samples).all():
-        raise InputError("calibration data hold NaN or infinity: remove those samples")
+        raise InputError(f"{what} hold NaN or infinity: remove those samples")
     return samples

@@ -86,8 +86,13 @@ def test_a_point_is_trained_and_chosen(folder: Path, capsys: pytest.CaptureFixtu
 
 
 def test_mistakes(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("torch")
     assert search(folder, "--max-loss", "1", "--speed-up", "2") == 2
     assert "choose one bound" in capsys.readouterr().err
+    np.savez(folder / "wide.npz", x=np.zeros((4, 3, 5, 5), dtype=np.float32), y=np.zeros(4, dtype=int))
+    assert search(folder, "--train", str(folder / "wide.npz"), "-o", str(folder / "none")) == 2
+    told = "training data must have shape (samples, 1, 8, 8), not (4, 3, 5, 5)"
+    assert told in capsys.readouterr().err and not list((folder / "none").iterdir())
     assert search(folder, "--shapes", "4x4") == 2
     assert "a shape must be rows x columns x lanes such as 4x4x16, not '4x4'" in capsys.readouterr().err
     assert search(folder, "--acc-bits", "16,wide") == 2
