@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from amaranth.back import verilog
 from amaranth.hdl import Value
@@ -12,7 +13,7 @@ from .array.hard_multiplier import HARD_MULTIPLIER_MAPS, HARD_MULTIPLIER_VERILOG
 from .cells.adder import ADD_MAPS, ADD_VERILOG
 from .cells.lut import CHOOSE_VERILOG, LUT_MAPS, LUT_VERILOG
 from .cells.masked_adder import MASKED_ADDER_ECP5, MASKED_ADDER_VERILOG
-from .cells.netlist import NetlistPlatform
+from .cells.netlist import NetlistPlatform, SharedModule
 from .core import Core
 from .memory.block_ram import BLOCK_RAM_ECP5, BLOCK_RAM_VERILOG
 from .memory.single_port_memory import SINGLE_PORT_ICE40, SINGLE_PORT_VERILOG
@@ -42,6 +43,7 @@ TECHMAPS = {
 }
 """Yosys techmaps from these modules to what each FPGA family has for them, by target."""
 
+_HEAD = re.compile(r"\A.*?^(?=module )", re.DOTALL | re.MULTILINE)
 _BRACKETED = re.compile(r"\\(\S*\[\S*) ")
 
 
@@ -71,7 +73,23 @@ def convert(component: wiring.Component, name: str) -> str:
     ports = {
         "_".join(map(str, path)): (Value.cast(value), None) for path, _, value in component.signature.flatten(component)
     }
-    text = verilog.convert(component, name=name, platform=NetlistPlatform(), ports=ports, emit_src=False)
-    # Amaranth names array elements x[0]; ABC9 in Yosys takes such a name for bit 0 of x and fails
-    text = _BRACKETED.sub(_without_brackets, text)
+    platform = NetlistPlatform()
+    text = _written(component, name, platform, ports)
+    text += "".join(_shared(name, module) for name, module in platform.shared.items())
     return text + "".join(module for name, module in LIBRARY.items() if f"\n  {name} " in text)
+
+
+def _written(
+    component: wiring.Component, name: str, platform: NetlistPlatform, ports: Mapping[str, tuple[Value, None]]
+) -> str:
+    text = verilog.convert(component, name=name, platform=platform, ports=dict(ports), emit_src=False)
+    # Amaranth names array elements x[0]; ABC9 in Yosys takes such a name for bit 0 of x and fails
+    return _BRACKETED.sub(_without_brackets, text)
+
+
+def _shared(name: str, module: SharedModule) -> str:
+    """A module that is written once; to a simulator that compiles tables well, as a table."""
+    ports = {port: (Value.cast(getattr(module.component, port)), None) for port in module.ports}
+    text = _HEAD.sub("", _written(module.component, name, NetlistPlatform(writes=name), ports))
+    table = module.table.verilog(name, module.ports)
+    return f"\n// the two are equal\n`ifdef VERILATOR\n{table}`else\n{text}`endif\n"

@@ -7,6 +7,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..cells.lut import choose, lut
+from ..cells.netlist import LookupTable, NetlistPlatform
 from ..spec.config import AcceleratorConfig
 from .operand import act_operand, predecoded_name, weight_operand
 from .tables import CHOICE, product_tables
@@ -49,14 +50,18 @@ class Multiplier(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         """Tables of predecoded bits or of codes, a product of integers, or a mask."""
+        if isinstance(platform, NetlistPlatform) and self._is_tables:
+            form = "_masked" * self._masked + "_first" * (self._first and self._fabric == "xilinx")
+            instance = platform.instance(self, f"narrows_multiplier{form}", self._table())
+            if instance is not None:
+                return instance
         m = Module()
         width = len(self.product)
-        acts, weights = self._acts.base, self._weights.base
         mask = [Const(1)] * width
-        if weights.top == 1:
+        if self._weights.base.top == 1:
             level, passes = self._acts.level_of(self.x), self.w.code[0].replicate(width)
             product, mask = (level, passes) if self._masked else (level & passes, mask)
-        elif acts.whole or not (acts.octaves or weights.octaves):
+        elif not self._is_tables:
             product = (self._acts.level_of(self.x) * self._weights.level_of(self.w))[:width]
         else:
             product = Value.cast(Cat(self._bit(m, platform, bit) for bit in range(width)))
@@ -67,6 +72,23 @@ class Multiplier(wiring.Component):
         else:
             m.d.comb += self.product.eq(product ^ self.inverted.replicate(width))
         return m
+
+    @property
+    def _is_tables(self) -> bool:
+        acts, weights = self._acts.base, self._weights.base
+        return weights.top > 1 and not acts.whole and bool(acts.octaves or weights.octaves)
+
+    def _table(self) -> LookupTable:
+        """The product of each pair of codes, masked already."""
+        products = [w * x for w in self._weights.base.magnitudes for x in self._acts.base.magnitudes]
+        return LookupTable(
+            inputs={"x": self._acts.base.magnitude_bits, "w": self._weights.base.magnitude_bits},
+            outputs={
+                "product": tuple(products),
+                **({"mask": ((1 << len(self.product)) - 1,) * len(products)} if self._masked else {}),
+            },
+            inverted={"product": "inverted"},
+        )
 
     def _bit(self, m: Module, platform: object, bit: int) -> Value:
         if str(bit) in self._tables:

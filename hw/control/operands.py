@@ -11,6 +11,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..array.array import Operands, operand_copies
 from ..array.operand import Operand, act_operand, weight_operand
+from ..array.recoder import Recoder
 from ..cells.copies import copies_of
 from ..cells.delay_line import DelayLine, delayed
 from ..cells.interfaces import INSTRUCTION, MemoryRead
@@ -42,8 +43,11 @@ def keep_operands(
     halves = copies_of(m, codes, plan.codes, f"{name}_codes", most=copies >> behind)
     for half, near in enumerate(halves):
         for index in range(count):
-            recoded = operand.recode(near.word_select(index, place))
-            mine = copies_of(m, recoded, behind, f"{name}{half}_{index}_", most=copies // len(halves))
+            m.submodules[f"recode_{name}{half}_{index}"] = recoder = Recoder(operand, name)
+            m.d.comb += recoder.code.eq(near.word_select(index, place))  # which may have bits to spare
+            mine = copies_of(
+                m, recoder.operand.as_value(), behind, f"{name}{half}_{index}_", most=copies // len(halves)
+            )
             for copy, kept in enumerate(mine, half * len(mine)):
                 m.d.comb += operands.as_value().word_select(copy * count + index, bits).eq(kept)
 
