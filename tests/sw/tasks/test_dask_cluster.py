@@ -112,8 +112,10 @@ def _waiting(workers):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_client_that_ends_leaves_nothing_on_the_cluster(cluster, tmp_path, number):
     script = f"""
+import signal
 import sys
 import threading
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever is started in the background ignores it
 sys.path.insert(0, {str(SUPPORT)!r})
 from pathlib import Path
 from narrows.sw.processes import stoppable
