@@ -105,7 +105,9 @@ class Driver:
         self._limit = 0
         self._feed: Feed | None = None
         self._fed = False
+        self._frame_bytes = 0
         self._streams = False
+        self._entry = 0
         self._ahead: NDArray[np.int64] | None = None
         self._levels: NDArray[np.int64] | None = None
         self._before: dict[str, NDArray[np.int64]] = {}
@@ -138,13 +140,21 @@ class Driver:
             await self._transport.write_backing(_WINDOW_BASE, window)
             await self._write_register(Register.WINDOW_BASE, _WINDOW_BASE)
             await self._write_register(Register.WINDOW_LIMIT, program.window_bytes)
-        if self._feed is not None:
-            for region, words in self._feed.memories.items():
-                await self._transport.write(region_address(config, region), to_burst(config, region, words))
-        await self._write_register(Register.PROGRAM_CONFIG, program.config.hash32)
-        await self._write_register(Register.WATCHDOG, self._limit)
-        self._program = program
+        await self._set_up(program)
         await self.begin()
+
+    async def select(self, program: Program) -> None:
+        """Go over to a program whose memories are filled already: runs begin at its first instruction (`Resident`). Its
+        states are as they are.
+
+        Raises
+        ------
+        ProgramMismatch
+            If the core begins all runs at its first instruction.
+        """
+        self._loaded()
+        self._look_at(program)
+        await self._set_up(program)
 
     async def attach(self, program: Program) -> None:
         """Take over a core that has loaded a program from its flash memory by itself: see that it is this one, and let
@@ -177,13 +187,33 @@ class Driver:
                 f"the program was compiled for {config_name(program.config.hash32)}, the core has "
                 f"{config_name(config.hash32)}: compile the model for the core's configuration"
             )
-        frame_bytes, self._streams = await meet_core(self._transport, config)
+        self._frame_bytes, self._streams, self._entry = await meet_core(self._transport, config)
+        self._look_at(program)
+        return self._frame_bytes
+
+    def _look_at(self, program: Program) -> None:
+        """Keep what has to be known of a program, and forget the one before."""
         self._program = None
         self._computes, self._end, self._limit = survey(program)
         self._levels = self._ahead = None
+        self._before = {}
         self._known_places.clear()
-        self._feed = feed_of(program, dataclasses.replace(config, frame_bytes=frame_bytes))
-        return frame_bytes
+        self._feed = feed_of(program, dataclasses.replace(self._config, frame_bytes=self._frame_bytes))
+
+    async def _set_up(self, program: Program) -> None:
+        """Write what a core has once and every program says for itself."""
+        if self._feed is not None:
+            for region, words in self._feed.memories.items():
+                burst = to_burst(self._config, region, words)
+                await self._transport.write(region_address(self._config, region), burst)
+        if program.entry != self._entry:
+            await self._write_register(Register.ENTRY, program.entry)
+            [self._entry] = (int(word) for word in await self._transport.read(Register.ENTRY.offset, 1))
+        if program.entry != self._entry:
+            raise ProgramMismatch("the core begins every run at its first instruction: generate it with entry = 1")
+        await self._write_register(Register.PROGRAM_CONFIG, program.config.hash32)
+        await self._write_register(Register.WATCHDOG, self._limit)
+        self._program = program
 
     async def _resident(self) -> tuple[int, int]:
         """What PROGRAM_CONFIG and BOOT read."""
@@ -224,7 +254,7 @@ class Driver:
         outputs = await self._outputs()
         checksums: tuple[int, ...] = ()
         if self._end:
-            address, count = window_span(self._config, Region.CHECKSUMS, 0, self._end)
+            address, count = window_span(self._config, Region.CHECKSUMS, program.entry, self._end)
             entries = [int(value) for value in await self._transport.read(address, count)]
             checksums = tuple(entry if index in self._computes else 0 for index, entry in enumerate(entries))
         return RunResult(
@@ -335,7 +365,7 @@ class Driver:
             raise ValueError("what states held before the frame is not known: infer it with again=True")
         await self._write_states(self._before)
         await self._write_input(self._levels)
-        following = region_address(self._config, Region.INSTRUCTIONS, (index + 1) * INSTRUCTION_WORDS)
+        following = region_address(self._config, Region.INSTRUCTIONS, (program.entry + index + 1) * INSTRUCTION_WORDS)
         await self._transport.write(following, np.array([Opcode.END], dtype=np.uint32))
         try:
             await self._start()
@@ -419,7 +449,8 @@ class Driver:
         if status & Status.FAULT:
             [index] = await self._transport.read(Register.FAULT_INDEX.offset, 1)
             await self._write_register(Register.CONTROL, Control.CLEAR)
-            raise fault_error(self._loaded(), status >> 8 & 0xFF, int(index))
+            program = self._loaded()
+            raise fault_error(program, status >> 8 & 0xFF, int(index) - program.entry)
         if not status & Status.DONE:
             await self._write_register(Register.CONTROL, Control.CLEAR)  # gives the run up
             raise TransportError(f"the core did not finish: STATUS reads 0x{status:08x}")

@@ -1,0 +1,131 @@
+"""Resident: programs that lie in one core together; run_turns: samples of them by turns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...hw.spec.config import AcceleratorConfig
+from ...hw.spec.isa import INSTRUCTION_WORDS
+from ...hw.spec.registers import Region, region_address
+from ..linked import Linked
+from .driver import Driver, RunResult
+from .transport import Transport
+
+__all__ = ["Resident", "Turn", "run_turns"]
+
+
+@dataclass(frozen=True, eq=False)
+class Turn:
+    """Samples of one of several programs: its ``name``, and ``levels`` of its input, int64 of shape (N, C, H, W)."""
+
+    name: str
+    levels: NDArray[np.int64]
+
+
+class Resident:
+    """One core behind a transport, and the programs that are loaded into it once.
+
+    Parameters
+    ----------
+    transport : Transport
+    config : AcceleratorConfig
+        The configuration that the core was generated from.
+
+    Attributes
+    ----------
+    driver : Driver
+        Of the program that was selected last: its `infer`, `answer`, `begin`, `dump` and `serve` are that one's.
+    """
+
+    def __init__(self, transport: Transport, config: AcceleratorConfig) -> None:
+        self._transport, self._config = transport, config
+        self._linked: Linked | None = None
+        self.driver = Driver(transport, config)
+
+    async def load(self, linked: Linked, name: str | None = None) -> None:
+        """Check the core, fill its memories with all programs, let the streams of all begin, and select one of them, the
+        first if none is named.
+
+        Raises
+        ------
+        InputError
+            If there is no program of that name.
+        ProgramMismatch, TransportError
+            As `Driver.load` does, and where the core begins all runs at its first instruction.
+        """
+        chosen = name or next(iter(linked))
+        programs = list(linked.values())
+        await self.driver.load(programs[0])
+        for program in programs[1:]:
+            place = region_address(self._config, Region.INSTRUCTIONS, INSTRUCTION_WORDS * program.entry)
+            await self._transport.write(place, program.instructions.reshape(-1))
+            if program.graph.states:
+                await self.driver.select(program)
+                await self.driver.begin()
+        self._linked = linked
+        await self.select(chosen)
+
+    async def select(self, name: str) -> None:
+        """Let the runs from now on be those of a program; states of all programs are as they are.
+
+        Raises
+        ------
+        ValueError
+            If nothing was loaded.
+        InputError
+            If there is no program of that name.
+        ProgramMismatch
+            As :meth:`load` does.
+        """
+        if self._linked is None:
+            raise ValueError("load programs first")
+        await self.driver.select(self._linked[name])
+
+
+async def run_turns(
+    transport: Transport,
+    linked: Linked,
+    turns: Sequence[Turn],
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[list[RunResult]]:
+    """Load programs once and run samples of them, turn by turn; a program with states goes on with its stream.
+
+    Parameters
+    ----------
+    transport : Transport
+        To a core of the programs' configuration.
+    linked : Linked
+    turns : sequence of Turn
+    progress : callable, optional
+        Called with (samples done, samples in all).
+
+    Returns
+    -------
+    list of list of RunResult
+        For each turn what each of its samples gave.
+
+    Raises
+    ------
+    ProgramError, TransportError, InputError
+        As `Resident` and `Driver` do.
+    """
+    resident = Resident(transport, linked.config)
+    await resident.load(linked)
+    total, done = sum(len(turn.levels) for turn in turns), 0
+    results: list[list[RunResult]] = []
+    for turn in turns:
+        await resident.select(turn.name)
+        found = []
+        for number, sample in enumerate(turn.levels):
+            following = turn.levels[number + 1] if number + 1 < len(turn.levels) else None
+            found.append(await resident.driver.infer(sample, following=following))
+            done += 1
+            if progress is not None:
+                progress(done, total)
+        results.append(found)
+    return results

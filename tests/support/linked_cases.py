@@ -1,0 +1,69 @@
+"""Random programs that are resident together, and turns of them on any transport, held against each program alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from narrows.hw.spec.config import AcceleratorConfig
+from narrows.sim.expected import expected_checksums
+from narrows.sim.golden import GoldenModel
+from narrows.sw.compile import compile_graph
+from narrows.sw.program import Program
+from narrows.sw.runtime import RunResult
+from narrows.sw.runtime.resident import Turn
+from random_graphs import GraphBuilder, random_chain, random_levels, random_stream
+
+__all__ = ["drawn_programs", "drawn_turns", "turn_differences"]
+
+
+def drawn_programs(config: AcceleratorConfig, seed: int, count: int) -> dict[str, Program]:
+    """So many programs by name, the second one with states.
+
+    Raises
+    ------
+    CapacityError, CertificateError
+        If one does not fit.
+    """
+    programs = {}
+    for number in range(count):
+        build = GraphBuilder(config, np.random.default_rng((seed, number)))
+        graph = random_stream(build) if number == 1 else random_chain(build, 3)
+        programs[f"program {number}"] = compile_graph(graph, config)
+    return programs
+
+
+def drawn_turns(programs: Mapping[str, Program], seed: int, order: Sequence[int]) -> list[Turn]:
+    """For each number in ``order`` a turn of one or two samples of the program of that number."""
+    rng, names = np.random.default_rng(seed), list(programs)
+    turns = []
+    for number in order:
+        graph = programs[names[number]].graph
+        samples = [random_levels(graph, rng) for _ in range(int(rng.integers(1, 3)))]
+        turns.append(Turn(names[number], np.stack(samples)))
+    return turns
+
+
+def turn_differences(
+    programs: Mapping[str, Program], turns: Sequence[Turn], results: Sequence[Sequence[RunResult]]
+) -> list[str]:
+    """What differs from the golden model, which runs all samples of a program in a row; empty where all is right.
+
+    Tensors of outputs, and checksums of instructions where they do not depend on what the memory held before.
+    """
+    differences = []
+    for name, program in programs.items():
+        levels = [turn.levels for turn in turns if turn.name == name]
+        if not levels:
+            continue
+        found = [result for turn, group in zip(turns, results, strict=True) if turn.name == name for result in group]
+        golden = GoldenModel(program.graph, program.config).run(np.concatenate(levels))
+        for number, result in enumerate(found):
+            right = {tensor: golden[tensor][number] for tensor in golden}
+            for tensor, values in result.outputs.items():
+                if not np.array_equal(values, right[tensor]):
+                    differences.append(f"{name}, sample {number}: {tensor}")
+            for index, value in enumerate(expected_checksums(program, right)):
+                if value is not None and result.checksums[index] != value:
+                    differences.append(f"{name}, sample {number}: checksum of instruction {index}")
+    return differences
