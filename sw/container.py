@@ -30,7 +30,8 @@ Contents = TypeVar("Contents")
 
 
 def pack_container(manifest: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """Contents of a file, equal for equal arguments; ``manifest`` are values of JSON, the contract's version is added."""
+    """Contents of a file, equal for equal arguments; ``manifest`` are values of JSON, to which the contract's version
+    is added."""
     members = {"manifest.json": json.dumps({"contract": VERSION, **manifest}, indent=1).encode()}
     for name, array in arrays.items():
         members[f"{name}.npy"] = _npy(array)

@@ -85,8 +85,8 @@ class Program:
         (``import``), how it was quantised (``settings``, ``calibration``), its integers beside floats (``quality``).
         Nothing of it is needed to run it.
     entry : int
-        Where its instructions lie in the instruction memory: at which one its runs begin. Other than 0 only in a core with
-        `AcceleratorConfig.entry`; the other tables then hold what programs beside it need, too.
+        Where its instructions lie in the instruction memory: at which one its runs begin. Other than 0 only in a core
+        with `AcceleratorConfig.entry`; the other tables then hold what programs beside it need, too.
 
     Raises
     ------

@@ -26,8 +26,8 @@ class RunControl(Signature):
     """From the registers to the sequencer: ``start`` and ``clear`` are pulses, ``starting`` is high with ``start`` and
     perhaps before; ``started`` is high with a ``start`` that begins a run. What it says of the run is the registers' to
     show. With a frame memory ``feed`` is a pulse, too, alone or with ``start``, which then waits until the frame is
-    laid out; ``started`` is high with a ``feed`` that is heard. A run begins at instruction ``entry``, where the core has
-    that, and at 0 elsewhere.
+    laid out; ``started`` is high with a ``feed`` that is heard. A run begins at instruction ``entry``, where the core
+    has that, and at 0 elsewhere.
 
     Parameters
     ----------

@@ -121,8 +121,8 @@ class AcceleratorConfig:
     bus_bits : int
         Data width of the AXI4 port: 32, 64 or 128 bits.
     entry : int
-        1: the host says at which instruction runs begin, so that several programs can be resident at once; 0: they begin
-        at the first one. Not part of `digest`.
+        1: the host says at which instruction runs begin, so that several programs can be resident at once; 0: they
+        begin at the first one. Not part of `digest`.
     frame_bytes : int
         Bytes of a frame; the core has a memory of two, from which the core itself lays out a network's input
         (`spec.feed`): a power of two from 64 to 32,768, or 0 for none. Not part of `digest`.

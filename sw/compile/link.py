@@ -28,8 +28,8 @@ def link(programs: Mapping[str, Program]) -> Linked:
     """Programs as they lie in one core together, each as it runs alone: same results, same cycles.
 
     Every layer is lowered again for the places that its tensors get. A state has a place that no other tensor of any
-    program takes; all others share the activation memory over time, as if the programs ran one after the other. Equal runs
-    of weights, parameters, taps, blocks and tables are stored once.
+    program takes; all others share the activation memory over time, as if the programs ran one after the other. Equal
+    runs of weights, parameters, taps, blocks and tables are stored once.
 
     Parameters
     ----------
@@ -61,8 +61,8 @@ def link(programs: Mapping[str, Program]) -> Linked:
     config = replace(first.config, entry=1)
     if config.has_backing:
         raise InputError(
-            "programs of a core with a backing store cannot be resident together: each of them moves its weights, and its "
-            "tensors, through the same memories; compile for backing = 'none'"
+            "programs of a core with a backing store cannot be resident together: each of them moves its weights, and "
+            "its tensors, through the same memories; compile for backing = 'none'"
         )
     placed, words = _placed(list(programs.values()))
     assemblers: list[Assembler] = []

@@ -22,8 +22,8 @@ _BOOT_POLLS = 1 << 16
 
 
 class Met(NamedTuple):
-    """Bytes of a core's frames, which no program depends on, whether it has streams, and the instruction at which its runs
-    begin now."""
+    """Bytes of a core's frames, which no program depends on, whether it has streams, and the instruction at which its
+    runs begin now."""
 
     frame_bytes: int
     streams: bool

@@ -13,6 +13,7 @@ from ...hw.spec.isa import INSTRUCTION_WORDS
 from ...hw.spec.registers import Region, region_address
 from ..linked import Linked
 from .driver import Driver, RunResult
+from .samples import SampleRecord, counted_record
 from .transport import Transport
 
 __all__ = ["Resident", "Turn", "run_turns"]
@@ -47,8 +48,8 @@ class Resident:
         self.driver = Driver(transport, config)
 
     async def load(self, linked: Linked, name: str | None = None) -> None:
-        """Check the core, fill its memories with all programs, let the streams of all begin, and select one of them, the
-        first if none is named.
+        """Check the core, fill its memories with all programs, let the streams of all begin, and select one of them,
+        the first if none is named.
 
         Raises
         ------
@@ -92,7 +93,7 @@ async def run_turns(
     turns: Sequence[Turn],
     *,
     progress: Callable[[int, int], None] | None = None,
-) -> list[list[RunResult]]:
+) -> list[SampleRecord]:
     """Load programs once and run samples of them, turn by turn; a program with states goes on with its stream.
 
     Parameters
@@ -106,8 +107,8 @@ async def run_turns(
 
     Returns
     -------
-    list of list of RunResult
-        For each turn what each of its samples gave.
+    list of SampleRecord
+        For each turn what its samples gave; tensors of layers are not read.
 
     Raises
     ------
@@ -117,15 +118,18 @@ async def run_turns(
     resident = Resident(transport, linked.config)
     await resident.load(linked)
     total, done = sum(len(turn.levels) for turn in turns), 0
-    results: list[list[RunResult]] = []
+    records = []
     for turn in turns:
         await resident.select(turn.name)
-        found = []
+        found: list[RunResult] = []
         for number, sample in enumerate(turn.levels):
             following = turn.levels[number + 1] if number + 1 < len(turn.levels) else None
             found.append(await resident.driver.infer(sample, following=following))
             done += 1
             if progress is not None:
                 progress(done, total)
-        results.append(found)
-    return results
+        tensors = linked[turn.name].graph.output_tensors
+        outputs = {tensor: np.array([result.outputs[tensor] for result in found]) for tensor in tensors}
+        layer_cycles = np.zeros((0, len(linked[turn.name].graph.layers)), dtype=np.int64)
+        records.append(counted_record(found, outputs=outputs, dumps={}, layer_cycles=layer_cycles))
+    return records

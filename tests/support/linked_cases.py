@@ -10,8 +10,8 @@ from narrows.sim.expected import expected_checksums
 from narrows.sim.golden import GoldenModel
 from narrows.sw.compile import compile_graph
 from narrows.sw.program import Program
-from narrows.sw.runtime import RunResult
 from narrows.sw.runtime.resident import Turn
+from narrows.sw.runtime.samples import SampleRecord
 from random_graphs import GraphBuilder, random_chain, random_levels, random_stream
 
 __all__ = ["drawn_programs", "drawn_turns", "turn_differences"]
@@ -45,7 +45,7 @@ def drawn_turns(programs: Mapping[str, Program], seed: int, order: Sequence[int]
 
 
 def turn_differences(
-    programs: Mapping[str, Program], turns: Sequence[Turn], results: Sequence[Sequence[RunResult]]
+    programs: Mapping[str, Program], turns: Sequence[Turn], records: Sequence[SampleRecord]
 ) -> list[str]:
     """What differs from the golden model, which runs all samples of a program in a row; empty where all is right.
 
@@ -56,14 +56,15 @@ def turn_differences(
         levels = [turn.levels for turn in turns if turn.name == name]
         if not levels:
             continue
-        found = [result for turn, group in zip(turns, results, strict=True) if turn.name == name for result in group]
+        found = [record for turn, record in zip(turns, records, strict=True) if turn.name == name]
         golden = GoldenModel(program.graph, program.config).run(np.concatenate(levels))
-        for number, result in enumerate(found):
+        checksums = np.concatenate([record.checksums for record in found])
+        for tensor in program.graph.output_tensors:
+            if not np.array_equal(np.concatenate([record.outputs[tensor] for record in found]), golden[tensor]):
+                differences.append(f"{name}: {tensor}")
+        for number, row in enumerate(checksums):
             right = {tensor: golden[tensor][number] for tensor in golden}
-            for tensor, values in result.outputs.items():
-                if not np.array_equal(values, right[tensor]):
-                    differences.append(f"{name}, sample {number}: {tensor}")
             for index, value in enumerate(expected_checksums(program, right)):
-                if value is not None and result.checksums[index] != value:
+                if value is not None and row[index] != value:
                     differences.append(f"{name}, sample {number}: checksum of instruction {index}")
     return differences

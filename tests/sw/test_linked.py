@@ -53,7 +53,7 @@ def test_a_name_is_asked_for(linked: Linked, tmp_path: Path) -> None:
     for load in (Program.load, load_program):
         with pytest.raises(InputError, match=r"both\.nrw holds several programs \(program 0, program 1\): say which"):
             load(path)
-    with pytest.raises(InputError, match="^there is no program 'program 2'"):
+    with pytest.raises(InputError, match=r"^there is no program 'program 2'"):
         load_program(path, "program 2")
 
 

@@ -13,6 +13,7 @@ from narrows.hw.core_verilog import CoreVerilog
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.isa import INSTRUCTION_WORDS
 from narrows.hw.spec.registers import Control, Fault, Region, Register, Status, region_address
+from narrows.sim.cosim.inference import run_resident
 from narrows.sim.cosim.job import Job, Progress
 from narrows.sim.cosim.session import simulate
 from narrows.sim.isa_transport import IsaTransport
@@ -40,38 +41,19 @@ def cases(config: AcceleratorConfig, count: int) -> Linked:
             return linked
 
 
-async def play(transport: Transport, job: Job, progress: Progress) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The job inside the simulator: outputs, checksums and counters of every turn."""
-    await transport.set_host(stall=job.values["stall"])  # type: ignore[attr-defined]
-    turns = [Turn(name, job.arrays[f"{number}"]) for number, name in enumerate(job.values["names"])]
-    results = await run_turns(transport, Linked.load(job.folder / "linked.nrw"), turns, progress=progress)
-    flat = [result for group in results for result in group]
-    arrays = {
-        f"{number} {tensor}": values for number, result in enumerate(flat) for tensor, values in result.outputs.items()
-    }
-    rest = [[list(result.checksums), *(getattr(result, name) for name in _COUNTERS)] for result in flat]
-    return arrays, {"rest": rest}
-
-
 @pytest.mark.parametrize(("config", "count"), [(TABLES, 3), (LATE, 2)], ids=["three, with tables", "two"])
 def test_by_turns_every_program_gives_what_it_gives_alone(config: AcceleratorConfig, count: int) -> None:
     linked = cases(config, count)
     turns = drawn_turns(linked, 5, ORDERS[count])
     model = run_sync(run_turns(IsaTransport(linked.config), linked, turns))
     assert turn_differences(linked, turns, model) == []
-    core = simulate(
-        CoreVerilog(linked.config),
-        f"{__name__}:play",
-        arrays={f"{number}": turn.levels for number, turn in enumerate(turns)},
-        values={"names": [turn.name for turn in turns], "stall": 100},
-        files=lambda folder: linked.save(folder / "linked.nrw"),
-    )
-    flat = [result for group in model for result in group]
-    assert [[list(one.checksums), *(getattr(one, name) for name in _COUNTERS)] for one in flat] == core.values["rest"]
-    outputs = {f"{number} {name}": levels for number, one in enumerate(flat) for name, levels in one.outputs.items()}
-    assert outputs.keys() == core.arrays.keys()
-    for name, levels in outputs.items():
-        np.testing.assert_array_equal(core.arrays[name], levels)
+    core = run_resident(linked, turns, verilog=CoreVerilog(linked.config), stall=100)
+    for expected, result in zip(model, core, strict=True):
+        for name in ("checksums", *_COUNTERS):
+            np.testing.assert_array_equal(getattr(result.record, name), getattr(expected, name))
+        assert expected.outputs.keys() == result.record.outputs.keys()
+        for tensor, levels in expected.outputs.items():
+            np.testing.assert_array_equal(result.record.outputs[tensor], levels)
 
 
 async def meddle(transport: Transport, job: Job, progress: Progress) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -139,7 +121,7 @@ async def hurry(transport: Transport, job: Job, progress: Progress) -> tuple[dic
     [status] = await transport.read(Register.STATUS.offset, 1)
     await transport.wait(100_000)
     again = await run_turns(transport, linked, turns)
-    return {"y": np.stack(list(again[0][0].outputs.values())[:1])}, {"entry": int(entry), "status": int(status)}
+    return {"y": next(iter(again[0].outputs.values()))}, {"entry": int(entry), "status": int(status)}
 
 
 def test_a_run_is_not_led_astray() -> None:
@@ -152,5 +134,5 @@ def test_a_run_is_not_led_astray() -> None:
         files=lambda folder: linked.save(folder / "linked.nrw"),
     )
     assert (core.values["entry"], core.values["status"]) == (0, Status.BUSY | Status.REFUSED)
-    right = run_sync(run_turns(IsaTransport(linked.config), linked, [turn]))[0][0].outputs
-    np.testing.assert_array_equal(core.arrays["y"][0], next(iter(right.values())))
+    right = run_sync(run_turns(IsaTransport(linked.config), linked, [Turn(turn.name, turn.levels[:1])]))[0].outputs
+    np.testing.assert_array_equal(core.arrays["y"], next(iter(right.values())))

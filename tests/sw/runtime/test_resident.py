@@ -63,7 +63,7 @@ def test_a_stream_goes_on_behind_another_program_and_begins_anew_when_asked(link
     run_sync(resident.driver.begin())
     again = run_sync(resident.driver.infer(frame)).outputs
     name = next(iter(first))
-    np.testing.assert_array_equal(first[name], results[0][0].outputs[name])
+    np.testing.assert_array_equal(first[name], results[0].outputs[name][0])
     np.testing.assert_array_equal(first[name], again[name])
     assert not np.array_equal(first[name], second[name])
 
