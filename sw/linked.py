@@ -17,7 +17,7 @@ from .errors import InputError, ProgramError
 from .files import write_whole
 from .program import Program
 
-__all__ = ["Linked", "load_program"]
+__all__ = ["Linked", "first_of", "load_all", "load_program"]
 
 _SHARED = ("blocks", "taps", "params", "weights", "tables")
 _OWN = ("config", "config_digest")  # one for all
@@ -143,3 +143,14 @@ def load_program(path: Path, name: str | None = None) -> Program:
         As `Program.load` does.
     """
     return Program.load(path) if name is None else Linked.load(path)[name]
+
+
+def load_all(path: Path) -> Program | Linked:
+    """The only program of a file, or all of them; errors are those of `Program.load`."""
+    linked = Linked.load(path)
+    return linked if len(linked) > 1 else first_of(linked)
+
+
+def first_of(program: Program | Linked) -> Program:
+    """A program, or the first of several."""
+    return next(iter(program.values())) if isinstance(program, Linked) else program

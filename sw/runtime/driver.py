@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -156,9 +156,17 @@ class Driver:
         self._look_at(program)
         await self._set_up(program)
 
-    async def attach(self, program: Program) -> None:
+    async def attach(
+        self, program: Program, *, fill: Callable[[Transport], Awaitable[None]] | None = None
+    ) -> None:
         """Take over a core that has loaded a program from its flash memory by itself: see that it is this one, and let
         a stream begin. Waits until the core has booted.
+
+        Parameters
+        ----------
+        program : Program
+        fill : callable, optional
+            Does to a transport what the flash memory does to the core; :meth:`load` of this program without it.
 
         Raises
         ------
@@ -170,7 +178,7 @@ class Driver:
         frame_bytes = await self._prepare(program)
         program_config, boot = await self._resident()
         recorder = Recorder(dataclasses.replace(self._config, frame_bytes=frame_bytes))
-        await Driver(recorder, self._config).load(program)
+        await (Driver(recorder, self._config).load(program) if fill is None else fill(recorder))
         if boot & 0xFF != BootState.LOADED:
             raise ProgramMismatch(f"the core holds no program from its flash: {_NOT_LOADED[BootState(boot & 0xFF)]}")
         if program_config != self._config.hash32 or boot >> 8 != image_tag(recorder.image()):
@@ -449,8 +457,7 @@ class Driver:
         if status & Status.FAULT:
             [index] = await self._transport.read(Register.FAULT_INDEX.offset, 1)
             await self._write_register(Register.CONTROL, Control.CLEAR)
-            program = self._loaded()
-            raise fault_error(program, status >> 8 & 0xFF, int(index) - program.entry)
+            raise fault_error(self._loaded(), status >> 8 & 0xFF, int(index))
         if not status & Status.DONE:
             await self._write_register(Register.CONTROL, Control.CLEAR)  # gives the run up
             raise TransportError(f"the core did not finish: STATUS reads 0x{status:08x}")

@@ -70,6 +70,30 @@ class Resident:
         self._linked = linked
         await self.select(chosen)
 
+    async def attach(self, linked: Linked, name: str | None = None) -> None:
+        """Take over a core that has loaded programs from its flash memory by itself (`boot_image`), let the streams of
+        all begin, and select one of them, as :meth:`load` does.
+
+        Raises
+        ------
+        InputError
+            If there is no program of that name.
+        ProgramMismatch, TransportError
+            As `Driver.attach` does.
+        """
+
+        async def fill(transport: Transport) -> None:
+            await Resident(transport, self._config).load(linked)
+
+        chosen = name or next(iter(linked))
+        await self.driver.attach(next(iter(linked.values())), fill=fill)
+        for program in linked.values():
+            if program.graph.states:
+                await self.driver.select(program)
+                await self.driver.begin()
+        self._linked = linked
+        await self.select(chosen)
+
     async def select(self, name: str) -> None:
         """Let the runs from now on be those of a program; states of all programs are as they are.
 
@@ -92,6 +116,7 @@ async def run_turns(
     linked: Linked,
     turns: Sequence[Turn],
     *,
+    loaded: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[SampleRecord]:
     """Load programs once and run samples of them, turn by turn; a program with states goes on with its stream.
@@ -102,6 +127,8 @@ async def run_turns(
         To a core of the programs' configuration.
     linked : Linked
     turns : sequence of Turn
+    loaded : bool
+        The core has the programs already, from its flash: load nothing.
     progress : callable, optional
         Called with (samples done, samples in all).
 
@@ -116,7 +143,7 @@ async def run_turns(
         As `Resident` and `Driver` do.
     """
     resident = Resident(transport, linked.config)
-    await resident.load(linked)
+    await (resident.attach(linked) if loaded else resident.load(linked))
     total, done = sum(len(turn.levels) for turn in turns), 0
     records = []
     for turn in turns:

@@ -79,14 +79,15 @@ def test_a_run_can_be_repeated_up_to_an_instruction(linked: Linked) -> None:
     assert run_sync(resident.driver.infer(levels)).checksums == whole.checksums
 
 
-def test_a_fault_names_the_instruction_of_the_program(linked: Linked) -> None:
+def test_a_fault_names_the_instruction_and_the_layer_of_the_program(linked: Linked) -> None:
     transport, program = IsaTransport(linked.config), linked["program 1"]
     resident = Resident(transport, linked.config)
     run_sync(resident.load(linked, "program 1"))
     place = region_address(linked.config, Region.INSTRUCTIONS, INSTRUCTION_WORDS * (program.entry + 1))
     run_sync(transport.write(place, np.array([7], dtype=np.uint32)))
     levels = random_levels(program.graph, np.random.default_rng(1))
-    with pytest.raises(ProgramError, match=rf"ILLEGAL_INSTRUCTION at instruction 1 \(layer {program.layers[1]}\)"):
+    where = rf"ILLEGAL_INSTRUCTION at instruction {program.entry + 1} \(layer {program.layers[1]}\)"
+    with pytest.raises(ProgramError, match=where):
         run_sync(resident.driver.infer(levels))
     assert transport.machine.fault is Fault.NONE
 
