@@ -22,9 +22,7 @@ IMAGE = f"{NAME}.boot"
 """File of a build that holds the program for the flash."""
 
 
-def write_image(
-    board: Board, program: Program | Linked, folder: Path, *, kind: AnswerKind | None = None
-) -> int:
+def write_image(board: Board, program: Program | Linked, folder: Path, *, kind: AnswerKind | None = None) -> int:
     """Write a program, or several, as an image for the core of an earlier build, beside its bitstream. A core with
     streams then serves it, or the first of them, with answers of a ``kind`` (`serving_of`).
 

@@ -156,9 +156,7 @@ class Driver:
         self._look_at(program)
         await self._set_up(program)
 
-    async def attach(
-        self, program: Program, *, fill: Callable[[Transport], Awaitable[None]] | None = None
-    ) -> None:
+    async def attach(self, program: Program, *, fill: Callable[[Transport], Awaitable[None]] | None = None) -> None:
         """Take over a core that has loaded a program from its flash memory by itself: see that it is this one, and let
         a stream begin. Waits until the core has booted.
 
