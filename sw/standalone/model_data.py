@@ -55,8 +55,8 @@ class _Model:
 
 
 def model_sources(program: Program | Linked, config: AcceleratorConfig) -> tuple[str, str]:
-    """``narrows_model.h`` and ``narrows_model.c`` of a program for a core of this configuration, one that it runs on; or
-    of several programs, whose names are those of a single one with ``narrows_NAME_`` in the place of ``narrows_``.
+    """``narrows_model.h`` and ``narrows_model.c`` of a program for a core of this configuration, one that it runs on;
+    or of several programs, whose names are those of a single one with ``narrows_NAME_`` in the place of ``narrows_``.
 
     Raises
     ------
