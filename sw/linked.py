@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -126,10 +126,6 @@ class Linked(Mapping[str, Program]):
         except OSError as error:
             raise ProgramError(f"cannot read program {path}: {error.strerror or error}") from error
         return cls.from_bytes(data, str(path))
-
-    def on(self, config: AcceleratorConfig) -> Linked:
-        """The same for a core of another configuration with the same digest."""
-        return Linked({name: replace(program, config=config) for name, program in self.programs.items()})
 
 
 def load_program(path: Path, name: str | None = None) -> Program:

@@ -18,7 +18,7 @@ cycle, unless ``clear`` gave the frame up."""
 
 
 def settings(config: AcceleratorConfig) -> tuple[str, ...]:
-    """Members of `RunControl` that stay as they are while a run lasts, or may: what is between passes them on."""
+    """Members of `RunControl` that keep what the host has written: all between registers and sequencer pass them on."""
     return "config_matches", "watchdog", *(("entry",) if config.entry else ())
 
 

@@ -106,7 +106,7 @@ class Driver:
         self._feed: Feed | None = None
         self._fed = False
         self._frame_bytes = 0
-        self._streams = False
+        self._streams = self._serving = False
         self._entry = 0
         self._ahead: NDArray[np.int64] | None = None
         self._levels: NDArray[np.int64] | None = None
@@ -149,10 +149,14 @@ class Driver:
 
         Raises
         ------
+        ValueError
+            If the core serves frames of its stream.
         ProgramMismatch
             If the core begins all runs at its first instruction.
         """
         self._loaded()
+        if self._serving:
+            raise ValueError("stop serving first: frames of the stream are those of the selected program")
         self._look_at(program)
         await self._set_up(program)
 
@@ -182,6 +186,7 @@ class Driver:
         if program_config != self._config.hash32 or boot >> 8 != image_tag(recorder.image()):
             raise ProgramMismatch("the program in the board's flash is another one: write this one there, or load it")
         await self._write_register(Register.CONTROL, Control.CLEAR)
+        await self._enter(program)  # a host may have selected another one since
         self._program = program
         await self.begin()
 
@@ -194,6 +199,7 @@ class Driver:
                 f"{config_name(config.hash32)}: compile the model for the core's configuration"
             )
         self._frame_bytes, self._streams, self._entry = await meet_core(self._transport, config)
+        self._serving = False
         self._look_at(program)
         return self._frame_bytes
 
@@ -212,14 +218,18 @@ class Driver:
             for region, words in self._feed.memories.items():
                 burst = to_burst(self._config, region, words)
                 await self._transport.write(region_address(self._config, region), burst)
+        await self._enter(program)
+        await self._write_register(Register.PROGRAM_CONFIG, program.config.hash32)
+        await self._write_register(Register.WATCHDOG, self._limit)
+        self._program = program
+
+    async def _enter(self, program: Program) -> None:
+        """Let runs begin at a program's first instruction."""
         if program.entry != self._entry:
             await self._write_register(Register.ENTRY, program.entry)
             [self._entry] = (int(word) for word in await self._transport.read(Register.ENTRY.offset, 1))
         if program.entry != self._entry:
             raise ProgramMismatch("the core begins every run at its first instruction: generate it with entry = 1")
-        await self._write_register(Register.PROGRAM_CONFIG, program.config.hash32)
-        await self._write_register(Register.WATCHDOG, self._limit)
-        self._program = program
 
     async def _resident(self) -> tuple[int, int]:
         """What PROGRAM_CONFIG and BOOT read."""
@@ -308,6 +318,7 @@ class Driver:
             region_address(self._config, Region.ANSWER), to_burst(self._config, Region.ANSWER, words)
         )
         await self._write_register(Register.STREAM, Stream.ENABLE | (Stream.COUNTED if counted else 0))
+        self._serving = True
 
     async def stop_serving(self) -> Stream:
         """Close the streams: a frame under way is given up, one that is being run is answered.
@@ -325,6 +336,7 @@ class Driver:
         wrong = Stream(int((await self._transport.read(Register.STREAM.offset, 1))[0]))
         if await close_streams(self._transport) & Status.BUSY:
             raise TransportError("the core is busy with an answer that nobody takes: take it from the stream")
+        self._serving = False
         return wrong & (Stream.SHORT | Stream.LONG | Stream.FAILED)
 
     async def _outputs(self) -> dict[str, NDArray[np.int64]]:

@@ -20,8 +20,8 @@ _CURES = {
 
 
 def fault_error(program: Program, code: int, index: int) -> ProgramError:
-    """The error of a run that stopped with a fault's code at an instruction of its memory; a ProgramMismatch where the
-    program is for another configuration."""
+    """The error of a run that stopped with a fault's code at an instruction, which has the number of its place in the
+    memory; a ProgramMismatch where the program is for another configuration."""
     if code not in Fault._value2member_map_:
         return ProgramError(f"core stopped: unknown fault {code} at instruction {index}")
     fault = Fault(code)

@@ -21,11 +21,13 @@ from narrows.sw.compile.link import link
 from narrows.sw.errors import CapacityError, CertificateError
 from narrows.sw.linked import Linked
 from narrows.sw.runtime import Transport, run_sync
+from narrows.sw.runtime.feed import feed_of
 from narrows.sw.runtime.resident import Turn, run_turns
 from random_graphs import CONFIGS
 
 ORDERS = {2: (0, 1, 0, 1, 1, 0), 3: (0, 1, 2, 1, 0, 1, 2, 2)}
 TABLES = dataclasses.replace(CONFIGS["tables"], tables=6, instructions=48)
+FRAMES = dataclasses.replace(CONFIGS["square"], instructions=64, frame_bytes=1024, streams=1)
 LATE = dataclasses.replace(CONFIGS["fetched late"], instructions=48, fabric="ice40")
 _COUNTERS = ("cycles", "busy", "stall_drain", "stall_walk")
 
@@ -37,11 +39,14 @@ def cases(config: AcceleratorConfig, count: int) -> Linked:
             linked = link(drawn_programs(config, seed, count))
         except (CapacityError, CertificateError):
             continue
-        if not config.tables or len(linked["program 0"].tables):
+        frames = not config.frame_bytes or all(feed_of(program, config) for program in linked.values())
+        if frames and (not config.tables or len(linked["program 0"].tables)):
             return linked
 
 
-@pytest.mark.parametrize(("config", "count"), [(TABLES, 3), (LATE, 2)], ids=["three, with tables", "two"])
+@pytest.mark.parametrize(
+    ("config", "count"), [(TABLES, 3), (LATE, 2), (FRAMES, 2)], ids=["three, with tables", "two", "frames"]
+)
 def test_by_turns_every_program_gives_what_it_gives_alone(config: AcceleratorConfig, count: int) -> None:
     linked = cases(config, count)
     turns = drawn_turns(linked, 5, ORDERS[count])

@@ -124,13 +124,17 @@ def test_an_image_holds_all_programs_that_are_resident_together_and_begins_with_
     image = boot_image(linked, core)
     assert len(image) // 4 < most_words(core)
     turns = drawn_turns(linked, 2, (1, 0, 1, 2, 1))
+    booted = Booting(core, image)
+    assert booted.machine.entry == 0
     for _ in range(2):
-        booted = Booting(core, image)
-        assert booted.machine.entry == 0
         results = run_sync(run_turns(booted, linked, turns, loaded=True))
         assert turn_differences(linked, turns, results) == []
     with pytest.raises(ProgramMismatch, match="the program in the board's flash is another one"):
         run_sync(Driver(Booting(core, image), linked.config).attach(linked["program 0"]))
+    plain = Booting(core, boot_image(drawn_programs(CONFIG, 3, 1)["program 0"], core))
+    plain.machine.entry = 3  # what another host has left
+    run_sync(Driver(plain, CONFIG).attach(drawn_programs(CONFIG, 3, 1)["program 0"]))
+    assert plain.machine.entry == 0
     other = link(drawn_programs(CONFIG, 4, 2))
     with pytest.raises(ProgramMismatch, match="the program in the board's flash is another one"):
         run_sync(run_turns(Booting(core, image), other, [], loaded=True))

@@ -14,7 +14,9 @@ from narrows.sw.compile.link import link
 from narrows.sw.errors import InputError, ProgramError, ProgramMismatch
 from narrows.sw.linked import Linked
 from narrows.sw.runtime import Driver, run_sync
+from narrows.sw.runtime.feed import feed_of
 from narrows.sw.runtime.resident import Resident, run_turns
+from narrows.sw.runtime.serving import serving_of
 from numpy.typing import NDArray
 from random_graphs import CONFIGS, random_levels
 
@@ -105,6 +107,27 @@ def test_a_core_that_knows_no_entry_is_refused(linked: Linked) -> None:
     transport = IsaTransport(CONFIG)
     with pytest.raises(ProgramMismatch, match="begins every run at its first instruction: generate it with entry = 1"):
         run_sync(run_turns(transport, linked, drawn_turns(linked, 1, (0, 1))))
+
+
+def test_frames_select_how_they_are_laid_out_and_streams_are_closed_first() -> None:
+    config = dataclasses.replace(CONFIG, frame_bytes=1024, streams=1)
+    for seed in range(20):
+        linked = link(drawn_programs(config, seed, 2))
+        feeds = [feed_of(program, linked.config) for program in linked.values()]
+        if all(feeds):
+            break
+    assert all(feeds)
+    transport = Counting(linked.config)
+    turns = drawn_turns(linked, 1, (1, 0, 1, 0))
+    assert turn_differences(linked, turns, run_sync(run_turns(transport, linked, turns))) == []
+    assert transport.written[Region.FEED] > 0
+    resident = Resident(IsaTransport(linked.config), linked.config)
+    run_sync(resident.load(linked))
+    run_sync(resident.driver.serve(serving_of(linked["program 0"], linked.config)))
+    with pytest.raises(ValueError, match="stop serving first"):
+        run_sync(resident.select("program 1"))
+    run_sync(resident.driver.stop_serving())
+    run_sync(resident.select("program 1"))
 
 
 def test_only_what_is_there_is_selected(linked: Linked) -> None:
