@@ -19,7 +19,7 @@ from .program import Program
 
 __all__ = ["Linked", "first_of", "load_all", "load_program"]
 
-_SHARED = ("blocks", "taps", "params", "weights", "tables")
+_SHARED = ("blocks", "taps", "params", "weights", "tables", "backing")
 _OWN = ("config", "config_digest")  # one for all
 
 
@@ -71,6 +71,11 @@ class Linked(Mapping[str, Program]):
     def config(self) -> AcceleratorConfig:
         """Of the core that they are for."""
         return next(iter(self.programs.values())).config
+
+    @property
+    def window_bytes(self) -> int:
+        """Of the window on the backing store, which is one for all."""
+        return next(iter(self.programs.values())).window_bytes
 
     def to_bytes(self) -> bytes:
         """Contents of the file, with shared tables once; equal for equal programs."""

@@ -133,6 +133,7 @@ def run_resident(
         values={"names": [turn.name for turn in turns], "stall": stall},
         files=lambda folder: linked.save(folder / "linked.nrw"),
         simulator=simulator,
+        store_bytes=store_bytes(linked.window_bytes),
         progress=progress,
     )
     took = {"sim_cycles": result.sim_cycles, "wall_seconds": result.wall_seconds}

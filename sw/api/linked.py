@@ -17,7 +17,7 @@ from .config import Config
 from .html import table_html
 from .program import Program
 from .result import Result
-from .samples import SampleSource, samples_of
+from .samples import SampleSource, several_of
 
 __all__ = ["Linked", "link"]
 
@@ -119,7 +119,7 @@ class Linked(Mapping[str, Program]):
         given = []
         for name, x in turns:
             graph = self[name].graph
-            values, _ = samples_of(x[None] if getattr(x, "shape", None) == graph.input.shape else x, graph.input.shape)
+            values, _ = several_of(x, graph.input.shape)
             given.append((name, graph, values))
         taken = [Turn(name, prepare_input(graph, values)) for name, graph, values in given]
         chosen = find_engine(engine, simulator=simulator) if isinstance(engine, str) else engine
@@ -198,7 +198,7 @@ def link(programs: Mapping[str, Program], *, listener: Listener | None = None) -
     CapacityError
         If they do not fit together; the message names everything that is lacking, and by how much.
     InputError
-        If there are none, or their core has a backing store.
+        If there are none, or one for a core with a backing store keeps states.
     """
     from ..compile.link import link as linked
 

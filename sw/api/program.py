@@ -18,7 +18,7 @@ from ..tasks import HERE, Workers
 from .config import Config
 from .html import table_html
 from .result import Result
-from .samples import SampleSource, samples_of
+from .samples import SampleSource, samples_of, several_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -204,7 +204,7 @@ class Program:
         from .quality import warn_of_input
 
         shape = self.graph.input.shape
-        values, _ = samples_of(x[None] if getattr(x, "shape", None) == shape else x, shape)
+        values, _ = several_of(x, shape)
         levels = prepare_input(self.graph, values)
         warn_of_input(self.compiled, levels, values, self.listener)
         chosen = find_engine(engine, simulator=simulator) if isinstance(engine, str) else engine

@@ -27,7 +27,7 @@ def link_programs(
 ) -> None:
     """Give several programs places in one core, so that all are loaded once and each run chooses one.
 
-    All of them are compiled for one configuration, without a backing store; the core gets `entry = 1`. Each program has
+    All of them are compiled for one configuration; the core gets `entry = 1`. Each program has
     the results and the cycles that it has alone. Equal weights and tables lie there once; tensors share the activation
     memory, but for the states of streaming models, which stay as they are while other programs run.
 

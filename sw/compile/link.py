@@ -5,23 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.layout import TensorLayout
-from ..errors import CapacityError, InputError, ProgramMismatch
+from ..errors import InputError, ProgramMismatch
 from ..linked import Linked
 from ..program import Program
 from ..quantised import MacLayer
-from ..shortage import Shortage
 from .allocate import Lifetime, lifetimes, pack_tensors
 from .assemble import Assembler
 from .certify import certify
+from .link_streamed import link_streamed
 from .lower import lower_layer
+from .room import check_room
 from .shortages import Shortages
 from .states import places
 
 __all__ = ["link"]
 
 _ALWAYS = 1 << 30  # behind every layer of every program
+_INSTRUCTIONS = ("instructions", "instructions")
 
 
 def link(programs: Mapping[str, Program]) -> Linked:
@@ -29,7 +30,8 @@ def link(programs: Mapping[str, Program]) -> Linked:
 
     Every layer is lowered again for the places that its tensors get. A state has a place that no other tensor of any
     program takes; all others share the activation memory over time, as if the programs ran one after the other. Equal
-    runs of weights, parameters, taps, blocks and tables are stored once.
+    runs of weights, parameters, taps, blocks and tables are stored once. On a core with a backing store each program
+    has a window of its own (`link_streamed`).
 
     Parameters
     ----------
@@ -46,7 +48,7 @@ def link(programs: Mapping[str, Program]) -> Linked:
     ProgramMismatch
         If they were not compiled for one configuration.
     InputError
-        If there are none, a name is empty, or the core has a backing store.
+        If there are none, a name is empty, or a program for a core with a backing store keeps states.
     CapacityError
         If they do not fit together; the message names everything that is lacking, and by how much.
     """
@@ -60,10 +62,7 @@ def link(programs: Mapping[str, Program]) -> Linked:
             )
     config = replace(first.config, entry=1)
     if config.has_backing:
-        raise InputError(
-            "programs of a core with a backing store cannot be resident together: each of them moves its weights, and "
-            "its tensors, through the same memories; compile for backing = 'none'"
-        )
+        return link_streamed(programs, config)
     placed, words = _placed(list(programs.values()))
     assemblers: list[Assembler] = []
     for program, layouts in zip(programs.values(), placed, strict=True):
@@ -73,7 +72,7 @@ def link(programs: Mapping[str, Program]) -> Linked:
             bits = certify(layer, program.graph, config, Shortages(config)) if isinstance(layer, MacLayer) else 0
             assembler.add_resident(layer.name, lower_layer(layer, program.graph, layouts, config, cert_bits=bits))
         assemblers.append(assembler)
-    _check(config, assemblers, words)
+    check_room(config, _needs(assemblers, words))
     linked: dict[str, Program] = {}
     entry = 0
     for (name, program), assembler in zip(programs.items(), assemblers, strict=True):
@@ -111,20 +110,7 @@ def _placed(programs: Sequence[Program]) -> tuple[list[dict[str, TensorLayout]],
     return placed, used
 
 
-def _check(config: AcceleratorConfig, assemblers: Sequence[Assembler], words: int) -> None:
-    """Raise CapacityError unless everything fits."""
-    needs = {("words of activation memory", "act_words"): words, **assemblers[-1].used}
-    ends = [count for assembler in assemblers for key, count in assembler.used.items() if key[1] == "instructions"]
-    needs[("instructions", "instructions")] = sum(ends)
-    found = tuple(
-        Shortage.of(config, parameter, what, needed=needed, layer="")
-        for (what, parameter), needed in needs.items()
-        if needed > getattr(config, parameter)
-    )
-    if found:
-        lacking = (
-            f"together the programs need {one.needed} {one.what}, the configuration has {one.available} "
-            f"({one.needed - one.available} too few): {one.cure}"
-            for one in found
-        )
-        raise CapacityError("; ".join(lacking), found)
+def _needs(assemblers: Sequence[Assembler], words: int) -> dict[tuple[str, str], int]:
+    """Rows of each memory that the programs need together, as `check_room` takes them."""
+    own = [assembler.used[_INSTRUCTIONS] for assembler in assemblers]
+    return {("words of activation memory", "act_words"): words, **assemblers[-1].used, _INSTRUCTIONS: sum(own)}

@@ -44,6 +44,7 @@ class IsaEngine:
 
     def run_turns(self, linked: Linked, turns: Sequence[Turn], *, progress: Progress = silent) -> list[EngineRun]:
         """See :class:`~.engine.Engine`."""
+        transport = IsaTransport(linked.config, store_bytes=store_bytes(linked.window_bytes))
         with one_thread(exact=True):
-            records = run_sync(run_turns(IsaTransport(linked.config), linked, turns, progress=progress))
+            records = run_sync(run_turns(transport, linked, turns, progress=progress))
         return [machine_run(record) for record in records]

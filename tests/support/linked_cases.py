@@ -18,7 +18,7 @@ __all__ = ["drawn_programs", "drawn_turns", "turn_differences"]
 
 
 def drawn_programs(config: AcceleratorConfig, seed: int, count: int) -> dict[str, Program]:
-    """So many programs by name, the second one with states.
+    """So many programs by name, the second one with states where the core has no backing store.
 
     Raises
     ------
@@ -28,7 +28,8 @@ def drawn_programs(config: AcceleratorConfig, seed: int, count: int) -> dict[str
     programs = {}
     for number in range(count):
         build = GraphBuilder(config, np.random.default_rng((seed, number)))
-        graph = random_stream(build) if number == 1 else random_chain(build, 3)
+        streams = number == 1 and not config.has_backing
+        graph = random_stream(build) if streams else random_chain(build, 3)
         programs[f"program {number}"] = compile_graph(graph, config)
     return programs
 

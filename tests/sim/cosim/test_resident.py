@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 from typing import Any
 
 import numpy as np
@@ -34,7 +33,9 @@ _COUNTERS = ("cycles", "busy", "stall_drain", "stall_walk")
 
 def cases(config: AcceleratorConfig, count: int) -> Linked:
     """The first programs drawn that fit together; some layers look results up where the core has tables."""
-    for seed in itertools.count():
+    seed = 0
+    while True:
+        seed += 1
         try:
             linked = link(drawn_programs(config, seed, count))
         except (CapacityError, CertificateError):

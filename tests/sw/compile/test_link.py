@@ -143,7 +143,3 @@ def test_what_cannot_be_linked_is_refused() -> None:
     fitting = compile_graph(random_chain(GraphBuilder(other, np.random.default_rng(0)), 1), other)
     with pytest.raises(ProgramMismatch, match=r"^b was compiled for another configuration than a: compile all models"):
         link({"a": program, "b": fitting})
-    backed = dataclasses.replace(ROOMY, backing="axi4", instructions=256)
-    streamed = compile_graph(random_chain(GraphBuilder(backed, np.random.default_rng(0)), 2), backed)
-    with pytest.raises(InputError, match=r"a core with a backing store cannot be resident together"):
-        link({"a": streamed, "b": streamed})
