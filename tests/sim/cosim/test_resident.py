@@ -27,6 +27,7 @@ from random_graphs import CONFIGS
 ORDERS = {2: (0, 1, 0, 1, 1, 0), 3: (0, 1, 2, 1, 0, 1, 2, 2)}
 TABLES = dataclasses.replace(CONFIGS["tables"], tables=6, instructions=48)
 FRAMES = dataclasses.replace(CONFIGS["square"], instructions=64, frame_bytes=1024, streams=1)
+BACKED = dataclasses.replace(CONFIGS["square"], instructions=256, backing="axi4", act_words=512, weight_words=256)
 LATE = dataclasses.replace(CONFIGS["fetched late"], instructions=48, fabric="ice40")
 _COUNTERS = ("cycles", "busy", "stall_drain", "stall_walk")
 
@@ -46,7 +47,9 @@ def cases(config: AcceleratorConfig, count: int) -> Linked:
 
 
 @pytest.mark.parametrize(
-    ("config", "count"), [(TABLES, 3), (LATE, 2), (FRAMES, 2)], ids=["three, with tables", "two", "frames"]
+    ("config", "count"),
+    [(TABLES, 3), (LATE, 2), (FRAMES, 2), (BACKED, 2)],
+    ids=["three, with tables", "two", "frames", "backing store"],
 )
 def test_by_turns_every_program_gives_what_it_gives_alone(config: AcceleratorConfig, count: int) -> None:
     linked = cases(config, count)
@@ -55,7 +58,7 @@ def test_by_turns_every_program_gives_what_it_gives_alone(config: AcceleratorCon
     assert turn_differences(linked, turns, model) == []
     core = run_resident(linked, turns, verilog=CoreVerilog(linked.config), stall=100)
     for expected, result in zip(model, core, strict=True):
-        for name in ("checksums", *_COUNTERS):
+        for name in ("checksums", "busy") if config.has_backing else ("checksums", *_COUNTERS):
             np.testing.assert_array_equal(getattr(result.record, name), getattr(expected, name))
         assert expected.outputs.keys() == result.record.outputs.keys()
         for tensor, levels in expected.outputs.items():
