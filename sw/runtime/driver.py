@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ...hw.spec.boot import BootState, image_tag
 from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.cycles import CycleCount
 from ...hw.spec.isa import INSTRUCTION_WORDS, Opcode
@@ -28,6 +27,7 @@ from ...hw.spec.words import unpack_codes
 from ..errors import InputError, ProgramMismatch
 from ..program import Program
 from .arrival import close_streams, config_name, meet_core
+from .booted import check_booted
 from .faults import fault_error
 from .feed import Feed, feed_of
 from .recorder import Recorder
@@ -49,15 +49,6 @@ _AFTER_RUN = (
     Register.STALL_STORE,
     Register.STALL_TOKEN,
 )
-
-_NOT_LOADED = {
-    BootState.ABSENT: "it was generated without boot",
-    BootState.BOOTING: "it was reset just now",
-    BootState.EMPTY: "nothing is written there",
-    BootState.BAD_MAGIC: "what is there is no boot image",
-    BootState.BAD_CRC: "the image there is damaged",
-    BootState.REPLACED: "a host has loaded another one since; reset the core",
-}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -178,13 +169,9 @@ class Driver:
             As :meth:`load` does.
         """
         frame_bytes = await self._prepare(program)
-        program_config, boot = await self._resident()
         recorder = Recorder(dataclasses.replace(self._config, frame_bytes=frame_bytes))
         await (Driver(recorder, self._config).load(program) if fill is None else fill(recorder))
-        if boot & 0xFF != BootState.LOADED:
-            raise ProgramMismatch(f"the core holds no program from its flash: {_NOT_LOADED[BootState(boot & 0xFF)]}")
-        if program_config != self._config.hash32 or boot >> 8 != image_tag(recorder.image()):
-            raise ProgramMismatch("the program in the board's flash is another one: write this one there, or load it")
+        await check_booted(self._transport, self._config, recorder)
         await self._write_register(Register.CONTROL, Control.CLEAR)
         await self._enter(program)  # a host may have selected another one since
         self._program = program
@@ -230,12 +217,6 @@ class Driver:
             [self._entry] = (int(word) for word in await self._transport.read(Register.ENTRY.offset, 1))
         if program.entry != self._entry:
             raise ProgramMismatch("the core begins every run at its first instruction: generate it with entry = 1")
-
-    async def _resident(self) -> tuple[int, int]:
-        """What PROGRAM_CONFIG and BOOT read."""
-        first = Register.PROGRAM_CONFIG.offset
-        words = await self._transport.read(first, (Register.BOOT.offset - first) // 4 + 1)
-        return int(words[0]), int(words[-1])
 
     async def begin(self) -> None:
         """Let a stream begin: every state holds what it holds at first."""
