@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..hw.spec.config import AcceleratorConfig
 from ..hw.spec.errors import among
 from .container import contained, pack_container
-from .errors import InputError, ProgramError
+from .errors import ProgramError, UnknownProgram
 from .files import write_whole
 from .program import Program
 
@@ -56,9 +56,9 @@ class Linked(Mapping[str, Program]):
             end = program.entry + len(program.instructions)
 
     def __getitem__(self, name: str) -> Program:
-        """The program of a name; InputError if there is none."""
+        """The program of a name; UnknownProgram if there is none."""
         if name not in self.programs:
-            raise InputError(f"there is no program {name!r}: {among(name, 'programs', list(self.programs))}")
+            raise UnknownProgram(f"there is no program {name!r}: {among(name, 'programs', list(self.programs))}")
         return self.programs[name]
 
     def __iter__(self) -> Iterator[str]:

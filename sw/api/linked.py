@@ -59,7 +59,7 @@ class Linked(Mapping[str, Program]):
         return place
 
     def __getitem__(self, name: str) -> Program:
-        """The program of a name; InputError if there is none."""
+        """The program of a name; UnknownProgram (an InputError, a KeyError) if there is none."""
         _ = self.compiled[name]
         return self._programs[name]
 

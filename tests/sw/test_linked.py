@@ -55,6 +55,8 @@ def test_a_name_is_asked_for(linked: Linked, tmp_path: Path) -> None:
             load(path)
     with pytest.raises(InputError, match=r"^there is no program 'program 2'"):
         load_program(path, "program 2")
+    assert "program 1" in linked and "program 2" not in linked
+    assert linked.get("program 2") is None
 
 
 def test_what_no_linker_makes_is_refused(linked: Linked, tmp_path: Path) -> None:
