@@ -157,8 +157,8 @@ class Linked(Mapping[str, Program]):
         memories: dict[str, dict[str, int]] = {}
         for name, program in self.compiled.items():
             for memory, use in self[name].summary()["memories"].items():
-                before = memories.get(memory, use)
-                memories[memory] = {**use, "used": max(use["used"], before["used"])}
+                before = memories[memory]["used"] if memory in memories else 0
+                memories[memory] = {**use, "used": max(use["used"], before)}
             memories["instructions"]["used"] = program.entry + len(program.instructions)
             programs[name] = {
                 "entry": program.entry,
