@@ -19,6 +19,7 @@ from narrows.sw.runtime import run_sync
 from narrows.sw.runtime.resident import run_turns
 from narrows.sw.runtime.samples import run_samples
 from random_graphs import CONFIGS, GraphBuilder, random_chain
+from random_products import PRODUCT_CONFIGS, random_products
 
 ROOMY = dataclasses.replace(CONFIGS["square"], instructions=128)
 KINDS = [ROOMY, *(dataclasses.replace(CONFIGS[name], instructions=128) for name in ("spread, without pairs", "e2m1"))]
@@ -104,6 +105,23 @@ def test_in_any_order_they_give_what_each_gives_alone(
             for counter in ("cycles", "busy", "stall_drain", "stall_walk"):
                 found = np.concatenate([getattr(one, counter) for one in mine])
                 np.testing.assert_array_equal(found, getattr(alone, counter))
+
+
+def test_tensors_that_are_weights_move_too() -> None:
+    config = dataclasses.replace(PRODUCT_CONFIGS["more columns"], instructions=128)
+    moved = 0
+    for seed in range(8):
+        try:
+            graph = random_products(GraphBuilder(config, np.random.default_rng(seed)), 2)
+            programs = {**drawn_programs(config, 7, 2), "products": compile_graph(graph, config)}
+        except (CapacityError, CertificateError):
+            continue
+        linked = link(programs)
+        moved += linked["products"].layouts != programs["products"].layouts
+        turns = drawn_turns(programs, seed, (2, 1, 0, 2, 1))
+        results = run_sync(run_turns(IsaTransport(linked.config), linked, turns))
+        assert turn_differences(linked, turns, results) == [], seed
+    assert moved
 
 
 def test_what_does_not_fit_is_named_with_how_much() -> None:
