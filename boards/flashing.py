@@ -9,6 +9,7 @@ from ..hw.spec.answer import AnswerKind
 from ..hw.spec.config import AcceleratorConfig, ConfigError
 from ..sw.errors import InputError
 from ..sw.files import write_whole
+from ..sw.linked import Linked, first_of
 from ..sw.program import Program
 from ..sw.runtime.boot import boot_image
 from ..sw.runtime.serving import serving_of
@@ -21,9 +22,9 @@ IMAGE = f"{NAME}.boot"
 """File of a build that holds the program for the flash."""
 
 
-def write_image(board: Board, program: Program, folder: Path, *, kind: AnswerKind | None = None) -> int:
-    """Write a program as an image for the core of an earlier build, beside its bitstream. A core with streams then
-    serves it, with answers of a ``kind`` (`serving_of`).
+def write_image(board: Board, program: Program | Linked, folder: Path, *, kind: AnswerKind | None = None) -> int:
+    """Write a program, or several, as an image for the core of an earlier build, beside its bitstream. A core with
+    streams then serves it, or the first of them, with answers of a ``kind`` (`serving_of`).
 
     Returns
     -------
@@ -53,7 +54,7 @@ def write_image(board: Board, program: Program, folder: Path, *, kind: AnswerKin
         raise InputError(f"the core in {folder} does not load its program by itself: build it again, {again}")
     if (size := (folder / bitstream_name(board)).stat().st_size) > core.flash_offset:
         raise BoardError(f"the bitstream takes {size:,} bytes, the program lies behind {core.flash_offset:,}")
-    image = boot_image(program, core, serving_of(program, core, kind) if core.streams else None)
+    image = boot_image(program, core, serving_of(first_of(program), core, kind) if core.streams else None)
     if core.flash_offset + len(image) > flash.size:
         raise BoardError(f"the program takes {len(image):,} bytes, the flash has {flash.size - core.flash_offset:,}")
     write_whole(folder / IMAGE, image)

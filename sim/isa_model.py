@@ -47,6 +47,8 @@ class IsaMachine:
         What is behind the core's bus.
     program_config : int
         What the host wrote to PROGRAM_CONFIG.
+    entry : int
+        Instruction at which a run begins.
     watchdog : int
         Cycles after which a run stops with a fault; 0: never.
     fault, fault_index : Fault, int
@@ -66,6 +68,7 @@ class IsaMachine:
         self.backing = BackingStore(config, store_bytes) if config.has_backing else None
         self._bus = bus or BusTiming()
         self.program_config = 0
+        self.entry = 0
         self.watchdog = 0
         self.fault, self.fault_index, self.done = Fault.NONE, 0, False
         self.counts = CycleCount()
@@ -124,7 +127,7 @@ class IsaMachine:
         self.fault, self.fault_index = Fault.NONE, 0
 
     def run(self) -> None:
-        """Run the instructions from index 0 to END or to a fault.
+        """Run the instructions from index ``entry`` to END or to a fault.
 
         Raises
         ------
@@ -135,10 +138,10 @@ class IsaMachine:
             return
         self.done, self.counts, self.trace = False, CycleCount(), []
         if self.program_config != self.config.hash32:
-            self.fault = Fault.CONFIG_MISMATCH
+            self.fault, self.fault_index = Fault.CONFIG_MISMATCH, self.entry
             return
         clock, schedule = RunClock(self.config), Schedule(self._move)
-        for index in range(self.config.instructions):
+        for index in range(self.entry, self.config.instructions):
             try:
                 opcode, fault = self._step(index, clock, schedule)
             except _TransferError as error:

@@ -158,6 +158,7 @@ class IsaTransport(Transport):
             Register.FRAME_BYTES: machine.config.frame_bytes,
             Register.STREAM: self._stream | Stream.PRESENT,
             Register.BOOT: BootState.EMPTY,
+            Register.ENTRY: machine.entry,
             Register.IRQ_ENABLE: self._enabled,
             Register.IRQ_STATUS: self._causes() & ~self._acknowledged,
         }[_REGISTERS[offset]]
@@ -183,6 +184,11 @@ class IsaTransport(Transport):
         elif register is Register.WINDOW_BASE or register is Register.WINDOW_LIMIT:
             if machine.backing is not None:
                 machine.backing.set_window(**{"base" if register is Register.WINDOW_BASE else "limit": value})
+        elif register is Register.ENTRY:
+            if machine.config.entry and value < machine.config.instructions:
+                machine.entry = value
+            else:
+                self._refused |= bool(machine.config.entry)
         elif register is Register.STREAM:
             self._stream = Stream(value) & (Stream.ENABLE | Stream.COUNTED)
         elif register is Register.IRQ_ENABLE:

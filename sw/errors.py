@@ -19,6 +19,7 @@ __all__ = [
     "ProgramError",
     "ProgramMismatch",
     "ToolMissing",
+    "UnknownProgram",
     "UnsupportedOperator",
 ]
 
@@ -37,6 +38,12 @@ class ImportMismatch(ModelError):
 
 class InputError(NarrowsError):
     """Input data, calibration data or a setting that does not fit the model."""
+
+
+class UnknownProgram(InputError, KeyError):
+    """A name that none of several programs has."""
+
+    __str__ = InputError.__str__  # a KeyError's is in quotation marks
 
 
 class ProgramError(NarrowsError):

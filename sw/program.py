@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
-import struct
-import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -17,24 +13,17 @@ from numpy.typing import NDArray
 from ..hw.spec.config import AcceleratorConfig
 from ..hw.spec.isa import BLOCK, INSTRUCTION_WORDS, TAP
 from ..hw.spec.layout import TensorLayout
-from ..hw.spec.registers import VERSION, Region, region_beats, region_depth
+from ..hw.spec.registers import Region, region_beats, region_depth
 from ..hw.spec.transfer import PAGE
-from .archives import read_array
-from .errors import ProgramError, ProgramMismatch
+from .container import contained, pack_container
+from .errors import InputError, ProgramError
 from .files import write_whole
 from .graph_io import graph_from_parts, graph_to_parts
 from .program_check import check_program
 from .quantised import QuantisedGraph
 from .records import read_record
 
-__all__ = ["FILE_VERSION", "Program"]
-
-FILE_VERSION = 4
-"""Version of the file's layout."""
-
-_MAGIC = b"\x89NRW\r\n\x1a\n"  # the line ends and the high bit show a file that was sent as text
-_HEADER = struct.Struct("<8sIQ32s")  # magic, file version, bytes of payload, SHA-256 of the payload
-_EPOCH, _SYSTEM = (1980, 1, 1, 0, 0, 0), 3  # the same program gives the same bytes, whenever and wherever it is written
+__all__ = ["Program"]
 
 _TABLES = {
     "instructions": Region.INSTRUCTIONS,
@@ -55,6 +44,7 @@ class _Manifest:
     window_bytes: int
     external: dict[str, int]
     record: dict[str, Any] = field(default_factory=dict)
+    entry: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -94,6 +84,9 @@ class Program:
         Where the program comes from and what was measured of it, in values of JSON: what its import was held against
         (``import``), how it was quantised (``settings``, ``calibration``), its integers beside floats (``quality``).
         Nothing of it is needed to run it.
+    entry : int
+        Where its instructions lie in the instruction memory: at which one its runs begin. Other than 0 only in a core
+        with `AcceleratorConfig.entry`; the other tables then hold what programs beside it need, too.
 
     Raises
     ------
@@ -116,6 +109,7 @@ class Program:
     window_bytes: int = 0
     external: dict[str, int] = field(default_factory=dict)
     record: dict[str, Any] = field(default_factory=dict)
+    entry: int = 0
 
     def __post_init__(self) -> None:
         widths = {
@@ -133,8 +127,11 @@ class Program:
                     f"{name} must be uint32 of shape (n, {widths[name]}), not {table.dtype} of shape {table.shape}"
                 )
             depth = region_depth(self.config, region) // (INSTRUCTION_WORDS if region is Region.INSTRUCTIONS else 1)
-            if len(table) > depth:
-                raise ProgramError(f"the program has {len(table)} {name}, its configuration holds {depth}")
+            used = len(table) + (self.entry if region is Region.INSTRUCTIONS else 0)
+            if used > depth:
+                raise ProgramError(f"the program has {used} {name}, its configuration holds {depth}")
+        if self.entry and (self.entry < 0 or not self.config.entry):
+            raise ProgramError(f"its runs begin at instruction {self.entry}, which its core does not know")
         if not len(self.instructions) or len(self.layers) != len(self.instructions):
             raise ProgramError(
                 f"{len(self.instructions)} instructions with {len(self.layers)} layer names: each instruction needs one"
@@ -157,16 +154,17 @@ class Program:
 
     @property
     def memories(self) -> dict[Region, NDArray[np.uint32]]:
-        """Image of each program memory, one row a word of the region (instructions: one row a 32-bit word)."""
+        """Image of each program memory, one row a word of the region (instructions: one row a 32-bit word, zeros before
+        ``entry``)."""
         images = {region: getattr(self, name) for name, region in _TABLES.items()}
-        images[Region.INSTRUCTIONS] = self.instructions.reshape(-1, 1)
+        before = np.zeros((INSTRUCTION_WORDS * self.entry, 1), dtype=np.uint32)
+        images[Region.INSTRUCTIONS] = np.concatenate([before, self.instructions.reshape(-1, 1)])
         return images
 
-    def to_bytes(self) -> bytes:
-        """Contents of the program's file; equal for equal programs."""
+    def to_parts(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Values of JSON and arrays that make up the program's file."""
         structure, arrays = graph_to_parts(self.graph)
         manifest = {
-            "contract": VERSION,
             "config": self.config.to_dict(),
             "config_digest": self.config.digest,
             "graph": structure,
@@ -176,54 +174,13 @@ class Program:
             "window_bytes": self.window_bytes,
             "external": self.external,
             "record": self.record,
+            **({"entry": self.entry} if self.entry else {}),
         }
-        members = {"manifest.json": json.dumps(manifest, indent=1).encode()}
-        tables = {name: getattr(self, name) for name in (*_TABLES, "backing")}
-        for name, array in (tables | arrays).items():
-            members[f"{name}.npy"] = _npy(array)
-        buffer = io.BytesIO()
-        with zipfile.ZipFile(buffer, "w") as archive:
-            for name, content in members.items():
-                member = zipfile.ZipInfo(name, _EPOCH)
-                member.create_system = _SYSTEM
-                archive.writestr(member, content)  # stored: what deflate gives depends on the zlib at hand
-        payload = buffer.getvalue()
-        return _HEADER.pack(_MAGIC, FILE_VERSION, len(payload), hashlib.sha256(payload).digest()) + payload
+        return manifest, {name: getattr(self, name) for name in (*_TABLES, "backing")} | arrays
 
     @classmethod
-    def from_bytes(cls, data: bytes, name: str = "program") -> Program:
-        """Program of a file's contents; ``name`` is what error messages call it.
-
-        Raises
-        ------
-        ProgramMismatch
-            If the file or the contract it was written for has another version.
-        ProgramError
-            If it is not a program, truncated, damaged or makes no sense.
-        """
-        payload = _checked_payload(data, name)
-        try:
-            with zipfile.ZipFile(io.BytesIO(payload)) as archive:
-                manifest = json.loads(archive.read("manifest.json"))
-                arrays = {
-                    member.filename.removesuffix(".npy"): _array(archive, member)
-                    for member in archive.infolist()
-                    if member.filename.endswith(".npy")
-                }
-            contract = manifest["contract"]
-            if contract == VERSION:
-                return cls._from_parts(manifest, arrays)
-        except ProgramError as error:
-            raise ProgramError(f"{name} makes no sense: {error}") from error
-        except Exception as error:  # zipfile, json, numpy and our own checks each raise their own kinds
-            raise ProgramError(f"{name} makes no sense ({error}): compile the model again") from error
-        raise ProgramMismatch(
-            f"{name} was written for version {contract} of the machine, this is version {VERSION}: "
-            f"compile the model again"
-        )
-
-    @classmethod
-    def _from_parts(cls, manifest: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Program:
+    def from_parts(cls, manifest: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Program:
+        """The program again; the inverse of :meth:`to_parts`. Damage raises whatever its reader raises."""
         config = AcceleratorConfig.from_dict(manifest["config"])
         if config.digest != manifest["config_digest"]:
             raise ValueError("the digest of its configuration is wrong")
@@ -238,6 +195,32 @@ class Program:
         )
         check_program(program)
         return program
+
+    def to_bytes(self) -> bytes:
+        """Contents of the program's file; equal for equal programs."""
+        return pack_container(*self.to_parts())
+
+    @classmethod
+    def from_bytes(cls, data: bytes, name: str = "program") -> Program:
+        """Program of a file's contents; ``name`` is what error messages call it.
+
+        Raises
+        ------
+        ProgramMismatch
+            If the file or the contract it was written for has another version.
+        ProgramError
+            If it is not a program, truncated, damaged or makes no sense.
+        InputError
+            If it holds several programs.
+        """
+
+        def make(manifest: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Program:
+            if "programs" in manifest:
+                names = ", ".join(str(program["name"]) for program in manifest["programs"])
+                raise InputError(f"{name} holds several programs ({names}): say which with --program NAME")
+            return cls.from_parts(manifest, arrays)
+
+        return contained(data, name, make)
 
     def save(self, path: Path) -> None:
         """Write the program's file; it appears whole or not at all.
@@ -268,36 +251,3 @@ class Program:
         except OSError as error:
             raise ProgramError(f"cannot read program {path}: {error.strerror or error}") from error
         return cls.from_bytes(data, str(path))
-
-
-def _npy(array: NDArray[Any]) -> bytes:
-    buffer = io.BytesIO()
-    little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
-    np.lib.format.write_array(buffer, little, version=(1, 0), allow_pickle=False)
-    return buffer.getvalue()
-
-
-def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
-    if member.compress_type != zipfile.ZIP_STORED:  # so that a small file needs little memory
-        raise ValueError(f"{member.filename} is compressed")
-    with archive.open(member) as file:
-        return read_array(file, member.file_size)
-
-
-def _checked_payload(data: bytes, name: str) -> bytes:
-    if not data.startswith(_MAGIC[: max(len(data), 1)]):
-        raise ProgramError(f"{name} is not a narrows program: compile a model to get one")
-    if len(data) < _HEADER.size:
-        raise ProgramError(f"{name} is truncated ({len(data)} bytes): compile the model again")
-    _, version, length, digest = _HEADER.unpack_from(data)
-    if version != FILE_VERSION:
-        raise ProgramMismatch(
-            f"{name} has version {version} of the file format, this is version {FILE_VERSION}: "
-            f"{'update narrows or ' if version > FILE_VERSION else ''}compile the model again"
-        )
-    payload = data[_HEADER.size :]
-    if len(payload) < length:
-        raise ProgramError(f"{name} is truncated ({len(payload)} of {length} bytes): compile the model again")
-    if len(payload) > length or hashlib.sha256(payload).digest() != digest:
-        raise ProgramError(f"{name} is damaged (its SHA-256 does not match): compile the model again")
-    return payload

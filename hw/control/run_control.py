@@ -10,18 +10,24 @@ from ..spec.config import AcceleratorConfig
 from ..spec.registers import Fault
 from .handout import index_bits
 
-__all__ = ["FEEDING", "RunControl", "RunGate"]
+__all__ = ["FEEDING", "RunControl", "RunGate", "settings"]
 
 FEEDING = Signature({"go": Out(1), "clear": Out(1), "busy": In(1), "ended": In(1)})
 """To a feeder: ``go`` and ``clear`` are pulses; ``busy`` is high from the cycle after ``go`` on, ``ended`` in its last
 cycle, unless ``clear`` gave the frame up."""
 
 
+def settings(config: AcceleratorConfig) -> tuple[str, ...]:
+    """Members of `RunControl` that keep what the host has written: all between registers and sequencer pass them on."""
+    return "config_matches", "watchdog", *(("entry",) if config.entry else ())
+
+
 class RunControl(Signature):
     """From the registers to the sequencer: ``start`` and ``clear`` are pulses, ``starting`` is high with ``start`` and
     perhaps before; ``started`` is high with a ``start`` that begins a run. What it says of the run is the registers' to
     show. With a frame memory ``feed`` is a pulse, too, alone or with ``start``, which then waits until the frame is
-    laid out; ``started`` is high with a ``feed`` that is heard.
+    laid out; ``started`` is high with a ``feed`` that is heard. A run begins at instruction ``entry``, where the core
+    has that, and at 0 elsewhere.
 
     Parameters
     ----------
@@ -36,6 +42,7 @@ class RunControl(Signature):
                 "started": In(1),
                 "clear": Out(1),
                 **({"feed": Out(1)} if config.frame_bytes else {}),
+                **({"entry": Out(index_bits(config))} if config.entry else {}),
                 "config_matches": Out(1),
                 "watchdog": Out(32),
                 "busy": In(1),
@@ -90,7 +97,7 @@ class RunGate(wiring.Component):
                 registers.busy.eq(sequencer.busy | ~self.idle),
                 self.host_fault.eq(self.conflict),
             ]
-        for name in ("clear", "config_matches", "watchdog"):
+        for name in ("clear", *settings(self._config)):
             m.d.comb += getattr(sequencer, name).eq(getattr(registers, name))
         for name in ("faulted", "fault", "fault_index", "cycles"):
             m.d.comb += getattr(registers, name).eq(getattr(sequencer, name))

@@ -35,7 +35,7 @@ def _levels_wrong(config: AcceleratorConfig, fields: data.View) -> list[Value]:
 
 
 class Sequencer(wiring.Component):
-    """Runs a program from instruction 0.
+    """Runs a program from instruction 0, or from ``control.entry``.
 
     A ``start`` while neither ``busy`` nor ``faulted`` begins a run, and ``started`` is high with it; ``done`` rises at
     the run's END and falls with the next start. A fault ends a run, holds ``fault`` and ``fault_index`` and ignores
@@ -153,6 +153,8 @@ class Sequencer(wiring.Component):
                 handout.done_fields.eq(unit.fields),
             ]
 
+        entry = control.entry if config.entry else 0
+
         halt_fault = Signal(Fault)
         halt_index = Signal(self._index_bits) if has_backing else retired
         halt = Signal()
@@ -234,7 +236,7 @@ class Sequencer(wiring.Component):
             m.d.sync += control.cycles.eq(control.cycles + 1)
         with m.FSM():
             with m.State("IDLE"):
-                m.d.sync += [index.eq(0), retired.eq(0), open_instructions.eq(0), word.eq(0)]
+                m.d.sync += [index.eq(entry), retired.eq(entry), open_instructions.eq(0), word.eq(0)]
                 with m.If(control.clear):
                     clear()
                 with m.If(host_faulted & ~control.faulted):  # in the last cycle of the run

@@ -86,13 +86,22 @@ class HostRegisters(wiring.Component):
                 Register.STALL_TOKEN: self.stalls.stall_token,
             }
             windows = {Register.WINDOW_BASE: self.window.base, Register.WINDOW_LIMIT: self.window.limit}
-        late = acts & ~control.started  # what comes too late to act
+        wrong = acts & ~control.started  # what comes too late to act, or cannot be
         for register, window in windows.items():
-            late = late | (written[register] & control.busy)
+            wrong = wrong | (written[register] & control.busy)
             with m.If(written[register] & ~control.busy):
                 m.d.sync += window.eq(written_data & -PAGE)
+        entries = {}
+        if self._config.entry:
+            entries = {Register.ENTRY: control.entry}
+            bits, most = len(control.entry), self._config.instructions
+            # a comparison of all bits would be a chain of carries
+            beyond = written_data[bits:].any() | ((written_data[:bits] >= most) if most != 1 << bits else 0)
+            wrong = wrong | (written[Register.ENTRY] & (control.busy | beyond))
+            with m.If(written[Register.ENTRY] & ~control.busy & ~beyond):
+                m.d.sync += control.entry.eq(written_data)
         refused = Signal()
-        with m.If(self.refused | late):
+        with m.If(self.refused | wrong):
             m.d.sync += refused.eq(1)
         with m.Elif(control.clear | control.started):
             m.d.sync += refused.eq(0)
@@ -124,6 +133,7 @@ class HostRegisters(wiring.Component):
             **counters,
             **windows,
             **boots,
+            **entries,
             Register.FRAME_BYTES: Const(self._config.frame_bytes, 32),
             **self._interrupts(m, written, written_data, refused),
             **self._streaming(m, written, written_data),

@@ -8,7 +8,7 @@ from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..cells.interfaces import HOST_WRITE, STREAM_BYTE, STREAMING, members_of
-from ..control.run_control import RunControl
+from ..control.run_control import RunControl, settings
 from ..spec.config import AcceleratorConfig
 from .receiver import FrameReceiver
 from .sender import AnswerSender
@@ -134,7 +134,7 @@ class StreamServer(wiring.Component):
             run.starting.eq((registers.starting & open_) | go),
             registers.busy.eq(run.busy | self.occupied),
         ]
-        for name in ("config_matches", "watchdog"):
+        for name in settings(self._config):
             m.d.comb += getattr(run, name).eq(getattr(registers, name))
         for name in ("started", "done", "faulted", "fault", "fault_index", "cycles"):
             m.d.comb += getattr(registers, name).eq(getattr(run, name))

@@ -40,9 +40,9 @@ __all__ = [
 ]
 
 _BESIDE_PROGRAMS = (
-    "host", "uart_divisor", "fabric", "frame_bytes", "streams", "boot", "flash_offset", "flash_divisor"
+    "host", "uart_divisor", "fabric", "entry", "frame_bytes", "streams", "boot", "flash_offset", "flash_divisor"
 )  # fmt: skip
-_LATER = ("dynamic", "frame_bytes", "streams", "boot", "flash_offset", "flash_divisor")
+_LATER = ("dynamic", "entry", "frame_bytes", "streams", "boot", "flash_offset", "flash_divisor")
 
 
 def _sha256(values: Mapping[str, Any]) -> str:
@@ -120,6 +120,9 @@ class AcceleratorConfig:
         Backing store behind loader and storer: ``"none"`` (everything is resident) or ``"axi4"``.
     bus_bits : int
         Data width of the AXI4 port: 32, 64 or 128 bits.
+    entry : int
+        1: the host says at which instruction runs begin, so that several programs can be resident at once; 0: they
+        begin at the first one. Not part of `digest`.
     frame_bytes : int
         Bytes of a frame; the core has a memory of two, from which the core itself lays out a network's input
         (`spec.feed`): a power of two from 64 to 32,768, or 0 for none. Not part of `digest`.
@@ -176,6 +179,7 @@ class AcceleratorConfig:
     fabric: str = "ecp5"
     backing: str = "none"
     bus_bits: int = 64
+    entry: int = 0
     frame_bytes: int = 0
     streams: int = 0
     host: str = "axi"

@@ -106,6 +106,11 @@ class Register(enum.Enum):
     FRAME_BYTES = (0x4C, Access.READ, "bytes of a frame that the core can lay out; 0 without a frame memory")
     STREAM = (0x50, Access.WRITE, "Stream bits; writing them forgets what went wrong")
     BOOT = (0x54, Access.READ, "bits 7:0 are the BootState; bits 31:8 those of the CRC-32 of the image that was loaded")
+    ENTRY = (
+        0x58,
+        Access.WRITE,
+        "index of the instruction at which runs begin; 0 after a reset; stays while a run lasts",
+    )
 
     def __init__(self, offset: int, access: Access, doc: str) -> None:
         self.offset = offset
@@ -143,7 +148,7 @@ class Status(enum.IntFlag):
     BUSY = 1
     DONE = 2  # sticky until the next start
     FAULT = 4  # sticky until cleared
-    REFUSED = 8  # an access, a START or a write of the window was; sticky until cleared or the next run
+    REFUSED = 8  # an access, a START or a write of the window or of ENTRY was; sticky until cleared or the next run
 
 
 class Stream(enum.IntFlag):
@@ -192,6 +197,7 @@ def core_registers(config: AcceleratorConfig) -> tuple[Register, ...]:
         *(() if config.frame_bytes else (Register.FRAME_BYTES,)),
         *(() if config.streams else (Register.STREAM,)),
         *(() if config.boot else (Register.BOOT,)),
+        *(() if config.entry else (Register.ENTRY,)),
     }
     return tuple(register for register in Register if register not in missing)
 

@@ -1,15 +1,18 @@
-"""run_program: a program on the simulated core, sample by sample, through the ordinary driver."""
+"""run_program, run_resident: programs on the simulated core, sample by sample, through the ordinary driver."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
+from ...sw.linked import Linked
 from ...sw.program import Program
+from ...sw.runtime.resident import Turn
 from ...sw.runtime.samples import SampleRecord
 from ..store_size import store_bytes
 from .core_source import WrittenOnDemand
@@ -17,9 +20,10 @@ from .infer import BY_TENSOR
 from .job import Progress
 from .session import simulate
 
-__all__ = ["CosimResult", "run_program"]
+__all__ = ["CosimResult", "run_program", "run_resident"]
 
 _ENTRY = f"{__package__}.infer:infer"
+_TURNS = f"{__package__}.infer:infer_turns"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,11 +92,65 @@ def run_program(
         waves=waves,
         progress=progress,
     )
-    grouped: dict[str, Any] = {group: {} for group in BY_TENSOR}
+    record = _record(result.arrays)
+    return CosimResult(record=record, sim_cycles=result.sim_cycles, wall_seconds=result.wall_seconds)
+
+
+def run_resident(
+    linked: Linked,
+    turns: Sequence[Turn],
+    *,
+    verilog: WrittenOnDemand,
+    simulator: str = "verilator",
+    stall: int = 0,
+    progress: Progress | None = None,
+) -> list[CosimResult]:
+    """Load programs into a simulated core once, and run samples of them by turns.
+
+    Parameters
+    ----------
+    linked : Linked
+    turns : sequence of Turn
+    verilog, simulator, progress
+        As :func:`run_program` takes them.
+    stall : int
+        Handshakes of the host, of 256, that are put off by a cycle, at random (`CosimTransport.set_host`).
+
+    Returns
+    -------
+    list of CosimResult
+        One for each turn; cycles and seconds of the simulation are those of all turns.
+
+    Raises
+    ------
+    NarrowsError
+        As :func:`run_program` does.
+    """
+    result = simulate(
+        verilog,
+        _TURNS,
+        arrays={f"{number}": turn.levels for number, turn in enumerate(turns)},
+        values={"names": [turn.name for turn in turns], "stall": stall},
+        files=lambda folder: linked.save(folder / "linked.nrw"),
+        simulator=simulator,
+        store_bytes=store_bytes(linked.window_bytes),
+        progress=progress,
+    )
+    took = {"sim_cycles": result.sim_cycles, "wall_seconds": result.wall_seconds}
+    parts: list[dict[str, NDArray[Any]]] = [{} for _ in turns]
     for name, array in result.arrays.items():
+        number, _, own = name.partition("/")
+        parts[int(number)][own] = array
+    return [CosimResult(record=_record(part), **took) for part in parts]
+
+
+def _record(arrays: Mapping[str, NDArray[Any]]) -> SampleRecord:
+    """The record that `infer` took apart."""
+    grouped: dict[str, Any] = {group: {} for group in BY_TENSOR}
+    for name, array in arrays.items():
         group, _, tensor = name.partition(" ")
         if tensor:
             grouped[group][tensor] = array
         else:
             grouped[name] = array
-    return CosimResult(record=SampleRecord(**grouped), sim_cycles=result.sim_cycles, wall_seconds=result.wall_seconds)
+    return SampleRecord(**grouped)

@@ -17,6 +17,7 @@ from ..targets import TARGETS, find_target
 from ..tasks import HERE, Workers
 
 if TYPE_CHECKING:
+    from ..linked import Linked
     from ..listener import Listener
     from ..program import Program
     from ..toolchain.place_and_route import PnrReport
@@ -61,7 +62,7 @@ def write_core(
     *,
     wrapper: str | None = None,
     mhz: float = 50.0,
-    program: Program | None = None,
+    program: Program | Linked | None = None,
     audio: bool = False,
 ) -> list[Path]:
     """Write a core's Verilog, and with a wrapper what a design around it needs, beside it; with ``audio`` the front end

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..engines import Engine, EngineName, Simulator, find_engine
 from ..errors import InputError, ProgramMismatch
+from ..linked import load_program
 from ..listener import Listener, Quiet
 from ..program import Program as Compiled
 from ..runtime import clamped_share, prepare_input, restore_outputs
@@ -17,7 +18,7 @@ from ..tasks import HERE, Workers
 from .config import Config
 from .html import table_html
 from .result import Result
-from .samples import SampleSource, samples_of
+from .samples import SampleSource, samples_of, several_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -69,17 +70,29 @@ class Program:
         self.listener: Listener = listener or (Quiet() if model is None else model.listener)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str], *, listener: Listener | None = None) -> Program:
+    def load(
+        cls, path: str | os.PathLike[str], *, program: str | None = None, listener: Listener | None = None
+    ) -> Program:
         """Program of a file.
+
+        Parameters
+        ----------
+        path : str or Path
+        program : str, optional
+            The name of one of several that were linked.
+        listener : Listener, optional
+            Who is told what goes on.
 
         Raises
         ------
+        InputError
+            If the file holds several programs and none is named, or none of that name.
         ProgramError
             If it cannot be read, is not a program, is truncated or damaged.
         ProgramMismatch
             If it was written by another version.
         """
-        return cls(Compiled.load(Path(path)), listener=listener)
+        return cls(load_program(Path(path), program), listener=listener)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the program's file, whole or not at all; its folder is made if need be.
@@ -191,7 +204,7 @@ class Program:
         from .quality import warn_of_input
 
         shape = self.graph.input.shape
-        values, _ = samples_of(x[None] if getattr(x, "shape", None) == shape else x, shape)
+        values, _ = several_of(x, shape)
         levels = prepare_input(self.graph, values)
         warn_of_input(self.compiled, levels, values, self.listener)
         chosen = find_engine(engine, simulator=simulator) if isinstance(engine, str) else engine

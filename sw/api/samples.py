@@ -16,13 +16,18 @@ from ..audio.features import features_of
 from ..audio.wav import is_wav, read_wav
 from ..errors import InputError
 
-__all__ = ["MOST", "SampleSource", "frames_of", "load_samples", "samples_of"]
+__all__ = ["MOST", "SampleSource", "frames_of", "load_samples", "samples_of", "several_of"]
 
 SampleSource = Any
 """A path (numpy archive, WAV file), an array (N, ...), a pair of arrays (x, y), or what gives batches or samples."""
 
 MOST = 512
 """Samples taken of what gives them one by one, if nothing else is said."""
+
+
+def several_of(source: SampleSource, shape: tuple[int, ...]) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """What :func:`samples_of` gives, also of an array that is one sample."""
+    return samples_of(source[None] if getattr(source, "shape", None) == shape else source, shape)
 
 
 def samples_of(

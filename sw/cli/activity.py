@@ -9,7 +9,7 @@ import typer
 
 from ..api.samples import load_samples
 from ..results import writable_folder, write_json
-from .options import InputFile, JsonFile, ProgramFile, opened
+from .options import InputFile, JsonFile, ProgramFile, ProgramName, opened
 from .output import report_done, show_table
 
 __all__ = ["activity"]
@@ -18,6 +18,7 @@ __all__ = ["activity"]
 def activity(
     program: ProgramFile,
     input_file: InputFile,
+    name: ProgramName = None,
     limit: Annotated[int, typer.Option("--limit", min=2, metavar="N", help="Only the first N samples.")] = 3,
     depth: Annotated[int, typer.Option("--depth", min=0, metavar="N", help="Levels of modules to show.")] = 1,
     saif: Annotated[
@@ -38,7 +39,7 @@ def activity(
     """
     from ..api.activity import activity_rows
 
-    compiled = opened(program)
+    compiled = opened(program, name=name)
     for path in (saif, json):
         if path is not None:
             writable_folder(path)

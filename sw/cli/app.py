@@ -28,6 +28,7 @@ from . import (
     doctor,
     explain,
     hardware,
+    link,
     listing,
     models,
     reports,
@@ -100,6 +101,7 @@ app.command("search")(search.search)
 app.command("train")(train.train)
 app.command("run")(models.run_model)
 app.command("verify")(verify.verify)
+app.command("link")(link.link_programs)
 app.command("verilog")(hardware.verilog)
 app.command("testbench")(testbench.bench)
 app.command("synth")(hardware.synth)

@@ -108,11 +108,11 @@ def chosen_board(
         If there is no such board, or no such clock, speed or link on it.
     """
     from ...boards.catalogue import find_board
-    from ..program import Program as Compiled
+    from ..linked import Linked
 
     board = find_board(name)
     board = dataclasses.replace(board, link=link.value, clock_mhz=clock or board.clock_mhz, baud=baud or board.baud)
-    board = board if program is None else board.with_config(Compiled.load(program).config)
+    board = board if program is None else board.with_config(Linked.load(program).config)
     return dataclasses.replace(board, alone=alone or board.alone, serves=serve or board.serves)
 
 

@@ -11,8 +11,8 @@ from typing import Annotated
 import typer
 
 from ..errors import InputError, ToolMissing
+from ..linked import load_all
 from .board import AnswerForm, Answers, BoardName, Folder, chosen_board
-from .options import opened
 from .output import next_step, report_done
 
 __all__ = ["flash_board"]
@@ -47,7 +47,7 @@ def flash_board(
     board = chosen_board(name)
     place = folder or Path("build") / "boards" / name
     if program is not None:
-        size = write_image(board, opened(program).compiled, place, kind=answer.kind)
+        size = write_image(board, load_all(program), place, kind=answer.kind)
         report_done(f"{place / IMAGE}: {size:,} bytes")
     elif not (place / bitstream_name(board)).exists():
         raise InputError(f"there is no {place / bitstream_name(board)}: build it first, narrows board build {name}")

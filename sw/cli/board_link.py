@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..api.linked import Linked
 from ..api.samples import load_samples
 from ..errors import InputError
 from ..results import writable_folder, write_arrays, write_json
 from .board import Alone, AnswerForm, Answers, BoardName, Link, OverLink, Serve, chosen_board
 from .models import run_report
-from .options import InputFile, JsonFile, Limit, OutputArrays, ProgramFile, Raw, opened
+from .options import InputFile, JsonFile, Limit, OutputArrays, ProgramFile, ProgramName, Raw, opened
 from .output import TERMINAL, progress_bar, report_done, show_table
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def run_on_board(
         ),
     ],
     samples: InputFile,
+    chosen: ProgramName = None,
     link: OverLink = Link.UART,
     baud: Annotated[
         int | None,
@@ -72,10 +74,14 @@ def run_on_board(
     if output is not None:
         writable_folder(output)
     board = chosen_board(name, link=link)
-    compiled = opened(program)
+    compiled = opened(program, name=chosen)
     x, y = load_samples(samples, limit, compiled.graph.input.shape)
     labels = sound_labels(compiled.graph.outputs, y, TERMINAL)
-    result = compiled.run(x, BoardEngine(board, port, baud, loaded), raw=raw)
+    engine = BoardEngine(board, port, baud, loaded)
+    if chosen is None:
+        result = compiled.run(x, engine, raw=raw)
+    else:
+        [result] = Linked.load(program, listener=TERMINAL).run([(chosen, x)], engine, raw=raw)
     if output is not None:
         write_arrays(output, result)
     report = run_report(result, labels)
@@ -119,6 +125,7 @@ def simulate_board(
         narrows board simulate ulx3s --program model.nrw
     """
     from ...boards.simulation import virtual_board
+    from ..linked import first_of, load_all
     from ..runtime.boot import boot_image
     from ..runtime.serving import serving_of
 
@@ -126,8 +133,8 @@ def simulate_board(
     if alone:
         if program is None:
             raise InputError("a board that is alone needs the program that is in its flash: name it with --program")
-        compiled, core = opened(program).compiled, board.config
-        image = boot_image(compiled, core, serving_of(compiled, core, answer.kind) if serve else None)
+        compiled, core = load_all(program), board.config
+        image = boot_image(compiled, core, serving_of(first_of(compiled), core, answer.kind) if serve else None)
     with progress_bar(f"building {board.title}"):
         virtual = virtual_board(board, divisor=divisor, flash=image)
     with virtual:

@@ -10,7 +10,7 @@ import typer
 from ..api.samples import load_samples
 from ..errors import InputError
 from ..results import writable_folder, write_json, write_text
-from .options import Calibration, JsonFile, OriginalModel, ProgramFile, opened, original
+from .options import Calibration, JsonFile, OriginalModel, ProgramFile, ProgramName, opened, original
 from .output import report_done, show_table
 
 __all__ = ["explain"]
@@ -21,6 +21,7 @@ _SHOWN = 20
 def explain(
     program: ProgramFile,
     calib: Calibration,
+    name: ProgramName = None,
     model: OriginalModel = None,
     quick: Annotated[bool, typer.Option("--quick", help="Do not quantise again to measure what would help.")] = False,
     output: Annotated[
@@ -53,7 +54,7 @@ def explain(
         writable_folder(output)
         if model is None:
             raise InputError("--output needs the float model: give --model")
-    compiled = opened(program)
+    compiled = opened(program, name=name)
     found = compiled.explain(
         load_samples(calib, None, compiled.graph.input.shape)[0], model=original(model, compiled), quick=quick
     )

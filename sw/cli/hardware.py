@@ -12,11 +12,12 @@ import typer
 from ...hw.spec.config import AcceleratorConfig
 from ..api.hardware import described, estimate_core, place_core, synthesise_core, wrapped, write_core
 from ..errors import InputError
+from ..linked import load_all
 from ..results import writable_folder, write_json
 from ..targets import FAMILIES, find_target
 from ..tasks import Workers, open_workers
 from ..toolchain.synthesis import SynthesisReport
-from .options import BoardOption, Cluster, ConfigFile, Jobs, JsonFile, Preset, chosen_config, opened
+from .options import BoardOption, Cluster, ConfigFile, Jobs, JsonFile, Preset, chosen_config
 from .output import TERMINAL, report_done, show_table
 
 __all__ = ["Wrapper", "show_resources", "synth", "verilog"]
@@ -73,13 +74,13 @@ def verilog(
     """
     output = output or Path("core.v")
     machine = chosen_config(preset, config, board, program)
-    compiled = None if program is None else opened(program)
+    compiled = None if program is None else load_all(program)
     files = write_core(
         machine.core,
         output,
         wrapper=None if wrapper is None else wrapper.value,
         mhz=mhz,
-        program=None if compiled is None else compiled.compiled,
+        program=compiled,
         audio=audio,
     )
     report_done(f"{output}: {described(machine.core)}")

@@ -10,6 +10,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from ..api.linked import Linked
 from ..api.model import Model
 from ..api.program import Program
 from ..api.result import Result
@@ -39,6 +40,7 @@ from .options import (
     OriginalModel,
     OutputArrays,
     ProgramFile,
+    ProgramName,
     Raw,
     Requantise,
     RescaleBits,
@@ -205,6 +207,7 @@ def run_model(
     program: ProgramFile,
     samples: InputFile,
     engine: EngineOption = EngineName.ISA,
+    name: ProgramName = None,
     simulator: SimulatorOption = Simulator.VERILATOR,
     limit: Limit = None,
     output: OutputArrays = None,
@@ -244,12 +247,14 @@ def run_model(
         narrows run wakeword.nrw --input recording.npz --stream
 
         narrows run okay_nabu.nrw --input x.wav --detect 0.85
+
+        narrows run both.nrw --program kws --input test.npz
     """
     from ..api.quality import quality_beside, recorded_accuracy, show_quality, sound_labels
 
     if output is not None:
         writable_folder(output)
-    compiled = opened(program)
+    compiled = opened(program, name=name)
     shape, sound = compiled.graph.input.shape, is_wav(samples)
     stream = stream or sound
     if detect is not None and not stream:
@@ -333,18 +338,20 @@ def described_outputs(result: Result) -> list[dict[str, Any]]:
 
 def disasm(
     program: ProgramFile,
+    name: ProgramName = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Instead of standard output.")
     ] = None,
     json: JsonFile = None,
 ) -> None:
-    """Show a program: memory use, tensors, and every instruction with its blocks and taps.
+    """Show a program: memory use, tensors, and every instruction with its blocks and taps; of several programs all.
 
     **Example**
 
         narrows disasm model.nrw
     """
-    compiled = opened(program)
+    linked = Linked.load(program, listener=TERMINAL)
+    compiled = linked if name is None and len(linked) > 1 else opened(program, name=name)
     text = compiled.disassemble()
     if output is None:
         typer.echo(text, nl=False)

@@ -10,6 +10,7 @@ import typer
 
 from ...hw.spec.config import PRESETS, ConfigError
 from ..api.config import DEFAULT_PRESET, Config
+from ..api.linked import Linked
 from ..api.model import Model
 from ..api.program import Program
 from ..engines import EngineName, Simulator
@@ -36,6 +37,7 @@ __all__ = [
     "OutputArrays",
     "Preset",
     "ProgramFile",
+    "ProgramName",
     "Requantise",
     "RescaleBits",
     "Raw",
@@ -94,6 +96,10 @@ States = Annotated[
     ),
 ]
 ProgramFile = Annotated[Path, typer.Argument(metavar="MODEL.nrw", help="Program, as `narrows compile` writes it.")]
+ProgramName = Annotated[
+    str | None,
+    typer.Option("--program", metavar="NAME", help="Which of several programs that `narrows link` has put together."),
+]
 WeightFormat = Annotated[
     str | None,
     typer.Option(
@@ -204,13 +210,14 @@ def named_config(
     if len(given) > 1:
         raise ConfigError(f"choose one of {' and '.join(given)}: each says what core it is")
     if program is not None:
-        return Program.load(program).config
+        return Linked.load(program).config
     return Config(preset or config, board=board) if given else None
 
 
-def opened(program: Path, board: str | None = None) -> Program:
-    """The program of a file, which tells the terminal what goes on, perhaps with the core of a board."""
-    return Program.load(program, listener=TERMINAL).on_board(board)
+def opened(program: Path, board: str | None = None, name: str | None = None) -> Program:
+    """The program of a file, or that of a name among several, which tells the terminal what goes on, perhaps with the
+    core of a board."""
+    return Program.load(program, program=name, listener=TERMINAL).on_board(board)
 
 
 def original(model: Path | None, program: Program) -> Model | None:

@@ -11,7 +11,7 @@ import typer
 from ..api.samples import load_samples
 from ..errors import InputError
 from ..results import writable_folder, write_json
-from .options import BoardOption, JsonFile, Limit, OriginalModel, ProgramFile, opened, original
+from .options import BoardOption, JsonFile, Limit, OriginalModel, ProgramFile, ProgramName, opened, original
 from .output import TERMINAL, report_done, show_table
 
 __all__ = ["report", "trace"]
@@ -34,6 +34,7 @@ def report(
             "--output", "-o", metavar="PAGE.html", help="Where the page goes.", show_default="MODEL.html here"
         ),
     ] = None,
+    name: ProgramName = None,
     data: Annotated[
         Path | None,
         typer.Option(
@@ -74,7 +75,7 @@ def report(
     writable_folder(output)
     if data is None and model is not None:
         raise InputError("--model shows the float model on samples: give --data, too")
-    compiled = opened(program)
+    compiled = opened(program, name=name)
     summary = compiled.report(
         output,
         None if data is None else load_samples(data, limit, compiled.graph.input.shape),
@@ -113,6 +114,7 @@ def report(
 
 def trace(
     program: ProgramFile,
+    name: ProgramName = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -132,5 +134,5 @@ def trace(
     """
     output = output or Path(f"{program.stem}.trace.json")
     writable_folder(output)
-    instructions, cycles = opened(program).trace(output, latency=latency, pace=pace)
+    instructions, cycles = opened(program, name=name).trace(output, latency=latency, pace=pace)
     report_done(f"{output}: {instructions} instructions in {cycles:,} cycles")

@@ -9,7 +9,7 @@ import typer
 
 from ..api.samples import load_samples
 from ..results import write_json
-from .options import JsonFile, ProgramFile, opened
+from .options import JsonFile, ProgramFile, ProgramName, opened
 from .output import next_step, report_done
 
 __all__ = ["bench"]
@@ -17,6 +17,7 @@ __all__ = ["bench"]
 
 def bench(
     program: ProgramFile,
+    name: ProgramName = None,
     folder: Annotated[Path, typer.Option("--folder", metavar="DIR", help="Where it goes.")] = Path("build/testbench"),
     samples: Annotated[
         Path | None,
@@ -37,7 +38,7 @@ def bench(
 
         narrows testbench model.nrw --input test.npz --limit 5
     """
-    compiled = opened(program)
+    compiled = opened(program, name=name)
     x = None if samples is None else load_samples(samples, limit, compiled.graph.input.shape)[0]
     made = compiled.testbench(folder, x)
     report_done(f"{folder}: {', '.join(path.name for path in made.files)}")

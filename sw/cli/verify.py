@@ -20,6 +20,7 @@ from .options import (
     Limit,
     OriginalModel,
     ProgramFile,
+    ProgramName,
     SimulatorOption,
     opened,
     original,
@@ -34,6 +35,7 @@ _SHOWN = 10
 def verify(
     program: ProgramFile,
     samples: InputFile,
+    name: ProgramName = None,
     limit: Limit = None,
     board: BoardOption = None,
     engine: Annotated[
@@ -67,7 +69,7 @@ def verify(
     """
     from ..api.quality import quality_beside, show_quality, sound_labels
 
-    compiled = opened(program, board)
+    compiled = opened(program, board, name)
     x, y = load_samples(samples, limit, compiled.graph.input.shape)
     labels = sound_labels(compiled.graph.outputs, y, TERMINAL)
     beside = quality_beside(compiled, original(model, compiled), x, labels)

@@ -33,6 +33,8 @@ class Assembler:
         Of all tensors of the graph.
     shortages : Shortages
         What the model has been found to lack so far.
+    beside : Assembler, optional
+        Of a program that is resident at the same time: all tables but the instructions are the same for both.
     """
 
     def __init__(
@@ -41,17 +43,19 @@ class Assembler:
         config: AcceleratorConfig,
         layouts: Mapping[str, TensorLayout],
         shortages: Shortages,
+        *,
+        beside: Assembler | None = None,
     ) -> None:
         self._graph = graph
         self._shortages = shortages
         self._config = config
         self._layouts = dict(layouts)
         self._instructions: Table[Fields] = Table("instructions", "instructions")
-        self._blocks: Table[Fields] = Table("blocks", "blocks")
-        self._taps: Table[Fields] = Table("taps", "taps")
-        self._params: Table[tuple[int, ...]] = Table("parameter words", "param_words")
-        self._weights: Table[bytes] = Table("weight words", "weight_words")
-        self._level_tables: Table[bytes] = Table("tables of levels", "tables")
+        self._blocks: Table[Fields] = beside._blocks if beside else Table("blocks", "blocks")
+        self._taps: Table[Fields] = beside._taps if beside else Table("taps", "taps")
+        self._params: Table[tuple[int, ...]] = beside._params if beside else Table("parameter words", "param_words")
+        self._weights: Table[bytes] = beside._weights if beside else Table("weight words", "weight_words")
+        self._level_tables: Table[bytes] = beside._level_tables if beside else Table("tables of levels", "tables")
         self._layers: list[str] = []
         self._parts: list[tuple[int, int]] = []
 
@@ -88,6 +92,12 @@ class Assembler:
     def _mark(self, layer: str) -> None:
         for table in self._tables:
             table.mark(layer)
+
+    @property
+    def used(self) -> dict[tuple[str, str], int]:
+        """Rows of each table, END included, by what they are called and the parameter that sets their number."""
+        ends = {self._instructions.parameter: 1}
+        return {(table.what, table.parameter): len(table) + ends.get(table.parameter, 0) for table in self._tables}
 
     @property
     def _tables(self) -> tuple[Table[Any], ...]:

@@ -33,13 +33,16 @@ _MOVED = ("address", "pitch", "external", "external_pitch", "count", "lines")
 _TOKENS = ("wait_prev", "wait_next", "post_prev", "post_next")
 
 
-def disassemble(program: Program) -> str:
+def disassemble(program: Program, name: str = "") -> str:
     """Readable listing of a program: memory use, tensors, and every instruction with its blocks and taps.
 
+    Instructions have the numbers of their places in the memory. ``name`` is that of one of several resident programs.
     Taps are written as their offset and, in brackets, the borders they keep away from: ``-9[top 1 left 1]``. A run of
     taps is written where it is first used.
     """
-    lines = [f"program {program.graph.name!r} for configuration {program.config.hash32:08x}", ""]
+    called = f"{name}: " if name else ""
+    begins = f", from instruction {program.entry} on" if program.entry else ""
+    lines = [f"{called}program {program.graph.name!r} for configuration {program.config.hash32:08x}{begins}", ""]
     lines += [*_memory_use(program), "", *_tensors(program)]
     shown: set[int] = set()
     for index, row in enumerate(program.instructions):
@@ -90,7 +93,7 @@ def _instruction(program: Program, index: int, words: list[int], shown: set[int]
     opcode, fields = decode_instruction(words)
     mode = f" {Mode(fields['mode']).name}" if opcode is Opcode.COMPUTE else ""
     tokens = "".join(f" {name}" for name in _TOKENS if fields[name])
-    yield f"{index:>4}  {opcode.name}{mode}{tokens}  {program.layers[index]}".rstrip()
+    yield f"{program.entry + index:>4}  {opcode.name}{mode}{tokens}  {program.layers[index]}".rstrip()
     if opcode in (Opcode.LOAD, Opcode.STORE):
         yield f"      {Region(fields['memory']).name.lower():<11} {_listed(fields, _MOVED)}"
     if opcode is not Opcode.COMPUTE:

@@ -60,6 +60,10 @@ _BOOT = 576
 """Look-up tables of a boot loader (tiny preset: 484 more with it, and 46 carry cells)."""
 
 
+_ENTRY = 39
+"""Look-up tables of the register that says where runs begin (tiny preset: 35 more with it, and 2 carry cells)."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Cells:
     """Estimated LUT4 as nextpnr packs them, carry included, and block RAMs; ``error`` is the largest on cores that the
@@ -110,6 +114,7 @@ def estimate_cells(config: AcceleratorConfig) -> Cells:
     luts += _FEEDER if config.frame_bytes else 0
     luts += _STREAMS if config.streams else 0
     luts += _BOOT if config.boot else 0
+    luts += _ENTRY if config.entry else 0
     return Cells(luts=round(luts), brams=_brams(config), error=fit["error"])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from ..linked import Linked
     from ..program import Program
+    from ..runtime.resident import Turn
     from ..runtime.samples import SampleRecord
 
 __all__ = ["Engine", "EngineName", "EngineRun", "Progress", "Simulator", "machine_run", "silent"]
@@ -92,6 +94,29 @@ class Engine(Protocol):
         ------
         NarrowsError
             If a tool is missing or fails, or the machine refuses the program.
+        """
+        ...
+
+    def run_turns(self, linked: Linked, turns: Sequence[Turn], *, progress: Progress = ...) -> list[EngineRun]:
+        """Load programs together, once, and run samples of them by turns; a program with states goes on with its stream
+        where its turn before left it.
+
+        Parameters
+        ----------
+        linked : Linked
+        turns : sequence of Turn
+        progress : callable
+            Called with (samples done, samples in all).
+
+        Returns
+        -------
+        list of EngineRun
+            One for each turn.
+
+        Raises
+        ------
+        NarrowsError
+            As :meth:`run` does.
         """
         ...
 

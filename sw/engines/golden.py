@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...sim.golden import GoldenModel
+from ..linked import Linked
 from ..program import Program
+from ..runtime.resident import Turn
 from .engine import EngineName, EngineRun, Progress, silent
 
 __all__ = ["GoldenEngine"]
@@ -45,3 +48,19 @@ class GoldenEngine:
             outputs={name: tensors[name] for name in graph.output_tensors},
             tensors={name: tensors[name] for name in (*written, *held)},
         )
+
+    def run_turns(self, linked: Linked, turns: Sequence[Turn], *, progress: Progress = silent) -> list[EngineRun]:
+        """See :class:`~.engine.Engine`; all samples of a program are run in a row, which gives the same."""
+        total, done = sum(len(turn.levels) for turn in turns), 0
+        outputs: dict[int, dict[str, NDArray[np.int64]]] = {}
+        for name, program in linked.items():
+            own = [number for number, turn in enumerate(turns) if turn.name == name]
+            if not own:
+                continue
+            found = self.run(program, np.concatenate([turns[number].levels for number in own])).outputs
+            ends = np.cumsum([len(turns[number].levels) for number in own])[:-1]
+            split = {tensor: np.split(levels, ends) for tensor, levels in found.items()}
+            outputs |= {number: {name: split[name][at] for name in split} for at, number in enumerate(own)}
+            done += sum(len(turns[number].levels) for number in own)
+            progress(done, total)
+        return [EngineRun(outputs=outputs[number]) for number in range(len(turns))]

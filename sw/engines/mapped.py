@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..linked import Linked
 from ..program import Program
 from ..runtime import run_sync
 from ..runtime.mapped import open_mapped
+from ..runtime.resident import Turn, run_turns
 from ..runtime.samples import run_samples
 from .engine import EngineRun, Progress, machine_run, silent
 
@@ -41,3 +44,8 @@ class MappedEngine:
         transport = open_mapped(self.name)
         samples = run_samples(transport, program, levels, dump_layers=dump_layers, progress=progress)
         return machine_run(run_sync(samples))
+
+    def run_turns(self, linked: Linked, turns: Sequence[Turn], *, progress: Progress = silent) -> list[EngineRun]:
+        """See :class:`~.engine.Engine`."""
+        records = run_sync(run_turns(open_mapped(self.name), linked, turns, progress=progress))
+        return [machine_run(record) for record in records]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...hw.spec.link import USB_IDS
+from ..linked import Linked
 from ..program import Program
 from ..runtime import TransportError, run_sync
+from ..runtime.resident import Turn, run_turns
 from ..runtime.samples import run_samples
 from ..runtime.serial_transport import SerialTransport
 from .engine import EngineRun, Progress, machine_run, silent
@@ -62,8 +65,7 @@ class BoardEngine:
         keep_tensors: bool = False,
     ) -> EngineRun:
         """See :class:`~.engine.Engine`."""
-        line = board_line(self.board, self.port, self.bits_per_second or self.board.bits_per_second)
-        transport = run_sync(SerialTransport.open(line))
+        transport = self._opened()
         samples = run_samples(
             transport,
             program,
@@ -74,6 +76,16 @@ class BoardEngine:
             progress=progress,
         )
         return machine_run(run_sync(samples), repeated=transport.repeated)
+
+    def run_turns(self, linked: Linked, turns: Sequence[Turn], *, progress: Progress = silent) -> list[EngineRun]:
+        """See :class:`~.engine.Engine`; requests that were sent again are those of all turns."""
+        transport = self._opened()
+        records = run_sync(run_turns(transport, linked, turns, loaded=self.loaded, progress=progress))
+        return [machine_run(record, repeated=transport.repeated) for record in records]
+
+    def _opened(self) -> SerialTransport:
+        line = board_line(self.board, self.port, self.bits_per_second or self.board.bits_per_second)
+        return run_sync(SerialTransport.open(line))
 
 
 def board_line(board: Board, port: str, bits_per_second: int) -> SerialLine:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +10,10 @@ from numpy.typing import NDArray
 
 from ...hw.core_verilog import CoreVerilog
 from ...sim.cosim.core_source import WrittenOnDemand
-from ...sim.cosim.inference import run_program
+from ...sim.cosim.inference import run_program, run_resident
+from ..linked import Linked
 from ..program import Program
+from ..runtime.resident import Turn
 from .engine import EngineName, EngineRun, Progress, Simulator, machine_run, silent
 
 __all__ = ["RtlEngine"]
@@ -51,3 +54,12 @@ class RtlEngine:
             progress=progress,
         )
         return machine_run(result.record, sim_cycles=result.sim_cycles, wall_seconds=result.wall_seconds)
+
+    def run_turns(self, linked: Linked, turns: Sequence[Turn], *, progress: Progress = silent) -> list[EngineRun]:
+        """See :class:`~.engine.Engine`; cycles and seconds of the simulation are those of all turns."""
+        verilog = self.verilog or CoreVerilog(linked.config)
+        results = run_resident(linked, turns, verilog=verilog, simulator=self.simulator, progress=progress)
+        return [
+            machine_run(result.record, sim_cycles=result.sim_cycles, wall_seconds=result.wall_seconds)
+            for result in results
+        ]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from narrows.sw.api.doctor import Examination
     from narrows.sw.api.explaining import Explanation
     from narrows.sw.api.frameworks import from_keras, from_torch
+    from narrows.sw.api.linked import Linked, link
     from narrows.sw.api.load import Example, example, load
     from narrows.sw.api.model import Model
     from narrows.sw.api.program import Program
@@ -44,6 +45,7 @@ __all__ = [
     "Examination",
     "Explanation",
     "Found",
+    "Linked",
     "Model",
     "NarrowsError",
     "NarrowsWarning",
@@ -55,6 +57,7 @@ __all__ = [
     "example",
     "from_keras",
     "from_torch",
+    "link",
     "load",
     "open_workers",
 ]
@@ -66,6 +69,7 @@ _PLACES = {
     "Examination": ".sw.api.doctor",
     "Explanation": ".sw.api.explaining",
     "Found": ".sw.api.searching",
+    "Linked": ".sw.api.linked",
     "Model": ".sw.api.model",
     "NarrowsError": ".sw.errors",
     "NarrowsWarning": ".sw.listener",
@@ -77,6 +81,7 @@ _PLACES = {
     "example": ".sw.api.load",
     "from_keras": ".sw.api.frameworks",
     "from_torch": ".sw.api.frameworks",
+    "link": ".sw.api.linked",
     "load": ".sw.api.load",
     "open_workers": ".sw.tasks",
 }

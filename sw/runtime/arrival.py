@@ -22,10 +22,12 @@ _BOOT_POLLS = 1 << 16
 
 
 class Met(NamedTuple):
-    """Bytes of a core's frames, which no program depends on, and whether it has streams."""
+    """Bytes of a core's frames, which no program depends on, whether it has streams, and the instruction at which its
+    runs begin now."""
 
     frame_bytes: int
     streams: bool
+    entry: int
 
 
 async def meet_core(transport: Transport, config: AcceleratorConfig) -> Met:
@@ -38,9 +40,12 @@ async def meet_core(transport: Transport, config: AcceleratorConfig) -> Met:
     TransportError
         If there is no core, one of another version, or one that somebody else uses.
     """
-    asked = Register.MAGIC, Register.VERSION, Register.CONFIG, Register.STATUS, Register.FRAME_BYTES, Register.STREAM
-    words = await transport.read(Register.MAGIC.offset, Register.STREAM.offset // 4 + 1)
-    magic, version, own, status, frame_bytes, streams = (int(words[register.offset // 4]) for register in asked)
+    asked = (
+        *(Register.MAGIC, Register.VERSION, Register.CONFIG, Register.STATUS),
+        *(Register.FRAME_BYTES, Register.STREAM, Register.ENTRY),
+    )
+    words = await transport.read(Register.MAGIC.offset, Register.ENTRY.offset // 4 + 1)
+    magic, version, own, status, frame_bytes, streams, entry = (int(words[register.offset // 4]) for register in asked)
     if magic != MAGIC:
         raise TransportError(f"there is no narrows core: MAGIC reads 0x{magic:08x} instead of 0x{MAGIC:08x}")
     if version != VERSION:
@@ -56,7 +61,7 @@ async def meet_core(transport: Transport, config: AcceleratorConfig) -> Met:
         status = await close_streams(transport)
     if status & Status.BUSY:
         await _wait_for_boot(transport)
-    return Met(frame_bytes, bool(streams & Stream.PRESENT))
+    return Met(frame_bytes, bool(streams & Stream.PRESENT), entry)
 
 
 async def _wait_for_boot(transport: Transport) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ...hw.spec.boot import BootState, image_tag
 from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.cycles import CycleCount
 from ...hw.spec.isa import INSTRUCTION_WORDS, Opcode
@@ -28,6 +27,7 @@ from ...hw.spec.words import unpack_codes
 from ..errors import InputError, ProgramMismatch
 from ..program import Program
 from .arrival import close_streams, config_name, meet_core
+from .booted import check_booted
 from .faults import fault_error
 from .feed import Feed, feed_of
 from .recorder import Recorder
@@ -49,15 +49,6 @@ _AFTER_RUN = (
     Register.STALL_STORE,
     Register.STALL_TOKEN,
 )
-
-_NOT_LOADED = {
-    BootState.ABSENT: "it was generated without boot",
-    BootState.BOOTING: "it was reset just now",
-    BootState.EMPTY: "nothing is written there",
-    BootState.BAD_MAGIC: "what is there is no boot image",
-    BootState.BAD_CRC: "the image there is damaged",
-    BootState.REPLACED: "a host has loaded another one since; reset the core",
-}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -105,7 +96,9 @@ class Driver:
         self._limit = 0
         self._feed: Feed | None = None
         self._fed = False
-        self._streams = False
+        self._frame_bytes = 0
+        self._streams = self._serving = False
+        self._entry = 0
         self._ahead: NDArray[np.int64] | None = None
         self._levels: NDArray[np.int64] | None = None
         self._before: dict[str, NDArray[np.int64]] = {}
@@ -138,17 +131,35 @@ class Driver:
             await self._transport.write_backing(_WINDOW_BASE, window)
             await self._write_register(Register.WINDOW_BASE, _WINDOW_BASE)
             await self._write_register(Register.WINDOW_LIMIT, program.window_bytes)
-        if self._feed is not None:
-            for region, words in self._feed.memories.items():
-                await self._transport.write(region_address(config, region), to_burst(config, region, words))
-        await self._write_register(Register.PROGRAM_CONFIG, program.config.hash32)
-        await self._write_register(Register.WATCHDOG, self._limit)
-        self._program = program
+        await self._set_up(program)
         await self.begin()
 
-    async def attach(self, program: Program) -> None:
+    async def select(self, program: Program) -> None:
+        """Go over to a program whose memories are filled already: runs begin at its first instruction (`Resident`). Its
+        states are as they are.
+
+        Raises
+        ------
+        ValueError
+            If the core serves frames of its stream.
+        ProgramMismatch
+            If the core begins all runs at its first instruction.
+        """
+        self._loaded()
+        if self._serving:
+            raise ValueError("stop serving first: frames of the stream are those of the selected program")
+        self._look_at(program)
+        await self._set_up(program)
+
+    async def attach(self, program: Program, *, fill: Callable[[Transport], Awaitable[None]] | None = None) -> None:
         """Take over a core that has loaded a program from its flash memory by itself: see that it is this one, and let
         a stream begin. Waits until the core has booted.
+
+        Parameters
+        ----------
+        program : Program
+        fill : callable, optional
+            Does to a transport what the flash memory does to the core; :meth:`load` of this program without it.
 
         Raises
         ------
@@ -158,14 +169,11 @@ class Driver:
             As :meth:`load` does.
         """
         frame_bytes = await self._prepare(program)
-        program_config, boot = await self._resident()
         recorder = Recorder(dataclasses.replace(self._config, frame_bytes=frame_bytes))
-        await Driver(recorder, self._config).load(program)
-        if boot & 0xFF != BootState.LOADED:
-            raise ProgramMismatch(f"the core holds no program from its flash: {_NOT_LOADED[BootState(boot & 0xFF)]}")
-        if program_config != self._config.hash32 or boot >> 8 != image_tag(recorder.image()):
-            raise ProgramMismatch("the program in the board's flash is another one: write this one there, or load it")
+        await (Driver(recorder, self._config).load(program) if fill is None else fill(recorder))
+        await check_booted(self._transport, self._config, recorder)
         await self._write_register(Register.CONTROL, Control.CLEAR)
+        await self._enter(program)  # a host may have selected another one since
         self._program = program
         await self.begin()
 
@@ -177,19 +185,38 @@ class Driver:
                 f"the program was compiled for {config_name(program.config.hash32)}, the core has "
                 f"{config_name(config.hash32)}: compile the model for the core's configuration"
             )
-        frame_bytes, self._streams = await meet_core(self._transport, config)
+        self._frame_bytes, self._streams, self._entry = await meet_core(self._transport, config)
+        self._serving = False
+        self._look_at(program)
+        return self._frame_bytes
+
+    def _look_at(self, program: Program) -> None:
+        """Keep what has to be known of a program, and forget the one before."""
         self._program = None
         self._computes, self._end, self._limit = survey(program)
         self._levels = self._ahead = None
+        self._before = {}
         self._known_places.clear()
-        self._feed = feed_of(program, dataclasses.replace(config, frame_bytes=frame_bytes))
-        return frame_bytes
+        self._feed = feed_of(program, dataclasses.replace(self._config, frame_bytes=self._frame_bytes))
 
-    async def _resident(self) -> tuple[int, int]:
-        """What PROGRAM_CONFIG and BOOT read."""
-        first = Register.PROGRAM_CONFIG.offset
-        words = await self._transport.read(first, (Register.BOOT.offset - first) // 4 + 1)
-        return int(words[0]), int(words[-1])
+    async def _set_up(self, program: Program) -> None:
+        """Write what a core has once and every program says for itself."""
+        if self._feed is not None:
+            for region, words in self._feed.memories.items():
+                burst = to_burst(self._config, region, words)
+                await self._transport.write(region_address(self._config, region), burst)
+        await self._enter(program)
+        await self._write_register(Register.PROGRAM_CONFIG, program.config.hash32)
+        await self._write_register(Register.WATCHDOG, self._limit)
+        self._program = program
+
+    async def _enter(self, program: Program) -> None:
+        """Let runs begin at a program's first instruction."""
+        if program.entry != self._entry:
+            await self._write_register(Register.ENTRY, program.entry)
+            [self._entry] = (int(word) for word in await self._transport.read(Register.ENTRY.offset, 1))
+        if program.entry != self._entry:
+            raise ProgramMismatch("the core begins every run at its first instruction: generate it with entry = 1")
 
     async def begin(self) -> None:
         """Let a stream begin: every state holds what it holds at first."""
@@ -224,7 +251,7 @@ class Driver:
         outputs = await self._outputs()
         checksums: tuple[int, ...] = ()
         if self._end:
-            address, count = window_span(self._config, Region.CHECKSUMS, 0, self._end)
+            address, count = window_span(self._config, Region.CHECKSUMS, program.entry, self._end)
             entries = [int(value) for value in await self._transport.read(address, count)]
             checksums = tuple(entry if index in self._computes else 0 for index, entry in enumerate(entries))
         return RunResult(
@@ -272,6 +299,7 @@ class Driver:
             region_address(self._config, Region.ANSWER), to_burst(self._config, Region.ANSWER, words)
         )
         await self._write_register(Register.STREAM, Stream.ENABLE | (Stream.COUNTED if counted else 0))
+        self._serving = True
 
     async def stop_serving(self) -> Stream:
         """Close the streams: a frame under way is given up, one that is being run is answered.
@@ -289,6 +317,7 @@ class Driver:
         wrong = Stream(int((await self._transport.read(Register.STREAM.offset, 1))[0]))
         if await close_streams(self._transport) & Status.BUSY:
             raise TransportError("the core is busy with an answer that nobody takes: take it from the stream")
+        self._serving = False
         return wrong & (Stream.SHORT | Stream.LONG | Stream.FAILED)
 
     async def _outputs(self) -> dict[str, NDArray[np.int64]]:
@@ -335,7 +364,7 @@ class Driver:
             raise ValueError("what states held before the frame is not known: infer it with again=True")
         await self._write_states(self._before)
         await self._write_input(self._levels)
-        following = region_address(self._config, Region.INSTRUCTIONS, (index + 1) * INSTRUCTION_WORDS)
+        following = region_address(self._config, Region.INSTRUCTIONS, (program.entry + index + 1) * INSTRUCTION_WORDS)
         await self._transport.write(following, np.array([Opcode.END], dtype=np.uint32))
         try:
             await self._start()

@@ -20,12 +20,13 @@ _CURES = {
 
 
 def fault_error(program: Program, code: int, index: int) -> ProgramError:
-    """The error of a run that stopped with a fault's code at an instruction; a ProgramMismatch where the program is for
-    another configuration."""
+    """The error of a run that stopped with a fault's code at an instruction, which has the number of its place in the
+    memory; a ProgramMismatch where the program is for another configuration."""
     if code not in Fault._value2member_map_:
         return ProgramError(f"core stopped: unknown fault {code} at instruction {index}")
     fault = Fault(code)
-    layer = program.layers[index] if index < len(program.layers) else ""
+    own = index - program.entry
+    layer = program.layers[own] if 0 <= own < len(program.layers) else ""
     where = f"at instruction {index}" + (f" (layer {layer})" if layer else "")
     kind = ProgramMismatch if fault is Fault.CONFIG_MISMATCH else ProgramError
     return kind(f"core stopped: {fault.name} {where}: {_CURES.get(fault, 'reset the core')}")

@@ -40,6 +40,8 @@ class Recorder(Transport):
         """Keep words."""
         if address != Register.CONTROL.offset:
             self._writes.append((address, values.copy()))
+        if address == Register.ENTRY.offset:
+            self._registers[Register.ENTRY] = int(values[0])
 
     async def read(self, address: int, count: int) -> NDArray[np.uint32]:
         """Registers of the core; others read as 0."""

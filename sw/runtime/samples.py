@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..program import Program
-from .driver import Driver
+from .driver import Driver, RunResult
 from .transport import Transport
 
-__all__ = ["SampleRecord", "run_samples"]
+__all__ = ["SampleRecord", "counted_record", "run_samples"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,10 +104,18 @@ async def run_samples(
             layer_cycles.append(ends)
         if progress is not None:
             progress(number + 1, len(samples))
-    return SampleRecord(
+    return counted_record(
+        results,
         outputs={name: np.array([output[name] for output in outputs]) for name in program.graph.output_tensors},
         dumps={name: np.array(tensors) for name, tensors in dumps.items() if tensors},
         layer_cycles=np.array(layer_cycles, dtype=np.int64).reshape(len(layer_cycles), len(last)),
+    )
+
+
+def counted_record(results: Sequence[RunResult], **more: Any) -> SampleRecord:
+    """A record with the counters and checksums of runs; ``more`` are its other fields."""
+    return SampleRecord(
+        **more,
         checksums=np.array([result.checksums for result in results], dtype=np.uint32),
         cycles=np.array([result.cycles for result in results]),
         busy=np.array([result.busy for result in results]),

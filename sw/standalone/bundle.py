@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ...hw.spec.config import AcceleratorConfig
 from ..errors import ProgramMismatch
+from ..linked import Linked
 from ..program import Program
 from .audio_files import audio_files
 from .constraints import lpf, sdc
@@ -28,7 +29,7 @@ def standalone_files(
     name: str,
     mhz: float,
     source: str = "",
-    program: Program | None = None,
+    program: Program | Linked | None = None,
     audio: bool = False,
 ) -> dict[str, str]:
     """Texts by file name: constraints, register map, IP-XACT, C header, C driver, and perhaps a model as C data.
@@ -44,7 +45,7 @@ def standalone_files(
         Clock that the constraints ask for.
     source : str
         Name of the Verilog's file; ``name`` with the ending ``.v`` without it.
-    program : Program, optional
+    program : Program or Linked, optional
     audio : bool
         The front end of keyword models, too.
 

@@ -49,29 +49,60 @@ int narrows_attach(const narrows_bus *bus, uint32_t polls)
 }
 #endif
 
-int narrows_load(const narrows_bus *bus, const narrows_program *program)
+static void fill(const narrows_bus *bus, const narrows_image *image, uint32_t count)
 {
-    uint32_t number, word, beat;
+    uint32_t word, beat;
 
+    for (; count--; image++)
+        for (word = 0; word < image->words; word++)
+            for (beat = 0; beat < image->beats; beat++)
+                put(bus, image->address + word * image->stride + 4 * beat, image->data[word * image->beats + beat]);
+}
+
+/* Whether the core, which is to be idle, runs a program. */
+static int takes(const narrows_bus *bus, const narrows_program *program)
+{
     if (program->config != get(bus, NARROWS_REG_CONFIG))
         return NARROWS_OTHER_CONFIG;
-    if (get(bus, NARROWS_REG_STATUS) & NARROWS_STATUS_BUSY)
-        return NARROWS_RUNNING;
+#ifndef NARROWS_REG_ENTRY
+    if (program->entry)
+        return NARROWS_OTHER_CONFIG;
+#endif
+    return get(bus, NARROWS_REG_STATUS) & NARROWS_STATUS_BUSY ? NARROWS_RUNNING : NARROWS_OK;
+}
+
+int narrows_select(const narrows_bus *bus, const narrows_program *program)
+{
+    int result = takes(bus, program);
+
+    if (result != NARROWS_OK)
+        return result;
+    fill(bus, program->feed, program->feed_count);
+#ifdef NARROWS_REG_ENTRY
+    put(bus, NARROWS_REG_ENTRY, program->entry);
+    if (get(bus, NARROWS_REG_ENTRY) != program->entry)
+        return NARROWS_OTHER_CONFIG;
+#endif
+    put(bus, NARROWS_REG_PROGRAM_CONFIG, program->config);
+    put(bus, NARROWS_REG_WATCHDOG, program->watchdog);
+    return NARROWS_OK;
+}
+
+int narrows_load(const narrows_bus *bus, const narrows_program *program)
+{
+    uint32_t word, beat;
+    int result = takes(bus, program);
+
+    if (result != NARROWS_OK)
+        return result;
     narrows_clear(bus);
     /* What earlier programs left would show in the checksums of lanes that no layer writes;
      * what a program keeps from run to run comes behind that. */
     for (word = 0; word < NARROWS_ACTIVATIONS_WORDS; word++)
         for (beat = 0; beat < NARROWS_ACTIVATIONS_BEATS; beat++)
             put(bus, NARROWS_ACTIVATIONS_BASE + word * NARROWS_ACTIVATIONS_STRIDE + 4 * beat, 0);
-    for (number = 0; number < program->image_count; number++) {
-        const narrows_image *image = &program->images[number];
-        for (word = 0; word < image->words; word++)
-            for (beat = 0; beat < image->beats; beat++)
-                put(bus, image->address + word * image->stride + 4 * beat, image->data[word * image->beats + beat]);
-    }
-    put(bus, NARROWS_REG_PROGRAM_CONFIG, program->config);
-    put(bus, NARROWS_REG_WATCHDOG, program->watchdog);
-    return NARROWS_OK;
+    fill(bus, program->images, program->image_count);
+    return narrows_select(bus, program);
 }
 
 int16_t narrows_quantise(const narrows_tensor *tensor, double value)

@@ -46,6 +46,9 @@ typedef struct {
     uint32_t watchdog; /* cycles after which a run is stopped */
     uint32_t image_count;
     const narrows_image *images;
+    uint32_t entry;            /* instruction at which its runs begin */
+    uint32_t feed_count;       /* how its samples are laid out, in cores with a frame memory */
+    const narrows_image *feed;
 } narrows_program;
 
 /* Where a tensor lies in the activation memory. The host sees levels of `channels` x `height` x `width`; stored are
@@ -71,8 +74,13 @@ int narrows_open(const narrows_bus *bus);
  * takes the place of narrows_load. */
 int narrows_attach(const narrows_bus *bus, uint32_t polls);
 
-/* Fill the core's memories and clear its activations; once for each program. */
+/* Fill the core's memories and clear its activations; once for each program. Of several programs that were linked any one
+ * loads all of them. */
 int narrows_load(const narrows_bus *bus, const narrows_program *program);
+
+/* Let the next runs be those of another program that was linked with the one that was loaded. What programs keep from run to
+ * run stays as it is. */
+int narrows_select(const narrows_bus *bus, const narrows_program *program);
 
 /* Nearest level of a real number, ties upward. */
 int16_t narrows_quantise(const narrows_tensor *tensor, double value);
@@ -100,7 +108,7 @@ void narrows_start(const narrows_bus *bus);
 int narrows_poll(const narrows_bus *bus);
 int narrows_run(const narrows_bus *bus, uint32_t polls);
 
-/* After a fault: instruction at which it arose; back to idle. */
+/* After a fault: instruction of the memory at which it arose; back to idle. */
 uint32_t narrows_fault_index(const narrows_bus *bus);
 void narrows_clear(const narrows_bus *bus);
 

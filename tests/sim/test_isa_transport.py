@@ -1,8 +1,11 @@
 """Registers and windows of the ISA model look like a core's."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from narrows.hw.spec.config import AcceleratorConfig
+from narrows.hw.spec.isa import INSTRUCTION_WORDS
 from narrows.hw.spec.registers import (
     MAGIC,
     VERSION,
@@ -61,6 +64,30 @@ def test_start_runs_and_clear_returns_from_a_fault(transport):
     assert read(transport, Register.STATUS.offset) == [2]
 
 
+def test_a_run_begins_where_the_host_says():
+    transport = IsaTransport(dataclasses.replace(CONFIG, entry=1))
+    write(transport, Register.PROGRAM_CONFIG.offset, CONFIG.hash32)
+    write(transport, region_address(CONFIG, Region.INSTRUCTIONS, 3 * INSTRUCTION_WORDS), 7)  # no opcode
+    for entry, status, index in ((3, Fault.ILLEGAL_INSTRUCTION << 8 | Status.FAULT, 3), (4, Status.DONE, 0)):
+        write(transport, Register.ENTRY.offset, entry)
+        assert read(transport, Register.ENTRY.offset) == [entry]
+        write(transport, Register.CONTROL.offset, Control.START | Control.CLEAR)
+        assert read(transport, Register.STATUS.offset, 2) == [status, index]
+    write(transport, Register.ENTRY.offset, CONFIG.instructions)
+    assert read(transport, Register.STATUS.offset) == [Status.DONE | Status.REFUSED]
+    write(transport, Register.CONTROL.offset, Control.CLEAR)
+    assert read(transport, Register.ENTRY.offset) == [4]
+    write(transport, Register.PROGRAM_CONFIG.offset, 0)
+    write(transport, Register.CONTROL.offset, Control.START)
+    assert read(transport, Register.STATUS.offset, 2) == [Fault.CONFIG_MISMATCH << 8 | Status.FAULT, 4]
+
+
+def test_other_cores_have_no_entry(transport):
+    write(transport, Register.ENTRY.offset, 4)
+    assert read(transport, Register.ENTRY.offset) == [0]
+    assert read(transport, Register.STATUS.offset) == [0]
+
+
 def test_a_start_with_a_clear_runs_and_interrupts_are_acknowledged(transport):
     write(transport, Register.CONTROL.offset, Control.START)
     assert read(transport, Register.IRQ_ENABLE.offset, 2) == [Interrupt.DONE | Interrupt.FAULT, Interrupt.FAULT]
@@ -106,7 +133,7 @@ def test_a_burst_may_start_and_end_within_a_word(transport):
     [
         (2, 1, "address 0x2 is not an aligned word of a region"),
         (13 << 22, 1, "address 0x3400000 is not an aligned word of a region"),
-        (Register.BOOT.offset, 2, "2 words from address 0x54 reach beyond REGISTERS"),
+        (Register.ENTRY.offset, 2, "2 words from address 0x58 reach beyond REGISTERS"),
         (region_address(CONFIG, Region.TAPS, 255), 2, "2 words from address 0xc003fc reach beyond TAPS"),
     ],
 )

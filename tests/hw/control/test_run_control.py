@@ -31,10 +31,16 @@ def test_the_host_sees_a_run_until_all_is_at_rest() -> None:
 
 
 def test_everything_else_passes() -> None:
-    dut: Any = RunGate(AcceleratorConfig())
+    dut: Any = RunGate(AcceleratorConfig(entry=1))
 
     async def bench(ctx: Any) -> None:
-        for name, value in (("starting", 1), ("clear", 1), ("config_matches", 1), ("watchdog", 0x12345678)):
+        for name, value in (
+            ("starting", 1),
+            ("clear", 1),
+            ("config_matches", 1),
+            ("watchdog", 0x12345678),
+            ("entry", 33),
+        ):
             ctx.set(getattr(dut.registers, name), value)
             assert ctx.get(getattr(dut.sequencer, name)) == value
         for name, value in (("done", 1), ("faulted", 1), ("fault", Fault.BUS), ("fault_index", 9), ("cycles", 77)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import pytest
 from amaranth_bench import simulate
 from narrows.hw.ports.host_registers import HostRegisters
 from narrows.hw.spec.config import PRESETS
@@ -161,5 +162,28 @@ def test_the_window_stays_while_a_run_lasts() -> None:
             assert await bus.read(Register.STATUS) == 0
             await bus.write(register, 0x9000)
             assert await bus.read(register) == 0x9000
+
+    simulate(dut, bench)
+
+
+@pytest.mark.parametrize("instructions", [64, 48])
+def test_entry_is_an_instruction_and_stays_while_a_run_lasts(instructions: int) -> None:
+    dut: Any = HostRegisters(dataclasses.replace(CONFIG, entry=1, instructions=instructions))
+
+    async def bench(ctx: Any) -> None:
+        bus = Bus(ctx, dut)
+        assert await bus.read(Register.ENTRY) == ctx.get(dut.control.entry) == 0
+        for kept in (instructions - 1, 5):
+            await bus.write(Register.ENTRY, kept)
+            assert await bus.read(Register.ENTRY) == ctx.get(dut.control.entry) == kept
+            assert await bus.read(Register.STATUS) == 0
+            for busy, wrong in ((1, 3), (0, instructions), (0, 64), (0, 1 << 31 | 1)):
+                ctx.set(dut.control.busy, busy)
+                await bus.write(Register.ENTRY, wrong)
+                assert await bus.read(Register.ENTRY) == ctx.get(dut.control.entry) == kept
+                assert await bus.read(Register.STATUS) == busy | Status.REFUSED
+                ctx.set(dut.control.busy, 0)
+                await bus.write(Register.CONTROL, Control.CLEAR)
+                assert await bus.read(Register.STATUS) == 0
 
     simulate(dut, bench)

@@ -12,7 +12,7 @@ from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.pipeline import pipeline
 from narrows.hw.spec.registers import REGION_BITS, Region, region_depth, region_stride
 
-SMALL = AcceleratorConfig(fabric="ice40", tables=1, frame_bytes=64, streams=1)
+SMALL = AcceleratorConfig(fabric="ice40", tables=1, entry=1, frame_bytes=64, streams=1)
 LARGE = AcceleratorConfig(rows=6, columns=8, lanes=16, rescalers=8, tables=1, frame_bytes=1024, streams=1)
 
 

@@ -36,6 +36,7 @@ from narrows.hw.spec.formats import parse_format
         ({"max_pool": -1}, "max_pool must be 0 or 1, not -1"),
         ({"counters": 2}, "counters must be 0 or 1, not 2"),
         ({"dynamic": 2}, "dynamic must be 0 or 1, not 2"),
+        ({"entry": 2}, "entry must be 0 or 1, not 2"),
         (
             {"dynamic": 1, "act_base": "int4"},
             "dynamic weights are activations: they need one base for both, not dybit4 for weights and int4 for act",
@@ -160,7 +161,10 @@ def test_the_digest_depends_on_every_parameter_that_programs_depend_on():
         "counters": 0,
     }
     single = dataclasses.replace(base, max_pool=0, memories="single")
-    beside = {"host": "wishbone", "uart_divisor": 100, "fabric": "ice40", "frame_bytes": 1024, "streams": 1}
+    beside = {
+        **{"host": "wishbone", "uart_divisor": 100, "fabric": "ice40", "entry": 1},
+        **{"frame_bytes": 1024, "streams": 1},
+    }
     booting = {"boot": 1, "flash_offset": 0x20000, "flash_divisor": 2}
     assert {*others, *beside, *booting, "memories"} == {field.name for field in dataclasses.fields(AcceleratorConfig)}
     framed = dataclasses.replace(base, frame_bytes=64)

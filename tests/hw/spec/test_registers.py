@@ -45,6 +45,7 @@ def test_registers_are_consecutive_words():
         "IRQ_ENABLE",
         "IRQ_STATUS",
         "STREAM",
+        "ENTRY",
     }
 
 

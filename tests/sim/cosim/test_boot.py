@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from linked_cases import drawn_programs, drawn_turns, turn_differences
 from narrows.hw.core_verilog import CoreVerilog
 from narrows.hw.spec.boot import REST_CYCLES, BootState
 from narrows.hw.spec.config import AcceleratorConfig
@@ -17,11 +18,15 @@ from narrows.sim.cosim.job import Job, Progress
 from narrows.sim.cosim.serial_bench import LineCommand
 from narrows.sim.cosim.session import simulate
 from narrows.sim.golden import GoldenModel
+from narrows.sim.isa_transport import IsaTransport
 from narrows.sw.compile import compile_graph
+from narrows.sw.compile.link import link
 from narrows.sw.errors import ProgramMismatch
+from narrows.sw.linked import Linked
 from narrows.sw.program import Program
-from narrows.sw.runtime import Driver, TransportError
+from narrows.sw.runtime import Driver, TransportError, run_sync
 from narrows.sw.runtime.boot import boot_image
+from narrows.sw.runtime.resident import Turn, run_turns
 from narrows.sw.runtime.serving import serving_of
 from numpy.typing import NDArray
 from random_graphs import GraphBuilder, random_chain, random_levels
@@ -250,3 +255,34 @@ def test_frames_wait_for_the_boot_and_are_served(monkeypatch: pytest.MonkeyPatch
     for number in range(2):
         np.testing.assert_array_equal(result.arrays[f"{name}:{number}"], levels)
     assert result.values == {"boot": BootState.LOADED, "stream": Stream.PRESENT | Stream.ENABLE | Stream.COUNTED}
+
+
+async def resides(transport: Any, job: Job, progress: Progress) -> Any:
+    """Turns of programs that came from the flash together."""
+    linked = Linked.load(job.folder / "linked.nrw")
+    turns = [Turn(name, job.arrays[f"{number}"]) for number, name in enumerate(job.values["names"])]
+    records = await run_turns(transport, linked, turns, loaded=True, progress=progress)
+    found = [(f"{number} {name}", one) for number, record in enumerate(records) for name, one in record.outputs.items()]
+    return dict(found), {"cycles": [record.cycles.tolist() for record in records]}
+
+
+def test_programs_that_are_resident_together_boot_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    config = dataclasses.replace(AXI, entry=1)
+    linked = link(drawn_programs(dataclasses.replace(config, boot=0, flash_offset=0, flash_divisor=0), 1, 2))
+    turns = drawn_turns(linked, 1, (1, 0, 1))
+    core = simulate(
+        CoreVerilog(config),
+        "test_boot:resides",
+        arrays={f"{number}": turn.levels for number, turn in enumerate(turns)},
+        values={"names": [turn.name for turn in turns]},
+        files=lambda folder: linked.save(folder / "linked.nrw"),
+        flash=boot_image(linked, config),
+        flash_offset=config.flash_offset,
+    )
+    model = run_sync(run_turns(IsaTransport(linked.config), linked, turns))
+    assert turn_differences(linked, turns, model) == []
+    assert core.values["cycles"] == [record.cycles.tolist() for record in model]
+    for number, record in enumerate(model):
+        for name, levels in record.outputs.items():
+            np.testing.assert_array_equal(core.arrays[f"{number} {name}"], levels)

@@ -8,11 +8,13 @@ from pathlib import Path
 import narrows
 import numpy as np
 import pytest
+from narrows.boards.catalogue import find_board
 from narrows.sim.isa_transport import IsaTransport
 from narrows.sw.cli import run
 from narrows.sw.engines import find_engine
 from narrows.sw.engines import mapped as engine
 from narrows.sw.engines.mapped import MappedEngine
+from narrows.sw.engines.port import BoardEngine
 
 
 @pytest.mark.parametrize("name", ["uio:/dev/uio0", "mem:0x40000000"])
@@ -32,6 +34,26 @@ def test_digits_run_on_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     command = ["run", str(program.save(tmp_path / "m.nrw")), "--input", str(tmp_path / "x.npz")]
     assert run([*command, "--engine", "mem:0x40000000", "--json", str(tmp_path / "said.json")]) == 0
     assert json.loads((tmp_path / "said.json").read_text())["engine"] == "mem:0x40000000"
+
+
+def test_linked_programs_run_by_turns_there_and_on_a_board(monkeypatch: pytest.MonkeyPatch) -> None:
+    digits = narrows.example()
+    program = digits.model.quantize(digits.calib[:64]).compile("tiny")
+    both = narrows.link({"a": program, "b": program})
+    turns = [("b", digits.x[:2]), ("a", digits.x[2]), ("b", digits.x[3:4])]
+    expected = both.run(turns)
+    monkeypatch.setattr(engine, "open_mapped", lambda place: IsaTransport(both.config.core))
+    monkeypatch.setattr(BoardEngine, "_opened", lambda self: Line(both.config.core))
+    for chosen in ("mem:0x40000000", BoardEngine(find_board("ulx3s"), "none")):
+        for found, right in zip(both.run(turns, chosen), expected, strict=True):
+            np.testing.assert_array_equal(found["scores"], right["scores"])
+            assert len(found.run.cycles) == len(right["scores"])
+
+
+class Line(IsaTransport):
+    """The model in the place of a board."""
+
+    repeated = 0
 
 
 def test_a_device_that_is_not_there_is_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

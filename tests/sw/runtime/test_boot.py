@@ -6,15 +6,18 @@ import dataclasses
 
 import numpy as np
 import pytest
+from linked_cases import drawn_programs, drawn_turns, turn_differences
 from narrows.hw.spec.boot import BootState, decode_image, image_tag, most_words
 from narrows.hw.spec.config import PRESETS, AcceleratorConfig
 from narrows.hw.spec.registers import Register, Status
 from narrows.sim.isa_transport import IsaTransport
 from narrows.sw.compile import compile_graph
+from narrows.sw.compile.link import link
 from narrows.sw.errors import ProgramMismatch
 from narrows.sw.program import Program
 from narrows.sw.runtime import Driver, TransportError, run_sync
 from narrows.sw.runtime.boot import boot_image
+from narrows.sw.runtime.resident import run_turns
 from numpy.typing import NDArray
 from random_graphs import GraphBuilder, random_chain, random_levels, random_stream
 
@@ -113,3 +116,25 @@ def test_a_core_that_runs_is_not_waited_for() -> None:
     program, _ = program_and_levels(8)
     with pytest.raises(TransportError, match="busy with a run that somebody else started"):
         run_sync(Driver(Running(BOOTS, boot_image(program, BOOTS)), CONFIG).attach(program))
+
+
+def test_an_image_holds_all_programs_that_are_resident_together_and_begins_with_the_first() -> None:
+    linked = link(drawn_programs(CONFIG, 3, 3))
+    core = dataclasses.replace(BOOTS, entry=1)
+    image = boot_image(linked, core)
+    assert len(image) // 4 < most_words(core)
+    turns = drawn_turns(linked, 2, (1, 0, 1, 2, 1))
+    booted = Booting(core, image)
+    assert booted.machine.entry == 0
+    for _ in range(2):
+        results = run_sync(run_turns(booted, linked, turns, loaded=True))
+        assert turn_differences(linked, turns, results) == []
+    with pytest.raises(ProgramMismatch, match="the program in the board's flash is another one"):
+        run_sync(Driver(Booting(core, image), linked.config).attach(linked["program 0"]))
+    plain = Booting(core, boot_image(drawn_programs(CONFIG, 3, 1)["program 0"], core))
+    plain.machine.entry = 3  # what another host has left
+    run_sync(Driver(plain, CONFIG).attach(drawn_programs(CONFIG, 3, 1)["program 0"]))
+    assert plain.machine.entry == 0
+    other = link(drawn_programs(CONFIG, 4, 2))
+    with pytest.raises(ProgramMismatch, match="the program in the board's flash is another one"):
+        run_sync(run_turns(Booting(core, image), other, [], loaded=True))

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from linked_cases import drawn_programs, drawn_turns
 from narrows.hw.spec.answer import AnswerKind
 from narrows.hw.spec.boot import BootState, decode_image
 from narrows.hw.spec.config import PRESETS, AcceleratorConfig
@@ -20,6 +21,7 @@ from narrows.hw.spec.registers import Fault, Region, Register, Status, region_ad
 from narrows.sim.golden import GoldenModel
 from narrows.sim.isa_transport import IsaTransport
 from narrows.sw.compile import compile_graph
+from narrows.sw.compile.link import link
 from narrows.sw.errors import ProgramError
 from narrows.sw.examples import digits, digits_model
 from narrows.sw.frontend import load_model
@@ -71,7 +73,7 @@ class Host:
 
     port, glue = "axi", GLUE
 
-    def __init__(self, program: Program, folder: Path, core: AcceleratorConfig | None = None) -> None:
+    def __init__(self, program: Any, folder: Path, core: AcceleratorConfig | None = None) -> None:
         config = dataclasses.replace(program.config, host=self.port)
         files = standalone_files(config, VERILOG, name="core", mhz=50, program=program) | {"glue.c": self.glue}
         for name, text in files.items():
@@ -131,6 +133,29 @@ const narrows_bus *glue_bus(void) { return &bus; }
 int glue_status(void) { return narrows_spi_status(&spi); }
 uint32_t glue_repeated(void) { return spi.repeated; }
 """
+
+
+LINKED_GLUE = """
+#include "narrows_model.h"
+#include "narrows_core.h"
+static const narrows_program *const programs[] = {&narrows_program_0_model, &narrows_program_1_model};
+static const narrows_tensor *const inputs[] = {&narrows_program_0_input, &narrows_program_1_input};
+static const narrows_tensor *const outputs[] = {narrows_program_0_outputs, narrows_program_1_outputs};
+static int chosen;
+int glue_load(const narrows_bus *bus) { return narrows_load(bus, programs[chosen]); }
+int glue_select(const narrows_bus *bus, int n) { chosen = n; return narrows_select(bus, programs[n]); }
+int glue_write(const narrows_bus *bus, const int16_t *levels)
+{ return narrows_write_tensor(bus, inputs[chosen], levels); }
+void glue_read(const narrows_bus *bus, int n, int16_t *levels)
+{ narrows_read_tensor(bus, &outputs[chosen][n], levels); }
+int16_t glue_quantise(double value) { return narrows_quantise(inputs[chosen], value); }
+"""
+
+
+class LinkedHost(Host):
+    """The driver with two programs that are resident together."""
+
+    glue = LINKED_GLUE
 
 
 class SpiHost(Host):
@@ -411,3 +436,30 @@ def test_a_core_that_boots_is_waited_for_and_needs_no_load(tmp_path: Path) -> No
         np.testing.assert_array_equal(found, golden[name][0])
     host.core.state = BootState.REPLACED
     assert host.c.narrows_attach(host.bus, 1000) == NOT_LOADED
+
+
+def test_programs_that_are_resident_together_run_by_turns(tmp_path: Path) -> None:
+    config = dataclasses.replace(CONFIGS["square"], instructions=64)
+    linked = link(drawn_programs(config, 1, 2))
+    turns = drawn_turns(linked, 4, (0, 1, 1, 0, 1))
+    host = LinkedHost(linked, tmp_path)
+    assert host.c.glue_load(host.bus) == OK
+    found: dict[str, list[dict[str, NDArray[np.int64]]]] = {name: [] for name in linked}
+    for turn in turns:
+        host.program = linked[turn.name]
+        assert host.c.glue_select(host.bus, list(linked).index(turn.name)) == OK
+        found[turn.name] += [host.infer(sample) for sample in turn.levels]
+    for name, program in linked.items():
+        levels = np.concatenate([turn.levels for turn in turns if turn.name == name])
+        golden = GoldenModel(program.graph, config).run(levels)
+        for tensor in program.graph.output_tensors:
+            np.testing.assert_array_equal(np.stack([one[tensor] for one in found[name]]), golden[tensor])
+
+
+def test_a_core_without_entry_takes_no_second_program(tmp_path: Path) -> None:
+    config = dataclasses.replace(CONFIGS["square"], instructions=64)
+    linked = link(drawn_programs(config, 1, 2))
+    host = LinkedHost(linked, tmp_path, config)
+    assert host.c.glue_select(host.bus, 1) == OTHER_CONFIG
+    assert host.c.glue_load(host.bus) == OTHER_CONFIG
+    assert host.c.glue_select(host.bus, 0) == OK
