@@ -1,0 +1,144 @@
+"""A mutant against its tests, as a task: in a scratch copy of the sources, which a process makes once."""
+
+from __future__ import annotations
+
+import compileall
+import hashlib
+import io
+import json
+import os
+import py_compile
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .mutation import Change, apply
+
+__all__ = ["Mutant", "Outcome", "Tree", "packed", "run_mutant", "run_unchanged"]
+
+_FOLDERS = ("hw", "sw", "sim", "boards", "tests", "bench/campaign")
+
+
+@dataclass(frozen=True)
+class Tree:
+    """Sources as they travel: an archive, and a digest of it."""
+
+    archive: bytes
+    digest: str
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A change of a module, its tests, and the processor seconds that these may take."""
+
+    file: str
+    change: Change
+    tests: tuple[str, ...]
+    seconds: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How tests ended: ``by`` is the one that failed, ``hang``, or why none began; empty if all passed."""
+
+    by: str
+    seconds: float
+
+
+def packed(root: Path) -> Tree:
+    """All that tests read, of a checkout."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        files = [path for folder in _FOLDERS for path in sorted((root / folder).rglob("*"))]
+        for path in [*files, *sorted(root.glob("*.toml")), *sorted(root.glob("*.md"))]:
+            if path.is_file() and "__pycache__" not in path.parts:
+                archive.writestr(zipfile.ZipInfo(path.relative_to(root).as_posix()), path.read_bytes())
+    return Tree(buffer.getvalue(), hashlib.sha256(buffer.getvalue()).hexdigest())
+
+
+def run_mutant(tree: Tree, mutant: Mutant) -> Outcome:
+    """Change a module in the scratch copy, run its tests up to the first that fails, change it back."""
+    copy = _copy(tree)
+    path = copy.root / mutant.file
+    whole = path.read_text()
+    path.write_text(apply(whole, mutant.change))
+    try:
+        return _tested(copy, mutant.tests, mutant.seconds)
+    finally:
+        path.write_text(whole)
+
+
+def run_unchanged(tree: Tree, task: tuple[tuple[str, ...], int]) -> Outcome:
+    """Run tests in the scratch copy as it is."""
+    tests, seconds = task
+    return _tested(_copy(tree), tests, seconds)
+
+
+class _Copy:
+    """A scratch copy, where ``narrows`` is found before any installed one, and the process that runs its tests.
+
+    Byte code is held against the text of its source: a change may keep a file's size and second.
+    """
+
+    def __init__(self, tree: Tree) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="narrows-mutants-")
+        self.root = Path(self._folder.name)
+        with zipfile.ZipFile(io.BytesIO(tree.archive)) as archive:
+            archive.extractall(self.root)
+        package = self.root / "path" / "narrows"
+        package.mkdir(parents=True)
+        for name in ("hw", "sw", "sim", "boards"):
+            if (self.root / name).is_dir():
+                (package / name).symlink_to(self.root / name)
+                compileall.compile_dir(
+                    self.root / name, quiet=2, invalidation_mode=py_compile.PycInvalidationMode.CHECKED_HASH
+                )
+        for file in (self.root / "sw" / "package").glob("*.py"):
+            (package / file.name).symlink_to(file)
+        if not (package / "__init__.py").exists():
+            (package / "__init__.py").touch()
+        self._runner = subprocess.Popen(
+            [sys.executable, Path(__file__).with_name("mutant_runner.py")],
+            cwd=self.root,
+            env=os.environ | self._environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            "PYTHONPATH": str(self.root / "path"),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "NARROWS_CACHE": str(self.root / "cache"),
+            "COLUMNS": "10000",  # ids of tests are not cut off
+        }
+
+    def ask(self, tests: Sequence[str], seconds: int) -> str:
+        """What ended these tests, as `mutant_runner.verdict` says it."""
+        asked, answers = self._runner.stdin, self._runner.stdout
+        assert asked is not None and answers is not None, "both are pipes"
+        asked.write(json.dumps([list(tests), seconds]) + "\n")
+        asked.flush()
+        return json.loads(answers.readline())
+
+
+_COPIES: dict[str, _Copy] = {}
+
+
+def _copy(tree: Tree) -> _Copy:
+    """The scratch copy of this process."""
+    if tree.digest not in _COPIES:
+        _COPIES[tree.digest] = _Copy(tree)
+    return _COPIES[tree.digest]
+
+
+def _tested(copy: _Copy, tests: Sequence[str], seconds: int) -> Outcome:
+    began = time.monotonic()
+    by = copy.ask(tests, seconds)
+    return Outcome(by, round(time.monotonic() - began, 2))
