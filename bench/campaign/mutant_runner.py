@@ -1,6 +1,6 @@
 """Runs tests, each time in a fork of a process that has imported what they take from others, and nothing of ours.
 
-    python mutant_runner.py
+    python mutant_runner.py numpy onnx ...
 
 Requests are lines of JSON, ``[tests, seconds]``; so are answers, what ended them. Importing test runner, numpy, Amaranth and
 onnx takes longer than most tests do until one of them fails.
@@ -23,11 +23,6 @@ from typing import TextIO
 
 __all__ = ["main", "verdict"]
 
-_PACKAGES = (
-    *("pytest", "hypothesis", "hypothesis.extra.numpy", "numpy", "numpy.testing", "threadpoolctl", "rich", "typer"),
-    *("amaranth", "amaranth.sim", "amaranth.back.rtlil", "amaranth.back.verilog", "amaranth.lib.memory"),
-    *("onnx", "onnx.reference", "onnxruntime", "tflite", "z3", "torch"),
-)
 _OPTIONS = (
     *("-x", "-q", "--tb=no", "-rfE", "--no-header", "--hypothesis-seed=0", "--basetemp=tmp"),
     *("-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:nbmake"),
@@ -38,13 +33,14 @@ _WALL = 10
 """Seconds of wall clock that tests may take for each second of processor time: other work may have the processors."""
 
 _POLL_SECONDS = 0.02
+_GRACE_SECONDS = 5.0
 
 
 def main() -> None:
     """Serve until standard input ends."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    for package in _PACKAGES:
+    for package in sys.argv[1:]:
         with contextlib.suppress(ImportError):
             importlib.import_module(package)
     for line in sys.stdin:
@@ -82,17 +78,19 @@ def _run(tests: Sequence[str], seconds: int, answers: TextIO) -> str:
 
 
 def _ended(child: int, seconds: float) -> int:
-    """Exit status of a process, negative for a signal; it is killed if it takes longer than this."""
-    end = time.monotonic() + seconds
-    while True:
-        found, status = os.waitpid(child, os.WNOHANG)
-        if found:
-            return os.waitstatus_to_exitcode(status)
-        if time.monotonic() > end:
-            os.killpg(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-            return -signal.SIGXCPU
-        time.sleep(_POLL_SECONDS)
+    """Exit status of a process, negative for a signal; it is ended if it takes longer, or if nobody waits any more."""
+    parent, end = os.getppid(), time.monotonic() + seconds
+    for number in (signal.SIGTERM, signal.SIGKILL):  # at the first, tests end programs that they started
+        while time.monotonic() < end and os.getppid() == parent:
+            found, status = os.waitpid(child, os.WNOHANG)
+            if found:
+                return os.waitstatus_to_exitcode(status) if number == signal.SIGTERM else -signal.SIGXCPU
+            time.sleep(_POLL_SECONDS)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child, number)
+        parent, end = os.getppid(), time.monotonic() + _GRACE_SECONDS
+    os.waitpid(child, 0)
+    return -signal.SIGXCPU
 
 
 def verdict(status: int, said: str) -> str:

@@ -21,6 +21,13 @@ from .mutation import Change, apply
 
 __all__ = ["Mutant", "Outcome", "Tree", "packed", "run_mutant", "run_unchanged"]
 
+_PACKAGES = (
+    *("pytest", "hypothesis", "numpy", "numpy.testing", "threadpoolctl", "rich", "typer"),
+    *("amaranth", "amaranth.sim", "amaranth.back.rtlil", "amaranth.back.verilog", "amaranth.lib.memory"),
+    *("onnx", "onnx.reference", "onnxruntime", "tflite", "z3", "torch"),
+)
+"""What tests import of others, the large ones; the runner has them before the first test."""
+
 _FOLDERS = ("hw", "sw", "sim", "boards", "tests", "bench/campaign")
 
 
@@ -103,13 +110,20 @@ class _Copy:
         if not (package / "__init__.py").exists():
             (package / "__init__.py").touch()
         self._runner = subprocess.Popen(
-            [sys.executable, Path(__file__).with_name("mutant_runner.py")],
+            [sys.executable, Path(__file__).with_name("mutant_runner.py"), *self._packages()],
             cwd=self.root,
             env=os.environ | self._environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
+
+    def _packages(self) -> list[str]:
+        """Those that the tests or the sources name."""
+        texts = [path.read_text(errors="replace") for path in self.root.rglob("*.py")]
+        roots = {package.partition(".")[0] for package in _PACKAGES}
+        named = {name for name in roots if any(name in text for text in texts)}
+        return [package for package in _PACKAGES if package.partition(".")[0] in named]
 
     def _environment(self) -> dict[str, str]:
         return {

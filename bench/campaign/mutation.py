@@ -58,7 +58,7 @@ def changes(source: str) -> list[Change]:
     tree = ast.parse(source)
     finder = _Finder(source)
     finder.visit(tree)
-    return sorted(finder.found, key=lambda change: (change.start, change.end, change.kind, change.put))
+    return sorted(finder.found, key=lambda change: (change.line, change.start, change.kind, change.before, change.put))
 
 
 _COMPARE: dict[type[ast.cmpop], type[ast.cmpop]] = {
