@@ -4,15 +4,18 @@
     python bench/mutants.py --only hw/feed --count 100 --seed 7        # a hundred of a folder
     python bench/mutants.py --only hw/feed/loops.py --count 20 --list  # which ones these would be
 
-Every module has its turn, in an order that the seed gives, and then another one, until there are --count of them; which of a
-module's changes is drawn depends on the seed and this module alone. First a kind is drawn, then a place. A mutant runs against the
-tests mapped to its module: the mirrored file and what `bench/campaign/mutants.toml` names. The same file lists mutants that
-change nothing anybody could ask for, with the reason. A test run that takes longer than --seconds of processor time hangs,
-which kills a mutant, too. In the end each test that killed one runs once more without a change: one that fails then killed nothing.
+Every module has its turn, in an order that the seed gives, and then another one, until there are --count of them;
+which of a module's changes is drawn depends on the seed and this module alone. First a kind is drawn, then a place. A
+mutant runs, in a scratch copy, against the tests mapped to its module: the mirrored file and what
+`bench/campaign/mutants.toml` names. Of these it meets the ones that reach its line, the cheapest first, for --seconds
+of processor time; --measured keeps what each test takes and reaches, which takes the package coverage and some minutes.
+The same file lists mutants that change nothing anybody could ask for, with the reason; they are not counted. Tests that
+take twice as long as they should, and 20 seconds more, hang, which kills a mutant, too. In the end each test that
+killed one runs once more without a change: where it fails, nothing was killed.
 
---json keeps what was found after every mutant, and goes on from there: what was killed is not run again unless its module
-changed, what survived unless its tests changed. The exit status is 1 if fewer than 95 % were killed or a killer fails by itself.
-Known equivalents are not counted.
+--json keeps what was found after every mutant, and goes on from there: what was killed is not run again unless its
+module changed, what survived unless its tests changed. The exit status is 1 if fewer than 95 % were killed or a killer
+fails by itself.
 """
 
 from __future__ import annotations
@@ -22,13 +25,14 @@ import hashlib
 import json
 import random
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from campaign.modules import add_worker_options, workers_of
 from campaign.mutant_map import Notes, modules, read_notes
 from campaign.mutant_tasks import Mutant, Tree, packed, run_mutant, run_unchanged
+from campaign.mutant_tests import Costs
 from campaign.mutation import Change, changes
 from narrows.sw.results import write_json
 from narrows.sw.tasks import Workers, in_order
@@ -46,7 +50,8 @@ def main(arguments: Sequence[str] | None = None, root: Path = _ROOT, notes_file:
     parser.add_argument(
         "--only", action="append", default=[], metavar="PATH", help="a module or folder; repeat for more"
     )
-    parser.add_argument("--seconds", type=int, default=120, help="processor time of a mutant's tests (default 120)")
+    parser.add_argument("--seconds", type=int, default=20, help="processor time of a mutant's tests (default 20)")
+    parser.add_argument("--measured", type=Path, metavar="FILE", help="keep what each test takes and reaches")
     parser.add_argument("--list", action="store_true", help="print the mutants and run none")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what happened, and go on from what is there")
     add_worker_options(parser)
@@ -58,21 +63,24 @@ def main(arguments: Sequence[str] | None = None, root: Path = _ROOT, notes_file:
         for file, change in drawn:
             _say(f"{file} {change}")
         return 0
-    mutants = [Mutant(file, change, notes.tests_of(root, file), options.seconds) for file, change in drawn]
+    mapped = [notes.tests_of(root, file) for file, _ in drawn]
     known = _read(options.json)
-    entries = {number: _entry(root, mutant) for number, mutant in enumerate(mutants)}
+    entries = {
+        number: _entry(root, *mutant, tests) for number, (mutant, tests) in enumerate(zip(drawn, mapped, strict=True))
+    }
     for entry in entries.values():
         _take_over(entry, known)
     with workers_of(options) as workers:
         tree = packed(root)
+        costs = Costs(workers, tree, root, options.seconds, options.measured, _say)
         left = [number for number, entry in entries.items() if "by" not in entry]
-        tasks = (mutants[number] for number in left)
+        tasks = (_mutant(*drawn[number], mapped[number], costs, options.seconds) for number in left)
         for place, outcome in workers.run(run_mutant, tree, tasks):
             entry = entries[left[place]]
-            entry |= {"by": outcome.by, "seconds": outcome.seconds}
-            _say(f"{_verdict(entry, notes):9} {entry['file']} {mutants[left[place]].change}  [{outcome.seconds:.0f} s]")
+            entry |= {"by": outcome.by, "ran": outcome.tests, "seconds": outcome.seconds}
+            _say(f"{_verdict(entry, notes):9} {entry['file']} {drawn[left[place]][1]}  [{outcome.seconds:.0f} s]")
             write_json(options.json, _report(options.seed, entries, notes, []))
-        doubtful = _doubtful(workers, tree, mutants, list(entries.values()))
+        doubtful = _doubtful(workers, tree, entries.values(), 20 * options.seconds)
     report = _report(options.seed, entries, notes, doubtful)
     write_json(options.json, report)
     _conclude(report)
@@ -108,12 +116,17 @@ def _shuffled(found: Sequence[Change], dice: random.Random) -> Iterator[Change]:
             del kinds[kind]
 
 
-def _entry(root: Path, mutant: Mutant) -> dict[str, Any]:
+def _mutant(file: str, change: Change, mapped: Sequence[str], costs: Costs, seconds: int) -> Mutant:
+    tests, takes = costs.chosen(file, change, mapped, seconds)
+    return Mutant(file, change, tests, int(2 * takes + 20))
+
+
+def _entry(root: Path, file: str, change: Change, mapped: Sequence[str]) -> dict[str, Any]:
     """What the JSON says of a mutant before it ran."""
-    change, source = mutant.change, (root / mutant.file).read_text()
-    tests = b"".join((root / test.partition("::")[0]).read_bytes() for test in mutant.tests)
+    source = (root / file).read_text()
+    tests = b"".join((root / test.partition("::")[0]).read_bytes() for test in mapped)
     return {
-        "file": mutant.file,
+        "file": file,
         "line": change.line,
         "kind": change.kind,
         "before": change.before,
@@ -121,7 +134,7 @@ def _entry(root: Path, mutant: Mutant) -> dict[str, Any]:
         "text": source.splitlines()[change.line - 1].strip(),
         "place": [change.start, change.end],
         "source": hashlib.sha256(source.encode()).hexdigest()[:16],
-        "tests": hashlib.sha256(repr(mutant.tests).encode() + tests).hexdigest()[:16],
+        "tests": hashlib.sha256(repr(mapped).encode() + tests).hexdigest()[:16],
     }
 
 
@@ -133,7 +146,7 @@ def _take_over(entry: dict[str, Any], known: Sequence[dict[str, Any]]) -> None:
     for other in known:
         if all(entry[key] == other[key] for key in _SAME) and "by" in other:
             if other["by"] or other["tests"] == entry["tests"]:
-                entry |= {"by": other["by"], "seconds": other["seconds"]}
+                entry |= {key: other[key] for key in ("by", "ran", "seconds")}
             return
 
 
@@ -141,21 +154,17 @@ def _read(file: Path | None) -> list[dict[str, Any]]:
     return json.loads(file.read_text())["results"] if file is not None and file.exists() else []
 
 
-def _doubtful(
-    workers: Workers, tree: Tree, mutants: Sequence[Mutant], entries: Sequence[dict[str, Any]]
-) -> list[dict[str, Any]]:
-    """Mutants whose killer fails without them, too."""
-    groups: dict[tuple[tuple[str, ...], int], list[dict[str, Any]]] = {}
-    for mutant, entry in zip(mutants, entries, strict=True):
+def _doubtful(workers: Workers, tree: Tree, entries: Iterable[dict[str, Any]], seconds: int) -> list[dict[str, Any]]:
+    """Mutants whose killer fails without them, too; a hang is all the tests that ran."""
+    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for entry in entries:
         if entry.get("by"):
-            named = entry["by"].startswith("tests/")
-            tests = (entry["by"],) if named else mutant.tests
-            groups.setdefault((tests, mutant.seconds), []).append(entry)
-    single = [tests[0] for tests, _ in groups if len(tests) == 1]
-    most = max((seconds for _, seconds in groups), default=0)
-    if single and not in_order(workers, run_unchanged, tree, [(tuple(single), 20 * most)])[0].by:
-        groups = {key: some for key, some in groups.items() if len(key[0]) > 1}
-    outcomes = in_order(workers, run_unchanged, tree, list(groups))
+            tests = (entry["by"],) if entry["by"].startswith("tests/") else tuple(entry["ran"])
+            groups.setdefault(tests, []).append(entry)
+    together = tuple({test for tests in groups for test in tests})
+    if not together or not in_order(workers, run_unchanged, tree, [(together, seconds)])[0].by:
+        return []
+    outcomes = in_order(workers, run_unchanged, tree, [(tests, seconds) for tests in groups])
     return [entry for outcome, some in zip(outcomes, groups.values(), strict=True) if outcome.by for entry in some]
 
 

@@ -2,8 +2,9 @@
 
     python mutant_runner.py numpy onnx ...
 
-Requests are lines of JSON, ``[tests, seconds]``; so are answers, what ended them. Importing test runner, numpy, Amaranth and
-onnx takes longer than most tests do until one of them fails.
+Requests are lines of JSON, ``[tests, seconds, measured]``; so are answers, what ended them. ``measured`` names a file
+for what `meter.Meter` writes, or is null. Importing test runner, numpy,
+Amaranth and onnx takes longer than most tests do until one of them fails.
 """
 
 from __future__ import annotations
@@ -44,13 +45,12 @@ def main() -> None:
         with contextlib.suppress(ImportError):
             importlib.import_module(package)
     for line in sys.stdin:
-        tests, seconds = json.loads(line)
-        json.dump(_run(tests, seconds, answers), answers)
+        json.dump(_run(*json.loads(line), answers), answers)
         answers.write("\n")
         answers.flush()
 
 
-def _run(tests: Sequence[str], seconds: int, answers: TextIO) -> str:
+def _run(tests: Sequence[str], seconds: int, measured: str | None, answers: TextIO) -> str:
     said = Path("tests-said.txt")
     child = os.fork()
     if child == 0:
@@ -64,8 +64,10 @@ def _run(tests: Sequence[str], seconds: int, answers: TextIO) -> str:
             os.dup2(output, 1)
             os.dup2(output, 2)
             import pytest
+            from meter import Meter  # of the folder that this program lies in
 
-            status = int(pytest.main([*_OPTIONS, *tests]))
+            plugins = [Meter(Path(measured))] if measured else []
+            status = int(pytest.main([*_OPTIONS, *tests], plugins=plugins))
             sys.stdout.flush()
             os._exit(status)
         except BaseException:

@@ -16,10 +16,11 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .mutation import Change, apply
 
-__all__ = ["Mutant", "Outcome", "Tree", "packed", "run_mutant", "run_unchanged"]
+__all__ = ["Mutant", "Outcome", "Tree", "measure", "packed", "run_mutant", "run_unchanged"]
 
 _PACKAGES = (
     *("pytest", "hypothesis", "numpy", "numpy.testing", "threadpoolctl", "rich", "typer"),
@@ -28,7 +29,7 @@ _PACKAGES = (
 )
 """What tests import of others, the large ones; the runner has them before the first test."""
 
-_FOLDERS = ("hw", "sw", "sim", "boards", "tests", "bench/campaign")
+_FOLDERS = ("hw", "sw", "sim", "boards", "tests", "bench")
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Outcome:
     """How tests ended: ``by`` is the one that failed, ``hang``, or why none began; empty if all passed."""
 
     by: str
+    tests: tuple[str, ...]
     seconds: float
 
 
@@ -127,19 +129,37 @@ class _Copy:
 
     def _environment(self) -> dict[str, str]:
         return {
-            "PYTHONPATH": str(self.root / "path"),
+            "PYTHONPATH": os.pathsep.join(filter(None, [str(self.root / "path"), os.environ.get("PYTHONPATH")])),
             "PYTHONDONTWRITEBYTECODE": "1",
             "NARROWS_CACHE": str(self.root / "cache"),
             "COLUMNS": "10000",  # ids of tests are not cut off
         }
 
-    def ask(self, tests: Sequence[str], seconds: int) -> str:
+    def ask(self, tests: Sequence[str], seconds: int, measured: Path | None = None) -> str:
         """What ended these tests, as `mutant_runner.verdict` says it."""
         asked, answers = self._runner.stdin, self._runner.stdout
-        assert asked is not None and answers is not None, "both are pipes"
-        asked.write(json.dumps([list(tests), seconds]) + "\n")
+        assert asked is not None, "a pipe"
+        assert answers is not None, "a pipe"
+        asked.write(json.dumps([list(tests), seconds, measured and str(measured)]) + "\n")
         asked.flush()
         return json.loads(answers.readline())
+
+
+def measure(tree: Tree, task: tuple[str, int]) -> dict[str, dict[str, Any]]:
+    """What each test of a file takes, and the lines that it reaches; those that ran within these processor seconds.
+
+    Returns
+    -------
+    dict
+        By test: ``seconds``, and ``lines`` as `meter.Meter` writes them.
+    """
+    file, seconds = task
+    copy = _copy(tree)
+    measured = copy.root / "measured.jsonl"
+    measured.write_text("")
+    copy.ask((file,), seconds, measured)
+    found = [json.loads(line) for line in measured.read_text().splitlines()]
+    return {each.pop("test"): each for each in found}
 
 
 _COPIES: dict[str, _Copy] = {}
@@ -155,4 +175,4 @@ def _copy(tree: Tree) -> _Copy:
 def _tested(copy: _Copy, tests: Sequence[str], seconds: int) -> Outcome:
     began = time.monotonic()
     by = copy.ask(tests, seconds)
-    return Outcome(by, round(time.monotonic() - began, 2))
+    return Outcome(by, tuple(tests), round(time.monotonic() - began, 2))

@@ -2,8 +2,8 @@
 
 Made from `ast`. Libraries for this (mutmut, cosmic-ray) change annotations, messages and flags as well, write ``**`` or
 ``@`` for ``+``, which any test finds, and know nothing of Amaranth: that ``m.If(...)`` is a condition, that a line
-``m.d.sync += ...`` or one element of a list behind it is a statement, and that `Mux` has two values to swap. mutmut keeps
-all variants of a function in one module and asks for a folder of its own kind; cosmic-ray brings a database and a web client.
+``m.d.sync += ...`` or one element of a list behind it is a statement, and that `Mux` has two values to swap. mutmut
+keeps all variants of a function in one module; cosmic-ray brings a database and a web client.
 """
 
 from __future__ import annotations
@@ -13,6 +13,23 @@ import copy
 import dataclasses
 import re
 from dataclasses import dataclass
+
+from .mutation_rules import (
+    ARITHMETIC,
+    CALLS,
+    COMMUTES,
+    COMPARE,
+    FLAGS,
+    SAY_ONLY,
+    TEXTS,
+    is_class,
+    is_none,
+    is_text,
+    last_name,
+    only_said,
+    rename,
+    with_fields,
+)
 
 __all__ = ["Change", "apply", "changes"]
 
@@ -25,8 +42,8 @@ class Change:
     ----------
     kind : str
         ``compare``, ``arithmetic``, ``logic``, ``constant``, ``condition``, ``drop``, ``swap`` or ``call``.
-    line : int
-        Where it begins, from 1.
+    line, last : int
+        Where it begins and ends, from 1.
     before, after : str
         The expression or statement, on one line.
     put : str
@@ -37,6 +54,7 @@ class Change:
 
     kind: str
     line: int
+    last: int
     before: str
     after: str
     put: str
@@ -61,47 +79,6 @@ def changes(source: str) -> list[Change]:
     return sorted(finder.found, key=lambda change: (change.line, change.start, change.kind, change.before, change.put))
 
 
-_COMPARE: dict[type[ast.cmpop], type[ast.cmpop]] = {
-    ast.Lt: ast.LtE,
-    ast.LtE: ast.Lt,
-    ast.Gt: ast.GtE,
-    ast.GtE: ast.Gt,
-    ast.Eq: ast.NotEq,
-    ast.NotEq: ast.Eq,
-    ast.Is: ast.IsNot,
-    ast.IsNot: ast.Is,
-    ast.In: ast.NotIn,
-    ast.NotIn: ast.In,
-}
-_ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
-    ast.Add: ast.Sub,
-    ast.Sub: ast.Add,
-    ast.Mult: ast.Add,
-    ast.FloorDiv: ast.Mult,
-    ast.Div: ast.Mult,
-    ast.Mod: ast.FloorDiv,
-    ast.LShift: ast.RShift,
-    ast.RShift: ast.LShift,
-    ast.BitAnd: ast.BitOr,
-    ast.BitOr: ast.BitAnd,
-    ast.BitXor: ast.BitOr,
-    ast.Pow: ast.Mult,
-}
-_CALLS = {"min": "max", "max": "min", "any": "all", "all": "any", "minimum": "maximum", "maximum": "minimum"}
-
-_SAY_ONLY = re.compile(
-    r"(warn|tell|progress|need|cast|TypeVar|isinstance|issubclass|hasattr|Doc|log|debug|info|.*(Error|Warning|Missing))$"
-)
-"""Called for what is said or typed: neither the call nor its arguments change a result."""
-
-_FLAGS = {"strict", "name", "reset_less", "stacklevel", "src_loc_at", "attrs", "doc", "help", "transparent_for"}
-"""Keyword arguments that change no result of working code."""
-
-_TEXTS = {"__repr__", "__str__", "__format__", "__doc__"}
-_TIMES = re.compile(r"_?[A-Z_]*(SECONDS|PATIENCE|POLL|LOOK|GRACE|LOGO)[A-Z_]*$")
-_COMMUTES = {"max", "min", "gcd", "lcm", "minimum", "maximum", "isclose", "array_equal"}
-
-
 class _Finder(ast.NodeVisitor):
     """Collects changes; leaves out docstrings, annotations, messages, decorators and flags."""
 
@@ -112,7 +89,8 @@ class _Finder(ast.NodeVisitor):
         self.found: list[Change] = []
 
     def _add(self, kind: str, node: ast.stmt | ast.expr, after: ast.AST | str) -> None:
-        assert node.end_lineno is not None and node.end_col_offset is not None, "of a parsed source"
+        assert node.end_lineno is not None, "of a parsed source"
+        assert node.end_col_offset is not None, "of a parsed source"
         new = after if isinstance(after, str) else ast.unparse(after)
         if isinstance(node, ast.expr):
             new = f"({new})" if kind not in ("constant", "call") or new.startswith("-") else new
@@ -120,6 +98,7 @@ class _Finder(ast.NodeVisitor):
             Change(
                 kind=kind,
                 line=node.lineno,
+                last=node.end_lineno,
                 before=ast.unparse(node),
                 after="nothing" if new == "pass" else new,
                 put=new,
@@ -131,20 +110,20 @@ class _Finder(ast.NodeVisitor):
     # -- what is left out --
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
-        if node.name not in _TEXTS:
+        if node.name not in TEXTS:
             self._each([*node.args.defaults, *filter(None, node.args.kw_defaults), *node.body])
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
-        if not any(_name(base) == "Protocol" for base in node.bases):
+        if not any(last_name(base) == "Protocol" for base in node.bases):
             self._each(node.body)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
-        if node.value is not None and not _says(node.target):
+        if node.value is not None and not only_said(node.target):
             self.visit(node.value)
 
     def visit_Assign(self, node: ast.Assign) -> None:
-        alias = isinstance(node.value, ast.BinOp) and isinstance(node.value.op, ast.BitOr) and _capital(node.targets[0])
-        if not alias and not _says(node.targets[0]):
+        alias = isinstance(node.value, ast.BinOp) and isinstance(node.value.op, ast.BitOr) and is_class(node.targets[0])
+        if not alias and not only_said(node.targets[0]):
             self.generic_visit(node)
 
     def visit_Assert(self, node: ast.Assert) -> None:
@@ -166,7 +145,7 @@ class _Finder(ast.NodeVisitor):
         if isinstance(node.value, ast.Constant):
             return
         called = node.value.func if isinstance(node.value, ast.Call) else None
-        if called is not None and not _SAY_ONLY.match(_name(called)) and ast.unparse(called) != "super().__init__":
+        if called is not None and not SAY_ONLY.match(last_name(called)) and ast.unparse(called) != "super().__init__":
             self._add("drop", node, "pass")
         self.visit(node.value)
 
@@ -180,15 +159,15 @@ class _Finder(ast.NodeVisitor):
                 self._add_element(element, node, rest)
         else:
             self._add("drop", node, "pass")
-        other = _ARITHMETIC.get(type(node.op))
+        other = ARITHMETIC.get(type(node.op))
         if not gates and other is not None:
-            self._add("arithmetic", node, _with(node, op=other()))
+            self._add("arithmetic", node, with_fields(node, op=other()))
         self.generic_visit(node)
 
     def _add_element(self, element: ast.expr, whole: ast.AugAssign, rest: ast.AugAssign) -> None:
         self._add("drop", whole, rest)
         last = self.found.pop()
-        said = {"line": element.lineno, "before": ast.unparse(element), "after": "nothing"}
+        said = {"line": element.lineno, "last": element.end_lineno, "before": ast.unparse(element), "after": "nothing"}
         self.found.append(dataclasses.replace(last, **said))
 
     def visit_Continue(self, node: ast.Continue) -> None:
@@ -228,12 +207,12 @@ class _Finder(ast.NodeVisitor):
 
     def visit_Compare(self, node: ast.Compare) -> None:
         for place, operator in enumerate(node.ops):
-            other = _COMPARE[type(operator)]()
-            self._add("compare", node, _with(node, ops=[*node.ops[:place], other, *node.ops[place + 1 :]]))
+            other = COMPARE[type(operator)]()
+            self._add("compare", node, with_fields(node, ops=[*node.ops[:place], other, *node.ops[place + 1 :]]))
         self.generic_visit(node)
 
     def visit_BoolOp(self, node: ast.BoolOp) -> None:
-        self._add("logic", node, _with(node, op=ast.Or() if isinstance(node.op, ast.And) else ast.And()))
+        self._add("logic", node, with_fields(node, op=ast.Or() if isinstance(node.op, ast.And) else ast.And()))
         self.generic_visit(node)
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> None:
@@ -242,13 +221,13 @@ class _Finder(ast.NodeVisitor):
 
     def visit_BinOp(self, node: ast.BinOp) -> None:
         sides = (node.left, node.right)
-        text = any(isinstance(side, ast.JoinedStr) or _is_text(side) for side in sides)
-        types = isinstance(node.op, ast.BitOr) and any(_is_none(side) or _capital(side) for side in sides)
+        text = any(isinstance(side, ast.JoinedStr) or is_text(side) for side in sides)
+        types = isinstance(node.op, ast.BitOr) and any(is_none(side) or is_class(side) for side in sides)
         if text or types:
             return
-        other = _ARITHMETIC.get(type(node.op))
+        other = ARITHMETIC.get(type(node.op))
         if other is not None:
-            self._add("arithmetic", node, _with(node, op=other()))
+            self._add("arithmetic", node, with_fields(node, op=other()))
         self.generic_visit(node)
 
     def visit_Constant(self, node: ast.Constant) -> None:
@@ -260,66 +239,26 @@ class _Finder(ast.NodeVisitor):
                 self._add("constant", node, str(node.value - 1))
 
     def visit_Call(self, node: ast.Call) -> None:
-        name = _name(node.func)
-        if _SAY_ONLY.match(name):
+        name = last_name(node.func)
+        if SAY_ONLY.match(name):
             return
-        if name in _CALLS:
+        if name in CALLS:
             other = copy.deepcopy(node)
-            _rename(other.func, _CALLS[name])
+            rename(other.func, CALLS[name])
             self._add("call", node, other)
         first = 1 if name == "Mux" else 0
         pair = node.args[first : first + 2]
-        if len(pair) == 2 and name not in _COMMUTES and not any(isinstance(each, ast.Starred) for each in pair):
+        if len(pair) == 2 and name not in COMMUTES and not any(isinstance(each, ast.Starred) for each in pair):
             swapped = [*node.args[:first], pair[1], pair[0], *node.args[first + 2 :]]
             if ast.unparse(pair[0]) != ast.unparse(pair[1]):
-                self._add("swap", node, _with(node, args=swapped))
+                self._add("swap", node, with_fields(node, args=swapped))
         self.visit(node.func)
         self._each(node.args)
-        self._each([keyword.value for keyword in node.keywords if keyword.arg not in _FLAGS])
+        self._each([keyword.value for keyword in node.keywords if keyword.arg not in FLAGS])
 
     def _each(self, nodes: list[ast.stmt] | list[ast.expr] | list[ast.AST]) -> None:
         for node in nodes:
             self.visit(node)
-
-
-def _with(node: ast.AST, **fields: object) -> ast.AST:
-    """A node with other fields."""
-    other = copy.copy(node)
-    for name, value in fields.items():
-        setattr(other, name, value)
-    return other
-
-
-def _name(node: ast.expr) -> str:
-    """The last part of a dotted name, else nothing."""
-    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
-
-
-def _rename(node: ast.expr, name: str) -> None:
-    if isinstance(node, ast.Attribute):
-        node.attr = name
-    elif isinstance(node, ast.Name):
-        node.id = name
-
-
-def _says(target: ast.expr) -> bool:
-    """Whether a name is only said, exported or a time to wait."""
-    name = _name(target)
-    return name.startswith("__") or _TIMES.match(name) is not None
-
-
-def _capital(node: ast.expr) -> bool:
-    inner = node.value if isinstance(node, ast.Subscript) else node
-    name = _name(inner)
-    return name[:1].isupper() and not name.isupper()
-
-
-def _is_text(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(node.value, str)
-
-
-def _is_none(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None
 
 
 def _short(text: str, most: int = 110) -> str:
