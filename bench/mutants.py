@@ -14,8 +14,8 @@ take twice as long as they should, and 20 seconds more, hang, which kills a muta
 killed one runs once more without a change: where it fails, nothing was killed.
 
 --json keeps what was found after every mutant, and goes on from there: what was killed is not run again unless its
-module changed, what survived unless its tests changed. The exit status is 1 if fewer than 95 % were killed or a killer
-fails by itself.
+module changed, what survived unless its tests changed or --seconds grew. The exit status is 1 if fewer than 95 % were
+killed or a killer fails by itself.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None, root: Path = _ROOT, notes_file:
         number: _entry(root, *mutant, tests) for number, (mutant, tests) in enumerate(zip(drawn, mapped, strict=True))
     }
     for entry in entries.values():
-        _take_over(entry, known)
+        _take_over(entry, known, options.seconds)
     with workers_of(options) as workers:
         tree = packed(root)
         costs = Costs(workers, tree, root, options.seconds, options.measured, _say)
@@ -77,7 +77,7 @@ def main(arguments: Sequence[str] | None = None, root: Path = _ROOT, notes_file:
         tasks = (_mutant(*drawn[number], mapped[number], costs, options.seconds) for number in left)
         for place, outcome in workers.run(run_mutant, tree, tasks):
             entry = entries[left[place]]
-            entry |= {"by": outcome.by, "ran": outcome.tests, "seconds": outcome.seconds}
+            entry |= {"by": outcome.by, "ran": outcome.tests, "seconds": outcome.seconds, "given": options.seconds}
             _say(f"{_verdict(entry, notes):9} {entry['file']} {drawn[left[place]][1]}  [{outcome.seconds:.0f} s]")
             write_json(options.json, _report(options.seed, entries, notes, []))
         doubtful = _doubtful(workers, tree, entries.values(), 20 * options.seconds)
@@ -141,12 +141,13 @@ def _entry(root: Path, file: str, change: Change, mapped: Sequence[str]) -> dict
 _SAME = ("file", "place", "before", "after", "source")
 
 
-def _take_over(entry: dict[str, Any], known: Sequence[dict[str, Any]]) -> None:
+def _take_over(entry: dict[str, Any], known: Sequence[dict[str, Any]], seconds: int) -> None:
     """Take the verdict of an earlier run where it still holds."""
     for other in known:
         if all(entry[key] == other[key] for key in _SAME) and "by" in other:
-            if other["by"] or other["tests"] == entry["tests"]:
-                entry |= {key: other[key] for key in ("by", "ran", "seconds")}
+            again = other["tests"] != entry["tests"] or other.get("given", 0) < seconds
+            if other["by"] or not again:
+                entry |= {key: other[key] for key in ("by", "ran", "seconds", "given") if key in other}
             return
 
 

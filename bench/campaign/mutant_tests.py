@@ -66,8 +66,9 @@ class Costs:
 
         Notes
         -----
-        Where no test is seen to reach the line (it runs when its module is imported, or in another process), all that
-        are mapped may.
+        What is kept from one test to the next is reached by the first one alone: the other tests of a file follow
+        behind those that are seen to reach the line. Where none is (the line runs when its module is imported, or in
+        another process), all that are mapped may reach it.
         """
         known = {
             test: each
@@ -78,9 +79,11 @@ class Costs:
         if not known:
             return tuple(mapped), seconds
         span = sum(1 << line for line in range(change.line, change.last + 1))
-        reaching = {test: each for test, each in known.items() if _reaches(each["lines"], module, span)}
+        reaching = {test for test, each in known.items() if _reaches(each["lines"], module, span)}
+        files = {test.partition("::")[0] for test in reaching or known}
+        near = {test: each for test, each in known.items() if test.partition("::")[0] in files}
         taken, total = [], 0.0
-        for test, each in sorted((reaching or known).items(), key=lambda pair: pair[1]["seconds"]):
+        for test, each in sorted(near.items(), key=lambda pair: (pair[0] not in reaching, pair[1]["seconds"])):
             if taken and total + each["seconds"] > seconds:
                 break
             taken.append(test)
