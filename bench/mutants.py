@@ -7,11 +7,11 @@
 Every module has its turn, in an order that the seed gives, and then another one, until there are --count of them;
 which of a module's changes is drawn depends on the seed and this module alone. First a kind is drawn, then a place. A
 mutant runs, in a scratch copy, against the tests mapped to its module: the mirrored file and what
-`bench/campaign/mutants.toml` names. Of these it meets the ones that reach its line, the cheapest first, for --seconds
-of processor time; --measured keeps what each test takes and reaches, which takes the package coverage and some minutes.
-The same file lists mutants that change nothing anybody could ask for, with the reason; they are not counted. Tests that
-take twice as long as they should, and 20 seconds more, hang, which kills a mutant, too. In the end each test that
-killed one runs once more without a change: where it fails, nothing was killed.
+`bench/campaign/mutants.toml` names. Of these it meets the ones that reach its line, the mirrored file's and cheap ones
+first, for --seconds of processor time; --measured keeps what each test takes and reaches, which takes the package
+coverage and some minutes. The same file lists mutants that change nothing anybody could ask for, with the reason; they
+are not counted. Tests that take twice as long as they should, and 20 seconds more, hang, which kills a mutant, too. In
+the end each test that killed one runs once more without a change: where it fails, nothing was killed.
 
 --json keeps what was found after every mutant, and goes on from there: what was killed is not run again unless its
 module changed, what survived unless its tests changed or --seconds grew. The exit status is 1 if fewer than 95 % were

@@ -1,4 +1,4 @@
-"""Which of the tests mapped to a module a mutant is run against: those that reach its line, the cheapest first."""
+"""Which of the tests mapped to a module a mutant is run against: those that reach its line, cheap ones first."""
 
 from __future__ import annotations
 
@@ -66,9 +66,9 @@ class Costs:
 
         Notes
         -----
-        What is kept from one test to the next is reached by the first one alone: the other tests of a file follow
-        behind those that are seen to reach the line. Where none is (the line runs when its module is imported, or in
-        another process), all that are mapped may reach it.
+        Tests of the mirrored file come first. What is kept from one test to the next is reached by the first one alone:
+        the other tests of a file follow behind those that are seen to reach the line. Where none is (the line runs when
+        its module is imported, or in another process), all that are mapped may reach it.
         """
         known = {
             test: each
@@ -82,8 +82,13 @@ class Costs:
         reaching = {test for test, each in known.items() if _reaches(each["lines"], module, span)}
         files = {test.partition("::")[0] for test in reaching or known}
         near = {test: each for test, each in known.items() if test.partition("::")[0] in files}
+
+        def order(pair: tuple[str, Mapping[str, Any]]) -> tuple[bool, bool, float]:
+            test, each = pair
+            return test not in reaching, not test.startswith(mapped[0]), each["seconds"]
+
         taken, total = [], 0.0
-        for test, each in sorted(near.items(), key=lambda pair: (pair[0] not in reaching, pair[1]["seconds"])):
+        for test, each in sorted(near.items(), key=order):
             if taken and total + each["seconds"] > seconds:
                 break
             taken.append(test)
