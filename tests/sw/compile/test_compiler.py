@@ -384,10 +384,3 @@ def test_a_max_pool_takes_padded_copies_where_padding_wins_nowhere(builder, chec
     build.tensors[source] = dataclasses.replace(build.tensors[source], zero=0, low=0)
     last = build.max(source, (40, 3), kernel=(33, 1), stride=(1, 1), pads=(16, 0, 16, 0))
     check(compile_graph(build.graph([last]), SQUARE), 9)
-
-
-def test_a_program_of_one_layer_ends_behind_it(builder):
-    build = builder(SQUARE, 1)
-    build.mac([build.segment(build.tensor((8, 4, 4), DyBit(4)), 4, levels=NATIVE_LEVELS)], (4, 4))
-    program = compile_graph(build.graph(["t1"]), SQUARE)
-    assert program.layers == ("l0", "")
