@@ -122,7 +122,3 @@ def test_a_feeder_writes_behind_the_core_and_before_the_host() -> None:
             assert ctx.get(dut.read.data.as_value()) == word, f"address {place}"
 
     simulate(dut, bench)
-
-
-def test_without_a_frame_memory_nobody_feeds() -> None:
-    assert "feed" not in Activations(AcceleratorConfig(frame_bytes=0)).signature.members

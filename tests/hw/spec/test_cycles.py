@@ -17,7 +17,9 @@ def timing(blocks: list[int], tiles: int) -> ComputeTiming:
     return ComputeTiming(CONFIG, COMPUTE.decode(COMPUTE.encode(fields)), blocks)
 
 
-@pytest.mark.parametrize("blocks", [[1], [3], [3, 1], [1, 3], [6, 1], [1, 6], [2, 2, 2], [8], [6, 5], [5, 6], [9, 1, 9]])
+@pytest.mark.parametrize(
+    "blocks", [[1], [3], [3, 1], [1, 3], [6, 1], [1, 6], [2, 2, 2], [8], [6, 5], [5, 6], [9, 1, 9]]
+)
 def test_a_tile_more_takes_its_steps_or_as_long_as_the_drain(blocks: list[int]) -> None:
     few, more = timing(blocks, 5), timing(blocks, 6)
     steps = sum(blocks)

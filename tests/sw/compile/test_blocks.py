@@ -13,7 +13,12 @@ from random_graphs import CONFIGS
 
 @pytest.mark.parametrize(
     ("size", "kernel", "loops"),
-    [((4, 6), (4, 4), (4, 4, 6)), ((4, 8), (3, 5), (3, 5, 8)), ((4, 4), (4, 4), (4, 4, 4)), ((4, 6), (1, 6), (3, 2, 2))],
+    [
+        ((4, 6), (4, 4), (4, 4, 6)),
+        ((4, 8), (3, 5), (3, 5, 8)),
+        ((4, 4), (4, 4), (4, 4, 4)),
+        ((4, 6), (1, 6), (3, 2, 2)),
+    ],
 )
 def test_lines_of_a_window_are_a_blocks_groups(size, kernel, loops, builder, check):
     config = dataclasses.replace(CONFIGS["square"], taps=16)
