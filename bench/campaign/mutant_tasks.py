@@ -145,21 +145,23 @@ class _Copy:
         return json.loads(answers.readline())
 
 
-def measure(tree: Tree, task: tuple[str, int]) -> dict[str, dict[str, Any]]:
+def measure(tree: Tree, task: tuple[str, int]) -> tuple[dict[str, dict[str, Any]], bool]:
     """What each test of a file takes, and the lines that it reaches; those that ran within these processor seconds.
 
     Returns
     -------
-    dict
+    tests : dict
         By test: ``seconds``, and ``lines`` as `meter.Meter` writes them.
+    whole : bool
+        Whether those are all tests of the file.
     """
     file, seconds = task
     copy = _copy(tree)
     measured = copy.root / "measured.jsonl"
     measured.write_text("")
-    copy.ask((file,), seconds, measured)
+    ended = copy.ask((file,), seconds, measured)
     found = [json.loads(line) for line in measured.read_text().splitlines()]
-    return {each.pop("test"): each for each in found}
+    return {each.pop("test"): each for each in found}, ended != "hang"
 
 
 _COPIES: dict[str, _Copy] = {}

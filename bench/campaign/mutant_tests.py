@@ -43,9 +43,10 @@ class Costs:
 
     def _of(self, file: str) -> Mapping[str, Mapping[str, Any]]:
         digest = hashlib.sha256((self._root / file).read_bytes()).hexdigest()[:16]
-        if self._found.get(file, {}).get("digest") != digest:
-            (tests,) = in_order(self._workers, measure, self._tree, [(file, self._seconds)])
-            self._found[file] = {"digest": digest, "tests": tests}
+        known = self._found.get(file, {})
+        if known.get("digest") != digest or not (known["whole"] or known["seconds"] >= self._seconds):
+            [(tests, whole)] = in_order(self._workers, measure, self._tree, [(file, self._seconds)])
+            self._found[file] = {"digest": digest, "seconds": self._seconds, "whole": whole, "tests": tests}
             self._say(f"measured  {file}: {len(tests)} tests, {sum(each['seconds'] for each in tests.values()):.1f} s")
             write_json(self._kept, self._found)
         return self._found[file]["tests"]
