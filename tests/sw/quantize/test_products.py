@@ -1,4 +1,4 @@
-"""What sums of products are multiplied by: as many bits as a multiplicand has, also where that rounds up to one more."""
+"""What sums of products are multiplied by: as many bits as a multiplicand has, rounded up to one more or not."""
 
 from __future__ import annotations
 
