@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from narrows.hw.spec.boot import BootState, decode_image, image_tag, most_words
 from narrows.hw.spec.config import PRESETS, AcceleratorConfig
-from narrows.hw.spec.registers import Register, Status
+from narrows.hw.spec.registers import Register, Status, Stream
 from narrows.sim.isa_transport import IsaTransport
 from narrows.sw.compile import compile_graph
 from narrows.sw.errors import ProgramMismatch
 from narrows.sw.program import Program
 from narrows.sw.runtime import Driver, TransportError, run_sync
 from narrows.sw.runtime.boot import boot_image
+from narrows.sw.runtime.serving import serving_of
 from numpy.typing import NDArray
 from random_graphs import GraphBuilder, random_chain, random_levels, random_stream
 
@@ -113,3 +114,10 @@ def test_a_core_that_runs_is_not_waited_for() -> None:
     program, _ = program_and_levels(8)
     with pytest.raises(TransportError, match="busy with a run that somebody else started"):
         run_sync(Driver(Running(BOOTS, boot_image(program, BOOTS)), CONFIG).attach(program))
+
+
+def test_a_core_that_boots_to_serve_counts_the_bytes_of_its_frames() -> None:
+    core = dataclasses.replace(BOOTS, frame_bytes=4096, streams=1)
+    program, _ = program_and_levels(1)
+    *_, (address, words) = decode_image(boot_image(program, core, serving_of(program, core)))
+    assert (address, words.tolist()) == (Register.STREAM.offset, [Stream.ENABLE | Stream.COUNTED])
