@@ -81,6 +81,8 @@ def main(arguments: Sequence[str] | None = None, root: Path = _ROOT, notes_file:
             _say(f"{_verdict(entry, notes):9} {entry['file']} {drawn[left[place]][1]}  [{outcome.seconds:.0f} s]")
             write_json(options.json, _report(options.seed, entries, notes, []))
         doubtful = _doubtful(workers, tree, entries.values(), 20 * options.seconds)
+    for entry in doubtful:
+        entry["doubtful"] = True  # runs again the next time
     report = _report(options.seed, entries, notes, doubtful)
     write_json(options.json, report)
     _conclude(report)
@@ -144,7 +146,7 @@ _SAME = ("file", "place", "before", "after", "source")
 def _take_over(entry: dict[str, Any], known: Sequence[dict[str, Any]], seconds: int) -> None:
     """Take the verdict of an earlier run where it still holds."""
     for other in known:
-        if all(entry[key] == other[key] for key in _SAME) and "by" in other:
+        if all(entry[key] == other[key] for key in _SAME) and "by" in other and not other.get("doubtful"):
             again = other["tests"] != entry["tests"] or other.get("given", 0) < seconds
             if other["by"] or not again:
                 entry |= {key: other[key] for key in ("by", "ran", "seconds", "given") if key in other}
