@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,9 @@ def test_a_netlist_has_an_instance_for_every_16_bits_and_brings_their_definition
     text = convert(SinglePortMemory(depth=300, width=48, granule=8), "memory")
     assert text.count("\n  narrows_ram ") == 3
     assert text.count("module narrows_ram") == 1
+    enables = re.findall(r"\.write_enable\(\{([^}]*)\}\)", text)
+    expected = [[f"write_enable[{2 * ram + high}]" for high in (1, 1, 0, 0)] for ram in range(3)]
+    assert sorted(each.replace(" ", "").split(",") for each in enables) == expected
 
 
 @pytest.mark.filterwarnings("ignore::amaranth.hdl.UnusedElaboratable")  # of the component that was refused
