@@ -16,6 +16,9 @@ from .mutation import Change
 
 __all__ = ["Costs"]
 
+_REST = 6
+"""Times the seconds of a measure that a file may take which is longer."""
+
 
 class Costs:
     """What tests take and reach, measured a file at a time when that is asked for first.
@@ -25,7 +28,8 @@ class Costs:
     workers, tree, root
         Where tests run, and the sources.
     seconds : int
-        Processor seconds for a file; tests behind these are not known, and not chosen.
+        Processor seconds for a file; tests behind these are not known. They are chosen, behind all others, where the
+        file is the first that is mapped.
     kept : Path, optional
         Where this is kept for the next time; only files that changed since are measured then.
     say : callable
@@ -94,6 +98,9 @@ class Costs:
                 break
             taken.append(test)
             total += each["seconds"]
+        first = mapped[0].partition("::")[0]
+        if not self._found[first]["whole"]:
+            return (*taken, mapped[0]), total + _REST * self._seconds
         return tuple(taken), total
 
 
