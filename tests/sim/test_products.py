@@ -170,7 +170,7 @@ def test_a_held_word_takes_weights_of_one_digit_alone() -> None:
 def test_a_tap_that_latches_has_no_borders() -> None:
     graph = one_product(CONFIG, depthwise=False)
     program = compile_graph(graph, CONFIG)
-    taps = np.array([TAP.encode(TAP.decode(row) | {"top": 1}) for row in program.taps.tolist()], dtype=np.uint32)
+    taps = np.array([TAP.encode({**TAP.decode(row), "top": 1}) for row in program.taps.tolist()], dtype=np.uint32)
     wrong = dataclasses.replace(program, taps=taps)
     with pytest.raises(MachineError, match="a tap with borders latches"):
         same_on_both(wrong, random_levels(graph, np.random.default_rng(0))[None])
