@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tflite
+from narrows.sw.errors import ModelError
 from narrows.sw.frontend import load_model
 from narrows.sw.outputs import given_outputs
 from narrows.sw.passes import lower
@@ -39,3 +40,17 @@ def test_a_slice_begins_where_it_says_and_reaches_to_the_end_for_minus_one(
     ends = [None if count < 0 else first + count for first, count in zip(begin, size, strict=True)]
     part = x[:, *(slice(first, end) for first, end in zip(begin[1:], ends[1:], strict=True))]
     np.testing.assert_array_equal(found, np.maximum(part, 0))
+
+
+@pytest.mark.parametrize(("scale", "zero"), [([-1.0], [0]), ([float("nan")], [0]), ([1.0, 1.0, 1.0], [0, 0])])
+def test_scales_and_zero_points_that_make_no_sense_are_refused(
+    scale: list[float], zero: list[int], tmp_path: Path
+) -> None:
+    tensors = [
+        Tensor(name="x", shape=(1, 2, 2, 3), scale=scale, zero=zero, axis=3),
+        Tensor(name="y", shape=(1, 2, 2, 3), scale=[1.0], zero=[0]),
+    ]
+    path = tmp_path / "scales.tflite"
+    path.write_bytes(tflite_bytes(tensors, [Op(kind=KIND.RELU, inputs=(0,), output=1)], [0], [1]))
+    with pytest.raises(ModelError, match=r"it is damaged \(ValueError\)"):
+        load_model(path)
