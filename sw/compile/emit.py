@@ -42,7 +42,7 @@ def as_fields(values: Mapping[str, int]) -> Fields:
 
 def signed_address(words: int) -> int:
     """An address or distance as a signed 16-bit field: no loss, addresses are modulo a divisor of 2**16."""
-    return words if -_RANGE // 2 <= words < _RANGE // 2 else (words + _RANGE // 2) % _RANGE - _RANGE // 2
+    return (words + _RANGE // 2) % _RANGE - _RANGE // 2
 
 
 def _unsigned_address(words: int) -> int:

@@ -11,6 +11,7 @@ from amaranth_bench import AxiHost, simulate
 from narrows.hw.core import Core
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.cycles import ComputeTiming, RunClock
+from narrows.hw.spec.formats import DyBit
 from narrows.hw.spec.isa import BLOCK, COMPUTE, INSTRUCTION_WORDS, TAP, Mode, Opcode, encode_param
 from narrows.hw.spec.pipeline import HOST_READ_CYCLES
 from narrows.hw.spec.registers import Control, Fault, Interrupt, Region, Register, Status, region_address
@@ -122,6 +123,33 @@ def test_a_program_runs_again_and_again_and_counts_its_cycles() -> None:
             assert (await host.read(region_address(CONFIG, Region.CHECKSUMS)))[0] == result << 16 | result
             assert await host.register(Register.CYCLES) == expected
             assert await host.register(Register.BUSY) == 1
+
+    with_host(body)
+
+
+def test_a_block_reads_its_groups_and_taps() -> None:
+    groups, taps, read = 3, 2, [1, 2, 4, 1, 4, 2]  # codes; so small they are levels
+
+    async def body(ctx: Any, host: Host) -> None:
+        clock, steps = RunClock(CONFIG), groups * taps
+        timing = ComputeTiming(CONFIG, COMPUTE.decode(COMPUTE.encode(GOOD)), [steps])
+        cycles = (clock.compute(timing) + clock.end()).cycles
+        await host.put(Region.BLOCKS, 0, BLOCK.encode({"groups": groups, "tap_count": taps, "group_pitch": 4}))
+        for tap in range(taps):
+            await host.put(Region.TAPS, tap, TAP.encode({"offset": tap}))
+        for step in range(steps):  # weight 1 for the first lane
+            await host.put(Region.WEIGHTS, step, [0x01])
+            await host.put(Region.ACTIVATIONS, step // taps * 4 + step % taps, [read[step]])
+        await host.put(
+            Region.PARAMS,
+            0,
+            [encode_param(0, 8, 3, bias_width=CONFIG.bias_width, rescale_bits=4, shift_bits=CONFIG.shift_bits)],
+        )
+        assert await host.run() == (Status.DONE, Fault.NONE, 0)
+        assert await host.register(Register.BUSY) == steps
+        assert await host.register(Register.CYCLES) == cycles
+        level = DyBit(4).quantise(sum(read))
+        assert await host.read(region_address(CONFIG, Region.ACTIVATIONS, 32)) == (DyBit(4).encode(level), OKAY)
 
     with_host(body)
 

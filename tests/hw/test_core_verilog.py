@@ -47,6 +47,16 @@ def test_the_choice_of_yosys_changes_it(name, monkeypatch):
     assert CoreVerilog(PRESETS["demo"]).key != before
 
 
+@pytest.mark.parametrize("name", ["luna-usb", "usb-protocol"])
+def test_the_parts_of_a_usb_port_change_it(name, monkeypatch):
+    usb = dataclasses.replace(PRESETS["demo"], host="usb")
+    versions = {"luna-usb": "1", "usb-protocol": "1"}
+    monkeypatch.setattr(core_verilog.importlib.metadata, "version", lambda each: versions.get(each, "0"))
+    before = CoreVerilog(usb).key
+    versions[name] = "2"
+    assert CoreVerilog(usb).key != before
+
+
 def test_the_key_needs_no_hardware_library():
     """What only looks for a build must not wait for one to be imported."""
     script = (

@@ -11,7 +11,7 @@ from hypothesis import given, note, settings
 from hypothesis import strategies as st
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.formats import DyBit, Int
-from narrows.hw.spec.isa import BLOCK
+from narrows.hw.spec.isa import BLOCK, TAP
 from narrows.sim.expected import expected_checksums
 from narrows.sim.golden import GoldenModel, WidthError
 from narrows.sim.isa_records import MachineError
@@ -165,3 +165,12 @@ def test_a_held_word_takes_weights_of_one_digit_alone() -> None:
         same_on_both(
             dataclasses.replace(program, weights=weights), random_levels(graph, np.random.default_rng(0))[None]
         )
+
+
+def test_a_tap_that_latches_has_no_borders() -> None:
+    graph = one_product(CONFIG, depthwise=False)
+    program = compile_graph(graph, CONFIG)
+    taps = np.array([TAP.encode({**TAP.decode(row), "top": 1}) for row in program.taps.tolist()], dtype=np.uint32)
+    wrong = dataclasses.replace(program, taps=taps)
+    with pytest.raises(MachineError, match="a tap with borders latches"):
+        same_on_both(wrong, random_levels(graph, np.random.default_rng(0))[None])

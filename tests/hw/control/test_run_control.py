@@ -48,3 +48,22 @@ def test_everything_else_passes() -> None:
             assert ctx.get(getattr(dut.registers, name)) == value
 
     simulate(dut, bench)
+
+
+def test_a_frame_is_laid_out_where_nothing_goes_on_and_a_fault_is_cleared() -> None:
+    dut: Any = RunGate(AcceleratorConfig(frame_bytes=64))
+
+    async def bench(ctx: Any) -> None:
+        registers, sequencer = dut.registers, dut.sequencer
+        for feed, idle, busy, feeding, faulted, clear in product((0, 1), repeat=6):
+            ctx.set(dut.idle, idle)
+            ctx.set(registers.feed, feed)
+            ctx.set(registers.clear, clear)
+            ctx.set(sequencer.busy, busy)
+            ctx.set(sequencer.faulted, faulted)
+            ctx.set(dut.feeding.busy, feeding)
+            heard = feed and idle and not busy and not feeding and (not faulted or clear)
+            assert ctx.get(dut.feeding.go) == heard, (feed, idle, busy, feeding, faulted, clear)
+            assert ctx.get(dut.feeding.clear) == (clear and not heard)
+
+    simulate(dut, bench)

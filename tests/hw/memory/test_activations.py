@@ -84,3 +84,41 @@ def test_reads_writes_and_the_hosts_window_agree(rows: int, lanes: int, rescaler
             await ctx.tick()
 
     simulate(dut, bench)
+
+
+def test_a_feeder_writes_behind_the_core_and_before_the_host() -> None:
+    config = AcceleratorConfig(rows=1, columns=2, lanes=4, rescalers=2, act_words=64, frame_bytes=64)
+    dut: Any = Activations(config)
+    rng, words = np.random.default_rng(3), [0] * 64
+
+    async def bench(ctx: Any) -> None:
+        for port in (dut.writes[0], dut.feed):
+            ctx.set(port.enable, 0b11)
+        for _ in range(200):
+            asks = [int(each) for each in rng.integers(0, 2, 3)]
+            places = rng.integers(64, size=3).tolist()
+            values = rng.integers(1 << 16, size=3).tolist()
+            for port, ask, place, value in zip((dut.writes[0], dut.feed), asks, places, values, strict=False):
+                ctx.set(port.valid, ask)
+                ctx.set(port.address, place)
+                ctx.set(port.data, value)
+                ctx.set(port.enable, 0b11 * ask)
+            ctx.set(dut.host.enable, asks[2])
+            ctx.set(dut.host.offset, places[2])
+            ctx.set(dut.host.data, values[2])
+            await ctx.tick()
+            if any(asks):
+                served = asks.index(1)
+                words[places[served]] = values[served]
+        for port in (dut.writes[0], dut.feed):
+            ctx.set(port.valid, 0)
+            ctx.set(port.enable, 0)
+        ctx.set(dut.host.enable, 0)
+        ctx.set(dut.read.valid, 1)
+        await ctx.tick().repeat(4)
+        for place, word in enumerate(words):
+            ctx.set(dut.read.address, place)
+            await ctx.tick().repeat(pipeline(config).activation_read)
+            assert ctx.get(dut.read.data.as_value()) == word, f"address {place}"
+
+    simulate(dut, bench)

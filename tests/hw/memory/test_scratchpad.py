@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gc
+import re
 from typing import Any
 
 import numpy as np
 import pytest
 from amaranth_bench import pack, simulate, unpack
 from narrows.hw.memory.scratchpad import Scratchpad
+from narrows.hw.verilog import convert
 
 
 @pytest.mark.parametrize(("depth", "width", "granule"), [(1, 8, 8), (5, 12, 4), (64, 32, 32), (16, 40, 8)])
@@ -41,3 +43,9 @@ def test_a_granule_that_does_not_divide_the_width_is_refused() -> None:
     with pytest.raises(ValueError, match="granule must divide the width of 12 bits, not 5"):
         Scratchpad(depth=4, width=12, granule=5)
     gc.collect()
+
+
+@pytest.mark.parametrize(("depth", "bits"), [(512, 9), (600, 10), (1024, 10)])
+def test_a_block_ram_has_an_address_for_every_word(depth: int, bits: int) -> None:
+    text = convert(Scratchpad(depth=depth, width=16, granule=8, read_cycles=2), "scratchpad")
+    assert re.findall(r"\.ADDRESS\(32'd(\d+)\)", text) == [str(bits)]

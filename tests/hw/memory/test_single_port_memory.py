@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,9 @@ def test_a_netlist_has_an_instance_for_every_16_bits_and_brings_their_definition
     text = convert(SinglePortMemory(depth=300, width=48, granule=8), "memory")
     assert text.count("\n  narrows_ram ") == 3
     assert text.count("module narrows_ram") == 1
+    enables = re.findall(r"\.write_enable\(\{([^}]*)\}\)", text)
+    expected = [[f"write_enable[{1 + at}]", f"write_enable[{1 + at}:{at}]", f"write_enable[{at}]"] for at in (0, 2, 4)]
+    assert sorted(each.replace(" ", "").split(",") for each in enables) == expected
 
 
 @pytest.mark.filterwarnings("ignore::amaranth.hdl.UnusedElaboratable")  # of the component that was refused

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from narrows.hw.ports.wishbone import WishbonePort
+from narrows.hw.ports.wishbone import Wishbone, WishbonePort
 from narrows.hw.spec.pipeline import HOST_READ_CYCLES
 from narrows.hw.spec.registers import REGION_BITS, Region
 from port_harness import Words, run_with_port
@@ -137,3 +137,12 @@ def test_a_read_taken_back_is_dropped(delay: int) -> None:
         assert (await master.end())[::2] == ("ack", 5)
 
     with_port(body)
+
+
+def test_signals_have_the_standards_widths() -> None:
+    features = ("err", "rty", "stall", "lock", "cti", "bte")
+    members = Wishbone(addr_width=18, data_width=32, granularity=8, features=features).members
+    assert {name: member.shape for name, member in members.items()} == (
+        {"adr": 18, "dat_w": 32, "dat_r": 32, "sel": 4, "cyc": 1, "stb": 1, "we": 1, "ack": 1}
+        | {"err": 1, "rty": 1, "stall": 1, "lock": 1, "cti": 3, "bte": 2}
+    )

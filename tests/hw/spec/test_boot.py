@@ -6,7 +6,9 @@ import zlib
 
 import numpy as np
 import pytest
-from narrows.hw.spec.boot import BOOT_MAGIC, REPEAT, BootError, decode_image, encode_image, image_tag
+from narrows.hw.spec.boot import BOOT_MAGIC, REPEAT, BootError, decode_image, encode_image, image_tag, most_words
+from narrows.hw.spec.config import AcceleratorConfig
+from narrows.hw.spec.registers import Region, region_depth, region_stride
 from numpy.typing import NDArray
 
 
@@ -73,3 +75,9 @@ def test_a_record_beyond_the_end_is_told(body: list[int]) -> None:
 def test_an_address_between_words_is_refused() -> None:
     with pytest.raises(ValueError, match="address 0x2 is not a multiple of 4"):
         encode_image([(2, words(1))])
+
+
+def test_an_image_has_at_most_twice_the_words_of_all_memories() -> None:
+    config = AcceleratorConfig(boot=1, flash_divisor=2)
+    words = sum(region_depth(config, region) * region_stride(config, region) // 4 for region in Region)
+    assert most_words(config) == 2 * words

@@ -295,3 +295,8 @@ def test_a_core_boots_from_a_flash_or_says_nothing_of_one(values, message):
 def test_a_core_that_does_not_boot_is_the_one_it_was():
     assert AcceleratorConfig().build32 == AcceleratorConfig.from_dict({"boot": 0}).build32
     assert AcceleratorConfig().build32 != AcceleratorConfig(boot=1, flash_divisor=1).build32
+
+
+@pytest.mark.parametrize("bits", [32, 64, 128])
+def test_a_beat_of_the_bus_has_an_eighth_as_many_bytes_as_bits(bits):
+    assert AcceleratorConfig(backing="axi4", bus_bits=bits).bus_bytes == bits // 8

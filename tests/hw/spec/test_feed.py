@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from feed_cases import feed_case
 from narrows.hw.spec.config import AcceleratorConfig
-from narrows.hw.spec.feed import FeedError, feed_words, laid_out, plan_feed
+from narrows.hw.spec.feed import FEED_SHAPE, FEED_STEP, FeedError, feed_words, laid_out, plan_feed
+from narrows.hw.spec.isa import Record
 from narrows.hw.spec.layout import TensorLayout, Unfold
 
 CONFIG = AcceleratorConfig(frame_bytes=64)
@@ -64,3 +65,19 @@ def test_a_kernel_that_reaches_too_far_is_refused() -> None:
 def test_an_unknown_order_is_refused() -> None:
     with pytest.raises(FeedError, match="'hwc' or 'chw', not 'whc'"):
         plan_feed(LAYOUT, (2, 4, 4), CONFIG, order="whc")
+
+
+@pytest.mark.parametrize(
+    ("record", "bits"),
+    [
+        (FEED_STEP, {"count": 16, "word": 16, "byte": 16, "pixel": 1, "end": 1, "column": 16, "line": 16}),
+        (FEED_SHAPE, {"columns": 16, "lines": 16, "group": 16, "plane": 16, "fill": 32, "planes": 4}),
+    ],
+    ids=["step", "shape"],
+)
+def test_fields_have_their_bits_and_no_others(record: Record, bits: dict[str, int]) -> None:
+    assert {field.name: field.width for field in record.fields} == bits
+    for field in record.fields:
+        value = -1 if field.signed else (1 << field.width) - 1
+        found = record.decode(record.encode({field.name: value}))
+        assert {name: each for name, each in found.items() if each} == {field.name: value}

@@ -11,6 +11,7 @@ from narrows.hw.spec.registers import (
     Access,
     Region,
     Register,
+    core_registers,
     region_address,
     region_beats,
     region_depth,
@@ -83,3 +84,18 @@ def test_instructions_are_addressed_by_the_32_bit_word():
     config = PRESETS["demo"]
     assert region_depth(config, Region.INSTRUCTIONS) == 16 * config.instructions
     assert region_stride(config, Region.INSTRUCTIONS) == 4
+
+
+def test_a_core_has_the_registers_of_its_parts():
+    plain = core_registers(AcceleratorConfig())
+    assert Register.MAGIC in plain and Register.CYCLES in plain
+    assert list(plain) == sorted(plain, key=lambda register: register.offset)
+    for changes, register in (
+        ({"backing": "axi4"}, Register.WINDOW_LIMIT),
+        ({"frame_bytes": 64}, Register.FRAME_BYTES),
+        ({"frame_bytes": 64, "streams": 1}, Register.STREAM),
+        ({"boot": 1, "flash_divisor": 2}, Register.BOOT),
+    ):
+        assert register not in plain
+        assert register in core_registers(AcceleratorConfig(**changes))
+    assert set(core_registers(AcceleratorConfig(host="uart"))) < set(plain)

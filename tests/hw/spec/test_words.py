@@ -35,3 +35,8 @@ def test_no_words_are_no_words(code_bits: int) -> None:
 def test_codes_wider_than_a_byte_are_refused():
     with pytest.raises(ValueError, match="a code has 1 to 8 bits, not 9"):
         pack_codes([1, 2], 9)
+
+
+def test_as_many_words_as_a_word_has_codes_when_filled_up():
+    codes = np.random.default_rng(1).integers(0, 16, (4, 3))
+    assert pack_codes(codes, 4).tolist() == [[sum(int(c) << 4 * i for i, c in enumerate(row))] for row in codes]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from narrows.sw.compile.tables import Table
+from narrows.sw.compile.tables import Blank, Table
 
 
 @given(st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=5), min_size=1, max_size=20))
@@ -27,3 +27,10 @@ def test_rows_know_their_layer():
         table.place(run)
         table.mark(layer)
     assert [table.layer_of(index) for index in range(3)] == ["a", "a", "c"]
+
+
+def test_blank_runs_of_one_key_lie_in_one_place():
+    table: Table[int] = Table("rows", "taps")
+    places = [table.place(Blank(key, count)) for key, count in (("a", 3), ("b", 2), ("a", 3), ("c", 1))]
+    assert places == [0, 3, 0, 5]
+    assert len(table) == 6

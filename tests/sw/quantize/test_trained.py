@@ -6,7 +6,7 @@ from narrows.hw.spec.config import AcceleratorConfig
 from narrows.sim.golden import GoldenModel
 from narrows.sw.errors import ModelError
 from narrows.sw.frontend import load_model
-from narrows.sw.layers import Mac, Quantise
+from narrows.sw.layers import Clamp, Mac, Quantise
 from narrows.sw.outputs import given_outputs
 from narrows.sw.passes import lower
 from narrows.sw.quantize import LayerFormats, QuantSettings, quantise
@@ -135,6 +135,16 @@ def test_forgetting_leaves_a_float_model_of_the_same_function(onnx_model, run_on
     assert relative(values, run_onnx(path, X)) < 0.02
     narrow = quantise(plain, X, QuantSettings(weights="dybit4", acts="dybit4"), CONFIG)
     assert narrow.tensors[narrow.layers[0].output].format.name == "dybit4"
+
+
+def test_the_ends_of_a_grid_around_a_zero_level_are_kept(onnx_model):
+    round_ = [
+        node("QuantizeLinear", "c", "sx", "zx", output="cq"),
+        node("DequantizeLinear", "cq", "sx", "zx", output="d"),
+    ]
+    plain = forget_integers(load(onnx_model, [*START, *round_, MORE, node("Conv", "d", "v")])[1])
+    [clamp] = [layer for layer in plain.layers if isinstance(layer, Clamp)]
+    assert (clamp.low, clamp.high) == (pytest.approx(-117 * 0.0237), pytest.approx(138 * 0.0237))
 
 
 def test_signs_cannot_be_forgotten(onnx_model):

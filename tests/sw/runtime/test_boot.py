@@ -9,7 +9,7 @@ import pytest
 from linked_cases import drawn_programs, drawn_turns, turn_differences
 from narrows.hw.spec.boot import BootState, decode_image, image_tag, most_words
 from narrows.hw.spec.config import PRESETS, AcceleratorConfig
-from narrows.hw.spec.registers import Register, Status
+from narrows.hw.spec.registers import Register, Status, Stream
 from narrows.sim.isa_transport import IsaTransport
 from narrows.sw.compile import compile_graph
 from narrows.sw.compile.link import link
@@ -18,6 +18,7 @@ from narrows.sw.program import Program
 from narrows.sw.runtime import Driver, TransportError, run_sync
 from narrows.sw.runtime.boot import boot_image
 from narrows.sw.runtime.resident import run_turns
+from narrows.sw.runtime.serving import serving_of
 from numpy.typing import NDArray
 from random_graphs import GraphBuilder, random_chain, random_levels, random_stream
 
@@ -138,3 +139,10 @@ def test_an_image_holds_all_programs_that_are_resident_together_and_begins_with_
     other = link(drawn_programs(CONFIG, 4, 2))
     with pytest.raises(ProgramMismatch, match="the program in the board's flash is another one"):
         run_sync(run_turns(Booting(core, image), other, [], loaded=True))
+
+
+def test_a_core_that_boots_to_serve_counts_the_bytes_of_its_frames() -> None:
+    core = dataclasses.replace(BOOTS, frame_bytes=4096, streams=1)
+    program, _ = program_and_levels(1)
+    *_, (address, words) = decode_image(boot_image(program, core, serving_of(program, core)))
+    assert (address, words.tolist()) == (Register.STREAM.offset, [Stream.ENABLE | Stream.COUNTED])

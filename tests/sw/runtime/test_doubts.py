@@ -30,3 +30,11 @@ def test_samples_of_another_scale_than_a_program_was_calibrated_on() -> None:
     assert line == "samples are 0 to 1, the program's input 0 to 255: are they scaled as the calibration samples?"
     (line,) = doubts(PIXELS * 4)
     assert "of the values are clamped, scale them as the calibration samples" in line
+
+
+def test_one_value_of_a_hundred_may_be_clamped() -> None:
+    x = np.tile(np.arange(0, 252, 14, dtype=float).reshape(1, 2, 3, 3), (50, 1, 1, 1))
+    x.flat[:9] = 300
+    assert doubts(x) == []
+    x.flat[9] = 300
+    assert "1.1% of the values are clamped" in doubts(x)[0]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import sys
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from narrows.hw.spec.link import USB_IDS
+from narrows.sw.errors import ToolMissing
 from narrows.sw.runtime import TransportError
-from narrows.sw.runtime.serial_ports import choose_port
+from narrows.sw.runtime.serial_ports import choose_port, find_port
 
 FT231X, FT2232H = (0x0403, 0x6015), (0x0403, 0x6010)
 
@@ -63,3 +65,9 @@ def test_none_or_several_are_told_in_one_line(ports: list[Any], ids: tuple[int, 
     with pytest.raises(TransportError, match=re.escape(message)) as caught:
         choose_port(ports, ids, "the board")
     assert "\n" not in str(caught.value)
+
+
+def test_a_missing_pyserial_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "serial.tools.list_ports", None)
+    with pytest.raises(ToolMissing, match=r"^pyserial is not installed: pip install 'narrows\[run\]'$"):
+        find_port(None, "the board")

@@ -79,3 +79,11 @@ def test_what_only_a_host_can_serve_says_why(program: Program) -> None:
     run_sync(driver.load(program))
     with pytest.raises(TransportError, match="the core has no streams"):
         run_sync(driver.serve(serving_of(program, CORE)))
+
+
+def test_one_level_without_a_byte_is_enough_to_refuse_a_frame(program: Program) -> None:
+    serving = serving_of(program, CORE)
+    sample = random_levels(program.graph, np.random.default_rng(5))
+    sample.flat[7] = int(serving.feed.levels[-1]) + 1
+    with pytest.raises(InputError, match=r"^the input's levels are -?\d+ to -?\d+$"):
+        serving.frame(sample)

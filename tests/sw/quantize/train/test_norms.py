@@ -68,6 +68,16 @@ def test_fitted_weights_give_way_no_more_than_needed():
     assert levels.tolist() == [[1.0, 2.0, 3.0]]  # of 2, 2, 3: the one that loses least
 
 
+@pytest.mark.parametrize(
+    ("span", "sign", "room"),
+    [((0, 10), 1, (1000, 60)), ((0, 10), -1, (60, 1000)), ((-10, 0), 1, (60, 1000)), ((-10, 0), -1, (1000, 60))],
+)
+def test_fitted_weights_give_way_on_the_side_that_is_too_long(span, sign, room):
+    rows = sign * torch.tensor([[1.6, -1.6, -1.9, -2.7]]).double()
+    levels = fitted(rows, spans_of([4], [span]), Room(*(torch.tensor([side]).double() for side in room)), Int(4))
+    assert (sign * levels).tolist() == [[1.0, -1.0, -2.0, -3.0]]  # the first one alone would not help
+
+
 def test_fitted_weights_pass_gradients_on():
     rows = torch.tensor([[1.6, 1.9, 2.7], [9.0, -8.0, 9.0]], dtype=torch.float64, requires_grad=True)
     limit = torch.tensor([60.0, 60.0]).double()

@@ -1,0 +1,28 @@
+"""The cycle model where its figures are plain: tiles follow each other as fast as steps or drain allow."""
+
+from __future__ import annotations
+
+import pytest
+from narrows.hw.spec.config import AcceleratorConfig
+from narrows.hw.spec.cycles import ComputeTiming
+from narrows.hw.spec.isa import COMPUTE
+
+CONFIG = AcceleratorConfig(rows=4, columns=4, lanes=4, rescalers=2)
+DRAIN = 8
+"""Cycles of the drain for a tile of CONFIG: 4 rows of 2 granules."""
+
+
+def timing(blocks: list[int], tiles: int) -> ComputeTiming:
+    fields = {"out_height": 1, "out_width": 4, "rows": 4, "planes": 1, "column_groups": tiles}
+    return ComputeTiming(CONFIG, COMPUTE.decode(COMPUTE.encode(fields)), blocks)
+
+
+@pytest.mark.parametrize(
+    "blocks", [[1], [3], [3, 1], [1, 3], [6, 1], [1, 6], [2, 2, 2], [8], [6, 5], [5, 6], [9, 1, 9]]
+)
+def test_a_tile_more_takes_its_steps_or_as_long_as_the_drain(blocks: list[int]) -> None:
+    few, more = timing(blocks, 5), timing(blocks, 6)
+    steps = sum(blocks)
+    assert more.busy - few.busy == steps
+    assert more.issue(0).elapsed - few.issue(0).elapsed == max(steps, DRAIN)
+    assert more.issue(0).stall_drain - few.issue(0).stall_drain == max(0, DRAIN - steps)
