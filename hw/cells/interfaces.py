@@ -16,6 +16,8 @@ from .records import record_layout
 
 __all__ = [
     "BOOT",
+    "CHECK",
+    "DAMAGE",
     "EVENTS",
     "HOST_WRITE",
     "INSTRUCTION",
@@ -37,6 +39,12 @@ which falls for a cycle at least between two instructions."""
 BOOT = Signature({"busy": Out(1), "state": Out(BootState), "tag": Out(24)})
 """From a boot loader: ``busy`` until the boot has ended; what became of it, and, of an image that was loaded,
 `spec.boot.image_tag`."""
+
+CHECK = data.StructLayout({"damaged": 1, "corrected": 1})
+"""What check bits say of a word that was read (`spec.protection`)."""
+
+DAMAGE = data.StructLayout({name: data.ArrayLayout(1, 16) for name in CHECK.members})
+"""The same by number of region, as `Register.DAMAGE` has it."""
 
 EVENTS = Signature({"step": Out(1), "stall_drain": Out(1), "stall_walk": Out(1)})
 """What a cycle of the compute unit was: a step, or lost to the drain or to the pixel walker."""
@@ -72,18 +80,26 @@ counts words of the window."""
 class MemoryRead(Signature):
     """From a client that reads a memory: where ``valid`` and ``ready`` are high, ``data`` is the word of ``address`` as
     many cycles later as the plan says for that memory. Who shares the memory with nobody leaves both alone: they are
-    high.
+    high. What is read with check bits has its ``checks`` a cycle behind ``data``, whatever ``valid`` was.
 
     Parameters
     ----------
     address_bits : int
     shape : shape-like
         Of what is read at once.
+    checks : int
+        Words with check bits among that.
     """
 
-    def __init__(self, address_bits: int, shape: ShapeLike) -> None:
+    def __init__(self, address_bits: int, shape: ShapeLike, checks: int = 0) -> None:
         super().__init__(
-            {"valid": Out(1, init=1), "ready": In(1, init=1), "address": Out(address_bits), "data": In(shape)}
+            {
+                "valid": Out(1, init=1),
+                "ready": In(1, init=1),
+                "address": Out(address_bits),
+                "data": In(shape),
+                **({"checks": In(data.ArrayLayout(CHECK, checks))} if checks else {}),
+            }
         )
 
 
@@ -116,7 +132,8 @@ def table_reads(config: AcceleratorConfig) -> MemoryRead:
     """What the rescalers read: an address and an entry each, `Pipeline.table_read` apart."""
     count = config.drain_rows * config.rescalers
     address_bits = (region_depth(config, Region.TABLES) - 1).bit_length()
-    return MemoryRead(data.ArrayLayout(address_bits, count), data.ArrayLayout(config.level_bits, count))
+    levels = data.ArrayLayout(config.level_bits, count)
+    return MemoryRead(data.ArrayLayout(address_bits, count), levels, count * config.is_protected)
 
 
 def members_of(part: wiring.Component, *names: str) -> dict[str, Member]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import functools
 
 from .answer import ANSWER
 from .config import AcceleratorConfig
@@ -25,6 +26,7 @@ __all__ = [
     "Register",
     "Status",
     "Stream",
+    "core_faults",
     "core_registers",
     "region_address",
     "region_beats",
@@ -106,6 +108,11 @@ class Register(enum.Enum):
     FRAME_BYTES = (0x4C, Access.READ, "bytes of a frame that the core can lay out; 0 without a frame memory")
     STREAM = (0x50, Access.WRITE, "Stream bits; writing them forgets what went wrong")
     BOOT = (0x54, Access.READ, "bits 7:0 are the BootState; bits 31:8 those of the CRC-32 of the image that was loaded")
+    DAMAGE = (
+        0x5C,
+        Access.READ,
+        "bit n: a damaged word of Region n was read; bit 16 + n: one was corrected; since the last start or CLEAR",
+    )
 
     def __init__(self, offset: int, access: Access, doc: str) -> None:
         self.offset = offset
@@ -177,6 +184,18 @@ class Fault(enum.IntEnum):
     HOST_ACCESS = 5
     WINDOW = 6
     BUS = 7
+    MEMORY_ERROR = 8
+
+
+@functools.cache
+def _faults(is_protected: bool) -> type[Fault]:
+    known = {fault.name: fault.value for fault in Fault if is_protected or fault is not Fault.MEMORY_ERROR}
+    return enum.IntEnum("Fault", known)  # type: ignore[return-value]
+
+
+def core_faults(config: AcceleratorConfig) -> type[Fault]:
+    """Faults that a core can have, under the names and numbers of `Fault`; hardware is no wider than these."""
+    return _faults(config.is_protected)
 
 
 _EVERY_CORES = Register.FRAME_BYTES.offset // 4 + 1
@@ -192,6 +211,7 @@ def core_registers(config: AcceleratorConfig) -> tuple[Register, ...]:
         *(() if config.frame_bytes else (Register.FRAME_BYTES,)),
         *(() if config.streams else (Register.STREAM,)),
         *(() if config.boot else (Register.BOOT,)),
+        *(() if config.is_protected else (Register.DAMAGE,)),
     }
     return tuple(register for register in Register if register not in missing)
 

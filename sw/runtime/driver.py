@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,7 +26,7 @@ from ...hw.spec.registers import (
     region_stride,
 )
 from ...hw.spec.words import unpack_codes
-from ..errors import InputError, ProgramMismatch
+from ..errors import DamagedMemory, InputError, ProgramMismatch
 from ..program import Program
 from .arrival import close_streams, config_name, meet_core
 from .faults import fault_error
@@ -37,6 +38,11 @@ from .transport import Transport, TransportError
 from .windows import from_burst, gathered, runs, to_burst, window_span
 
 __all__ = ["Driver", "RunResult"]
+
+_Result = TypeVar("_Result")
+
+_ATTEMPTS = 3
+"""Runs of a sample, each from memories filled anew, before damaged words are taken for a damaged core."""
 
 _WINDOW_BASE = 0
 _LAYING_OUT = 100  # cycles for a word of a frame's pixels, at most
@@ -94,9 +100,16 @@ class Driver:
     transport : Transport
     config : AcceleratorConfig
         The configuration that the core was generated from.
+
+    Attributes
+    ----------
+    reruns : int
+        Runs that found a damaged word, and were done again with all memories filled anew; of protected cores.
     """
 
     def __init__(self, transport: Transport, config: AcceleratorConfig) -> None:
+        self.reruns = 0
+        self._held: dict[str, NDArray[np.int64]] = {}
         self._transport = transport
         self._config = config
         self._program: Program | None = None
@@ -121,8 +134,14 @@ class Driver:
         TransportError
             If there is no core, or one of another version.
         """
-        config = self._config
         await self._prepare(program)
+        await self._fill(program)
+        self._program = program
+        await self.begin()
+
+    async def _fill(self, program: Program) -> None:
+        """Everything that the host writes of a program, and zeros where it writes nothing."""
+        config = self._config
         await self._write_register(Register.CONTROL, Control.CLEAR)
         for region, words in program.memories.items():
             if len(words):
@@ -143,8 +162,6 @@ class Driver:
                 await self._transport.write(region_address(config, region), to_burst(config, region, words))
         await self._write_register(Register.PROGRAM_CONFIG, program.config.hash32)
         await self._write_register(Register.WATCHDOG, self._limit)
-        self._program = program
-        await self.begin()
 
     async def attach(self, program: Program) -> None:
         """Take over a core that has loaded a program from its flash memory by itself: see that it is this one, and let
@@ -193,7 +210,8 @@ class Driver:
 
     async def begin(self) -> None:
         """Let a stream begin: every state holds what it holds at first."""
-        await self._write_states({state.tensor: state.initial for state in self._loaded().graph.states})
+        self._held = {state.tensor: state.initial for state in self._loaded().graph.states}
+        await self._write_states(self._held)
 
     async def infer(self, levels: ArrayLike, *, again: bool = False, following: ArrayLike | None = None) -> RunResult:
         """Run one sample; of a program with states the next frame of the stream.
@@ -213,9 +231,14 @@ class Driver:
             If the shape is wrong or a level does not fit the input's planes.
         ProgramError
             If the core stops with a fault; the message names cause, instruction and layer.
+        DamagedMemory
+            If a protected core finds damaged words again and again.
         TransportError
             If it does not stop.
         """
+        return await self._undamaged(lambda: self._infer(levels, again, following))
+
+    async def _infer(self, levels: ArrayLike, again: bool, following: ArrayLike | None) -> RunResult:
         program = self._loaded()
         self._before = {state.tensor: await self.dump(state.tensor) for state in program.graph.states if again}
         await self._write_input(levels)
@@ -242,10 +265,35 @@ class Driver:
     async def answer(self, levels: ArrayLike, *, following: ArrayLike | None = None) -> dict[str, NDArray[np.int64]]:
         """Outputs of one sample and nothing else, with the fewest words over the transport; parameters and errors are
         those of :meth:`infer`."""
+        return await self._undamaged(lambda: self._answer(levels, following))
+
+    async def _answer(self, levels: ArrayLike, following: ArrayLike | None) -> dict[str, NDArray[np.int64]]:
         self._before = {}
         await self._write_input(levels)
         await self._start(following)
         return await self._outputs()
+
+    async def _undamaged(self, run: Callable[[], Awaitable[_Result]]) -> _Result:
+        """What a run gives; of a protected core nothing in which a damaged word was read: then all memories are filled
+        anew, the states with what they held before, and it runs again."""
+        if not self._config.is_protected:
+            return await run()
+        for left in reversed(range(_ATTEMPTS)):
+            try:
+                result = await run()
+                held = {state.tensor: await self.dump(state.tensor) for state in self._loaded().graph.states}
+                await self._see_no_fault(int((await self._transport.read(Register.STATUS.offset, 1))[0]))
+            except DamagedMemory as error:
+                if not left:
+                    raise DamagedMemory(f"{error}; {_ATTEMPTS} runs in a row met flipped bits: is it the board?") from error
+                self.reruns += 1
+                self._ahead = None
+                await self._fill(self._loaded())
+                await self._write_states(self._held)
+            else:
+                self._held = held
+                return result
+        raise AssertionError("the last attempt returns or raises")
 
     async def serve(self, serving: Serving, *, counted: bool = False) -> None:
         """Let the core run every frame that its stream brings, and answer on its other one, until :meth:`stop_serving`
@@ -416,13 +464,16 @@ class Driver:
         status = await self._transport.wait(self._limit + _LAYING_OUT * self._config.act_words + WATCHDOG_SLACK)
         if status is None:
             status = int((await self._transport.read(Register.STATUS.offset, 1))[0])
+        await self._see_no_fault(status)
+        if not status & Status.DONE:
+            await self._write_register(Register.CONTROL, Control.CLEAR)  # gives the run up
+            raise TransportError(f"the core did not finish: STATUS reads 0x{status:08x}")
+
+    async def _see_no_fault(self, status: int) -> None:
         if status & Status.FAULT:
             [index] = await self._transport.read(Register.FAULT_INDEX.offset, 1)
             await self._write_register(Register.CONTROL, Control.CLEAR)
             raise fault_error(self._loaded(), status >> 8 & 0xFF, int(index))
-        if not status & Status.DONE:
-            await self._write_register(Register.CONTROL, Control.CLEAR)  # gives the run up
-            raise TransportError(f"the core did not finish: STATUS reads 0x{status:08x}")
 
     async def _counts(self) -> CycleCount:
         """Counters of the run that has ended."""

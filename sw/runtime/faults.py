@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...hw.spec.registers import Fault
-from ..errors import ProgramError, ProgramMismatch
+from ..errors import DamagedMemory, ProgramError, ProgramMismatch
 from ..program import Program
 
 __all__ = ["fault_error"]
@@ -15,17 +15,19 @@ _CURES = {
     Fault.WATCHDOG: "it ran far longer than its program should take",
     Fault.HOST_ACCESS: "the host touched a memory while the core was busy",
     Fault.WINDOW: "it reaches beyond the window on the backing store: compile the model again",
+    Fault.MEMORY_ERROR: "a bit of its memories has flipped: load the program again",
     Fault.BUS: "the backing store answered with an error: check the window's base and the memory behind it",
 }
 
 
 def fault_error(program: Program, code: int, index: int) -> ProgramError:
     """The error of a run that stopped with a fault's code at an instruction; a ProgramMismatch where the program is for
-    another configuration."""
+    another configuration, DamagedMemory where a bit of a memory had flipped."""
     if code not in Fault._value2member_map_:
         return ProgramError(f"core stopped: unknown fault {code} at instruction {index}")
     fault = Fault(code)
     layer = program.layers[index] if index < len(program.layers) else ""
     where = f"at instruction {index}" + (f" (layer {layer})" if layer else "")
-    kind = ProgramMismatch if fault is Fault.CONFIG_MISMATCH else ProgramError
+    kinds = {Fault.CONFIG_MISMATCH: ProgramMismatch, Fault.MEMORY_ERROR: DamagedMemory}
+    kind = kinds.get(fault, ProgramError)
     return kind(f"core stopped: {fault.name} {where}: {_CURES.get(fault, 'reset the core')}")

@@ -30,6 +30,8 @@ class SampleRecord:
     checksums : array of uint32, shape (counted, instructions without END)
     cycles, busy, stall_drain, stall_walk, stall_load, stall_store, stall_token : arrays of int64, shape (counted,)
         Counters of each run that was asked for them.
+    reruns : int
+        Runs that a protected core did again, since words of its memories were damaged.
     """
 
     outputs: dict[str, NDArray[np.int64]]
@@ -43,6 +45,7 @@ class SampleRecord:
     stall_load: NDArray[np.int64]
     stall_store: NDArray[np.int64]
     stall_token: NDArray[np.int64]
+    reruns: int = 0
 
 
 async def run_samples(
@@ -115,6 +118,7 @@ async def run_samples(
         stall_load=np.array([result.stall_load for result in results]),
         stall_store=np.array([result.stall_store for result in results]),
         stall_token=np.array([result.stall_token for result in results]),
+        reruns=driver.reruns,
     )
 
 
