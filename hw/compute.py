@@ -7,7 +7,8 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from .array.array import MacArray
-from .cells.interfaces import CHECK, hand_on, members_of
+from .cells.checks import CHECK
+from .cells.interfaces import hand_on, members_of
 from .cells.without_reset import without_reset
 from .control.operands import OperandFetch
 from .control.stages import UNIT, InstructionStages
@@ -22,7 +23,7 @@ from .spec.config import AcceleratorConfig
 __all__ = ["COMPUTE_CHECKS", "ComputeUnit"]
 
 COMPUTE_CHECKS = data.StructLayout(
-    {name: CHECK for name in ("blocks", "taps", "weights", "activations", "params", "tables")}
+    dict.fromkeys(("blocks", "taps", "weights", "activations", "params", "tables"), CHECK)
 )
 """By memory, what check bits say of the words that are used."""
 

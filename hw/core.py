@@ -8,7 +8,8 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from .boot.boot_loader import BootLoader
 from .boot.flash_reader import FLASH
-from .cells.interfaces import CHECK, hand_on
+from .cells.checks import CHECK
+from .cells.interfaces import hand_on
 from .compute import ComputeUnit
 from .control.run_control import RunGate
 from .control.sequencer import Sequencer

@@ -52,7 +52,8 @@ class MacPlan:
 
     ``codes`` (planes, values) are those of clamped halves of levels from ``first_half`` on. Of all results' codes, of
     shape (planes, pixels, channels) and cut into granules, ``drained`` names those written one after the other, and
-    ``places`` where to; ``entries`` (values,) are the words of the tables that these are looked up in, if they are. Sums are those of ``sections``, or with dynamic weights of ``held``.
+    ``places`` where to; ``entries`` (values,) are the words of the tables that these are looked up in, if they are.
+    Sums are those of ``sections``, or with dynamic weights of ``held``.
     """
 
     acc_bits: int

@@ -86,8 +86,8 @@ class IsaMachine:
         self._later: list[tuple[int, Region, int, StoredBit]] = []
 
     def flip(self, region: Region, word: int, bit: StoredBit, *, before: int | None = None) -> None:
-        """Flip a stored bit of a core with check bits (`hw/spec/protection.py`): now, or in the next run when
-        instruction ``before`` is fetched.
+        """Flip a stored bit of a core with check bits (`hw/spec/protection.py`): now, or when a later run fetches
+        instruction ``before``, where one flip strikes a run.
 
         Raises
         ------
@@ -109,8 +109,9 @@ class IsaMachine:
 
     def show_words(self, region: Region, first: int, count: int) -> NDArray[np.uint32]:
         """What the host reads, as :meth:`read_words`; a damaged word is a fault."""
-        if region is Region.ACTIVATIONS and self.flips.damaged(region, range(first, first + count)):
-            if self.fault is Fault.NONE:
+        if region is Region.ACTIVATIONS:
+            damaged = self.flips.damaged(region, range(first, first + count))
+            if damaged and self.fault is Fault.NONE:
                 self.fault, self.fault_index, self.done = Fault.MEMORY_ERROR, 0, False
         return self.read_words(region, first, count)
 
@@ -197,7 +198,7 @@ class IsaMachine:
 
     def _step(self, index: int, clock: RunClock, schedule: Schedule) -> tuple[Opcode, Fault]:
         """Fetch and execute one instruction; ``counts`` are then those up to where the sequencer leaves it behind."""
-        for later in [later for later in self._later if later[0] == index]:
+        for later in [later for later in self._later if later[0] == index][:1]:
             self._later.remove(later)
             self.flips.flip(*later[1:])
         if self.flips.damaged(Region.INSTRUCTIONS, range(index * INSTRUCTION_WORDS, (index + 1) * INSTRUCTION_WORDS)):

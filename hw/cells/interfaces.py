@@ -12,12 +12,11 @@ from ..spec.boot import BootState
 from ..spec.config import AcceleratorConfig
 from ..spec.isa import COMPUTE
 from ..spec.registers import REGION_BITS, Region, region_depth
+from .checks import CHECK
 from .records import record_layout
 
 __all__ = [
     "BOOT",
-    "CHECK",
-    "DAMAGE",
     "EVENTS",
     "HOST_WRITE",
     "INSTRUCTION",
@@ -39,12 +38,6 @@ which falls for a cycle at least between two instructions."""
 BOOT = Signature({"busy": Out(1), "state": Out(BootState), "tag": Out(24)})
 """From a boot loader: ``busy`` until the boot has ended; what became of it, and, of an image that was loaded,
 `spec.boot.image_tag`."""
-
-CHECK = data.StructLayout({"damaged": 1, "corrected": 1})
-"""What check bits say of a word that was read (`spec.protection`)."""
-
-DAMAGE = data.StructLayout({name: data.ArrayLayout(1, 16) for name in CHECK.members})
-"""The same by number of region, as `Register.DAMAGE` has it."""
 
 EVENTS = Signature({"step": Out(1), "stall_drain": Out(1), "stall_walk": Out(1)})
 """What a cycle of the compute unit was: a step, or lost to the drain or to the pixel walker."""

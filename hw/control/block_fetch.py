@@ -6,8 +6,9 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from ..cells.checks import CHECK
 from ..cells.delay_line import delayed
-from ..cells.interfaces import CHECK, INSTRUCTION, MemoryRead
+from ..cells.interfaces import INSTRUCTION, MemoryRead
 from ..cells.records import field_of, record_layout
 from ..spec.config import AcceleratorConfig
 from ..spec.isa import BLOCK, COMPUTE

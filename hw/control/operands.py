@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..array.array import Operands, operand_copies
 from ..array.operand import Operand, act_operand, weight_operand
+from ..cells.checks import CHECK, any_check
 from ..cells.copies import copies_of
 from ..cells.delay_line import DelayLine, delayed
-from ..cells.interfaces import CHECK, INSTRUCTION, MemoryRead
+from ..cells.interfaces import INSTRUCTION, MemoryRead
 from ..cells.records import record_layout
 from ..drain.max_pool import WindowWords
 from ..spec.config import AcceleratorConfig
@@ -164,22 +165,13 @@ class OperandFetch(wiring.Component):
         ``used``) and of a weight word (asked for with ``weight``)."""
         plan = pipeline(self._config)
         rows = delayed(m, used & words.replicate(self._config.rows), 1, "used_rows", reset_less=False)
-        checks = self.activations.checks
         found = {
-            "taps": (delayed(m, tap, 1, "tap_judged", reset_less=False), self.taps.checks[0]),
-            "weights": (delayed(m, weight, plan.weights + 1, "weight_judged", reset_less=False), self.weights.checks[0]),
-            "activations": (Const(1), None),
+            "taps": (self.taps.checks, delayed(m, tap, 1, "tap_judged", reset_less=False)),
+            "weights": (self.weights.checks, delayed(m, weight, plan.weights + 1, "weight_judged", reset_less=False)),
+            "activations": (self.activations.checks, rows),
         }
-        for name, (judged, check) in found.items():
-            register = Signal(CHECK, name=f"{name}_check")
-            if check is None:
-                m.d.sync += [
-                    register.damaged.eq(self.enable & (Cat(each.damaged for each in checks) & rows).any()),
-                    register.corrected.eq(self.enable & (Cat(each.corrected for each in checks) & rows).any()),
-                ]
-            else:
-                m.d.sync += register.eq(Mux(judged & self.enable, check.as_value(), 0))
-            m.d.comb += self.checks[name].eq(register)
+        for name, (checks, judged) in found.items():
+            m.d.comb += self.checks[name].eq(any_check(m, name, checks, Mux(self.enable, judged, 0)))
 
     def _along(self, m: Module, values: Sequence[Any], cycles: int) -> list[Any]:
         """Values so many cycles later; iCE40s have block RAM to spare for it, but no registers."""

@@ -8,8 +8,9 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..cells.checks import CHECK
 from ..cells.delay_line import delayed, kept
-from ..cells.interfaces import CHECK, MemoryRead, MemoryWrite
+from ..cells.interfaces import MemoryRead, MemoryWrite
 from ..cells.records import record_layout
 from ..spec.config import AcceleratorConfig
 from ..spec.isa import COMPUTE, INSTRUCTION_WORDS, Mode, Opcode

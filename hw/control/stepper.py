@@ -7,8 +7,9 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..array.array import STEP_FLAGS
+from ..cells.checks import CHECK
 from ..cells.delay_line import delayed
-from ..cells.interfaces import CHECK, EVENTS, INSTRUCTION, MemoryRead, hand_on
+from ..cells.interfaces import EVENTS, INSTRUCTION, MemoryRead, hand_on
 from ..cells.records import record_layout
 from ..drain.pace import pace_bits
 from ..spec.config import AcceleratorConfig

@@ -7,8 +7,9 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..array.array import Sums
+from ..cells.checks import CHECK, any_check
 from ..cells.delay_line import delayed
-from ..cells.interfaces import CHECK, INSTRUCTION, MemoryRead, table_reads
+from ..cells.interfaces import INSTRUCTION, MemoryRead, table_reads
 from ..spec.config import AcceleratorConfig
 from ..spec.cycles import hold_cycles
 from ..spec.pipeline import pipeline
@@ -233,9 +234,4 @@ class Drain(wiring.Component):
             rows = Cat(rows[row].replicate(config.rescalers) for row in range(config.drain_rows))
             found["tables"] = self.tables.checks, Mux(look_up, rows, 0)
         for name, (checks, judged) in found.items():
-            register = Signal(CHECK, name=f"{name}_check")
-            m.d.sync += [
-                register.damaged.eq((Cat(check.damaged for check in checks) & judged).any()),
-                register.corrected.eq((Cat(check.corrected for check in checks) & judged).any()),
-            ]
-            m.d.comb += self.checks[name].eq(register)
+            m.d.comb += self.checks[name].eq(any_check(m, name, checks, judged))

@@ -8,8 +8,9 @@ from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from ..cells.checks import CHECK
 from ..cells.delay_line import delayed
-from ..cells.interfaces import CHECK, MemoryRead, MemoryWrite
+from ..cells.interfaces import MemoryRead, MemoryWrite
 from ..spec.config import AcceleratorConfig
 from ..spec.pipeline import pipeline
 from ..spec.protection import used_bits

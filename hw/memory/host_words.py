@@ -6,8 +6,9 @@ from amaranth.hdl import Array, Module, Mux
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from ..cells.checks import CHECK
 from ..cells.delay_line import delayed
-from ..cells.interfaces import CHECK, HOST_WRITE
+from ..cells.interfaces import HOST_WRITE
 from ..spec.config import AcceleratorConfig
 from ..spec.pipeline import pipeline
 from ..spec.registers import REGION_BITS, Region, region_beats
@@ -21,8 +22,8 @@ class HostWords(wiring.Component):
 
     ``beat`` is that of ``offset``, `Pipeline.activation_read` later, if the host is not kept out by ``busy`` when it
     asks. Then nobody else is there; a host that comes during a run would have to wait for ``read.ready`` and
-    ``write.ready``. In a protected core ``check`` is that of a word which the host is ``reading``, two cycles behind it;
-    while something is written nothing is read.
+    ``write.ready``. In a protected core ``check`` is that of a word which the host is ``reading``, two cycles behind
+    it; while something is written nothing is read.
 
     Parameters
     ----------

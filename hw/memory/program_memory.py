@@ -8,9 +8,10 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
+from ..cells.checks import CHECK
 from ..cells.copies import copies_of, copy_of
 from ..cells.delay_line import delayed
-from ..cells.interfaces import CHECK, HOST_WRITE, MemoryRead
+from ..cells.interfaces import HOST_WRITE, MemoryRead
 from ..spec.config import AcceleratorConfig
 from ..spec.isa import Opcode
 from ..spec.pipeline import pipeline

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
+from ..cells.checks import CHECK, check_bits, judged
 from ..cells.delay_line import delayed
-from ..cells.interfaces import CHECK
-from ..spec.protection import CheckCode, check_code
+from ..spec.protection import check_code
 from .scratchpad import Scratchpad, scratchpad_ports
 from .split_scratchpad import SplitScratchpad
 
@@ -78,9 +78,10 @@ class ProtectedScratchpad(wiring.Component):
         stored = []
         for index, code in enumerate(self._codes):
             value = self.write_data.word_select(index, self._granule)
-            checks = _check_bits(code, value) if code else Cat()
+            checks = check_bits(code, value) if code else Cat()
             unused = (self._granule - len(code.columns) if code else self._granule) + self._checks - len(checks)
-            stored.append(Cat(value[: len(code.columns)] if code else Cat(), checks, Signal(unused, name=f"none{index}")))
+            used = value[: len(code.columns)] if code else Cat()
+            stored.append(Cat(used, checks, Signal(unused, name=f"none{index}")))
         m.d.comb += [
             memory.read_address.eq(self.read_address),
             memory.write_address.eq(self.write_address),
@@ -103,29 +104,15 @@ class ProtectedScratchpad(wiring.Component):
                 continue
             bits = len(code.columns)
             value, checks = word.word_select(index, stored)[:bits], word.word_select(index, stored)[bits:][: code.bits]
-            syndrome = Signal(code.bits, name=f"{name}_syndrome{index}")
-            m.d.comb += syndrome.eq(_check_bits(code, value) ^ checks)
-            fixes: Value = Cat()
-            if code.corrects:
-                fixes = Cat(syndrome == column for column in code.columns)
-                ours = Cat(fixes, *(syndrome == 1 << bit for bit in range(code.bits))).any()
-                damaged.append(syndrome.any() & ~ours)
-                corrected.append(ours)
-                value = value ^ fixes
-            else:
-                damaged.append(syndrome.any())
+            granule = Signal(bits + code.bits, name=f"{name}_granule{index}")
+            m.d.comb += granule.eq(Cat(value, checks))
+            value, is_damaged, is_corrected = judged(code, granule[:bits], granule[bits:])
+            damaged.append(is_damaged)
+            corrected.append(is_corrected)
             values.append(Cat(value, Signal(self._granule - bits, name=f"{name}_rest{index}")))
         m.d.comb += right.eq(delayed(m, Cat(values), late, f"{name}_word"))
         wrong = delayed(m, Cat(damaged), 1, f"{name}_damaged")
-        fixed = delayed(m, Cat(corrected), 1, f"{name}_corrected") if corrected else None
+        fixed = delayed(m, Cat(corrected), 1, f"{name}_corrected")
         found = Signal(CHECK, name=f"{name}_found")
-        m.d.comb += [found.damaged.eq(wrong.any()), found.corrected.eq(fixed.any() if fixed is not None else 0)]
+        m.d.comb += [found.damaged.eq(wrong.any()), found.corrected.eq(fixed.any())]
         m.d.comb += check.eq(delayed(m, found, late, f"{name}_check"))
-
-
-def _check_bits(code: CheckCode, value: Value) -> Value:
-    """Check bits of a granule's bits, the lowest ones of ``value``."""
-    return Cat(
-        Cat(value[place] for place, column in enumerate(code.columns) if column >> bit & 1).xor()
-        for bit in range(code.bits)
-    )

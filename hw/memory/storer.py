@@ -6,8 +6,9 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, fifo, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..cells.checks import CHECK
 from ..cells.delay_line import delayed
-from ..cells.interfaces import CHECK, MemoryRead
+from ..cells.interfaces import MemoryRead
 from ..spec.config import AcceleratorConfig
 from ..spec.isa import Opcode
 from ..spec.registers import Region, region_stride

@@ -29,7 +29,12 @@ class TransferState(Signature):
 
     def __init__(self, config: AcceleratorConfig) -> None:
         super().__init__(
-            {"moving": Out(1), "idle": Out(1), "fault": Out(core_faults(config)), "fault_index": Out(index_bits(config))}
+            {
+                "moving": Out(1),
+                "idle": Out(1),
+                "fault": Out(core_faults(config)),
+                "fault_index": Out(index_bits(config)),
+            }
         )
 
 

@@ -8,8 +8,9 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from ..cells.checks import DAMAGE
 from ..cells.delay_line import kept
-from ..cells.interfaces import BOOT, DAMAGE, EVENTS, HOST_WRITE, STREAMING
+from ..cells.interfaces import BOOT, EVENTS, HOST_WRITE, STREAMING
 from ..control.handout import STALLS, WINDOW
 from ..control.run_control import RunControl
 from ..spec.config import AcceleratorConfig
@@ -23,7 +24,8 @@ class HostRegisters(wiring.Component):
     """Registers of `spec.registers.core_registers`. A write acts in the cycle after its own, where ``control.start``,
     ``clear`` and ``feed`` are pulses; ``starting`` is high in both. ``word`` follows ``offset`` (in words) two cycles
     later; offsets without a register read as 0. Counters clear when a run is ``started``. ``refused`` says that the
-    port refused an access. ``damage`` is kept from a start or CLEAR to the next one. ``irq`` is high from the cycle after one in which an enabled cause stands.
+    port refused an access. ``damage`` is kept from a start or CLEAR to the next one. ``irq`` is high from the cycle
+    after one in which an enabled cause stands.
 
     Parameters
     ----------

@@ -109,7 +109,7 @@ class Register(enum.Enum):
     STREAM = (0x50, Access.WRITE, "Stream bits; writing them forgets what went wrong")
     BOOT = (0x54, Access.READ, "bits 7:0 are the BootState; bits 31:8 those of the CRC-32 of the image that was loaded")
     DAMAGE = (
-        0x5C,
+        0x58,
         Access.READ,
         "bit n: a damaged word of Region n was read; bit 16 + n: one was corrected; since the last start or CLEAR",
     )

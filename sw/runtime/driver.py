@@ -29,7 +29,7 @@ from ...hw.spec.words import unpack_codes
 from ..errors import DamagedMemory, InputError, ProgramMismatch
 from ..program import Program
 from .arrival import close_streams, config_name, meet_core
-from .faults import fault_error
+from .faults import damaged_regions, fault_error
 from .feed import Feed, feed_of
 from .recorder import Recorder
 from .serving import Serving
@@ -282,10 +282,10 @@ class Driver:
             try:
                 result = await run()
                 held = {state.tensor: await self.dump(state.tensor) for state in self._loaded().graph.states}
-                await self._see_no_fault(int((await self._transport.read(Register.STATUS.offset, 1))[0]))
+                await self._see_sound()
             except DamagedMemory as error:
                 if not left:
-                    raise DamagedMemory(f"{error}; {_ATTEMPTS} runs in a row met flipped bits: is it the board?") from error
+                    raise DamagedMemory(f"{error}; so it was in {_ATTEMPTS} runs in a row") from error
                 self.reruns += 1
                 self._ahead = None
                 await self._fill(self._loaded())
@@ -472,8 +472,21 @@ class Driver:
     async def _see_no_fault(self, status: int) -> None:
         if status & Status.FAULT:
             [index] = await self._transport.read(Register.FAULT_INDEX.offset, 1)
+            damage = await self._damage()
             await self._write_register(Register.CONTROL, Control.CLEAR)
-            raise fault_error(self._loaded(), status >> 8 & 0xFF, int(index))
+            raise fault_error(self._loaded(), status >> 8 & 0xFF, int(index), damage)
+
+    async def _see_sound(self) -> None:
+        """DamagedMemory if a word that was read since the run is damaged."""
+        [status] = await self._transport.read(Register.STATUS.offset, 1)
+        if int(status) & Status.FAULT:
+            found = damaged_regions(await self._damage())
+            await self._write_register(Register.CONTROL, Control.CLEAR)
+            raise DamagedMemory(f"what was read of {found} is damaged: a bit has flipped there, load the program again")
+
+    async def _damage(self) -> int:
+        """What `Register.DAMAGE` reads."""
+        return int((await self._transport.read(Register.DAMAGE.offset, 1))[0]) if self._config.is_protected else 0
 
     async def _counts(self) -> CycleCount:
         """Counters of the run that has ended."""

@@ -9,8 +9,11 @@ from narrows.hw.spec.registers import (
     MAGIC,
     REGION_BITS,
     Access,
+    Fault,
     Region,
     Register,
+    core_faults,
+    core_registers,
     region_address,
     region_beats,
     region_depth,
@@ -82,3 +85,11 @@ def test_instructions_are_addressed_by_the_32_bit_word():
     config = PRESETS["demo"]
     assert region_depth(config, Region.INSTRUCTIONS) == 16 * config.instructions
     assert region_stride(config, Region.INSTRUCTIONS) == 4
+
+
+def test_only_a_protected_core_knows_of_damaged_words():
+    plain, protected = AcceleratorConfig(), AcceleratorConfig(protection="parity")
+    assert Register.DAMAGE not in core_registers(plain) and Register.DAMAGE in core_registers(protected)
+    assert [fault.name for fault in core_faults(protected)] == [fault.name for fault in Fault]
+    assert {fault.name for fault in Fault} - {fault.name for fault in core_faults(plain)} == {"MEMORY_ERROR"}
+    assert max(core_faults(plain)).bit_length() == 3, "no wider in hardware than it was"
