@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from .boot.boot_loader import BootLoader
 from .boot.flash_reader import FLASH
 from .cells.checks import CHECK
+from .cells.delay_line import delayed
 from .cells.interfaces import hand_on
 from .compute import ComputeUnit
 from .control.run_control import RunGate
@@ -171,8 +172,13 @@ class Core(wiring.Component):
             for region in Region:
                 found = Cat(check[kind] for of, check in checks if of is region).any()
                 m.d.comb += registers.damage[kind][region].eq(found)
+        # a write shows the offset that it goes to: what lay there before is of no interest
+        bus, plan = parts.window.bus, pipeline(self._config)
+        writes = [bus.write]
+        for stage in range(plan.host_write + plan.to_banks + 2):
+            writes.append(delayed(m, writes[-1], 1, f"wrote{stage}_", reset_less=False))
         m.d.comb += [
-            activations.reading.eq(parts.window.bus.read_region == Region.ACTIVATIONS),
+            activations.reading.eq((bus.read_region == Region.ACTIVATIONS) & ~Cat(writes).any()),
             sequencer.damaged.eq(compute.damaged),
             sequencer.host_damaged.eq(activations.check.damaged),
         ]

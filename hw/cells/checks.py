@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from amaranth.hdl import Cat, Const, Module, Signal, Value
 from amaranth.lib import data
 
@@ -18,7 +20,7 @@ DAMAGE = data.StructLayout({name: data.ArrayLayout(1, 16) for name in CHECK.memb
 
 def any_check(m: Module, name: str, checks: data.View, judged: Value) -> data.View:
     """Whether any word that is ``judged`` (a bit for each) was damaged, or corrected, a cycle later."""
-    register = Signal(CHECK, name=f"{name}_check")
+    register: Any = Signal(CHECK, name=f"{name}_check")
     m.d.sync += [register[kind].eq((Cat(check[kind] for check in checks) & judged).any()) for kind in CHECK.members]
     return register
 

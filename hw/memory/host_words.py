@@ -23,7 +23,7 @@ class HostWords(wiring.Component):
     ``beat`` is that of ``offset``, `Pipeline.activation_read` later, if the host is not kept out by ``busy`` when it
     asks. Then nobody else is there; a host that comes during a run would have to wait for ``read.ready`` and
     ``write.ready``. In a protected core ``check`` is that of a word which the host is ``reading``, two cycles behind
-    it; while something is written nothing is read.
+    it.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class HostWords(wiring.Component):
         pieces = [read.data[0][32 * beat : 32 * (beat + 1)] for beat in range(beats)]
         m.d.comb += self.beat.eq(Array(pieces)[late] if beats > 1 else pieces[0])
         if config.is_protected:
-            asks = read.valid & read.ready & self.reading & ~self.host.enable
+            asks = read.valid & read.ready & self.reading
             judged = delayed(m, asks, pipeline(config).activation_read + 1, "judged", reset_less=False)
             m.d.sync += self.check.eq(Mux(judged, read.checks[0].as_value(), 0))
         return m

@@ -133,6 +133,7 @@ async def flips_in_runs(transport: Transport, job: Job, progress: Progress) -> t
     rng = np.random.default_rng(values["seed"])
     driver = Driver(transport, config)
     await driver.load(program)
+    await transport.read(Register.STATUS.offset, 1)  # what was written has arrived
     began = get_sim_time("ns")
     await driver.infer(levels[0])
     span = int(get_sim_time("ns") - began)
@@ -166,6 +167,7 @@ async def flips_in_runs(transport: Transport, job: Job, progress: Progress) -> t
             word.restore(*done[0])
             if values["flips"] > 1 or not config.is_protected or outputs is None:
                 await driver.load(program)  # a word that was written since may look like the one before
+                await transport.read(Register.STATUS.offset, 1)  # what was written has arrived
             progress(number * values["count"] + trial + 1, len(values["regions"]) * values["count"])
     return {}, {"memories": found}
 
