@@ -158,8 +158,11 @@ class Sequencer(wiring.Component):
         if has_backing:
             is_transfer = (fields.opcode == Opcode.LOAD) | (fields.opcode == Opcode.STORE)
             handout = self.handout
+            transferable = is_transfer & handout.legal
+            if fetched_damaged is not None:
+                transferable &= ~fetched_damaged
             m.d.comb += [
-                legal_transfer.eq(is_transfer & handout.legal & (1 if fetched_damaged is None else ~fetched_damaged)),
+                legal_transfer.eq(transferable),
                 handout.active.eq(self.running),
                 handout.fields.eq(fields),
                 handout.index.eq(self.log.address),
