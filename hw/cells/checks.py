@@ -18,7 +18,7 @@ DAMAGE = data.StructLayout({name: data.ArrayLayout(1, 16) for name in CHECK.memb
 """The same by number of region, as `Register.DAMAGE` has it."""
 
 
-def any_check(m: Module, name: str, checks: data.View, judged: Value) -> data.View:
+def any_check(m: Module, name: str, checks: Any, judged: Value) -> data.View:
     """Whether any word that is ``judged`` (a bit for each) was damaged, or corrected, a cycle later."""
     register: Any = Signal(CHECK, name=f"{name}_check")
     m.d.sync += [register[kind].eq((Cat(check[kind] for check in checks) & judged).any()) for kind in CHECK.members]
