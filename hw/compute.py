@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Fragment, Module
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, connect, flipped
+from amaranth.hdl import Cat, Fragment, Module, Mux
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
 
 from .array.array import MacArray
+from .cells.checks import CHECK
 from .cells.interfaces import hand_on, members_of
 from .cells.without_reset import without_reset
 from .control.operands import OperandFetch
@@ -19,7 +20,12 @@ from .drain.pace import DrainPace
 from .drain.writer import OutputWriter
 from .spec.config import AcceleratorConfig
 
-__all__ = ["ComputeUnit"]
+__all__ = ["COMPUTE_CHECKS", "ComputeUnit"]
+
+COMPUTE_CHECKS = data.StructLayout(
+    dict.fromkeys(("blocks", "taps", "weights", "activations", "params", "tables"), CHECK)
+)
+"""By memory, what check bits say of the words that are used."""
 
 
 class ComputeUnit(wiring.Component):
@@ -27,7 +33,8 @@ class ComputeUnit(wiring.Component):
     While ``enable`` is low everything that is under way is given up.
 
     Each memory has a port of its name, with the latencies of `ProgramMemory` and `ActivationMemory`; activations are
-    written through ``writes``. ``events`` say what each cycle was.
+    written through ``writes``. ``events`` say what each cycle was. In a protected core ``checks`` say what was found
+    wrong with words, and ``damaged`` is high when the instruction at work has used a damaged one.
 
     Parameters
     ----------
@@ -46,6 +53,7 @@ class ComputeUnit(wiring.Component):
             (self._writer, ("writes",)),
         )
         doors = [members_of(part, *names) for part, names in self._doors]
+        doors.append({"checks": Out(COMPUTE_CHECKS), "damaged": Out(1)} if config.is_protected else {})
         super().__init__({"enable": In(1), "unit": In(UNIT), **{name: door[name] for door in doors for name in door}})
 
     def elaborate(self, platform: object) -> Fragment:
@@ -89,4 +97,17 @@ class ComputeUnit(wiring.Component):
             connect(m, max_pool.words, writer.words)
         if config.memories == "single":
             m.d.comb += stepper.hold.eq(drain.ahead | max_pool.ahead if config.max_pool else drain.ahead)
+        if config.is_protected:
+            found = {"blocks": stepper.check, **_named(operands.checks), **_named(drain.checks)}
+            m.d.comb += [self.checks[name].eq(Mux(self.enable, check.as_value(), 0)) for name, check in found.items()]
+            now = Cat(check.damaged for name, check in found.items() if name != "blocks").any()
+            m.d.comb += [
+                # fetched ahead: it concerns the instruction that is at work when the block is wanted
+                stages.block_damaged.eq(stepper.check.damaged),
+                self.damaged.eq(stages.damaged | now),
+            ]
         return without_reset(m, platform)
+
+
+def _named(checks: data.View) -> dict[str, data.View]:
+    return {name: checks[name] for name, _ in checks.shape()}

@@ -8,6 +8,8 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from .boot.boot_loader import BootLoader
 from .boot.flash_reader import FLASH
+from .cells.checks import CHECK
+from .cells.delay_line import delayed
 from .cells.interfaces import hand_on
 from .compute import ComputeUnit
 from .control.run_control import RunGate
@@ -154,7 +156,32 @@ class Core(wiring.Component):
             connect(m, transfers.words, activations.store)
             m.d.comb += run.idle.eq(transfers.idle)
         m.d.comb += registers.refused.eq(Cat(refused).any())
+        if config.is_protected:
+            self._protect(m)
         return m
+
+    def _protect(self, m: Module) -> None:
+        """What check bits find ends a run, and is kept by region."""
+        parts = m.submodules
+        registers, sequencer, compute, activations = parts.registers, parts.sequencer, parts.compute, parts.activations
+        checks = [(Region[name.upper()], compute.checks[name]) for name, _ in compute.checks.shape()]
+        checks += [(Region.INSTRUCTIONS, sequencer.check), (Region.ACTIVATIONS, activations.check)]
+        if self._config.has_backing:
+            checks.append((Region.ACTIVATIONS, parts.memory_system.check))
+        for kind, _ in CHECK:
+            for region in Region:
+                found = Cat(check[kind] for of, check in checks if of is region).any()
+                m.d.comb += registers.damage[kind][region].eq(found)
+        # a write shows the offset that it goes to: what lay there before is of no interest
+        bus, plan = parts.window.bus, pipeline(self._config)
+        writes = [bus.write]
+        for stage in range(plan.host_write + plan.to_banks + 2):
+            writes.append(delayed(m, writes[-1], 1, f"wrote{stage}_", reset_less=False))
+        m.d.comb += [
+            activations.reading.eq((bus.read_region == Region.ACTIVATIONS) & ~Cat(writes).any()),
+            sequencer.damaged.eq(compute.damaged),
+            sequencer.host_damaged.eq(activations.check.damaged),
+        ]
 
 
 _COMPUTES = (Region.BLOCKS, Region.TAPS, Region.PARAMS, Region.WEIGHTS)

@@ -68,6 +68,11 @@ class HeldSums:
     MachineError
         If a weight of a block that is held is not -1, 0 or 1, if it multiplies what was never latched, or if a tap with
         borders latches.
+
+    Attributes
+    ----------
+    read : list of arrays of int
+        Rows of the activation memory that the core reads, whatever their weights.
     """
 
     def __init__(
@@ -81,6 +86,7 @@ class HeldSums:
     ) -> None:
         self._config, self._fields, self._pixels, self._pad_address = config, fields, pixels, pad_address
         self._weights = weights
+        self.read: list[NDArray[np.int64]] = []
         _, first = np.unique(pixels.group, return_index=True)
         self._origins = pixels.read[first]  # where row 0 of each group reads
         self._groups = [self._steps(number, blocks) for number in range(fields["column_groups"])]
@@ -136,6 +142,7 @@ class HeldSums:
                     step = replace(step, rows=np.where(inside, (own + offset) % config.act_words, pad))
                 self._check(step)
                 steps.append(step)
+                self.read.append(step.rows)
                 if record["latch"]:
                     if any(block.taps[tap][side] for side in BORDERS):
                         raise MachineError("a tap with borders latches")
@@ -151,6 +158,7 @@ class HeldSums:
         words = (address[:, np.newaxis] + rows) % self._config.act_words
         if pad is not None:
             words = np.full_like(words, pad)
+        self.read.append(words)
         kept = np.broadcast_to(held[:, count:], (max(len(held), len(words)), held.shape[1] - count))
         return np.concatenate([kept, np.broadcast_to(words, (len(kept), count))], axis=1)
 

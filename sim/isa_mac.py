@@ -20,7 +20,7 @@ from .isa_held import HeldSums, is_dynamic
 from .isa_memory import ActivationMemory, fold_codes
 from .isa_records import BlockTaps, MachineError, check_apart
 
-__all__ = ["MacPlan", "plan_mac"]
+__all__ = ["MacPlan", "plan_mac", "weight_words"]
 
 _CHUNK_LEVELS = 1 << 19  # levels gathered at once: what a core's cache holds
 _FLOAT32_EXACT, _FLOAT64_EXACT = 1 << 24, 1 << 53
@@ -52,7 +52,8 @@ class MacPlan:
 
     ``codes`` (planes, values) are those of clamped halves of levels from ``first_half`` on. Of all results' codes, of
     shape (planes, pixels, channels) and cut into granules, ``drained`` names those written one after the other, and
-    ``places`` where to. Sums are those of ``sections``, or with dynamic weights of ``held``.
+    ``places`` where to; ``entries`` (values,) are the words of the tables that these are looked up in, if they are.
+    Sums are those of ``sections``, or with dynamic weights of ``held``.
     """
 
     acc_bits: int
@@ -68,9 +69,29 @@ class MacPlan:
     codes: NDArray[np.uint8]
     drained: NDArray[np.int64]
     places: NDArray[np.int64]
+    entries: NDArray[np.int64]
+
+    @property
+    def read(self) -> list[NDArray[np.integer]]:
+        """Rows of the activation memory that the core reads, whatever their weights."""
+        if self.held is not None:
+            return list(self.held.read)
+        return [section.rows for sections in self.sections for section in sections]
+
+    def looked_up(self, memory: ActivationMemory) -> NDArray[np.int64]:
+        """Words of the tables that results are looked up in."""
+        return self.entries[np.unique(self._halves(memory))] if self.entries.size else self.entries
 
     def run(self, memory: ActivationMemory) -> int:
         """Compute and drain all tiles; the checksum of what was written."""
+        # Planes of the codes of all results, cut into granules, of which `drained` says which leaves when.
+        codes = self.codes.take(self._halves(memory), axis=1)
+        written = codes.reshape(-1, self.rescalers)[self.drained]
+        memory.write_granules(self.places, written)
+        return checksum(fold_codes(written, memory.code_bits))
+
+    def _halves(self, memory: ActivationMemory) -> NDArray[np.int64]:
+        """Results of all tiles as columns of ``codes``."""
         if self.held is not None:
             value = self.held.run(memory)
         else:
@@ -83,11 +104,7 @@ class MacPlan:
         if not self.shift.all():
             value = np.clip(value, -(1 << 60), 1 << 60) << (self.shift == 0)
         value += 2 * self.zero - self.first_half
-        # Planes of the codes of all results, cut into granules, of which `drained` says which leaves when.
-        codes = self.codes.take(np.clip(value, 0, self.codes.shape[1] - 1, out=value), axis=1)
-        written = codes.reshape(-1, self.rescalers)[self.drained]
-        memory.write_granules(self.places, written)
-        return checksum(fold_codes(written, memory.code_bits))
+        return np.clip(value, 0, self.codes.shape[1] - 1, out=value)
 
     def _sums(self, memory: ActivationMemory, sections: Sequence[_Section]) -> NDArray[np.int64]:
         total = np.zeros((len(sections[0].rows), sections[0].weights.shape[1]), dtype=np.int64)
@@ -150,7 +167,7 @@ def plan_mac(
         for offset in offsets
     )
     entries = _params(config, fields, params)
-    first_half, codes = _drain_codes(config, fields, tables)
+    first_half, codes, entries_read = _drain_codes(config, fields, tables)
     order = drained_order(pixels.group, pixels.row, len(column_groups))
     address, granule = _targets(config, fields, pixels)
     _check_rows_apart(config, pixels)
@@ -173,7 +190,20 @@ def plan_mac(
         .transpose(1, 2, 0)
         .reshape(-1)[pairs],
         places=(address * config.granules + granule)[order].reshape(-1)[pairs],
+        entries=entries_read,
     )
+
+
+def weight_words(fields: Mapping[str, int], blocks: Sequence[BlockTaps]) -> set[int]:
+    """Words of the weight memory that a MAC instruction reads."""
+    words = set()
+    for block in blocks:
+        record = block.fields
+        count = record["groups"] if record["hold"] else block.steps
+        for column_group in range(fields["column_groups"]):
+            first = fields["weight_base"] + column_group * fields["weight_pitch"] + record["weight_base"]
+            words.update(range(first, first + count))
+    return words
 
 
 def _plan_sections(
@@ -305,8 +335,9 @@ def _check_rows_apart(config: AcceleratorConfig, pixels: Pixels) -> None:
 
 def _drain_codes(
     config: AcceleratorConfig, fields: Mapping[str, int], tables: NDArray[np.uint32]
-) -> tuple[int, NDArray[np.uint8]]:
-    """Codes (planes, values of h) written for ``h = first, first + 1, ...``; beyond both ends they stay the same."""
+) -> tuple[int, NDArray[np.uint8], NDArray[np.int64]]:
+    """Codes (planes, values of h) written for ``h = first, first + 1, ...``; beyond both ends they stay the same. And
+    the words of the tables where they are found, if they are."""
     low, high = fields["clamp_low"], fields["clamp_high"]
     if fields["uneven"]:
         levels = ROUNDINGS[fields["rounding"]].levels
@@ -316,14 +347,16 @@ def _drain_codes(
         halves = np.arange(2 * low, 2 * high + 1)
         nearest = (halves + 1) >> 1
     written = np.clip(nearest, low, high)
+    entries = np.zeros(0, dtype=np.int64)
     if fields["table"]:
+        entries = TABLE_ENTRIES * (fields["table"] - 1) + TABLE_ENTRIES // 2 * (written < 0) + np.abs(written)
         words = tables[(fields["table"] - 1) * TABLE_ENTRIES :][:TABLE_ENTRIES]
         written = look_up(decode_table(words, config.level_bits), written)
     try:
         planes = config.digits.to_planes(written, fields["planes"])
     except ValueError as error:
         raise MachineError(f"{error}: the output has {fields['planes']} planes") from error
-    return int(halves[0]), planes
+    return int(halves[0]), planes, entries
 
 
 def _targets(

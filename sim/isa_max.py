@@ -30,6 +30,11 @@ class MaxPlan:
     valid: NDArray[np.bool_]
     address: NDArray[np.int64]
 
+    @property
+    def read(self) -> list[NDArray[np.int64]]:
+        """Rows of the activation memory that the core reads."""
+        return [self.rows]
+
     def run(self, memory: ActivationMemory) -> int:
         """Compute and write all words; the checksum of what was written."""
         # Levels compare like their digits from the most significant down; so do the codes of lanes that nobody wrote.

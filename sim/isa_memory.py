@@ -64,6 +64,13 @@ class ActivationMemory:
         self.codes.reshape(-1, codes.shape[1])[places] = codes
         self.levels.reshape(-1, codes.shape[1])[places] = self._code_levels[codes]
 
+    def flip_bits(self, word: int, bits: int) -> None:
+        """Flip bits of a word, as `docs/machine.md` places its codes; bits to spare are in no code."""
+        for lane in range(self.codes.shape[1]):
+            code = bits >> (lane * self.code_bits) & (len(self._code_levels) - 1)
+            self.codes[word, lane] ^= np.uint8(code)
+        self.levels[word] = self._code_levels[self.codes[word]]
+
     def write_words(self, address: NDArray[np.int64], codes: NDArray[np.uint8]) -> None:
         """Write whole words of codes (n, lanes), one after the other."""
         self.codes[address] = codes

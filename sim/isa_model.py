@@ -14,11 +14,13 @@ from ..hw.spec.config import AcceleratorConfig
 from ..hw.spec.cycles import ComputeTiming, CycleCount, RunClock
 from ..hw.spec.feed import feed_words, laid_out
 from ..hw.spec.isa import INSTRUCTION_WORDS, IsaError, Mode, Opcode, decode_instruction
+from ..hw.spec.protection import StoredBit
 from ..hw.spec.registers import Fault, Region, region_beats, region_depth
 from ..hw.spec.schedule import DeadlockError, Schedule
 from ..hw.spec.transfer_cycles import BusTiming, transfer_cycles
 from .isa_backing import BackingStore, chip_words
-from .isa_mac import MacPlan, plan_mac
+from .isa_flips import Flips
+from .isa_mac import MacPlan, plan_mac, weight_words
 from .isa_max import MaxPlan, plan_max
 from .isa_memory import ActivationMemory
 from .isa_records import MachineError, fault_of, fetch_blocks
@@ -59,6 +61,8 @@ class IsaMachine:
         Of the last run to END (`hw/spec/cycles.py`).
     trace : list of CycleCount
         The same at the moment at which each instruction was left behind: a COMPUTE written, a LOAD or STORE handed out.
+    flips : Flips
+        Bits that flipped.
     """
 
     def __init__(
@@ -81,6 +85,38 @@ class IsaMachine:
         self._other_frame = np.zeros_like(self._memories[Region.FRAME])
         self._plans: dict[tuple[int, bytes], tuple[MacPlan | MaxPlan, ComputeTiming]] = {}
         self._loaded = b""
+        self.flips = Flips(config, self._flip_shown)
+        self._later: list[tuple[int, Region, int, StoredBit]] = []
+
+    def flip(self, region: Region, word: int, bit: StoredBit, *, before: int | None = None) -> None:
+        """Flip a stored bit of a core with check bits (`hw/spec/protection.py`): now, or when a later run fetches
+        instruction ``before``, where one flip strikes a run.
+
+        Raises
+        ------
+        ValueError
+            If that memory has no check bits.
+        """
+        if before is None:
+            self.flips.flip(region, word, bit)
+        else:
+            self._later.append((before, region, word, bit))
+
+    def _flip_shown(self, region: Region, word: int, bits: int) -> None:
+        if region is Region.ACTIVATIONS:
+            self._activations.flip_bits(word, bits)
+            return
+        for beat in range(self._memories[region].shape[1]):
+            self._memories[region][word, beat] ^= np.uint32(bits >> 32 * beat & 0xFFFFFFFF)
+        self._plans.clear()
+
+    def show_words(self, region: Region, first: int, count: int) -> NDArray[np.uint32]:
+        """What the host reads, as :meth:`read_words`; a damaged word is a fault."""
+        if region is Region.ACTIVATIONS:
+            damaged = self.flips.damaged(region, range(first, first + count))
+            if damaged and self.fault is Fault.NONE:
+                self.fault, self.fault_index, self.done = Fault.MEMORY_ERROR, 0, False
+        return self.read_words(region, first, count)
 
     def read_words(self, region: Region, first: int, count: int) -> NDArray[np.uint32]:
         """Words of a memory, of shape (count, region_beats)."""
@@ -90,6 +126,7 @@ class IsaMachine:
 
     def write_words(self, region: Region, first: int, words: NDArray[np.uint32]) -> None:
         """Write words of a memory from word ``first`` on; ``words`` has shape (n, region_beats)."""
+        self.flips.written(region, range(first, first + len(words)))
         if region is Region.ACTIVATIONS:
             self._activations.write_beats(np.arange(first, first + len(words)), words)
             return
@@ -105,7 +142,9 @@ class IsaMachine:
         frame = self._memories[Region.FRAME].astype("<u4").view(np.uint8).reshape(-1)
         self._memories[Region.FRAME], self._other_frame = self._other_frame, self._memories[Region.FRAME]
         codes = self._memories[Region.CODES][:, 0]
-        self._activations.write_words(*laid_out(self._memories[Region.FEED], codes, frame, self.config))
+        address, words = laid_out(self._memories[Region.FEED], codes, frame, self.config)
+        self.flips.written(Region.ACTIVATIONS, address.tolist())
+        self._activations.write_words(address, words)
 
     def serve(self, frame: bytes) -> bytes | None:
         """Run a frame that a stream brings; the answer (`hw/spec/answer.py`), None where it has another length or the
@@ -124,6 +163,7 @@ class IsaMachine:
 
     def clear(self) -> None:
         """Return to idle from a fault."""
+        self.flips.damage = 0
         self.fault, self.fault_index = Fault.NONE, 0
 
     def run(self) -> None:
@@ -137,6 +177,7 @@ class IsaMachine:
         if self.fault is not Fault.NONE:
             return
         self.done, self.counts, self.trace = False, CycleCount(), []
+        self.flips.damage = 0
         if self.program_config != self.config.hash32:
             self.fault, self.fault_index = Fault.CONFIG_MISMATCH, self.entry
             return
@@ -160,6 +201,11 @@ class IsaMachine:
 
     def _step(self, index: int, clock: RunClock, schedule: Schedule) -> tuple[Opcode, Fault]:
         """Fetch and execute one instruction; ``counts`` are then those up to where the sequencer leaves it behind."""
+        for later in [later for later in self._later if later[0] == index][:1]:
+            self._later.remove(later)
+            self.flips.flip(*later[1:])
+        if self.flips.damaged(Region.INSTRUCTIONS, range(index * INSTRUCTION_WORDS, (index + 1) * INSTRUCTION_WORDS)):
+            return Opcode.END, Fault.MEMORY_ERROR
         words = self._memories[Region.INSTRUCTIONS][index * INSTRUCTION_WORDS :][:INSTRUCTION_WORDS, 0]
         try:
             opcode, fields = decode_instruction(words.tolist())
@@ -171,11 +217,16 @@ class IsaMachine:
         counts = CycleCount()
         try:
             if opcode is Opcode.COMPUTE:
+                if self.flips.records_damaged(fields, self._memories):
+                    return opcode, Fault.MEMORY_ERROR
                 planned = self._plan(index, fields)
                 if planned is None:
                     return opcode, Fault.ILLEGAL_INSTRUCTION
                 plan, timing = planned
+                if self.flips and self._reads_damaged(fields, plan):
+                    return opcode, Fault.MEMORY_ERROR
                 self._memories[Region.CHECKSUMS][index] = plan.run(self._activations)
+                self._note_written(plan)
                 counts = clock.compute(timing, schedule.compute(index, fields, timing.alone, decided))
                 moment = clock.written
             elif opcode is Opcode.END:
@@ -220,6 +271,27 @@ class IsaMachine:
             self._plans[key] = plan, ComputeTiming(self.config, fields, [block.steps for block in blocks])
         return self._plans[key]
 
+    def _reads_damaged(self, fields: Mapping[str, int], plan: MacPlan | MaxPlan) -> bool:
+        """Whether a COMPUTE comes upon a damaged word, beside blocks and taps."""
+        flips = self.flips
+        found = flips.damaged(Region.ACTIVATIONS, np.unique(np.concatenate([words.ravel() for words in plan.read])))
+        if isinstance(plan, MaxPlan):
+            return found
+        blocks = fetch_blocks(fields, self._memories[Region.BLOCKS], self._memories[Region.TAPS])
+        first, count = fields["param_base"], fields["column_groups"] * self.config.tile_granules
+        found |= flips.damaged(Region.WEIGHTS, weight_words(fields, blocks))
+        found |= flips.damaged(Region.PARAMS, range(first, first + count))
+        return found or flips.damaged(Region.TABLES, plan.looked_up(self._activations))
+
+    def _note_written(self, plan: MacPlan | MaxPlan) -> None:
+        if not self.flips:
+            return
+        if isinstance(plan, MaxPlan):
+            self.flips.written(Region.ACTIVATIONS, plan.address.ravel().tolist())
+        else:
+            words, granules = np.divmod(plan.places, self.config.granules)
+            self.flips.written(Region.ACTIVATIONS, words.tolist(), granules.tolist())
+
     def _move(self, opcode: Opcode, index: int, fields: Mapping[str, int]) -> None:
         """Execute a LOAD or STORE."""
         backing = self.backing
@@ -227,7 +299,11 @@ class IsaMachine:
         if (fault := backing.fault_of(fields)) is not Fault.NONE:
             raise _TransferError(fault, index)
         words = chip_words(self.config, fields)
+        if opcode is Opcode.LOAD:
+            self.flips.written(Region(fields["memory"]), words.tolist())
         if opcode is Opcode.STORE:
+            if self.flips.damaged(Region.ACTIVATIONS, words.tolist()):
+                raise _TransferError(Fault.MEMORY_ERROR, index)
             backing.write(fields, self._activations.read_beats(words))
         elif fields["memory"] == Region.ACTIVATIONS:
             self._activations.write_beats(words, backing.read(fields))

@@ -79,7 +79,7 @@ class IsaTransport(Transport):
         region, offset = self._locate(address, count)
         if region is Region.REGISTERS:
             return np.array([self._read_register(offset + 4 * number) for number in range(count)], dtype=np.uint32)
-        first, padded = self._window(region, offset, count)
+        first, padded = self._window(region, offset, count, shown=True)
         start = offset // 4 - first * padded.shape[1]
         return padded.reshape(-1)[start : start + count].copy()
 
@@ -106,17 +106,20 @@ class IsaTransport(Transport):
         if address % 4 or region not in Region._value2member_map_:
             raise TransportError(f"address 0x{address:x} is not an aligned word of a region")
         config = self.machine.config
-        depth = len(_REGISTERS) if region == Region.REGISTERS else region_depth(config, Region(region))
+        depth = max(_REGISTERS) // 4 + 1 if region == Region.REGISTERS else region_depth(config, Region(region))
         size = depth * region_stride(config, Region(region))
         if offset + 4 * count > size:
             raise TransportError(f"{count} words from address 0x{address:x} reach beyond {Region(region).name}")
         return Region(region), offset
 
-    def _window(self, region: Region, offset: int, count: int) -> tuple[int, NDArray[np.uint32]]:
+    def _window(
+        self, region: Region, offset: int, count: int, *, shown: bool = False
+    ) -> tuple[int, NDArray[np.uint32]]:
         """First word of a range, and all its words with padding beats."""
         stride = region_stride(self.machine.config, region)
         first, end = offset // stride, -(-(offset + 4 * count) // stride)
-        words = self.machine.read_words(region, first, end - first)
+        read = self.machine.show_words if shown else self.machine.read_words
+        words = read(region, first, end - first)
         padded = np.zeros((end - first, stride // 4), dtype=np.uint32)
         padded[:, : words.shape[1]] = words
         return first, padded
@@ -159,6 +162,7 @@ class IsaTransport(Transport):
             Register.STREAM: self._stream | Stream.PRESENT,
             Register.BOOT: BootState.EMPTY,
             Register.ENTRY: machine.entry,
+            Register.DAMAGE: machine.flips.damage,
             Register.IRQ_ENABLE: self._enabled,
             Register.IRQ_STATUS: self._causes() & ~self._acknowledged,
         }[_REGISTERS[offset]]

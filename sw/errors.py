@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CapacityError",
     "CertificateError",
+    "DamagedMemory",
     "ImportMismatch",
     "InputError",
     "ModelError",
@@ -52,6 +53,10 @@ class ProgramError(NarrowsError):
 
 class ProgramMismatch(ProgramError):
     """A program that was compiled for another configuration than the core's."""
+
+
+class DamagedMemory(ProgramError):
+    """A core that found a word of its memories damaged: what it computed is not to be used."""
 
 
 class _Lacking(NarrowsError):

@@ -12,6 +12,7 @@ from ..spec.boot import BootState
 from ..spec.config import AcceleratorConfig
 from ..spec.isa import COMPUTE
 from ..spec.registers import REGION_BITS, Region, region_depth
+from .checks import CHECK
 from .records import record_layout
 
 __all__ = [
@@ -72,18 +73,26 @@ counts words of the window."""
 class MemoryRead(Signature):
     """From a client that reads a memory: where ``valid`` and ``ready`` are high, ``data`` is the word of ``address`` as
     many cycles later as the plan says for that memory. Who shares the memory with nobody leaves both alone: they are
-    high.
+    high. What is read with check bits has its ``checks`` a cycle behind ``data``, whatever ``valid`` was.
 
     Parameters
     ----------
     address_bits : int
     shape : shape-like
         Of what is read at once.
+    checks : int
+        Words with check bits among that.
     """
 
-    def __init__(self, address_bits: int, shape: ShapeLike) -> None:
+    def __init__(self, address_bits: int, shape: ShapeLike, checks: int = 0) -> None:
         super().__init__(
-            {"valid": Out(1, init=1), "ready": In(1, init=1), "address": Out(address_bits), "data": In(shape)}
+            {
+                "valid": Out(1, init=1),
+                "ready": In(1, init=1),
+                "address": Out(address_bits),
+                "data": In(shape),
+                **({"checks": In(data.ArrayLayout(CHECK, checks))} if checks else {}),
+            }
         )
 
 
@@ -116,7 +125,8 @@ def table_reads(config: AcceleratorConfig) -> MemoryRead:
     """What the rescalers read: an address and an entry each, `Pipeline.table_read` apart."""
     count = config.drain_rows * config.rescalers
     address_bits = (region_depth(config, Region.TABLES) - 1).bit_length()
-    return MemoryRead(data.ArrayLayout(address_bits, count), data.ArrayLayout(config.level_bits, count))
+    levels = data.ArrayLayout(config.level_bits, count)
+    return MemoryRead(data.ArrayLayout(address_bits, count), levels, count * config.is_protected)
 
 
 def members_of(part: wiring.Component, *names: str) -> dict[str, Member]:

@@ -6,6 +6,7 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from ..cells.checks import CHECK
 from ..cells.delay_line import delayed
 from ..cells.interfaces import INSTRUCTION, MemoryRead
 from ..cells.records import field_of, record_layout
@@ -27,7 +28,8 @@ class BlockFetch(wiring.Component):
 
     ``group_valid``, ``group_line_end`` and ``group_last`` show the pixel walker's group until ``group_taken``; its
     blocks are fetched meanwhile. ``idle`` says that the next group is waited for, ``all_fetched`` that there is none,
-    ``none_out`` that all jobs have started. ``illegal`` is high when a block without groups or taps has been read.
+    ``none_out`` that all jobs have started. ``illegal`` is high when a block without groups or taps has been read. With
+    check bits ``check`` is that of a block, not behind ``illegal``.
 
     Parameters
     ----------
@@ -36,6 +38,7 @@ class BlockFetch(wiring.Component):
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self._config = config
+        checked = int(config.is_protected)
         super().__init__(
             {
                 "instruction": In(INSTRUCTION),
@@ -43,7 +46,7 @@ class BlockFetch(wiring.Component):
                 "group_line_end": In(1),
                 "group_last": In(1),
                 "group_taken": In(1),
-                "blocks": Out(MemoryRead(max(1, (config.blocks - 1).bit_length()), record_layout(BLOCK))),
+                "blocks": Out(MemoryRead(max(1, (config.blocks - 1).bit_length()), record_layout(BLOCK), checked)),
                 "put": Out(1),
                 "job": Out(job_layout(config)),
                 "started": In(1),
@@ -51,6 +54,7 @@ class BlockFetch(wiring.Component):
                 "all_fetched": Out(1),
                 "none_out": Out(1),
                 "illegal": Out(1),
+                **({"check": Out(CHECK)} if checked else {}),
             }
         )
 
@@ -170,8 +174,13 @@ class BlockFetch(wiring.Component):
         m.d.comb += [
             self.put.eq(self._while_running(m, arrives, late, "put")),
             self.job.eq(delayed(m, job, late, "job")),
-            self.illegal.eq(self.put & bad),
         ]
+        illegal = self.put & bad
+        if self._config.is_protected:
+            judged = self._while_running(m, fetch, plan.block_read + 1, "judged")
+            m.d.comb += self.check.eq(Mux(judged, self.blocks.checks[0].as_value(), 0))
+            illegal = self._while_running(m, illegal, 1, "illegal")  # by then it is known whether it was damaged
+        m.d.comb += self.illegal.eq(illegal)
         return m
 
     def _while_running(self, m: Module, pulse: Signal, cycles: int, name: str) -> Signal:

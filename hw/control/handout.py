@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out, Signature
 from ..cells.records import record_layout
 from ..spec.config import AcceleratorConfig
 from ..spec.isa import COMPUTE
-from ..spec.registers import Fault
+from ..spec.registers import core_faults
 
 __all__ = ["STALLS", "WINDOW", "Handout", "index_bits"]
 
@@ -49,7 +49,7 @@ class Handout(Signature):
                 "done_fields": Out(record_layout(COMPUTE)),
                 "legal": In(1),
                 "ready": In(1),
-                "fault": In(Fault),
+                "fault": In(core_faults(config)),
                 "fault_index": In(index_bits(config)),
             }
         )

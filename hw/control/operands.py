@@ -12,19 +12,24 @@ from amaranth.lib.wiring import In, Out
 from ..array.array import Operands, operand_copies
 from ..array.operand import Operand, act_operand, weight_operand
 from ..array.recoder import Recoder
+from ..cells.checks import CHECK, any_check
 from ..cells.copies import copies_of
 from ..cells.delay_line import DelayLine, delayed
 from ..cells.interfaces import INSTRUCTION, MemoryRead
 from ..cells.records import record_layout
 from ..drain.max_pool import WindowWords
 from ..spec.config import AcceleratorConfig
+from ..spec.held import latched_rows
 from ..spec.isa import TAP
 from ..spec.pipeline import pipeline
 from .held_word import HELD_FLAGS, HeldWord
 from .stepper import step_layout
 from .walker import pixel_group_layout
 
-__all__ = ["OperandFetch", "keep_operands"]
+__all__ = ["OPERAND_CHECKS", "OperandFetch", "keep_operands"]
+
+OPERAND_CHECKS = data.StructLayout({"taps": CHECK, "weights": CHECK, "activations": CHECK})
+"""By memory, what check bits say of the words of a step."""
 
 
 def keep_operands(
@@ -64,6 +69,8 @@ class OperandFetch(wiring.Component):
     max-pool unit) those of a MAX, as ``back``, the instruction behind the array, says. ``count``, the pixels in the
     step's group, follows `Pipeline.array` later, with the sums. ``group`` is the pixel group offered with a step
     flagged ``new_group``. Reads of activations are ``valid`` for a step's words alone, and not while ``enable`` is low.
+    ``checks`` say what is known of words that a step uses, two cycles behind each; of activations those of rows that
+    have a pixel inside the tensor, or that are latched.
 
     Parameters
     ----------
@@ -73,19 +80,20 @@ class OperandFetch(wiring.Component):
     def __init__(self, config: AcceleratorConfig) -> None:
         self._config = config
         step = step_layout(config)
-        words = data.ArrayLayout(config.act_word_bits, config.rows)
+        words, checked = data.ArrayLayout(config.act_word_bits, config.rows), int(config.is_protected)
         super().__init__(
             {
                 "enable": In(1),
                 "step": In(step),
                 "group": In(pixel_group_layout(config)),
                 "back": In(INSTRUCTION),
-                "taps": Out(MemoryRead(step["tap"].width, record_layout(TAP))),
-                "activations": Out(MemoryRead(config.act_address_bits, words)),
-                "weights": Out(MemoryRead(step["weight"].width, config.weight_word_bits)),
+                "taps": Out(MemoryRead(step["tap"].width, record_layout(TAP), checked)),
+                "activations": Out(MemoryRead(config.act_address_bits, words, config.rows * checked)),
+                "weights": Out(MemoryRead(step["weight"].width, config.weight_word_bits, checked)),
                 "operands": Out(Operands(config)),
                 "count": Out(config.rows.bit_length()),
                 **({"windows": Out(WindowWords(config))} if config.max_pool else {}),
+                **({"checks": Out(OPERAND_CHECKS)} if checked else {}),
             }
         )
 
@@ -103,11 +111,15 @@ class OperandFetch(wiring.Component):
         m.d.comb += self.taps.address.eq(step.tap)
 
         valid = Signal(config.rows, reset_less=True)
+        used = Signal(config.rows, reset_less=True) if config.is_protected else None
         reading = delayed(m, step.flags.valid, plan.tap_read, "reading", reset_less=False)
         m.d.sync += [read.address.eq(base + tap.offset), read.valid.eq(reading & self.enable)]
         for row in range(config.rows):
             sides = Cat(group.borders[row][side] >= tap[side] for side in ("top", "bottom", "left", "right"))
-            m.d.sync += valid[row].eq(delayed(m, sides, 1, f"sides{row}_").all())
+            inside = delayed(m, sides, 1, f"sides{row}_").all()
+            m.d.sync += valid[row].eq(inside)
+            if used is not None:
+                m.d.sync += used[row].eq(inside & delayed(m, row < group.count, 1, f"in_group{row}_"))
 
         valid = delayed(m, valid, plan.words - plan.tap_read - 2, "valid")
         along = plan.words - plan.weights
@@ -121,6 +133,13 @@ class OperandFetch(wiring.Component):
             valid = valid & ~dynamic.constant.replicate(config.rows)
         words = Signal(len(read.data.as_value()))  # one signal: what is made of it many times is written once
         m.d.comb += words.eq(Cat(Mux(valid[row], read.data[row], padding) for row in range(config.rows)))
+        if used is not None:
+            used = delayed(m, used, plan.words - plan.tap_read - 2, "used")
+            if config.dynamic:
+                latched = Cat(~dynamic.alike if row < latched_rows(config) else 0 for row in range(config.rows))
+                used = (used | Mux(dynamic.latch, latched, 0)) & ~dynamic.constant.replicate(config.rows)
+            words_there = delayed(m, flags.valid, plan.weights, "words_there", reset_less=False)
+            self._judge(m, reading, words_there, flags.valid & ~self.back.is_max, used)
         if config.dynamic:
             m.submodules.held_word = held = HeldWord(config)
             m.d.comb += [held.flags.eq(dynamic), held.words.eq(words), held.weights.eq(weights)]
@@ -144,6 +163,19 @@ class OperandFetch(wiring.Component):
                 windows.flags.eq(_where(self.back.is_max, flags)),
             ]
         return m
+
+    def _judge(self, m: Module, tap: Value, words: Value, weight: Value, used: Value) -> None:
+        """Checks of a tap (with ``tap``, when it is there), of activation words (with ``words``, of the rows that are
+        ``used``) and of a weight word (asked for with ``weight``)."""
+        plan = pipeline(self._config)
+        rows = delayed(m, used & words.replicate(self._config.rows), 1, "used_rows", reset_less=False)
+        found = {
+            "taps": (self.taps.checks, delayed(m, tap, 1, "tap_judged", reset_less=False)),
+            "weights": (self.weights.checks, delayed(m, weight, plan.weights + 1, "weight_judged", reset_less=False)),
+            "activations": (self.activations.checks, rows),
+        }
+        for name, (checks, judged) in found.items():
+            m.d.comb += self.checks[name].eq(any_check(m, name, checks, Mux(self.enable, judged, 0)))
 
     def _along(self, m: Module, values: Sequence[Any], cycles: int) -> list[Any]:
         """Values so many cycles later; iCE40s have block RAM to spare for it, but no registers."""

@@ -7,7 +7,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, Signature
 
 from ..spec.config import AcceleratorConfig
-from ..spec.registers import Fault
+from ..spec.registers import core_faults
 from .handout import index_bits
 
 __all__ = ["FEEDING", "RunControl", "RunGate", "settings"]
@@ -48,7 +48,7 @@ class RunControl(Signature):
                 "busy": In(1),
                 "done": In(1),
                 "faulted": In(1),
-                "fault": In(Fault),
+                "fault": In(core_faults(config)),
                 "fault_index": In(index_bits(config)),
                 "cycles": In(32),
             }

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Signal, Value
+import enum
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..cells.checks import CHECK
 from ..cells.delay_line import delayed, kept
 from ..cells.interfaces import MemoryRead, MemoryWrite
 from ..cells.records import record_layout
 from ..spec.config import AcceleratorConfig
 from ..spec.isa import COMPUTE, INSTRUCTION_WORDS, Mode, Opcode
 from ..spec.pipeline import pipeline
-from ..spec.registers import Fault
+from ..spec.registers import core_faults
 from ..spec.tables import TABLE_TOP
 from .handout import Handout, index_bits
 from .run_control import RunControl
@@ -52,6 +55,9 @@ class Sequencer(wiring.Component):
     With a backing store a legal instruction is ``waiting`` until all before it are retired and ``handout.ready`` is
     high; a fault of a transfer ends the run.
 
+    In a protected core a run ends with MEMORY_ERROR where ``damaged`` is high, or once an instruction is due that was
+    fetched damaged (``check`` says so at once); ``host_damaged`` raises that fault while no run lasts.
+
     Parameters
     ----------
     config : AcceleratorConfig
@@ -66,17 +72,18 @@ class Sequencer(wiring.Component):
                 "control": In(RunControl(config)),
                 "host_fault": In(1),
                 "running": Out(1),
-                "instructions": Out(MemoryRead(self._index_bits + words_log2, 32)),
+                "instructions": Out(MemoryRead(self._index_bits + words_log2, 32, int(config.is_protected))),
                 "unit": Out(UNIT),
                 "log": Out(MemoryWrite(self._index_bits, 32, 1)),
                 **({"handout": Out(Handout(config))} if config.has_backing else {}),
+                **({"damaged": In(1), "host_damaged": In(1), "check": Out(CHECK)} if config.is_protected else {}),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         """A state machine that fetches, and what the compute unit has in hand."""
         m = Module()
-        config, plan = self._config, pipeline(self._config)
+        config, plan, faults = self._config, pipeline(self._config), core_faults(self._config)
         control, unit = self.control, self.unit
         index = Signal(self._index_bits)  # of the instruction being fetched
         retired = Signal(self._index_bits)
@@ -89,6 +96,11 @@ class Sequencer(wiring.Component):
         asked = Signal()
         with m.If(delayed(m, asked, plan.instruction_read, "arrives", reset_less=False)):
             m.d.sync += raw.eq(Cat(raw[32:], self.instructions.data))
+        fetched_damaged = Signal() if config.is_protected else None
+        if fetched_damaged is not None:
+            judged = delayed(m, asked, plan.instruction_read + 1, "judged", reset_less=False)
+            m.d.comb += self.check.eq(Mux(judged, self.instructions.checks[0].as_value(), 0))
+            m.d.sync += fetched_damaged.eq(~(asked & (word == 0)) & (fetched_damaged | self.check.damaged))
         m.d.comb += [
             self.instructions.address.eq(index * INSTRUCTION_WORDS + word),
             self.log.address.eq(delayed(m, retired, plan.checksum, "log_index", reset_less=False)),
@@ -134,6 +146,8 @@ class Sequencer(wiring.Component):
         legal, legal_end, malformed = (
             delayed(m, verdict, 1, f"verdict{index}") for index, verdict in enumerate(verdicts)
         )
+        if fetched_damaged is not None:
+            legal, legal_end = legal & ~fetched_damaged, legal_end & ~fetched_damaged
         idle, may_start, may_end = Signal(), Signal(), Signal()
         m.d.comb += [
             idle.eq(open_instructions == 0),
@@ -144,8 +158,11 @@ class Sequencer(wiring.Component):
         if has_backing:
             is_transfer = (fields.opcode == Opcode.LOAD) | (fields.opcode == Opcode.STORE)
             handout = self.handout
+            transferable = is_transfer & handout.legal
+            if fetched_damaged is not None:
+                transferable &= ~fetched_damaged
             m.d.comb += [
-                legal_transfer.eq(is_transfer & handout.legal),
+                legal_transfer.eq(transferable),
                 handout.active.eq(self.running),
                 handout.fields.eq(fields),
                 handout.index.eq(self.log.address),
@@ -155,7 +172,7 @@ class Sequencer(wiring.Component):
 
         entry = control.entry if config.entry else 0
 
-        halt_fault = Signal(Fault)
+        halt_fault = Signal(faults)
         halt_index = Signal(self._index_bits) if has_backing else retired
         halt = Signal()
         host_faulted, was_busy = Signal(), Signal()  # a cycle late, as the port hears of a run's end
@@ -176,14 +193,17 @@ class Sequencer(wiring.Component):
         if has_backing:
             m.d.comb += halt_index.eq(retired)
         with m.If(host_faulted):
-            m.d.comb += [halt.eq(1), halt_fault.eq(Fault.HOST_ACCESS)]
+            m.d.comb += [halt.eq(1), halt_fault.eq(faults.HOST_ACCESS)]
         if has_backing:
-            with m.Elif(handout.fault != Fault.NONE):
+            with m.Elif(handout.fault != faults.NONE):
                 m.d.comb += [halt.eq(1), halt_fault.eq(handout.fault), halt_index.eq(handout.fault_index)]
+        if config.is_protected:
+            with m.Elif(self.damaged):
+                m.d.comb += [halt.eq(1), halt_fault.eq(faults.MEMORY_ERROR)]
         with m.Elif(unit.illegal):
-            m.d.comb += [halt.eq(1), halt_fault.eq(Fault.ILLEGAL_INSTRUCTION)]
+            m.d.comb += [halt.eq(1), halt_fault.eq(faults.ILLEGAL_INSTRUCTION)]
         with m.Elif(expired):
-            m.d.comb += [halt.eq(1), halt_fault.eq(Fault.WATCHDOG)]
+            m.d.comb += [halt.eq(1), halt_fault.eq(faults.WATCHDOG)]
 
         hand_over = Signal()
         here = Signal()  # the next instruction is, in the cycle after
@@ -207,13 +227,13 @@ class Sequencer(wiring.Component):
         m.d.sync += open_instructions.eq(open_instructions + hand_over - unit.retired)
 
         # a fault is there for the host a cycle late, long before the run has settled
-        stops, stop_fault, stop_index = Signal(), Signal(Fault), Signal.like(halt_index, name="stop_index")
+        stops, stop_fault, stop_index = Signal(), Signal(faults), Signal.like(halt_index, name="stop_index")
         stopped = delayed(m, stops, 1, "stopped", reset_less=False)
         why, where = kept(m, "stop", stop_fault, stop_index)
         with m.If(stopped):
             m.d.sync += [control.faulted.eq(1), control.fault.eq(why), control.fault_index.eq(where)]
 
-        def stop(fault: Fault | Signal, at: Signal = retired) -> None:
+        def stop(fault: enum.IntEnum | Signal, at: Signal = retired) -> None:
             m.d.comb += [stops.eq(1), stop_fault.eq(fault), stop_index.eq(at)]
             give_up()
 
@@ -222,7 +242,7 @@ class Sequencer(wiring.Component):
             m.next = "SETTLE"
 
         def clear() -> None:
-            m.d.sync += [control.faulted.eq(0), control.fault.eq(Fault.NONE), control.fault_index.eq(0)]
+            m.d.sync += [control.faulted.eq(0), control.fault.eq(faults.NONE), control.fault_index.eq(0)]
 
         def interrupt() -> None:
             """The end of a run that did not come by itself, whatever else happens in the cycle."""
@@ -240,7 +260,11 @@ class Sequencer(wiring.Component):
                 with m.If(control.clear):
                     clear()
                 with m.If(host_faulted & ~control.faulted):  # in the last cycle of the run
-                    stop(Fault.HOST_ACCESS)
+                    stop(faults.HOST_ACCESS)
+                if config.is_protected:
+                    with m.Elif(self.host_damaged & ~control.faulted & ~control.start):
+                        stop(faults.MEMORY_ERROR)
+                        m.next = "IDLE"  # nothing has to settle, and the host goes on
                 with m.Elif(control.start & (~control.faulted | control.clear)):
                     m.d.comb += control.started.eq(1)
                     m.d.sync += [control.done.eq(0), control.cycles.eq(0)]
@@ -256,7 +280,7 @@ class Sequencer(wiring.Component):
                 m.d.comb += [control.busy.eq(1), self.running.eq(1)]
                 m.next = "FETCH"
                 with m.If(~control.config_matches):
-                    stop(Fault.CONFIG_MISMATCH)
+                    stop(faults.CONFIG_MISMATCH)
                 interrupt()
             with m.State("FETCH"):
                 m.d.comb += [control.busy.eq(1), self.running.eq(1)]
@@ -285,10 +309,13 @@ class Sequencer(wiring.Component):
                     m.d.sync += control.done.eq(1)
                     m.next = "IDLE"
                 with m.Elif(idle & ~legal & ~legal_transfer & ~legal_end):
-                    with m.If(malformed):
-                        stop(Fault.ILLEGAL_INSTRUCTION)
+                    if fetched_damaged is not None:
+                        with m.If(fetched_damaged):
+                            stop(faults.MEMORY_ERROR)
+                    with m.Elif(malformed) if fetched_damaged is not None else m.If(malformed):
+                        stop(faults.ILLEGAL_INSTRUCTION)
                     with m.Else():
-                        stop(Fault.CERTIFICATE)
+                        stop(faults.CERTIFICATE)
                 interrupt()
             if not config.prefetch:
                 with m.State("WAIT"):

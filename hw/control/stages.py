@@ -43,7 +43,8 @@ class InstructionStages(wiring.Component):
     Walker and first blocks of an instruction get ready while the one before still drains, but no step is issued before
     that has written its last word. ``tile_begins`` is high with a tile's last step, ``tile_done`` with its last write:
     from the tiles between the two it is known when an instruction is ``retired``. While ``enable`` is low everything
-    that is under way is given up.
+    that is under way is given up. ``damaged`` rises where the front came upon a block that ``block_damaged`` names,
+    once everything before that instruction is retired.
 
     Parameters
     ----------
@@ -62,6 +63,7 @@ class InstructionStages(wiring.Component):
                 "tile_begins": In(1),
                 "tile_done": In(1),
                 "checksum": In(2 * CHECKSUM_BITS),
+                **({"block_damaged": In(1), "damaged": Out(1)} if config.is_protected else {}),
             }
         )
 
@@ -86,6 +88,10 @@ class InstructionStages(wiring.Component):
             release.eq(unit.run & ~released & (~back_run | unit.retired)),
             stepping.go.eq(released),
         ]
+        if config.is_protected:
+            spoilt = Signal()
+            m.d.sync += spoilt.eq(unit.run & (spoilt | self.block_damaged))
+            m.d.comb += self.damaged.eq(released & spoilt)
         m.d.sync += [
             refused.eq(unit.run & (refused | stepping.illegal)),
             back.run.eq(back_run & ~unit.retired),  # falls for a cycle, before anything of the next instruction comes

@@ -7,6 +7,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..array.array import STEP_FLAGS
+from ..cells.checks import CHECK
 from ..cells.delay_line import delayed
 from ..cells.interfaces import EVENTS, INSTRUCTION, MemoryRead, hand_on
 from ..cells.records import record_layout
@@ -60,16 +61,18 @@ class Stepper(wiring.Component):
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self._config = config
+        checked = int(config.is_protected)
         super().__init__(
             {
                 "instruction": In(INSTRUCTION),
                 "stepping": In(STEPPING),
                 "drain_cycles": In(pace_bits(config)),
                 "groups": In(stream.Signature(pixel_group_layout(config))),
-                "blocks": Out(MemoryRead(max(1, (config.blocks - 1).bit_length()), record_layout(BLOCK))),
+                "blocks": Out(MemoryRead(max(1, (config.blocks - 1).bit_length()), record_layout(BLOCK), checked)),
                 "step": Out(step_layout(config)),
                 "events": Out(EVENTS),
                 **({"hold": In(1)} if config.memories == "single" else {}),
+                **({"check": Out(CHECK)} if checked else {}),
             }
         )
 
@@ -79,6 +82,8 @@ class Stepper(wiring.Component):
         m.submodules.fetch = fetch = BlockFetch(self._config)
         m.submodules.jobs = jobs = JobQueue(self._config)
         hand_on(m, self, fetch, "instruction", "blocks")
+        if self._config.is_protected:
+            m.d.comb += self.check.eq(fetch.check)
         m.d.comb += [
             fetch.group_valid.eq(self.groups.valid),
             fetch.group_line_end.eq(self.groups.payload.line_end),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Mux, Signal
-from amaranth.lib import wiring
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..array.array import Sums
+from ..cells.checks import CHECK, any_check
 from ..cells.delay_line import delayed
 from ..cells.interfaces import INSTRUCTION, MemoryRead, table_reads
 from ..spec.config import AcceleratorConfig
@@ -16,7 +17,10 @@ from .encoder import Encoder
 from .rescaler import Rescaler
 from .written import WRITE_FLAGS, Written
 
-__all__ = ["Drain"]
+__all__ = ["DRAIN_CHECKS", "Drain"]
+
+DRAIN_CHECKS = data.StructLayout({"params": CHECK, "tables": CHECK})
+"""By memory, what check bits say of the words that results are made with."""
 
 
 def _places(config: AcceleratorConfig) -> list[tuple[int, int]]:
@@ -40,7 +44,8 @@ class Drain(wiring.Component):
     last one. ``granules`` hold the first row's in the low bits, above it those of the next rows as far as
     ``flags.beside`` is high; the first comes `Pipeline.drain` after ``done``. Starts over when the instruction's
     ``run`` falls. With single-port memories ``ahead`` is high in the cycle before the one in which a step has to wait
-    because it would read when a granule is written.
+    because it would read when a granule is written. ``checks`` come two cycles behind the words that they are of, so
+    before the results are written.
 
     Parameters
     ----------
@@ -49,15 +54,17 @@ class Drain(wiring.Component):
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self._config = config
+        checked, param_address = int(config.is_protected), max(1, (config.param_words - 1).bit_length())
         super().__init__(
             {
                 "instruction": In(INSTRUCTION),
                 "results": In(Sums(config)),
                 "count": In(config.rows.bit_length()),
-                "params": Out(MemoryRead(max(1, (config.param_words - 1).bit_length()), config.param_word_bits)),
+                "params": Out(MemoryRead(param_address, config.param_word_bits, checked)),
                 "granules": Out(Written(config.drain_rows * config.rescalers * config.code_bits)),
                 **({"ahead": Out(1)} if config.memories == "single" else {}),
                 **({"tables": Out(table_reads(config))} if config.tables else {}),
+                **({"checks": Out(DRAIN_CHECKS)} if checked else {}),
             }
         )
 
@@ -177,10 +184,12 @@ class Drain(wiring.Component):
             flags.tile.eq(tile_end),
         ]
         delayed_plane = delayed(m, plane, plan.param_read + plan.rescaler, "plane")
+        stages = [flags]
         for stage in range(plan.drain - plan.capture):
             late = Signal(WRITE_FLAGS, name=f"flags{stage}")
             m.d.sync += late.eq(flags)
             flags = late
+            stages.append(flags)
             if config.memories == "single" and stage + 2 == hold_cycles(config):
                 m.d.comb += self.ahead.eq(flags.valid)
         m.d.comb += self.granules.flags.eq(flags)
@@ -211,4 +220,18 @@ class Drain(wiring.Component):
                     encoder.look_up.eq(look_up),
                     encoder.entry.eq(self.tables.data[index]),
                 ]
+        if config.is_protected:
+            self._judge(m, [stage.valid for stage in stages], stages[-1].beside, look_up)
         return m
+
+    def _judge(self, m: Module, valid: list[Value], beside: Value, look_up: Value) -> None:
+        """Checks of parameters and table entries; ``valid[n]`` says that results are made of what was asked for n
+        cycles ago, ``beside`` of those that leave which rows are there."""
+        config, plan = self._config, pipeline(self._config)
+        found = {"params": (self.params.checks, valid[plan.param_read + 1].replicate(len(self.params.checks)))}
+        if config.tables:
+            rows = Cat(valid[plan.param_read + plan.rescaler + plan.round + plan.table_read + 1], beside)
+            rows = Cat(rows[row].replicate(config.rescalers) for row in range(config.drain_rows))
+            found["tables"] = self.tables.checks, Mux(look_up, rows, 0)
+        for name, (checks, judged) in found.items():
+            m.d.comb += self.checks[name].eq(any_check(m, name, checks, judged))

@@ -8,10 +8,14 @@ from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from ..cells.checks import CHECK
 from ..cells.delay_line import delayed
 from ..cells.interfaces import MemoryRead, MemoryWrite
 from ..spec.config import AcceleratorConfig
 from ..spec.pipeline import pipeline
+from ..spec.protection import used_bits
+from ..spec.registers import Region
+from .protected_scratchpad import ProtectedScratchpad
 from .scratchpad import Scratchpad
 from .single_port_memory import SinglePortMemory
 from .split_scratchpad import SplitScratchpad
@@ -20,7 +24,8 @@ __all__ = ["ActivationBank"]
 
 
 class ActivationBank(wiring.Component):
-    """``word`` is that of ``address``, `Pipeline.bank_read` later. Writes are stored at the clock edge; no two of
+    """``word`` is that of ``address``, `Pipeline.bank_read` and `Pipeline.correct` later; with check bits ``check`` is
+    its verdict, a cycle behind. Writes are stored at the clock edge; no two of
     ``writes`` may come in one cycle.
 
     With a backing store the loader has the port that writes in cycles in which nobody else writes, then the storer,
@@ -38,13 +43,15 @@ class ActivationBank(wiring.Component):
         self._config = config
         address_bits, width = config.act_address_bits - config.banks_log2, config.act_word_bits
         write = MemoryWrite(address_bits, width, config.granules)
+        back = MemoryRead(address_bits, width, int(config.is_protected))
         super().__init__(
             {
                 "reading": In(1),
                 "address": In(address_bits),
                 "word": Out(width),
                 "writes": In(write).array(config.drain_rows),
-                **({"load": In(write), "store": In(MemoryRead(address_bits, width))} if config.has_backing else {}),
+                **({"load": In(write), "store": In(back)} if config.has_backing else {}),
+                **({"check": Out(CHECK)} if config.is_protected else {}),
             }
         )
 
@@ -66,7 +73,13 @@ class ActivationBank(wiring.Component):
         else:
             shape |= {"read_cycles": plan.bank_read, "read_back": config.has_backing}
             near = plan.bank_near
-            m.submodules.memory = memory = SplitScratchpad(near=near, **shape) if near else Scratchpad(**shape)
+            if config.is_protected:
+                used = used_bits(config, Region.ACTIVATIONS)
+                memory = ProtectedScratchpad(protection=config.protection, used=used, near=near, **shape)
+                m.d.comb += self.check.eq(memory.check)
+            else:
+                memory = SplitScratchpad(near=near, **shape) if near else Scratchpad(**shape)
+            m.submodules.memory = memory
             port, back = memory.write_address, memory.read_back if config.has_backing else None
             rest = first.address, first.data, first.enable
             m.d.comb += [memory.read_address.eq(self.address), self.word.eq(memory.read_data)]
@@ -79,6 +92,8 @@ class ActivationBank(wiring.Component):
                 store.ready.eq(free & ~load.valid),
                 store.data.eq(back),
             ]
+            if config.is_protected:
+                m.d.comb += store.checks[0].eq(memory.back_check)
             cases = [
                 (load.valid & free, load.address, load.data, load.enable),
                 (store.valid & store.ready, store.address, first.data, first.enable),

@@ -23,7 +23,8 @@ __all__ = ["ActivationMemory", "words_read", "words_write"]
 
 def words_read(config: AcceleratorConfig) -> MemoryRead:
     """Reads of the words of all rows, from an address on."""
-    return MemoryRead(config.act_address_bits, data.ArrayLayout(config.act_word_bits, config.rows))
+    words = data.ArrayLayout(config.act_word_bits, config.rows)
+    return MemoryRead(config.act_address_bits, words, config.rows * config.is_protected)
 
 
 def words_write(config: AcceleratorConfig) -> MemoryWrite:
@@ -44,6 +45,8 @@ class ActivationMemory(wiring.Component):
     With a backing store, loader and storer use each bank's write port in the cycles in which no granule is written
     there: the loader first. ``store.data`` is the word that was asked for in the cycle before.
 
+    With check bits (`spec.protection`) each row's word has its own in ``read.checks``.
+
     Parameters
     ----------
     config : AcceleratorConfig
@@ -53,7 +56,7 @@ class ActivationMemory(wiring.Component):
         self._config = config
         transfers = {
             "load": In(PieceWrite(config)),
-            "store": In(MemoryRead(config.act_address_bits, config.act_word_bits)),
+            "store": In(MemoryRead(config.act_address_bits, config.act_word_bits, int(config.is_protected))),
         }
         super().__init__(
             {
@@ -83,26 +86,34 @@ class ActivationMemory(wiring.Component):
         self._rotate(
             m, first_bank, [delayed(m, bank.word, plan.bank_word, f"word{i}_") for i, bank in enumerate(banks)]
         )
+        if config.is_protected:
+            checks = [delayed(m, bank.check.as_value(), plan.bank_word, f"check{i}_") for i, bank in enumerate(banks)]
+            behind = delayed(m, first_bank, plan.activation_read - plan.rotate + 1, "check_rotation")
+            for row, check in zip(range(config.rows), self._rotated(behind, checks), strict=False):
+                m.d.sync += self.read.checks[row].eq(check)
         return m
 
     def _rotate(self, m: Module, first_bank: Value, words: list[Value]) -> None:
         """A logarithmic rotator: stage k moves by 2**k banks; where banks are far, every quarter of a word has its
         own."""
-        plan, width, banks = pipeline(self._config), self._config.act_word_bits, self._config.banks
+        plan, width = pipeline(self._config), self._config.act_word_bits
         late = plan.activation_read - plan.rotate
         rotations = copies_of(m, first_bank, late, "rotation", most=4 if plan.to_banks else 1)
         rows: list[list[Value]] = [[] for _ in range(self._config.rows)]
         for part, rotation in enumerate(rotations):
             bits = slice(part * width // len(rotations), (part + 1) * width // len(rotations))
-            rotated = [word[bits] for word in words]
-            for stage in range(self._config.banks_log2):
-                rotated = [Mux(rotation[stage], rotated[(i + (1 << stage)) % banks], rotated[i]) for i in range(banks)]
-            for row, word in zip(rows, rotated, strict=False):
+            for row, word in zip(rows, self._rotated(rotation, [word[bits] for word in words]), strict=False):
                 row.append(word)
         for row, parts in enumerate(rows):
             word = Signal(width, name=f"word{row}", reset_less=True)
             m.d.sync += word.eq(Cat(parts))
             m.d.comb += self.read.data[row].eq(word)
+
+    def _rotated(self, rotation: Value, words: list[Value]) -> list[Value]:
+        banks = len(words)
+        for stage in range(self._config.banks_log2):
+            words = [Mux(rotation[stage], words[(i + (1 << stage)) % banks], words[i]) for i in range(banks)]
+        return words
 
     def _write(self, m: Module, write: Any, banks: list[Any], name: str) -> None:
         """Bring a write to its bank, through registers that serve a share of the banks each."""
@@ -146,3 +157,6 @@ class ActivationMemory(wiring.Component):
             store.ready.eq(Array(bank.store.ready for bank in banks)[store_bank]),
             store.data.eq(Array(bank.store.data for bank in banks)[late]),
         ]
+        if config.is_protected:
+            later = delayed(m, late, 1, "store_check_bank")
+            m.d.comb += store.checks[0].eq(Array(bank.store.checks[0].as_value() for bank in banks)[later])

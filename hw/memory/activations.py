@@ -28,12 +28,13 @@ class Activations(wiring.Component):
         self._config = config
         self._memory, self._host = ActivationMemory(config), HostWords(config)
         self._transfers = ("load", "store") if config.has_backing else ()
+        self._checks = ("reading", "check") if config.is_protected else ()
         super().__init__(
             {
                 "read": In(words_read(config)),
                 "writes": In(words_write(config)).array(config.drain_rows),
                 **({"feed": In(words_write(config))} if config.frame_bytes else {}),
-                **members_of(self._host, "busy", "host", "offset", "beat"),
+                **members_of(self._host, "busy", "host", "offset", "beat", *self._checks),
                 **members_of(self._memory, *self._transfers),
             }
         )
@@ -57,6 +58,9 @@ class Activations(wiring.Component):
         for beside, port in zip(self.writes[1:], memory.writes[1:], strict=True):
             connect(m, flipped(beside), port)
         hand_on(m, self, host, "host")
+        for name in self._checks:
+            outer, inner = getattr(self, name), getattr(host, name)
+            m.d.comb += outer.eq(inner) if name == "check" else inner.eq(outer)
         hand_on(m, self, memory, *self._transfers)
         m.d.comb += [host.busy.eq(self.busy), host.offset.eq(self.offset), self.beat.eq(host.beat)]
         return m

@@ -10,7 +10,7 @@ from ..cells.records import record_layout
 from ..control.handout import STALLS, Handout
 from ..spec.config import AcceleratorConfig
 from ..spec.isa import LOAD, Opcode
-from ..spec.registers import Fault
+from ..spec.registers import core_faults
 from ..spec.transfer import MEMORIES
 from .tokens import TOKEN_SIDE
 from .transfer_queue import job_layout
@@ -29,6 +29,7 @@ class HandoutGate(wiring.Component):
     """
 
     def __init__(self, config: AcceleratorConfig) -> None:
+        self._config = config
         jobs = stream.Signature(job_layout(config))
         super().__init__(
             {
@@ -77,6 +78,7 @@ class HandoutGate(wiring.Component):
                 m.d.comb += [for_loader.eq(missing.prev), for_storer.eq(missing.next)]
             with m.Default():
                 m.d.comb += [for_loader.eq(~loader.idle), for_storer.eq(~storer.idle)]
+        none = core_faults(self._config).NONE
         moves = Mux(for_loader, loader.moving, storer.moving)
         known = Cat(
             (fields.opcode == opcode) & (transfer.memory == region)
@@ -86,8 +88,8 @@ class HandoutGate(wiring.Component):
         m.d.comb += [
             handout.ready.eq(~for_loader & ~for_storer),
             handout.legal.eq(known.any() & (transfer.count != 0) & (transfer.lines != 0)),
-            handout.fault.eq(Mux(loader.fault != Fault.NONE, loader.fault, storer.fault)),
-            handout.fault_index.eq(Mux(loader.fault != Fault.NONE, loader.fault_index, storer.fault_index)),
+            handout.fault.eq(Mux(loader.fault != none, loader.fault, storer.fault)),
+            handout.fault_index.eq(Mux(loader.fault != none, loader.fault_index, storer.fault_index)),
             self.stalls.stall_load.eq(handout.waiting & for_loader & moves),
             self.stalls.stall_store.eq(handout.waiting & ~for_loader & for_storer & moves),
             self.stalls.stall_token.eq(handout.waiting & (for_loader | for_storer) & ~moves),

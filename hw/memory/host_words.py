@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Array, Module
+from amaranth.hdl import Array, Module, Mux
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from ..cells.checks import CHECK
 from ..cells.delay_line import delayed
 from ..cells.interfaces import HOST_WRITE
 from ..spec.config import AcceleratorConfig
@@ -21,7 +22,8 @@ class HostWords(wiring.Component):
 
     ``beat`` is that of ``offset``, `Pipeline.activation_read` later, if the host is not kept out by ``busy`` when it
     asks. Then nobody else is there; a host that comes during a run would have to wait for ``read.ready`` and
-    ``write.ready``.
+    ``write.ready``. In a protected core ``check`` is that of a word which the host is ``reading``, two cycles behind
+    it.
 
     Parameters
     ----------
@@ -38,6 +40,7 @@ class HostWords(wiring.Component):
                 "beat": Out(32),
                 "read": Out(words_read(config)),
                 "write": Out(words_write(config)),
+                **({"reading": In(1), "check": Out(CHECK)} if config.is_protected else {}),
             }
         )
 
@@ -64,4 +67,8 @@ class HostWords(wiring.Component):
         late = delayed(m, self.offset[:beats_log2], pipeline(config).activation_read, "beat", reset_less=False)
         pieces = [read.data[0][32 * beat : 32 * (beat + 1)] for beat in range(beats)]
         m.d.comb += self.beat.eq(Array(pieces)[late] if beats > 1 else pieces[0])
+        if config.is_protected:
+            asks = read.valid & read.ready & self.reading
+            judged = delayed(m, asks, pipeline(config).activation_read + 1, "judged", reset_less=False)
+            m.d.sync += self.check.eq(Mux(judged, read.checks[0].as_value(), 0))
         return m

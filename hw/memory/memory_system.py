@@ -25,7 +25,8 @@ _LOADS = ("weights", "params", "activations")
 class MemorySystem(wiring.Component):
     """Everything between the sequencer and the bus: executes the LOADs and STOREs that are handed out. ``idle`` is high
     when nothing is left of them, ``settled`` when nothing is under way on the bus either. Each memory that is loaded
-    has a port of its name, the activations' words are read through ``words``.
+    has a port of its name, the activations' words are read through ``words``; in a protected core ``check`` is that of
+    one.
 
     Parameters
     ----------
@@ -36,11 +37,12 @@ class MemorySystem(wiring.Component):
         self._config = config
         self._gate = HandoutGate(config)
         self._loader, self._storer = Loader(config), Storer(config)
+        self._checks = ("check",) if config.is_protected else ()
         super().__init__(
             {
                 **members_of(self._gate, "handout", "stalls", "idle"),
                 **members_of(self._loader, *_LOADS),
-                **members_of(self._storer, "words"),
+                **members_of(self._storer, "words", *self._checks),
                 "window": In(WINDOW),
                 "settled": Out(1),
                 "m_axi": Out(Axi4(data_width=config.bus_bits)),
@@ -58,6 +60,8 @@ class MemorySystem(wiring.Component):
         hand_on(m, self, gate, "handout", "stalls")
         hand_on(m, self, loader, *_LOADS)
         hand_on(m, self, storer, "words")
+        if config.is_protected:
+            m.d.comb += self.check.eq(storer.check)
         connect(m, gate.loads, loader.jobs)
         connect(m, gate.stores, storer.jobs)
         connect(m, loader.state, gate.loader)

@@ -6,6 +6,8 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, fifo, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..cells.checks import CHECK
+from ..cells.delay_line import delayed
 from ..cells.interfaces import MemoryRead
 from ..spec.config import AcceleratorConfig
 from ..spec.isa import Opcode
@@ -25,6 +27,7 @@ class Storer(wiring.Component):
 
     What it reads through ``words`` is there in the next cycle. ``outside``, ``bus_error`` and ``settled`` as `Loader`
     has them; when ``run`` falls before its time, a burst that has begun is ended with beats that write nothing.
+    ``check`` is that of a word that it read, two cycles later.
 
     Parameters
     ----------
@@ -44,7 +47,8 @@ class Storer(wiring.Component):
                 "outside": Out(1),
                 "bus_error": Out(1),
                 "bus": Out(Axi4Write(data_width=config.bus_bits)),
-                "words": Out(MemoryRead(config.act_address_bits, config.act_word_bits)),
+                "words": Out(MemoryRead(config.act_address_bits, config.act_word_bits, int(config.is_protected))),
+                **({"check": Out(CHECK)} if config.is_protected else {}),
             }
         )
 
@@ -95,6 +99,9 @@ class Storer(wiring.Component):
             place_1.eq(words.place),
             end_1.eq(words.line_end),
         ]
+        if config.is_protected:
+            judged = delayed(m, arrived, 1, "judged", reset_less=False) & self.run
+            m.d.comb += self.check.eq(Mux(judged, self.words.checks[0].as_value(), 0))
         gathered, strobe = Signal(config.bus_bits), Signal(config.bus_bytes)
         now, now_strobe = Signal.like(gathered), Signal.like(strobe)
         container = Signal(8 * stride)

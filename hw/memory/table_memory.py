@@ -33,4 +33,6 @@ class TableMemory(wiring.Component):
             m.submodules[f"copy{index}"] = copy = ProgramMemory(self._config, Region.TABLES)
             connect(m, wiring.flipped(self.host), copy.host)
             m.d.comb += [copy.read.address.eq(self.read.address[index]), self.read.data[index].eq(copy.read.data)]
+            if self._config.is_protected:
+                m.d.comb += self.read.checks[index].eq(copy.read.checks[0])
         return m

@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out, Signature
 from ..cells.interfaces import hand_on, members_of
 from ..control.handout import WINDOW, index_bits
 from ..spec.config import AcceleratorConfig
-from ..spec.registers import Fault
+from ..spec.registers import core_faults
 from .loader import Loader
 from .storer import Storer
 from .tokens import TOKEN_SIDE
@@ -29,7 +29,12 @@ class TransferState(Signature):
 
     def __init__(self, config: AcceleratorConfig) -> None:
         super().__init__(
-            {"moving": Out(1), "idle": Out(1), "fault": Out(Fault), "fault_index": Out(index_bits(config))}
+            {
+                "moving": Out(1),
+                "idle": Out(1),
+                "fault": Out(core_faults(config)),
+                "fault_index": Out(index_bits(config)),
+            }
         )
 
 
@@ -48,6 +53,7 @@ class TransferUnit(wiring.Component):
 
     def __init__(self, config: AcceleratorConfig, engine: Loader | Storer, doors: tuple[str, ...]) -> None:
         self._config, self._engine, self._doors = config, engine, doors
+        self._checks = ("check",) if config.is_protected and isinstance(engine, Storer) else ()
         super().__init__(
             {
                 "jobs": In(stream.Signature(job_layout(config))),
@@ -56,7 +62,7 @@ class TransferUnit(wiring.Component):
                 "window": In(WINDOW),
                 "state": Out(TransferState(config)),
                 "settled": Out(1),
-                **members_of(engine, *doors),
+                **members_of(engine, *doors, *self._checks),
             }
         )
 
@@ -79,6 +85,11 @@ class TransferUnit(wiring.Component):
             self.state.moving.eq(queue.run),
             self.state.idle.eq(queue.empty),
             self.state.fault_index.eq(queue.job.index),
-            self.state.fault.eq(Mux(engine.bus_error, Fault.BUS, Mux(engine.outside, Fault.WINDOW, Fault.NONE))),
         ]
+        faults = core_faults(self._config)
+        fault = Mux(engine.bus_error, faults.BUS, Mux(engine.outside, faults.WINDOW, faults.NONE))
+        if self._checks:
+            m.d.comb += self.check.eq(engine.check)
+            fault = Mux(engine.check.damaged, faults.MEMORY_ERROR, fault)
+        m.d.comb += self.state.fault.eq(fault)
         return m

@@ -8,6 +8,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from ..cells.checks import DAMAGE
 from ..cells.delay_line import kept
 from ..cells.interfaces import BOOT, EVENTS, HOST_WRITE, STREAMING
 from ..control.handout import STALLS, WINDOW
@@ -23,7 +24,8 @@ class HostRegisters(wiring.Component):
     """Registers of `spec.registers.core_registers`. A write acts in the cycle after its own, where ``control.start``,
     ``clear`` and ``feed`` are pulses; ``starting`` is high in both. ``word`` follows ``offset`` (in words) two cycles
     later; offsets without a register read as 0. Counters clear when a run is ``started``. ``refused`` says that the
-    port refused an access. ``irq`` is high from the cycle after one in which an enabled cause stands.
+    port refused an access. ``damage`` is kept from a start or CLEAR to the next one. ``irq`` is high from the cycle
+    after one in which an enabled cause stands.
 
     Parameters
     ----------
@@ -44,6 +46,7 @@ class HostRegisters(wiring.Component):
                 **({"stalls": In(STALLS), "window": Out(WINDOW)} if config.has_backing else {}),
                 **({"streaming": Out(STREAMING)} if config.streams else {}),
                 **({"boot": In(BOOT)} if config.boot else {}),
+                **({"damage": In(DAMAGE)} if config.is_protected else {}),
             }
         )
 
@@ -137,6 +140,7 @@ class HostRegisters(wiring.Component):
             Register.FRAME_BYTES: Const(self._config.frame_bytes, 32),
             **self._interrupts(m, written, written_data, refused),
             **self._streaming(m, written, written_data),
+            **self._damage(m),
         }
         read: Value = Const(0, 32)
         for register in core_registers(self._config):
@@ -176,3 +180,14 @@ class HostRegisters(wiring.Component):
         m.d.comb += [streaming.enable.eq(enabled & booted), streaming.forget.eq(write)]
         wrong = streaming.wrong << (Stream.SHORT.bit_length() - 1)
         return {Register.STREAM: Cat(enabled, streaming.counted) | wrong | Stream.PRESENT}
+
+    def _damage(self, m: Module) -> dict[Register, Value]:
+        """The register of what check bits found, in a protected core."""
+        if not self._config.is_protected:
+            return {}
+        kept_damage = Signal(DAMAGE)
+        with m.If(self.control.clear | self.control.started):
+            m.d.sync += kept_damage.eq(0)
+        with m.Else():
+            m.d.sync += kept_damage.eq(kept_damage.as_value() | self.damage.as_value())
+        return {Register.DAMAGE: kept_damage.as_value()}

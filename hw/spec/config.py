@@ -18,6 +18,7 @@ from .config_checks import (
     MOST_INSTRUCTIONS,
     MOST_NEAR,
     MOST_TABLES,
+    PROTECTIONS,
     ConfigError,
     check,
     check_kinds,
@@ -34,15 +35,17 @@ __all__ = [
     "MOST_INSTRUCTIONS",
     "MOST_TABLES",
     "PRESETS",
+    "PROTECTIONS",
     "AcceleratorConfig",
     "ConfigError",
     "bases_of",
 ]
 
 _BESIDE_PROGRAMS = (
-    "host", "uart_divisor", "fabric", "entry", "frame_bytes", "streams", "boot", "flash_offset", "flash_divisor"
-)  # fmt: skip
-_LATER = ("dynamic", "entry", "frame_bytes", "streams", "boot", "flash_offset", "flash_divisor")
+    *("host", "uart_divisor", "fabric", "entry", "frame_bytes", "streams"),
+    *("boot", "flash_offset", "flash_divisor", "protection"),
+)
+_LATER = ("dynamic", "entry", "frame_bytes", "streams", "boot", "flash_offset", "flash_divisor", "protection")
 
 
 def _sha256(values: Mapping[str, Any]) -> str:
@@ -141,6 +144,9 @@ class AcceleratorConfig:
         Byte of the flash with which the program begins, a multiple of 256 below 16 MiB.
     flash_divisor : int
         Clock cycles of half a period of the flash's clock, 1 to 16; 0 for a core that does not boot.
+    protection : str
+        Check bits of the on-chip memories (`spec.protection`): ``"none"``, ``"parity"``, or ``"secded"``: parity, but
+        for weights and activations a code that corrects one flipped bit and sees two. Not part of `digest` either.
 
     Raises
     ------
@@ -187,6 +193,7 @@ class AcceleratorConfig:
     boot: int = 0
     flash_offset: int = 0
     flash_divisor: int = 0
+    protection: str = "none"
 
     def __post_init__(self) -> None:
         check_kinds(self)
@@ -302,6 +309,11 @@ class AcceleratorConfig:
         return self.is_serial and self.has_backing
 
     @property
+    def is_protected(self) -> bool:
+        """Whether the core's memories have check bits."""
+        return self.protection != "none"
+
+    @property
     def bus_bytes(self) -> int:
         """Bytes of a beat on the bus."""
         return self.bus_bits // 8
@@ -398,8 +410,11 @@ class AcceleratorConfig:
 
     @property
     def build32(self) -> int:
-        """First 32 bits of the SHA-256 of all parameters, the port included; later ones only where not 0."""
-        return int(_sha256({key: value for key, value in self.to_dict().items() if key not in _LATER or value})[:8], 16)
+        """First 32 bits of the SHA-256 of all parameters, the port included; later ones only where they are not
+        what they are by default."""
+        usual = {field.name: field.default for field in dataclasses.fields(self) if field.name in _LATER}
+        values = {name: value for name, value in self.to_dict().items() if name not in usual or value != usual[name]}
+        return int(_sha256(values)[:8], 16)
 
 
 PRESETS: dict[str, AcceleratorConfig] = {

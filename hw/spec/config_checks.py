@@ -19,6 +19,7 @@ __all__ = [
     "MOST_INSTRUCTIONS",
     "MOST_TABLES",
     "MOST_NEAR",
+    "PROTECTIONS",
     "ConfigError",
     "check",
     "check_kinds",
@@ -29,6 +30,9 @@ FABRICS = ("ecp5", "ice40", "xilinx")
 
 HOSTS = ("axi", "wishbone", "uart", "spi", "usb", "bare")
 """Ports that a core may have for its host."""
+
+PROTECTIONS = ("none", "parity", "secded")
+"""Check bits that the on-chip memories may have."""
 
 MOST_NEAR = 256
 """Multiply-accumulate units that signals can reach from one register: beyond, an ECP5 runs out of wires."""
@@ -42,7 +46,7 @@ MOST_BLOCKS = 4096
 MOST_TABLES = 15
 """Most tables of levels that a core can have."""
 
-_TEXTS = ("base", "weight_base", "act_base", "rounds_to", "memories", "fabric", "backing", "host")
+_TEXTS = ("base", "weight_base", "act_base", "rounds_to", "memories", "fabric", "backing", "host", "protection")
 
 
 class ConfigError(NarrowsError, ValueError):
@@ -86,6 +90,7 @@ def check(config: AcceleratorConfig) -> None:
     _check_memories(config)
     _check_options(config)
     _check_boot(config)
+    _check_protection(config)
 
 
 def _need(config: AcceleratorConfig, name: str, holds: bool, what: str) -> None:
@@ -211,3 +216,15 @@ def _check_boot(config: AcceleratorConfig) -> None:
     most = 16 * config.boot
     what = "1 to 16" if config.boot else "0 without boot"
     _need(config, "flash_divisor", least <= config.flash_divisor <= most, what)
+
+
+def _check_protection(config: AcceleratorConfig) -> None:
+    _need(config, "protection", config.protection in PROTECTIONS, f"one of {', '.join(PROTECTIONS)}")
+    if not config.is_protected:
+        return
+    what = "'none' with memories = 'single': their words have no bits to spare, and are undefined at power-up"
+    _need(config, "protection", config.memories == "dual", what)
+    what = "'none' with streams: a word of an answer may be found damaged when others of it are gone"
+    _need(config, "protection", not config.streams, what)
+    what = "'none' with entry: what another program's run finds damaged, the driver would not fill anew"
+    _need(config, "protection", not config.entry, what)

@@ -53,6 +53,8 @@ class Pipeline:
         Activation address to those of the banks; ``bank_near`` more to copies near each part of a bank.
     bank_read : int
         Address of a bank to its word; ``bank_word`` more to a copy of it.
+    correct : int
+        Word of weights or activations to the corrected one, where that takes a register (`spec.protection`).
     rotate : int
         Words of the banks to those of the rows.
     weight_near : int
@@ -109,6 +111,7 @@ class Pipeline:
     bank_address: int
     bank_read: int
     bank_word: int
+    correct: int
     rotate: int
     weight_near: int
     weight_read: int
@@ -157,12 +160,12 @@ class Pipeline:
     @property
     def activation_read(self) -> int:
         """Cycles from an activation address to the words of all rows."""
-        return self.bank_near + self.bank_address + self.bank_read + self.bank_word + self.rotate
+        return self.bank_near + self.bank_address + self.bank_read + self.bank_word + self.correct + self.rotate
 
     @property
     def weights(self) -> int:
         """Cycles from a weight address to its word."""
-        return self.weight_near + self.weight_read + self.weight_word
+        return self.weight_near + self.weight_read + self.correct + self.weight_word
 
     @property
     def words(self) -> int:
@@ -253,6 +256,7 @@ _SHALLOW = Pipeline(
     bank_address=1,
     bank_read=1,
     bank_word=0,
+    correct=0,
     rotate=1,
     weight_near=0,
     weight_read=1,
@@ -326,6 +330,7 @@ def pipeline(config: AcceleratorConfig) -> Pipeline:
         "product": config.product_stage,
         "tree_levels": config.tree_stage,
         "tree": (levels - 1) // config.tree_stage,
+        "correct": int(config.protection == "secded"),
     }
     plan = _SHALLOW if config.fabric == "ice40" else _DEEP
     if plan is _DEEP:

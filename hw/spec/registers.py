@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import functools
 
 from .answer import ANSWER
 from .config import AcceleratorConfig
@@ -25,6 +26,7 @@ __all__ = [
     "Register",
     "Status",
     "Stream",
+    "core_faults",
     "core_registers",
     "region_address",
     "region_beats",
@@ -111,6 +113,11 @@ class Register(enum.Enum):
         Access.WRITE,
         "index of the instruction at which runs begin; 0 after a reset; stays while a run lasts",
     )
+    DAMAGE = (
+        0x5C,
+        Access.READ,
+        "bit n: a damaged word of Region n was read; bit 16 + n: one was corrected; since the last start or CLEAR",
+    )
 
     def __init__(self, offset: int, access: Access, doc: str) -> None:
         self.offset = offset
@@ -182,6 +189,18 @@ class Fault(enum.IntEnum):
     HOST_ACCESS = 5
     WINDOW = 6
     BUS = 7
+    MEMORY_ERROR = 8
+
+
+@functools.cache
+def _faults(is_protected: bool) -> type[Fault]:
+    known = {fault.name: fault.value for fault in Fault if is_protected or fault is not Fault.MEMORY_ERROR}
+    return enum.IntEnum("Fault", known)  # type: ignore[return-value]
+
+
+def core_faults(config: AcceleratorConfig) -> type[Fault]:
+    """Faults that a core can have, under the names and numbers of `Fault`; hardware is no wider than these."""
+    return _faults(config.is_protected)
 
 
 _EVERY_CORES = Register.FRAME_BYTES.offset // 4 + 1
@@ -198,6 +217,7 @@ def core_registers(config: AcceleratorConfig) -> tuple[Register, ...]:
         *(() if config.streams else (Register.STREAM,)),
         *(() if config.boot else (Register.BOOT,)),
         *(() if config.entry else (Register.ENTRY,)),
+        *(() if config.is_protected else (Register.DAMAGE,)),
     }
     return tuple(register for register in Register if register not in missing)
 

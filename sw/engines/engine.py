@@ -45,7 +45,8 @@ class EngineRun:
     asked for, with what states held before each) or for the first ones that dumps were asked for. ``checksums`` are of
     shape (N, instructions); ``cycles`` and ``busy``, of shape (N,), are counted by the machine, and so are
     ``layer_cycles``, of shape (dumps, layers): cycles of runs that end behind each layer. What an engine does not know
-    is empty. ``repeated`` are requests that a board's link had to send again.
+    is empty. ``repeated`` are requests that a board's link had to send again, ``reruns``
+    runs that a protected core did again, since words of its memories were damaged.
     """
 
     outputs: dict[str, NDArray[np.int64]]
@@ -57,6 +58,7 @@ class EngineRun:
     sim_cycles: int = 0
     wall_seconds: float = 0.0
     repeated: int = 0
+    reruns: int = 0
 
 
 class Engine(Protocol):
@@ -134,5 +136,6 @@ def machine_run(record: SampleRecord, **more: Any) -> EngineRun:
         cycles=record.cycles,
         busy=record.busy,
         layer_cycles=record.layer_cycles,
+        reruns=record.reruns,
         **more,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,11 +25,11 @@ from ...hw.spec.registers import (
     region_stride,
 )
 from ...hw.spec.words import unpack_codes
-from ..errors import InputError, ProgramMismatch
+from ..errors import DamagedMemory, InputError, ProgramMismatch
 from ..program import Program
 from .arrival import close_streams, config_name, meet_core
 from .booted import check_booted
-from .faults import fault_error
+from .faults import damaged_regions, fault_error
 from .feed import Feed, feed_of
 from .recorder import Recorder
 from .serving import Serving
@@ -37,6 +38,11 @@ from .transport import Transport, TransportError
 from .windows import from_burst, gathered, runs, to_burst, window_span
 
 __all__ = ["Driver", "RunResult"]
+
+_Result = TypeVar("_Result")
+
+_ATTEMPTS = 3
+"""Runs of a sample, each from memories filled anew, before damaged words are taken for a damaged core."""
 
 _WINDOW_BASE = 0
 _LAYING_OUT = 100  # cycles for a word of a frame's pixels, at most
@@ -85,9 +91,16 @@ class Driver:
     transport : Transport
     config : AcceleratorConfig
         The configuration that the core was generated from.
+
+    Attributes
+    ----------
+    reruns : int
+        Runs that found a damaged word, and were done again with all memories filled anew; of protected cores.
     """
 
     def __init__(self, transport: Transport, config: AcceleratorConfig) -> None:
+        self.reruns = 0
+        self._held: dict[str, NDArray[np.int64]] = {}
         self._transport = transport
         self._config = config
         self._program: Program | None = None
@@ -114,8 +127,13 @@ class Driver:
         TransportError
             If there is no core, or one of another version.
         """
-        config = self._config
         await self._prepare(program)
+        await self._fill(program)
+        await self.begin()
+
+    async def _fill(self, program: Program) -> None:
+        """Everything that the host writes of a program, and zeros where it writes nothing."""
+        config = self._config
         await self._write_register(Register.CONTROL, Control.CLEAR)
         for region, words in program.memories.items():
             if len(words):
@@ -132,7 +150,6 @@ class Driver:
             await self._write_register(Register.WINDOW_BASE, _WINDOW_BASE)
             await self._write_register(Register.WINDOW_LIMIT, program.window_bytes)
         await self._set_up(program)
-        await self.begin()
 
     async def select(self, program: Program) -> None:
         """Go over to a program whose memories are filled already: runs begin at its first instruction (`Resident`). Its
@@ -220,7 +237,8 @@ class Driver:
 
     async def begin(self) -> None:
         """Let a stream begin: every state holds what it holds at first."""
-        await self._write_states({state.tensor: state.initial for state in self._loaded().graph.states})
+        self._held = {state.tensor: state.initial for state in self._loaded().graph.states}
+        await self._write_states(self._held)
 
     async def infer(self, levels: ArrayLike, *, again: bool = False, following: ArrayLike | None = None) -> RunResult:
         """Run one sample; of a program with states the next frame of the stream.
@@ -240,9 +258,14 @@ class Driver:
             If the shape is wrong or a level does not fit the input's planes.
         ProgramError
             If the core stops with a fault; the message names cause, instruction and layer.
+        DamagedMemory
+            If a protected core finds damaged words again and again.
         TransportError
             If it does not stop.
         """
+        return await self._undamaged(lambda: self._infer(levels, again, following))
+
+    async def _infer(self, levels: ArrayLike, again: bool, following: ArrayLike | None) -> RunResult:
         program = self._loaded()
         self._before = {state.tensor: await self.dump(state.tensor) for state in program.graph.states if again}
         await self._write_input(levels)
@@ -269,10 +292,35 @@ class Driver:
     async def answer(self, levels: ArrayLike, *, following: ArrayLike | None = None) -> dict[str, NDArray[np.int64]]:
         """Outputs of one sample and nothing else, with the fewest words over the transport; parameters and errors are
         those of :meth:`infer`."""
+        return await self._undamaged(lambda: self._answer(levels, following))
+
+    async def _answer(self, levels: ArrayLike, following: ArrayLike | None) -> dict[str, NDArray[np.int64]]:
         self._before = {}
         await self._write_input(levels)
         await self._start(following)
         return await self._outputs()
+
+    async def _undamaged(self, run: Callable[[], Awaitable[_Result]]) -> _Result:
+        """What a run gives; of a protected core nothing in which a damaged word was read: then all memories are filled
+        anew, the states with what they held before, and it runs again."""
+        if not self._config.is_protected:
+            return await run()
+        for left in reversed(range(_ATTEMPTS)):
+            try:
+                result = await run()
+                held = {state.tensor: await self.dump(state.tensor) for state in self._loaded().graph.states}
+                await self._see_sound()
+            except DamagedMemory as error:
+                if not left:
+                    raise DamagedMemory(f"{error}; so it was in {_ATTEMPTS} runs in a row") from error
+                self.reruns += 1
+                self._ahead = None
+                await self._fill(self._loaded())
+                await self._write_states(self._held)
+            else:
+                self._held = held
+                return result
+        raise AssertionError("the last attempt returns or raises")
 
     async def serve(self, serving: Serving, *, counted: bool = False) -> None:
         """Let the core run every frame that its stream brings, and answer on its other one, until :meth:`stop_serving`
@@ -445,13 +493,29 @@ class Driver:
         status = await self._transport.wait(self._limit + _LAYING_OUT * self._config.act_words + WATCHDOG_SLACK)
         if status is None:
             status = int((await self._transport.read(Register.STATUS.offset, 1))[0])
-        if status & Status.FAULT:
-            [index] = await self._transport.read(Register.FAULT_INDEX.offset, 1)
-            await self._write_register(Register.CONTROL, Control.CLEAR)
-            raise fault_error(self._loaded(), status >> 8 & 0xFF, int(index))
+        await self._see_no_fault(status)
         if not status & Status.DONE:
             await self._write_register(Register.CONTROL, Control.CLEAR)  # gives the run up
             raise TransportError(f"the core did not finish: STATUS reads 0x{status:08x}")
+
+    async def _see_no_fault(self, status: int) -> None:
+        if status & Status.FAULT:
+            [index] = await self._transport.read(Register.FAULT_INDEX.offset, 1)
+            damage = await self._damage()
+            await self._write_register(Register.CONTROL, Control.CLEAR)
+            raise fault_error(self._loaded(), status >> 8 & 0xFF, int(index), damage)
+
+    async def _see_sound(self) -> None:
+        """DamagedMemory if a word that was read since the run is damaged."""
+        [status] = await self._transport.read(Register.STATUS.offset, 1)
+        if int(status) & Status.FAULT:
+            found = damaged_regions(await self._damage())
+            await self._write_register(Register.CONTROL, Control.CLEAR)
+            raise DamagedMemory(f"what was read of {found} is damaged: a bit has flipped there, load the program again")
+
+    async def _damage(self) -> int:
+        """What `Register.DAMAGE` reads."""
+        return int((await self._transport.read(Register.DAMAGE.offset, 1))[0]) if self._config.is_protected else 0
 
     async def _counts(self) -> CycleCount:
         """Counters of the run that has ended."""

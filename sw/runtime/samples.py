@@ -31,6 +31,8 @@ class SampleRecord:
     checksums : array of uint32, shape (counted, instructions without END)
     cycles, busy, stall_drain, stall_walk, stall_load, stall_store, stall_token : arrays of int64, shape (counted,)
         Counters of each run that was asked for them.
+    reruns : int
+        Runs that a protected core did again, since words of its memories were damaged.
     """
 
     outputs: dict[str, NDArray[np.int64]]
@@ -44,6 +46,7 @@ class SampleRecord:
     stall_load: NDArray[np.int64]
     stall_store: NDArray[np.int64]
     stall_token: NDArray[np.int64]
+    reruns: int = 0
 
 
 async def run_samples(
@@ -109,6 +112,7 @@ async def run_samples(
         outputs={name: np.array([output[name] for output in outputs]) for name in program.graph.output_tensors},
         dumps={name: np.array(tensors) for name, tensors in dumps.items() if tensors},
         layer_cycles=np.array(layer_cycles, dtype=np.int64).reshape(len(layer_cycles), len(last)),
+        reruns=driver.reruns,
     )
 
 

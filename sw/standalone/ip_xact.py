@@ -16,6 +16,7 @@ from ...hw.spec.registers import (
     Register,
     Status,
     Stream,
+    core_faults,
     core_registers,
     region_address,
     region_depth,
@@ -142,18 +143,18 @@ def _block(config: AcceleratorConfig, region: Region) -> ElementTree.Element:
         _text("width", 32),
         _text("usage", "register" if registers else "memory"),
         _text("access", _ACCESS.get(region, "write-only")),
-        *(map(_register, core_registers(config)) if registers else ()),
+        *((_register(config, each) for each in core_registers(config)) if registers else ()),
     )
 
 
-def _register(register: Register) -> ElementTree.Element:
+def _register(config: AcceleratorConfig, register: Register) -> ElementTree.Element:
     access = "read-write" if register.access is Access.WRITE else "read-only"
     fields = [
         _field(str(bit.name), int(bit).bit_length() - 1, 1, access, clears=register is Register.IRQ_STATUS)
         for bit in _BITS.get(register, ())
     ] or [_field("VALUE", 0, 32, access)]
     if register is Register.STATUS:
-        fields.append(_field("FAULT_CODE", _FAULT_AT, _FAULT_BITS, access, values=Fault))
+        fields.append(_field("FAULT_CODE", _FAULT_AT, _FAULT_BITS, access, values=core_faults(config)))
     return _element(
         "register",
         _text("name", register.name),

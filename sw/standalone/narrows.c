@@ -334,6 +334,15 @@ uint32_t narrows_stop_serving(const narrows_bus *bus)
 }
 #endif
 
+#ifdef NARROWS_REG_DAMAGE
+int narrows_sound(const narrows_bus *bus)
+{
+    uint32_t status = get(bus, NARROWS_REG_STATUS);
+    uint32_t fault = status >> NARROWS_STATUS_FAULT_LSB & NARROWS_STATUS_FAULT_MASK;
+    return status & NARROWS_STATUS_FAULT && fault == NARROWS_FAULT_MEMORY_ERROR ? NARROWS_DAMAGED : NARROWS_OK;
+}
+#endif
+
 uint32_t narrows_fault_index(const narrows_bus *bus)
 {
     return get(bus, NARROWS_REG_FAULT_INDEX);

@@ -20,7 +20,8 @@ enum {
     NARROWS_RUNNING = -4,       /* a run is not over yet */
     NARROWS_NOT_DONE = -5,      /* nothing runs, and nothing was finished */
     NARROWS_BAD_LEVEL = -6,     /* a level that the tensor's format does not have */
-    NARROWS_NOT_LOADED = -7     /* a core that boots found no program, or a host has replaced it */
+    NARROWS_NOT_LOADED = -7,    /* a core that boots found no program, or a host has replaced it */
+    NARROWS_DAMAGED = -8        /* a bit of the core's memories has flipped: what was read is not to be used */
 };
 
 /* How to reach the core: 32-bit accesses at byte addresses from 0 on. */
@@ -111,6 +112,11 @@ int narrows_run(const narrows_bus *bus, uint32_t polls);
 /* After a fault: instruction of the memory at which it arose; back to idle. */
 uint32_t narrows_fault_index(const narrows_bus *bus);
 void narrows_clear(const narrows_bus *bus);
+
+/* Protected cores: NARROWS_OK if no damaged word was used or read since the run began, else NARROWS_DAMAGED: ask behind the
+ * last narrows_read_tensor. Then, as where a run ends with NARROWS_FAULT_MEMORY_ERROR, narrows_load, write the input and run
+ * again. */
+int narrows_sound(const narrows_bus *bus);
 
 /* Clock cycles of the last run. */
 uint32_t narrows_cycles(const narrows_bus *bus);

@@ -17,11 +17,11 @@ from ...hw.spec.registers import (
     VERSION,
     Access,
     Control,
-    Fault,
     Interrupt,
     Region,
     Status,
     Stream,
+    core_faults,
     core_registers,
     region_address,
     region_beats,
@@ -50,6 +50,12 @@ _IRQ = {
 _FRAMES = (
     " A sample may also be bytes: write CODES and FEED once, the bytes to FRAME, and FEED with START to CONTROL, which "
     "lays them out and runs; from then on FRAME is another place, for the next sample."
+)
+_DAMAGE = (
+    " A damaged word, one whose check bits do not fit it and that nothing corrects, stops the run with MEMORY_ERROR "
+    "when it is used. Read by the host it raises that fault, too: look at `STATUS` once more behind the output "
+    "tensor. Then write all memories, the activations with zeros, and the sample, and run it again; `DAMAGE` says "
+    "which memories they were, until START or CLEAR."
 )
 _STREAMS = (
     " Without a host for each sample: write CODES, FEED and ANSWER once, then ENABLE to STREAM. Each frame that comes "
@@ -102,7 +108,7 @@ def register_map(config: AcceleratorConfig, ports: Sequence[Port]) -> str:
             if config.is_serial
             else [_table(("IRQ_ENABLE, IRQ_STATUS", "bit"), ((one.name, int(one)) for one in Interrupt))]
         ),
-        _table(("fault (STATUS, bits 15:8)", "value"), ((fault.name, int(fault)) for fault in Fault)),
+        _table(("fault (STATUS, bits 15:8)", "value"), ((fault.name, int(fault)) for fault in core_faults(config))),
         *(
             [_table(("BOOT, bits 7:0", "value"), ((state.name, int(state)) for state in BootState))]
             if config.boot
@@ -115,6 +121,7 @@ def register_map(config: AcceleratorConfig, ports: Sequence[Port]) -> str:
         "in a fault is refused; STATUS says so with REFUSED, as for every access that was."
         + (_FRAMES if config.frame_bytes else "")
         + (_STREAMS if config.streams else "")
+        + (_DAMAGE if config.is_protected else "")
         + (_BOOT if config.boot else ""),
         "## Records",
         "What the compiler writes into instructions, blocks and taps. "

@@ -133,7 +133,7 @@ def test_a_burst_may_start_and_end_within_a_word(transport):
     [
         (2, 1, "address 0x2 is not an aligned word of a region"),
         (13 << 22, 1, "address 0x3400000 is not an aligned word of a region"),
-        (Register.ENTRY.offset, 2, "2 words from address 0x58 reach beyond REGISTERS"),
+        (Register.DAMAGE.offset, 2, "2 words from address 0x5c reach beyond REGISTERS"),
         (region_address(CONFIG, Region.TAPS, 255), 2, "2 words from address 0xc003fc reach beyond TAPS"),
     ],
 )

@@ -14,10 +14,10 @@ from narrows.hw.spec.registers import (
     VERSION,
     Access,
     Control,
-    Fault,
     Interrupt,
     Register,
     Status,
+    core_faults,
     core_registers,
 )
 
@@ -110,7 +110,7 @@ def test_status_shows_flags_and_fault() -> None:
             ctx.set(getattr(dut.control, name), 1)
             assert await bus.read(Register.STATUS) == flag
             ctx.set(getattr(dut.control, name), 0)
-        for fault in Fault:
+        for fault in core_faults(CONFIG):
             ctx.set(dut.control.fault, fault)
             assert await bus.read(Register.STATUS) == fault << 8
         ctx.set(dut.control.fault_index, 5)
@@ -185,5 +185,29 @@ def test_entry_is_an_instruction_and_stays_while_a_run_lasts(instructions: int) 
                 ctx.set(dut.control.busy, 0)
                 await bus.write(Register.CONTROL, Control.CLEAR)
                 assert await bus.read(Register.STATUS) == 0
+
+    simulate(dut, bench)
+
+
+def test_what_check_bits_found_is_kept_until_the_next_start_or_clear() -> None:
+    protected = dataclasses.replace(CONFIG, protection="secded")
+    dut: Any = HostRegisters(protected)
+
+    async def bench(ctx: Any) -> None:
+        bus = Bus(ctx, dut)
+        for pulse in (dut.control.clear, dut.control.started):
+            ctx.set(dut.damage.as_value(), 1 << 5 | 1 << (16 + 6))
+            await ctx.tick()
+            ctx.set(dut.damage.as_value(), 1 << 3)
+            await ctx.tick()
+            ctx.set(dut.damage.as_value(), 0)
+            assert await bus.read(Register.DAMAGE) == 1 << 5 | 1 << 3 | 1 << (16 + 6)
+            if pulse is dut.control.clear:
+                await bus.write(Register.CONTROL, Control.CLEAR)
+            else:
+                ctx.set(pulse, 1)
+                await ctx.tick()
+                ctx.set(pulse, 0)
+            assert await bus.read(Register.DAMAGE) == 0
 
     simulate(dut, bench)

@@ -5,7 +5,7 @@ import hashlib
 import itertools
 
 import pytest
-from narrows.hw.spec.config import PRESETS, AcceleratorConfig, ConfigError, bases_of
+from narrows.hw.spec.config import PRESETS, PROTECTIONS, AcceleratorConfig, ConfigError, bases_of
 from narrows.hw.spec.config_file import load_config
 from narrows.hw.spec.formats import parse_format
 
@@ -166,7 +166,10 @@ def test_the_digest_depends_on_every_parameter_that_programs_depend_on():
         **{"frame_bytes": 1024, "streams": 1},
     }
     booting = {"boot": 1, "flash_offset": 0x20000, "flash_divisor": 2}
-    assert {*others, *beside, *booting, "memories"} == {field.name for field in dataclasses.fields(AcceleratorConfig)}
+    assert dataclasses.replace(base, protection="secded").digest == base.digest
+    assert {*others, *beside, *booting, "memories", "protection"} == {
+        field.name for field in dataclasses.fields(AcceleratorConfig)
+    }
     framed = dataclasses.replace(base, frame_bytes=64)
     assert {dataclasses.replace(framed, **{name: value}).digest for name, value in beside.items()} == {base.digest}
     assert dataclasses.replace(base, **booting).digest == base.digest
@@ -300,3 +303,26 @@ def test_a_core_that_does_not_boot_is_the_one_it_was():
 @pytest.mark.parametrize("bits", [32, 64, 128])
 def test_a_beat_of_the_bus_has_an_eighth_as_many_bytes_as_bits(bits):
     assert AcceleratorConfig(backing="axi4", bus_bits=bits).bus_bytes == bits // 8
+
+
+def test_a_core_without_check_bits_is_the_one_it_was():
+    plain = AcceleratorConfig()
+    assert plain.build32 == 3977312410
+    assert len({dataclasses.replace(plain, protection=name).build32 for name in PROTECTIONS}) == len(PROTECTIONS)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"protection": "crc"}, "protection must be one of none, parity, secded, not 'crc'"),
+        (
+            {"memories": "single"},
+            "protection must be 'none' with memories = 'single': their words have no",
+        ),
+        ({"frame_bytes": 64, "streams": 1}, "protection must be 'none' with streams: a word of an answer may be found"),
+        ({"entry": 1}, "protection must be 'none' with entry: what another program's run finds damaged"),
+    ],
+)
+def test_check_bits_go_with_memories_of_two_ports_and_answers_that_wait(values, message):
+    with pytest.raises(ConfigError, match=f"^{message}"):
+        AcceleratorConfig(**{"protection": "parity"} | values)

@@ -9,8 +9,10 @@ from narrows.hw.spec.registers import (
     MAGIC,
     REGION_BITS,
     Access,
+    Fault,
     Region,
     Register,
+    core_faults,
     core_registers,
     region_address,
     region_beats,
@@ -99,3 +101,11 @@ def test_a_core_has_the_registers_of_its_parts():
         assert register not in plain
         assert register in core_registers(AcceleratorConfig(**changes))
     assert set(core_registers(AcceleratorConfig(host="uart"))) < set(plain)
+
+
+def test_only_a_protected_core_knows_of_damaged_words():
+    plain, protected = AcceleratorConfig(), AcceleratorConfig(protection="parity")
+    assert Register.DAMAGE not in core_registers(plain) and Register.DAMAGE in core_registers(protected)
+    assert [fault.name for fault in core_faults(protected)] == [fault.name for fault in Fault]
+    assert {fault.name for fault in Fault} - {fault.name for fault in core_faults(plain)} == {"MEMORY_ERROR"}
+    assert max(core_faults(plain)).bit_length() == 3, "no wider in hardware than it was"

@@ -17,6 +17,7 @@ from narrows.hw.spec.answer import AnswerKind
 from narrows.hw.spec.boot import BootState, decode_image
 from narrows.hw.spec.config import PRESETS, AcceleratorConfig
 from narrows.hw.spec.link import MAX_WORDS, hello_words
+from narrows.hw.spec.protection import StoredBit
 from narrows.hw.spec.registers import Fault, Region, Register, Status, region_address
 from narrows.sim.golden import GoldenModel
 from narrows.sim.isa_transport import IsaTransport
@@ -38,7 +39,7 @@ from serial_core import SerialCore
 
 COMPILER = shutil.which("cc")
 VERILOG = "module narrows_core(clk);\n  input clk;\nendmodule\n"  # its ports matter to the constraints alone
-OK, NO_CORE, OTHER_CONFIG, RUNNING, NOT_DONE, BAD_LEVEL, NOT_LOADED = 0, -1, -3, -4, -5, -6, -7
+OK, NO_CORE, OTHER_CONFIG, RUNNING, NOT_DONE, BAD_LEVEL, NOT_LOADED, DAMAGED = 0, -1, -3, -4, -5, -6, -7, -8
 READ = ctypes.CFUNCTYPE(ctypes.c_uint32, ctypes.c_void_p, ctypes.c_uint32)
 WRITE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint32)
 BYTES = ctypes.POINTER(ctypes.c_uint8)
@@ -463,3 +464,27 @@ def test_a_core_without_entry_takes_no_second_program(tmp_path: Path) -> None:
     assert host.c.glue_select(host.bus, 1) == OTHER_CONFIG
     assert host.c.glue_load(host.bus) == OTHER_CONFIG
     assert host.c.glue_select(host.bus, 0) == OK
+
+
+def test_flipped_bits_have_a_status_of_their_own(tmp_path: Path) -> None:
+    config = dataclasses.replace(PRESETS["tiny"], acc_bits=32, protection="parity")
+    rng = np.random.default_rng(7)
+    program = compile_graph(random_chain(GraphBuilder(config, rng), 2), config)
+    levels = random_levels(program.graph, rng)
+    host = Host(program, tmp_path)
+    assert (host.c.narrows_open(host.bus), host.c.glue_load(host.bus)) == (OK, OK)
+    golden = GoldenModel(program.graph, config).run(levels[np.newaxis])
+    for word in (0, int(program.layouts[program.graph.output_tensors[0]].addresses()[0, 0, 0, 0])):
+        before = word == 0
+        if before:  # found by the run
+            host.core.machine.flip(Region.INSTRUCTIONS, 0, StoredBit(0, 0))
+            assert host.write(levels) == OK
+            assert host.c.narrows_run(host.bus, 1000) == Fault.MEMORY_ERROR
+        else:  # found by the host's read
+            host.core.machine.flip(Region.ACTIVATIONS, word % config.act_words, StoredBit(0, 0))
+            run_sync(host.core.read(region_address(config, Region.ACTIVATIONS, word % config.act_words), 1))
+        assert host.c.narrows_sound(host.bus) == DAMAGED
+        assert host.c.glue_load(host.bus) == OK
+        for name, found in host.infer(levels).items():
+            np.testing.assert_array_equal(found, golden[name][0])
+        assert host.c.narrows_sound(host.bus) == OK

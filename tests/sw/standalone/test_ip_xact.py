@@ -11,7 +11,15 @@ import pytest
 from ipyxact.ipyxact import Component
 from lxml import etree
 from narrows.hw.spec.config import PRESETS, AcceleratorConfig
-from narrows.hw.spec.registers import Access, Fault, Region, core_registers, region_address, region_depth, region_stride
+from narrows.hw.spec.registers import (
+    Access,
+    Region,
+    core_faults,
+    core_registers,
+    region_address,
+    region_depth,
+    region_stride,
+)
 from narrows.sw.standalone.ip_xact import ip_xact
 from narrows.sw.standalone.ports import Port
 
@@ -49,6 +57,7 @@ CASES = {
     "wishbone": dataclasses.replace(PRESETS["tiny"], host="wishbone", tables=2, planes=5),
     "uart": dataclasses.replace(PRESETS["tiny"], host="uart", counters=0),
     "bare": dataclasses.replace(PRESETS["tiny"], host="bare"),
+    "protected": dataclasses.replace(PRESETS["tiny"], protection="parity"),
 }
 
 
@@ -71,7 +80,9 @@ def test_memories_and_registers_are_those_of_the_contract(case: str, tmp_path: P
     bits = {field.name: (field.bitOffset, field.bitWidth) for field in registers["STATUS"].field}
     assert bits == {"BUSY": (0, 1), "DONE": (1, 1), "FAULT": (2, 1), "REFUSED": (3, 1), "FAULT_CODE": (8, 8)}
     values = registers["STATUS"].field[-1].enumeratedValues.enumeratedValue
-    assert {value.name: int(value.value) for value in values} == {fault.name: int(fault) for fault in Fault}
+    assert {value.name: int(value.value) for value in values} == {
+        fault.name: int(fault) for fault in core_faults(config)
+    }
 
 
 @pytest.mark.parametrize("case", CASES)
