@@ -34,6 +34,7 @@ from campaign.mutant_map import Notes, modules, read_notes
 from campaign.mutant_tasks import Mutant, Tree, packed, run_mutant, run_unchanged
 from campaign.mutant_tests import Costs
 from campaign.mutation import Change, changes
+from narrows.sw.processes import stoppable
 from narrows.sw.results import write_json
 from narrows.sw.tasks import Workers, in_order
 
@@ -209,4 +210,5 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with stoppable():  # scratch copies go when it is asked to stop
+        sys.exit(main())
