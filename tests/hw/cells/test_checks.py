@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth_bench import simulate
@@ -58,8 +58,7 @@ class _Several(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        found: Signal = any_check(m, "any", self.checks, self.judged)
-        m.d.comb += self.found.eq(found)
+        m.d.comb += self.found.eq(any_check(m, "any", self.checks, self.judged))
         return m
 
 
