@@ -24,8 +24,8 @@ class Notes:
     Parameters
     ----------
     tests : mapping
-        Patterns of modules (as `fnmatch` takes them) to test files beside the mirrored one, or to tests of a file
-        (``file::name``).
+        Patterns of modules (as `fnmatch` takes them, blanks between several) to test files beside the mirrored one, or
+        to tests of a file (``file::name``).
     equivalent : sequence of mapping
         Mutants that change nothing that can be asked for: ``file``, ``line`` (its text), ``before``, ``after``,
         ``reason``.
@@ -46,7 +46,7 @@ class Notes:
         mirror = f"tests/{path.parent}/test_{path.name}"
         found = [mirror] if (root / mirror).exists() else []
         for pattern, tests in self.tests.items():
-            if fnmatchcase(module, pattern):
+            if any(fnmatchcase(module, each) for each in pattern.split()):
                 found += [test for test in tests if test not in found]
         missing = [test for test in found if not (root / test.partition("::")[0]).exists()]
         if missing:
