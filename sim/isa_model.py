@@ -143,7 +143,7 @@ class IsaMachine:
         self._memories[Region.FRAME], self._other_frame = self._other_frame, self._memories[Region.FRAME]
         codes = self._memories[Region.CODES][:, 0]
         address, words = laid_out(self._memories[Region.FEED], codes, frame, self.config)
-        self.flips.written(Region.ACTIVATIONS, address.tolist())
+        self.flips.written(Region.ACTIVATIONS, address)
         self._activations.write_words(address, words)
 
     def serve(self, frame: bytes) -> bytes | None:
@@ -201,9 +201,10 @@ class IsaMachine:
 
     def _step(self, index: int, clock: RunClock, schedule: Schedule) -> tuple[Opcode, Fault]:
         """Fetch and execute one instruction; ``counts`` are then those up to where the sequencer leaves it behind."""
-        for later in [later for later in self._later if later[0] == index][:1]:
-            self._later.remove(later)
-            self.flips.flip(*later[1:])
+        strikes = next((later for later in self._later if later[0] == index), None)
+        if strikes is not None:
+            self._later.remove(strikes)
+            self.flips.flip(*strikes[1:])
         if self.flips.damaged(Region.INSTRUCTIONS, range(index * INSTRUCTION_WORDS, (index + 1) * INSTRUCTION_WORDS)):
             return Opcode.END, Fault.MEMORY_ERROR
         words = self._memories[Region.INSTRUCTIONS][index * INSTRUCTION_WORDS :][:INSTRUCTION_WORDS, 0]
@@ -287,10 +288,10 @@ class IsaMachine:
         if not self.flips:
             return
         if isinstance(plan, MaxPlan):
-            self.flips.written(Region.ACTIVATIONS, plan.address.ravel().tolist())
+            self.flips.written(Region.ACTIVATIONS, plan.address.ravel())
         else:
             words, granules = np.divmod(plan.places, self.config.granules)
-            self.flips.written(Region.ACTIVATIONS, words.tolist(), granules.tolist())
+            self.flips.written(Region.ACTIVATIONS, words, granules)
 
     def _move(self, opcode: Opcode, index: int, fields: Mapping[str, int]) -> None:
         """Execute a LOAD or STORE."""
@@ -300,9 +301,9 @@ class IsaMachine:
             raise _TransferError(fault, index)
         words = chip_words(self.config, fields)
         if opcode is Opcode.LOAD:
-            self.flips.written(Region(fields["memory"]), words.tolist())
+            self.flips.written(Region(fields["memory"]), words)
         if opcode is Opcode.STORE:
-            if self.flips.damaged(Region.ACTIVATIONS, words.tolist()):
+            if self.flips.damaged(Region.ACTIVATIONS, words):
                 raise _TransferError(Fault.MEMORY_ERROR, index)
             backing.write(fields, self._activations.read_beats(words))
         elif fields["memory"] == Region.ACTIVATIONS:

@@ -11,7 +11,7 @@ from ..engines import Engine, EngineName, Simulator, find_engine
 from ..errors import InputError
 from ..linked import Linked as Compiled
 from ..listener import Listener, Quiet
-from ..runtime import clamped_share, prepare_input, restore_outputs
+from ..runtime import prepare_input
 from ..runtime.resident import Turn
 from .config import Config
 from .html import table_html
@@ -126,14 +126,7 @@ class Linked(Mapping[str, Program]):
         with self.listener.progress(f"running ({chosen.name})") as progress:
             runs = chosen.run_turns(self.compiled, taken, progress=progress)
         return [
-            Result(
-                restore_outputs(graph, run.outputs, raw=raw),
-                engine=str(chosen.name),
-                run=run,
-                graph=graph,
-                clamped=clamped_share(graph, values),
-            )
-            for (_, graph, values), run in zip(given, runs, strict=True)
+            Result.of(graph, values, run, chosen, raw=raw) for (_, graph, values), run in zip(given, runs, strict=True)
         ]
 
     def verilog(

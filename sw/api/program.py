@@ -13,7 +13,7 @@ from ..errors import InputError, ProgramMismatch
 from ..linked import load_program
 from ..listener import Listener, Quiet
 from ..program import Program as Compiled
-from ..runtime import clamped_share, prepare_input, restore_outputs
+from ..runtime import prepare_input
 from ..tasks import HERE, Workers
 from .config import Config
 from .html import table_html
@@ -210,13 +210,7 @@ class Program:
         chosen = find_engine(engine, simulator=simulator) if isinstance(engine, str) else engine
         with self.listener.progress(f"running ({chosen.name})") as progress:
             run = chosen.run(self.compiled, levels, progress=progress)
-        return Result(
-            restore_outputs(self.graph, run.outputs, raw=raw),
-            engine=str(chosen.name),
-            run=run,
-            graph=self.graph,
-            clamped=clamped_share(self.graph, values),
-        )
+        return Result.of(self.graph, values, run, chosen, raw=raw)
 
     def verify(
         self,

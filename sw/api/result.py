@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..runtime import accuracy
+from ..runtime import accuracy, clamped_share, restore_outputs
 from .html import table_html
 
 if TYPE_CHECKING:
-    from ..engines import EngineRun
+    from ..engines import Engine, EngineRun
     from ..quantised import QuantisedGraph
 
 __all__ = ["Result"]
@@ -39,6 +39,17 @@ class Result(dict[str, NDArray[Any]]):
         self.run = run
         self.clamped = clamped
         self._graph = graph
+
+    @classmethod
+    def of(cls, graph: QuantisedGraph, values: NDArray[Any], run: EngineRun, engine: Engine, *, raw: bool) -> Result:
+        """What an engine's run gives of samples ``values`` (N, ...); ``raw``: before softmax and the like."""
+        return cls(
+            restore_outputs(graph, run.outputs, raw=raw),
+            engine=str(engine.name),
+            run=run,
+            graph=graph,
+            clamped=clamped_share(graph, values),
+        )
 
     @property
     def samples(self) -> int:

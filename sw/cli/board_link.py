@@ -74,14 +74,15 @@ def run_on_board(
     if output is not None:
         writable_folder(output)
     board = chosen_board(name, link=link)
-    compiled = opened(program, name=chosen)
+    linked = None if chosen is None else Linked.load(program, listener=TERMINAL)
+    compiled = opened(program) if linked is None else linked[str(chosen)]
     x, y = load_samples(samples, limit, compiled.graph.input.shape)
     labels = sound_labels(compiled.graph.outputs, y, TERMINAL)
     engine = BoardEngine(board, port, baud, loaded)
-    if chosen is None:
+    if linked is None:
         result = compiled.run(x, engine, raw=raw)
     else:
-        [result] = Linked.load(program, listener=TERMINAL).run([(chosen, x)], engine, raw=raw)
+        [result] = linked.run([(str(chosen), x)], engine, raw=raw)
     if output is not None:
         write_arrays(output, result)
     report = run_report(result, labels)

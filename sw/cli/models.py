@@ -351,7 +351,7 @@ def disasm(
         narrows disasm model.nrw
     """
     linked = Linked.load(program, listener=TERMINAL)
-    compiled = linked if name is None and len(linked) > 1 else opened(program, name=name)
+    compiled = linked if name is None and len(linked) > 1 else linked[name or next(iter(linked))]
     text = compiled.disassemble()
     if output is None:
         typer.echo(text, nl=False)

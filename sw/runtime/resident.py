@@ -12,6 +12,7 @@ from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.isa import INSTRUCTION_WORDS
 from ...hw.spec.registers import Region, region_address
 from ..linked import Linked
+from ..program import Program
 from .driver import Driver, RunResult
 from .samples import SampleRecord, counted_record
 from .transport import Transport
@@ -64,11 +65,7 @@ class Resident:
         for program in programs[1:]:
             place = region_address(self._config, Region.INSTRUCTIONS, INSTRUCTION_WORDS * program.entry)
             await self._transport.write(place, program.instructions.reshape(-1))
-            if program.graph.states:
-                await self.driver.select(program)
-                await self.driver.begin()
-        self._linked = linked
-        await self.select(chosen)
+        await self._begin(linked, chosen, programs[1:])
 
     async def attach(self, linked: Linked, name: str | None = None) -> None:
         """Take over a core that has loaded programs from its flash memory by itself (`boot_image`), let the streams of
@@ -86,8 +83,13 @@ class Resident:
             await Resident(transport, self._config).load(linked)
 
         chosen = name or next(iter(linked))
-        await self.driver.attach(next(iter(linked.values())), fill=fill)
-        for program in linked.values():
+        programs = list(linked.values())
+        await self.driver.attach(programs[0], fill=fill)
+        await self._begin(linked, chosen, programs[1:])
+
+    async def _begin(self, linked: Linked, chosen: str, others: Sequence[Program]) -> None:
+        """Let the streams of programs begin that the driver has not begun, and select one."""
+        for program in others:
             if program.graph.states:
                 await self.driver.select(program)
                 await self.driver.begin()
