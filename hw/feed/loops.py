@@ -10,9 +10,16 @@ from ..cells.interfaces import HOST_WRITE
 from ..memory.scratchpad import Scratchpad
 from ..spec.config import AcceleratorConfig
 from ..spec.feed import FEED_ENTRIES, FEED_LOOPS, FEED_START, feed_planes, frame_place_bits
-from .entries import FeedEntries
+from .entries import FeedEntries, feed_step
 
 __all__ = ["FeedLoops", "Kind", "frame_byte", "paced"]
+
+
+_NEXT_LOOP = 1
+"""The loop around the innermost one."""
+
+_COPIED = 2
+"""Round of "count" in which entry 0 is there, whose address "idle" gave."""
 
 
 class Kind(enum.Enum, shape=unsigned(2)):
@@ -68,13 +75,16 @@ class FeedLoops(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """One adder for each thing that moves, whichever loop moves it; rounds are counted in a memory."""
+        """One adder for each thing that moves, whichever loop moves it; rounds are counted in a memory.
+
+        The innermost loop's entry is copied at a frame's begin, so that the memory of entries is read for the others
+        alone, by an address that comes from a register."""
         m = Module()
         config = self._config
-        address = Signal(range(FEED_ENTRIES))
+        address = Signal(range(FEED_ENTRIES))  # of the entry that is there in the next cycle
         m.submodules.entries = entries = FeedEntries(config)
         connect(m, flipped(self.host), entries.host)
-        step = entries.step
+        outer, inner = entries.step, Signal(feed_step(config), reset_less=True)
         m.submodules.rounds = rounds = Scratchpad(
             depth=1 << len(address), width=self._place_bits, granule=self._place_bits
         )
@@ -90,9 +100,11 @@ class FeedLoops(wiring.Component):
         column, line = Signal(self._place_bits), Signal(self._place_bits)
         lane, padded = Signal(range(config.lanes)), Signal()
         moves, emits, last = Signal(), Signal(), Signal()  # last: this is the innermost loop's last round
+        step, goes_round = Signal(feed_step(config)), Signal()
         inside = (column < self.columns) & (line < self.lines)
         m.d.comb += [
-            last.eq(Mux(begun, final, step.single)),
+            last.eq(Mux(begun, final, inner.single)),
+            step.eq(Mux(goes_round, inner, outer)),
             rounds.write_address.eq(level),
             self.values.valid.eq(emits),
             self.values.payload.place.eq(place),
@@ -115,18 +127,21 @@ class FeedLoops(wiring.Component):
         with m.FSM() as states:
             with m.State("idle"):
                 m.d.sync += [level.eq(0), run.eq(0), following.eq(1), begun.eq(0), padded.eq(0), lane.eq(0)]
-                m.d.sync += [self.word.eq(0), place.eq(0), column.eq(0), line.eq(0)]
+                m.d.sync += [address.eq(0), self.word.eq(0), place.eq(0), column.eq(0), line.eq(0)]
                 with m.If(self.go):
                     m.next = "count"
             with m.State("count"):  # what a frame that was given up may have left
-                m.d.comb += [rounds.write_enable.eq(1), address.eq(FEED_START)]
+                m.d.comb += rounds.write_enable.eq(1)
                 m.d.sync += level.eq(level + 1)
+                with m.If(level == _COPIED):
+                    m.d.sync += [inner.eq(outer), address.eq(FEED_START)]
                 with m.If(level == FEED_LOOPS - 1):
-                    m.d.sync += level.eq(0)
+                    m.d.sync += level.eq(_NEXT_LOOP)
                     m.next = "begin"
                 or_give_up()
             with m.State("begin"):
                 m.d.comb += moves.eq(1)
+                m.d.sync += address.eq(_NEXT_LOOP)
                 m.next = "run"
                 or_give_up()
             with m.State("run"):
@@ -134,49 +149,46 @@ class FeedLoops(wiring.Component):
                     self.values.payload.kind.eq(Mux(inside, Kind.BYTE, Kind.FILL)),
                     emits.eq(may),
                     moves.eq(may),
+                    goes_round.eq(1),
                 ]
-                m.d.sync += [begun.eq(1), final.eq(Mux(may, following, run) == step.count)]
+                m.d.sync += [begun.eq(1), final.eq(Mux(may, following, run) == inner.count)]
                 with m.If(may):
                     m.d.sync += [run.eq(run + 1), following.eq(following + 1)]
                     with m.If(last):
-                        m.d.sync += [run.eq(0), following.eq(1), begun.eq(0), level.eq(1)]
-                        m.d.comb += address.eq(1)
+                        m.d.sync += [run.eq(0), following.eq(1), begun.eq(0)]
                         m.next = "judge"
                 or_give_up()
             with m.State("judge"):
-                m.d.comb += address.eq(level)
-                m.d.sync += over.eq(rounds.read_data == step.count)
+                m.d.sync += [over.eq(rounds.read_data == outer.count), address.eq(level + 1)]
                 m.next = "carry"
                 or_give_up()
             with m.State("carry"):
-                m.d.comb += address.eq(level)
-                with m.If((step.pixel | step.end) & ~padded):
+                with m.If((outer.pixel | outer.end) & ~padded):
+                    m.d.sync += address.eq(level)
                     m.next = "pad"
-                with m.Elif(step.end):
+                with m.Elif(outer.end):
                     m.d.comb += self.ended.eq(~self.clear)
                     m.next = "idle"
                 with m.Else():
                     m.d.comb += rounds.write_enable.eq(1)
                     with m.If(over):
-                        m.d.comb += address.eq(level + 1)
                         m.d.sync += level.eq(level + 1)
                         m.next = "judge"
                     with m.Else():
-                        m.d.comb += [rounds.write_data.eq(rounds.read_data + 1), moves.eq(1), address.eq(0)]
-                        m.d.sync += [level.eq(0), padded.eq(0)]
+                        m.d.comb += [rounds.write_data.eq(rounds.read_data + 1), moves.eq(1)]
+                        m.d.sync += [level.eq(_NEXT_LOOP), address.eq(_NEXT_LOOP), padded.eq(0)]
                         m.next = "run"
                 or_give_up()
             with m.State("pad"):
-                m.d.comb += [address.eq(level), self.values.payload.kind.eq(Kind.NONE)]
+                m.d.comb += self.values.payload.kind.eq(Kind.NONE)
                 with m.If(lane == 0):
                     m.next = "rest"
                 with m.Else():
                     m.d.comb += emits.eq(may)
                 or_give_up()
             with m.State("rest"):
-                m.d.comb += address.eq(level)
                 with m.If(self.rest):
-                    m.d.sync += padded.eq(1)
+                    m.d.sync += [padded.eq(1), address.eq(level + 1)]
                     m.next = "carry"
                 or_give_up()
             with m.State("flush"), m.If(self.rest):
