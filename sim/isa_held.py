@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..hw.spec.config import AcceleratorConfig
 from ..hw.spec.held import latched_rows
 from ..hw.spec.words import unpack_codes
+from .isa_diagonal import own_lanes, weight_rows
 from .isa_geometry import BORDERS, Pixels
 from .isa_memory import ActivationMemory
 from .isa_records import BlockTaps, MachineError
@@ -172,9 +173,9 @@ class HeldSums:
 
     def _levels(self, column_group: int, word: int) -> NDArray[np.float64]:
         config, fields = self._config, self._fields
-        address = fields["weight_base"] + column_group * fields["weight_pitch"] + word
+        address = fields["weight_base"] + int(weight_rows(config, fields, column_group)) * fields["weight_pitch"] + word
         if address >= config.weight_words:
             raise MachineError(f"weight word {address} is asked for, the memory has {config.weight_words}")
         codes = unpack_codes(self._weights[address : address + 1], config.columns * config.lanes, config.weight_bits)
         levels = config.weight_digits.base.decode(codes.reshape(config.columns, config.lanes))
-        return levels.astype(np.float64)
+        return np.where(own_lanes(config, fields, column_group), levels, 0).astype(np.float64)

@@ -15,6 +15,7 @@ from ..hw.spec.isa import decode_param
 from ..hw.spec.rounding import ROUNDINGS
 from ..hw.spec.tables import TABLE_ENTRIES, decode_table, look_up
 from ..hw.spec.words import unpack_codes
+from .isa_diagonal import own_lanes, weight_rows
 from .isa_geometry import BORDERS, Pixels, drained_order, drained_pairs, walk_pixels
 from .isa_held import HeldSums, is_dynamic
 from .isa_memory import ActivationMemory, fold_codes
@@ -194,14 +195,15 @@ def plan_mac(
     )
 
 
-def weight_words(fields: Mapping[str, int], blocks: Sequence[BlockTaps]) -> set[int]:
+def weight_words(config: AcceleratorConfig, fields: Mapping[str, int], blocks: Sequence[BlockTaps]) -> set[int]:
     """Words of the weight memory that a MAC instruction reads."""
     words = set()
     for block in blocks:
         record = block.fields
         count = record["groups"] if record["hold"] else block.steps
         for column_group in range(fields["column_groups"]):
-            first = fields["weight_base"] + column_group * fields["weight_pitch"] + record["weight_base"]
+            row = int(weight_rows(config, fields, column_group))
+            first = fields["weight_base"] + row * fields["weight_pitch"] + record["weight_base"]
             words.update(range(first, first + count))
     return words
 
@@ -276,7 +278,8 @@ def _sections(
         first = np.cumsum([0, *(len(entries) for _, entries in own[:-1])])
         if config.digit_shift * more.max() >= _SHIFT_MAX:
             raise OverflowError
-        levels = _weight_levels(config, weights, words[:, None] + fields["weight_pitch"] * column_groups)
+        addresses = words[:, None] + fields["weight_pitch"] * weight_rows(config, fields, column_groups)
+        levels = _weight_levels(config, weights, addresses, own_lanes(config, fields, column_groups))
         shifted = levels << (config.digit_shift * more)[:, None, None]
         matrix = np.add.reduceat(shifted, first, axis=0).reshape(len(own) * config.lanes, -1)
         sections.append(_Section(shifts=last - left, rows=rows.astype(np.int32), weights=_exact(config, matrix)))
@@ -296,12 +299,15 @@ def _weight_levels(
     config: AcceleratorConfig,
     weights: NDArray[np.uint32],
     words: NDArray[np.int64],
+    lanes: NDArray[np.bool_],
 ) -> NDArray[np.int64]:
-    """Levels (steps, lanes, column groups * columns) of the weight words (steps, column groups)."""
+    """Levels (steps, lanes, column groups * columns) of the weight words (steps, column groups), 0 but in the lanes
+    (column groups, lanes) that count."""
     if words.max() >= config.weight_words:
         raise MachineError(f"weight word {int(words.max())} is asked for, the memory has {config.weight_words}")
     codes = unpack_codes(weights[words], config.columns * config.lanes, config.weight_bits)
     levels = config.weight_digits.base.decode(codes.reshape(*words.shape, config.columns, config.lanes))
+    levels = np.where(lanes[:, np.newaxis], levels, 0)
     return levels.transpose(0, 3, 1, 2).reshape(len(words), config.lanes, -1)
 
 

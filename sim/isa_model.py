@@ -280,7 +280,7 @@ class IsaMachine:
             return found
         blocks = fetch_blocks(fields, self._memories[Region.BLOCKS], self._memories[Region.TAPS])
         first, count = fields["param_base"], fields["column_groups"] * self.config.tile_granules
-        found |= flips.damaged(Region.WEIGHTS, weight_words(fields, blocks))
+        found |= flips.damaged(Region.WEIGHTS, weight_words(self.config, fields, blocks))
         found |= flips.damaged(Region.PARAMS, range(first, first + count))
         return found or flips.damaged(Region.TABLES, plan.looked_up(self._activations))
 

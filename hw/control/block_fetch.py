@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -79,6 +81,8 @@ class BlockFetch(wiring.Component):
         origin, channel = Signal.like(job.base, name="origin"), Signal.like(job.base, name="channel")
         fixed = Signal.like(job.base, name="fixed")  # of dynamic weights alone
         weight = Signal.like(job.weight, name="weight")
+        shares = self._config.diagonals > 1
+        diagonal = Signal(range(self._config.diagonals))  # which of those of a channel period
         block_index = Signal(fields.first_block.shape())
         counts = [fields.block_count, fields.column_groups, fields.channel_period]
         left = [Signal.like(count, name=f"left{index}") for index, count in enumerate(counts)]
@@ -113,6 +117,8 @@ class BlockFetch(wiring.Component):
             ]
             if dynamic:
                 m.d.sync += fixed.eq(0)
+            if shares:
+                m.d.sync += diagonal.eq(0)
             for place in range(len(counts)):
                 restart(place)
         with m.If(fetch):
@@ -120,7 +126,11 @@ class BlockFetch(wiring.Component):
             count_down(0)
             with m.If(last_block):
                 restart(0)
-                m.d.sync += [block_index.eq(fields.first_block), weight.eq(weight + fields.weight_pitch)]
+                m.d.sync += block_index.eq(fields.first_block)
+                if shares:
+                    m.d.sync += diagonal.eq(Mux(last_period, 0, diagonal + 1))
+                with m.If(last_period | ~fields.diagonal) if shares else contextlib.nullcontext():
+                    m.d.sync += weight.eq(weight + fields.weight_pitch)
                 count_down(1)
                 count_down(2)
                 with m.If(last_period):
@@ -148,7 +158,12 @@ class BlockFetch(wiring.Component):
         together = {"base": base, "weight": weight, "first": first_block, "last": last_block, "new_group": new_group}
         if dynamic:
             together["fixed"] = fixed
+        if shares:
+            m.d.comb += job.lanes.apart.eq(fields.diagonal)
+            together["diagonal"] = diagonal
         known = {name: delayed(m, value, known_in, name) for name, value in together.items()}
+        if shares:
+            m.d.comb += job.lanes.place.eq(known["diagonal"])
         start = known["base"]
         if dynamic:
             start = Mux(field_of(block, BLOCK, "fixed"), known["fixed"], start)

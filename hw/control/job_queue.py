@@ -11,7 +11,13 @@ from ..spec.isa import BLOCK
 from ..spec.pipeline import pipeline
 from .held_word import HELD_FLAGS
 
-__all__ = ["JobQueue", "job_layout"]
+__all__ = ["JobQueue", "job_layout", "lanes_layout"]
+
+
+def lanes_layout(config: AcceleratorConfig) -> data.StructLayout:
+    """Which lanes a column group multiplies: with ``apart``, only those of its ``place`` among the
+    `AcceleratorConfig.diagonals` that share a weight word."""
+    return data.StructLayout({"apart": 1, "place": (config.diagonals - 1).bit_length()})
 
 
 def job_layout(config: AcceleratorConfig) -> data.StructLayout:
@@ -33,6 +39,7 @@ def job_layout(config: AcceleratorConfig) -> data.StructLayout:
             "last": 1,
             "new_group": 1,
             **({"dynamic": HELD_FLAGS} if config.dynamic else {}),
+            **({"lanes": lanes_layout(config)} if config.diagonals > 1 else {}),
         }
     )
 

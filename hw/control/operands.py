@@ -23,6 +23,7 @@ from ..spec.held import latched_rows
 from ..spec.isa import TAP
 from ..spec.pipeline import pipeline
 from .held_word import HELD_FLAGS, HeldWord
+from .job_queue import lanes_layout
 from .stepper import step_layout
 from .walker import pixel_group_layout
 
@@ -123,11 +124,14 @@ class OperandFetch(wiring.Component):
 
         valid = delayed(m, valid, plan.words - plan.tap_read - 2, "valid")
         along = plan.words - plan.weights
-        together = (step.pad_code, step.weight, step.flags, group.count, *([step.dynamic] if config.dynamic else []))
+        together = [step.pad_code, step.weight, step.flags, group.count]
+        together += [*([step.dynamic] if config.dynamic else []), *([step.lanes] if config.diagonals > 1 else [])]
         pad_code, weight, flags, count, *beside = self._along(m, together, along)
         pad_code = delayed(m, pad_code, plan.weights, "pad_code")
         m.d.comb += [self.weights.address.eq(weight), self.weights.valid.eq(flags.valid)]
         padding, weights = pad_code.replicate(config.lanes), self.weights.data
+        if config.diagonals > 1:
+            weights = self._own_lanes(m, weights, data.View(lanes_layout(config), Value.cast(beside.pop())))
         if config.dynamic:
             dynamic = data.View(HELD_FLAGS, delayed(m, beside[0], plan.weights, "dynamic", reset_less=False))
             valid = valid & ~dynamic.constant.replicate(config.rows)
@@ -163,6 +167,18 @@ class OperandFetch(wiring.Component):
                 windows.flags.eq(_where(self.back.is_max, flags)),
             ]
         return m
+
+    def _own_lanes(self, m: Module, weights: Value, lanes: data.View) -> Value:
+        """A weight word with 0 in the lanes that are no concern of the column group; ``lanes`` are `Pipeline.weights`
+        early."""
+        config = self._config
+        own = Signal(config.diagonals)
+        for place in range(config.diagonals):
+            m.d.comb += own[place].eq(~lanes.apart | (lanes.place == place))
+        mask = delayed(m, own, pipeline(config).weights, "own_lanes")
+        size = config.columns * config.weight_bits
+        spread = Cat(mask[place].replicate(size) for place in range(config.diagonals))
+        return weights & spread.replicate(config.columns)
 
     def _judge(self, m: Module, tap: Value, words: Value, weight: Value, used: Value) -> None:
         """Checks of a tap (with ``tap``, when it is there), of activation words (with ``words``, of the rows that are

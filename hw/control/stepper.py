@@ -17,7 +17,7 @@ from ..spec.isa import BLOCK
 from ..spec.pipeline import pipeline
 from .block_fetch import BlockFetch
 from .held_word import HELD_FLAGS
-from .job_queue import JobQueue, job_layout
+from .job_queue import JobQueue, job_layout, lanes_layout
 from .stages import STEPPING
 from .walker import pixel_group_layout
 
@@ -36,6 +36,7 @@ def step_layout(config: AcceleratorConfig) -> data.StructLayout:
             "flags": STEP_FLAGS,
             "new_group": 1,  # the first step of a pixel group
             **({"dynamic": HELD_FLAGS} if config.dynamic else {}),
+            **({"lanes": lanes_layout(config)} if config.diagonals > 1 else {}),
         }
     )
 
@@ -142,6 +143,8 @@ class Stepper(wiring.Component):
             self.step.new_group.eq(current.new_group & fresh),
             self.groups.ready.eq(delayed(m, emit & current.new_group & fresh, plan.group, "taken", reset_less=False)),
         ]
+        if self._config.diagonals > 1:
+            m.d.comb += self.step.lanes.eq(current.lanes)
         if self._config.dynamic:
             m.d.comb += [
                 self.step.dynamic.eq(current.dynamic),

@@ -279,6 +279,12 @@ class AcceleratorConfig:
         return self.columns // self.rescalers
 
     @property
+    def diagonals(self) -> int:
+        """Column groups whose channels lie in one activation word, where these fill it; else 1. As many share a weight
+        word of a depthwise layer."""
+        return self.lanes // self.columns if self.lanes % self.columns == 0 else 1
+
+    @property
     def act_word_bits(self) -> int:
         """Width of an activation word: ``lanes`` codes, lane 0 in the low bits."""
         return self.lanes * self.code_bits
@@ -405,8 +411,10 @@ class AcceleratorConfig:
 
     @property
     def hash32(self) -> int:
-        """First 32 bits of `digest`: what the hardware compares."""
-        return int(self.digest[:8], 16)
+        """What the hardware compares: the first 32 bits of `digest`, or where `diagonals` are several, of the SHA-256
+        of both, since programs for such cores run on none that was generated before there were any."""
+        digest = _sha256({"digest": self.digest, "diagonals": self.diagonals}) if self.diagonals > 1 else self.digest
+        return int(digest[:8], 16)
 
     @property
     def build32(self) -> int:

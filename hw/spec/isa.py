@@ -188,7 +188,7 @@ COMPUTE = Record(
         Field("column_groups", 5, 0, 12, "tiles of config.columns output channels (MAX: channel groups)"),
         Field("channel_period", 5, 12, 12, "column groups after which the channel offset advances, at least 1"),
         Field("channel_step", 6, 0, 16, "added to the channel offset each channel_period column groups", True),
-        Field("weight_pitch", 6, 16, 16, "weight words from one column group to the next"),
+        Field("weight_pitch", 6, 16, 16, "weight words from one column group (diagonal: channel period) to the next"),
         Field("weight_base", 7, 0, 16, "weight word of column group 0"),
         Field("param_base", 7, 16, 16, "parameter word of the first granule of column group 0"),
         Field("out_base", 8, 0, 16, "activation address of output pixel 0, plane 0, channel group 0"),
@@ -205,6 +205,9 @@ COMPUTE = Record(
         Field("out_group_pitch", 11, 16, 16, "output words from one channel group of `lanes` channels to the next"),
         Field("zero", 12, 0, 16, "zero level Z of the output", True),
         Field("table", 12, 16, 4, "1 to config.tables: results, as integers, are looked up there; 0: they are not"),
+        Field(
+            "diagonal", 12, 20, 1, "1: a channel period shares its weight words; each column group has its own lanes"
+        ),
         Field("clamp_low", 13, 0, 16, "lowest output level", True),
         Field("clamp_high", 13, 16, 16, "highest output level", True),
         Field("fixed_step", 14, 0, 16, "added to the fixed offset each channel_period column groups", True, True),

@@ -21,6 +21,7 @@ from .params import param_words
 from .plan import BlockPlan
 from .pooling import group_layer, group_layouts, group_output, pooled_source
 from .tables import Blank
+from .weights import shared_words
 
 __all__ = ["LoweredLayer", "lower_layer"]
 
@@ -88,14 +89,19 @@ def _mac(
     if pooled_source(layer, layouts) is not None:
         layer, layouts = group_layer(layer, config.lanes), group_layouts(layer, layouts)
     plan = plan_blocks(layer, graph, layouts, config)
-    tiles, pitch, size = plan.words.shape
-    outlined = is_outlined(layer)
-    repeats = tiles == 1 or (not outlined and bool((plan.words == plan.words[:1]).all()))
-    rows = 1 if repeats else tiles
+    tiles, outlined = len(plan.words), is_outlined(layer)
+    words, shared = plan.words, None
+    if 1 < config.diagonals == plan.channel_period and tiles > 1:
+        shared = words[:: config.diagonals] if outlined else shared_words(words, config)
+    if shared is not None:
+        words = shared
+    count, pitch, size = words.shape
+    repeats = count == 1 or (not outlined and bool((words == words[:1]).all()))
+    rows = 1 if repeats else count
     weights: tuple[bytes, ...] | Blank = Blank(layer.name, rows * pitch)
     params: tuple[tuple[int, ...], ...] | Blank = Blank(layer.name, tiles * config.tile_granules)
     if not outlined:
-        packed = pack_codes(plan.words[:rows].reshape(-1, size), config.weight_bits)
+        packed = pack_codes(words[:rows].reshape(-1, size), config.weight_bits)
         weights = tuple(row.tobytes() for row in packed)
     if not isinstance(layer, LayerOutline):
         params = tuple(param_words(layer, config))
@@ -106,6 +112,7 @@ def _mac(
             "channel_step": signed_address(plan.channel_step),
             "fixed_step": signed_address(plan.fixed_step),
             "weight_pitch": 0 if repeats else pitch,
+            "diagonal": int(shared is not None),
         },
         blocks=plan.blocks,
         weights=weights,

@@ -203,17 +203,17 @@ class _Streamer:
         unit = 1
         if any(segment.depthwise for segment in layer.segments):
             unit = min(groups, channel_span(config) // config.columns)
-        most = groups
+        most, shared = groups, config.diagonals if lowered.fields["diagonal"] else 1
         needs = {
-            "weight_words": (len(lowered.weights), lowered.fields["weight_pitch"]),
-            "param_words": (len(lowered.params), config.tile_granules),
+            "weight_words": (len(lowered.weights), lowered.fields["weight_pitch"], shared),
+            "param_words": (len(lowered.params), config.tile_granules, 1),
         }
-        for parameter, (words, pitch) in needs.items():
+        for parameter, (words, pitch, groups_a_pitch) in needs.items():
             half = getattr(config, parameter) // 2
             if pitch and words > half:
-                most = min(most, max(1, half // pitch))
+                most = min(most, max(1, half // pitch) * groups_a_pitch)
             what = f"{parameter} for {unit} column groups"
-            self._shortages.need(parameter, what, pitch * unit or words, layer.name)
+            self._shortages.need(parameter, what, pitch * -(-unit // groups_a_pitch) or words, layer.name)
         parts = -(-groups // max(unit, most // unit * unit))
         step = -(-groups // (parts * unit)) * unit * config.columns
         return [ChannelRange(first, min(channels, first + step)) for first in range(0, channels, step)]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ...hw.spec.config import AcceleratorConfig
 
-__all__ = ["channel_span", "dense_words", "diagonal_words", "tile_count"]
+__all__ = ["channel_span", "dense_words", "diagonal_words", "shared_words", "tile_count"]
 
 
 def tile_count(channels: int, config: AcceleratorConfig) -> int:
@@ -64,3 +64,28 @@ def diagonal_words(codes: NDArray[np.uint8], config: AcceleratorConfig, *, group
     read = channel % span
     words[channel // config.columns, read // config.lanes, :, channel % config.columns, read % config.lanes] = codes
     return words.reshape(tiles, groups, taps, -1)
+
+
+def shared_words(words: NDArray[np.uint8], config: AcceleratorConfig) -> NDArray[np.uint8] | None:
+    """Weight words of the column groups that read one word of activations, laid over each other.
+
+    Parameters
+    ----------
+    words : array of uint8, shape (column groups, words, columns * lanes)
+        Codes of a layer whose channel period are all `AcceleratorConfig.diagonals`.
+
+    Returns
+    -------
+    array of uint8, shape (channel periods, words, columns * lanes), or None
+        None if some column group has a weight in a lane of another one.
+    """
+    tiles, count, size = words.shape
+    periods = -(-tiles // config.diagonals)
+    padded = np.zeros((periods * config.diagonals, count, size), dtype=np.uint8)
+    padded[:tiles] = words
+    split = padded.reshape(periods, config.diagonals, count, config.columns, config.diagonals, config.columns)
+    place = np.arange(config.diagonals)
+    own = split[:, place, :, :, place]  # (diagonals, periods, words, columns, columns)
+    if np.count_nonzero(own) != np.count_nonzero(padded):
+        return None
+    return own.transpose(1, 2, 3, 0, 4).reshape(periods, count, size)

@@ -123,8 +123,13 @@ class LiteralMachine:
                     tap = self.taps[block["first_tap"] + t]
                     address = base + block["base"] + g * block["group_pitch"] + tap["offset"]
                     index = g if block["hold"] else g * block["tap_count"] + t
+                    share = f["diagonal"] and config.lanes % config.columns == 0 and config.lanes > config.columns
+                    place = cg % f["channel_period"] % (config.lanes // config.columns) if share else 0
+                    pitches = cg // f["channel_period"] if share else cg
                     w = bits_of(
-                        self.tables["weights"][f["weight_base"] + cg * f["weight_pitch"] + block["weight_base"] + index]
+                        self.tables["weights"][
+                            f["weight_base"] + pitches * f["weight_pitch"] + block["weight_base"] + index
+                        ]
                     )
                     for row, (y, x) in enumerate(pixels):
                         inside = self.valid(tap, y, x)
@@ -135,6 +140,8 @@ class LiteralMachine:
                         )
                         for c in range(config.columns):
                             for lane in range(config.lanes):
+                                if share and lane // config.columns != place:
+                                    continue
                                 weight = level(w >> (4 * (c * config.lanes + lane)) & 15)
                                 acc[row][c] += level(word[lane]) * weight
         half = 1 << (config.acc_bits - 1)

@@ -129,6 +129,7 @@ def random_mac(rng, assembler):
         channel_step=int(rng.integers(-20, 21)),
         weight_base=weight_base,
         weight_pitch=pitch,
+        diagonal=int(rng.integers(2)),
         param_base=param_base,
         out_granule=int(rng.integers(0, config.granules)),
         **output,

@@ -176,7 +176,17 @@ def test_the_digest_depends_on_every_parameter_that_programs_depend_on():
     digests = {base.digest} | {dataclasses.replace(base, **{name: value}).digest for name, value in others.items()}
     assert len(digests | {single.digest}) == len(others) + 2
     assert AcceleratorConfig().digest == base.digest
-    assert base.hash32 == int(base.digest, 16) >> 224
+    alone = dataclasses.replace(base, columns=16)
+    assert alone.hash32 == int(alone.digest, 16) >> 224
+
+
+@pytest.mark.parametrize(
+    ("columns", "lanes", "diagonals"), [(4, 16, 4), (8, 16, 2), (16, 16, 1), (16, 4, 1), (12, 16, 1), (1, 4, 4)]
+)
+def test_cores_whose_column_groups_share_weight_words_are_no_others(columns: int, lanes: int, diagonals: int) -> None:
+    config = AcceleratorConfig(columns=columns, lanes=lanes, rescalers=1)
+    assert config.diagonals == diagonals
+    assert (config.hash32 == int(config.digest[:8], 16)) == (diagonals == 1)
 
 
 def test_the_digest_of_a_machine_does_not_change_when_parameters_are_added():

@@ -103,8 +103,15 @@ class LiteralMachine:
                         address = origin + self._channel(f, cg)
                         address += block["base"] + g * block["group_pitch"] + tap["offset"]
                         index = g if block["hold"] else g * block["tap_count"] + t
-                        word = f["weight_base"] + cg * f["weight_pitch"] + block["weight_base"] + index
+                        share = f["diagonal"] and lanes % columns == 0 and lanes > columns
+                        row = cg // f["channel_period"] if share else cg
+                        word = f["weight_base"] + row * f["weight_pitch"] + block["weight_base"] + index
                         w = self.weights[word].reshape(columns, lanes)
+                        if share:
+                            first = cg % f["channel_period"] % (lanes // columns) * columns
+                            own = np.zeros_like(w)
+                            own[:, first : first + columns] = w[:, first : first + columns]
+                            w = own
                         for r, pixel in enumerate(pixels):
                             if self._valid(f, tap, pixel):
                                 where = (address + r) % self.config.act_words
