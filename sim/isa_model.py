@@ -234,7 +234,7 @@ class IsaMachine:
                 moment = schedule.end(decided)
             else:
                 cycles = transfer_cycles(self.config, opcode, fields, self._bus)
-                moment = schedule.transfer(opcode, index, fields, cycles, decided)
+                moment = schedule.transfer(opcode, index, fields, cycles, decided, clock.written + 1)
                 clock.hand_out(moment)
         except DeadlockError as error:
             if not self.watchdog:
@@ -242,7 +242,7 @@ class IsaMachine:
             return opcode, Fault.WATCHDOG
         self.counts = replace(
             self.counts + counts,
-            cycles=moment + 1,
+            cycles=max(self.counts.cycles, moment + 1),
             stall_load=schedule.stall_load,
             stall_store=schedule.stall_store,
             stall_token=schedule.stall_token,

@@ -52,8 +52,9 @@ class Sequencer(wiring.Component):
 
     ``instructions`` are read as words of 32 bits.
 
-    With a backing store a legal instruction is ``waiting`` until all before it are retired and ``handout.ready`` is
-    high; a fault of a transfer ends the run.
+    With a backing store a LOAD or STORE goes on as soon as ``handout.ready`` is high, also while a COMPUTE runs; a
+    COMPUTE and END wait until all before them are retired, too. ``handout.waiting`` says that nothing but
+    ``handout.ready`` is waited for. A fault of a transfer ends the run.
 
     In a protected core a run ends with MEMORY_ERROR where ``damaged`` is high, or once an instruction is due that was
     fetched damaged (``check`` says so at once); ``host_damaged`` raises that fault while no run lasts.
@@ -86,7 +87,7 @@ class Sequencer(wiring.Component):
         config, plan, faults = self._config, pipeline(self._config), core_faults(self._config)
         control, unit = self.control, self.unit
         index = Signal(self._index_bits)  # of the instruction being fetched
-        retired = Signal(self._index_bits)
+        retired = Signal(self._index_bits)  # the first that is not; with a backing store, the COMPUTE last handed over
         open_instructions = Signal(2)
         fetch_states = INSTRUCTION_WORDS + plan.instruction_read + plan.decode
         word = Signal(range(max(plan.settle, fetch_states)))
@@ -165,7 +166,7 @@ class Sequencer(wiring.Component):
                 legal_transfer.eq(transferable),
                 handout.active.eq(self.running),
                 handout.fields.eq(fields),
-                handout.index.eq(self.log.address),
+                handout.index.eq(index),
                 handout.done.eq(self.log.enable),
                 handout.done_fields.eq(unit.fields),
             ]
@@ -173,7 +174,8 @@ class Sequencer(wiring.Component):
         entry = control.entry if config.entry else 0
 
         halt_fault = Signal(faults)
-        halt_index = Signal(self._index_bits) if has_backing else retired
+        oldest = Mux(idle, index, retired) if has_backing else retired
+        halt_index = Signal(self._index_bits)
         halt = Signal()
         host_faulted, was_busy = Signal(), Signal()  # a cycle late, as the port hears of a run's end
         # known a cycle ahead but for one step, since carries are long
@@ -190,8 +192,7 @@ class Sequencer(wiring.Component):
             under.eq(control.cycles[:half] >= limit[:half]),
         ]
         m.d.comb += expired.eq(over | (level & under))
-        if has_backing:
-            m.d.comb += halt_index.eq(retired)
+        m.d.comb += halt_index.eq(oldest)
         with m.If(host_faulted):
             m.d.comb += [halt.eq(1), halt_fault.eq(faults.HOST_ACCESS)]
         if has_backing:
@@ -222,8 +223,12 @@ class Sequencer(wiring.Component):
             m.d.sync += unit.run.eq(1)
         with m.Elif(unit.issued):
             m.d.sync += unit.run.eq(0)
-        with m.If(unit.retired):
-            m.d.sync += retired.eq(retired + 1)
+        if has_backing:
+            with m.If(hand_over):
+                m.d.sync += retired.eq(index)
+        else:
+            with m.If(unit.retired):
+                m.d.sync += retired.eq(retired + 1)
         m.d.sync += open_instructions.eq(open_instructions + hand_over - unit.retired)
 
         # a fault is there for the host a cycle late, long before the run has settled
@@ -233,7 +238,7 @@ class Sequencer(wiring.Component):
         with m.If(stopped):
             m.d.sync += [control.faulted.eq(1), control.fault.eq(why), control.fault_index.eq(where)]
 
-        def stop(fault: enum.IntEnum | Signal, at: Signal = retired) -> None:
+        def stop(fault: enum.IntEnum | Signal, at: Signal = index) -> None:
             m.d.comb += [stops.eq(1), stop_fault.eq(fault), stop_index.eq(at)]
             give_up()
 
@@ -300,10 +305,10 @@ class Sequencer(wiring.Component):
                 if has_backing:
                     m.d.comb += [
                         handout.waiting.eq(idle & (legal | legal_transfer | legal_end)),
-                        handout.accept.eq(idle & (legal | legal_transfer) & self.handout.ready & ~halt),
+                        handout.accept.eq(((idle & legal) | legal_transfer) & self.handout.ready & ~halt),
                     ]
-                    with m.If(idle & self.handout.ready & legal_transfer):
-                        m.d.sync += [index.eq(index + 1), retired.eq(retired + 1)]
+                    with m.If(self.handout.ready & legal_transfer):
+                        m.d.sync += index.eq(index + 1)
                         m.next = "FETCH"
                 with m.If(idle & may_end):
                     m.d.sync += control.done.eq(1)

@@ -279,9 +279,9 @@ class RunClock:
     """Moments of a run, instruction by instruction, from the rules of the core's sequencer and compute unit.
 
     An instruction is fetched as soon as the one before is handed out, and a COMPUTE handed over two cycles after the
-    last step of the one before at the earliest (with a backing store, after its last write). Without ``prefetch`` it is
-    fetched after the last write of the one before. It issues steps once the
-    last word of the one before is written. Cycle 0 is the first of the run.
+    last step of the one before at the earliest (with a backing store, after its last write; LOADs and STOREs are handed
+    out while one runs). Without ``prefetch`` it is fetched after the last write of the one before. It issues steps once
+    the last word of the one before is written. Cycle 0 is the first of the run.
 
     Parameters
     ----------
@@ -303,6 +303,8 @@ class RunClock:
 
     def decided(self, opcode: Opcode) -> int:
         """Cycle in which the next instruction is handed out if nothing else holds it up; that of an END is the last."""
+        if opcode in (Opcode.LOAD, Opcode.STORE):
+            return self._fetched
         early = self._early and opcode is Opcode.COMPUTE
         return max(self._fetched, self._issued + self._plan.finish + 2 if early else self.written + 1)
 

@@ -84,13 +84,17 @@ class Schedule:
             (unit, (unit + step) % len(Unit)): deque() for unit in Unit for step in (1, 2)
         }
 
-    def transfer(self, opcode: Opcode, index: int, fields: Mapping[str, int], cycles: int, moment: int) -> int:
+    def transfer(
+        self, opcode: Opcode, index: int, fields: Mapping[str, int], cycles: int, moment: int, idle: int = 0
+    ) -> int:
         """Hand a LOAD or STORE out in cycle ``moment`` at the earliest; the cycle in which that happens.
 
         Parameters
         ----------
         cycles : int
             From the cycle in which its tokens are taken to the one in which it gives its own.
+        idle : int
+            First cycle in which no COMPUTE runs: waiting before that counts for nothing.
 
         Raises
         ------
@@ -106,7 +110,7 @@ class Schedule:
             if leaver >= len(engine.begun):
                 raise DeadlockError(engine.waiting[0].index)
             entered = max(moment, engine.begun[leaver] + 1)
-        self._wait(unit, moment, entered)
+        self._wait(unit, max(moment, idle), entered)
         engine.handed += 1
         engine.waiting.append(_Transfer(index, fields, cycles, entered))
         self._settle()

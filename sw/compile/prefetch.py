@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol, TypeVar
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Generic, Protocol, TypeVar
 
 from ...hw.spec.isa import Unit
 from ...hw.spec.transfer import QUEUE_DEPTH
 from .tokens import Work
 
 __all__ = ["prefetch"]
-
-_COMPUTES_AHEAD = 2  # further ahead, a LOAD would only fill the queue that nearer ones need
 
 
 class _Step(Protocol):
@@ -22,37 +21,87 @@ class _Step(Protocol):
 Step = TypeVar("Step", bound=_Step)
 
 
-def prefetch(steps: Sequence[Step]) -> list[Step]:
+def prefetch(steps: Sequence[Step], cycles: Callable[[Step], int], fetch: int) -> list[Step]:
     """The same steps with every LOAD as early as it may come.
 
-    LOADs keep their order, as all units do; none moves above a step that it depends on, nor so far that the loader's
-    queue would hold up the COMPUTEs between.
+    LOADs keep their order, as all units do, and none moves above a step that it depends on. A full queue in front of
+    the loader holds up the sequencer: so only as many LOADs come before a COMPUTE as find room while the one before it
+    still runs. Where steps take longer or shorter than ``cycles`` says, the program is as right, and may wait longer.
+
+    Parameters
+    ----------
+    steps : sequence
+        In the order of the program.
+    cycles : callable
+        Cycles that a step takes, roughly.
+    fetch : int
+        Cycles in which an instruction is fetched.
     """
-    moved: list[Step] = []
-    for step in steps:
-        place = len(moved)
+    order = _Order(steps, cycles, fetch)
+    coming = deque(index for index, step in enumerate(steps) if step.work.unit is Unit.LOADER)
+    for index, step in enumerate(steps):
         if step.work.unit is Unit.LOADER:
-            computes = 0
-            best = place
-            while place and moved[place - 1].work.unit is not Unit.LOADER:
-                before = moved[place - 1].work
-                if step.work.follows(before):
-                    break
-                computes += before.unit is Unit.COMPUTE
-                if computes > _COMPUTES_AHEAD:
-                    break
-                place -= 1
-                if before.unit is Unit.COMPUTE and _queued(moved, place) < QUEUE_DEPTH:
-                    best = place
-            place = best
-        moved.insert(place, step)
-    return moved
+            continue
+        while coming and coming[0] < index:
+            order.add(coming.popleft())
+        if step.work.unit is Unit.COMPUTE:
+            start = order.start(index)
+            while coming and order.may_follow(coming[0], index) and order.entry() + fetch <= start:
+                order.add(coming.popleft())
+        order.add(index)
+    for index in coming:
+        order.add(index)
+    return [steps[index] for index in order.placed]
 
 
-def _queued(steps: Sequence[_Step], place: int) -> int:
-    """LOADs handed out in front of a place since the last COMPUTE."""
-    count = 0
-    while place and steps[place - 1].work.unit is not Unit.COMPUTE:
-        place -= 1
-        count += steps[place].work.unit is Unit.LOADER
-    return count
+class _Order(Generic[Step]):
+    """Steps placed so far, and when each of them ends, in cycles since the first; all but LOADs in their old order."""
+
+    def __init__(self, steps: Sequence[Step], cycles: Callable[[Step], int], fetch: int) -> None:
+        self._steps, self._cycles, self._fetch = steps, cycles, fetch
+        self.placed: list[int] = []
+        self._ends: dict[int, int] = {}
+        self._free = dict.fromkeys(Unit, 0)
+        self._moment = fetch  # in which the sequencer has the next one
+        self._begun: list[int] = []  # LOADs, in their order
+        self._needs = [self._followed(index) for index in range(len(steps))]
+
+    def _followed(self, index: int) -> list[int]:
+        """Of each unit the last step before this one that it has to wait for."""
+        found: dict[Unit, int] = {}
+        work = self._steps[index].work
+        for earlier in range(index - 1, -1, -1):
+            other = self._steps[earlier].work
+            if other.unit is not work.unit and other.unit not in found and work.follows(other):
+                found[other.unit] = earlier
+                if len(found) == len(Unit) - 1:
+                    break
+        return list(found.values())
+
+    def may_follow(self, load: int, index: int) -> bool:
+        """Whether a LOAD may come before a step that is next."""
+        return all(needed < index for needed in self._needs[load])
+
+    def entry(self) -> int:
+        """When the loader's queue takes the next LOAD."""
+        leaver = len(self._begun) - QUEUE_DEPTH
+        return max(self._moment, self._begun[leaver] + 1 if leaver >= 0 else 0)
+
+    def start(self, index: int) -> int:
+        """When a step begins if it is next."""
+        free = self._free[self._steps[index].work.unit]
+        return max([self._moment, free, *(self._ends[needed] for needed in self._needs[index])])
+
+    def add(self, index: int) -> None:
+        """Place a step."""
+        step = self._steps[index]
+        unit = step.work.unit
+        handed = self.entry() if unit is Unit.LOADER else self._moment
+        begin = max(handed, self.start(index))
+        if unit is Unit.LOADER:
+            self._begun.append(begin)
+        elif unit is Unit.COMPUTE:
+            handed = begin
+        self._moment = handed + self._fetch
+        self._ends[index] = self._free[unit] = begin + self._cycles(step)
+        self.placed.append(index)

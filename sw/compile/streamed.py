@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -10,16 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...hw.spec.config import MOST_INSTRUCTIONS, AcceleratorConfig
-from ...hw.spec.cycles import compute_cycles
+from ...hw.spec.cycles import compute_cycles, fetch_cycles
 from ...hw.spec.isa import Opcode, Unit
 from ...hw.spec.layout import TensorLayout
 from ...hw.spec.registers import Region, region_beats, region_depth, region_stride
 from ...hw.spec.schedule import TOKEN_FLAGS, Schedule
 from ...hw.spec.transfer import PAGE
+from ...hw.spec.transfer_cycles import BusTiming, transfer_cycles
 from ..program import Program
 from ..quantised import MacLayer, MaxLayer, QuantisedGraph
 from .assemble import Assembler
 from .bands import ActivationPlan, LayerBands, plan_activations
+from .late_loads import PARTS, late_layers
 from .lower import LoweredLayer
 from .prefetch import prefetch
 from .rings import Ring
@@ -31,9 +34,14 @@ from .weights import channel_span, tile_count
 
 __all__ = ["compile_streamed"]
 
+_Tiles = list[list[tuple[ChannelRange, LoweredLayer]]]
+"""A layer's tiles: by band, its channel ranges."""
+
+_STEPS_A_TILE = 3  # two LOADs and a COMPUTE
 _STORE = "backing store"
 _PORT = "port"  # the one of each memory, where memories have one
 _ALIGNMENT = 64
+_BUS = BusTiming(latency=64)
 
 
 @dataclass(frozen=True)
@@ -114,7 +122,7 @@ def compile_streamed(
         shortages.check()
     if config.memories == "single":
         steps = [replace(step, work=step.work.on(_PORT)) for step in steps]
-    steps = prefetch(steps)
+    steps = prefetch(steps, lambda step: _cycles(config, step), fetch_cycles(config))
     tokens = assign_tokens([step.work for step in steps])
     _check_progress(config, steps, tokens)
     assembler = Assembler(graph, config, plan.layouts, shortages)
@@ -156,28 +164,52 @@ class _Streamer:
 
     def steps(self) -> Iterator[_Step]:
         """Every layer's steps."""
-        lowered = {}
-        for layer in self._graph.layers:
-            lowered[layer.name] = self._lower(layer)
-            self._known.clear()
+        lowered = {layer.name: self._lower(layer) for layer in self._graph.layers}
         self._shortages.check()
+        for layer in self._late(lowered):
+            lowered[layer.name] = self._lower(layer, PARTS)
+        for tiles in lowered.values():
+            for _, tile in itertools.chain.from_iterable(tiles):
+                for region, rows in self._rows(tile).items():
+                    self.image.place(region, rows)
         start = -(-self.image.size // PAGE) * PAGE
         self.external = {name: start + offset for name, offset in self.external.items()}
         self.window_bytes = -(-(start + self._external_size) // PAGE) * PAGE
         for layer in self._graph.layers:
             yield from self._layer_steps(layer, lowered[layer.name])
 
-    def _lower(self, layer: MacLayer | MaxLayer) -> list[list[tuple[ChannelRange, LoweredLayer]]]:
-        """Tiles of a layer: channel ranges within bands; their weights go into the image."""
+    def _lower(self, layer: MacLayer | MaxLayer, parts: int = 1) -> _Tiles:
+        """Tiles of a layer: channel ranges within bands, so many at least."""
         bands = self._plan.layers[layer.name]
         tiles = []
         for number in range(len(bands.bands)):
-            ranges = self._ranges(layer, bands, number)
+            ranges = self._ranges(layer, bands, number, parts)
             tiles.append([(channels, self._tile(layer, bands, number, channels)) for channels in ranges])
-            for _, lowered in tiles[-1]:
-                for region, rows in self._rows(lowered).items():
-                    self.image.place(region, rows)
+        self._known.clear()
         return tiles
+
+    def _late(self, lowered: Mapping[str, _Tiles]) -> Iterator[MacLayer]:
+        """Layers that had better be computed in parts, unless that could be more instructions than the core holds."""
+        config = self._config
+        loads, computes = [], []
+        for tiles in lowered.values():
+            size = 0
+            for _, tile in tiles[0]:  # other bands find what is there
+                rows = self._rows(tile)
+                size += sum(len(words) * region_stride(config, region) for region, words in rows.items())
+            loads.append(size // config.bus_bytes)
+            computes.append(
+                sum(
+                    compute_cycles(config, tile.fields, tile.steps).cycles
+                    for _, tile in itertools.chain.from_iterable(tiles)
+                )
+            )
+        steps = _STEPS_A_TILE * sum(len(parts) for tiles in lowered.values() for parts in tiles)
+        for index in late_layers(loads, computes):
+            layer = self._graph.layers[index]
+            steps += _STEPS_A_TILE * PARTS
+            if isinstance(layer, MacLayer) and len(lowered[layer.name]) == 1 and steps < config.instructions:
+                yield layer
 
     def _tile(self, layer: MacLayer | MaxLayer, bands: LayerBands, number: int, channels: ChannelRange) -> LoweredLayer:
         return lower_tile(
@@ -191,8 +223,9 @@ class _Streamer:
             known=self._known,
         )
 
-    def _ranges(self, layer: MacLayer | MaxLayer, bands: LayerBands, number: int) -> list[ChannelRange]:
-        """Output channels of a band in ranges whose weights and parameters fit."""
+    def _ranges(self, layer: MacLayer | MaxLayer, bands: LayerBands, number: int, wanted: int) -> list[ChannelRange]:
+        """Output channels of a band in ranges whose weights and parameters fit, in as many as are ``wanted`` at least
+        if there are as many column groups."""
         config = self._config
         channels = self._graph.tensors[layer.output].shape[0]
         whole = ChannelRange(0, channels)
@@ -203,7 +236,7 @@ class _Streamer:
         unit = 1
         if any(segment.depthwise for segment in layer.segments):
             unit = min(groups, channel_span(config) // config.columns)
-        most, shared = groups, config.diagonals if lowered.fields["diagonal"] else 1
+        most, shared = -(-groups // wanted), config.diagonals if lowered.fields["diagonal"] else 1
         needs = {
             "weight_words": (len(lowered.weights), lowered.fields["weight_pitch"], shared),
             "param_words": (len(lowered.params), config.tile_granules, 1),
@@ -270,6 +303,8 @@ class _Streamer:
             "external": start,
             "count": count,
             "lines": 1,
+            "pitch": 0,
+            "external_pitch": 0,
         }
         return _Step(layer, work, values)
 
@@ -312,10 +347,16 @@ def _check_progress(config: AcceleratorConfig, steps: Sequence[_Step], tokens: S
     schedule, moment = Schedule(), 0
     for index, (step, flags) in enumerate(zip(steps, tokens, strict=True)):
         fields = dict.fromkeys(TOKEN_FLAGS, 0) | {**step.values, **flags}
+        cycles = _cycles(config, step)
         if step.lowered is None:
-            cycles = fields["count"] * fields["lines"]
             moment = schedule.transfer(Opcode(fields["opcode"]), index, fields, cycles, moment)
         else:
-            cycles = compute_cycles(config, step.lowered.fields, step.lowered.steps).cycles
             moment = schedule.compute(index, fields, cycles, moment) + cycles
     schedule.end(moment)
+
+
+def _cycles(config: AcceleratorConfig, step: _Step) -> int:
+    """Cycles of a step, roughly: a transfer's on a bus that takes a beat a cycle."""
+    if step.lowered is not None:
+        return compute_cycles(config, step.lowered.fields, step.lowered.steps).cycles
+    return transfer_cycles(config, Opcode(step.values["opcode"]), step.values, _BUS)

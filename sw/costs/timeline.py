@@ -106,7 +106,9 @@ def timeline(program: Program, bus: BusTiming | None = None) -> Timeline:
             )
         else:
             clock.hand_out(
-                schedule.transfer(opcode, index, fields, transfer_cycles(config, opcode, fields, bus), decided)
+                schedule.transfer(
+                    opcode, index, fields, transfer_cycles(config, opcode, fields, bus), decided, clock.written + 1
+                )
             )
             moved = fields["lines"] * line_bytes(config, fields)
             steps.append(Step(index=index, opcode=opcode, layer=layer, fields=fields, begin=0, end=0, moved=moved))
