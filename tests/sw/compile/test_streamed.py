@@ -8,6 +8,7 @@ from collections import Counter
 import numpy as np
 import pytest
 from narrows.hw.spec.formats import DyBit
+from narrows.hw.spec.cycles import fetch_cycles
 from narrows.hw.spec.isa import Opcode, decode_instruction
 from narrows.hw.spec.registers import Region
 from narrows.hw.spec.transfer_cycles import BusTiming
@@ -155,7 +156,9 @@ def test_a_slow_bus_shows_as_waiting_for_the_loader() -> None:
     fast, slow = (run(program, 0, bus=BusTiming(latency=64, pace=pace)) for pace in (1, 16))
     more = int(slow.cycles[0] - fast.cycles[0])
     assert more > 0
-    assert int(slow.stall_load[0] - fast.stall_load[0]) == pytest.approx(more, rel=0.01)
+    # what is fetched behind a LOAD for which the queue was full is no waiting
+    loads = sum(opcode is Opcode.LOAD for opcode, _ in instructions(program))
+    assert 0 <= more - int(slow.stall_load[0] - fast.stall_load[0]) <= loads * fetch_cycles(program.config)
     assert fast.busy[0] == slow.busy[0]
     assert slow.stall_store[0] == 0
 
