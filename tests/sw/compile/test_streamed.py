@@ -7,8 +7,8 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from narrows.hw.spec.formats import DyBit
 from narrows.hw.spec.cycles import fetch_cycles
+from narrows.hw.spec.formats import DyBit
 from narrows.hw.spec.isa import Opcode, decode_instruction
 from narrows.hw.spec.registers import Region
 from narrows.hw.spec.transfer_cycles import BusTiming
