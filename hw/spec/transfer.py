@@ -33,7 +33,7 @@ BURST_BEATS = 64
 OUTSTANDING = 15
 """Bursts that each of loader and storer may have under way."""
 
-QUEUE_DEPTH = 4
+QUEUE_DEPTH = 16
 """Instructions that wait in front of each of loader and storer."""
 
 MEMORIES: Mapping[Opcode, tuple[Region, ...]] = {

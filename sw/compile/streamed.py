@@ -41,7 +41,9 @@ _STEPS_A_TILE = 3  # two LOADs and a COMPUTE
 _STORE = "backing store"
 _PORT = "port"  # the one of each memory, where memories have one
 _ALIGNMENT = 64
-_BUS = BusTiming(latency=64)
+_BUS = BusTiming(latency=64, pace=2)
+"""What LOADs are placed for. On a slower bus COMPUTEs wait behind LOADs for which the queue is full, on a faster one
+some could have come earlier."""
 
 
 @dataclass(frozen=True)
@@ -356,7 +358,7 @@ def _check_progress(config: AcceleratorConfig, steps: Sequence[_Step], tokens: S
 
 
 def _cycles(config: AcceleratorConfig, step: _Step) -> int:
-    """Cycles of a step, roughly: a transfer's on a bus that takes a beat a cycle."""
+    """Cycles of a step, roughly."""
     if step.lowered is not None:
         return compute_cycles(config, step.lowered.fields, step.lowered.steps).cycles
     return transfer_cycles(config, Opcode(step.values["opcode"]), step.values, _BUS)
