@@ -3,6 +3,7 @@
     python bench/external_memory.py                           # ResNet-8's shape, 8 and 2 bytes a cycle, ISA model
     python bench/external_memory.py --rtl --json external.json # the Verilog under Verilator beside the cycle model
     python bench/external_memory.py --net conv256 --rtl       # a layer larger than every memory
+    python bench/external_memory.py --net mobilenet_v2        # 96 pixels, on 1,024 units
 
 Weights are random, which changes no cycle. The cycle model says what each layer adds up to where its last word is
 written; the core is compared with it over runs that END behind each layer, where both wait for what is under way.
@@ -13,7 +14,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ from narrows.sim.cosim.session import simulate
 from narrows.sim.golden import GoldenModel
 from narrows.sim.isa_transport import IsaTransport
 from narrows.sw.compile import compile_graph
+from narrows.sw.costs.work import layer_work
 from narrows.sw.program import Program
 from narrows.sw.quantised import QuantisedGraph
 from narrows.sw.runtime import Transport
@@ -74,7 +77,79 @@ def conv256(config: AcceleratorConfig) -> QuantisedGraph:
     return build.graph([x])
 
 
-NETS = {"resnet8": resnet8, "conv256": conv256}
+def _block(build: GraphBuilder, x: str, outputs: int, size: int, stride: int) -> str:
+    """A depthwise layer and one of 1 x 1."""
+    pads = (1, 1, 1, 1) if stride == 1 else (0, 0, 1, 1)
+    depthwise = build.segment(x, None, kernel=(3, 3), stride=(stride, stride), pads=pads, levels=_NATIVE)
+    x = build.mac([depthwise], (size, size), DyBit(4))
+    return build.mac([build.segment(x, outputs, levels=_NATIVE)], (size, size), DyBit(4))
+
+
+def mobilenet_v1(config: AcceleratorConfig) -> QuantisedGraph:
+    """The shape of MLPerf Tiny's MobileNetV1 for visual wake words, W4A4 with an 8-bit image."""
+    build = GraphBuilder(config, np.random.default_rng(0))
+    x = build.tensor((3, 96, 96), Int(8))
+    strided = {"kernel": (3, 3), "stride": (2, 2), "pads": (0, 0, 1, 1)}
+    x = build.mac([build.segment(x, 8, **strided, levels=_NATIVE)], (48, 48), DyBit(4))
+    x = _block(build, x, 16, 48, 1)
+    for outputs, size, blocks in ((32, 24, 2), (64, 12, 2), (128, 6, 6), (256, 3, 2)):
+        for number in range(blocks):
+            x = _block(build, x, outputs, size, 1 if number else 2)
+    x = build.mac([build.segment(x, None, kernel=(3, 3), levels=[1])], (1, 1), DyBit(4))
+    return build.graph([build.mac([build.segment(x, 2, levels=_NATIVE)], (1, 1), Int(8))])
+
+
+def mobilenet_v2(config: AcceleratorConfig) -> QuantisedGraph:
+    """The shape of MobileNetV2 at 96 pixels (arXiv 1801.04381), W4A4 with an 8-bit image."""
+    build = GraphBuilder(config, np.random.default_rng(0))
+    x = build.tensor((3, 96, 96), Int(8))
+    strided = {"kernel": (3, 3), "stride": (2, 2), "pads": (0, 0, 1, 1)}
+    x = build.mac([build.segment(x, 32, **strided, levels=_NATIVE)], (48, 48), DyBit(4))
+    x = _block(build, x, 16, 48, 1)
+    channels, size = 16, 48
+    for outputs, blocks, stride in ((24, 2, 2), (32, 3, 2), (64, 4, 2), (96, 3, 1), (160, 3, 2), (320, 1, 1)):
+        for number in range(blocks):
+            y = build.mac([build.segment(x, 6 * channels, levels=_NATIVE)], (size, size), DyBit(4))
+            by = 1 if number else stride
+            pads = (1, 1, 1, 1) if by == 1 else (0, 0, 1, 1)
+            size //= by
+            depthwise = build.segment(y, None, kernel=(3, 3), stride=(by, by), pads=pads, levels=_NATIVE)
+            y = build.mac([depthwise], (size, size), DyBit(4))
+            sums = [build.segment(y, outputs, levels=_NATIVE)]
+            if number:
+                sums.append(build.segment(x, None, levels=[16]))
+            x = build.mac(sums, (size, size), DyBit(4))
+            channels = outputs
+    x = build.mac([build.segment(x, 1280, levels=_NATIVE)], (3, 3), DyBit(4))
+    x = build.mac([build.segment(x, None, kernel=(3, 3), levels=[1])], (1, 1), DyBit(4))
+    return build.graph([build.mac([build.segment(x, 1000, levels=_NATIVE)], (1, 1), Int(8))])
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Net:
+    """A network and the core that it runs on, with a backing store and, if it fits there, without one."""
+
+    make: Callable[[AcceleratorConfig], QuantisedGraph]
+    config: AcceleratorConfig
+    on_chip: AcceleratorConfig | None = None
+
+
+_STORE = replace(_SHAPE, backing="axi4", bus_bits=64)
+NETS = {
+    "resnet8": _Net(make=resnet8, config=_STORE, on_chip=replace(_SHAPE, weight_words=16384, param_words=1024)),
+    "conv256": _Net(make=conv256, config=_STORE),
+    "mobilenet_v1": _Net(
+        make=mobilenet_v1,
+        config=replace(_STORE, bus_bits=32, act_words=32768, param_words=1024),
+        on_chip=replace(_SHAPE, act_words=32768, weight_words=16384, param_words=4096),
+    ),
+    "mobilenet_v2": _Net(
+        make=mobilenet_v2,
+        config=replace(
+            _STORE, rows=16, drain_rows=4, act_words=32768, weight_words=32768, param_words=4096, taps=1024, blocks=1024
+        ),
+    ),
+}
 
 
 def main() -> int:
@@ -84,27 +159,27 @@ def main() -> int:
     parser.add_argument("--rtl", action="store_true", help="simulate the Verilog, too")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what was measured")
     options = parser.parse_args()
-    config = replace(_SHAPE, backing="axi4", bus_bits=64)
-    graph = NETS[options.net](config)
+    net = NETS[options.net]
+    config = net.config
+    graph = net.make(config)
     program = compile_graph(graph, config)
     levels = random_levels(graph, np.random.default_rng(1))
     golden = GoldenModel(program.graph, config).run(levels[np.newaxis])
     records: dict[str, Any] = {"program": _sizes(program)}
-    if options.net == "resnet8":
-        roomy = replace(_SHAPE, weight_words=16384, param_words=1024)
-        records["on chip"] = _isa(compile_graph(graph, roomy), levels, BusTiming())
+    if net.on_chip is not None:
+        records["on chip"] = _isa(compile_graph(graph, net.on_chip), levels, BusTiming(), stops=False)
         records["on chip"].pop("outputs")
     status = 0
     for pace in (1, 4):
         bus = BusTiming(latency=_LATENCY, pace=pace)
-        engines = {"model": _isa(program, levels, bus)}
+        engines = {"model": _isa(program, levels, bus, stops=options.rtl)}
         if options.rtl:
             engines["core"] = _core(program, levels, bus)
         for engine, results in engines.items():
             found = results.pop("outputs")
             wrong = [name for name in found if not np.array_equal(found[name], golden[name][0])]
             status |= bool(wrong)
-            records[f"{8 / pace:g} bytes a cycle, {engine}"] = results | {"wrong": wrong}
+            records[f"{config.bus_bytes / pace:g} bytes a cycle, {engine}"] = results | {"wrong": wrong}
     _show(records, program)
     write_json(options.json, records)
     return status
@@ -129,21 +204,22 @@ def _layer_ends(program: Program) -> list[int]:
     return [ends[layer.name] for layer in program.graph.layers]
 
 
-async def _measure(transport: Transport, program: Program, levels: NDArray[np.int64]) -> dict[str, Any]:
-    """Counters of runs stopped behind each layer and of a whole one, and its outputs."""
+async def _measure(transport: Transport, program: Program, levels: NDArray[np.int64], *, stops: bool) -> dict[str, Any]:
+    """Counters of runs stopped behind each layer, if they are asked for, and of a whole one, and its outputs."""
     driver = Driver(transport, program.config)
     await driver.load(program)
     whole = await driver.infer(levels)
-    stops = [await driver.run_until(index) for index in _layer_ends(program)[:-1]]
-    await driver.infer(levels)
-    counts = {cause: [getattr(stop, cause) for stop in (*stops, whole)] for cause in _CAUSES}
+    runs = [await driver.run_until(index) for index in _layer_ends(program)[:-1]] if stops else []
+    if runs:
+        await driver.infer(levels)
+    counts = {cause: [getattr(run, cause) for run in (*runs, whole)] for cause in _CAUSES}
     return {"counts": counts, "outputs": whole.outputs}
 
 
-def _isa(program: Program, levels: NDArray[np.int64], bus: BusTiming) -> dict[str, Any]:
+def _isa(program: Program, levels: NDArray[np.int64], bus: BusTiming, *, stops: bool) -> dict[str, Any]:
     """The same of the cycle model, with the counters at which each layer is written in an undisturbed run."""
     transport = IsaTransport(program.config, bus=bus)
-    measured = run_sync(_measure(transport, program, levels))
+    measured = run_sync(_measure(transport, program, levels, stops=stops))
     trace = [transport.machine.trace[index] for index in _layer_ends(program)]
     return measured | {"layers": {cause: [getattr(at, cause) for at in trace] for cause in _CAUSES}}
 
@@ -162,19 +238,22 @@ def _core(program: Program, levels: NDArray[np.int64], bus: BusTiming) -> dict[s
 async def measure_core(transport: Any, job: Job, progress: Progress) -> tuple[dict[str, Any], dict[str, Any]]:
     """The job inside the simulator."""
     await transport.set_bus(latency=job.values["latency"], pace=job.values["pace"])
-    measured = await _measure(transport, Program.load(job.folder / "program.nrw"), job.arrays["levels"])
+    program = Program.load(job.folder / "program.nrw")
+    measured = await _measure(transport, program, job.arrays["levels"], stops=True)
     return measured["outputs"], {"counts": measured["counts"]}
 
 
 def _show(records: dict[str, Any], program: Program) -> None:
     _say(json.dumps(records["program"]))
+    macs = sum(work.macs for work in layer_work(program))
     resident = records["on chip"]["counts"]["cycles"][-1] if "on chip" in records else 0
     for name, record in records.items():
         if name == "program":
             continue
         cycles = record["counts"]["cycles"][-1]
         loss = f", {cycles / resident - 1:+.2%} against weights on the chip" if resident else ""
-        _say(f"{name}: {cycles} cycles{loss}" + (f", WRONG: {record['wrong']}" if record.get("wrong") else ""))
+        useful = f", {macs / cycles / program.config.macs:.1%} useful"
+        _say(f"{name}: {cycles} cycles{useful}{loss}" + (f", WRONG: {record['wrong']}" if record.get("wrong") else ""))
         if "layers" not in record:
             beside = records[name.replace("core", "model")]["counts"]["cycles"]
             off = [core / model - 1 for core, model in zip(record["counts"]["cycles"], beside, strict=True)]

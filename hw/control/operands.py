@@ -177,8 +177,11 @@ class OperandFetch(wiring.Component):
             m.d.comb += own[place].eq(~lanes.apart | (lanes.place == place))
         mask = delayed(m, own, pipeline(config).weights, "own_lanes")
         size = config.columns * config.weight_bits
-        spread = Cat(mask[place].replicate(size) for place in range(config.diagonals))
-        return weights & spread.replicate(config.columns)
+        # as a reset of the registers behind, which costs no look-up table
+        return Cat(
+            Mux(mask[index % config.diagonals], weights.word_select(index, size), 0)
+            for index in range(config.columns * config.diagonals)
+        )
 
     def _judge(self, m: Module, tap: Value, words: Value, weight: Value, used: Value) -> None:
         """Checks of a tap (with ``tap``, when it is there), of activation words (with ``words``, of the rows that are
