@@ -13,6 +13,7 @@ from onnx import NodeProto
 from ..layers import Mac, Term
 from ..windows import Shape, Window
 from .axis_map import AxisMap
+from .enlarging import enlarging_copy
 from .exchange import exchanged
 from .phases import Part, Phases, interleaved, over_phases, phases_of
 from .view import View
@@ -126,6 +127,8 @@ def _copied(importer: Importer, node: NodeProto, view: View, *, plain: bool = Tr
     if image is not None and image.factors == (1, 1):
         size = np.eye(image.shape[1]), np.eye(image.shape[2])
         return linear_map(importer, node, view.tensor, image, size, plain=True)
+    if image is not None and (whole := enlarging_copy(importer, node, view, image)) is not None:
+        return as_image(importer, node, whole)
     gathered = _gathered(view, source)
     if gathered is None:
         return None
