@@ -77,29 +77,12 @@ def phases_operand(importer: Importer, node: NodeProto, position: int = 0) -> tu
 
 
 def in_full_size(importer: Importer, node: NodeProto, view: View, image: Phases) -> tuple[View, Phases]:
-    """An image in phases as a copy without them, or with half as many, or a quarter, if the importer wants it plain.
-
-    What can be copied are images that show each pixel of their tensor several times, in up to 31 lines and columns.
-    """
+    """An image in phases as a copy without them, if the importer wants it plain and one can be made."""
     if not importer.plain or image.factors == (1, 1):
         return view, image
     importer.enlarged = True
-    index, repeats = view.index, 1
-    while (copied := as_image(importer, node, View(view.tensor, index))) is None:
-        halved = index[:, :, ::2, ::2]
-        if halved.shape == index.shape or not np.array_equal(
-            _repeated(halved, 2)[:, :, : index.shape[2], : index.shape[3]], index
-        ):
-            return view, image
-        index, repeats = halved, 2 * repeats
-    shown = _repeated(copied.index, repeats)[:, :, : view.shape[2], : view.shape[3]]
-    found = phases_of(View(copied.tensor, shown), importer.tensors[copied.tensor])
-    return (view, image) if found is None else (View(copied.tensor, shown), found)
-
-
-def _repeated(index: NDArray[np.int64], times: int) -> NDArray[np.int64]:
-    """Lines and columns of a view index (1, C, H, W), each so many times."""
-    return index.repeat(times, axis=2).repeat(times, axis=3)
+    copied = as_image(importer, node, view)
+    return (view, image) if copied is None else (copied, Phases.plain(importer.tensors[copied.tensor]))
 
 
 def as_image(importer: Importer, node: NodeProto, view: View, *, exchange: bool = False) -> View | None:
