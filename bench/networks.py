@@ -165,7 +165,7 @@ def networks(cache: Path, scratch: Path) -> Mapping[str, Network]:
         ("resnet18", made_models.resnet, partial(Network, config=STORE, sizes=(224, 32), formats=_BOTH)),
         ("resnet34", partial(made_models.resnet, depth=34), partial(Network, config=STORE, sizes=(224, 32))),
         ("resnet50", partial(made_models.resnet, depth=50), partial(Network, config=STORE, sizes=(224, 32))),
-        ("unet", made_models.unet, partial(Network, config=STORE, sizes=(224, 32), formats=_BOTH)),
+        ("unet", partial(made_models.unet, width=16), partial(Network, config=STORE, sizes=(224, 32), formats=_BOTH)),
         (
             "character_lstm",
             lambda path, _: made_models.character_lstm(path),

@@ -17,7 +17,17 @@ from ..enlarging import Factors
 from ..errors import CapacityError
 from ..quantised import MaxLayer, Segment
 
-__all__ = ["POINT", "BorderError", "Tap", "Walk", "Window", "band_layout", "choose_walk", "drained_rows", "drains_apart"]
+__all__ = [
+    "POINT",
+    "BorderError",
+    "Tap",
+    "Walk",
+    "Window",
+    "band_layout",
+    "choose_walk",
+    "drained_rows",
+    "drains_apart",
+]
 
 
 class BorderError(CapacityError):

@@ -50,6 +50,8 @@ def image_operand(importer: Importer, node: NodeProto, position: int = 0) -> tup
     """
     view = importer.on_four_axes(node, position)
     image = as_image(importer, node, view, exchange=True)
+    if image is None and (found := phases_of(view, importer.tensors[view.tensor])) is not None:
+        image = _whole(importer, node, view, found)
     if image is None:
         raise importer.no_image(node, view)
     return image.tensor, importer.tensors[image.tensor]
@@ -81,8 +83,17 @@ def in_full_size(importer: Importer, node: NodeProto, view: View, image: Phases)
     if not importer.plain or image.factors == (1, 1):
         return view, image
     importer.enlarged = True
-    copied = as_image(importer, node, view)
+    copied = _whole(importer, node, view, image) or as_image(importer, node, view)
     return (view, image) if copied is None else (copied, Phases.plain(importer.tensors[copied.tensor]))
+
+
+def _whole(importer: Importer, node: NodeProto, view: View, image: Phases) -> View | None:
+    """An image in phases as a tensor of its own, written in pixel order; None if that cannot be."""
+    key = (view.tensor, (*view.shape, "whole"), hashlib.blake2b(view.index.tobytes()).digest())
+    if key not in importer.copies:
+        copied = enlarging_copy(importer, node, view, image)
+        importer.copies[key] = None if copied is None else as_image(importer, node, copied)
+    return importer.copies[key]
 
 
 def as_image(importer: Importer, node: NodeProto, view: View, *, exchange: bool = False) -> View | None:
@@ -110,8 +121,6 @@ def _copied(importer: Importer, node: NodeProto, view: View, *, plain: bool = Tr
     if image is not None and image.factors == (1, 1):
         size = np.eye(image.shape[1]), np.eye(image.shape[2])
         return linear_map(importer, node, view.tensor, image, size, plain=True)
-    if image is not None and (whole := enlarging_copy(importer, node, view, image)) is not None:
-        return as_image(importer, node, whole)
     gathered = _gathered(view, source)
     if gathered is None:
         return None

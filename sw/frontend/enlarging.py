@@ -38,7 +38,7 @@ def enlarging_copy(importer: Importer, node: NodeProto, view: View, image: Phase
     View or None
         The image in the copy; None if phases lie in different places of the tensor, or are too many.
     """
-    (channels, height, width), factors = image.shape, image.factors
+    (_, height, width), factors = image.shape, image.factors
     if not 1 < math.prod(factors) <= _MOST_PHASES or np.ptp(image.lines) or np.ptp(image.columns):
         return None
     if math.prod(factors) > _FEW_PHASES and (halved := _halved(importer, node, view)) is not None:

@@ -21,7 +21,9 @@ def trim_windows(graph: Graph) -> Graph:
     layers: list[Layer] = []
     for layer in graph.layers:
         if isinstance(layer, Mac):
-            terms = tuple(_trimmed(term, graph, small_size(graph.tensors[layer.output], layer.enlarge)) for term in layer.terms)
+            terms = tuple(
+                _trimmed(term, graph, small_size(graph.tensors[layer.output], layer.enlarge)) for term in layer.terms
+            )
             if any(new is not old for new, old in zip(terms, layer.terms, strict=True)):
                 layer = replace(layer, terms=terms)
         layers.append(layer)

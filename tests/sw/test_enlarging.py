@@ -1,4 +1,4 @@
-"""Phases of a large image: channel (p * g + q) * C + c of the small one at (Y, X) is channel c at (f*Y + p, g*X + q)."""
+"""Channel (p * g + q) * C + c of the small image at (Y, X) is channel c of the large one at (f*Y + p, g*X + q)."""
 
 import numpy as np
 import pytest
