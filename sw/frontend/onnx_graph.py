@@ -17,7 +17,7 @@ from onnx import NodeProto
 from ..errors import ModelError, UnsupportedOperator
 from ..graph import Graph, rebuild
 from ..heads import HostFunction
-from ..layers import Mac
+from ..layers import AveragePool, Mac, MaxPool
 from ..outputs import Output
 from .folding import OF_SHAPES, fold, folds, of_shape
 from .importer import Importer, Start
@@ -39,7 +39,7 @@ _ENLARGING = frozenset({"ConvTranspose", "DepthToSpace", "Resize", "Upsample"})
 _MANY_WEIGHTS = 4
 """Times the weights from which on an image is copied in full size. Copies take cycles, and so do weights of phases."""
 
-_CLEARLY = 8
+_CLEARLY = 4
 """Times as many again, from which on nobody needs to build them to see that they are too many."""
 
 
@@ -102,24 +102,26 @@ def open_importer(model: onnx.ModelProto) -> Importer:
 
 def _weights(importer: Importer) -> int:
     """Weights of all layers but those that copy images in full size."""
-    return sum(term.weights.size for layer in _macs(importer) if layer.enlarge == (1, 1) for term in layer.terms)
+    macs = [layer for layer in importer.layers if isinstance(layer, Mac) and layer.enlarge == (1, 1)]
+    return sum(term.weights.size for layer in macs for term in layer.terms)
 
 
 def _weights_in_phases(importer: Importer) -> int:
     """About what a graph of copies in full size would have without these."""
     total, phases = 0, dict[str, int]()
-    for layer in _macs(importer):
+    for layer in importer.layers:
+        if not isinstance(layer, Mac):
+            stride = layer.window.stride if isinstance(layer, MaxPool | AveragePool) else (1, 1)
+            phases[layer.output] = max(phases.get(name, 1) for name in layer.sources) // math.prod(stride) or 1
+            continue
         found = 1
         for term in layer.terms:
             read = phases.get(term.source, 1)
-            found = max(found, read // math.prod(term.window.stride))
-            total += term.weights.size * read * max(1, read // math.prod(term.window.stride))
+            written = read // math.prod(term.window.stride) or 1
+            total += term.weights.size * read * written
+            found = max(found, written)
         phases[layer.output] = found * math.prod(layer.enlarge)
     return total
-
-
-def _macs(importer: Importer) -> list[Mac]:
-    return [layer for layer in importer.layers if isinstance(layer, Mac)]
 
 
 def imported_graph(importer: Importer, graph: Graph) -> Imported:
