@@ -159,7 +159,9 @@ class _Chooser:
             return self._writable(name, replace(self.layouts[name], interleaved=True))
         if isinstance(layer, MaxLayer) or layer.products or name != self._graph.input.tensor:
             return []
-        segments = [segment for segment in layer.segments if segment.source == name]
+        part = self._parts[layer.name]
+        assert isinstance(part, MacLayer)
+        segments = [segment for segment in part.segments if segment.source == name]
         if len(segments) > 1 or segments[0].depthwise:
             return []
         size = layer.size(self._graph.tensors[layer.output])

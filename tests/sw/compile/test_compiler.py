@@ -48,6 +48,22 @@ def test_layers_that_enlarge_write_their_phases_in_pixel_order(name, seed, build
         assert counts[layer.name] == math.prod(layer.enlarge)
 
 
+@pytest.mark.parametrize("same", [False, True], ids=["of all channels", "of each channel by itself"])
+def test_a_layer_that_enlarges_the_input(same, builder, check):
+    build = builder(SQUARE, 3)
+    source = build.tensor((3, 6, 5), DyBit(4))
+    segment = build.segment(source, 12, **SAME, levels=NATIVE_LEVELS)
+    if same:
+        own = np.eye(3, dtype=np.int64)[np.arange(12) % 3, :, np.newaxis, np.newaxis]
+        segment = dataclasses.replace(segment, weights=segment.weights * own)
+    program = compile_graph(build.graph([build.mac([segment], (6, 5), DyBit(4), enlarge=(2, 2))]), SQUARE)
+    check(program, 3)
+    assert (
+        fields_of(program, 1)["out_dx_even"] == 2
+        and fields_of(program, 1)["out_base"] == 1 + fields_of(program, 0)["out_base"]
+    )
+
+
 @pytest.mark.parametrize("name", CONFIGS)
 @pytest.mark.parametrize("seed", range(3))
 def test_programs_are_equal_for_equal_graphs(name, seed, builder):
