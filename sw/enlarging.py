@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from numpy.typing import NDArray
 
-from .windows import Shape
-
 __all__ = ["Factors", "apart", "enlarged", "enlarged_shape", "small_size"]
 
 Factors = tuple[int, int]
@@ -36,12 +34,12 @@ def apart(values: NDArray, factors: Factors) -> NDArray:
     return split.transpose(0, 3, 5, 1, 2, 4).reshape(count, f * g * channels, height // f, width // g)
 
 
-def enlarged_shape(shape: Shape, factors: Factors) -> Shape:
-    """Shape of the large image from that of the sums."""
+def enlarged_shape(shape: tuple[int, int, int], factors: Factors) -> tuple[int, int, int]:
+    """tuple[int, int, int] of the large image from that of the sums."""
     f, g = factors
     return shape[0] // (f * g), shape[1] * f, shape[2] * g
 
 
-def small_size(shape: Shape, factors: Factors) -> tuple[int, int]:
+def small_size(shape: tuple[int, int, int], factors: Factors) -> tuple[int, int]:
     """Lines and columns of the sums from the shape of the large image."""
     return shape[1] // factors[0], shape[2] // factors[1]
