@@ -19,6 +19,7 @@ __all__ = [
     "mobilenet_v2",
     "resnet",
     "resnet18",
+    "unet",
     "yolo",
 ]
 
@@ -165,6 +166,32 @@ def resnet(path: Path, size: int, depth: int = 18, classes: int = 1000) -> Path:
 def resnet18(path: Path, size: int, classes: int = 1000) -> Path:
     """ResNet-18."""
     return resnet(path, size, 18, classes)
+
+
+def unet(path: Path, size: int, width: int = 64, levels: int = 4, classes: int = 2, *, up: str = "transposed") -> Path:
+    """U-Net (arXiv 1505.04597) with padded convolutions: 31 M weights at a width of 64.
+
+    ``up`` says how images are enlarged: by ``"transposed"`` convolutions, or ``"nearest"`` pixels and a convolution.
+    """
+    net = Builder()
+
+    def twice(x: str, inputs: int, outputs: int) -> str:
+        return net.conv(net.conv(x, inputs, outputs), outputs, outputs)
+
+    x, inputs, skips = "x", 3, []
+    for level in range(levels):
+        x, inputs = twice(x, inputs, width << level), width << level
+        skips.append(x)
+        (x,) = net.node("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2])
+    x = twice(x, inputs, 2 * inputs)
+    for skip in reversed(skips):
+        if up == "transposed":
+            x = net.transposed(x, 2 * inputs, inputs)
+        else:
+            x = net.conv(net.enlarged(x), 2 * inputs, inputs)
+        x = twice(net.node("Concat", skip, x, axis=1)[0], 2 * inputs, inputs)
+        inputs //= 2
+    return net.save(path, (1, 3, size, size), [net.conv(x, width, classes, 1, act="")])
 
 
 _EFFICIENT = (

@@ -52,7 +52,7 @@ LARGE = replace(IMAGES, columns=16, blocks=4096)
 """Of 4 x 16 x 16 units: a word holds four times the weights."""
 
 STORE = replace(
-    LARGE, dynamic=0, act_words=65536, weight_words=32768, param_words=4096, bias_bits=30, blocks=1024, backing="axi4",
+    LARGE, dynamic=0, act_words=65536, weight_words=32768, param_words=4096, bias_bits=30, blocks=2048, backing="axi4",
     bus_bits=64
 )  # fmt: skip
 """The same with everything in external memory."""
@@ -160,11 +160,14 @@ def networks(cache: Path, scratch: Path) -> Mapping[str, Network]:
         (
             "efficientnet_b0",
             made_models.efficientnet_b0,
-            partial(Network, config=LARGE, sizes=(64, 32), formats=("int4",)),
+            partial(
+                Network, config=replace(LARGE, param_words=16384), sizes=(64, 32), formats=("dybit4:int8", "dybit4")
+            ),
         ),
         ("resnet18", made_models.resnet, partial(Network, config=STORE, sizes=(224, 32), formats=_BOTH)),
         ("resnet34", partial(made_models.resnet, depth=34), partial(Network, config=STORE, sizes=(224, 32))),
         ("resnet50", partial(made_models.resnet, depth=50), partial(Network, config=STORE, sizes=(224, 32))),
+        ("unet", partial(made_models.unet, width=16), partial(Network, config=STORE, sizes=(224, 32), formats=_BOTH)),
         (
             "character_lstm",
             lambda path, _: made_models.character_lstm(path),

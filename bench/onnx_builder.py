@@ -93,6 +93,13 @@ class Builder:
         mode = mode.removeprefix("bi")
         return self.node("Resize", x, "", scales, mode=mode, **how[mode])[0]
 
+    def transposed(self, x: str, inputs: int, outputs: int, kernel: int = 2, stride: int = 2) -> str:
+        """Transposed convolution with bias."""
+        weights = self._rng.normal(0, np.sqrt(1 / inputs), (inputs, outputs, kernel, kernel)).astype(np.float32)
+        bias = self._rng.normal(0, 0.1, outputs).astype(np.float32)
+        self.weights += weights.size + bias.size
+        return self.node("ConvTranspose", x, self.constant(weights), self.constant(bias), strides=[stride] * 2)[0]
+
     def pooled(self, x: str) -> str:
         """Average of all pixels, (1, C)."""
         return self.node("Flatten", *self.node("GlobalAveragePool", x))[0]

@@ -12,6 +12,7 @@ from ..hw.spec.config import AcceleratorConfig
 from ..hw.spec.isa import Opcode, decode_instruction
 from ..hw.spec.semantics import max_pool
 from ..hw.spec.tables import look_up
+from ..sw.enlarging import apart
 from ..sw.program import Program
 from ..sw.quantised import MacLayer, MaxLayer
 from .isa_geometry import drained_order, drained_pairs, pixel_groups
@@ -55,7 +56,7 @@ def expected_checksums(program: Program, tensors: Mapping[str, ArrayLike]) -> tu
         layer = layers[name]
         width, pieces = (config.rescalers, config.tile_granules) if isinstance(layer, MacLayer) else (config.lanes, 1)
         first, count = group * width * pieces, fields["column_groups"] * width * pieces
-        levels = stored[layer.output][first:, line : line + fields["out_height"]]
+        levels = apart(stored[layer.output][np.newaxis], layer.enlarge)[0, first:, line : line + fields["out_height"]]
         if fields["out_width"] > levels.shape[2]:  # channel groups take the place of pixels
             levels = levels.reshape(-1, count, 1)[: fields["out_width"]].transpose(1, 2, 0)
         levels = levels[:count]

@@ -13,6 +13,7 @@ from ..hw.spec.exact import ExactLayer
 from ..hw.spec.semantics import max_pool
 from ..hw.spec.tables import TABLE_TOP
 from ..sw.cores import on_all_cores, one_thread
+from ..sw.enlarging import enlarged
 from ..sw.errors import NarrowsError
 from ..sw.layer_arithmetic import drain_of, exact_sources, sum_bounds
 from ..sw.quantised import MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor
@@ -128,7 +129,8 @@ class GoldenModel:
             elif layer.products:
                 result = self._products[layer.name].run(tensors)
             else:
-                result = self._layers[layer.name].run([tensors[segment.source] for segment in layer.segments])
+                found = self._layers[layer.name].run([tensors[segment.source] for segment in layer.segments])
+                result = enlarged(found.transpose(1, 0, 2, 3), layer.enlarge).transpose(1, 0, 2, 3)
             output, shape = self._graph.tensors[layer.output], (len(result), *result.shape[2:])
             if shape != output.shape:
                 raise ValueError(

@@ -48,7 +48,8 @@ def graph_to_parts(graph: QuantisedGraph) -> tuple[dict[str, Any], dict[str, NDA
             arrays[f"{key}.segment{number}.weights"] = _narrowed(segment.weights)
             segments.append(_plain(segment, without=("weights",)))
         arrays |= {f"{key}.{name}": _narrowed(getattr(layer, name)) for name in _MAC_ARRAYS}
-        plain = _plain(layer, without=("segments", "table", *_MAC_ARRAYS))
+        ordinary = ("enlarge",) if layer.enlarge == (1, 1) else ()
+        plain = _plain(layer, without=("segments", "table", *ordinary, *_MAC_ARRAYS))
         if layer.table is not None:
             arrays[f"{key}.table"] = _narrowed(layer.table.levels)
             plain["table"] = _plain(layer.table, without=("levels",))

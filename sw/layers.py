@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .curves import Function, X
+from .enlarging import Factors
 from .grids import Grid
 from .quantised import MaxLayer, Segment
 from .windows import Window
@@ -109,6 +110,7 @@ class Mac(_Named):
 
     A curve that reads trained integers reads the values of ``grid``, to which the sums are rounded then. Where it
     ``copies``, each sum is one element of a source, or 0: of several terms that see a pixel, all but one cancel out.
+    Where it enlarges, its O channels are phases of the output (`enlarging`), and sums have fewer pixels than that.
     """
 
     terms: tuple[Term, ...]
@@ -118,6 +120,7 @@ class Mac(_Named):
     curve: Function | None = None
     grid: Grid | None = None
     copies: bool = False
+    enlarge: Factors = (1, 1)
 
     def __post_init__(self) -> None:
         if any(len(term.weights) != len(self.bias) for term in self.terms):

@@ -18,11 +18,13 @@ class Outline(Segment):
     """A segment of which the shape is known, and what of its weights will not all be 0: digits, lowest first, and taps.
 
     ``weights`` are zeros of their shape (`blank_weights`). A program of outlines has the sizes, cycles and schedule of
-    the real one, and nothing in its weights.
+    the real one, and nothing in its weights. ``diagonal``: of a layer that enlarges, whether each channel of each phase
+    reads just the channel of its own number.
     """
 
     digits: tuple[bool, ...]
     taps: NDArray[np.bool_]
+    diagonal: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

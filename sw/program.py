@@ -71,8 +71,9 @@ class Program:
     layers : tuple of str
         For each instruction the name of its layer; ``""`` for END.
     parts : tuple of (int, int)
-        For each instruction the output line and the column group from which on a COMPUTE does its layer; empty: all do
-        theirs from (0, 0) on.
+        For each instruction the line and the column group from which on a COMPUTE does its layer; empty: all do theirs
+        from (0, 0) on. Of a layer that enlarges, lines are those of its sums, and each phase has column groups of its
+        own, those of all phases counted.
     backing : array of uint32, shape (n,)
         What the window on the backing store begins with: weights and parameters.
     window_bytes : int

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..hw.spec.formats import Format
+from .enlarging import Factors, small_size
 from .outputs import Output, output_tensors
 from .states import State
 
@@ -110,7 +111,8 @@ class MacLayer:
     and ``shift`` have shape (O,).
     With a ``table``, y is an integer with the table's Z and clamp, and what it holds for y is the output.
     ``cert_bits`` is the accumulator width that the certificate of its weights and sources asks for; ``origin`` are the
-    names of the model's nodes that the layer came from.
+    names of the model's nodes that the layer came from. Where it enlarges, its O channels are phases of its output
+    (`enlarging`).
     """
 
     name: str
@@ -122,6 +124,7 @@ class MacLayer:
     output: str
     table: LevelTable | None = None
     origin: tuple[str, ...] = ()
+    enlarge: Factors = (1, 1)
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -133,6 +136,10 @@ class MacLayer:
     def products(self) -> tuple[HeldSegment, ...]:
         """Segments that are products of two tensors."""
         return tuple(segment for segment in self.segments if isinstance(segment, HeldSegment))
+
+    def size(self, output: QuantisedTensor) -> tuple[int, int]:
+        """Lines and columns of the sums that give this output."""
+        return small_size(output.shape, self.enlarge)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,6 +159,15 @@ class MaxLayer:
     def sources(self) -> tuple[str, ...]:
         """Tensors read."""
         return (self.source,)
+
+    @property
+    def enlarge(self) -> Factors:
+        """It does not enlarge."""
+        return 1, 1
+
+    def size(self, output: QuantisedTensor) -> tuple[int, int]:
+        """Lines and columns of windows that give this output."""
+        return output.shape[1], output.shape[2]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -93,6 +93,12 @@ def _tensor(tensor: QuantisedTensor) -> None:
 
 def _mac(graph: QuantisedGraph, layer: MacLayer) -> None:
     output, where = graph.tensors[layer.output], f"layer {layer.name!r}"
+    factors = layer.enlarge
+    _need(min(factors) >= 1 and max(factors) <= MOST_ELEMENTS, f"{where} enlarges by {factors}")
+    if factors != (1, 1):
+        whole = not (output.shape[1] % factors[0] or output.shape[2] % factors[1])
+        _need(whole and not layer.products, f"{where} enlarges by {factors} to {output.shape}")
+        output = replace(output, shape=(output.shape[0] * math.prod(factors), *layer.size(output)))
     _need(bool(layer.segments), f"{where} reads nothing")
     for segment in layer.segments:
         if isinstance(segment, HeldSegment):

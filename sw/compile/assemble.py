@@ -13,9 +13,10 @@ from ...hw.spec.isa import BLOCK, TAP, Opcode
 from ...hw.spec.layout import TensorLayout
 from ...hw.spec.registers import Region, region_beats
 from ..program import Program
-from ..quantised import QuantisedGraph
+from ..quantised import MacLayer, MaxLayer, QuantisedGraph
 from .emit import Fields, as_fields, block_fields, encode_instructions, encode_table, tap_fields
-from .lower import LoweredLayer
+from .lower import LoweredLayer, lower_layer
+from .phases import phases_of
 from .shortages import Shortages
 from .tables import Table
 
@@ -59,20 +60,33 @@ class Assembler:
         self._layers: list[str] = []
         self._parts: list[tuple[int, int]] = []
 
-    def add_resident(self, layer: str, lowered: LoweredLayer) -> None:
-        """Add a COMPUTE whose weights and parameters stay on the chip."""
+    def add_resident(self, layer: MacLayer | MaxLayer, cert_bits: int) -> None:
+        """Add a layer, a COMPUTE for each of its phases, whose weights and parameters stay on the chip.
+
+        Raises
+        ------
+        CapacityError
+            As `lower_layer` does.
+        """
+        for phase in phases_of(layer, self._config):
+            lowered = lower_layer(
+                phase.layer, self._graph, self._layouts, self._config, cert_bits=cert_bits, at=phase.at
+            )
+            self._add_resident(layer.name, lowered, (0, phase.group))
+
+    def _add_resident(self, layer: str, lowered: LoweredLayer, part: tuple[int, int]) -> None:
         places = {}
         if lowered.weights:
             places = {
                 "weight_base": self._weights.place(lowered.weights),
                 "param_base": self._params.place(lowered.params),
             }
-        self.add_compute(layer, lowered, places)
+        self.add_compute(layer, lowered, places, part=part)
 
     def add_compute(
         self, layer: str, lowered: LoweredLayer, values: Mapping[str, int], *, part: tuple[int, int] = (0, 0)
     ) -> None:
-        """Add a COMPUTE with more field values, which does a layer from output line and column group ``part`` on."""
+        """Add a COMPUTE with more field values, which does a layer from line and column group ``part`` on."""
         rows = []
         for block in lowered.blocks:
             rows.append(block_fields(block, first_tap=self._taps.place([tap_fields(tap) for tap in block.taps])))

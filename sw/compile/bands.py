@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -109,6 +110,7 @@ class _Planner:
         layer, layout = self._graph.layers[index], self._layouts[name]
         if name not in self._external:
             return 0, layout.height
+        first, end = first // layer.enlarge[0], end // layer.enlarge[0]
         readers = (layer,) if isinstance(layer, MaxLayer) else layer.segments
         low, high = layout.height, 0
         for reader in readers:
@@ -184,8 +186,9 @@ class _Planner:
             shortages.check()
 
     def _step(self, index: int) -> int:
-        """Lines that a band's first line is a multiple of: whole phases of the output."""
-        return self._layouts[self._graph.layers[index].output].phases[0]
+        """Lines that a band's first line is a multiple of: whole phases of the output, as laid out and as computed."""
+        layer = self._graph.layers[index]
+        return math.lcm(self._layouts[layer.output].phases[0], layer.enlarge[0])
 
     def _shrink(self, index: int) -> None:
         name, step = self._graph.layers[index].name, self._step(index)

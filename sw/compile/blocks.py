@@ -76,7 +76,7 @@ def plan_blocks(
             start += product.words.shape[1]
             continue
         layout = layouts[segment.source]
-        window, size = Window.on(segment, layout), graph.tensors[layer.output].shape[1:]
+        window, size = Window.on(segment, layout), layer.size(graph.tensors[layer.output])
         pads = config.digits.to_planes(graph.tensors[segment.source].zero, layout.planes)
         read = read_taps(segment).ravel()
         words_of = {

@@ -19,7 +19,6 @@ from .bands import plan_activations
 from .certify import certify
 from .copies import copy_strided_sources, pad_sources
 from .layouts import PaceError, choose_layouts
-from .lower import lower_layer
 from .maxima import without_max_pools
 from .products import refuse_products
 from .shortages import Shortages
@@ -69,8 +68,7 @@ def compile_graph(graph: QuantisedGraph, config: AcceleratorConfig) -> Program:
     placed = _place_tensors(graph, config, layouts, shortages)
     assembler = Assembler(graph, config, placed, shortages)
     for layer in graph.layers:
-        lowered = lower_layer(layer, graph, placed, config, cert_bits=certificates.get(layer.name, 0))
-        assembler.add_resident(layer.name, lowered)
+        assembler.add_resident(layer, certificates.get(layer.name, 0))
     return assembler.finish()
 
 

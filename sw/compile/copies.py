@@ -42,7 +42,7 @@ def pad_sources(graph: QuantisedGraph, config: AcceleratorConfig) -> QuantisedGr
         return reader
 
     for layer in graph.layers:
-        size = graph.tensors[layer.output].shape[1:]
+        size = layer.size(graph.tensors[layer.output])
         if isinstance(layer, MacLayer):
             segments = tuple(padded(segment, size) for segment in layer.segments)
             changed = any(new is not old for new, old in zip(segments, layer.segments, strict=True))

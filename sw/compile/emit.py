@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ...hw.spec.isa import INSTRUCTION_WORDS, RECORDS, IsaError, Opcode, Record
 from ...hw.spec.layout import TensorLayout
 from ...hw.spec.rounding import INTEGERS
+from ..enlarging import Factors
 from ..errors import CapacityError
 from ..quantised import LevelTable, QuantisedTensor
 from .geometry import Tap, Walk
@@ -86,17 +87,25 @@ def walk_fields(walk: Walk) -> dict[str, int]:
     }
 
 
-def output_fields(tensor: QuantisedTensor, layout: TensorLayout) -> dict[str, int]:
-    """Fields of a COMPUTE that say where the output goes and which levels it takes."""
-    last = layout.width - 1
+def output_fields(
+    tensor: QuantisedTensor, layout: TensorLayout, factors: Factors = (1, 1), at: tuple[int, int] = (0, 0)
+) -> dict[str, int]:
+    """Fields of a COMPUTE that say where the output goes and which levels it takes.
+
+    Its pixels are every ``factors``-th line and column of the output, from line and column ``at`` on.
+    """
+    last = layout.width // factors[1] - 1
+
+    def place(y: int, x: int) -> int:
+        return int(layout.spatial(factors[0] * y + at[0], factors[1] * x + at[1]))
 
     def step(y: int, x: int, next_y: int, next_x: int) -> int:
-        return signed_address(int(layout.spatial(next_y, next_x) - layout.spatial(y, x)))
+        return signed_address(place(next_y, next_x) - place(y, x))
 
     return {
-        "out_height": layout.height,
-        "out_width": layout.width,
-        "out_base": layout.base,
+        "out_height": layout.height // factors[0],
+        "out_width": layout.width // factors[1],
+        "out_base": layout.base + place(0, 0),
         "out_granule": 0,
         "out_dx_even": step(0, 0, 0, 1),
         "out_dx_odd": step(0, 1, 0, 2),

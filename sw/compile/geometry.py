@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -12,10 +13,21 @@ from numpy.typing import NDArray
 from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.isa import BORDER_MAX
 from ...hw.spec.layout import TensorLayout
+from ..enlarging import Factors
 from ..errors import CapacityError
 from ..quantised import MaxLayer, Segment
 
-__all__ = ["POINT", "BorderError", "Tap", "Walk", "Window", "band_layout", "choose_walk", "drains_apart"]
+__all__ = [
+    "POINT",
+    "BorderError",
+    "Tap",
+    "Walk",
+    "Window",
+    "band_layout",
+    "choose_walk",
+    "drained_rows",
+    "drains_apart",
+]
 
 
 class BorderError(CapacityError):
@@ -194,13 +206,35 @@ def choose_walk(steps: Sequence[tuple[int | None, int | None]], out_size: tuple[
     return Walk(1, 0, pixel, line - (width - 1) * pixel, height * width)
 
 
-def drains_apart(layout: TensorLayout, config: AcceleratorConfig) -> bool:
-    """Whether pixels of a tensor of this layout that a core drains side by side lie in different banks."""
-    side_by_side, banks = config.drain_rows, config.banks
-    y, x = np.indices((layout.height, layout.width)).reshape(2, -1)
-    places, pixel = layout.spatial(y, x), np.arange(len(x))
+@functools.lru_cache(maxsize=1024)
+def drained_rows(layout: TensorLayout, factors: Factors, config: AcceleratorConfig) -> int:
+    """Most pixels in a group of a layer that writes a tensor of this layout: all rows of the array, or so few that
+    those that are drained side by side lie in different banks.
+
+    Of a layer that does not enlarge, layouts are chosen so that it can have all.
+    """
+    rows = config.rows
+    if factors == (1, 1) or config.drain_rows == 1:
+        return rows
+    offsets = list(np.ndindex(factors))
+    while rows > 1 and not all(drains_apart(layout, config, (factors, at, rows)) for at in offsets):
+        rows -= 1
+    return rows
+
+
+def drains_apart(
+    layout: TensorLayout, config: AcceleratorConfig, phase: tuple[Factors, tuple[int, ...], int] | None = None
+) -> bool:
+    """Whether pixels of a tensor of this layout that a core drains side by side lie in different banks.
+
+    Of a ``phase`` of an enlarging layer: its factors, its first pixel and the pixels in a group.
+    """
+    (down, right), (top, left), rows = phase or ((1, 1), (0, 0), config.rows)
+    side_by_side, banks, width = min(config.drain_rows, rows), config.banks, layout.width // right
+    y, x = np.indices((layout.height // down, width)).reshape(2, -1)
+    places, pixel = layout.spatial(down * y + top, right * x + left), np.arange(len(x))
     # groups of pixels begin at the first of all or of a line, and hold whole sets of rows; bands at any line
-    aligned = config.rows % side_by_side == 0 and not (config.has_backing and layout.width % side_by_side)
+    aligned = rows % side_by_side == 0 and not (config.has_backing and width % side_by_side)
     for distance in range(1, side_by_side):
         in_set = (pixel % side_by_side >= distance) | (x % side_by_side >= distance)
         together = in_set if aligned else pixel >= distance

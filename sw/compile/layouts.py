@@ -15,7 +15,8 @@ from ..errors import CapacityError
 from ..outline import read_taps, weight_codes
 from ..quantised import MacLayer, MaxLayer, QuantisedGraph
 from .blocks import strip_step
-from .geometry import POINT, Walk, Window, choose_walk, drains_apart
+from .geometry import POINT, Walk, Window, choose_walk, drained_rows, drains_apart
+from .phases import phases_of
 from .pooling import group_output, group_walk, pooled_source, pools_groups
 from .products import product_steps, walked_tensors
 from .states import in_place, places
@@ -50,8 +51,8 @@ def layer_walk(
     steps = [Window.on(reader, layouts[reader.source]).steps(layouts[reader.source]) for reader in readers]
     walked = () if isinstance(layer, MaxLayer) else walked_tensors(layer, layouts)
     steps += [POINT.steps(layouts[name]) for name in walked]
-    _, height, width = graph.tensors[layer.output].shape
-    return choose_walk(steps, (height, width), 1 if walked or isinstance(layer, MaxLayer) else config.rows)
+    rows = 1 if walked or isinstance(layer, MaxLayer) else drained_rows(layouts[layer.output], layer.enlarge, config)
+    return choose_walk(steps, layer.size(graph.tensors[layer.output]), rows)
 
 
 def choose_layouts(
@@ -93,10 +94,12 @@ class _Chooser:
         self._config = config
         self._price, self._packs = price, packed
         self._readers: dict[str, list[MacLayer | MaxLayer]] = {name: [] for name in graph.tensors}
+        self._enlarged = {layer.output for layer in graph.layers if layer.enlarge != (1, 1)}
         for layer in graph.layers:
             for name in layer.sources:
                 self._readers[name].append(layer)
-        macs = [layer for layer in graph.layers if isinstance(layer, MacLayer)]
+        self._parts = {layer.name: next(phases_of(layer, config)).layer for layer in graph.layers}
+        macs = [part for part in self._parts.values() if isinstance(part, MacLayer)]
         self._digits = {
             layer.name: [
                 sum(codes is not None for codes in weight_codes(segment, config.weight_digits))
@@ -114,7 +117,7 @@ class _Chooser:
         if any(isinstance(layer, MacLayer) and _in_columns(layer, name) for layer in self._readers[name]):
             return self._writable(name, plain)
         windows = [(window, layer) for layer in self._readers[name] for window in _windows(layer, name)]
-        strides = [(window.stride, self._graph.tensors[layer.output].shape[1:]) for window, layer in windows]
+        strides = [(window.stride, layer.size(self._graph.tensors[layer.output])) for window, layer in windows]
         largest = None if name == self._graph.input.tensor else _CORE_PHASES
         phases = [
             _phases(size, largest, [stride[axis] for stride, out in strides if out[axis] > 1])
@@ -135,7 +138,7 @@ class _Chooser:
 
     def _writable(self, name: str, layout: TensorLayout) -> list[TensorLayout]:
         """A layout in which the core can write neighbouring pixels at once, a few words larger if it must; or none."""
-        if self._config.drain_rows == 1 or name == self._graph.input.tensor:
+        if self._config.drain_rows == 1 or name in (self._graph.input.tensor, *self._enlarged):
             return [layout]
         for more in range(self._config.banks):
             wider = replace(layout, groups=layout.groups + more) if layout.interleaved else replace(layout, gap=more)
@@ -156,15 +159,17 @@ class _Chooser:
             return self._writable(name, replace(self.layouts[name], interleaved=True))
         if isinstance(layer, MaxLayer) or layer.products or name != self._graph.input.tensor:
             return []
-        segments = [segment for segment in layer.segments if segment.source == name]
+        part = self._parts[layer.name]
+        assert isinstance(part, MacLayer)
+        segments = [segment for segment in part.segments if segment.source == name]
         if len(segments) > 1 or segments[0].depthwise:
             return []
-        size = self._graph.tensors[layer.output].shape[1:]
+        size = layer.size(self._graph.tensors[layer.output])
         return unfolded_layouts(segments[0], self._graph.tensors[name], size, self._config)
 
     def _paces(self, layer: MacLayer | MaxLayer) -> set[int]:
         """Words between lines that would suit a layer: its own line, or what one of its sources has anyway."""
-        paces = {self._graph.tensors[layer.output].shape[2]}
+        paces = {layer.size(self._graph.tensors[layer.output])[1]}
         for name in layer.sources:
             width = self.layouts[name].width
             for window in _windows(layer, name):
@@ -178,9 +183,11 @@ class _Chooser:
         if walk is None:
             return 1, 0
         output = self.layouts[layer.output]
+        phases, layer = math.prod(layer.enlarge), self._parts[layer.name]
+        height, width = layer.size(self._graph.tensors[layer.output])
         fields = {
-            "out_height": output.height,
-            "out_width": output.width,
+            "out_height": height,
+            "out_width": width,
             "rows": walk.rows,
             "wrap": walk.wrap,
             "column_groups": self._tiles(layer),
@@ -189,7 +196,7 @@ class _Chooser:
         }
         if (pooled := pooled_source(layer, self.layouts)) is not None:
             fields |= {**group_output(output), "column_groups": tile_count(pooled.lanes, self._config)}
-        return 0, compute_cycles(self._config, fields, self._steps(layer)).cycles
+        return 0, phases * compute_cycles(self._config, fields, self._steps(layer)).cycles
 
     def _tiles(self, layer: MacLayer | MaxLayer) -> int:
         channels = self._graph.tensors[layer.output].shape[0]

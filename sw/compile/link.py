@@ -14,7 +14,6 @@ from .allocate import Lifetime, lifetimes, pack_tensors
 from .assemble import Assembler
 from .certify import certify
 from .link_streamed import link_streamed
-from .lower import lower_layer
 from .room import check_room
 from .shortages import Shortages
 from .states import places
@@ -70,7 +69,7 @@ def link(programs: Mapping[str, Program]) -> Linked:
         assembler = Assembler(program.graph, config, layouts, Shortages(config), beside=beside)
         for layer in program.graph.layers:
             bits = certify(layer, program.graph, config, Shortages(config)) if isinstance(layer, MacLayer) else 0
-            assembler.add_resident(layer.name, lower_layer(layer, program.graph, layouts, config, cert_bits=bits))
+            assembler.add_resident(layer, bits)
         assemblers.append(assembler)
     check_room(config, _needs(assemblers, words))
     linked: dict[str, Program] = {}

@@ -53,8 +53,9 @@ def lower_layer(
     config: AcceleratorConfig,
     *,
     cert_bits: int = 0,
+    at: tuple[int, int] = (0, 0),
 ) -> LoweredLayer:
-    """Lower a layer between tensors laid out as ``layouts`` says.
+    """Lower a layer, or a phase of one whose first pixel is ``at``, between tensors laid out as ``layouts`` says.
 
     Raises
     ------
@@ -71,7 +72,7 @@ def lower_layer(
     lowered.fields.update(
         {
             **walk_fields(walk),
-            **output_fields(graph.tensors[layer.output], layouts[layer.output]),
+            **output_fields(graph.tensors[layer.output], layouts[layer.output], layer.enlarge, at),
             **(table_fields(layer.table) if isinstance(layer, MacLayer) and layer.table else {}),
             **(group_output(layouts[layer.output]) if pooled else {}),
             "opcode": Opcode.COMPUTE,
@@ -123,7 +124,7 @@ def _mac(
 
 def _max(layer: MaxLayer, graph: QuantisedGraph, layouts: Mapping[str, TensorLayout]) -> LoweredLayer:
     layout = layouts[layer.source]
-    size = graph.tensors[layer.output].shape[1:]
+    size = layer.size(graph.tensors[layer.output])
     window = Window.of(layer)
     planes = [window.taps(layout, size, plane=plane) for plane in reversed(range(layout.planes))]
     positions = zip(window.hits(layout, size), zip(*planes, strict=True), strict=True)

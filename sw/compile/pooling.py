@@ -25,7 +25,7 @@ def pools_groups(layer: MacLayer | MaxLayer, graph: QuantisedGraph, config: Acce
     """
     if isinstance(layer, MaxLayer) or is_outlined(layer) or len(layer.segments) != 1 or config.lanes % config.columns:
         return False
-    if layer.products:
+    if layer.products or layer.enlarge != (1, 1):
         return False
     (segment,) = layer.segments
     per_channel = (segment.weights, layer.bias, layer.multiplicand, layer.shift)

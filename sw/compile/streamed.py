@@ -24,6 +24,7 @@ from .assemble import Assembler
 from .bands import ActivationPlan, LayerBands, plan_activations
 from .late_loads import PARTS, late_layers
 from .lower import LoweredLayer
+from .phases import Phase, phases_of
 from .prefetch import prefetch
 from .rings import Ring
 from .shortages import Shortages
@@ -34,8 +35,8 @@ from .weights import channel_span, tile_count
 
 __all__ = ["compile_streamed"]
 
-_Tiles = list[list[tuple[ChannelRange, LoweredLayer]]]
-"""A layer's tiles: by band, its channel ranges."""
+_Tiles = list[list[tuple[int, LoweredLayer]]]
+"""A layer's tiles with their first column groups, by band."""
 
 _STEPS_A_TILE = 3  # two LOADs and a COMPUTE
 _STORE = "backing store"
@@ -154,6 +155,7 @@ class _Streamer:
         self._shortages = shortages
         self._rings = {region: Ring(region_depth(config, region)) for region in (Region.WEIGHTS, Region.PARAMS)}
         self._known: dict[Hashable, LoweredLayer] = {}
+        self._certificate = 0
         self.image = _Image(config)
         self.external: dict[str, int] = {}
         self.window_bytes = 0
@@ -181,12 +183,20 @@ class _Streamer:
             yield from self._layer_steps(layer, lowered[layer.name])
 
     def _lower(self, layer: MacLayer | MaxLayer, parts: int = 1) -> _Tiles:
-        """Tiles of a layer: channel ranges within bands, so many at least."""
+        """Tiles of a layer with their first column groups: channel ranges, so many at least, within phases within
+        bands."""
+        self._certificate = self._certificates.get(layer.name, 0)
         bands = self._plan.layers[layer.name]
         tiles = []
+        phases = list(phases_of(layer, self._config))
         for number in range(len(bands.bands)):
-            ranges = self._ranges(layer, bands, number, parts)
-            tiles.append([(channels, self._tile(layer, bands, number, channels)) for channels in ranges])
+            tiles.append(
+                [
+                    (phase.group + channels.first // self._config.columns, self._tile(phase, bands, number, channels))
+                    for phase in phases
+                    for channels in self._ranges(phase, bands, number, parts)
+                ]
+            )
         self._known.clear()
         return tiles
 
@@ -210,31 +220,33 @@ class _Streamer:
         for index in late_layers(loads, computes):
             layer = self._graph.layers[index]
             steps += _STEPS_A_TILE * PARTS
-            if isinstance(layer, MacLayer) and len(lowered[layer.name]) == 1 and steps < config.instructions:
+            whole = len(lowered[layer.name]) == 1 and layer.enlarge == (1, 1)
+            if isinstance(layer, MacLayer) and whole and steps < config.instructions:
                 yield layer
 
-    def _tile(self, layer: MacLayer | MaxLayer, bands: LayerBands, number: int, channels: ChannelRange) -> LoweredLayer:
+    def _tile(self, phase: Phase, bands: LayerBands, number: int, channels: ChannelRange) -> LoweredLayer:
+        layer = phase.layer
         return lower_tile(
-            layer,
+            phase,
             self._graph,
             self._config,
             band=bands.bands[number],
             view=TileView.of(layer, self._plan.layouts, bands, number, self._config),
             channels=channels,
-            cert_bits=self._certificates.get(layer.name, 0),
+            cert_bits=self._certificate,
             known=self._known,
         )
 
-    def _ranges(self, layer: MacLayer | MaxLayer, bands: LayerBands, number: int, wanted: int) -> list[ChannelRange]:
-        """Output channels of a band in ranges whose weights and parameters fit, in as many as are ``wanted`` at least
-        if there are as many column groups."""
-        config = self._config
+    def _ranges(self, phase: Phase, bands: LayerBands, number: int, wanted: int) -> list[ChannelRange]:
+        """Output channels of a phase of a band in ranges whose weights and parameters fit, in as many as are ``wanted``
+        at least if there are as many column groups."""
+        layer, config = phase.layer, self._config
         channels = self._graph.tensors[layer.output].shape[0]
         whole = ChannelRange(0, channels)
         if isinstance(layer, MaxLayer):
             return [whole]
         groups = tile_count(channels, config)
-        lowered = self._tile(layer, bands, number, whole)
+        lowered = self._tile(phase, bands, number, whole)
         unit = 1
         if any(segment.depthwise for segment in layer.segments):
             unit = min(groups, channel_span(config) // config.columns)
@@ -266,7 +278,7 @@ class _Streamer:
         return {Region.WEIGHTS: weights, Region.PARAMS: params}
 
     def _layer_steps(
-        self, layer: MacLayer | MaxLayer, tiles: Sequence[Sequence[tuple[ChannelRange, LoweredLayer]]]
+        self, layer: MacLayer | MaxLayer, tiles: Sequence[Sequence[tuple[int, LoweredLayer]]]
     ) -> Iterator[_Step]:
         bands = self._plan.layers[layer.name]
         for number, (band, parts) in enumerate(zip(bands.bands, tiles, strict=True)):
@@ -274,7 +286,7 @@ class _Streamer:
             for name, lines in band.reads.items():
                 if name in self.external:
                     yield self._move(Opcode.LOAD, layer.name, name, view.reads[name], lines)
-            for channels, lowered in parts:
+            for group, lowered in parts:
                 values, reads = {}, []
                 for region, rows in self._rows(lowered).items():
                     key, start = self.image.place(region, rows)
@@ -285,7 +297,7 @@ class _Streamer:
                         yield self._fill(layer.name, region, first, start, len(rows))
                 reads += [_words(layout) for layout in view.reads.values()]
                 work = Work(unit=Unit.COMPUTE, reads=tuple(reads), writes=(_words(view.write),))
-                part = band.first, channels.first // self._config.columns
+                part = band.first // layer.enlarge[0], group
                 yield _Step(layer.name, work, values, lowered, part)
             if layer.output in self.external:
                 yield self._move(Opcode.STORE, layer.name, layer.output, view.write, (band.first, band.end))

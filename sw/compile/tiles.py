@@ -11,6 +11,7 @@ from ..quantised import MacLayer, MaxLayer, QuantisedGraph, Segment
 from .bands import Band, LayerBands
 from .geometry import band_layout
 from .lower import LoweredLayer, lower_layer
+from .phases import Phase
 from .tables import Blank
 
 __all__ = ["ChannelRange", "TileView", "lower_tile"]
@@ -54,7 +55,7 @@ class TileView:
 
 
 def lower_tile(
-    layer: MacLayer | MaxLayer,
+    phase: Phase,
     graph: QuantisedGraph,
     config: AcceleratorConfig,
     *,
@@ -64,7 +65,7 @@ def lower_tile(
     cert_bits: int,
     known: dict[Hashable, LoweredLayer],
 ) -> LoweredLayer:
-    """Lower the part of a layer that makes some lines of some channels.
+    """Lower the part of a layer's phase that makes some lines of some of its channels.
 
     Padding of the part is the layer's less what the part leaves out above it; where a buffer begins or ends within the
     tensor, no tap reaches beyond the buffer.
@@ -72,7 +73,9 @@ def lower_tile(
     ``known`` holds what has been lowered of the graph: most bands of a layer are alike but for where they lie, and
     share their weights then.
     """
+    layer, lines_of_one = phase.layer, phase.layer.enlarge[0]
     output = graph.tensors[layer.output]
+    top_line, size = band.first // lines_of_one, layer.size(output)
     count = channels.end - channels.first
     tensors, layouts = dict(graph.tensors), dict(view.reads)
     for name, layout in view.reads.items():
@@ -83,11 +86,12 @@ def lower_tile(
 
     def pads(reader: MaxLayer | Segment) -> tuple[int, int, int, int]:
         top, left, bottom, right = reader.pads
-        return top - band.first * reader.stride[0] + band.reads[reader.source][0], left, bottom, right
+        return top - top_line * reader.stride[0] + band.reads[reader.source][0], left, bottom, right
 
     def inset(reader: Segment) -> tuple[int, int, int, int]:
         top, left, bottom, right = reader.inset
-        return max(0, top - band.first), left, max(0, bottom - (output.shape[1] - band.end)), right
+        below = size[0] - band.end // lines_of_one
+        return max(0, top - top_line), left, max(0, bottom - below), right
 
     if isinstance(layer, MaxLayer):
         part: MacLayer | MaxLayer = replace(layer, pads=pads(layer))
@@ -115,7 +119,9 @@ def lower_tile(
         )
     key = layer.name, channels, tuple(layouts.items()), _shape(part), tensors[layer.output].shape
     if key not in known:
-        known[key] = lower_layer(part, replace(graph, tensors=tensors), layouts, config, cert_bits=cert_bits)
+        known[key] = lower_layer(
+            part, replace(graph, tensors=tensors), layouts, config, cert_bits=cert_bits, at=phase.at
+        )
     lowered = known[key]
     unknown = {
         name: Blank((layer.name, channels.first), rows.count)
@@ -125,9 +131,9 @@ def lower_tile(
     lowered = replace(lowered, fields=dict(lowered.fields), **unknown)
     first_line = 0 if view.write.height == band.end - band.first else band.first
     lowered.fields.update(
-        out_height=band.end - band.first,
+        out_height=(band.end - band.first) // lines_of_one,
         out_base=view.write.base
-        + int(view.write.spatial(first_line, 0))
+        + int(view.write.spatial(first_line + phase.at[0], phase.at[1]))
         + channels.first // config.lanes * view.write.group_pitch,
         out_granule=channels.first % config.lanes // config.rescalers,
     )

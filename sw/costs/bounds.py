@@ -42,7 +42,7 @@ def layer_bounds(program: Program) -> list[LayerBound]:
     dense segment of I channels and T taps takes ``passes * ceil(I*T/lanes)`` steps of each, where a pass is a pair of
     digits; a depthwise one ``passes * ceil(columns*T/lanes)``. Where all segments are depthwise, rows may as well hold
     channel groups of one pixel: ``passes * N*T * ceil(ceil(O/lanes)/rows) * ceil(lanes/columns)`` steps. A max-pool
-    reads and writes a word a cycle.
+    reads and writes a word a cycle. A layer that enlarges is a layer for each phase of its output.
     """
     graph, config, plan = program.graph, program.config, pipeline(program.config)
     bounds = []
@@ -58,7 +58,8 @@ def layer_bounds(program: Program) -> list[LayerBound]:
             continue
         drain = -(-pixels // config.drain_rows) * -(-channels // config.rescalers) * planes
         latency = plan.operands + plan.array + plan.drain + plan.writer
-        array = _steps(layer, graph, config, pixels, channels)
+        phases = math.prod(layer.enlarge)
+        array = phases * _steps(layer, graph, config, pixels // phases, channels)
         bounds.append(LayerBound(name=layer.name, array=array, drain=drain, latency=latency))
     return bounds
 

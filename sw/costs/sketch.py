@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from ...hw.spec.certificate import signed_bits
 from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.formats import Format, Int
+from ..enlarging import Factors
 from ..graph import Graph
 from ..layer_arithmetic import sum_bounds
 from ..layers import Mac, MaxPool, Product, Term
@@ -122,7 +124,8 @@ def _outlined(
     bits: int | None = None,
 ) -> MacLayer:
     """A layer whose certificate asks for so many accumulator bits, or as its segments say."""
-    channels = tensors[layer.output].shape[0]
+    enlarge = layer.enlarge if isinstance(layer, Mac) else (1, 1)
+    channels = tensors[layer.output].shape[0] * math.prod(enlarge)
     return LayerOutline(
         name=layer.name,
         segments=segments,
@@ -131,6 +134,7 @@ def _outlined(
         shift=np.full(channels, min(4, config.shift_max), dtype=np.int64),
         cert_bits=signed_bits(*sum_bounds(segments, tensors)) if bits is None else bits,
         output=layer.output,
+        enlarge=enlarge,
     )
 
 
@@ -173,8 +177,19 @@ def _outlines(
     def segment(term: Term) -> Segment:
         if not term.constant:
             blank = term.segment(blank_weights(term.weights.shape))
-            return Outline(digits=digits, taps=term.read, **vars(blank))
+            return Outline(digits=digits, taps=term.read, diagonal=_diagonal(term, layer.enlarge), **vars(blank))
         level = merged if len(layer.terms) > 1 else 1
         return term.segment(np.full(term.weights.shape, level, dtype=np.int64))
 
     return tuple(map(segment, layer.terms))
+
+
+def _diagonal(term: Term, factors: Factors) -> bool:
+    """Whether each channel of each phase reads just the channel of its own number."""
+    phases = math.prod(factors)
+    outputs, inputs = term.weights.shape[0] // phases, term.weights.shape[1]
+    if phases == 1 or outputs != inputs:
+        return False
+    own = np.arange(outputs)
+    split = term.weights.reshape(phases, outputs, inputs, -1)
+    return np.count_nonzero(split) == np.count_nonzero(split[:, own, own])

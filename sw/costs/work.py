@@ -10,6 +10,7 @@ import numpy as np
 from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.cycles import CycleCount
 from ...hw.spec.isa import Opcode
+from ..enlarging import small_size
 from ..graph import Graph
 from ..layers import Mac, Product
 from ..outline import Outline, weight_codes
@@ -60,7 +61,7 @@ def useful_macs(graph: Graph) -> int:
     total = 0
     for layer in graph.layers:
         if isinstance(layer, Mac):
-            _, height, width = graph.tensors[layer.output]
+            height, width = small_size(graph.tensors[layer.output], layer.enlarge)
             total += sum(height * width * int(np.prod(term.weights.shape)) for term in layer.terms if not term.constant)
         if isinstance(layer, Product):
             terms = graph.tensors[layer.first][0] if layer.matrix else 1
@@ -76,7 +77,7 @@ def layer_macs(graph: QuantisedGraph) -> dict[str, int]:
     """
     macs = {}
     for layer in graph.layers:
-        _, height, width = graph.tensors[layer.output].shape
+        height, width = layer.size(graph.tensors[layer.output])
         trained = [] if isinstance(layer, MaxLayer) else [s for s in layer.segments if not _is_structure(s)]
         macs[layer.name] = height * width * sum(segment.weights.size for segment in trained)
     return macs

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from onnx import NodeProto
 
-from ..layers import Mac, Term
-from ..windows import Window
+from ..layers import Mac
 from .copying import as_image, in_full_size
-from .phases import Pair, Phases, interleaved, over_phases, phases_of
+from .enlarging import phase_terms
+from .phases import Pair, Phases, interleaved, phases_of
 from .view import View
 
 if TYPE_CHECKING:
@@ -104,17 +104,9 @@ def _taken_apart(importer: Importer, node: NodeProto, number: int, view: View, i
     index = interleaved(np.arange(int(np.prod(shape))).reshape(1, *shape), factors)[:, :, :height, :width]
     if importer.tensors[view.tensor] == shape and np.array_equal(view.index, index):
         return view
-    picked = np.zeros((channels, f, g, channels, f, g))
-    place = np.arange(channels)[:, np.newaxis, np.newaxis]
-    y, x = np.ogrid[:f, :g]
-    picked[place, y, x, place, y, x] = 1.0
-    window = Window(kernel=factors, stride=factors, pads=(0, 0, -height % f, -width % g))
-    parts, _ = over_phases(picked.reshape(-1, channels, f, g), window, image)
+    terms, _ = phase_terms(view.tensor, image, factors, innermost=True)
     name = importer.unique(f"{importer.label(node)}/phases{number}")
     output = f"{node.output[0]}/phases{number}"
-    terms = tuple(
-        Term(source=view.tensor, weights=part.weights, window=part.window, step=np.ones(shape[0])) for part in parts
-    )
     importer.layers.append(Mac(name=name, terms=terms, bias=np.zeros(shape[0]), output=output, copies=True))
     importer.tensors[output] = shape
     return View(output, index)

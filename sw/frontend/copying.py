@@ -13,6 +13,7 @@ from onnx import NodeProto
 from ..layers import Mac, Term
 from ..windows import Shape, Window
 from .axis_map import AxisMap
+from .enlarging import enlarging_copy
 from .exchange import exchanged
 from .phases import Part, Phases, interleaved, over_phases, phases_of
 from .view import View
@@ -49,6 +50,8 @@ def image_operand(importer: Importer, node: NodeProto, position: int = 0) -> tup
     """
     view = importer.on_four_axes(node, position)
     image = as_image(importer, node, view, exchange=True)
+    if image is None and (found := phases_of(view, importer.tensors[view.tensor])) is not None:
+        image = _whole(importer, node, view, found)
     if image is None:
         raise importer.no_image(node, view)
     return image.tensor, importer.tensors[image.tensor]
@@ -76,29 +79,21 @@ def phases_operand(importer: Importer, node: NodeProto, position: int = 0) -> tu
 
 
 def in_full_size(importer: Importer, node: NodeProto, view: View, image: Phases) -> tuple[View, Phases]:
-    """An image in phases as a copy without them, or with half as many, or a quarter, if the importer wants it plain.
-
-    What can be copied are images that show each pixel of their tensor several times, in up to 31 lines and columns.
-    """
+    """An image in phases as a copy without them, if the importer wants it plain and one can be made."""
     if not importer.plain or image.factors == (1, 1):
         return view, image
     importer.enlarged = True
-    index, repeats = view.index, 1
-    while (copied := as_image(importer, node, View(view.tensor, index))) is None:
-        halved = index[:, :, ::2, ::2]
-        if halved.shape == index.shape or not np.array_equal(
-            _repeated(halved, 2)[:, :, : index.shape[2], : index.shape[3]], index
-        ):
-            return view, image
-        index, repeats = halved, 2 * repeats
-    shown = _repeated(copied.index, repeats)[:, :, : view.shape[2], : view.shape[3]]
-    found = phases_of(View(copied.tensor, shown), importer.tensors[copied.tensor])
-    return (view, image) if found is None else (View(copied.tensor, shown), found)
+    copied = _whole(importer, node, view, image) or as_image(importer, node, view)
+    return (view, image) if copied is None else (copied, Phases.plain(importer.tensors[copied.tensor]))
 
 
-def _repeated(index: NDArray[np.int64], times: int) -> NDArray[np.int64]:
-    """Lines and columns of a view index (1, C, H, W), each so many times."""
-    return index.repeat(times, axis=2).repeat(times, axis=3)
+def _whole(importer: Importer, node: NodeProto, view: View, image: Phases) -> View | None:
+    """An image in phases as a tensor of its own, written in pixel order; None if that cannot be."""
+    key = (view.tensor, (*view.shape, "whole"), hashlib.blake2b(view.index.tobytes()).digest())
+    if key not in importer.copies:
+        copied = enlarging_copy(importer, node, view, image)
+        importer.copies[key] = None if copied is None else as_image(importer, node, copied)
+    return importer.copies[key]
 
 
 def as_image(importer: Importer, node: NodeProto, view: View, *, exchange: bool = False) -> View | None:

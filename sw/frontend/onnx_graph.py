@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from onnx import NodeProto
 from ..errors import ModelError, UnsupportedOperator
 from ..graph import Graph, rebuild
 from ..heads import HostFunction
-from ..layers import Mac
+from ..layers import AveragePool, Mac, MaxPool
 from ..outputs import Output
 from .folding import OF_SHAPES, fold, folds, of_shape
 from .importer import Importer, Start
@@ -32,11 +33,14 @@ from .view import View, input_permutation
 __all__ = ["Imported", "finish_graph", "import_model", "import_nodes", "imported_graph", "load_model", "open_importer"]
 
 
-_ENLARGING = frozenset({"Resize", "Upsample"})
+_ENLARGING = frozenset({"ConvTranspose", "DepthToSpace", "Resize", "Upsample"})
 """Operators whose results a copy can have in full size."""
 
 _MANY_WEIGHTS = 4
 """Times the weights from which on an image is copied in full size. Copies take cycles, and so do weights of phases."""
+
+_CLEARLY = 4
+"""Times as many again, from which on nobody needs to build them to see that they are too many."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,13 +95,33 @@ def open_importer(model: onnx.ModelProto) -> Importer:
     refused = any(refusal is not None for _, refusal in import_nodes(plain))
     if not refused and plain.enlarged:
         most = _MANY_WEIGHTS * _weights(plain)
-        if any(_weights(phases) > most for _ in import_nodes(phases)):
+        if _weights_in_phases(plain) > _CLEARLY * most or any(_weights(phases) > most for _ in import_nodes(phases)):
             return Importer(model, plain=True)
     return Importer(model)
 
 
 def _weights(importer: Importer) -> int:
-    return sum(term.weights.size for layer in importer.layers if isinstance(layer, Mac) for term in layer.terms)
+    """Weights of all layers but those that copy images in full size."""
+    macs = [layer for layer in importer.layers if isinstance(layer, Mac) and layer.enlarge == (1, 1)]
+    return sum(term.weights.size for layer in macs for term in layer.terms)
+
+
+def _weights_in_phases(importer: Importer) -> int:
+    """About what a graph of copies in full size would have without these."""
+    total, phases = 0, dict[str, int]()
+    for layer in importer.layers:
+        if not isinstance(layer, Mac):
+            stride = layer.window.stride if isinstance(layer, MaxPool | AveragePool) else (1, 1)
+            phases[layer.output] = max(phases.get(name, 1) for name in layer.sources) // math.prod(stride) or 1
+            continue
+        found = 1
+        for term in layer.terms:
+            read = phases.get(term.source, 1)
+            written = read // math.prod(term.window.stride) or 1
+            total += term.weights.size * read * written
+            found = max(found, written)
+        phases[layer.output] = found * math.prod(layer.enlarge)
+    return total
 
 
 def imported_graph(importer: Importer, graph: Graph) -> Imported:

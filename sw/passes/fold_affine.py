@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -41,9 +42,10 @@ def join_affines(graph: Graph) -> Graph:
 
 def _after(layer: Affine, mac: Mac) -> Mac:
     """``mac`` with the affine map applied to its sums."""
-    terms = tuple(_scaled(term, layer.scale) for term in mac.terms)
-    bias = mac.bias * layer.scale + layer.bias
-    return replace(mac, terms=terms, bias=bias, output=layer.output, copies=False)
+    phases = math.prod(mac.enlarge)
+    scale, bias = np.tile(layer.scale, phases), np.tile(layer.bias, phases)
+    terms = tuple(_scaled(term, scale) for term in mac.terms)
+    return replace(mac, terms=terms, bias=mac.bias * scale + bias, output=layer.output, copies=False)
 
 
 def _scaled(term: Term, by_output: NDArray[np.float64]) -> Term:

@@ -52,7 +52,13 @@ def _joined(concat: Concat, graph: Graph, producers: Mapping[str, Layer], uses: 
         while isinstance(layer, _Step) and uses[layer.output] == 1:
             chain.append(layer)
             layer = producers.get(layer.source)
-        if not isinstance(layer, Mac) or uses[layer.output] != 1 or len(layer.terms) != 1 or layer.copies:
+        if (
+            not isinstance(layer, Mac)
+            or uses[layer.output] != 1
+            or len(layer.terms) != 1
+            or layer.copies
+            or layer.enlarge != (1, 1)
+        ):
             return None
         macs.append(layer)
         chains.append(chain[::-1])

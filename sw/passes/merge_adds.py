@@ -39,7 +39,7 @@ def _merged(graph: Graph, layer: Add, done: dict[str, Layer], uses: dict[str, in
     names: list[str] = []
     for source, sign in ((layer.first, 1), (layer.second, layer.sign)):
         producer = done.get(source)
-        if isinstance(producer, Mac) and uses[source] == 1 and producer.is_linear:
+        if isinstance(producer, Mac) and uses[source] == 1 and producer.is_linear and producer.enlarge == (1, 1):
             del done[source]
             terms += [replace(term, weights=sign * term.weights) for term in producer.terms]
             bias = bias + sign * producer.bias

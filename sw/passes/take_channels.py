@@ -24,7 +24,8 @@ def take_channels(graph: Graph) -> Graph:
     """Where only copies of channels read a `Mac`, each computes its channels itself.
 
     Channels may be copied several times, as a mean that is subtracted from all of them is, as long as that is not much
-    more work than copying. A copy that also multiplies takes the gain into the weights, if what it reads is linear.
+    more work than copying. A copy that also multiplies takes the gain into the weights, if what it reads is linear;
+    one that enlarges hands that on.
     """
     while True:
         readers: dict[str, list[Layer]] = {}
@@ -77,6 +78,8 @@ def _gains(copy: Layer, layer: Mac) -> tuple[NDArray[np.int64], NDArray[np.float
     """Channels (O,) of a layer that a copy takes, and what it multiplies them by; None if it does something else."""
     if not isinstance(copy, Mac) or len(copy.terms) != 1 or copy.curve is not None or copy.grid is not None:
         return None
+    if layer.enlarge != (1, 1):
+        return None
     (term,) = copy.terms
     weights = term.weights[:, :, 0, 0]
     if term.depthwise or term.window != Window(kernel=(1, 1)) or (np.count_nonzero(weights, axis=1) != 1).any():
@@ -102,6 +105,7 @@ def _taken(layer: Mac, copy: Mac, graph: Graph, *, alone: bool) -> Mac:
         output=copy.output,
         origin=layer.origin,
         copies=layer.copies and bool((gains == 1).all()) and not copy.bias.any(),
+        enlarge=copy.enlarge,
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..enlarging import small_size
 from ..graph import Graph, rebuild
 from ..layers import Layer, Mac, Term
 
@@ -20,18 +21,20 @@ def trim_windows(graph: Graph) -> Graph:
     layers: list[Layer] = []
     for layer in graph.layers:
         if isinstance(layer, Mac):
-            terms = tuple(_trimmed(term, graph, layer.output) for term in layer.terms)
+            terms = tuple(
+                _trimmed(term, graph, small_size(graph.tensors[layer.output], layer.enlarge)) for term in layer.terms
+            )
             if any(new is not old for new, old in zip(terms, layer.terms, strict=True)):
                 layer = replace(layer, terms=terms)
         layers.append(layer)
     return rebuild(graph, layers)
 
 
-def _trimmed(term: Term, graph: Graph, output: str) -> Term:
+def _trimmed(term: Term, graph: Graph, outputs: tuple[int, int]) -> Term:
     window, pads = term.window, list(term.window.pads)
     parts: list[slice] = []
     for axis in range(2):
-        size, pixels = graph.tensors[term.source][1 + axis], graph.tensors[output][1 + axis]
+        size, pixels = graph.tensors[term.source][1 + axis], outputs[axis]
         stride, dilation, kernel = window.stride[axis], window.dilation[axis], window.kernel[axis]
         lines = np.add.outer(np.arange(kernel) * dilation - pads[axis], np.arange(pixels) * stride)
         inside = np.flatnonzero(((lines >= 0) & (lines < size)).any(axis=1))

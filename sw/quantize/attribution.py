@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...hw.spec.tables import TABLE_TOP, look_up
+from ..enlarging import enlarged
 from ..graph import Graph
 from ..layers import Mac, Product, Term
 from ..quantised import HeldSegment, LevelTable, MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
@@ -165,7 +166,7 @@ class _Network:
     def _applied(self, layer: Mac | Product, tensors: Mapping[str, NDArray]) -> NDArray[np.float64]:
         """Real values that a layer of the float model gives."""
         if isinstance(layer, Mac):
-            return layer.activated(self._sums(layer, tensors))
+            return enlarged(layer.activated(self._sums(layer, tensors)), layer.enlarge)
         real = {each: _real(self.quantised.tensors[each], tensors[each]) for each in layer.sources}
         return evaluate.applied(layer, real, {})
 
@@ -193,8 +194,9 @@ class _Network:
         values = total * (layer.multiplicand / 2.0**layer.shift)[:, np.newaxis, np.newaxis]
         tensor = self.quantised.tensors[layer.output]
         if layer.table is not None:
-            return self._curved(layer, tensors, values), _looked_up(layer.table, values)
-        unrounded = np.clip(values + tensor.zero, tensor.low, tensor.high)
+            found = self._curved(layer, tensors, values), _looked_up(layer.table, values)
+            return enlarged(found[0], layer.enlarge), enlarged(found[1], layer.enlarge)
+        unrounded = np.clip(enlarged(values, layer.enlarge) + tensor.zero, tensor.low, tensor.high)
         return unrounded, self.rounded(layer.output, unrounded)
 
     def _product(self, segment: HeldSegment, tensors: Mapping[str, NDArray]) -> NDArray[np.float64]:

@@ -85,7 +85,7 @@ def _is_scalable(layer: Layer, graph: Graph) -> bool:
     """Whether a layer's output channels can be scaled by scaling its weights and its bias."""
     if isinstance(layer, MaxPool):
         return True
-    if not isinstance(layer, Mac) or layer.curve is not None or is_kept(layer, graph):
+    if not isinstance(layer, Mac) or layer.curve is not None or is_kept(layer, graph) or layer.enlarge != (1, 1):
         return False
     return layer.low in (0.0, -np.inf) and layer.high == np.inf
 
@@ -94,7 +94,7 @@ def gives_on(layer: Layer) -> bool:
     """Whether a layer gives every channel on alike, so that its output has the factors of its source."""
     if isinstance(layer, MaxPool):
         return True
-    if not isinstance(layer, Mac) or len(layer.terms) != 1:
+    if not isinstance(layer, Mac) or len(layer.terms) != 1 or layer.enlarge != (1, 1):
         return False
     (term,) = layer.terms
     return term.constant and np.ptp(term.weights) == 0

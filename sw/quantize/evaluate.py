@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ...hw.spec.exact import float_sums
+from ..enlarging import enlarged
 from ..graph import Graph
 from ..grids import Grid
 from ..layers import (
@@ -129,7 +130,7 @@ def _by_channel(values: NDArray, dtype: DTypeLike) -> NDArray:
 def applied(layer: Layer, tensors: Mapping[str, NDArray], grids: Mapping[str, Grid]) -> NDArray:
     """What a layer gives for its sources' values of shape (N, C, H, W), before it is rounded to its output's grid."""
     if isinstance(layer, Mac):
-        return layer.activated(sums(layer, tensors, grids))
+        return enlarged(layer.activated(sums(layer, tensors, grids)), layer.enlarge)
     if isinstance(layer, Concat):
         return np.concatenate([tensors[part] for part in layer.parts], axis=1)
     x = tensors[layer.sources[0]]
@@ -220,7 +221,7 @@ def _walk(graph: Graph, starts: Mapping[str, NDArray], kept: frozenset[str]) -> 
         total = None
         if isinstance(layer, Mac):
             total = sums(layer, tensors, graph.grids)
-            found = layer.activated(total)
+            found = enlarged(layer.activated(total), layer.enlarge)
         else:
             found = applied(layer, tensors, graph.grids)
         values = found if isinstance(layer, MaxPool) else rounded(graph, layer.output, found)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..enlarging import small_size
 from ..graph import Graph, rebuild
 from ..grids import Rounding
 from ..layers import Layer, Mac
@@ -56,7 +57,7 @@ def in_halves(graph: Graph, *, exact: bool = False) -> Graph:
 
 
 def _work(graph: Graph, layer: Mac) -> int:
-    pixels = math.prod(graph.tensors[layer.output][1:])
+    pixels = math.prod(small_size(graph.tensors[layer.output], layer.enlarge))
     return pixels * sum(term.weights.size for term in layer.terms)
 
 

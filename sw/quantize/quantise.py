@@ -17,6 +17,7 @@ from ...hw.spec.semantics import accumulate_products, max_pool
 from ...hw.spec.tables import look_up
 from ..cores import one_thread
 from ..curves import Function
+from ..enlarging import enlarged
 from ..errors import CapacityError, ModelError
 from ..graph import Graph
 from ..layer_arithmetic import drain_of, exact_sources
@@ -205,7 +206,7 @@ class _Quantiser:
 
     def _mac(self, layer: Mac) -> None:
         sums = evaluate.sums(layer, self.floats, self.graph.grids)
-        values = layer.activated(sums)
+        values = enlarged(layer.activated(sums), layer.enlarge)
         largest = float(np.maximum(-sums.min(initial=0.0), sums.max(initial=0.0)))
         if not largest < LARGEST:
             what = f"layer {layer.name!r} sums up to {largest:.3g} on the calibration samples"
@@ -227,9 +228,9 @@ class _Quantiser:
             acc = self._accumulate(quantised.segments)
         else:
             quantised, acc = self._learned(layer, sums, drained, error)
-        quantised = replace(quantised, table=table)
+        quantised = replace(quantised, table=table, enlarge=layer.enlarge)
         drain = drain_of(quantised, self.tensors | {layer.output: tensor})
-        levels = drained_levels(drain, acc, level_type(tensor)).transpose(1, 0, 2, 3)
+        levels = enlarged(drained_levels(drain, acc, level_type(tensor)).transpose(1, 0, 2, 3), layer.enlarge)
         self.layers.append(quantised)
         self.sources[layer.output] = Source(tensor, levels)
         self.floats[layer.output] = evaluate.rounded(self.graph, layer.output, values)

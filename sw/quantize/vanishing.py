@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -89,6 +90,7 @@ def _parts(graph: Graph, variances: Mapping[str, NDArray[np.float64]]) -> dict[s
                 parts[name] = np.maximum(parts[name], own)
         if not isinstance(layer, Mac):
             continue
+        own = np.tile(own, math.prod(layer.enlarge))
         powers = []
         for term in layer.terms:
             read = variances[term.source]

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ..enlarging import enlarged
 from ..graph import Graph
 from ..grids import Grid, Rounding
 from ..layers import Curve, Layer, Mac, MaxPool, Product, Quantise
@@ -117,7 +118,7 @@ def _range(
         slack = _EPSILON * (8 + np.sqrt(taps)) * reach + _LEAST * taps
         if grid is not None and not function:
             slack = slack + _TIE * steps * grid.scale + _rounded_twice(graph, layer, grid)
-        results = [layer.activated(sums + offset) for offset in (0.0, -slack, slack)]
+        results = [enlarged(layer.activated(sums + offset), layer.enlarge) for offset in (0.0, -slack, slack)]
     else:
         results = [evaluate.applied(layer, tensors, graph.grids)]
         slack = 8 * _EPSILON * sum(np.abs(tensors[name]).max(initial=0.0) for name in layer.sources)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..enlarging import enlarged
 from ..layer_arithmetic import final_sums
 from ..quantised import LevelTable, MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor
 
@@ -88,7 +89,8 @@ def _unrounded(layer: MacLayer, graph: QuantisedGraph, levels: Mapping[str, NDAr
     bias, multiplicand, shift = (
         each[:, np.newaxis, np.newaxis, np.newaxis] for each in (layer.bias, layer.multiplicand, layer.shift)
     )
-    return (sums + bias) * (multiplicand / np.exp2(shift)) + (layer.table or graph.tensors[layer.output]).zero
+    values = (sums + bias) * (multiplicand / np.exp2(shift)) + (layer.table or graph.tensors[layer.output]).zero
+    return enlarged(values.transpose(1, 0, 2, 3), layer.enlarge).transpose(1, 0, 2, 3)
 
 
 def _spread(

@@ -139,14 +139,15 @@ class _Writes:
 
     def __init__(self, program: Program, layer: str) -> None:
         self._program = program
-        self._output = next(item.output for item in program.graph.layers if item.name == layer)
+        self._layer = next(item for item in program.graph.layers if item.name == layer)
+        self._output = program.graph.tensors[self._layer.output]
         steps = timeline(program).steps
         self.steps = [step for step in steps if step.layer == layer and step.opcode is Opcode.COMPUTE]
 
     def order(self, element: tuple[int, int, int]) -> tuple[int, int, int, int]:
         """Position among the steps, pixel group, column group, and place in the tile of an element (c, y, x)."""
         config = self._program.config
-        channel, y, x = element
+        channel, y, x = self._summed(element)
         for number, step in enumerate(self.steps):
             fields = step.fields
             line, first_group = self._program.parts[step.index]
@@ -154,7 +155,7 @@ class _Writes:
             inside, count = channel - first_group * per_group, fields["column_groups"] * per_group
             width = fields["out_width"]
             pixel = (y - line) * width + x
-            if width > self._program.graph.tensors[self._output].shape[2]:  # channel groups take the place of pixels
+            if width > self._output.shape[2]:  # channel groups take the place of pixels
                 pixel, inside = divmod(inside, count)
             if not (line <= y < line + fields["out_height"] and 0 <= inside < count and pixel < (y - line + 1) * width):
                 continue
@@ -163,7 +164,15 @@ class _Writes:
             if not fields["wrap"]:
                 group = (y - line) * -(-width // rows) + pixel % width // rows
             return number, group, inside // per_group, pixel * per_group + inside % per_group
-        raise ValueError(f"no instruction writes element {element} of {self._output}")
+        raise ValueError(f"no instruction writes element {element} of {self._output.name}")
+
+    def _summed(self, element: tuple[int, int, int]) -> tuple[int, int, int]:
+        """Channel, line and column of the sums that an element (c, y, x) comes from; of a layer that enlarges, phases
+        have whole column groups of channels."""
+        channel, y, x = element
+        (down, right), columns = self._layer.enlarge, self._program.config.columns
+        groups = -(-self._output.shape[0] // columns)
+        return (y % down * right + x % right) * groups * columns + channel, y // down, x // right
 
 
 def _placed(

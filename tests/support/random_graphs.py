@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from narrows.hw.spec.certificate import signed_bits
 from narrows.hw.spec.config import FABRICS, AcceleratorConfig, ConfigError, bases_of
 from narrows.hw.spec.formats import DyBit, Format, Int, Minifloat
+from narrows.sw.enlarging import Factors, enlarged_shape
 from narrows.sw.layer_arithmetic import sum_bounds
 from narrows.sw.outputs import Output
 from narrows.sw.quantised import InputSpec, LevelTable, MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
@@ -22,6 +24,7 @@ __all__ = [
     "GraphBuilder",
     "random_chain",
     "random_config",
+    "random_enlarging",
     "random_levels",
     "random_stream",
     "size_out",
@@ -199,11 +202,14 @@ class GraphBuilder:
         self.states.append(State(tensor=state, update=update, initial=first))
         return update
 
-    def mac(self, segments, size, fmt: Format | None = None, *, like: str | None = None) -> str:
-        """A layer over segments, its rescaler set so that outputs use their range."""
+    def mac(
+        self, segments, size, fmt: Format | None = None, *, like: str | None = None, enlarge: Factors = (1, 1)
+    ) -> str:
+        """A layer over segments, its rescaler set so that outputs use their range; ``size`` is that of its sums."""
         outputs = segments[0].weights.shape[0]
         low, high = sum_bounds(segments, self.tensors)
-        output = self.tensor((outputs, *size), fmt) if like is None else self.like(like)
+        shape = enlarged_shape((outputs, *size), enlarge)
+        output = self.tensor(shape, fmt) if like is None else self.like(like)
         k = self.config.rescale_bits
         span = self.tensors[output].high - self.tensors[output].low
         reach = np.maximum(1, (high - low) * 2**k // (4 * max(1, span)))
@@ -220,6 +226,7 @@ class GraphBuilder:
                 cert_bits=signed_bits(low, high),
                 output=output,
                 table=self.table(self.tensors[output]) if self.config.tables > self.tables else None,
+                enlarge=enlarge,
             )
         )
         return output
@@ -360,6 +367,35 @@ def random_chain(build, layers):
     for _ in range(layers):
         source = random_layer(build, source)
     return build.graph([source])
+
+
+def random_enlarging(build):
+    """A graph of two layers that enlarge, the second one perhaps a copy of its source's channels, read in turn by a
+    convolution, by one of stride 2, and beside a tensor that was large before."""
+    rng = build.rng
+    size = tuple(int(v) for v in rng.integers(1, 5, 2))
+    factors = [tuple(int(v) for v in rng.choice([1, 2, 2, 3], 2)) for _ in range(2)]
+    levels = random_levels_of_weights(rng, build.config.weight_digits.base.levels)
+    source = build.tensor((int(rng.integers(1, 8)), *size))
+    outputs = int(rng.integers(1, 9))
+    kernel = [{"kernel": (1, 1)}, SAME][rng.integers(2)]
+    first = build.segment(source, outputs * math.prod(factors[0]), **kernel, levels=levels)
+    large = build.mac([first], size, enlarge=factors[0])
+    size = build.tensors[large].shape[1:]
+    if rng.random() < 0.5:
+        copied = np.tile(np.eye(outputs, dtype=np.int64), (math.prod(factors[1]), 1))[:, :, np.newaxis, np.newaxis]
+        second = dataclasses.replace(build.segment(large, 1, levels=[1]), weights=copied)
+    else:
+        second = build.segment(large, 3 * math.prod(factors[1]), **SAME, levels=levels)
+    larger = build.mac([second], size, enlarge=factors[1])
+    size = build.tensors[larger].shape[1:]
+    last = [build.segment(larger, 2, **SAME, levels=levels)]
+    if factors[1] == (1, 1):
+        last.append(build.segment(large, 2, levels=levels))
+    half = size_out(size, **SAME, stride=(2, 2), dilation=(1, 1))
+    return build.graph(
+        [build.mac(last, size), build.mac([build.segment(larger, 3, **SAME, stride=(2, 2), levels=levels)], half)]
+    )
 
 
 def random_stream(build):

@@ -15,9 +15,9 @@ from narrows.sw.quantised import InputSpec
 from narrows.sw.quantize import QuantSettings
 from narrows.sw.quantize.train import TrainSettings, network_of
 from narrows.sw.quantize.train.network import Network
-from narrows.sw.windows import Window
+from narrows.sw.windows import Shape, Window
 
-__all__ = ["CONFIG", "SILU", "disturbed", "random_graph", "random_network"]
+__all__ = ["CONFIG", "SILU", "disturbed", "enlarging_graph", "random_graph", "random_network"]
 
 CONFIG = dataclasses.replace(PRESETS["tiny"], tables=4)
 SILU = Function("mul", (X, Function("sigmoid", (X,))))
@@ -78,6 +78,30 @@ def random_graph(rng: np.random.Generator, *, curves: bool = False, shape: tuple
     )
 
 
+def enlarging_graph(rng: np.random.Generator) -> Graph:
+    """Two layers that enlarge 3 x 8 x 8 pixels, by 2 x 2 and by 1 x 3, and one that reads them."""
+    sizes: list[tuple[str, int, tuple[int, int], Shape]] = [
+        ("a", 3, (2, 2), (5, 16, 16)),
+        ("b", 5, (1, 3), (4, 16, 48)),
+        ("c", 4, (1, 1), (2, 16, 48)),
+    ]
+    layers, tensors, source = [], {"x": (3, 8, 8)}, "x"
+    for name, inputs, factors, shape in sizes:
+        outputs = shape[0] * factors[0] * factors[1]
+        weights = rng.normal(0, 1 / np.sqrt(9 * inputs), (outputs, inputs, 3, 3))
+        term = Term(source=source, weights=weights, window=_SAME)
+        bias = rng.normal(0, 0.3, outputs)
+        layers.append(Mac(name=name, terms=(term,), bias=bias, low=0.0, output=name, enlarge=factors))
+        tensors[name], source = shape, name
+    return Graph(
+        name="enlarging",
+        tensors=tensors,
+        input=InputSpec(tensor="x", shape=(3, 8, 8)),
+        layers=tuple(layers),
+        outputs=(Output.whole("c", tensors["c"]),),
+    )
+
+
 def random_network(
     seed: int,
     *,
@@ -85,11 +109,12 @@ def random_network(
     formats: tuple[str, str] = ("dybit4", "dybit4"),
     config: AcceleratorConfig = CONFIG,
     shape: tuple[int, int, int] = (3, 8, 8),
+    graph: Graph | None = None,
     **settings,
 ) -> tuple[Network, np.ndarray]:
     """A network as training starts it, and 24 samples."""
     rng = np.random.default_rng(seed)
-    graph = random_graph(rng, curves=curves, shape=shape)
+    graph = graph or random_graph(rng, curves=curves, shape=shape)
     samples = rng.integers(0, 256, (24, *shape)).astype(np.float64) if seed % 2 else rng.normal(0, 1, (24, *shape))
     quantisation = QuantSettings(weights=formats[0], acts=formats[1])
     config = dataclasses.replace(config, tables=9 if curves else 0)

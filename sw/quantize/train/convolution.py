@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ...enlarging import Factors
 from ...layers import Term
 from ...windows import Window
 
-__all__ = ["Convolution", "convolve", "max_pool"]
+__all__ = ["Convolution", "convolve", "enlarged", "max_pool"]
 
 
 _PATCHES = 1 << 20
@@ -137,3 +138,11 @@ def convolve(x: Tensor, weights: Tensor, term: Term) -> Tensor:
 def max_pool(x: Tensor, window: Window) -> Tensor:
     """Maximum over windows of ``x`` (N, C, H, W); padding takes no part."""
     return functional.max_pool2d(_padded(x, window, -torch.inf), window.kernel, window.stride, dilation=window.dilation)
+
+
+def enlarged(values: Tensor, factors: Factors) -> Tensor:
+    """As `enlarging.enlarged`: (N, f*g*C, H, W) to (N, C, f*H, g*W)."""
+    f, g = factors
+    count, channels, height, width = values.shape
+    split = values.reshape(count, f, g, channels // (f * g), height, width)
+    return split.permute(0, 3, 4, 1, 5, 2).reshape(count, channels // (f * g), f * height, g * width)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ...graph import Graph
 from ...layers import Mac, MaxPool
 from ...outputs import Output
-from .convolution import convolve, max_pool
+from .convolution import convolve, enlarged, max_pool
 from .functions import function
 
 __all__ = ["FloatNetwork", "scores_of"]
@@ -54,7 +54,7 @@ class FloatNetwork(nn.Module):
         tensors = {self.graph.input.tensor: x}
         for number, layer in enumerate(self.graph.layers):
             if isinstance(layer, Mac):
-                tensors[layer.output] = self._mac(number, layer, tensors)
+                tensors[layer.output] = enlarged(self._mac(number, layer, tensors), layer.enlarge)
             elif isinstance(layer, MaxPool):
                 tensors[layer.output] = max_pool(tensors[layer.source], layer.window)
             else:

@@ -15,7 +15,7 @@ from ...graph import Graph
 from ...layers import Mac, MaxPool, Product
 from ...quantised import LevelTable, MacLayer, QuantisedGraph, QuantisedTensor
 from ..settings import QuantSettings
-from .convolution import convolve, max_pool
+from .convolution import convolve, enlarged, max_pool
 from .float_network import scores_of
 from .kernels import RoundTo, round_exactly, round_sums
 from .lookup import look_up
@@ -193,7 +193,7 @@ class Network(nn.Module):
             if isinstance(integers, TrainedTensor):
                 assert layer.curve is not None, "only curves are looked up"
                 rounded, now, table = look_up(layer.curve, rounded, drained, integers, now, output)
-            values[layer.output], clamped[layer.output] = rounded, now
+            values[layer.output], clamped[layer.output] = enlarged(rounded, layer.enlarge), now
             steps[layer.name] = Step(operands, drained, table)
         return Pass(values, clamped, steps)
 

@@ -11,7 +11,7 @@ from narrows.hw.spec.registers import Region
 from narrows.sw.program import Program
 from numpy.typing import NDArray
 from program_batch import check_programs, fitting_programs
-from random_graphs import CONFIGS, random_chain
+from random_graphs import CONFIGS, random_chain, random_enlarging
 
 CONFIG = dataclasses.replace(
     CONFIGS["square"],
@@ -28,9 +28,11 @@ PROGRAMS = 6
 
 @pytest.fixture(scope="module")
 def programs():
-    """Programs by seed, each with two samples; some of them keep tensors outside."""
+    """Programs by seed, each with two samples; some of them keep tensors outside, some have layers that enlarge."""
     found: dict[int, tuple[Program, NDArray[np.int64]]] = {}
-    fitting = fitting_programs(CONFIG, lambda build, _seed: random_chain(build, 3))
+    fitting = fitting_programs(
+        CONFIG, lambda build, seed: random_chain(build, 3) if seed % 3 else random_enlarging(build)
+    )
     while len(found) < PROGRAMS:
         seed, (program, levels) = next(fitting)
         if program.external or len(found) < PROGRAMS // 2:

@@ -198,11 +198,13 @@ def reference(
             windows = _windows(values[layer.source], -(1 << 40), layer.kernel, layer, tensor.shape[1:])
             values[layer.output] = windows.max(axis=(3, 4))
             continue
-        acc = np.zeros(tensor.shape, dtype=np.int64)
+        down, right = layer.enlarge
+        out = tensor.shape[1] // down, tensor.shape[2] // right
+        acc = np.zeros((len(layer.bias), *out), dtype=np.int64)
         for segment in layer.segments:
             size = (segment.weights.shape[2], segment.weights.shape[3])
             zero = graph.tensors[segment.source].zero
-            windows = _windows(values[segment.source], zero, size, segment, tensor.shape[1:])
+            windows = _windows(values[segment.source], zero, size, segment, out)
             if segment.depthwise:
                 acc += np.einsum("cyxab,cab->cyx", windows, segment.weights[:, 0])
             else:
@@ -211,9 +213,13 @@ def reference(
         scaled = (acc + bias) * multiplicand / 2.0**shift
         if (table := layer.table) is not None:
             integers = np.clip(np.floor(scaled + table.zero + 0.5), table.low, table.high).astype(np.int64)
-            values[layer.output] = table.levels[integers + 127]
+            found = table.levels[integers + 127]
         else:
-            values[layer.output] = np.clip(tensor.format.quantise(scaled + tensor.zero), tensor.low, tensor.high)
+            found = np.clip(tensor.format.quantise(scaled + tensor.zero), tensor.low, tensor.high)
+        values[layer.output] = np.zeros(tensor.shape, dtype=np.int64)
+        for phase, (y, x) in enumerate(np.ndindex(down, right)):
+            channels = slice(phase * tensor.shape[0], (phase + 1) * tensor.shape[0])
+            values[layer.output][:, y::down, x::right] = found[channels]
     return values
 
 
@@ -237,9 +243,10 @@ async def run_on_isa_model(program: Program, levels: NDArray[np.int64]) -> dict[
     driver = Driver(IsaTransport(program.config), program.config)
     await driver.load(program)
     values = dict((await driver.infer(levels)).outputs)
-    for index, layer in enumerate(program.graph.layers):
+    last = {name: index for index, name in enumerate(program.layers)}
+    for layer in program.graph.layers:
         if layer.output not in values:
-            await driver.run_until(index)
+            await driver.run_until(last[layer.name])
             values[layer.output] = await driver.dump(layer.output)
     return values
 
@@ -257,8 +264,10 @@ def check_program(program: Program, seed: int) -> dict[str, NDArray[np.int64]]:
         np.testing.assert_array_equal(golden[0], expected[name], err_msg=f"golden model, {name}, seed {seed}")
     machine = LiteralMachine(program, seed)
     machine.write(graph.input.tensor, levels)
-    for index, layer in enumerate(graph.layers):
-        machine.step(index)
+    for layer in graph.layers:
+        for index, name in enumerate(program.layers):
+            if name == layer.name:
+                machine.step(index)
         got = machine.read(layer.output)
         np.testing.assert_array_equal(got, expected[layer.output], err_msg=f"literal, {layer.name}, seed {seed}")
     for name in graph.output_tensors:

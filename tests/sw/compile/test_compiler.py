@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from narrows.hw.spec.formats import DyBit, Int, Minifloat, parse_format
 from narrows.hw.spec.isa import BLOCK, COMPUTE, Mode
 from narrows.sw.compile import compile_graph
 from narrows.sw.errors import CapacityError, CertificateError
-from random_graphs import CONFIGS, NATIVE_LEVELS, SAME, random_chain, size_out
+from random_graphs import CONFIGS, NATIVE_LEVELS, SAME, random_chain, random_enlarging, size_out
 
 SQUARE = CONFIGS["square"]
 
@@ -33,6 +35,33 @@ def blocks_of(program, index):
 def test_random_graphs_compute_what_they_say(name, seed, builder, check):
     config = CONFIGS[name]
     check(compile_graph(random_chain(builder(config, seed), 4), config), seed)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("seed", range(6))
+def test_layers_that_enlarge_write_their_phases_in_pixel_order(name, seed, builder, check):
+    config = CONFIGS[name]
+    program = compile_graph(random_enlarging(builder(config, seed)), config)
+    check(program, seed)
+    counts = Counter(program.layers)
+    for layer in program.graph.layers:
+        assert counts[layer.name] == math.prod(layer.enlarge)
+
+
+@pytest.mark.parametrize("same", [False, True], ids=["of all channels", "of each channel by itself"])
+def test_a_layer_that_enlarges_the_input(same, builder, check):
+    build = builder(SQUARE, 3)
+    source = build.tensor((3, 6, 5), DyBit(4))
+    segment = build.segment(source, 12, **SAME, levels=NATIVE_LEVELS)
+    if same:
+        own = np.eye(3, dtype=np.int64)[np.arange(12) % 3, :, np.newaxis, np.newaxis]
+        segment = dataclasses.replace(segment, weights=segment.weights * own)
+    program = compile_graph(build.graph([build.mac([segment], (6, 5), DyBit(4), enlarge=(2, 2))]), SQUARE)
+    check(program, 3)
+    assert (
+        fields_of(program, 1)["out_dx_even"] == 2
+        and fields_of(program, 1)["out_base"] == 1 + fields_of(program, 0)["out_base"]
+    )
 
 
 @pytest.mark.parametrize("name", CONFIGS)

@@ -21,7 +21,7 @@ from narrows.sw.errors import CapacityError, CertificateError
 from narrows.sw.program import Program
 from narrows.sw.runtime.samples import SampleRecord, run_samples
 from narrows.sw.runtime.transport import run_sync
-from random_graphs import CONFIGS, SAME, GraphBuilder, random_chain, random_levels
+from random_graphs import CONFIGS, SAME, GraphBuilder, random_chain, random_enlarging, random_levels
 
 TIGHT = {"act_words": 256, "weight_words": 128, "param_words": 16}
 LATENCY = BusTiming(latency=64)
@@ -89,6 +89,23 @@ def test_random_graphs_in_tight_memories_are_exact(name: str) -> None:
         outside += len(program.external)
         run(program, seed)
     assert outside or name != "square"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("square", 64), ("more lanes", 64), ("odd columns", 64), ("int3", 64), ("two rows drained", 128)],
+)
+def test_layers_that_enlarge_are_exact_in_tight_memories(name: str, words: int) -> None:
+    config = streamed(name, **TIGHT | {"act_words": words})
+    outside = 0
+    for seed in range(10):
+        try:
+            program = compile_graph(random_enlarging(GraphBuilder(config, np.random.default_rng(seed))), config)
+        except CapacityError:
+            continue
+        outside += len(program.external)
+        run(program, seed)
+    assert outside
 
 
 def conv(config, channels: int, size: int) -> Program:

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from narrows.hw.spec.formats import DyBit
 from narrows.sim.golden import GoldenModel
+from narrows.sw.compile import compile_graph
 from narrows.sw.engines import EngineName, EngineRun
 from narrows.sw.program import Program
 from narrows.sw.verify.bisect import bisect, first_wrong
 from narrows.sw.verify.comparison import Comparison, Mismatch, compare_runs
+from random_graphs import CONFIGS, GraphBuilder
 
 
 @pytest.fixture
@@ -52,6 +55,26 @@ def test_the_earliest_layer_counts(
 ) -> None:
     run = spoilt(spoilt(golden, "pooled", (0, 0, 0)), "features", (3, 4, 5))
     assert find(tiny_program, golden, run, tiny_levels, tmp_path).layer == "conv"
+
+
+def test_of_a_layer_that_enlarges_every_element_is_written_by_its_phase() -> None:
+    config = CONFIGS["square"]
+    build = GraphBuilder(config, np.random.default_rng(0))
+    source = build.tensor((3, 4, 5), DyBit(4))
+    output = build.mac([build.segment(source, 6 * 6, levels=DyBit(4).levels)], (4, 5), DyBit(4), enlarge=(2, 3))
+    program = compile_graph(build.graph([output]), config)
+    expected = np.zeros((6, 8, 15), dtype=np.int64)
+    for channel, y, x in ((0, 0, 0), (5, 3, 7), (2, 7, 14), (4, 6, 1)):
+        found = expected.copy()
+        found[channel, y, x] = 1
+        place = (channel, y, x)
+        mismatch = Mismatch(
+            engine="isa", sample=0, layer="l0", tensor=output, index=place, expected=0, found=1, differing=1
+        )
+        culprit = first_wrong(program, mismatch, expected, found)
+        assert culprit.instruction == (y % 2) * 3 + x % 3
+        pixel, columns = y // 2 * 5 + x // 3, config.columns
+        assert culprit.tile == (pixel // config.rows, channel // columns)
 
 
 def test_a_max_pool_has_a_tile_for_each_pixel(tiny_program: Program, golden: EngineRun) -> None:

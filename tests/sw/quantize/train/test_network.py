@@ -14,7 +14,7 @@ from narrows.sw.quantize.train import TrainSettings, to_quantised
 from narrows.sw.quantize.train.float_network import FloatNetwork
 from narrows.sw.quantize.train.network import Network
 from narrows.sw.runtime.tensors import prepare_input
-from trained_networks import CONFIG, disturbed, random_graph, random_network
+from trained_networks import CONFIG, disturbed, enlarging_graph, random_graph, random_network
 
 ACCUMULATORS = ["fitted", "a2q", "a2q+"]
 
@@ -53,6 +53,10 @@ class TestEveryCodeIsTheGoldenModels:
     def test_in_other_formats(self, formats, exact):
         network, samples = random_network(5, formats=formats)
         assert wrong_codes(disturbed(network, 5), samples, exact=exact) == []
+
+    def test_where_layers_enlarge(self, exact):
+        network, samples = random_network(7, graph=enlarging_graph(np.random.default_rng(7)))
+        assert wrong_codes(disturbed(network, 7), samples, exact=exact) == []
 
     def test_with_plainly_narrowed_gains(self, exact):
         network, samples = random_network(6, rescaling="narrow")
