@@ -165,7 +165,7 @@ class Sequencer(wiring.Component):
                 legal_transfer.eq(transferable),
                 handout.active.eq(self.running),
                 handout.fields.eq(fields),
-                handout.index.eq(self.log.address),
+                handout.index.eq(index),
                 handout.done.eq(self.log.enable),
                 handout.done_fields.eq(unit.fields),
             ]
