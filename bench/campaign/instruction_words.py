@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import deque
 
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.isa import COMPUTE, INSTRUCTION_WORDS, RECORDS, Field, Mode, Opcode
@@ -14,6 +15,7 @@ __all__ = ["InstructionDice", "flipped"]
 _TOKENS = ("wait_prev", "wait_next", "post_prev", "post_next")
 _COUNTS = ("out_height", "out_width", "block_count", "column_groups", "channel_period")
 _WORD = 32
+_KEPT = 200
 
 
 def flipped(words: list[int], dice: random.Random, bits: int) -> list[int]:
@@ -22,6 +24,11 @@ def flipped(words: list[int], dice: random.Random, bits: int) -> list[int]:
     for place in dice.sample(range(_WORD * len(words)), bits):
         changed[place // _WORD] ^= 1 << place % _WORD
     return changed
+
+
+def _place(words: list[int], field: Field, value: int) -> None:
+    mask = (1 << field.width) - 1
+    words[field.word] = words[field.word] & ~(mask << field.lsb) | (value & mask) << field.lsb
 
 
 class InstructionDice:
@@ -35,6 +42,7 @@ class InstructionDice:
 
     def __init__(self, config: AcceleratorConfig, dice: random.Random) -> None:
         self._config, self._dice = config, dice
+        self._drawn: deque[tuple[Opcode, list[int]]] = deque(maxlen=_KEPT)
         self._half = 1 << (min(config.level_bits, 16) - 1)
         self._uneven = [rounding.number for rounding in config.roundings if rounding.number]
         self._limits = {
@@ -55,14 +63,21 @@ class InstructionDice:
             if dice.random() < 0.75:  # an opcode that there is
                 words[0] = words[0] & ~0b111 | dice.choice(list(Opcode))
             return words
-        opcode = dice.choices(list(Opcode), [1, 8, 3, 3])[0]
-        record, fields = RECORDS[opcode], self.legal_fields(opcode)
-        if kind < 0.45:
-            return record.encode(fields)
+        opcode, words = self._legal()
         if kind < 0.75:
-            changed = dice.sample(record.fields, min(len(record.fields), dice.choice([1, 1, 2, 3])))
-            return record.encode(fields | {field.name: self.edge_value(field) for field in changed})
-        return flipped(record.encode(fields), dice, dice.choice([1, 1, 2, 4]))
+            fields = RECORDS[opcode].fields
+            for field in dice.sample(fields, min(len(fields), dice.choice([1, 1, 2, 3]))) if kind >= 0.45 else ():
+                _place(words, field, self.edge_value(field))
+            return words
+        return flipped(words, dice, dice.choice([1, 1, 2, 4]))
+
+    def _legal(self) -> tuple[Opcode, list[int]]:
+        """A legal instruction: one of the last that were drawn, or a new one in its place."""
+        if len(self._drawn) < _KEPT or self._dice.random() < 0.1:
+            opcode = self._dice.choices(list(Opcode), [1, 8, 3, 3])[0]
+            self._drawn.append((opcode, RECORDS[opcode].encode(self.legal_fields(opcode))))
+        opcode, words = self._dice.choice(self._drawn)
+        return opcode, list(words)
 
     def edge_value(self, field: Field) -> int:
         """A value at or beside an end of a field, or the most that the core has of what it counts."""
