@@ -23,7 +23,7 @@ __all__ = ["EVENTS", "InterruptedReport", "interrupt_runs"]
 
 EVENTS = ("clear", "reset", "doorbell", "bus error", "dead bus", "pause of the bus")
 """The host gives the run up; everything is reset; the host starts a run that lasts; transfers fail from a moment on;
-the memory stops answering and the host gives up; it stops answering for a while. The last three need a backing store."""
+the memory stops answering and the host gives up; it stops answering for a while. The last three need a bus."""
 
 _OF_BUS = EVENTS[3:]
 _SOON = 20_000
