@@ -6,7 +6,7 @@
 The trained ResNet-8 of the zoo runs on a simulated core, on one that holds all of it (``chip``) and on one that loads
 weights from a memory behind AXI4 (``backed``); points are shared between the two. By turns, after a random number of
 cycles of a run: the host gives it up (CLEAR), everything is reset, the host rings twice (START in a run); and on the
-core with a bus: beats fail with DECERR from then on, the memory is dead and the host gives up, the memory is dead for a
+core with a bus: everything fails with SLVERR or DECERR from then on, the memory is dead and the host gives up, the memory is dead for a
 while. A run that goes on has to be exact, a run that ends has to name a fault of the bus or none, and the next sample
 has to be exact every time (`campaign/interrupted_runs.py`).
 """

@@ -29,6 +29,8 @@ _OF_BUS = EVENTS[3:]
 _SOON = 20_000
 """Cycles within which a core is at rest once a run was given up."""
 
+_NEAR_END = 100
+
 
 @dataclass(kw_only=True)
 class InterruptedReport:
@@ -129,7 +131,7 @@ class _Host:
             for register, value in self._registers.items():
                 await self.put(register, value)
         elif event == "bus error":
-            await transport.set_bus(habits=Habit.FAULTY)
+            await transport.set_bus(habits=Habit.FAILING)
             await transport.wait(self._registers[Register.WATCHDOG] + _SOON)
             await transport.set_bus()
         elif event == "dead bus":
@@ -169,6 +171,8 @@ async def run_interrupted(transport: Any, job: Job, progress: Progress) -> tuple
 
     for point in range(count):
         event, moment = events[point % len(events)], int(rng.integers(1, span))
+        if event == "doorbell":  # not behind the end, where it would begin another run
+            moment = max(1, min(moment, span - _NEAR_END))
         told = {"event": event, "cycle": moment}
         try:
             if event in ("doorbell", "pause of the bus"):

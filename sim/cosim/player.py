@@ -50,6 +50,7 @@ class Habit(enum.IntFlag):
     FICKLE = 4  # drops a ready that met no valid
     FAULTY = 8  # a beat read or a burst written of 256 fails, with DECERR
     DEAD = 16  # answers nothing and takes nothing any more
+    FAILING = 32  # every beat read or burst written fails, with SLVERR or DECERR by chance
 
 
 class _Trailer(NamedTuple):
