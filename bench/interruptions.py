@@ -4,7 +4,7 @@
     python bench/interruptions.py --points 60 --memory chip --seed 7
     python bench/interruptions.py --small --points 500
 
-The trained ResNet-8 of the zoo, or with ``--small`` a network of the same kinds of layers in a fiftieth of its cycles
+The trained ResNet-8 of the zoo, or with ``--small`` a network of the same kinds of layers in a ninth of its cycles
 (`campaign/small_resnet.py`), runs on a simulated core, on one that holds all of it (``chip``) and on one that loads
 weights from a memory behind AXI4 (``backed``); points are shared between the two. By turns, after a random number of
 cycles of a run: the host gives it up (CLEAR), everything is reset, the host rings twice (START in a run); and on the

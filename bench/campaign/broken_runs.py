@@ -26,6 +26,7 @@ from narrows.hw.spec.registers import (
 from narrows.hw.spec.transfer import PAGE
 from narrows.hw.spec.transfer_cycles import BusTiming
 from narrows.hw.spec.words import pack_codes
+from narrows.sim.cosim.core_source import WrittenOnDemand
 from narrows.sim.cosim.job import Job, Progress
 from narrows.sim.cosim.session import simulate
 from narrows.sim.isa_records import MachineError
@@ -62,16 +63,22 @@ class BrokenReport:
 
 
 def break_programs(
-    programs: Sequence[Program], mutants: int, seed: int, *, progress: Progress | None = None
+    programs: Sequence[Program],
+    mutants: int,
+    seed: int,
+    *,
+    verilog: WrittenOnDemand | None = None,
+    progress: Progress | None = None,
 ) -> BrokenReport:
-    """Run so many mutants of each program, all of one configuration, on a simulated core and on the ISA model.
+    """Run so many mutants of each program, all of one configuration, on a simulated core and on the ISA model; the core
+    is that of ``verilog`` if it is given.
 
     After each the fault, its index and all memories have to be what `docs/machine.md` promises, whatever is outside
     the window untouched, and a run of the program itself exact.
     """
     config = programs[0].config
     result = simulate(
-        CoreVerilog(config),
+        verilog or CoreVerilog(config),
         f"{__name__}:run_mutants",
         values={"programs": len(programs), "mutants": mutants, "seed": seed},
         files=lambda folder: _save(folder, programs),

@@ -1,4 +1,4 @@
-"""small_resnet: a network of the kinds of layers that ResNet-8 has, in a fiftieth of its cycles."""
+"""small_resnet: a network of the kinds of layers that ResNet-8 has, in a ninth of its cycles."""
 
 from __future__ import annotations
 
