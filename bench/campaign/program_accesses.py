@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from itertools import combinations
 
 import numpy as np
-from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.isa import INSTRUCTION_WORDS, IsaError, Mode, Opcode, Unit, decode_instruction
 from narrows.hw.spec.registers import Fault, Region
 from narrows.hw.spec.transfer import line_bytes, line_starts
@@ -76,8 +75,8 @@ def own_fault(machine: IsaMachine, index: int) -> Fault:
 
 
 def accesses(machine: IsaMachine) -> dict[int, Access]:
-    """Accesses of the program in a machine, by index; those of a transfer beyond the window, or of a COMPUTE that the
-    core refuses, are empty.
+    """Accesses of the program in a machine, by index; those of a COMPUTE that the core refuses are empty, and a transfer
+    moves no lines beyond the window.
 
     Raises
     ------
@@ -89,19 +88,20 @@ def accesses(machine: IsaMachine) -> dict[int, Access]:
         unit = _UNITS[opcode]
         if opcode is Opcode.COMPUTE:
             found[index] = _of_compute(machine, fields)
-        elif own_fault(machine, index) is not Fault.NONE:
-            found[index] = Access(unit=unit, fields=fields)
         else:
             chip = {Region(fields["memory"]): chip_words(machine.config, fields)}
-            outside = {WINDOW: _window_words(machine.config, fields)}
+            outside = {WINDOW: _window_words(machine, fields)}
             reads, writes = (outside, chip) if opcode is Opcode.LOAD else (chip, outside)
             found[index] = Access(unit=unit, fields=fields, reads=reads, writes=writes)
     return found
 
 
-def _window_words(config: AcceleratorConfig, fields: Mapping[str, int]) -> NDArray[np.int64]:
-    starts = np.array(list(line_starts(fields)), dtype=np.int64)
-    return np.unique(starts[:, np.newaxis] // 4 + np.arange(line_bytes(config, fields) // 4))
+def _window_words(machine: IsaMachine, fields: Mapping[str, int]) -> NDArray[np.int64]:
+    """Words of the lines that lie within the window: of a transfer at fault some may be moved."""
+    assert machine.backing is not None
+    size = line_bytes(machine.config, fields)
+    starts = np.array([start for start in line_starts(fields) if start + size <= machine.backing.limit], dtype=np.int64)
+    return np.unique(starts[:, np.newaxis] // 4 + np.arange(size // 4))
 
 
 def _of_compute(machine: IsaMachine, fields: Mapping[str, int]) -> Access:

@@ -83,6 +83,13 @@ def test_a_load_and_a_store_of_one_place_race_unless_a_token_orders_them() -> No
     assert accesses(_machine(*ordered))[1].writes[WINDOW].tolist() == list(range(512, 516))
 
 
+def test_a_store_that_leaves_the_window_may_have_written_lines_within() -> None:
+    store = {"opcode": Opcode.STORE, **MOVED, "lines": 3, "external": 2048, "external_pitch": 1024}
+    machine = _machine(STORE.encode(store))
+    assert own_fault(machine, 0) is Fault.WINDOW
+    assert accesses(machine)[0].writes[WINDOW].tolist() == [*range(512, 516), *range(768, 772)]
+
+
 def test_an_instructions_own_fault_does_not_look_at_others() -> None:
     beyond = LOAD.encode({"opcode": Opcode.LOAD, **MOVED, "external": 4096})
     machine = _machine(LOAD.encode({"opcode": Opcode.LOAD, **MOVED, "lines": 0}), beyond)
