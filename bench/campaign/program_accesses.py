@@ -75,8 +75,8 @@ def own_fault(machine: IsaMachine, index: int) -> Fault:
 
 
 def accesses(machine: IsaMachine) -> dict[int, Access]:
-    """Accesses of the program in a machine, by index; those of a COMPUTE that the core refuses are empty, and a transfer
-    moves no lines beyond the window.
+    """Accesses of the program in a machine, by index; a COMPUTE that the core refuses has none, and no transfer moves
+    lines beyond the window.
 
     Raises
     ------
