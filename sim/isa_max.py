@@ -59,12 +59,14 @@ def plan_max(
     Raises
     ------
     MachineError
-        If it has not just one block of whole window positions, if planes of one position need other borders, or no
-        position of a pixel is valid, or if it reads what it writes.
+        If it has not just one block of whole window positions, which is neither fixed nor constant, if planes of one
+        position need other borders, or no position of a pixel is valid, or if it reads what it writes.
     """
     planes, record = fields["planes"], blocks[0].fields
     if len(blocks) != 1 or record["groups"] != 1 or record["shift"] or record["tap_count"] % planes:
         raise MachineError("a MAX needs one block with one group, no shift and whole window positions of taps")
+    if config.dynamic and (record["fixed"] or record["constant"]):
+        raise MachineError("the block of a MAX is fixed or constant")
     pixels = walk_pixels(fields)
     column_groups = np.arange(fields["column_groups"])
     channel = column_groups // fields["channel_period"] * fields["channel_step"] + record["base"]

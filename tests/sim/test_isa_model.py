@@ -418,6 +418,17 @@ def test_a_max_of_torn_or_missing_positions_is_named(assembler, borders, message
         run_one(program, code=1)
 
 
+@pytest.mark.parametrize("flag", ["fixed", "constant"])
+def test_a_max_of_a_fixed_or_constant_block_is_named(assembler, flag):
+    program = assembler(AcceleratorConfig(rows=1, columns=2, lanes=8, rescalers=2, dynamic=1))
+    program.tap()
+    program.block(tap_count=1, **{flag: 1})
+    program.compute(mode=Mode.MAX, out_height=1, out_width=1, out_base=100)
+    program.end()
+    with pytest.raises(MachineError, match="the block of a MAX is fixed or constant"):
+        run_one(program, code=1)
+
+
 def test_bits_of_a_pad_code_above_a_base_code_are_ignored(assembler):
     config = AcceleratorConfig(rows=1, columns=2, lanes=8, rescalers=2)
     words = []
