@@ -87,7 +87,7 @@ def check_apart(read: Iterable[NDArray[np.integer]], written: NDArray[np.integer
 
 
 def check_reach(config: AcceleratorConfig, fields: Mapping[str, int]) -> None:
-    """See that a COMPUTE's image and first granule are within what a core counts, and its clamps within the levels that
+    """See that a COMPUTE's image and first granule are within what a core counts, and its clamps among the levels that
     it rounds to.
 
     Raises
@@ -96,9 +96,9 @@ def check_reach(config: AcceleratorConfig, fields: Mapping[str, int]) -> None:
         If one is not.
     """
     if fields["uneven"] and fields["mode"] == Mode.MAC:
-        top = int(ROUNDINGS[fields["rounding"]].levels[-1])
-        if fields["clamp_low"] < -top or fields["clamp_high"] > top:
-            raise MachineError(f"a clamp lies beyond the levels -{top} to {top} of rounding {fields['rounding']}")
+        for name in ("clamp_low", "clamp_high"):
+            if fields[name] not in ROUNDINGS[fields["rounding"]].levels:
+                raise MachineError(f"{name} is {fields[name]}, which is no level of rounding {fields['rounding']}")
     for name, end in (
         ("out_height", 2 * config.act_words),
         ("out_width", 2 * config.act_words),

@@ -389,8 +389,9 @@ def test_pointing_beyond_a_memory_is_named(assembler):
         ({"out_width": 8192}, "out_width is 8192, the core counts to 8191"),
         ({"out_height": 8192}, "out_height is 8192, the core counts to 8191"),
         ({"out_granule": 4}, "out_granule is 4, the core counts to 3"),
-        ({"rounding": 1, "clamp_high": 2}, "a clamp lies beyond the levels -1 to 1 of rounding 1"),
-        ({"rounding": 1, "clamp_low": -2, "clamp_high": 1}, "a clamp lies beyond the levels -1 to 1 of rounding 1"),
+        ({"rounding": 1, "clamp_low": -1, "clamp_high": 2}, "clamp_high is 2, which is no level of rounding 1"),
+        ({"rounding": 1, "clamp_low": -2, "clamp_high": 1}, "clamp_low is -2, which is no level of rounding 1"),
+        ({"rounding": 3, "clamp_high": 5}, "clamp_high is 5, which is no level of rounding 3"),
     ],
     ids=str,
 )
