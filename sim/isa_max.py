@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..hw.spec.checksum import checksum
 from ..hw.spec.config import AcceleratorConfig
-from .isa_geometry import walk_pixels
+from .isa_geometry import BORDERS, walk_pixels
 from .isa_memory import ActivationMemory, fold_codes
 from .isa_records import BlockTaps, MachineError, check_apart
 
@@ -59,17 +59,25 @@ def plan_max(
     Raises
     ------
     MachineError
-        If it has not just one block of whole window positions, or reads what it writes.
+        If it has not just one block of whole window positions, which is neither fixed nor constant, if planes of one
+        position need other borders, or no position of a pixel is valid, or if it reads what it writes.
     """
     planes, record = fields["planes"], blocks[0].fields
     if len(blocks) != 1 or record["groups"] != 1 or record["shift"] or record["tap_count"] % planes:
         raise MachineError("a MAX needs one block with one group, no shift and whole window positions of taps")
+    if config.dynamic and (record["fixed"] or record["constant"]):
+        raise MachineError("the block of a MAX is fixed or constant")
     pixels = walk_pixels(fields)
     column_groups = np.arange(fields["column_groups"])
     channel = column_groups // fields["channel_period"] * fields["channel_step"] + record["base"]
     # Taps come with the most significant plane first, words are written with the least significant first.
     taps = np.array([tap["offset"] for tap in blocks[0].taps]).reshape(-1, planes)[:, ::-1]
+    borders = np.array([[tap[side] for side in BORDERS] for tap in blocks[0].taps]).reshape(-1, planes, len(BORDERS))
     valid = np.stack([pixels.valid(tap) for tap in blocks[0].taps[::planes]], axis=1)
+    if (borders != borders[:, :1]).any():
+        raise MachineError("the planes of a window position of a MAX need different borders")
+    if not valid.any(axis=1).all():
+        raise MachineError("a MAX has a pixel without a window position inside its tensor")
     address = pixels.read[:, None, None, None] + channel[:, None, None] + taps
     rows = np.where(valid[:, None, :, None], address % config.act_words, pad_address(record["pad_code"]))
     target = (

@@ -41,8 +41,8 @@ class ActivationMemory:
         self.levels = self._code_levels[self.codes]
 
     def pad_address(self, code: int) -> int:
-        """Row of the constant word that holds ``code`` in all lanes."""
-        return self._words + code
+        """Row of the constant word that holds the code in the low bits of ``code`` in all lanes."""
+        return self._words + (code & (len(self._code_levels) - 1))
 
     def read_beats(self, address: NDArray[np.int64]) -> NDArray[np.uint32]:
         """Words as the host sees them, of shape (n, beats)."""

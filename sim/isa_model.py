@@ -23,7 +23,7 @@ from .isa_flips import Flips
 from .isa_mac import MacPlan, plan_mac, weight_words
 from .isa_max import MaxPlan, plan_max
 from .isa_memory import ActivationMemory
-from .isa_records import MachineError, fault_of, fetch_blocks
+from .isa_records import MachineError, check_reach, fault_of, fetch_blocks
 from .store_size import STORE_BYTES
 
 __all__ = ["IsaMachine"]
@@ -182,7 +182,9 @@ class IsaMachine:
             self.fault, self.fault_index = Fault.CONFIG_MISMATCH, self.entry
             return
         clock, schedule = RunClock(self.config), Schedule(self._move)
+        checksums = self._memories[Region.CHECKSUMS]
         for index in range(self.entry, self.config.instructions):
+            before = checksums[index].copy()
             try:
                 opcode, fault = self._step(index, clock, schedule)
             except _TransferError as error:
@@ -190,6 +192,7 @@ class IsaMachine:
                 return
             if fault is Fault.NONE and self.watchdog and self.counts.cycles > self.watchdog:
                 fault = Fault.WATCHDOG
+                checksums[index] = before  # it was not done
             if fault is not Fault.NONE:
                 self.fault, self.fault_index = fault, index
                 return
@@ -221,8 +224,8 @@ class IsaMachine:
                 if self.flips.records_damaged(fields, self._memories):
                     return opcode, Fault.MEMORY_ERROR
                 planned = self._plan(index, fields)
-                if planned is None:
-                    return opcode, Fault.ILLEGAL_INSTRUCTION
+                if isinstance(planned, Fault):
+                    return opcode, planned
                 plan, timing = planned
                 if self.flips and self._reads_damaged(fields, plan):
                     return opcode, Fault.MEMORY_ERROR
@@ -249,13 +252,20 @@ class IsaMachine:
         )
         return opcode, Fault.NONE
 
-    def _plan(self, index: int, fields: Mapping[str, int]) -> tuple[MacPlan | MaxPlan, ComputeTiming] | None:
-        """Plan and cost of a COMPUTE; None if the core refuses one of its blocks."""
+    def _plan(self, index: int, fields: Mapping[str, int]) -> tuple[MacPlan | MaxPlan, ComputeTiming] | Fault:
+        """Plan and cost of a COMPUTE; or why it does not come to its end: the core refuses one of its blocks, or its
+        steps take longer than the watchdog allows."""
         key = index, self._loaded
         if key not in self._plans:
             blocks = fetch_blocks(fields, self._memories[Region.BLOCKS], self._memories[Region.TAPS])
-            if any(not block.steps for block in blocks):
-                return None
+            steps = [block.steps for block in blocks]
+            if 0 in steps:
+                late = 0 < self.watchdog < sum(steps[: steps.index(0)])
+                return Fault.WATCHDOG if late else Fault.ILLEGAL_INSTRUCTION
+            check_reach(self.config, fields)
+            timing = ComputeTiming(self.config, fields, steps)
+            if 0 < self.watchdog < timing.busy:
+                return Fault.WATCHDOG
             pad_address = self._activations.pad_address
             if fields["mode"] == Mode.MAX:
                 plan = plan_max(self.config, fields, blocks, pad_address)
@@ -269,7 +279,7 @@ class IsaMachine:
                     self._memories[Region.TABLES],
                     pad_address,
                 )
-            self._plans[key] = plan, ComputeTiming(self.config, fields, [block.steps for block in blocks])
+            self._plans[key] = plan, timing
         return self._plans[key]
 
     def _reads_damaged(self, fields: Mapping[str, int], plan: MacPlan | MaxPlan) -> bool:

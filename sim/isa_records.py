@@ -17,7 +17,7 @@ from ..hw.spec.tables import TABLE_TOP
 from ..hw.spec.transfer import is_legal
 from ..sw.errors import NarrowsError
 
-__all__ = ["BlockTaps", "MachineError", "check_apart", "fault_of", "fetch_blocks"]
+__all__ = ["BlockTaps", "MachineError", "check_apart", "check_reach", "fault_of", "fetch_blocks"]
 
 _NOT_ZERO = ("out_height", "out_width", "block_count", "column_groups", "channel_period")
 
@@ -84,6 +84,28 @@ def check_apart(read: Iterable[NDArray[np.integer]], written: NDArray[np.integer
         both = words[writes[np.minimum(words, len(writes) - 1)] & (words < len(writes))]
         if both.size:
             raise MachineError(f"one COMPUTE reads and writes activation word {int(both[0])}")
+
+
+def check_reach(config: AcceleratorConfig, fields: Mapping[str, int]) -> None:
+    """See that a COMPUTE's image and first granule are within what a core counts, and its clamps among the levels that
+    it rounds to.
+
+    Raises
+    ------
+    MachineError
+        If one is not.
+    """
+    if fields["uneven"] and fields["mode"] == Mode.MAC:
+        for name in ("clamp_low", "clamp_high"):
+            if fields[name] not in ROUNDINGS[fields["rounding"]].levels:
+                raise MachineError(f"{name} is {fields[name]}, which is no level of rounding {fields['rounding']}")
+    for name, end in (
+        ("out_height", 2 * config.act_words),
+        ("out_width", 2 * config.act_words),
+        ("out_granule", config.granules),
+    ):
+        if fields[name] >= end:
+            raise MachineError(f"{name} is {fields[name]}, the core counts to {end - 1}")
 
 
 def fault_of(config: AcceleratorConfig, opcode: Opcode, fields: Mapping[str, int]) -> Fault:

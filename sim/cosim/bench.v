@@ -7,8 +7,9 @@
 
 module bench;
     localparam WRITE = 1, READ = 2, WAIT = 3, STORE_WRITE = 4, STORE_READ = 5, STORE_SET = 6, HOST_SET = 7,
-        STREAM_SEND = 8, STREAM_SET = 9, STREAM_TAKE = 10; // player.py: Command
-    localparam S_RESET = 0, S_IDLE = 1, S_FETCH = 2, S_WRITE = 3, S_READ = 4, S_WAIT = 5, S_END = 6, S_TAKE = 7;
+        STREAM_SEND = 8, STREAM_SET = 9, STREAM_TAKE = 10, PAUSE = 11, RESET = 12; // player.py: Command
+    localparam S_RESET = 0, S_IDLE = 1, S_FETCH = 2, S_WRITE = 3, S_READ = 4, S_WAIT = 5, S_END = 6, S_TAKE = 7,
+        S_PAUSE = 8;
     localparam SETTLE = 8;                                  // cycles a start may take until irq falls
     localparam BUS_TIMEOUT = 100000;                        // cycles without a handshake that count as a dead bus
 
@@ -124,7 +125,7 @@ module bench;
 `endif
     );
 
-    reg [2:0] state = S_RESET;
+    reg [3:0] state = S_RESET;
     reg seen = 0;
     reg [63:0] cycles = 0;
     reg [31:0] left = 0, pending = 0, idle = 0, waited = 0;
@@ -191,6 +192,11 @@ module bench;
                         READ: state <= S_READ;
                         WAIT: state <= S_WAIT;
                         STREAM_TAKE: state <= S_TAKE;
+                        PAUSE: state <= S_PAUSE;
+                        RESET: begin
+                            rst <= 1;
+                            state <= S_PAUSE;
+                        end
                         STREAM_SET: begin
                             got = $fread(value, commands);
                             frame_stall <= value;
@@ -281,6 +287,14 @@ module bench;
                 end
             end
 `endif
+
+            S_PAUSE: begin  // perhaps in reset
+                waited <= waited + 1;
+                if (waited >= left) begin
+                    rst <= 0;
+                    state <= S_FETCH;
+                end
+            end
 
             S_END: begin
                 $fwrite(responses, "%08h%08h%08h%08h%08h%08h%08h",

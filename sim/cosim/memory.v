@@ -6,11 +6,12 @@
 //
 // `habits` are what AXI4 lets a slave do, but few do: bit 0, it takes a write's address only while its first beat is on offer;
 // bit 1, it takes a burst's beats first and its address after the last one; bit 2, it drops a ready that met no valid;
-// bit 3, a beat read or a burst written of 256 fails, with DECERR; bit 4, it answers nothing and takes nothing any more.
+// bit 3, a beat read or a burst written of 256 fails, with DECERR; bit 4, it answers nothing and takes nothing any more;
+// bit 5, every beat read and burst written fails, with SLVERR or DECERR by chance.
 
 module narrows_memory #(parameter BUS_BITS = 64, parameter WORDS_LOG2 = 22) (
     input clk, input rst,
-    input [31:0] latency, input [31:0] pace, input [7:0] stall, input [31:0] seed, input seeded, input [4:0] habits,
+    input [31:0] latency, input [31:0] pace, input [7:0] stall, input [31:0] seed, input seeded, input [5:0] habits,
     output reg [31:0] violations,
     input [31:0] araddr, input [7:0] arlen, input [2:0] arsize, input [1:0] arburst, input arvalid, output arready,
     output reg [BUS_BITS-1:0] rdata, output reg [1:0] rresp, output reg rlast, output reg rvalid, input rready,
@@ -45,7 +46,7 @@ module narrows_memory #(parameter BUS_BITS = 64, parameter WORDS_LOG2 = 22) (
 
     wire [5:0] reads = read_in - read_out, writes = write_in - write_out, answers = answer_in - answer_out;
     // A slave that has offered to take something may not take it back, but may offer it before there is anything.
-    wire both = habits[0], data_first = habits[1], fickle = habits[2], faulty = habits[3], dead = habits[4];
+    wire both = habits[0], data_first = habits[1], fickle = habits[2], faulty = habits[3], dead = habits[4], failing = habits[5];
     reg ar_open, aw_open, w_open;
     wire flicker = !fickle || noise[30:29] == 0;
     // a burst whose beats came before its address
@@ -67,7 +68,8 @@ module narrows_memory #(parameter BUS_BITS = 64, parameter WORDS_LOG2 = 22) (
     wire read_due_now = reads != 0 && $signed(now - read_due[read_out[4:0]]) >= 0 && read_wait == 0 && dice2 >= stall;
     wire read_last = read_beat == read_length[read_out[4:0]];
     wire write_last = write_beat == write_length[write_out[4:0]];
-    wire read_fails = faulty && noise[28:21] == 0, write_fails = faulty && noise[26:19] == 0;
+    wire read_fails = failing || (faulty && noise[28:21] == 0), write_fails = failing || (faulty && noise[26:19] == 0);
+    wire [1:0] fails_with = {1'b1, !failing || noise[3]};
 
     // What must not change while a handshake waits.
     reg ar_held, aw_held, w_held;
@@ -99,7 +101,7 @@ module narrows_memory #(parameter BUS_BITS = 64, parameter WORDS_LOG2 = 22) (
         if ((!rvalid || rready) && read_due_now && !dead) begin
             rvalid <= 1;
             for (lane = 0; lane < LANES; lane = lane + 1) rdata[32*lane +: 32] <= words[read_word + lane];
-            rresp <= read_beyond ? 2 : read_fails ? 3 : 0;
+            rresp <= read_beyond ? 2 : read_fails ? fails_with : 0;
             rlast <= read_last;
             read_beat <= read_last ? 0 : read_beat + 1;
             read_out <= read_out + read_last;
@@ -131,7 +133,7 @@ module narrows_memory #(parameter BUS_BITS = 64, parameter WORDS_LOG2 = 22) (
             write_wait <= pace - 1;
             if (write_last) begin
                 answer_due[answer_in[4:0]] <= now + latency - 1;
-                answer_bad[answer_in[4:0]] <= write_bad | write_beyond ? 2 : write_fails ? 3 : 0;
+                answer_bad[answer_in[4:0]] <= write_bad | write_beyond ? 2 : write_fails ? fails_with : 0;
                 answer_in <= answer_in + 1;
             end
         end
@@ -146,7 +148,7 @@ module narrows_memory #(parameter BUS_BITS = 64, parameter WORDS_LOG2 = 22) (
                 held <= 0;
                 held_whole <= 0;
                 answer_due[answer_in[4:0]] <= now + latency - 1;
-                answer_bad[answer_in[4:0]] <= place_beyond ? 2 : write_fails ? 3 : 0;
+                answer_bad[answer_in[4:0]] <= place_beyond ? 2 : write_fails ? fails_with : 0;
                 answer_in <= answer_in + 1;
             end
         end

@@ -35,6 +35,8 @@ class Command(enum.IntEnum):
     STREAM_SEND = 8  # beats for the stream of frames, queued at once
     STREAM_SET = 9  # stalls of both streams
     STREAM_TAKE = 10  # whole answers, as many as the address says, at most `count` cycles later
+    PAUSE = 11  # so many cycles
+    RESET = 12  # of core and bench, for so many cycles
 
 
 _LAST, _ERROR = 1 << 8, 1 << 9  # TLAST and TUSER above the byte
@@ -48,6 +50,7 @@ class Habit(enum.IntFlag):
     FICKLE = 4  # drops a ready that met no valid
     FAULTY = 8  # a beat read or a burst written of 256 fails, with DECERR
     DEAD = 16  # answers nothing and takes nothing any more
+    FAILING = 32  # every beat read or burst written fails, with SLVERR or DECERR by chance
 
 
 class _Trailer(NamedTuple):
@@ -155,6 +158,14 @@ class CosimTransport(Transport):
         """Until the interrupt is high, at most ``timeout_cycles`` clock cycles."""
         self._gathered.append(np.array([Command.WAIT << 28, timeout_cycles], dtype=np.uint32))
         await self._play()
+
+    async def pause(self, cycles: int) -> None:
+        """Queue so many cycles in which the host does nothing."""
+        self._gathered.append(np.array([Command.PAUSE << 28, cycles], dtype=np.uint32))
+
+    async def reset(self, cycles: int = 8) -> None:
+        """Queue a reset of the core and of all that is connected to it; memories keep what they hold."""
+        self._gathered.append(np.array([Command.RESET << 28, cycles], dtype=np.uint32))
 
     async def _play(self) -> NDArray[np.uint32]:
         _COMMANDS.write_bytes(np.concatenate(self._gathered).astype(">u4").tobytes())

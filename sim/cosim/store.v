@@ -11,7 +11,7 @@
     wire [`NARROWS_BUS_BITS/8-1:0] m_wstrb; \
     narrows_memory #(.BUS_BITS(`NARROWS_BUS_BITS), .WORDS_LOG2(`NARROWS_STORE_LOG2 - 2)) memory ( \
         .clk(clk), .rst(rst), .latency(latency), .pace(pace), .stall(stall[7:0]), \
-        .seed(seed), .seeded(seeded), .habits(habits[4:0]), .violations(bus_violations), \
+        .seed(seed), .seeded(seeded), .habits(habits[5:0]), .violations(bus_violations), \
         .araddr(m_araddr), .arlen(m_arlen), .arsize(m_arsize), .arburst(m_arburst), .arvalid(m_arvalid), .arready(m_arready), \
         .rdata(m_rdata), .rresp(m_rresp), .rlast(m_rlast), .rvalid(m_rvalid), .rready(m_rready), \
         .awaddr(m_awaddr), .awlen(m_awlen), .awsize(m_awsize), .awburst(m_awburst), .awvalid(m_awvalid), .awready(m_awready), \

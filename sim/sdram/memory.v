@@ -6,7 +6,7 @@
 
 module narrows_memory #(parameter BUS_BITS = 32, parameter WORDS_LOG2 = 18) (
     input clk, input rst,
-    input [31:0] latency, input [31:0] pace, input [7:0] stall, input [31:0] seed, input seeded, input [4:0] habits,
+    input [31:0] latency, input [31:0] pace, input [7:0] stall, input [31:0] seed, input seeded, input [5:0] habits,
     output [31:0] violations,
     input [31:0] araddr, input [7:0] arlen, input [2:0] arsize, input [1:0] arburst, input arvalid, output arready,
     output [BUS_BITS-1:0] rdata, output [1:0] rresp, output rlast, output rvalid, input rready,

@@ -5,6 +5,7 @@ import pytest
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.isa import COMPUTE, END, LOAD, Mode, Opcode
 from narrows.hw.spec.registers import Fault, Region
+from narrows.hw.spec.rounding import ROUNDINGS
 from narrows.hw.spec.words import pack_codes, unpack_codes
 from narrows.sim.isa_model import IsaMachine
 from narrows.sim.isa_records import MachineError
@@ -58,7 +59,7 @@ def random_output(rng, config, lines, columns, groups):
 def random_clamp(rng, planes):
     if rng.integers(2):
         width = int(rng.integers(1, 4 if planes == 1 else 5))
-        top = {1: 16, 2: 32}.get(planes, 64)
+        top = min({1: 16, 2: 32}.get(planes, 64), int(ROUNDINGS[width].levels[-1]))
         return {
             "uneven": 1,
             "rounding": width,
@@ -381,6 +382,86 @@ def test_pointing_beyond_a_memory_is_named(assembler):
         run_one(one_sum(assembler, config, weight_base=2048), code=1)
     with pytest.raises(MachineError, match="blocks 128 to 128 are asked for, the memory has 128"):
         run_one(one_sum(assembler, config, first_block=128), code=1)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"out_width": 8192}, "out_width is 8192, the core counts to 8191"),
+        ({"out_height": 8192}, "out_height is 8192, the core counts to 8191"),
+        ({"out_granule": 4}, "out_granule is 4, the core counts to 3"),
+        ({"rounding": 1, "clamp_low": -1, "clamp_high": 2}, "clamp_high is 2, which is no level of rounding 1"),
+        ({"rounding": 1, "clamp_low": -2, "clamp_high": 1}, "clamp_low is -2, which is no level of rounding 1"),
+        ({"rounding": 3, "clamp_high": 5}, "clamp_high is 5, which is no level of rounding 3"),
+    ],
+    ids=str,
+)
+def test_fields_beyond_what_a_core_counts_are_named(assembler, fields, message):
+    config = AcceleratorConfig(rows=1, columns=2, lanes=8, rescalers=2, act_words=4096)
+    with pytest.raises(MachineError, match=message):
+        run_one(one_sum(assembler, config, **fields), code=1)
+
+
+@pytest.mark.parametrize(
+    ("borders", "message"),
+    [
+        ([{"left": 1}, {}], "the planes of a window position of a MAX need different borders"),
+        ([{"left": 1}, {"left": 1}], "a MAX has a pixel without a window position inside its tensor"),
+    ],
+)
+def test_a_max_of_torn_or_missing_positions_is_named(assembler, borders, message):
+    program = assembler(CONFIGS["narrow"])
+    for place, border in enumerate(borders):
+        program.tap(offset=place, **border)
+    program.block(tap_count=2)
+    program.compute(mode=Mode.MAX, planes=2, out_height=1, out_width=1, out_base=OUT_BASE)
+    program.end()
+    with pytest.raises(MachineError, match=message):
+        run_one(program, code=1)
+
+
+@pytest.mark.parametrize("flag", ["fixed", "constant"])
+def test_a_max_of_a_fixed_or_constant_block_is_named(assembler, flag):
+    program = assembler(AcceleratorConfig(rows=1, columns=2, lanes=8, rescalers=2, dynamic=1))
+    program.tap()
+    program.block(tap_count=1, **{flag: 1})
+    program.compute(mode=Mode.MAX, out_height=1, out_width=1, out_base=100)
+    program.end()
+    with pytest.raises(MachineError, match="the block of a MAX is fixed or constant"):
+        run_one(program, code=1)
+
+
+def test_bits_of_a_pad_code_above_a_base_code_are_ignored(assembler):
+    config = AcceleratorConfig(rows=1, columns=2, lanes=8, rescalers=2)
+    words = []
+    for pad_code in (5, 0xF5):
+        program = one_sum(assembler, config)
+        program.taps.clear()
+        program.tap(left=1)
+        program.blocks.clear()
+        program.block(tap_count=1, pad_code=pad_code)
+        words.append(run_one(program, code=1).read_words(Region.ACTIVATIONS, 100, 1).tolist())
+    assert words[0] == words[1] != [[0]]
+
+
+def test_a_compute_that_outlasts_the_watchdog_is_stopped_before_it_is_planned(assembler):
+    config = AcceleratorConfig(rows=1, columns=2, lanes=8, rescalers=2, act_words=65536)
+    machine = IsaMachine(config)
+    one_sum(assembler, config, out_height=65535, out_width=65535).load(machine)
+    machine.write_words(Region.CHECKSUMS, 0, np.array([[77]], dtype=np.uint32))
+    machine.watchdog = 1000
+    machine.run()
+    assert (machine.fault, machine.fault_index) == (Fault.WATCHDOG, 0)
+    assert machine.read_words(Region.CHECKSUMS, 0, 1).tolist() == [[77]]
+
+
+def test_a_compute_that_the_watchdog_stops_has_no_checksum(assembler):
+    program = one_sum(assembler, AcceleratorConfig(rows=1, columns=2, lanes=8, rescalers=2))
+    machine = IsaMachine(program.config)
+    program.load(machine)
+    machine.watchdog = 20
+    machine.run()
+    assert (machine.fault, machine.read_words(Region.CHECKSUMS, 0, 1).tolist()) == (Fault.WATCHDOG, [[0]])
 
 
 def test_a_program_without_end_is_named(assembler):

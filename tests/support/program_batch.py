@@ -22,13 +22,14 @@ from narrows.sw.compile import compile_graph
 from narrows.sw.errors import CapacityError, CertificateError
 from narrows.sw.program import Program
 from narrows.sw.quantised import QuantisedGraph
-from narrows.sw.runtime import Transport
+from narrows.sw.runtime import Transport, run_sync
 from narrows.sw.runtime.samples import run_samples
 from numpy.typing import NDArray
 from random_graphs import GraphBuilder, random_chain, random_levels
 
 __all__ = [
     "Batch",
+    "Trials",
     "check_batch",
     "check_programs",
     "check_random_programs",
@@ -130,8 +131,28 @@ def check_batch(config: AcceleratorConfig, batch: Batch) -> dict[int, dict[str, 
     return dict(zip(batch.programs, reports, strict=True))
 
 
-def check_seeds(shared: tuple[AcceleratorConfig, int], seeds: Sequence[int]) -> tuple[dict[int, dict[str, Any]], int]:
-    """Check the random programs of some seeds, as a task; ``shared`` are the core and how many layers a program has.
+@dataclass(frozen=True, kw_only=True)
+class Trials:
+    """Programs of seeds on one core: its ``config``, which draws their graphs as ``draw`` says (of a builder and the
+    seed's number of ``layers``), and the ``bus`` of `check_programs`. Without ``simulates`` golden model and ISA model
+    alone are compared."""
+
+    config: AcceleratorConfig
+    layers: int
+    draw: Callable[[GraphBuilder, int], QuantisedGraph] = random_chain
+    bus: Mapping[str, int] | None = None
+    simulates: bool = True
+
+    def program(self, seed: int) -> tuple[Program, NDArray[np.int64]]:
+        """The program of a seed, and a sample (1, C, H, W), or two frames (2, C, H, W) where it has states; raises as
+        `random_program` does."""
+        rng = np.random.default_rng(seed)
+        program = compile_graph(self.draw(GraphBuilder(self.config, rng), self.layers), self.config)
+        return program, np.stack([random_levels(program.graph, rng) for _ in range(1 + bool(program.graph.states))])
+
+
+def check_seeds(trials: Trials, seeds: Sequence[int]) -> tuple[dict[int, dict[str, Any]], int]:
+    """Check the random programs of some seeds, as a task.
 
     Returns
     -------
@@ -140,15 +161,18 @@ def check_seeds(shared: tuple[AcceleratorConfig, int], seeds: Sequence[int]) -> 
     refused : int
         Seeds whose program does not fit.
     """
-    config, layers = shared
     programs: dict[int, tuple[Program, NDArray[np.int64]]] = {}
     for seed in seeds:
         with contextlib.suppress(CapacityError, CertificateError):
-            programs[seed] = random_program(config, seed, layers)
+            programs[seed] = trials.program(seed)
     if not programs:
         return {}, len(seeds)
-    reports = check_programs(config, list(programs.values()))
-    for report, (program, _) in zip(reports, programs.values(), strict=True):
+    cases = list(programs.values())
+    if trials.simulates:
+        reports = check_programs(trials.config, cases, bus=trials.bus)
+    else:
+        reports = [run_sync(_models_agree(*case)) for case in cases]
+    for report, (program, _) in zip(reports, cases, strict=True):
         report["instructions"] = len(program.instructions) - 1
     return dict(zip(programs, reports, strict=True)), len(seeds) - len(programs)
 
@@ -169,6 +193,30 @@ async def compare_all(transport: Transport, job: Job, progress: Progress) -> tup
     return {}, {"programs": reports}
 
 
+async def _models_agree(program: Program, levels: NDArray[np.int64]) -> dict[str, Any]:
+    """The report of a program that golden model and ISA model alone run."""
+    model = await run_samples(IsaTransport(program.config), program, levels)
+    golden = GoldenModel(program.graph, program.config).run(levels)
+    wrong = _wrong_levels(" on the ISA model", model.outputs, golden)
+    return {"differences": wrong, "cycles": model.cycles.tolist()}
+
+
+def _wrong_levels(
+    where: str, tensors: Mapping[str, NDArray[np.int64]], golden: Mapping[str, NDArray[np.int64]]
+) -> list[str]:
+    """What differs from the golden model, a text for each tensor."""
+    differences = []
+    for name, tensor in tensors.items():
+        wrong = np.argwhere(tensor != golden[name])
+        if len(wrong):
+            place = tuple(wrong[0].tolist())
+            differences.append(
+                f"tensor {name}{where}: {len(wrong)} levels differ, the first at {place}: "
+                f"{tensor[place]} instead of {golden[name][place]}"
+            )
+    return differences
+
+
 async def _compare(
     transport: Transport, program: Program, levels: NDArray[np.int64], timing: BusTiming
 ) -> dict[str, Any]:
@@ -176,15 +224,8 @@ async def _compare(
     model = await run_samples(IsaTransport(program.config, bus=timing), program, levels)
     golden = GoldenModel(program.graph, program.config).run(levels)
     differences = []
-    for kind, tensors in (("", core.dumps), (" as output", core.outputs), (" on the ISA model", model.outputs)):
-        for name, tensor in tensors.items():
-            wrong = np.argwhere(tensor != golden[name])
-            if len(wrong):
-                where = tuple(wrong[0].tolist())
-                differences.append(
-                    f"tensor {name}{kind}: {len(wrong)} levels differ, the first at {where}: "
-                    f"{tensor[where]} instead of {golden[name][where]}"
-                )
+    for where, tensors in (("", core.dumps), (" as output", core.outputs), (" on the ISA model", model.outputs)):
+        differences += _wrong_levels(where, tensors, golden)
     if not np.array_equal(core.checksums, model.checksums):
         differences.append(f"checksums {core.checksums.tolist()}, the ISA model has {model.checksums.tolist()}")
     for name in ("busy",) if program.config.has_backing else _COUNTERS:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from narrows.hw.spec.config import AcceleratorConfig
-from narrows.hw.spec.isa import END, LOAD, Opcode
+from narrows.hw.spec.isa import BLOCK, END, RECORDS, Opcode
 from narrows.hw.spec.registers import Control, Fault, Region, Register, Status, region_address
 from narrows.hw.spec.transfer import PAGE
 from narrows.sim.cosim.job import Job, Progress
@@ -23,7 +23,7 @@ async def faults(transport: Any, job: Job, progress: Progress) -> tuple[dict[str
         await transport.write(register.offset, np.array([value], dtype=np.uint32))
 
     async def run(*instructions: dict[str, Any], base: int = 0) -> list[int]:
-        rows = [LOAD.encode(fields) for fields in instructions] + [END.encode({})]
+        rows = [RECORDS[fields["opcode"]].encode(fields) for fields in instructions] + [END.encode({})]
         words = np.array(rows, dtype=np.uint32).reshape(-1)
         await transport.write(region_address(config, Region.INSTRUCTIONS), words)
         await put(Register.WINDOW_BASE, base)
@@ -39,8 +39,14 @@ async def faults(transport: Any, job: Job, progress: Progress) -> tuple[dict[str
     await put(Register.WINDOW_LIMIT, 2 * PAGE)
     moved = {"memory": Region.ACTIVATIONS, "count": 100, "lines": 1}
     load, store = {"opcode": Opcode.LOAD, **moved}, {"opcode": Opcode.STORE, **moved, "external": PAGE}
+    block = BLOCK.encode({"groups": 1, "tap_count": 1})
+    await transport.write(region_address(config, Region.BLOCKS), np.array(block, dtype=np.uint32))
+    await transport.write(region_address(config, Region.TAPS), np.zeros(1, dtype=np.uint32))
+    ones = ("rows", "planes", "out_height", "out_width", "block_count", "column_groups", "channel_period")
+    compute = {"opcode": Opcode.COMPUTE, "origin": 1000, **dict.fromkeys(ones, 1)}
     cases: dict[str, tuple[list[dict[str, Any]], int]] = {
         "load beyond the window": ([load, store, load | {"external": 2 * PAGE - 396}], 0),
+        "load beyond the window behind a compute": ([compute, load | {"external": 2 * PAGE}], 0),
         "store beyond the window": ([load, store | {"external": 2 * PAGE}, load], 0),
         "second line beyond the window": ([load | {"lines": 3, "external_pitch": 2 * PAGE - 400 + 4}], 0),
         "load that the bus refuses": ([load, load | {"external": PAGE}], STORE_BYTES - PAGE),

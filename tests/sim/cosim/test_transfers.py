@@ -56,6 +56,7 @@ def test_faults_of_the_bus_have_a_name_and_leave_a_core_that_works() -> None:
     assert result.values["found"] == {
         "load": [Fault.NONE, 0],
         "load beyond the window": [Fault.WINDOW, 2],
+        "load beyond the window behind a compute": [Fault.WINDOW, 1],
         "store beyond the window": [Fault.WINDOW, 1],
         "second line beyond the window": [Fault.WINDOW, 0],
         "load that the bus refuses": [Fault.BUS, 1],
