@@ -38,7 +38,7 @@ def test_waiting_for_a_load_that_itself_waits_counts_as_token() -> None:
 def test_a_unit_works_in_order_and_its_queue_has_an_end() -> None:
     schedule = Schedule()
     entered = [schedule.transfer(Opcode.LOAD, index, flags(), 100, index) for index in range(QUEUE_DEPTH + 3)]
-    assert entered[: QUEUE_DEPTH + 1] == [index for index in range(QUEUE_DEPTH + 1)]
+    assert entered[: QUEUE_DEPTH + 1] == list(range(QUEUE_DEPTH + 1))
     assert entered[QUEUE_DEPTH + 1] == schedule.begins[1] + 1
     finishes = [schedule.finishes[index] for index in range(len(entered))]
     assert all(after - before == 101 for before, after in pairwise(finishes))
