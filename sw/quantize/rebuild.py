@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from numpy.typing import NDArray
 
 from ...hw.spec.config import AcceleratorConfig
+from ..extras import need_torch
 from ..graph import Graph
 from ..layers import Layer, Mac, Product
 from ..quantised import MacLayer, MaxLayer, QuantisedTensor
-from ..extras import need_torch
 from . import evaluate
 from .blocks import Block, blocks
 from .problem import Source

@@ -1,4 +1,4 @@
-"""Reconstruction: a block's integers learned from calibration samples alone, so that it gives what the float one does."""
+"""Reconstruction: a block's integers learned from calibration samples, so that it gives what the float one does."""
 
 from __future__ import annotations
 
@@ -147,9 +147,7 @@ class Reconstruction:
         before = self._error(network, offsets, goals, judge)
         self._learn(network, block, offsets, real, goals, teach.nonzero()[:, 0])
         after = self._error(network, offsets, goals, judge)
-        result = Reconstructed(
-            block=block.name, before=before, after=after, seconds=time.perf_counter() - began
-        )
+        result = Reconstructed(block=block.name, before=before, after=after, seconds=time.perf_counter() - began)
         return Learned(to_quantised(network), self._levels(network, offsets), result)
 
     @torch.no_grad()
@@ -235,7 +233,9 @@ class Reconstruction:
             index = samples[torch.randperm(len(samples), generator=self.generator)[: settings.batch]]
             given = offsets[index]
             if mixed:
-                given = torch.where(torch.rand(given.shape, generator=self.generator) < settings.mix, real[index], given)
+                given = torch.where(
+                    torch.rand(given.shape, generator=self.generator) < settings.mix, real[index], given
+                )
             done = network.run(given.contiguous(memory_format=_LAYOUT))
             loss = self._distance(network, done, goals, index, even=settings.even)
             optimiser.zero_grad()
