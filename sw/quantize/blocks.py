@@ -33,19 +33,19 @@ def blocks(graph: Graph) -> list[Block]:
     tensors from before, is one block or none.
     """
     found: list[Block] = []
-    begun, source = 0, graph.input.tensor
-    for end in range(1, len(graph.layers) + 1):
-        layers, rest = graph.layers[begun:end], graph.layers[end:]
-        passed = _passed(graph, graph.layers[:end], rest)
-        last = not any(map(_is_learned, rest))
-        if last:
-            layers, rest = graph.layers[begun:], ()
-            passed = graph.ends
-        elif len(passed) != 1 or not any(map(_is_learned, layers)):
+    begun, source, count = 0, graph.input.tensor, len(graph.layers)
+    for end in range(1, count + 1):
+        if not any(map(_is_learned, graph.layers[begun:end])):
             continue
+        last = not any(map(_is_learned, graph.layers[end:]))
+        passed = _passed(graph, graph.layers[:end], graph.layers[end:])
+        if not last and len(passed) != 1:
+            continue
+        layers = graph.layers[begun : count if last else end]
         inside = {layer.output for layer in layers}
         if all(name in inside or name == source for layer in layers for name in layer.sources):
-            found.append(Block(layers, source, passed))
+            outputs = graph.ends if last else passed
+            found.append(Block(layers, source, tuple(name for name in outputs if name in inside)))
         if last:
             break
         begun, source = end, passed[0]

@@ -52,13 +52,15 @@ class ReconstructionSettings:
         Largest sensitivity of a value, in the mean of all.
     judges : int
         Every so-manieth sample judges what the others taught.
+    probes : int
+        Random signs that sensitivities are estimated from.
     """
 
-    steps: int = 200
+    steps: int = 100
     batch: int = 32
     seed: int = 1
     rate: float = 1e-2
-    mix: float = 0.5
+    mix: float = 0.0
     even: float = 0.5
     most: float = 10.0
     judges: int = 8
