@@ -32,7 +32,8 @@ def graph(*layers, outputs):
 
 
 def found(*layers, outputs):
-    return [(block.source, [each.name for each in block.layers], block.outputs) for block in blocks(graph(*layers, outputs=outputs))]  # fmt: skip
+    cut = blocks(graph(*layers, outputs=outputs))
+    return [(block.source, [each.name for each in block.layers], block.outputs) for block in cut]
 
 
 def test_a_chain_is_layer_by_layer():
@@ -57,7 +58,8 @@ def test_what_outputs_show_is_passed_on_to_the_end():
 
 
 def test_a_name_is_that_of_its_ends():
-    assert [each.name for each in blocks(graph(layer("a", "x"), layer("b", "x"), layer("c", "a", "b"), outputs=["c"]))] == ["a .. c"]  # fmt: skip
+    layers = layer("a", "x"), layer("b", "x"), layer("c", "a", "b")
+    assert [each.name for each in blocks(graph(*layers, outputs=["c"]))] == ["a .. c"]
 
 
 def test_without_learned_weights_there_is_none():

@@ -41,9 +41,7 @@ def numbers(graph) -> list[np.ndarray]:
 @pytest.mark.parametrize("curves", [False, True])
 @pytest.mark.parametrize(("acc_bits", "bits"), [(12, 4), (16, 3), (20, 8)])
 def test_the_golden_model_gives_what_was_learned_inside_the_accumulator(acc_bits, bits, curves, monkeypatch) -> None:
-    seed = acc_bits
-    print("seed", seed)
-    rng, x = samples_for(seed)
+    rng, x = samples_for(acc_bits)
     graph = random_graph(rng, curves=curves)
     config = dataclasses.replace(CONFIG, acc_bits=acc_bits, rescale_bits=bits, tables=9 if curves else 0)
     levels, leave = {}, Rebuilder.leave
