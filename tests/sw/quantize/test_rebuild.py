@@ -9,7 +9,7 @@ from narrows.hw.spec.config import PRESETS
 from narrows.sw.errors import ToolMissing
 from narrows.sw.frontend import load_model
 from narrows.sw.quantize import QuantSettings, quantise
-from narrows.sw.quantize.rebuild import Reconstructed, Rebuilder
+from narrows.sw.quantize.rebuild import Rebuilder, Reconstructed
 from onnx import helper
 
 CONFIG = dataclasses.replace(PRESETS["tiny"], acc_bits=20)
