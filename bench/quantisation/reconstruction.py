@@ -30,9 +30,10 @@ from narrows.sw.frontend import load_model
 from narrows.sw.graph import Graph
 from narrows.sw.layers import Mac
 from narrows.sw.passes import lower
-from narrows.sw.quantize import QuantSettings, quantise
+from narrows.sw.quantize import QuantSettings
 from narrows.sw.quantize.evaluate import evaluate
 from narrows.sw.quantize.rebuild import Reconstructed
+from narrows.sw.quantize.reconstructing import quantise_and_reconstruct
 from narrows.sw.quantize.train import reconstruct
 from narrows.sw.results import write_json
 from narrows.sw.runtime.tensors import prepare_input
@@ -123,7 +124,7 @@ def _measured(task: Task, about: dict[str, Any], settings: dict[str, Any]) -> Ro
     began = time.process_time()
     usual = functools.partial(reconstruct.ReconstructionSettings, **settings)
     with mock.patch.object(reconstruct, "ReconstructionSettings", usual):
-        quantised = quantise(task.graph, task.calibration, wanted, config, report=blocks.append)
+        quantised = quantise_and_reconstruct(task.graph, task.calibration, wanted, config, report=blocks.append)
     seconds = time.process_time() - began
     golden, tensor = GoldenModel(quantised, config), quantised.outputs[0].tensor
     given, floats = [], []

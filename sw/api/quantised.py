@@ -194,7 +194,7 @@ class Quantised:
         """`compile` for a core that is known, measured on samples that are checked; one that was sized for the model
         gets larger memories where it takes them."""
         from ..compile import compile_graph
-        from ..quantize import quantise
+        from ..quantize.reconstructing import quantise_and_reconstruct
         from .program import Program
         from .quality import recorded
         from .reconstruction import show_reconstruction
@@ -208,7 +208,7 @@ class Quantised:
             self.listener.note("note: the model keeps its own integers: for --weights and --acts say --requantise, too")
         blocks: list[Reconstructed] = []
         with self.listener.progress("reconstructing" if settings.reconstruct else "quantising") as progress:
-            graph = quantise(
+            graph = quantise_and_reconstruct(
                 self.graph,
                 self.calibration,
                 settings,

@@ -34,7 +34,7 @@ from .planned import planned_format, planned_input
 from .prepare import prepared
 from .problem import Problem, Source, problems
 from .products import product_layer
-from .rebuild import Rebuilder, Report
+from .rebuild import Rebuild, Rebuilder
 from .search import Solution, solve
 from .settings import QuantSettings
 from .sharing import share_tables
@@ -52,7 +52,7 @@ def quantise(
     settings: QuantSettings,
     config: AcceleratorConfig,
     progress: Progress | None = None,
-    report: Report | None = None,
+    rebuild: Rebuild | None = None,
 ) -> QuantisedGraph:
     """Integer graph whose every sum fits the accumulator of ``config`` by certificate, and whose rescaling is exact.
 
@@ -68,13 +68,11 @@ def quantise(
         Widths to respect: accumulator, bias, multiplicand, digit planes.
     progress : callable, optional
         Called with (layer's name, layers done, layers in all).
-    report : callable, optional
-        With ``settings.reconstruct``: called with what became of each block.
+    rebuild : callable, optional
+        Gives the `Rebuilder` for the graph, the samples and the settings that are used; see `quantise_and_reconstruct`.
 
     Raises
     ------
-    ToolMissing
-        If ``settings.reconstruct`` asks for torch, and it is not there.
     InputError
         If the calibration data do not fit the model, or the settings name a layer that it does not have.
     CertificateError
@@ -86,7 +84,7 @@ def quantise(
     with one_thread():
         ready = prepared(graph, samples, settings)
         beside = settings_beside(ready, settings)
-        rebuilder = Rebuilder(ready, samples, beside, config, report) if beside.reconstruct else None
+        rebuilder = None if rebuild is None else rebuild(ready, samples, beside)
         return _Quantiser(ready, samples, beside, config, rebuilder).run(progress or (lambda name, done, total: None))
 
 

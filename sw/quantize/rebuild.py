@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 
 from numpy.typing import NDArray
 
-from ...hw.spec.config import AcceleratorConfig
-from ..extras import need_torch
 from ..graph import Graph
 from ..layers import Layer, Mac, Product
 from ..quantised import MacLayer, MaxLayer, QuantisedTensor
@@ -56,6 +54,7 @@ class Reconstructed:
 
 
 Report = Callable[[Reconstructed], None]
+Learner = Callable[[Graph, NDArray, list[Block], QuantSettings], "Reconstruction"]
 
 
 class Rebuilder:
@@ -68,49 +67,29 @@ class Rebuilder:
     samples : array, shape (N, ...)
         Calibration samples as the model takes them.
     settings : QuantSettings
-    config : AcceleratorConfig
+    learner : callable
+        Gives the `Reconstruction` of a graph's blocks, on its real inputs.
     report : callable, optional
         Called with each block's `Reconstructed`.
-
-    Raises
-    ------
-    ToolMissing
-        If torch is not there.
     """
 
     def __init__(
-        self,
-        graph: Graph,
-        samples: NDArray,
-        settings: QuantSettings,
-        config: AcceleratorConfig,
-        report: Report | None = None,
+        self, graph: Graph, samples: NDArray, settings: QuantSettings, learner: Learner, report: Report | None = None
     ) -> None:
-        need_torch("reconstruction needs")
         self._report = report or (lambda result: None)
         self._integers: dict[str, QuantisedTensor] = {}
         self._sharing: set[str] = set()
         self._given: tuple[Source, NDArray] | None = None
         self._wanted: dict[str, NDArray] = {}
-        self._first: dict[str, Block] = {}
-        self._last: dict[str, Block] = {}
-        self._learner: Reconstruction | None = None
+        found: list[Block] = []
         if why := _unsupported(graph):
             self._report(Reconstructed(block="all layers", why=why))
-            return
-        found = blocks(graph)
+        else:
+            found = blocks(graph)
         self._first = {block.layers[0].name: block for block in found}
         self._last = {block.layers[-1].name: block for block in found}
-        self._learner = self._made(graph, samples, found, settings, config)
-
-    @staticmethod
-    def _made(
-        graph: Graph, samples: NDArray, found: list[Block], settings: QuantSettings, config: AcceleratorConfig
-    ) -> Reconstruction:
-        from .train.reconstruct import Reconstruction
-
         own = settings.for_layers(graph.layers)
-        return Reconstruction(graph, evaluate.model_input(graph, samples), found, own, config)
+        self._learner = learner(graph, evaluate.model_input(graph, samples), found, own) if found else None
 
     def enter(self, layer: Layer, sources: Mapping[str, Source], floats: Mapping[str, NDArray]) -> None:
         """Before a layer is quantised: ``sources`` and ``floats`` are what it may read."""
@@ -160,3 +139,6 @@ def _unsupported(graph: Graph) -> str:
         return "the model keeps states from run to run"
     products = [layer.name for layer in graph.layers if isinstance(layer, Product)]
     return f"{products[0]} multiplies two tensors" if products else ""
+
+
+Rebuild = Callable[[Graph, NDArray, QuantSettings], Rebuilder]

@@ -60,7 +60,8 @@ class QuantSettings:
         Channels of tensors are scaled against the weights that read them first; otherwise only those of tensors in
         whose integers some would vanish.
     reconstruct : bool
-        Weights and biases are learned block by block on the calibration samples (`rebuild`); needs torch.
+        Weights and biases are learned block by block on the calibration samples, where
+        `quantise_and_reconstruct` does it; needs torch.
     exact : bool
         Of a model that comes quantised every layer is made in two halves whose sums its own arithmetic rounds twice
         (`halves`), whatever that costs; otherwise as many as cost little.

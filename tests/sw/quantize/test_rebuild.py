@@ -1,15 +1,14 @@
-"""What is left as it is, and why; and what is said without torch."""
+"""What is left as it is, and why."""
 
 import dataclasses
-import importlib.util
 
 import numpy as np
 import pytest
 from narrows.hw.spec.config import PRESETS
-from narrows.sw.errors import ToolMissing
 from narrows.sw.frontend import load_model
 from narrows.sw.quantize import QuantSettings, quantise
-from narrows.sw.quantize.rebuild import Rebuilder, Reconstructed
+from narrows.sw.quantize.rebuild import Reconstructed
+from narrows.sw.quantize.reconstructing import quantise_and_reconstruct
 from onnx import helper
 
 CONFIG = dataclasses.replace(PRESETS["tiny"], acc_bits=20)
@@ -20,16 +19,6 @@ def test_a_result_is_taken_if_it_is_better() -> None:
     assert Reconstructed(block="a", before=0.2, after=0.1).kept
     assert not Reconstructed(block="a", before=0.2, after=0.2).kept
     assert not Reconstructed(block="a", before=0.2, after=0.1, why="no").kept
-
-
-def test_without_torch_it_is_said_how_to_get_it(onnx_model, monkeypatch) -> None:
-    found = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name, *rest: None if name == "torch" else found(name, *rest)
-    )
-    graph = load_model(onnx_model([helper.make_node("Relu", ["x"], ["y"])], (1, 2, 3, 3), {}))
-    with pytest.raises(ToolMissing, match=r"reconstruction needs torch: pip install 'narrows\[train\]'"):
-        Rebuilder(graph, np.zeros((1, 2, 3, 3)), SETTINGS, CONFIG)
 
 
 def test_a_model_that_multiplies_tensors_is_left_as_it_is(onnx_model) -> None:
@@ -43,7 +32,7 @@ def test_a_model_that_multiplies_tensors_is_left_as_it_is(onnx_model) -> None:
     ]
     graph, x = load_model(onnx_model(nodes, (1, 4, 5, 5), constants)), rng.normal(size=(8, 4, 5, 5))
     blocks: list[Reconstructed] = []
-    quantised = quantise(graph, x, SETTINGS, CONFIG, report=blocks.append)
+    quantised = quantise_and_reconstruct(graph, x, SETTINGS, CONFIG, report=blocks.append)
     assert [(each.block, each.why) for each in blocks] == [("all layers", "both multiplies two tensors")]
     plain = quantise(graph, x, QuantSettings(), CONFIG)
     assert all(repr(ours) == repr(theirs) for ours, theirs in zip(quantised.layers, plain.layers, strict=True))

@@ -11,6 +11,7 @@ from narrows.sw.compile import compile_graph
 from narrows.sw.quantised import MacLayer
 from narrows.sw.quantize import QuantSettings, quantise
 from narrows.sw.quantize.rebuild import Rebuilder
+from narrows.sw.quantize.reconstructing import quantise_and_reconstruct
 from narrows.sw.quantize.train import reconstruct
 from narrows.sw.runtime.tensors import prepare_input
 from trained_networks import CONFIG, random_graph
@@ -53,7 +54,9 @@ def test_the_golden_model_gives_what_was_learned_inside_the_accumulator(acc_bits
 
     monkeypatch.setattr(Rebuilder, "leave", told)
     blocks = []
-    quantised = quantise(graph, x, dataclasses.replace(SETTINGS, weights="dybit4"), config, report=blocks.append)
+    quantised = quantise_and_reconstruct(
+        graph, x, dataclasses.replace(SETTINGS, weights="dybit4"), config, report=blocks.append
+    )
     assert any(each.kept for each in blocks)
     assert not any(each.why for each in blocks)
     expected = GoldenModel(quantised, config).run(prepare_input(quantised, x))
@@ -71,7 +74,7 @@ def test_the_same_samples_give_the_same_integers_and_only_what_is_better_is_take
     runs = []
     for _ in range(2):
         blocks = []
-        quantised = quantise(graph, x, SETTINGS, CONFIG, report=blocks.append)
+        quantised = quantise_and_reconstruct(graph, x, SETTINGS, CONFIG, report=blocks.append)
         runs.append((numbers(quantised), [(each.block, each.before, each.after) for each in blocks]))
     assert runs[0][1] == runs[1][1]
     assert all(np.array_equal(*pair) for pair in zip(runs[0][0], runs[1][0], strict=True))
@@ -83,7 +86,7 @@ def test_where_nothing_is_better_the_program_is_that_of_quantisation_alone(monke
     still = functools.partial(reconstruct.ReconstructionSettings, steps=0)
     monkeypatch.setattr(reconstruct, "ReconstructionSettings", still)
     blocks = []
-    quantised = quantise(graph, x, SETTINGS, CONFIG, report=blocks.append)
+    quantised = quantise_and_reconstruct(graph, x, SETTINGS, CONFIG, report=blocks.append)
     assert not any(each.kept for each in blocks)
     assert all(each.before == each.after for each in blocks)
     plain = quantise(graph, x, dataclasses.replace(SETTINGS, reconstruct=False), CONFIG)
@@ -95,7 +98,7 @@ def test_layers_that_share_a_table_are_left_as_they_are() -> None:
     graph = random_graph(rng, curves=True)
     config = AcceleratorConfig(**{**CONFIG.to_dict(), "tables": 1})
     blocks = []
-    quantised = quantise(graph, x, SETTINGS, config, report=blocks.append)
+    quantised = quantise_and_reconstruct(graph, x, SETTINGS, config, report=blocks.append)
     left = [each for each in blocks if each.why]
     assert left
     assert all(each.why.endswith("shares its table with other layers") for each in left)
