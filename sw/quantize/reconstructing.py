@@ -1,4 +1,4 @@
-"""quantise_and_reconstruct: quantisation whose blocks are learned on the calibration samples, where that is asked for."""
+"""quantise_and_reconstruct: quantisation whose blocks are learned on the calibration samples, if that is asked for."""
 
 from __future__ import annotations
 
