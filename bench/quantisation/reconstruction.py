@@ -118,7 +118,12 @@ def main(
 def _measured(task: Task, about: dict[str, Any], settings: dict[str, Any]) -> Row:
     lowered = lower(task.graph)
     curves = sum(isinstance(layer, Mac) and layer.curve is not None for layer in lowered.layers)
-    config = AcceleratorConfig(acc_bits=about["acc_bits"], rescale_bits=about["rescale_bits"], tables=curves)
+    config = AcceleratorConfig(
+        base="e2m1" if about["acts"] == "e2m1" else "dybit4",
+        acc_bits=about["acc_bits"],
+        rescale_bits=about["rescale_bits"],
+        tables=curves,
+    )
     wanted = QuantSettings(weights=about["weights"], acts=about["acts"], reconstruct=about["reconstructed"])
     blocks: list[Reconstructed] = []
     began = time.process_time()
