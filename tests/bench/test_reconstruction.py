@@ -42,5 +42,5 @@ def test_rows_are_measured_once(
 
 
 def test_an_unknown_setting_is_named(tmp_path: Path) -> None:
-    with pytest.raises(typer.BadParameter, match="--set knows steps, .* not depth"):
+    with pytest.raises(typer.BadParameter, match=r"--set knows steps, .* not depth"):
         reconstruction.main(tmp_path / "rows.json", changed=["depth=3"])

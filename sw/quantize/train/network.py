@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ....hw.spec.config import AcceleratorConfig
 from ...errors import InputError
 from ...graph import Graph
-from ...layers import Layer, Mac, MaxPool, Product
+from ...layers import Mac, MaxPool, Product
 from ...quantised import LevelTable, MacLayer, QuantisedGraph, QuantisedTensor
 from ..settings import QuantSettings
 from .convolution import convolve, max_pool
@@ -106,7 +106,6 @@ class Network(nn.Module):
         self.tensors, self.layers = nn.ModuleList(), nn.ModuleList()
         self._tensor_of: dict[str, int] = {}
         self._integers: dict[str, int] = {}
-        self._mac_of: dict[str, int] = {}
         name = graph.input.tensor
         self._add(name, TrainedTensor(start.tensors[name], -np.inf, np.inf, fixed=True, ends=True))
         for layer, started in zip(graph.layers, start.layers, strict=True):
@@ -129,7 +128,6 @@ class Network(nn.Module):
         tensor = TrainedTensor(output, layer.low, layer.high)
         outputs = self.graph.output_tensors
         constant = all(term.constant for term in layer.terms)
-        self._mac_of[layer.name] = len(self.layers)
         if constant:
             self.layers.append(ConstantMac(started, starts))
             if len(sources) > 1:
@@ -154,12 +152,6 @@ class Network(nn.Module):
         assert isinstance(found, TrainedTensor)
         return found
 
-    def mac(self, layer: str) -> TrainedMac | ConstantMac:
-        """What a multiply-accumulate layer computes with, by its name."""
-        found = self.layers[self._mac_of[layer]]
-        assert isinstance(found, TrainedMac | ConstantMac)
-        return found
-
     def learn_shifts(self, learn: bool) -> None:
         """Let zero levels between layers be learned, or keep them from now on."""
         for name in self._tensor_of:
@@ -176,23 +168,19 @@ class Network(nn.Module):
         exact : bool
             Sums in float64, everything behind them in int64, no gradients.
         """
-        return self.go_on(self.begin(offsets.double() if exact else offsets), self.graph.layers, exact=exact)
-
-    def begin(self, offsets: Tensor) -> Pass:
-        """A pass that has run no layer yet."""
         name = self.graph.input.tensor
-        return Pass({name: offsets}, {name: self.tensor(name).clamped()}, {})
-
-    def go_on(self, done: Pass, layers: Sequence[Layer], *, exact: bool = False) -> Pass:
-        """A pass, further through ``layers``, whose sources it has; what it was before stays as it is."""
-        values, clamped, steps = dict(done.offsets), dict(done.clamped), dict(done.steps)
-        for layer in layers:
+        values = {name: offsets.double() if exact else offsets}
+        clamped = {name: self.tensor(name).clamped()}
+        steps: dict[str, Step] = {}
+        macs = iter(self.layers)
+        for layer in self.graph.layers:
             if isinstance(layer, MaxPool):
                 values[layer.output] = max_pool(values[layer.source], layer.window)
                 clamped[layer.output] = clamped[layer.source]
                 continue
             assert isinstance(layer, Mac)
-            mac = self.mac(layer.name)
+            mac = next(macs)
+            assert isinstance(mac, TrainedMac | ConstantMac)
             output = self.tensor(layer.output)
             now = output.clamped()
             integers = self.tensors[self._integers[layer.name]] if layer.name in self._integers else None
