@@ -122,7 +122,7 @@ class Reconstruction:
         given: tuple[Source, NDArray],
         wanted: Mapping[str, NDArray],
     ) -> Learned:
-        """The block as it is in the end: learned, or as it was where that is no better.
+        """The block as it was learned, and its errors before and after.
 
         Parameters
         ----------
