@@ -28,7 +28,7 @@ class Formats:
         Of weights and of tensors between layers; None: the core's base.
     layers : QuantSettings or None
         Instead: all of them, layer by layer.
-    equalise, exact : bool
+    equalise, reconstruct, exact : bool
         As `QuantSettings` has them.
     """
 
@@ -36,6 +36,7 @@ class Formats:
     acts: str | None = None
     layers: QuantSettings | None = None
     equalise: bool = False
+    reconstruct: bool = False
     exact: bool = False
 
     @classmethod
@@ -46,6 +47,7 @@ class Formats:
         acts: str | None = None,
         formats: QuantSettings | str | os.PathLike[str] | None = None,
         equalise: bool = False,
+        reconstruct: bool = False,
         exact: bool = False,
     ) -> Formats:
         """As `Model.quantize` takes them.
@@ -63,7 +65,7 @@ class Formats:
         if formats is None:
             QuantSettings(weights=weights or "dybit4", acts=acts or "dybit4")  # an unknown one is said at once
         layers = formats if formats is None or isinstance(formats, QuantSettings) else load_settings(Path(formats))
-        return cls(weights=weights, acts=acts, layers=layers, equalise=equalise, exact=exact)
+        return cls(weights=weights, acts=acts, layers=layers, equalise=equalise, reconstruct=reconstruct, exact=exact)
 
     @property
     def asked(self) -> bool:
@@ -87,8 +89,8 @@ class Formats:
         found = self.layers or QuantSettings(
             weights=self.weights or core.weight_format, acts=self.acts or core.act_format
         )
-        equalise, exact = found.equalise or self.equalise, found.exact or self.exact
-        return dataclasses.replace(found, equalise=equalise, exact=exact)
+        asked = {name: getattr(found, name) or getattr(self, name) for name in ("equalise", "reconstruct", "exact")}
+        return dataclasses.replace(found, **asked)
 
     def __str__(self) -> str:
         shown = {name: getattr(self, name) for name in ("weights", "acts")}

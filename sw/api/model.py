@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..extras import need_torch
 from ..listener import Listener, Quiet
 from .formats import Formats
 from .html import table_html
@@ -166,6 +167,7 @@ class Model:
         acts: str | None = None,
         formats: QuantSettings | str | os.PathLike[str] | None = None,
         equalise: bool = False,
+        reconstruct: bool = False,
         exact: bool = False,
         requantise: bool = False,
         most: int | None = None,
@@ -183,6 +185,9 @@ class Model:
             Instead: formats layer by layer, or the file of them that a search writes.
         equalise : bool
             Scale channels against the weights that read them, not only where some would vanish.
+        reconstruct : bool
+            Learn weights and biases block by block, so that on ``calib`` each block gives what the float model's does;
+            needs torch: ``pip install 'narrows[train]'``.
         exact : bool
             Of a model that comes quantised: follow its own arithmetic in all layers, also where that takes two each.
         requantise : bool
@@ -194,6 +199,8 @@ class Model:
         ------
         InputError
             If the samples do not fit the model, or a format is unknown.
+        ToolMissing
+            If ``reconstruct`` asks for torch, and it is not installed.
         ImportMismatch
             If the model was read wrongly.
 
@@ -206,8 +213,12 @@ class Model:
         """
         from .quantised import Quantised
 
+        if reconstruct:
+            need_torch("reconstruction needs")
         x, y = samples_of(calib, self.input_shape, most=most)
-        chosen = Formats.of(weights=weights, acts=acts, formats=formats, equalise=equalise, exact=exact)
+        chosen = Formats.of(
+            weights=weights, acts=acts, formats=formats, equalise=equalise, reconstruct=reconstruct, exact=exact
+        )
         return Quantised.of(self, (x, y), chosen, requantise=requantise)
 
     def __repr__(self) -> str:

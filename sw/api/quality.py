@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..program import Program as Compiled
     from ..quantised import QuantisedGraph
     from ..quantize import QuantSettings
+    from ..quantize.rebuild import Reconstructed
     from .model import Model
     from .program import Program
 
@@ -70,6 +71,7 @@ def recorded(
     listener: Listener,
     trained: bool = False,
     requantised: bool = False,
+    reconstruction: Sequence[Reconstructed] = (),
     states: Mapping[str, str] | None = None,
 ) -> Compiled:
     """The program with its record; the listener is told its quality.
@@ -91,6 +93,8 @@ def recorded(
         Whether its integers were trained from there.
     requantised : bool
         Whether the model's own integers were forgotten first.
+    reconstruction : sequence of Reconstructed
+        What became of its blocks, where they were reconstructed.
     states : mapping of str, optional
         What inputs of the model's file take over (`narrows.load`).
     """
@@ -112,6 +116,7 @@ def recorded(
         "equalised": equalised,
         "calibration": {"samples": len(calibration), "sha256": digest(calibration)},
         "quality": quality | {"data": samples},
+        "reconstruction": [asdict(each) | {"kept": each.kept} for each in reconstruction],
         "warnings": warnings,
     }
     if states:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ...hw.spec.config import AcceleratorConfig
     from ..graph import Graph
     from ..listener import Listener
+    from ..quantize.rebuild import Reconstructed
     from ..quantize.trained import Beside
     from ..reference import Verdict
     from .model import Model
@@ -193,9 +194,10 @@ class Quantised:
         """`compile` for a core that is known, measured on samples that are checked; one that was sized for the model
         gets larger memories where it takes them."""
         from ..compile import compile_graph
-        from ..quantize import quantise
+        from ..quantize.reconstructing import quantise_and_reconstruct
         from .program import Program
         from .quality import recorded
+        from .reconstruction import show_reconstruction
         from .sizing import check_size, compiled_sized
 
         settings = self.formats(core)
@@ -204,8 +206,17 @@ class Quantised:
             self.listener.note(f"note: {self.beside.note}")
         if self.lowered.grids and self.formats.asked:
             self.listener.note("note: the model keeps its own integers: for --weights and --acts say --requantise, too")
-        with self.listener.progress("quantising") as progress:
-            graph = quantise(self.graph, self.calibration, settings, core, lambda _, done, total: progress(done, total))
+        blocks: list[Reconstructed] = []
+        with self.listener.progress("reconstructing" if settings.reconstruct else "quantising") as progress:
+            graph = quantise_and_reconstruct(
+                self.graph,
+                self.calibration,
+                settings,
+                core,
+                lambda _, done, total: progress(done, total),
+                blocks.append,
+            )
+        show_reconstruction(blocks, self.listener)
         compiled = recorded(
             compiled_sized(graph, core, self.listener) if sized else compile_graph(graph, core),
             self.graph,
@@ -216,6 +227,7 @@ class Quantised:
             settings=settings,
             calibration=self.calibration,
             requantised=self.requantise,
+            reconstruction=blocks,
             states=self.model.states,
             listener=self.listener,
         )

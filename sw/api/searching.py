@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import CapacityError
+from ..extras import need_torch
 from ..tasks import HERE, Workers
 from .html import table_html
 from .samples import SampleSource, samples_of
-from .training import need_torch, train_settings
+from .training import train_settings
 
 if TYPE_CHECKING:
     from ...hw.spec.config import AcceleratorConfig
@@ -258,7 +259,7 @@ def search(
     held = plan.held(test)
     tuning = None
     if train is not None:
-        need_torch()
+        need_torch("training needs")
         x, y = samples_of(train, shape, most=sys.maxsize)
         x = checked_samples(plan.graph, x, "training data")  # before the search, which takes long
         scores = measurer.float_scores(samples.x)

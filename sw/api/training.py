@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import sys
 import time
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ToolMissing
+from ..extras import need_torch
 from ..results import writable_folder
 from .config import Config
 from .samples import SampleSource, samples_of
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from .program import Program
     from .quantised import Quantised
 
-__all__ = ["CALIBRATION", "Trained", "need_torch", "train_settings"]
+__all__ = ["CALIBRATION", "Trained", "train_settings"]
 
 CALIBRATION = 128
 """Training samples that scales start from, where no others are given."""
@@ -37,15 +36,6 @@ _ADVICE = (
     "judged by every twentieth sample of --data: if the float model was trained on them, the score flatters it; give "
     "others with --val"
 )
-
-
-def need_torch() -> None:
-    """ToolMissing, with the command that installs it, if torch is not there."""
-    if importlib.util.find_spec("torch") is None:
-        raise ToolMissing(
-            "training needs torch: pip install 'narrows[train]' (without a GPU, add --extra-index-url "
-            "https://download.pytorch.org/whl/cpu for a download of a tenth of the size)"
-        )
 
 
 def train_settings(
@@ -107,7 +97,7 @@ class Trained:
         **settings: Any,
     ) -> Trained:
         """Samples gathered and settings completed; arguments and errors are those of `Quantised.train`."""
-        need_torch()
+        need_torch("training needs")
         for path in (checkpoint, keep):
             if path is not None:
                 writable_folder(Path(path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,7 +52,8 @@ def formats_within(plan: Quantised, core: AcceleratorConfig, held: Held, points:
 
     def answered(settings: QuantSettings) -> Answered | None:
         try:
-            graph = quantise(plan.graph, plan.calibration, settings, core)
+            plain = replace(settings, reconstruct=False)  # minutes each: only what is chosen is reconstructed
+            graph = quantise(plan.graph, plan.calibration, plain, core)
             program = compile_graph(graph, core)
         except (CertificateError, CapacityError):
             return None

@@ -83,6 +83,13 @@ def compile_model(
             "--equalise", help="Scale channels against the weights that read them, not only where some would vanish."
         ),
     ] = False,
+    reconstruct: Annotated[
+        bool,
+        typer.Option(
+            "--reconstruct",
+            help="Learn weights block by block from the calibration samples, without labels; needs torch, and minutes.",
+        ),
+    ] = False,
     exact: Annotated[
         bool,
         typer.Option(
@@ -134,6 +141,8 @@ def compile_model(
 
         narrows compile model.onnx --calib calib.npz --data held.npz --within 1.0
 
+        narrows compile model.onnx --calib calib.npz --data held.npz --reconstruct
+
         narrows compile model.onnx --calib calib.npz --target-fps 500
     """
     output = output or Path(f"{model.stem}.nrw")
@@ -151,6 +160,7 @@ def compile_model(
         acts=acts,
         formats=formats,
         equalise=equalise,
+        reconstruct=reconstruct,
         exact=exact,
         requantise=requantise,
         most=None,
@@ -181,7 +191,7 @@ def compile_model(
             "config": program.config.core.to_dict(),
             "weights": settings.weights,
             "acts": settings.acts,
-            **{name: program.compiled.record[name] for name in ("import", "quality", "warnings")},
+            **{name: program.compiled.record[name] for name in ("import", "quality", "reconstruction", "warnings")},
             "beside_integers": dataclasses.asdict(plan.beside),
             "layer_formats": {name: vars(own) for name, own in settings.layers.items()},
             **summary,

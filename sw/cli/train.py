@@ -9,8 +9,9 @@ import typer
 
 from ..api.model import Model
 from ..api.samples import load_samples
-from ..api.training import CALIBRATION, need_torch
+from ..api.training import CALIBRATION
 from ..errors import InputError
+from ..extras import need_torch
 from ..results import writable_folder, write_json
 from .options import (
     AccBits,
@@ -128,7 +129,7 @@ def train(
 
     Accuracy below what you need? More epochs first, then a wider accumulator, then wider activations.
     """
-    need_torch()
+    need_torch("training needs")
     output = output or Path(f"{model.stem}.nrw")
     writable_folder(output)
     core = chosen_config(preset, config, board, acc_bits=acc_bits, rescale_bits=rescale_bits)

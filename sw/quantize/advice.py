@@ -132,6 +132,7 @@ def advise(
             return Advice(what=what, how=f"{how}; the core does not hold it: {error}")
         return Advice(what=what, how=how, gain_db=round(after - before, 2) + 0.0)
 
+    settings = replace(settings, reconstruct=False)  # minutes a trial
     macs = [layer for layer in ready.layers if isinstance(layer, Mac)]
     learned = [layer for layer in macs if not is_kept(layer, ready)]
     own = settings.for_layers(macs)

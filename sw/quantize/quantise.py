@@ -21,7 +21,7 @@ from ..enlarging import enlarged
 from ..errors import CapacityError, ModelError
 from ..graph import Graph
 from ..layer_arithmetic import drain_of, exact_sources
-from ..layers import Mac, MaxPool, Product
+from ..layers import Layer, Mac, MaxPool, Product
 from ..quantised import MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
 from ..roundings import check_rounding
 from . import evaluate
@@ -35,6 +35,7 @@ from .planned import planned_format, planned_input
 from .prepare import prepared
 from .problem import Problem, Source, problems
 from .products import product_layer
+from .rebuild import Rebuild, Rebuilder
 from .search import Solution, solve
 from .settings import QuantSettings
 from .sharing import share_tables
@@ -52,6 +53,7 @@ def quantise(
     settings: QuantSettings,
     config: AcceleratorConfig,
     progress: Progress | None = None,
+    rebuild: Rebuild | None = None,
 ) -> QuantisedGraph:
     """Integer graph whose every sum fits the accumulator of ``config`` by certificate, and whose rescaling is exact.
 
@@ -67,6 +69,8 @@ def quantise(
         Widths to respect: accumulator, bias, multiplicand, digit planes.
     progress : callable, optional
         Called with (layer's name, layers done, layers in all).
+    rebuild : callable, optional
+        Gives the `Rebuilder` for the graph, the samples and the settings that are used; see `quantise_and_reconstruct`.
 
     Raises
     ------
@@ -81,14 +85,22 @@ def quantise(
     with one_thread():
         ready = prepared(graph, samples, settings)
         beside = settings_beside(ready, settings)
-        return _Quantiser(ready, samples, beside, config).run(progress or (lambda name, done, total: None))
+        rebuilder = None if rebuild is None else rebuild(ready, samples, beside)
+        return _Quantiser(ready, samples, beside, config, rebuilder).run(progress or (lambda name, done, total: None))
 
 
 class _Quantiser:
     """State of one run: every tensor so far, with float values and levels of those that layers still read."""
 
-    def __init__(self, graph: Graph, samples: NDArray, settings: QuantSettings, config: AcceleratorConfig) -> None:
-        self.graph, self.config = graph, config
+    def __init__(
+        self,
+        graph: Graph,
+        samples: NDArray,
+        settings: QuantSettings,
+        config: AcceleratorConfig,
+        rebuilder: Rebuilder | None = None,
+    ) -> None:
+        self.graph, self.config, self.rebuilder = graph, config, rebuilder
         macs = [layer for layer in graph.layers if isinstance(layer, Mac | Product)]
         settings.check_layers(macs)
         self.settings = settings.for_layers(macs)
@@ -132,6 +144,8 @@ class _Quantiser:
         total, last = len(self.graph.layers), self.graph.last_readers()
         for done, layer in enumerate(self.graph.layers):
             progress(layer.name, done, total)
+            if self.rebuilder is not None:
+                self.rebuilder.enter(layer, self.sources, self.floats)
             if isinstance(layer, Mac):
                 self._mac(layer)
             elif isinstance(layer, MaxPool):
@@ -142,6 +156,8 @@ class _Quantiser:
                 raise TypeError(f"layer {layer.name!r} is a {type(layer).__name__}: lower the graph first")
             self.layers[-1] = replace(self.layers[-1], origin=layer.origin)
             self.tensors[layer.output] = self.sources[layer.output].tensor
+            if self.rebuilder is not None:
+                self._rebuild(self.rebuilder, layer)
             for name in {*layer.sources, layer.output}:
                 if last.get(name, layer) is layer:
                     del self.sources[name], self.floats[name]
@@ -157,6 +173,17 @@ class _Quantiser:
                 for each in self.graph.states
             ),
         )
+
+    def _rebuild(self, rebuilder: Rebuilder, layer: Layer) -> None:
+        """Let the block that ends with a layer be reconstructed."""
+        found = rebuilder.leave(layer, self.layers, self.tensors, self.floats)
+        if found is None:
+            return
+        self.layers[-len(found.graph.layers) :] = found.graph.layers
+        self.tensors |= found.graph.tensors
+        for name, levels in found.levels.items():
+            tensor = self.tensors[name]
+            self.sources[name] = Source(tensor, levels.astype(level_type(tensor)))
 
     def _written(self, tensor: QuantisedTensor) -> QuantisedTensor:
         needed = self.config.digits.count(tensor.levels)
@@ -217,6 +244,8 @@ class _Quantiser:
         if layer.curve is not None:
             drained = self._looked_up(layer, layer.curve, sums)
             shared = self.shared.get(layer.name)
+            if self.rebuilder is not None:
+                self.rebuilder.looks_up(layer, drained, shared=shared is not None)
             table = shared.levels(drained) if shared else level_table(layer.curve, drained, tensor, grid)
             used = look_up(table.levels, np.arange(drained.low, drained.high + 1))
             tensor = replace(tensor, low=int(used.min()), high=int(used.max()))

@@ -59,6 +59,9 @@ class QuantSettings:
     equalise : bool
         Channels of tensors are scaled against the weights that read them first; otherwise only those of tensors in
         whose integers some would vanish.
+    reconstruct : bool
+        Weights and biases are learned block by block on the calibration samples, where
+        `quantise_and_reconstruct` does it; needs torch.
     exact : bool
         Of a model that comes quantised every layer is made in two halves whose sums its own arithmetic rounds twice
         (`halves`), whatever that costs; otherwise as many as cost little.
@@ -79,13 +82,14 @@ class QuantSettings:
     axe: bool = True
     fine_averages: bool = True
     equalise: bool = False
+    reconstruct: bool = False
     exact: bool = False
 
     def __post_init__(self) -> None:
         _check(self, signed=("weights", "edge_weights"), any_sign=("acts",))
         if self.input_bits is not None and (type(self.input_bits) is not int or not 2 <= self.input_bits <= MAX_BITS):
             raise InputError(f"input_bits must be 2 to {MAX_BITS}, not {self.input_bits!r}")
-        for name in ("bias_correction", "absorb", "axe", "fine_averages", "equalise", "exact"):
+        for name in ("bias_correction", "absorb", "axe", "fine_averages", "equalise", "reconstruct", "exact"):
             if not isinstance(getattr(self, name), bool):
                 raise TypeError(f"{name} must be true or false, not {getattr(self, name)!r}")
 

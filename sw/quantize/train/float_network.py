@@ -51,6 +51,10 @@ class FloatNetwork(nn.Module):
     @torch.no_grad()
     def tensors(self, x: Tensor) -> dict[str, Tensor]:
         """All tensors by name, for real inputs."""
+        return self.traced(x)
+
+    def traced(self, x: Tensor) -> dict[str, Tensor]:
+        """The same with gradients to ``x``, if it has any."""
         tensors = {self.graph.input.tensor: x}
         for number, layer in enumerate(self.graph.layers):
             if isinstance(layer, Mac):
