@@ -225,7 +225,10 @@ class IsaMachine:
                     return opcode, Fault.MEMORY_ERROR
                 planned = self._plan(index, fields)
                 if isinstance(planned, Fault):
-                    return opcode, planned
+                    # the core comes upon the block once the COMPUTE's tokens are there
+                    alone = {**fields, "post_prev": 0, "post_next": 0}
+                    late = 0 < self.watchdog < schedule.compute(index, alone, 0, decided)
+                    return opcode, Fault.WATCHDOG if late else planned
                 plan, timing = planned
                 if self.flips and self._reads_damaged(fields, plan):
                     return opcode, Fault.MEMORY_ERROR

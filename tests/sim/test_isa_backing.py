@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from narrows.hw.spec.isa import END, LOAD, Opcode
+from narrows.hw.spec.isa import END, RECORDS, Opcode
 from narrows.hw.spec.registers import Control, Fault, Region, Register, Status, region_address
 from narrows.hw.spec.transfer import PAGE
 from narrows.hw.spec.transfer_cycles import BusTiming
@@ -36,8 +36,8 @@ class Machine:
         return int(run_sync(self.transport.read(register.offset, 1))[0])
 
     def run(self, *instructions: dict[str, int]) -> tuple[Fault, int]:
-        """Fault and its index after a run of transfers and END."""
-        rows = [LOAD.encode(fields) for fields in instructions] + [END.encode({})]
+        """Fault and its index after a run of some instructions and END."""
+        rows = [RECORDS[Opcode(fields["opcode"])].encode(fields) for fields in instructions] + [END.encode({})]
         words = np.array(rows, dtype=np.uint32).reshape(-1)
         run_sync(self.transport.write(region_address(CONFIG, Region.INSTRUCTIONS), words))
         self.put(Register.CONTROL, Control.CLEAR)
@@ -106,6 +106,18 @@ def test_a_token_that_never_comes_is_a_matter_for_the_watchdog() -> None:
         machine.run(waiting)
     machine.put(Register.WATCHDOG, 1000)
     assert machine.run(waiting)[0] is Fault.WATCHDOG
+
+
+def test_the_watchdog_comes_before_a_block_that_nobody_can_execute_but_waits_for_its_load() -> None:
+    machine = Machine()
+    load = {"opcode": Opcode.LOAD, **ACTIVATIONS, "count": 200, "post_next": 1}
+    ones = ("rows", "planes", "out_height", "out_width", "block_count", "column_groups", "channel_period")
+    compute = {"opcode": Opcode.COMPUTE, **dict.fromkeys(ones, 1), "wait_prev": 1}
+    assert machine.run(load, compute) == (Fault.ILLEGAL_INSTRUCTION, 1)  # block 0 has no groups
+    machine.put(Register.WATCHDOG, 100)
+    assert machine.run(load, compute) == (Fault.WATCHDOG, 1)
+    machine.put(Register.WATCHDOG, 1000)
+    assert machine.run(load, compute) == (Fault.ILLEGAL_INSTRUCTION, 1)
 
 
 def test_rules_that_no_core_detects_are_errors_of_the_program() -> None:
