@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +27,7 @@ from .phases import Phase, phases_of
 from .prefetch import prefetch
 from .rings import Ring
 from .shortages import Shortages
+from .store_image import ALIGNMENT, StoreImage
 from .tables import Blank
 from .tiles import ChannelRange, TileView, lower_tile
 from .tokens import Range, Work, assign_tokens
@@ -41,7 +41,6 @@ _Tiles = list[list[tuple[int, LoweredLayer]]]
 _STEPS_A_TILE = 3  # two LOADs and a COMPUTE
 _STORE = "backing store"
 _PORT = "port"  # the one of each memory, where memories have one
-_ALIGNMENT = 64
 _BUS = BusTiming(latency=64, pace=2)
 """What LOADs are placed for. On a slower bus COMPUTEs wait behind LOADs for which the queue is full, on a faster one
 some could have come earlier."""
@@ -56,36 +55,6 @@ class _Step:
     values: Mapping[str, int]
     lowered: LoweredLayer | None = None
     part: tuple[int, int] = (0, 0)
-
-
-@dataclass
-class _Image:
-    """What the window begins with: rows of memories, each run once."""
-
-    config: AcceleratorConfig
-    chunks: list[bytes] = field(default_factory=list)
-    places: dict[Hashable, int] = field(default_factory=dict)
-    size: int = 0
-
-    def place(self, region: Region, rows: NDArray[np.uint32] | Blank) -> tuple[Hashable, int]:
-        """Key of some rows, of shape (n, region_beats), and the byte at which they begin."""
-        padded = np.zeros((len(rows), region_stride(self.config, region) // 4), dtype=np.uint32)
-        if isinstance(rows, Blank):
-            content, key = padded.tobytes(), (rows, region)
-        else:
-            padded[:, : rows.shape[1]] = rows
-            content = padded.astype("<u4").tobytes()
-            key = hashlib.blake2b(content + bytes([region])).digest()
-        if key not in self.places:
-            self.places[key] = self.size
-            content += bytes(-len(content) % _ALIGNMENT)
-            self.chunks.append(content)
-            self.size += len(content)
-        return key, self.places[key]
-
-    def words(self) -> NDArray[np.uint32]:
-        """The whole image."""
-        return np.frombuffer(b"".join(self.chunks), dtype="<u4").astype(np.uint32)
 
 
 def compile_streamed(
@@ -156,14 +125,14 @@ class _Streamer:
         self._rings = {region: Ring(region_depth(config, region)) for region in (Region.WEIGHTS, Region.PARAMS)}
         self._known: dict[Hashable, LoweredLayer] = {}
         self._certificate = 0
-        self.image = _Image(config)
+        self.image = StoreImage(config)
         self.external: dict[str, int] = {}
         self.window_bytes = 0
         stride = region_stride(config, Region.ACTIVATIONS)
         end = 0
         for name in plan.external:  # behind the image, whose size is known only when all layers are lowered
             self.external[name] = end
-            end += -(-plan.layouts[name].size * stride // _ALIGNMENT) * _ALIGNMENT
+            end += -(-plan.layouts[name].size * stride // ALIGNMENT) * ALIGNMENT
         self._external_size = end
 
     def steps(self) -> Iterator[_Step]:
