@@ -133,7 +133,7 @@ def _of_compute(machine: IsaMachine, fields: Mapping[str, int]) -> Access:
         )
         first, count = fields["param_base"], fields["column_groups"] * config.tile_granules
         reads = {
-            Region.WEIGHTS: np.array(sorted(weight_words(fields, blocks))),
+            Region.WEIGHTS: np.array(sorted(weight_words(machine.config, fields, blocks))),
             Region.PARAMS: np.arange(first, first + count),
         }
         written = plan.places // config.granules
