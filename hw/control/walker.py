@@ -69,12 +69,14 @@ class PixelWalker(wiring.Component):
         started = Signal()
         finished = Signal()
 
-        def saturated(distance: Signal) -> Mux:
-            return Mux(distance[_BORDER_BITS:].any(), BORDER_MAX, distance[:_BORDER_BITS])
+        def saturated(distance: Signal, far: Signal) -> Mux:
+            return Mux(far, BORDER_MAX, distance[:_BORDER_BITS])
 
-        line_done, last_line = Signal(), Signal()  # x and y are 0: known a cycle ahead
-        one_wide = Signal()
-        m.d.sync += one_wide.eq(width == 1)
+        # whether x and y are 0, or beyond `BORDER_MAX`, is known a cycle ahead
+        line_done, last_line = Signal(), Signal()
+        far_x, far_y = Signal(), Signal()
+        one_wide, far_wide = Signal(), Signal()
+        m.d.sync += [one_wide.eq(width == 1), far_wide.eq(width > BORDER_MAX + 1)]
         image_done = line_done & last_line
         with m.If(~self.instruction.run):
             m.d.sync += [started.eq(0), finished.eq(0), collected.eq(0), self.groups.valid.eq(0)]
@@ -88,6 +90,8 @@ class PixelWalker(wiring.Component):
                 y.eq(height - 1),
                 line_done.eq(width == 1),
                 last_line.eq(height == 1),
+                far_x.eq(width > BORDER_MAX + 1),
+                far_y.eq(height > BORDER_MAX + 1),
             ]
         with m.Else():
             with m.If(~collected & ~finished):
@@ -97,10 +101,11 @@ class PixelWalker(wiring.Component):
                 with m.If(line_done):
                     m.d.sync += [x.eq(width - 1), y.eq(y - 1), left.eq(0)]
                     m.d.sync += [line_done.eq(one_wide), last_line.eq(y == 1)]
+                    m.d.sync += [far_x.eq(far_wide), far_y.eq(far_y & (y != BORDER_MAX + 1))]
                     with m.If(top != BORDER_MAX):
                         m.d.sync += top.eq(top + 1)
                 with m.Else():
-                    m.d.sync += [x.eq(x - 1), line_done.eq(x == 1)]
+                    m.d.sync += [x.eq(x - 1), line_done.eq(x == 1), far_x.eq(far_x & (x != BORDER_MAX + 1))]
                     with m.If(left != BORDER_MAX):
                         m.d.sync += left.eq(left + 1)
             with m.If(self.groups.valid & self.groups.ready):
@@ -114,9 +119,9 @@ class PixelWalker(wiring.Component):
                     with m.If((side == number) & (row == index)):
                         m.d.sync += [
                             group.borders[index].top.eq(top),
-                            group.borders[index].bottom.eq(saturated(y)),
+                            group.borders[index].bottom.eq(saturated(y, far_y)),
                             group.borders[index].left.eq(left),
-                            group.borders[index].right.eq(saturated(x)),
+                            group.borders[index].right.eq(saturated(x, far_x)),
                             group.count.eq(index + 1),
                             group.last.eq(image_done),
                             group.line_end.eq(line_done & ~wrap),
