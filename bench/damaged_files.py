@@ -193,7 +193,10 @@ def make_damaged(whole: Path, kind: str, number: int) -> tuple[bytes, str]:
     if kind == "tflite":
         content = random_tflite(number % _TFLITE_MODELS)[0]
     crafted = _CRAFTED.get(kind)
-    content = crafted(content, rng) if crafted is not None and rng.random() < 0.7 else damaged(content, rng)
+    whole_content = content
+    while content == whole_content:  # a value may be replaced by itself
+        craft = crafted if crafted is not None and rng.random() < 0.7 else damaged
+        content = craft(whole_content, rng)
     commands = KINDS[kind].commands
     return content, commands[int(rng.integers(len(commands)))]
 
