@@ -77,6 +77,20 @@ def conv256(config: AcceleratorConfig) -> QuantisedGraph:
     return build.graph([x])
 
 
+def _begun(config: AcceleratorConfig, outputs: int) -> tuple[GraphBuilder, str]:
+    """An image of 96 pixels in 8 bits, and the first layer of a MobileNet, which halves it."""
+    build = GraphBuilder(config, np.random.default_rng(0))
+    x = build.tensor((3, 96, 96), Int(8))
+    strided = {"kernel": (3, 3), "stride": (2, 2), "pads": (0, 0, 1, 1)}
+    return build, build.mac([build.segment(x, outputs, **strided, levels=_NATIVE)], (48, 48), DyBit(4))
+
+
+def _ended(build: GraphBuilder, x: str, classes: int) -> QuantisedGraph:
+    """An average over 3 x 3 pixels and a dense layer."""
+    x = build.mac([build.segment(x, None, kernel=(3, 3), levels=[1])], (1, 1), DyBit(4))
+    return build.graph([build.mac([build.segment(x, classes, levels=_NATIVE)], (1, 1), Int(8))])
+
+
 def _block(build: GraphBuilder, x: str, outputs: int, size: int, stride: int) -> str:
     """A depthwise layer and one of 1 x 1."""
     pads = (1, 1, 1, 1) if stride == 1 else (0, 0, 1, 1)
@@ -87,24 +101,17 @@ def _block(build: GraphBuilder, x: str, outputs: int, size: int, stride: int) ->
 
 def mobilenet_v1(config: AcceleratorConfig) -> QuantisedGraph:
     """The shape of MLPerf Tiny's MobileNetV1 for visual wake words, W4A4 with an 8-bit image."""
-    build = GraphBuilder(config, np.random.default_rng(0))
-    x = build.tensor((3, 96, 96), Int(8))
-    strided = {"kernel": (3, 3), "stride": (2, 2), "pads": (0, 0, 1, 1)}
-    x = build.mac([build.segment(x, 8, **strided, levels=_NATIVE)], (48, 48), DyBit(4))
+    build, x = _begun(config, 8)
     x = _block(build, x, 16, 48, 1)
     for outputs, size, blocks in ((32, 24, 2), (64, 12, 2), (128, 6, 6), (256, 3, 2)):
         for number in range(blocks):
             x = _block(build, x, outputs, size, 1 if number else 2)
-    x = build.mac([build.segment(x, None, kernel=(3, 3), levels=[1])], (1, 1), DyBit(4))
-    return build.graph([build.mac([build.segment(x, 2, levels=_NATIVE)], (1, 1), Int(8))])
+    return _ended(build, x, 2)
 
 
 def mobilenet_v2(config: AcceleratorConfig) -> QuantisedGraph:
     """The shape of MobileNetV2 at 96 pixels (arXiv 1801.04381), W4A4 with an 8-bit image."""
-    build = GraphBuilder(config, np.random.default_rng(0))
-    x = build.tensor((3, 96, 96), Int(8))
-    strided = {"kernel": (3, 3), "stride": (2, 2), "pads": (0, 0, 1, 1)}
-    x = build.mac([build.segment(x, 32, **strided, levels=_NATIVE)], (48, 48), DyBit(4))
+    build, x = _begun(config, 32)
     x = _block(build, x, 16, 48, 1)
     channels, size = 16, 48
     for outputs, blocks, stride in ((24, 2, 2), (32, 3, 2), (64, 4, 2), (96, 3, 1), (160, 3, 2), (320, 1, 1)):
@@ -121,8 +128,7 @@ def mobilenet_v2(config: AcceleratorConfig) -> QuantisedGraph:
             x = build.mac(sums, (size, size), DyBit(4))
             channels = outputs
     x = build.mac([build.segment(x, 1280, levels=_NATIVE)], (3, 3), DyBit(4))
-    x = build.mac([build.segment(x, None, kernel=(3, 3), levels=[1])], (1, 1), DyBit(4))
-    return build.graph([build.mac([build.segment(x, 1000, levels=_NATIVE)], (1, 1), Int(8))])
+    return _ended(build, x, 1000)
 
 
 @dataclass(frozen=True, kw_only=True)

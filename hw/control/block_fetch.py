@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -129,7 +127,7 @@ class BlockFetch(wiring.Component):
                 m.d.sync += block_index.eq(fields.first_block)
                 if shares:
                     m.d.sync += diagonal.eq(Mux(last_period, 0, diagonal + 1))
-                with m.If(last_period | ~fields.diagonal) if shares else contextlib.nullcontext():
+                with m.If(last_period | ~fields.diagonal if shares else Const(1)):
                     m.d.sync += weight.eq(weight + fields.weight_pitch)
                 count_down(1)
                 count_down(2)

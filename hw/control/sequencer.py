@@ -174,7 +174,6 @@ class Sequencer(wiring.Component):
         entry = control.entry if config.entry else 0
 
         halt_fault = Signal(faults)
-        oldest = Mux(idle, index, retired) if has_backing else retired
         halt_index = Signal(self._index_bits)
         halt = Signal()
         host_faulted, was_busy = Signal(), Signal()  # a cycle late, as the port hears of a run's end
@@ -192,7 +191,7 @@ class Sequencer(wiring.Component):
             under.eq(control.cycles[:half] >= limit[:half]),
         ]
         m.d.comb += expired.eq(over | (level & under))
-        m.d.comb += halt_index.eq(oldest)
+        m.d.comb += halt_index.eq(Mux(idle, index, retired) if has_backing else retired)
         with m.If(host_faulted):
             m.d.comb += [halt.eq(1), halt_fault.eq(faults.HOST_ACCESS)]
         if has_backing:
