@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from amaranth.build import Platform, ResourceError, Subsignal
-from amaranth.hdl import ClockDomain, ClockSignal, Const, Elaboratable, Instance, Module, ResetSignal, Signal
+from amaranth.hdl import Cat, ClockDomain, ClockSignal, Const, Elaboratable, Instance, Module, ResetSignal, Signal
 from amaranth.lib import io
 
 from ..hw.serve.uart_streams import UartStreams
@@ -14,21 +14,22 @@ from ..hw.verilog import TOP
 from .board import Board
 from .pll import Pll
 from .sdram import BoardSdram
+from .steady_clocks import WAIT_CYCLES, SteadyClocks
 from .usb_clocks import USB_MHZ, UsbClocks
 
 __all__ = ["BoardTop"]
 
 _ANSWER_LEDS = 6
 _NO_HOST = {"valid": 1, "we": 1, "adr": ADDRESS_BITS - 2, "dat_w": 32}  # a bare port's inputs, by their widths
-_RESET_CYCLES = 1 << 12  # block RAMs of an iCE40 read zeros for some microseconds after configuration
 
 
 class BoardTop(Elaboratable):
     """A core, which stands for itself as an instance of `hw.verilog.TOP`, on a board's pins.
 
-    The reset lasts until the clock generator is locked and 4,096 cycles more. LED 0 is on out of reset, LED 1 while a
-    run is done or faulted; boards without LEDs have none, nor is one where its pin belongs to the link. Where the board
-    serves, the LEDs behind these show the low bits of the last answer's first byte.
+    Nothing runs until the clock generator is locked and `WAIT_CYCLES` more: an ECP5's clock stands still for so long,
+    other families are held in reset. From then on LED 0 is on; LED 1 is while a run is done or faulted. Boards without
+    LEDs have none, nor is one where its pin belongs to the link. Where the board serves, the LEDs behind these show the
+    low bits of the last answer's first byte.
 
     Parameters
     ----------
@@ -46,7 +47,8 @@ class BoardTop(Elaboratable):
         m = Module()
         board = self._board
         m.domains.sync = ClockDomain()
-        clocks = self._clock(m, platform)
+        running = Signal()
+        clocks = self._clock(m, platform, running)
         irq, answer = Signal(), Signal(_ANSWER_LEDS)
         link = self._serving(m, platform, answer) if board.serves else self._link(m, platform)
         m.submodules.core = Instance(
@@ -59,7 +61,7 @@ class BoardTop(Elaboratable):
             **self._flash(m, platform),
             o_irq=irq,
         )
-        for index, state in enumerate((~ResetSignal(), irq, *(answer if board.serves else ()))):
+        for index, state in enumerate((running, irq, *(answer if board.serves else ()))):
             try:
                 pin = platform.request("led", index, dir="-")
             except ResourceError:  # there is none, or its pin belongs to the link
@@ -148,9 +150,9 @@ class BoardTop(Elaboratable):
             "i_m_axis_tready": answers.ready,
         }
 
-    def _clock(self, m: Module, platform: Any) -> dict[str, Any]:
-        """The core's clock, and its reset: a counter that runs once the clock is steady. Ports of the core for clocks
-        of its link, which then are steady, too."""
+    def _clock(self, m: Module, platform: Any, running: Signal) -> dict[str, Any]:
+        """The core's clock, and its reset where it needs one; ``running`` is high once both are over. Ports of the core
+        for clocks of its link, which then are steady, too."""
         board = self._board
         pin = platform.request(board.input, dir="-")
         clock_mhz = platform.lookup(board.input).clock.frequency / 1e6
@@ -168,23 +170,41 @@ class BoardTop(Elaboratable):
         else:
             m.d.comb += pll.clock.eq(Const(0))
         platform.add_clock_constraint(pll.out, board.clock_mhz * 1e6)
-        ports, locked = {}, pll.locked
+        clocks, locked = {"clk": pll.out}, pll.locked
         if board.link == "usb":
             m.submodules.usb_clocks = usb = UsbClocks(input_mhz=clock_mhz)
             m.d.comb += usb.clock.eq(pll.clock)
             locked = pll.locked & usb.locked
             for mhz, clock in zip(USB_MHZ, (usb.clk_48, usb.clk_12), strict=True):
                 platform.add_clock_constraint(clock, mhz * 1e6)
-                ports[f"i_usb_clk_{mhz}"] = clock
+                clocks[f"usb_clk_{mhz}"] = clock
+        if board.family == "ecp5":
+            m.submodules.steady_clocks = steady = SteadyClocks(len(clocks))
+            m.d.comb += [
+                steady.input.eq(pll.clock),
+                steady.locked.eq(locked),
+                steady.clocks.eq(Cat(clocks.values())),
+                running.eq(steady.running),
+                ResetSignal().eq(Const(0)),
+            ]
+            clocks = dict(zip(clocks, steady.steady, strict=True))
+        else:
+            self._reset(m, pll.out, locked)
+            m.d.comb += running.eq(~ResetSignal())
+        m.d.comb += ClockSignal().eq(clocks["clk"])
+        return {f"i_{name}": clock for name, clock in clocks.items() if name != "clk"}
+
+    def _reset(self, m: Module, clock: Signal, locked: Signal) -> None:
+        """A counter that runs once the clock is steady."""
         m.domains.por = ClockDomain(reset_less=True, local=True)
-        m.d.comb += [ClockSignal().eq(pll.out), ClockSignal("por").eq(pll.out)]
-        count = Signal(range(_RESET_CYCLES))
+        m.d.comb += ClockSignal("por").eq(clock)
+        count = Signal(range(WAIT_CYCLES))
         steady = Signal(2)
         reset = Signal(init=1)
         m.d.por += steady.eq(steady << 1 | locked)
         with m.If(~steady[1]):
             m.d.por += [count.eq(0), reset.eq(1)]
-        with m.Elif(count == _RESET_CYCLES - 1):
+        with m.Elif(count == WAIT_CYCLES - 1):
             m.d.por += reset.eq(0)
         with m.Else():
             m.d.por += count.eq(count + 1)
@@ -192,7 +212,6 @@ class BoardTop(Elaboratable):
         far = Signal(init=1)
         m.d.por += far.eq(reset)
         m.d.comb += ResetSignal().eq(far)
-        return ports
 
 
 def _requested(platform: Any, name: str) -> tuple[Any, list[str]]:

@@ -25,6 +25,13 @@ module EHXPLLL #(
     assign LOCK = bench.power;
 endmodule
 
+// Starts and stops between two pulses.
+module DCCA(input CLKI, CE, output CLKO);
+    reg enabled = 0;
+    always @* if (!CLKI) enabled = CE;
+    assign CLKO = CLKI & enabled;
+endmodule
+
 module SB_PLL40_PAD #(
     parameter FEEDBACK_PATH = "SIMPLE", DIVR = 0, DIVF = 0, DIVQ = 0, FILTER_RANGE = 0
 ) (input PACKAGEPIN, RESETB, BYPASS, output PLLOUTGLOBAL, PLLOUTCORE, LOCK);

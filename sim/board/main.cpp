@@ -5,7 +5,8 @@
 //
 // prints `port PATH`, then a line for each change of the LEDs. Lines that it takes: `reset` (power off and on),
 // `noise SHARE` (of clock cycles in which the line to the board is turned over), `drop SHARE` (of bytes lost, either way),
-// `cycles` (answered by `cycles N`). It ends with its standard input.
+// `cycles` (answered by `cycles N`). It ends with its standard input. What is switched off forgets everything: it is made
+// anew, as a bitstream makes it.
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <memory>
 #include <string>
 
 #include "Vbench.h"
@@ -33,6 +35,16 @@ constexpr unsigned kLook = 256;             // cycles between two looks at what 
 constexpr unsigned kResetCycles = 64;       // without power
 constexpr uint64_t kIdleBits = 8 * 16384;   // of silence, after which simulation need not hurry
 constexpr int kIdleMs = 5;                  // then between two looks, unless something comes
+
+struct Board {
+    VerilatedContext context;
+    std::unique_ptr<Vbench> pins;
+
+    Board(int argc, char **argv) {
+        context.commandArgs(argc, argv);
+        pins = std::make_unique<Vbench>(&context);
+    }
+};
 
 int open_terminal() {
     int master = posix_openpt(O_RDWR | O_NOCTTY);
@@ -61,9 +73,7 @@ int main(int argc, char **argv) {
     }
     fcntl(0, F_SETFL, O_NONBLOCK);
 
-    VerilatedContext context;
-    context.commandArgs(argc, argv);
-    Vbench top(&context);
+    auto board = std::make_unique<Board>(argc, argv);
     Host host(divisor);
     Troubles troubles;
     uint64_t cycles = 0, last_traffic = 0;
@@ -87,21 +97,23 @@ int main(int argc, char **argv) {
             if (count > 0) typed.append(reinterpret_cast<char *>(buffer), count);
             for (size_t end; (end = typed.find('\n')) != std::string::npos; typed.erase(0, end + 1)) {
                 const std::string line = typed.substr(0, end);
-                if (line == "reset") reset_left = kResetCycles, last_traffic = cycles;
-                else if (line == "cycles") printf("cycles %llu\n", static_cast<unsigned long long>(cycles));
+                if (line == "reset") {
+                    board = std::make_unique<Board>(argc, argv);
+                    reset_left = kResetCycles, last_traffic = cycles;
+                } else if (line == "cycles") printf("cycles %llu\n", static_cast<unsigned long long>(cycles));
                 else if (line.rfind("noise ", 0) == 0) troubles.noise = atof(line.c_str() + 6);
                 else if (line.rfind("drop ", 0) == 0) troubles.drop = atof(line.c_str() + 5);
             }
-            if (top.leds != leds) printf("leds %x\n", leds = top.leds);
+            if (board->pins->leds != leds) printf("leds %x\n", leds = board->pins->leds);
         }
-        top.power = reset_left == 0;
+        board->pins->power = reset_left == 0;
         if (reset_left) reset_left--;
-        host.drive(top, troubles);
-        top.clk = 1;
-        top.eval();
-        top.clk = 0;
-        top.eval();
-        host.listen(top, troubles);
+        host.drive(*board->pins, troubles);
+        board->pins->clk = 1;
+        board->pins->eval();
+        board->pins->clk = 0;
+        board->pins->eval();
+        host.listen(*board->pins, troubles);
         for (; !host.out.empty(); host.out.pop_front()) {
             last_traffic = cycles;
             // Where nobody listens the terminal runs full and bytes are lost, as on a board, unless they can wait.

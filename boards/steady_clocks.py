@@ -1,0 +1,72 @@
+"""SteadyClocks: clocks that stand still until they are steady, in place of a reset."""
+
+from __future__ import annotations
+
+from amaranth.hdl import ClockDomain, ClockSignal, Instance, Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+__all__ = ["WAIT_CYCLES", "SteadyClocks"]
+
+WAIT_CYCLES = 1 << 12
+"""Cycles that pass between the clock generators' lock and the first edge, or the end of a reset: block RAMs of an iCE40
+read zeros for some microseconds after configuration."""
+
+
+class SteadyClocks(wiring.Component):
+    """Hands ``count`` clocks on once the clock generators are locked and `WAIT_CYCLES` of their input have passed.
+
+    Configuration leaves every register of an ECP5 with its initial value, which is what a reset would give it. So what
+    these clocks drive needs none: no wire from one register to all others, which decided the clock of whole designs,
+    and no multiplexers before registers. It must not see an edge before the clocks are steady.
+
+    Each clock goes through a cell DCCA, which starts and stops it between two pulses (Lattice FPGA-TN-02200). A lost
+    lock stops the clocks; they go on with the next.
+
+    Parameters
+    ----------
+    count : int
+        Of clocks.
+
+    Attributes
+    ----------
+    input : In(1)
+        The clock generators' input, which runs all the time. It is not one of ``clocks``.
+    locked : In(1)
+        Of the clock generators, asynchronous.
+    clocks : In(count)
+        Of the clock generators.
+    steady : Out(count)
+        The same, without their first pulses.
+    running : Out(1)
+        High while they are let through, a register of ``input``.
+    """
+
+    def __init__(self, count: int = 1) -> None:
+        self._count = count
+        super().__init__(
+            {"input": In(1), "locked": In(1), "clocks": In(count), "steady": Out(count), "running": Out(1)}
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Count, and a synchroniser and a cell for every clock."""
+        m = Module()
+        m.domains.input = ClockDomain(reset_less=True, local=True)
+        m.d.comb += ClockSignal("input").eq(self.input)
+        seen, waited = Signal(2), Signal(range(WAIT_CYCLES))
+        m.d.input += seen.eq(seen << 1 | self.locked)
+        with m.If(~seen[1]):
+            m.d.input += [waited.eq(0), self.running.eq(0)]
+        with m.Elif(waited == WAIT_CYCLES - 1):
+            m.d.input += self.running.eq(1)
+        with m.Else():
+            m.d.input += waited.eq(waited + 1)
+        for index in range(self._count):
+            domain, enable = f"generated{index}", Signal(2, name=f"enable{index}")
+            m.domains += ClockDomain(domain, reset_less=True, local=True)
+            m.d.comb += ClockSignal(domain).eq(self.clocks[index])
+            m.d[domain] += enable.eq(enable << 1 | self.running)
+            m.submodules[f"gate{index}"] = Instance(
+                "DCCA", i_CLKI=self.clocks[index], i_CE=enable[1], o_CLKO=self.steady[index]
+            )
+        return m
