@@ -10,13 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...hw.spec.config import AcceleratorConfig
+from ...hw.spec.isa import Opcode
 from ...hw.spec.registers import Region, region_stride
+from ...hw.spec.transfer import MEMORIES
 from .tables import Blank
 
-__all__ = ["ALIGNMENT", "StoreImage"]
+__all__ = ["StoreImage", "aligned"]
 
-ALIGNMENT = 64
-"""Bytes of which everything in the store begins at a multiple."""
+_ALIGNMENT = 64  # bytes, at least: what buses and memory chips like
+
+
+def aligned(config: AcceleratorConfig, size: int) -> int:
+    """So many bytes and those up to where something else may begin: a word of any memory begins at a multiple of its
+    stride."""
+    strides = (region_stride(config, region) for region in MEMORIES[Opcode.LOAD])
+    alignment = max(_ALIGNMENT, *strides)  # all are powers of two
+    return -(-size // alignment) * alignment
 
 
 @dataclass
@@ -39,7 +48,7 @@ class StoreImage:
             key = hashlib.blake2b(content + bytes([region])).digest()
         if key not in self.places:
             self.places[key] = self.size
-            content += bytes(-len(content) % ALIGNMENT)
+            content = content.ljust(aligned(self.config, len(content)), b"\0")
             self.chunks.append(content)
             self.size += len(content)
         return key, self.places[key]

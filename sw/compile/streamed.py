@@ -27,7 +27,7 @@ from .phases import Phase, phases_of
 from .prefetch import prefetch
 from .rings import Ring
 from .shortages import Shortages
-from .store_image import ALIGNMENT, StoreImage
+from .store_image import StoreImage, aligned
 from .tables import Blank
 from .tiles import ChannelRange, TileView, lower_tile
 from .tokens import Range, Work, assign_tokens
@@ -132,7 +132,7 @@ class _Streamer:
         end = 0
         for name in plan.external:  # behind the image, whose size is known only when all layers are lowered
             self.external[name] = end
-            end += -(-plan.layouts[name].size * stride // ALIGNMENT) * ALIGNMENT
+            end += aligned(config, plan.layouts[name].size * stride)
         self._external_size = end
 
     def steps(self) -> Iterator[_Step]:
