@@ -10,7 +10,7 @@ import pytest
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.isa import INSTRUCTION_WORDS
 from narrows.hw.spec.protection import StoredBit
-from narrows.hw.spec.registers import Fault, Region, Register
+from narrows.hw.spec.registers import Fault, Region, Register, region_depth
 from narrows.sim.isa_transport import IsaTransport
 from narrows.sw.errors import DamagedMemory
 from narrows.sw.program import Program
@@ -91,6 +91,17 @@ def test_a_flip_in_what_the_host_reads_is_a_fault() -> None:
     run_sync(driver.dump(output))
     assert transport.machine.fault is Fault.MEMORY_ERROR
     assert not transport.machine.done
+
+
+@pytest.mark.parametrize("region", [Region.WEIGHTS, Region.PARAMS, Region.ACTIVATIONS])
+def test_a_flip_that_nothing_reads_stays_unseen(region: Region) -> None:
+    transport, driver, _, sample = _loaded(PARITY)
+    right = run_sync(driver.infer(sample))
+    last = region_depth(PARITY, region) - 1
+    transport.machine.flip(region, last, StoredBit(0, 0))
+    again = run_sync(driver.infer(sample))
+    assert (driver.reruns, again.checksums) == (0, right.checksums)
+    assert transport.machine.flips
 
 
 def test_what_is_written_is_sound_again() -> None:

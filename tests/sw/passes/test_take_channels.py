@@ -74,6 +74,18 @@ def test_a_clamp_or_curve_keeps_copies_with_gains() -> None:
     assert take_channels(graph) is graph
 
 
+def test_a_copy_of_a_copy_is_one_and_a_multiple_is_none() -> None:
+    rng = np.random.default_rng(0)
+    for gain in (1.0, 2.0):
+        graph = copied(rng, 16, 16, [[0, 1, 2, 3]], gain=gain)
+        picked = np.eye(16)[:, :, np.newaxis, np.newaxis]
+        term = Term(source="x", weights=picked, window=ONE, step=np.ones(16))
+        first = Mac(name="a", terms=(term,), bias=np.zeros(16), output="a", copies=True)
+        [layer] = take_channels(replace(graph, layers=(first, *graph.layers[1:]))).layers
+        assert isinstance(layer, Mac)
+        assert (layer.sources, layer.copies) == (("x",), gain == 1)
+
+
 def test_a_mean_of_many_channels_is_copied_instead_of_computed_for_all() -> None:
     graph = copied(np.random.default_rng(0), 256, 1, [[0] * 256])
     assert take_channels(graph) is graph
