@@ -1,25 +1,21 @@
-"""interrupt_runs: runs on a simulated core that something happens to, each followed by one that has to be exact."""
+"""run_interrupted: runs on a simulated core that something happens to, each followed by one that has to be exact."""
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from narrows.hw.core_verilog import CoreVerilog
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.registers import Access, Control, Fault, Register, Status, core_registers
 from narrows.sim.cosim.job import Job, Progress
 from narrows.sim.cosim.player import Habit
-from narrows.sim.cosim.session import simulate
 from narrows.sim.golden import GoldenModel
-from narrows.sim.store_size import store_bytes
 from narrows.sw.program import Program
 from narrows.sw.runtime import Driver, Transport, TransportError
 from numpy.typing import NDArray
 
-__all__ = ["EVENTS", "InterruptedReport", "interrupt_runs"]
+__all__ = ["EVENTS", "run_interrupted"]
 
 EVENTS = ("clear", "reset", "doorbell", "bus error", "dead bus", "pause of the bus")
 """The host gives the run up; everything is reset; the host starts a run that lasts; transfers fail from a moment on;
@@ -30,35 +26,6 @@ _SOON = 20_000
 """Cycles within which a core is at rest once a run was given up."""
 
 _NEAR_END = 100
-
-
-@dataclass(kw_only=True)
-class InterruptedReport:
-    """How many points of each event were tried, how the runs ended that it happened to, and what was wrong."""
-
-    points: Counter[str] = field(default_factory=Counter)
-    ends: Counter[str] = field(default_factory=Counter)
-    wrong: list[dict[str, Any]] = field(default_factory=list)
-    cycles: int = 0
-    run_cycles: int = 0
-
-
-def interrupt_runs(
-    program: Program, levels: NDArray[np.int64], points: int, seed: int, *, progress: Progress | None = None
-) -> InterruptedReport:
-    """Interrupt runs of a program at so many random points, with samples (N, C, H, W) by turns."""
-    result = simulate(
-        CoreVerilog(program.config),
-        f"{__name__}:run_interrupted",
-        arrays={"levels": np.asarray(levels, dtype=np.int64)},
-        values={"points": points, "seed": seed},
-        files=lambda folder: program.save(folder / "program.nrw"),
-        store_bytes=store_bytes(program.window_bytes),
-        progress=progress,
-    )
-    found = result.values
-    counts = {name: Counter(found[name]) for name in ("points", "ends")}
-    return InterruptedReport(**counts, wrong=found["wrong"], cycles=result.sim_cycles, run_cycles=found["run_cycles"])
 
 
 class _Twice(Transport):
@@ -163,7 +130,7 @@ async def run_interrupted(transport: Any, job: Job, progress: Progress) -> tuple
     await host.remember()
     span = (await driver.infer(samples[0])).cycles
     events = [event for event in EVENTS if config.has_backing or event not in _OF_BUS]
-    report = InterruptedReport()
+    points, ends, wrong = Counter[str](), Counter[str](), list[dict[str, Any]]()
 
     async def exact(number: int) -> bool:
         outputs = (await driver.infer(samples[number])).outputs
@@ -181,16 +148,16 @@ async def run_interrupted(transport: Any, job: Job, progress: Progress) -> tuple
             else:
                 end = await host.happen(event, moment)
             if end == "wrong" or " at " in end:
-                report.wrong.append(told | {"run": end})
+                wrong.append(told | {"run": end})
             if not await exact((point + 1) % len(samples)):
-                report.wrong.append(told | {"next": "wrong"})
+                wrong.append(told | {"next": "wrong"})
         except TransportError as error:
-            report.wrong.append(told | {"error": str(error)})
+            wrong.append(told | {"error": str(error)})
             await transport.set_bus()
             await transport.reset()
             await driver.load(program)
             end = "error"
-        report.points[event] += 1
-        report.ends[f"{event}: {end}"] += 1
+        points[event] += 1
+        ends[f"{event}: {end}"] += 1
         progress(point + 1, count)
-    return {}, {"points": report.points, "ends": report.ends, "wrong": report.wrong, "run_cycles": span}
+    return {}, {"points": points, "ends": ends, "wrong": wrong, "run_cycles": span}

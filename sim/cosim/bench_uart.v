@@ -5,7 +5,7 @@
 `timescale 1ns / 1ps
 
 module bench;
-    localparam SEND = 1, RECEIVE = 2, RESET = 4, NOISE = 5; // serial_bench.py: LineCommand
+    localparam SEND = 1, RECEIVE = 2, RESET = 4, NOISE = 5, UNPLUG = 7; // serial_bench.py: LineCommand
     localparam S_RESET = 0, S_IDLE = 1, S_FETCH = 2, S_SEND = 3, S_RECEIVE = 4, S_WAIT = 5, S_END = 6;
     localparam DIVISOR = `NARROWS_UART_DIVISOR;
     localparam KEPT_LOG2 = 12;
@@ -21,8 +21,14 @@ module bench;
     reg [31:0] noise = 0;
     reg [47:0] dice = 48'h2545f4914f6c;
     reg line = 1;
-    wire rx = line ^ (dice[31:8] < noise[23:0]);
     wire tx, irq;
+
+    // The plug: out `out_in` cycles from now, for `out_for`. Who plugs it in amid a byte may see an end where there is none.
+    reg [31:0] out_in = 0, out_for = 0, idle = 0;
+    reg doubtful = 0;
+    wire unplugged = out_in == 0 && out_for != 0;
+    wire rx = unplugged || line ^ (dice[31:8] < noise[23:0]);
+    wire heard = unplugged || tx;
     `NARROWS_FLASH_CHIP
     narrows_core core (`NARROWS_STORE_PORTS `NARROWS_FLASH_PORTS .clk(clk), .rst(rst), .irq(irq), .uart_rx(rx), .uart_tx(tx));
     `NARROWS_QUICK_STORE
@@ -50,9 +56,14 @@ module bench;
     always @(posedge clk) begin
         cycles <= cycles + 1;
         dice <= {dice[46:0], dice[47] ^ dice[46] ^ dice[20] ^ dice[19]};
-        tx_was <= tx;
+        if (out_in != 0) out_in <= out_in - 1;
+        else if (out_for != 0) out_for <= out_for - 1;
+        idle <= heard && !unplugged ? idle + 1 : 0;
+        if (unplugged) doubtful <= 1;
+        else if (idle >= 10 * DIVISOR) doubtful <= 0;
+        tx_was <= heard;
         if (!sending) begin
-            if (tx_was && !tx && !rst) begin
+            if (tx_was && !heard && !rst) begin
                 samples_left <= 10;
                 sample_wait <= DIVISOR / 2 - 1;
             end
@@ -60,12 +71,12 @@ module bench;
         else begin
             sample_wait <= DIVISOR - 1;
             samples_left <= samples_left - 1;
-            shift <= {tx, shift[8:1]};
+            shift <= {heard, shift[8:1]};
             if (samples_left == 1) begin
-                if (tx) begin
+                if (heard) begin
                     kept[kept_in[KEPT_LOG2-1:0]] <= shift[8:1];
                     kept_in <= kept_in + 1;
-                end else broken <= broken + 1;
+                end else if (!doubtful) broken <= broken + 1;
             end
         end
 
@@ -102,6 +113,11 @@ module bench;
                             state <= S_WAIT;
                         end
                         NOISE: noise <= count;
+                        UNPLUG: begin
+                            got = $fread(value, commands);  // cycles until then
+                            out_in <= value;
+                            out_for <= count;
+                        end
                         default: state <= S_END;
                     endcase
                 end
@@ -123,7 +139,7 @@ module bench;
             end else state <= S_FETCH;
 
             S_RECEIVE: begin
-                quiet <= sending || !tx ? 0 : quiet + 1;
+                quiet <= sending || !heard ? 0 : quiet + 1;
                 if (left == 0 || quiet / DIVISOR >= value) state <= S_FETCH;
                 else if (kept_in != kept_out) begin
                     $fwrite(responses, "%02h", kept[kept_out[KEPT_LOG2-1:0]]);

@@ -2,8 +2,9 @@
 
 A batch is a file of big-endian 32-bit words: for each command its `LineCommand` and a count. Behind SEND come so many
 bytes to the core, one in each word; behind RECEIVE the bit times without a byte that end it; behind TRANSFER, on SPI,
-the number of bytes to receive, then the bytes to the core. The bench answers with a text of hexadecimal bytes: all that
-was received, then the cycle (64 bits) and how often the core broke the rules of line or bus (32 bits).
+the number of bytes to receive, then the bytes to the core; behind UNPLUG the cycles until then. The bench answers with
+a text of hexadecimal bytes: all that was received, then the cycle (64 bits) and how often the core broke the rules of
+line or bus (32 bits).
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ class LineCommand(enum.IntEnum):
     RESET = 4  # for `count` cycles
     NOISE = 5  # from now on in `count` of 2**24 cycles
     LOSS = 6  # from now on of `count` of 2**24 pulses
+    UNPLUG = 7  # a UART's line, for `count` cycles
 
 
 class SerialBench:
@@ -66,6 +68,10 @@ class SerialBench:
     def set_loss(self, share: float) -> None:
         """From now on lose this share of the pulses of SPI's clock, at random."""
         self.gather(LineCommand.LOSS, round(share * _SHARES))
+
+    def unplug(self, after: int, cycles: int) -> None:
+        """Part the line of a UART for so many cycles, ``after`` so many: either end hears nothing."""
+        self.gather(LineCommand.UNPLUG, cycles, after)
 
     async def play(self) -> bytes:
         """Let the bench play what was gathered; the bytes that it received.

@@ -88,6 +88,10 @@ class CosimSerialTransport(Transport):
             self._link = await SerialTransport.open(self.line)
         return self._link
 
+    def give_up(self) -> None:
+        """Leave the session; the next use opens another one."""
+        self._link = None
+
     async def write(self, address: int, values: NDArray[np.uint32]) -> None:
         """Write words; raises as `SerialTransport.write` does."""
         await (await self.link()).write(address, values)

@@ -1,4 +1,4 @@
-"""bench/campaign/interrupted_runs.py: whatever happens to a run, the next one is exact; and a wrong one is reported."""
+"""bench/campaign/interruptions.py: whatever happens to a run, the next one is exact; and a wrong one is reported."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import itertools
 
 import numpy as np
 import pytest
-from campaign.interrupted_runs import EVENTS, interrupt_runs
+from campaign.interrupted_runs import EVENTS
+from campaign.interruptions import interrupt_runs
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.sw.program import Program
 from numpy.typing import NDArray
@@ -40,6 +41,15 @@ def test_the_next_run_is_exact(config: AcceleratorConfig) -> None:
     if config.has_backing:
         assert report.ends["pause of the bus: exact"] == 10
         assert report.ends["bus error: BUS"] > 0
+
+
+def test_an_unplugged_line_costs_a_run_at_most() -> None:
+    config = dataclasses.replace(PLAIN, host="uart", uart_divisor=4, frame_bytes=1024)
+    report = interrupt_runs(*_program(config), points=12, seed=4)
+    assert report.wrong == []
+    assert report.points == {"unplugged": 12} and report.ends.total() == 12
+    given_up = "unplugged: no core answers on the serial line after 8 tries: check speed, wiring and power"
+    assert set(report.ends) == {"unplugged: exact", given_up}
 
 
 def test_a_wrong_run_is_reported() -> None:
