@@ -57,6 +57,10 @@ UNSUPPORTED = {
         "operator Equal (node 'Equal_e') is not supported: only the host can compute it, and Conv (node 'the_Conv') "
         "behind it needs a layer: begin the model behind what compares its input, and give that as its input",
     ),
+    "resized channels": (
+        [node("Conv", "x", "w", output="c"), node("Resize", "c", "", "", "s8", mode="linear")],
+        "operator Resize (node 'the_Resize') is not supported: only height and width can be resized",
+    ),
     "transposed image": (
         [
             node("Conv", "x", "w", output="c"),
@@ -91,6 +95,7 @@ def test_unsupported_operators_are_named_with_node_and_rewrite(case, onnx_model)
     nodes, message = UNSUPPORTED[case]
     constants = {
         "s4": np.array([1, 5, 6, 4]),
+        "s8": np.array([1, 8, 3, 4]),
         "s3": np.array([1, 5, 6, 3]),
         "w": W,
         "w2": 2 * W,

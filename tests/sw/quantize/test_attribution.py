@@ -35,7 +35,7 @@ def model(onnx_model) -> Path:
         node("Conv", ["r1", "w2"], ["c2"], "second", pads=[1, 1, 1, 1]),
         node("Tanh", ["c2"], ["t"], "curve"),
         node("Add", ["t", "r1"], ["s"], "sum"),
-        node("MaxPool", ["s"], ["m"], "pool", kernel_shape=[2, 2], strides=[2, 2]),
+        node("MaxPool", ["s"], ["m"], "pool", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1]),
         node("Flatten", ["m"], ["f"], "flat"),
         node("Gemm", ["f", "w3", "b3"], ["y"], "dense", transB=1),
     ]
