@@ -6,15 +6,13 @@ from amaranth.hdl import ClockDomain, ClockSignal, Instance, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["WAIT_CYCLES", "SteadyClocks"]
+from .lock_wait import lock_wait
 
-WAIT_CYCLES = 1 << 12
-"""Cycles that pass between the clock generators' lock and the first edge, or the end of a reset: block RAMs of an iCE40
-read zeros for some microseconds after configuration."""
+__all__ = ["SteadyClocks"]
 
 
 class SteadyClocks(wiring.Component):
-    """Hands ``count`` clocks on once the clock generators are locked and `WAIT_CYCLES` of their input have passed.
+    """Hands ``count`` clocks on once the clock generators are locked, `lock_wait` of their input.
 
     Configuration leaves every register of an ECP5 with its initial value, which is what a reset would give it. So what
     these clocks drive needs none: no wire from one register to all others, which decided the clock of whole designs,
@@ -49,18 +47,11 @@ class SteadyClocks(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Count, and a synchroniser and a cell for every clock."""
+        """Wait, and a synchroniser and a cell for every clock."""
         m = Module()
         m.domains.input = ClockDomain(reset_less=True, local=True)
         m.d.comb += ClockSignal("input").eq(self.input)
-        seen, waited = Signal(2), Signal(range(WAIT_CYCLES))
-        m.d.input += seen.eq(seen << 1 | self.locked)
-        with m.If(~seen[1]):
-            m.d.input += [waited.eq(0), self.running.eq(0)]
-        with m.Elif(waited == WAIT_CYCLES - 1):
-            m.d.input += self.running.eq(1)
-        with m.Else():
-            m.d.input += waited.eq(waited + 1)
+        m.d.comb += self.running.eq(lock_wait(m, "input", self.locked))
         for index in range(self._count):
             domain, enable = f"generated{index}", Signal(2, name=f"enable{index}")
             m.domains += ClockDomain(domain, reset_less=True, local=True)

@@ -12,9 +12,10 @@ from ..hw.serve.uart_streams import UartStreams
 from ..hw.spec.registers import ADDRESS_BITS
 from ..hw.verilog import TOP
 from .board import Board
+from .lock_wait import lock_wait
 from .pll import Pll
 from .sdram import BoardSdram
-from .steady_clocks import WAIT_CYCLES, SteadyClocks
+from .steady_clocks import SteadyClocks
 from .usb_clocks import USB_MHZ, UsbClocks
 
 __all__ = ["BoardTop"]
@@ -26,7 +27,7 @@ _NO_HOST = {"valid": 1, "we": 1, "adr": ADDRESS_BITS - 2, "dat_w": 32}  # a bare
 class BoardTop(Elaboratable):
     """A core, which stands for itself as an instance of `hw.verilog.TOP`, on a board's pins.
 
-    Nothing runs until the clock generator is locked and `WAIT_CYCLES` more: an ECP5's clock stands still for so long,
+    Nothing runs until the clock generator is locked and `lock_wait` is over: an ECP5's clock stands still for so long,
     other families are held in reset. From then on LED 0 is on; LED 1 is while a run is done or faulted. Boards without
     LEDs have none, nor is one where its pin belongs to the link. Where the board serves, the LEDs behind these show the
     low bits of the last answer's first byte.
@@ -195,22 +196,12 @@ class BoardTop(Elaboratable):
         return {f"i_{name}": clock for name, clock in clocks.items() if name != "clk"}
 
     def _reset(self, m: Module, clock: Signal, locked: Signal) -> None:
-        """A counter that runs once the clock is steady."""
+        """Until the clock is steady, and some cycles more."""
         m.domains.por = ClockDomain(reset_less=True, local=True)
         m.d.comb += ClockSignal("por").eq(clock)
-        count = Signal(range(WAIT_CYCLES))
-        steady = Signal(2)
-        reset = Signal(init=1)
-        m.d.por += steady.eq(steady << 1 | locked)
-        with m.If(~steady[1]):
-            m.d.por += [count.eq(0), reset.eq(1)]
-        with m.Elif(count == WAIT_CYCLES - 1):
-            m.d.por += reset.eq(0)
-        with m.Else():
-            m.d.por += count.eq(count + 1)
         # a register that may lie in the middle of what it resets, while the one before lies at the clock generator
         far = Signal(init=1)
-        m.d.por += far.eq(reset)
+        m.d.por += far.eq(~lock_wait(m, "por", locked))
         m.d.comb += ResetSignal().eq(far)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from amaranth.hdl import ClockDomain, ClockSignal, Module, Signal
 from amaranth.sim import Simulator
-from narrows.boards import simulation, steady_clocks
+from narrows.boards import lock_wait, simulation, steady_clocks
 from narrows.boards.catalogue import find_board
 from narrows.boards.steady_clocks import SteadyClocks
 
@@ -33,7 +33,7 @@ def gate(kind: str, **ports: Any) -> Module:
 def traced(monkeypatch: pytest.MonkeyPatch) -> Trace:
     """Levels in every unit of time, of lock, ``running`` and the steady clocks, while the lock comes and goes."""
     monkeypatch.setattr(steady_clocks, "Instance", gate)
-    monkeypatch.setattr(steady_clocks, "WAIT_CYCLES", WAIT)
+    monkeypatch.setattr(lock_wait, "WAIT_CYCLES", WAIT)
     dut, trace = SteadyClocks(len(PERIODS)), []
 
     async def drive(ctx: Any) -> None:
