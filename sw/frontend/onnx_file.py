@@ -20,6 +20,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
 from ..errors import InputError, ModelError, UnsupportedOperator
 from .apart import keep_apart
 from .cells import write_out_cells
+from .functions import write_out_functions
 from .importer import MOST_ELEMENTS
 from .model_file import load_onnx
 from .qoperators import write_out_qoperators
@@ -78,6 +79,7 @@ def read_model(path: Path, shapes: Shapes | None = None, states: Mapping[str, st
     model = onnx.shape_inference.infer_shapes(model)
     if write_out_cells(model):
         model = onnx.shape_inference.infer_shapes(model)
+    model = write_out_functions(model)
     _check_sizes(model.graph)
     return model
 

@@ -51,16 +51,25 @@ def concat(importer: Importer, node: NodeProto) -> None:
 
 
 def _operands(importer: Importer, node: NodeProto) -> list[View]:
-    """Views of all operands; a constant becomes a tensor."""
-    known = next((name for name in node.input if name not in importer.constants), None)
+    """Views of all operands that are not empty; a constant becomes a tensor."""
+    names = [name for name in node.input if not _is_empty(importer, name)]
+    if all(name in importer.constants for name in names):
+        names = [*node.input]
+    known = next((name for name in names if name not in importer.constants), None)
     assert known is not None, "a node of constants is folded"
     view = importer.chw(importer.views[known])
     return [
         _constant(importer, node, view, importer.constants[name].astype(np.float64), f"{node.output[0]}/{position}")
         if name in importer.constants
         else importer.chw(importer.views[name])
-        for position, name in enumerate(node.input)
+        for position, name in enumerate(names)
     ]
+
+
+def _is_empty(importer: Importer, name: str) -> bool:
+    """Whether an operand has no elements: what a slice leaves of a value that is split where it ends."""
+    values = importer.constants[name] if name in importer.constants else importer.views[name].index
+    return values.size == 0
 
 
 def _constant(importer: Importer, node: NodeProto, like: View, values: NDArray[np.float64], output: str) -> View:
