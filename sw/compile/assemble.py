@@ -13,7 +13,7 @@ from ...hw.spec.isa import BLOCK, TAP, Opcode
 from ...hw.spec.layout import TensorLayout
 from ...hw.spec.registers import Region, region_beats
 from ..program import Program
-from ..quantised import MacLayer, MaxLayer, QuantisedGraph
+from ..quantised import IntegerLayer, QuantisedGraph
 from .emit import Fields, as_fields, block_fields, encode_instructions, encode_table, tap_fields
 from .lower import LoweredLayer, lower_layer
 from .phases import phases_of
@@ -60,7 +60,7 @@ class Assembler:
         self._layers: list[str] = []
         self._parts: list[tuple[int, int]] = []
 
-    def add_resident(self, layer: MacLayer | MaxLayer, cert_bits: int) -> None:
+    def add_resident(self, layer: IntegerLayer, cert_bits: int) -> None:
         """Add a layer, a COMPUTE for each of its phases, whose weights and parameters stay on the chip.
 
         Raises

@@ -59,16 +59,14 @@ def compile_graph(graph: QuantisedGraph, config: AcceleratorConfig) -> Program:
     graph, layouts = _paced(pad_sources(graph, config), config)
     shortages = Shortages(config)
     _check_units(graph, config, shortages)
-    certificates = {
-        layer.name: certify(layer, graph, config, shortages) for layer in graph.layers if isinstance(layer, MacLayer)
-    }
+    certificates = {layer.name: certify(layer, graph, config, shortages) for layer in graph.layers}
     if config.has_backing:
         refuse_products(graph.layers)
         return compile_streamed(graph, _bandable(graph, config, layouts), config, certificates, shortages)
     placed = _place_tensors(graph, config, layouts, shortages)
     assembler = Assembler(graph, config, placed, shortages)
     for layer in graph.layers:
-        assembler.add_resident(layer, certificates.get(layer.name, 0))
+        assembler.add_resident(layer, certificates[layer.name])
     return assembler.finish()
 
 

@@ -12,8 +12,7 @@ from ...hw.spec.cycles import compute_cycles
 from ...hw.spec.isa import Mode
 from ...hw.spec.layout import TensorLayout
 from ..errors import CapacityError
-from ..outline import read_taps, weight_codes
-from ..quantised import MacLayer, MaxLayer, QuantisedGraph
+from ..quantised import IntegerLayer, MacLayer, MaxLayer, QuantisedGraph
 from .blocks import strip_step
 from .geometry import POINT, Walk, Window, choose_walk, drained_rows, drains_apart
 from .phases import phases_of
@@ -42,7 +41,7 @@ class PaceError(CapacityError):
 
 
 def layer_walk(
-    layer: MacLayer | MaxLayer, graph: QuantisedGraph, layouts: Mapping[str, TensorLayout], config: AcceleratorConfig
+    layer: IntegerLayer, graph: QuantisedGraph, layouts: Mapping[str, TensorLayout], config: AcceleratorConfig
 ) -> Walk | None:
     """Cheapest walk of a layer's pixel groups over its sources; None if their layouts disagree."""
     if (pooled := pooled_source(layer, layouts)) is not None:
@@ -93,7 +92,7 @@ class _Chooser:
         self._graph = graph
         self._config = config
         self._price, self._packs = price, packed
-        self._readers: dict[str, list[MacLayer | MaxLayer]] = {name: [] for name in graph.tensors}
+        self._readers: dict[str, list[IntegerLayer]] = {name: [] for name in graph.tensors}
         self._enlarged = {layer.output for layer in graph.layers if layer.enlarge != (1, 1)}
         for layer in graph.layers:
             for name in layer.sources:
@@ -102,12 +101,11 @@ class _Chooser:
         macs = [part for part in self._parts.values() if isinstance(part, MacLayer)]
         self._digits = {
             layer.name: [
-                sum(codes is not None for codes in weight_codes(segment, config.weight_digits))
-                for segment in layer.segments
+                sum(codes is not None for codes in segment.codes(config.weight_digits)) for segment in layer.segments
             ]
             for layer in macs
         }
-        self._taps = {layer.name: [int(read_taps(segment).sum()) for segment in layer.segments] for layer in macs}
+        self._taps = {layer.name: [int(segment.read.sum()) for segment in layer.segments] for layer in macs}
         self.layouts = _plain_layouts(graph, config)
         self._candidates = {name: self._candidates_of(name) for name in self.layouts}
 
@@ -167,7 +165,7 @@ class _Chooser:
         size = layer.size(self._graph.tensors[layer.output])
         return unfolded_layouts(segments[0], self._graph.tensors[name], size, self._config)
 
-    def _paces(self, layer: MacLayer | MaxLayer) -> set[int]:
+    def _paces(self, layer: IntegerLayer) -> set[int]:
         """Words between lines that would suit a layer: its own line, or what one of its sources has anyway."""
         paces = {layer.size(self._graph.tensors[layer.output])[1]}
         for name in layer.sources:
@@ -177,7 +175,7 @@ class _Chooser:
                 paces |= {line * factor for line in lines for factor in (1, window.stride[0])}
         return paces
 
-    def _cycles(self, layer: MacLayer | MaxLayer) -> tuple[int, int]:
+    def _cycles(self, layer: IntegerLayer) -> tuple[int, int]:
         """Whether a layer cannot run at all, and its cycles."""
         walk = layer_walk(layer, self._graph, self.layouts, self._config)
         if walk is None:
@@ -198,11 +196,11 @@ class _Chooser:
             fields |= {**group_output(output), "column_groups": tile_count(pooled.lanes, self._config)}
         return 0, phases * compute_cycles(self._config, fields, self._steps(layer)).cycles
 
-    def _tiles(self, layer: MacLayer | MaxLayer) -> int:
+    def _tiles(self, layer: IntegerLayer) -> int:
         channels = self._graph.tensors[layer.output].shape[0]
         return -(-channels // self._config.lanes) if isinstance(layer, MaxLayer) else tile_count(channels, self._config)
 
-    def _steps(self, layer: MacLayer | MaxLayer) -> int:
+    def _steps(self, layer: IntegerLayer) -> int:
         """Steps of a tile."""
         if isinstance(layer, MaxLayer):
             return math.prod(layer.kernel) * self.layouts[layer.source].planes
@@ -222,7 +220,7 @@ class _Chooser:
             steps += digits * source.planes * taps * groups
         return steps + sum(product_steps(each, self.layouts, self._config, strip=strip) for each in layer.products)
 
-    def _score(self, layers: Iterable[MacLayer | MaxLayer], names: Iterable[str]) -> tuple[int, int, int]:
+    def _score(self, layers: Iterable[IntegerLayer], names: Iterable[str]) -> tuple[int, int, int]:
         costs = [self._cycles(layer) for layer in layers]
         stuck, cycles = sum(cost[0] for cost in costs), sum(cost[1] for cost in costs)
         words = sum(self.layouts[name].size for name in names)
@@ -280,7 +278,7 @@ def _plain_layouts(graph: QuantisedGraph, config: AcceleratorConfig) -> dict[str
     return layouts
 
 
-def _windows(layer: MacLayer | MaxLayer, name: str) -> list[Window]:
+def _windows(layer: IntegerLayer, name: str) -> list[Window]:
     """Windows through which a layer reads a tensor."""
     readers = (layer,) if isinstance(layer, MaxLayer) else layer.segments
     return [Window.of(reader) for reader in readers if reader.source == name]

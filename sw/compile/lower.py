@@ -12,7 +12,7 @@ from ...hw.spec.tables import encode_table
 from ...hw.spec.words import pack_codes
 from ..errors import CapacityError
 from ..outline import LayerOutline, is_outlined
-from ..quantised import MacLayer, MaxLayer, QuantisedGraph
+from ..quantised import IntegerLayer, MacLayer, MaxLayer, QuantisedGraph
 from .blocks import plan_blocks
 from .emit import output_fields, signed_address, table_fields, walk_fields
 from .geometry import BorderError, Window
@@ -47,7 +47,7 @@ class LoweredLayer:
 
 
 def lower_layer(
-    layer: MacLayer | MaxLayer,
+    layer: IntegerLayer,
     graph: QuantisedGraph,
     layouts: Mapping[str, TensorLayout],
     config: AcceleratorConfig,

@@ -10,14 +10,14 @@ import numpy as np
 from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.layout import TensorLayout
 from ..outline import is_outlined
-from ..quantised import MacLayer, MaxLayer, QuantisedGraph
+from ..quantised import IntegerLayer, MacLayer, MaxLayer, QuantisedGraph
 from .emit import signed_address
 from .geometry import Walk
 
 __all__ = ["group_layer", "group_layouts", "group_output", "group_walk", "pooled_source", "pools_groups"]
 
 
-def pools_groups(layer: MacLayer | MaxLayer, graph: QuantisedGraph, config: AcceleratorConfig) -> bool:
+def pools_groups(layer: IntegerLayer, graph: QuantisedGraph, config: AcceleratorConfig) -> bool:
     """Whether all channel groups of a layer can be treated alike: each a row of the array, with the same weights.
 
     That takes one output pixel, the same weights and parameters for every channel, and channel groups that are full
@@ -39,7 +39,7 @@ def pools_groups(layer: MacLayer | MaxLayer, graph: QuantisedGraph, config: Acce
     )
 
 
-def pooled_source(layer: MacLayer | MaxLayer, layouts: Mapping[str, TensorLayout]) -> TensorLayout | None:
+def pooled_source(layer: IntegerLayer, layouts: Mapping[str, TensorLayout]) -> TensorLayout | None:
     """Layout of the source of a layer that treats its channel groups as pixels; None if it does not.
 
     Tensors are laid out interleaved for nothing else.
@@ -52,14 +52,7 @@ def pooled_source(layer: MacLayer | MaxLayer, layouts: Mapping[str, TensorLayout
 
 def group_layer(layer: MacLayer, lanes: int) -> MacLayer:
     """The layer on one channel group."""
-    (segment,) = layer.segments
-    return replace(
-        layer,
-        segments=(replace(segment, weights=segment.weights[:lanes]),),
-        bias=layer.bias[:lanes],
-        multiplicand=layer.multiplicand[:lanes],
-        shift=layer.shift[:lanes],
-    )
+    return layer.of_channels(slice(lanes))
 
 
 def group_layouts(layer: MacLayer, layouts: Mapping[str, TensorLayout]) -> dict[str, TensorLayout]:

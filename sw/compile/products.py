@@ -12,7 +12,7 @@ from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.held import latch_steps, latched_rows
 from ...hw.spec.layout import TensorLayout
 from ..errors import CapacityError
-from ..quantised import HeldSegment, MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
+from ..quantised import HeldSegment, IntegerLayer, MacLayer, QuantisedGraph, QuantisedTensor, Segment
 from .geometry import Tap
 from .plan import BlockPlan
 from .weights import channel_span, dense_words, diagonal_words
@@ -69,7 +69,7 @@ def with_zero_terms(layer: MacLayer, tensors: Mapping[str, QuantisedTensor]) -> 
     return tuple(segments)
 
 
-def refuse_products(layers: Iterable[MacLayer | MaxLayer]) -> None:
+def refuse_products(layers: Iterable[IntegerLayer]) -> None:
     """Refuse layers that are not yet cut into bands.
 
     Raises

@@ -18,7 +18,7 @@ from ...hw.spec.schedule import TOKEN_FLAGS, Schedule
 from ...hw.spec.transfer import PAGE
 from ...hw.spec.transfer_cycles import BusTiming, transfer_cycles
 from ..program import Program
-from ..quantised import MacLayer, MaxLayer, QuantisedGraph
+from ..quantised import IntegerLayer, MacLayer, MaxLayer, QuantisedGraph
 from .assemble import Assembler
 from .bands import ActivationPlan, LayerBands, plan_activations
 from .late_loads import PARTS, late_layers
@@ -151,10 +151,10 @@ class _Streamer:
         for layer in self._graph.layers:
             yield from self._layer_steps(layer, lowered[layer.name])
 
-    def _lower(self, layer: MacLayer | MaxLayer, parts: int = 1) -> _Tiles:
+    def _lower(self, layer: IntegerLayer, parts: int = 1) -> _Tiles:
         """Tiles of a layer with their first column groups: channel ranges, so many at least, within phases within
         bands."""
-        self._certificate = self._certificates.get(layer.name, 0)
+        self._certificate = self._certificates[layer.name]
         bands = self._plan.layers[layer.name]
         tiles = []
         phases = list(phases_of(layer, self._config))
@@ -246,9 +246,7 @@ class _Streamer:
             params = np.array(params, dtype=np.uint32)
         return {Region.WEIGHTS: weights, Region.PARAMS: params}
 
-    def _layer_steps(
-        self, layer: MacLayer | MaxLayer, tiles: Sequence[Sequence[tuple[int, LoweredLayer]]]
-    ) -> Iterator[_Step]:
+    def _layer_steps(self, layer: IntegerLayer, tiles: Sequence[Sequence[tuple[int, LoweredLayer]]]) -> Iterator[_Step]:
         bands = self._plan.layers[layer.name]
         for number, (band, parts) in enumerate(zip(bands.bands, tiles, strict=True)):
             view = TileView.of(layer, self._plan.layouts, bands, number, self._config)

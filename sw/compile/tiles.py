@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.layout import TensorLayout
-from ..quantised import MacLayer, MaxLayer, QuantisedGraph, Segment
+from ..quantised import IntegerLayer, MaxLayer, QuantisedGraph, Segment
 from .bands import Band, LayerBands
 from .geometry import band_layout
 from .lower import LoweredLayer, lower_layer
@@ -35,7 +35,7 @@ class TileView:
     @classmethod
     def of(
         cls,
-        layer: MacLayer | MaxLayer,
+        layer: IntegerLayer,
         layouts: Mapping[str, TensorLayout],
         bands: LayerBands,
         number: int,
@@ -94,7 +94,7 @@ def lower_tile(
         return max(0, top - top_line), left, max(0, bottom - below), right
 
     if isinstance(layer, MaxLayer):
-        part: MacLayer | MaxLayer = replace(layer, pads=pads(layer))
+        part: IntegerLayer = replace(layer, pads=pads(layer))
     else:
         segments = []
         for segment in layer.segments:
@@ -140,7 +140,7 @@ def lower_tile(
     return lowered
 
 
-def _shape(part: MacLayer | MaxLayer) -> Hashable:
+def _shape(part: IntegerLayer) -> Hashable:
     """What parts of one layer's lines can differ in."""
     if isinstance(part, MaxLayer):
         return part.pads
