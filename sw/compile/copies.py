@@ -59,7 +59,9 @@ def _missing(reader: Reader, size: tuple[int, int], out_size: tuple[int, int]) -
     return before[0], before[1], behind[0], behind[1]
 
 
-def copy_strided_sources(graph: QuantisedGraph, layer: MacLayer, config: AcceleratorConfig) -> QuantisedGraph | None:
+def copy_strided_sources(
+    graph: QuantisedGraph, layer: IntegerLayer, config: AcceleratorConfig
+) -> QuantisedGraph | None:
     """The graph with copies in place of the strided sources of a layer; None if they all are copies already.
 
     A 1x1 kernel gets a copy of just the pixels it reads, any other one a whole copy, which is then free to be
@@ -70,7 +72,7 @@ def copy_strided_sources(graph: QuantisedGraph, layer: MacLayer, config: Acceler
     made: list[MacLayer] = []
     segments: list[Segment] = []
     for segment in layer.segments:
-        point = segment.weights.shape[2:] == (1, 1) and not any(segment.pads) and not any(segment.inset)
+        point = segment.kernel == (1, 1) and not any(segment.pads) and not any(segment.inset)
         stride = segment.stride if point else (1, 1)
         whole = f" for {layer.name}"
         name = f"{segment.source} every {stride[0]}x{stride[1]}" if point else segment.source + whole
@@ -85,7 +87,7 @@ def copy_strided_sources(graph: QuantisedGraph, layer: MacLayer, config: Acceler
         return None
     layers: list[IntegerLayer] = []
     for other in graph.layers:
-        layers += [*made, replace(layer, segments=tuple(segments))] if other is layer else [other]
+        layers += [*made, layer.with_readers(segments)] if other is layer else [other]
     return replace(graph, tensors=tensors, layers=tuple(layers))
 
 

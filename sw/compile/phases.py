@@ -5,30 +5,34 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
 from ...hw.spec.config import AcceleratorConfig
-from ..quantised import IntegerLayer, MaxLayer
+from ..quantised import IntegerLayer, MacLayer
 from .weights import tile_count
 
 __all__ = ["Phase", "phases_of"]
 
 
+Layer = TypeVar("Layer", bound=IntegerLayer)
+
+
 @dataclass(frozen=True)
-class Phase:
+class Phase(Generic[Layer]):
     """Those output channels of a layer that make one phase of its output.
 
     ``layer`` has the factors of the whole layer, so that its pixels lie as far apart. The first one is written at line
     and column ``at``; ``group`` is the column group that the phase begins with, those of all phases counted.
     """
 
-    layer: IntegerLayer
+    layer: Layer
     at: tuple[int, int] = (0, 0)
     group: int = 0
 
 
-def phases_of(layer: IntegerLayer, config: AcceleratorConfig) -> Iterator[Phase]:
+def phases_of(layer: MacLayer, config: AcceleratorConfig) -> Iterator[Phase[MacLayer]]:
     """The phases in the order of their channels; of a layer that does not enlarge, just the layer."""
-    if isinstance(layer, MaxLayer) or layer.enlarge == (1, 1):
+    if layer.enlarge == (1, 1):
         yield Phase(layer)
         return
     channels = len(layer.bias) // math.prod(layer.enlarge)
