@@ -37,7 +37,6 @@ class MacPlanner(Planner[MacLayer]):
     """A multiply-accumulate layer, perhaps on windows in place of pixels, or on channel groups in place of these."""
 
     mode: ClassVar[Mode] = Mode.MAC
-    splits: ClassVar[bool] = True
 
     def check_units(self, shortages: Shortages) -> None:
         """As `Planner` says."""
@@ -120,6 +119,12 @@ class MacPlanner(Planner[MacLayer]):
             (segment, sum(codes is not None for codes in segment.codes(digits)), int(segment.read.sum()))
             for segment in self._part.segments
         ]
+
+    @property
+    def unit(self) -> int:
+        """As `Planner` says: a channel period, if some segment has one."""
+        depthwise = any(segment.depthwise for segment in self.layer.segments)
+        return channel_span(self.config) // self.config.columns if depthwise else 1
 
     def phases(self) -> Iterator[Phase[MacLayer]]:
         """As `Planner` says."""

@@ -21,7 +21,6 @@ class MaxPlanner(Planner[MaxLayer]):
     """A max-pool: word by word, one pixel at a time, all its channel groups in one go."""
 
     mode: ClassVar[Mode] = Mode.MAX
-    splits: ClassVar[bool] = False
 
     def check_units(self, shortages: Shortages) -> None:
         """As `Planner` says."""

@@ -47,9 +47,6 @@ class Planner(ABC, Generic[Layer]):
     mode: ClassVar[Mode]
     """In which the layer is computed."""
 
-    splits: ClassVar[bool]
-    """Whether channels may be computed in ranges, each with weights of its own."""
-
     def __init__(self, layer: Layer, graph: QuantisedGraph, config: AcceleratorConfig) -> None:
         self.layer, self.graph, self.config = layer, graph, config
         self.output = graph.tensors[layer.output]
@@ -99,7 +96,7 @@ class Planner(ABC, Generic[Layer]):
         return choose_walk(steps, self.layer.size(self.output), rows)
 
     def cycles(self, layouts: Layouts) -> int | None:
-        """Cycles that it takes; None if it cannot run between tensors laid out like that."""
+        """Cycles that it takes, as `compute_cycles` estimates them; None if it cannot run between such layouts."""
         walk = self.walk(layouts)
         if walk is None:
             return None
@@ -123,7 +120,13 @@ class Planner(ABC, Generic[Layer]):
     def steps(self, layouts: Layouts) -> int:
         """Words that are read for one tile, as far as that can be told without a walk over all of them."""
 
-    # Lowering
+    # Parts and their lowering
+
+    @property
+    def unit(self) -> int:
+        """Column groups that a range of channels that is computed by itself holds a multiple of; 0 if all channels are
+        computed at once."""
+        return 0
 
     def phases(self) -> Iterator[Phase[Layer]]:
         """Parts that are computed one after the other."""

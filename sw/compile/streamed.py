@@ -34,7 +34,7 @@ from .store_image import ALIGNMENT, StoreImage
 from .tables import Blank
 from .tiles import ChannelRange, TileView, lower_tile
 from .tokens import Range, Work, assign_tokens
-from .weights import channel_span, tile_count
+from .weights import tile_count
 
 __all__ = ["compile_streamed"]
 
@@ -196,7 +196,7 @@ class _Streamer:
             layer = self._graph.layers[index]
             steps += _STEPS_A_TILE * PARTS
             whole = len(lowered[layer.name]) == 1 and layer.enlarge == (1, 1)
-            if self._planner(layer).splits and whole and steps < config.instructions:
+            if self._planner(layer).unit and whole and steps < config.instructions:
                 yield layer
 
     def _tile(self, phase: Phase, bands: LayerBands, number: int, channels: ChannelRange) -> LoweredLayer:
@@ -218,13 +218,12 @@ class _Streamer:
         layer, config = phase.layer, self._config
         channels = self._graph.tensors[layer.output].shape[0]
         whole = ChannelRange(0, channels)
-        if not self._planner(layer).splits:
+        unit = self._planner(layer).unit
+        if not unit:
             return [whole]
         groups = tile_count(channels, config)
         lowered = self._tile(phase, bands, number, whole)
-        unit = 1
-        if any(segment.depthwise for segment in layer.segments):
-            unit = min(groups, channel_span(config) // config.columns)
+        unit = min(groups, unit)
         most, shared = -(-groups // wanted), config.diagonals if lowered.fields["diagonal"] else 1
         needs = {
             "weight_words": (len(lowered.weights), lowered.fields["weight_pitch"], shared),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import Field
+from dataclasses import Field, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from ...hw.spec.config import AcceleratorConfig
 from ..enlarging import Factors, small_size
+from ..errors import WidthError
+from ..records import read_record
+from .parts import plain
 from .reader import Reader
 from .segments import Segment
 from .table import LevelTable
@@ -63,27 +66,28 @@ class IntegerLayer(ABC):
         """Tensors read, each once."""
         return tuple(dict.fromkeys(reader.source for reader in self.readers))
 
-    @abstractmethod
     def renamed(self, names: Mapping[str, str]) -> Self:
         """The same with other names of its tensors, where ``names`` has them."""
+        reading = self.with_readers([reader.reading(names) for reader in self.readers])
+        return replace(reading, output=names.get(self.output, self.output))
 
-    @abstractmethod
     def of_channels(self, chosen: slice) -> Self:
-        """Some of the channels that it computes."""
+        """Some of the channels that it computes: the same layer, unless it has numbers of its own for each."""
+        return self
 
     def size(self, output: QuantisedTensor) -> tuple[int, int]:
         """Lines and columns that it computes to give this output."""
         return small_size(output.shape, self.enlarge)
 
-    @abstractmethod
     def pads_as_zero(self, tensors: Mapping[str, QuantisedTensor]) -> bool:
         """Whether padding may as well be pixels of the source that hold its zero level."""
+        return False
 
     # What it computes
 
     @abstractmethod
     def evaluator(self, tensors: Mapping[str, QuantisedTensor]) -> Evaluator:
-        """Its arithmetic, planned once for any number of batches.
+        """Its arithmetic, planned once for any number of batches; if it rounds nothing, it takes any numbers.
 
         Raises
         ------
@@ -91,7 +95,6 @@ class IntegerLayer(ABC):
             If sums could be too large to be exact.
         """
 
-    @abstractmethod
     def unrounded(
         self, tensors: Mapping[str, QuantisedTensor], values: Mapping[str, NDArray[np.float64]]
     ) -> NDArray[np.float64] | None:
@@ -103,6 +106,7 @@ class IntegerLayer(ABC):
         values : mapping of arrays, shape (N, C, H, W)
             Its sources in steps of their levels: whole numbers or not.
         """
+        return None
 
     @abstractmethod
     def lanes(
@@ -126,11 +130,10 @@ class IntegerLayer(ABC):
 
     # What bounds it
 
-    @abstractmethod
     def sum_bits(self, tensors: Mapping[str, QuantisedTensor]) -> int:
         """Accumulator bits that its final sums need, whatever its sources hold; 0 if it sums nothing up."""
+        return 0
 
-    @abstractmethod
     def check_widths(self, tensors: Mapping[str, QuantisedTensor], config: AcceleratorConfig) -> None:
         """See that all its numbers fit the widths of a core, whatever its sources hold.
 
@@ -139,6 +142,11 @@ class IntegerLayer(ABC):
         WidthError
             If one does not.
         """
+        if self.cert_bits > config.acc_bits:
+            raise WidthError(
+                f"layer {self.name}: its certificate asks for {self.cert_bits} accumulator bits, "
+                f"the configuration has {config.acc_bits}"
+            )
 
     @abstractmethod
     def check(self, tensors: Mapping[str, QuantisedTensor]) -> None:
@@ -152,12 +160,11 @@ class IntegerLayer(ABC):
 
     # What is kept and told of it
 
-    @abstractmethod
     def to_parts(self, key: str) -> tuple[dict[str, Any], dict[str, NDArray[np.signedinteger]]]:
-        """Values of JSON, and arrays whose names begin with ``key``, for a file."""
+        """Values of JSON, and arrays whose names begin with ``key``, for a file: its fields, if they are no arrays."""
+        return plain(self), {}
 
     @classmethod
-    @abstractmethod
     def from_parts(
         cls,
         values: Mapping[str, Any],
@@ -172,12 +179,13 @@ class IntegerLayer(ABC):
         KeyError, TypeError, ValueError
             If a part is missing, unknown or of the wrong kind.
         """
+        return read_record(cls, values)
 
     @property
     @abstractmethod
     def what(self) -> str:
         """What it does, in words for a report."""
 
-    @abstractmethod
     def formats(self, tensors: Mapping[str, QuantisedTensor]) -> str:
-        """What it computes with, in words for a report."""
+        """What it computes with, in words for a report: the formats of its sources."""
+        return " + ".join(dict.fromkeys(str(tensors[name].format) for name in self.sources))

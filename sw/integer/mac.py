@@ -76,11 +76,6 @@ class MacLayer(IntegerLayer):
         read = [segment.source for segment in self.segments]
         return tuple(dict.fromkeys([*read, *(segment.held for segment in self.products)]))
 
-    def renamed(self, names: Mapping[str, str]) -> Self:
-        """As `IntegerLayer` says."""
-        segments = tuple(segment.reading(names) for segment in self.segments)
-        return replace(self, segments=segments, output=names.get(self.output, self.output))
-
     def of_channels(self, chosen: slice) -> Self:
         """As `IntegerLayer` says."""
         return replace(
@@ -168,11 +163,7 @@ class MacLayer(IntegerLayer):
     def check_widths(self, tensors: Mapping[str, QuantisedTensor], config: AcceleratorConfig) -> None:
         """As `IntegerLayer` says; no sum passes the certificate, and no level of a table the output's span."""
         where, output = f"layer {self.name}", tensors[self.output]
-        if self.cert_bits > config.acc_bits:
-            raise WidthError(
-                f"{where}: its certificate asks for {self.cert_bits} accumulator bits, "
-                f"the configuration has {config.acc_bits}"
-            )
+        super().check_widths(tensors, config)
         needed = config.digits.count(output.levels)
         if needed > config.planes:
             raise WidthError(f"{where}: its output needs {needed} planes, the configuration writes {config.planes}")

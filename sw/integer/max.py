@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +12,8 @@ from numpy.typing import NDArray
 from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.semantics import max_pool
 from ..enlarging import Factors
-from ..records import read_record
 from .checks import need, need_window
 from .layer import Evaluator, IntegerLayer
-from .parts import plain
 from .segments import Segment
 from .table import LevelTable
 from .tensor import QuantisedTensor
@@ -75,14 +73,6 @@ class MaxLayer(IntegerLayer):
         """As `reader.Reader` says; no window of a max-pool is inset."""
         return replace(self, source=source, pads=pads)
 
-    def renamed(self, names: Mapping[str, str]) -> Self:
-        """As `IntegerLayer` says."""
-        return replace(self.reading(names), output=names.get(self.output, self.output))
-
-    def of_channels(self, chosen: slice) -> Self:
-        """As `IntegerLayer` says: all channels are alike."""
-        return self
-
     def pads_as_zero(self, tensors: Mapping[str, QuantisedTensor]) -> bool:
         """Only where the zero level is the lowest, so that padding wins nowhere."""
         source = tensors[self.source]
@@ -95,12 +85,6 @@ class MaxLayer(IntegerLayer):
     def _largest(self, levels: NDArray) -> NDArray:
         return max_pool(levels, kernel=self.kernel, stride=self.stride, pads=self.pads, dilation=self.dilation)
 
-    def unrounded(
-        self, tensors: Mapping[str, QuantisedTensor], values: Mapping[str, NDArray[np.float64]]
-    ) -> NDArray[np.float64] | None:
-        """None: it chooses among levels."""
-        return None
-
     def lanes(
         self,
         levels: NDArray[np.int64],
@@ -111,13 +95,6 @@ class MaxLayer(IntegerLayer):
         """The largest of what the source's lanes hold, in whole words."""
         channels = -(-len(levels) // config.lanes) * config.lanes
         return self._largest(stored[self.source][np.newaxis, :channels])[0]
-
-    def sum_bits(self, tensors: Mapping[str, QuantisedTensor]) -> int:
-        """None."""
-        return 0
-
-    def check_widths(self, tensors: Mapping[str, QuantisedTensor], config: AcceleratorConfig) -> None:
-        """Levels that were read fit where they are written."""
 
     def check(self, tensors: Mapping[str, QuantisedTensor]) -> None:
         """As `IntegerLayer` says."""
@@ -131,26 +108,7 @@ class MaxLayer(IntegerLayer):
             need(max(self.pads[axis::2]) < seen, f"{where} has windows of padding alone")
         need_window(source, output, self, where)
 
-    def to_parts(self, key: str) -> tuple[dict[str, Any], dict[str, NDArray[np.signedinteger]]]:
-        """As `IntegerLayer` says."""
-        return plain(self), {}
-
-    @classmethod
-    def from_parts(
-        cls,
-        values: Mapping[str, Any],
-        key: str,
-        arrays: Mapping[str, NDArray[Any]],
-        tensors: Mapping[str, QuantisedTensor],
-    ) -> Self:
-        """As `IntegerLayer` says."""
-        return read_record(cls, values)
-
     @property
     def what(self) -> str:
         """As `IntegerLayer` says."""
         return "max-pool"
-
-    def formats(self, tensors: Mapping[str, QuantisedTensor]) -> str:
-        """The source's."""
-        return str(tensors[self.source].format)
