@@ -22,7 +22,7 @@ from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.formats import Format, parse_format
 from narrows.sw.compile import compile_graph
 from narrows.sw.costs.work import layer_work, utilisation
-from narrows.sw.layer_arithmetic import sum_bounds
+from narrows.sw.integer.segments import sum_bounds
 from narrows.sw.outputs import Output
 from narrows.sw.quantised import HeldSegment, InputSpec, MacLayer, QuantisedGraph, QuantisedTensor, Segment
 from narrows.sw.results import write_json

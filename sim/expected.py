@@ -9,12 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..hw.spec.checksum import checksum
 from ..hw.spec.config import AcceleratorConfig
-from ..hw.spec.isa import Opcode, decode_instruction
-from ..hw.spec.semantics import max_pool
-from ..hw.spec.tables import look_up
+from ..hw.spec.isa import Mode, Opcode, decode_instruction
 from ..sw.enlarging import apart
 from ..sw.program import Program
-from ..sw.quantised import MacLayer, MaxLayer
 from .isa_geometry import drained_order, drained_pairs, pixel_groups
 from .isa_memory import fold_codes
 
@@ -44,7 +41,8 @@ def expected_checksums(program: Program, tensors: Mapping[str, ArrayLike]) -> tu
     # Lanes beyond a state's channels hold what host or layer wrote there last.
     stored |= {state.tensor: np.asarray(tensors[state.tensor]) for state in program.graph.states}
     for layer in program.graph.layers:
-        stored[layer.output] = _stored(layer, program, tensors, stored)
+        levels = np.asarray(tensors[layer.output])
+        stored[layer.output] = layer.lanes(levels, stored, program.graph.tensors, config)
     expected: list[int | None] = []
     for words, name, (line, group) in zip(program.instructions, program.layers, program.parts, strict=True):
         opcode, fields = decode_instruction(words.tolist())
@@ -54,7 +52,7 @@ def expected_checksums(program: Program, tensors: Mapping[str, ArrayLike]) -> tu
             expected.append(0)
             continue
         layer = layers[name]
-        width, pieces = (config.rescalers, config.tile_granules) if isinstance(layer, MacLayer) else (config.lanes, 1)
+        width, pieces = (config.lanes, 1) if fields["mode"] == Mode.MAX else (config.rescalers, config.tile_granules)
         first, count = group * width * pieces, fields["column_groups"] * width * pieces
         levels = apart(stored[layer.output][np.newaxis], layer.enlarge)[0, first:, line : line + fields["out_height"]]
         if fields["out_width"] > levels.shape[2]:  # channel groups take the place of pixels
@@ -62,33 +60,6 @@ def expected_checksums(program: Program, tensors: Mapping[str, ArrayLike]) -> tu
         levels = levels[:count]
         expected.append(_checksum(config, levels, fields, width, pieces) if len(levels) == count else None)
     return tuple(expected)
-
-
-def _stored(
-    layer: MacLayer | MaxLayer,
-    program: Program,
-    tensors: Mapping[str, ArrayLike],
-    stored: Mapping[str, NDArray[np.int64]],
-) -> NDArray[np.int64]:
-    """Levels of every lane that a layer writes and whose value does not depend on what the memory held before."""
-    config, output = program.config, program.graph.tensors[layer.output]
-    if isinstance(layer, MaxLayer):
-        channels = -(-output.shape[0] // config.lanes) * config.lanes
-        return max_pool(
-            stored[layer.source][np.newaxis, :channels],
-            kernel=layer.kernel,
-            stride=layer.stride,
-            pads=layer.pads,
-            dilation=layer.dilation,
-        )[0]
-    columns = -(-output.shape[0] // config.columns) * config.columns
-    rounded = layer.table or output
-    idle = np.clip(rounded.zero, rounded.low, rounded.high)
-    if layer.table:
-        idle = look_up(layer.table.levels, idle)
-    levels = np.full((columns, *output.shape[1:]), int(idle), dtype=np.int64)
-    levels[: output.shape[0]] = np.asarray(tensors[layer.output])
-    return levels
 
 
 def _checksum(

@@ -9,23 +9,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..hw.spec.config import AcceleratorConfig
-from ..hw.spec.exact import ExactLayer
-from ..hw.spec.semantics import max_pool
-from ..hw.spec.tables import TABLE_TOP
 from ..sw.cores import on_all_cores, one_thread
-from ..sw.enlarging import enlarged
-from ..sw.errors import NarrowsError
-from ..sw.layer_arithmetic import drain_of, exact_sources, sum_bounds
-from ..sw.quantised import MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor
-from .product_layer import ProductLayer
+from ..sw.integer.layer import Evaluator
+from ..sw.quantised import QuantisedGraph, QuantisedTensor
 
-__all__ = ["GoldenModel", "WidthError"]
+__all__ = ["GoldenModel"]
 
 _BATCH_VALUES, _BATCH_MOST = 1 << 20, 64  # values of a tensor at once, and samples, on each core
-
-
-class WidthError(NarrowsError, AssertionError):
-    """A number does not fit the width that configuration or certificate give it: a fault of quantiser or compiler."""
 
 
 class GoldenModel:
@@ -50,19 +40,12 @@ class GoldenModel:
 
     def __init__(self, graph: QuantisedGraph, config: AcceleratorConfig) -> None:
         self._graph = graph
-        self._config = config
         last: dict[str, int] = {}
-        self._layers: dict[str, ExactLayer] = {}
-        self._products: dict[str, ProductLayer] = {}
+        self._evaluators: dict[str, Evaluator] = {}
         for index, layer in enumerate(graph.layers):
             last |= dict.fromkeys(layer.sources, index)
-            if isinstance(layer, MacLayer):
-                self._check_parameters(layer)
-                self._check_sums(layer)
-                if layer.products:
-                    self._products[layer.name] = ProductLayer(layer, graph.tensors)
-                else:
-                    self._layers[layer.name] = _exact(layer, graph.tensors)
+            layer.check_widths(graph.tensors, config)
+            self._evaluators[layer.name] = layer.evaluator(graph.tensors)
         self._last_read = [{name for name, at in last.items() if at == index} for index in range(len(graph.layers))]
 
     def run(self, levels: ArrayLike, keep: Collection[str] | None = None) -> dict[str, NDArray[np.int64]]:
@@ -118,19 +101,7 @@ class GoldenModel:
         """Tensors of some samples; while it runs they have their channels first, as float32."""
         tensors = {name: levels.transpose(1, 0, 2, 3).astype(np.float32, order="C") for name, levels in starts.items()}
         for index, layer in enumerate(self._graph.layers):
-            if isinstance(layer, MaxLayer):
-                result = max_pool(
-                    tensors[layer.source],
-                    kernel=layer.kernel,
-                    stride=layer.stride,
-                    pads=layer.pads,
-                    dilation=layer.dilation,
-                )
-            elif layer.products:
-                result = self._products[layer.name].run(tensors)
-            else:
-                found = self._layers[layer.name].run([tensors[segment.source] for segment in layer.segments])
-                result = enlarged(found.transpose(1, 0, 2, 3), layer.enlarge).transpose(1, 0, 2, 3)
+            result = self._evaluators[layer.name](tensors)
             output, shape = self._graph.tensors[layer.output], (len(result), *result.shape[2:])
             if shape != output.shape:
                 raise ValueError(
@@ -141,48 +112,6 @@ class GoldenModel:
                 tensors.pop(name, None)
         found = {name: tensor for name, tensor in tensors.items() if name in kept}
         return {name: tensor.transpose(1, 0, 2, 3).astype(np.int64, order="C") for name, tensor in found.items()}
-
-    def _check_sums(self, layer: MacLayer) -> None:
-        """See that no sum passes the certificate, and no level the output's span, whatever the sources hold."""
-        low, high = sum_bounds(layer.segments, self._graph.tensors)
-        _check(layer, "final sum", low, high, layer.cert_bits)
-        if layer.table:
-            low, high = self._graph.tensors[layer.output].span
-            used = layer.table.levels[layer.table.low + TABLE_TOP : layer.table.high + TABLE_TOP + 1]
-            if used.min() < low or used.max() > high:
-                raise WidthError(
-                    f"layer {layer.name}: its table holds levels from {used.min()} to {used.max()}, its output those "
-                    f"from {low} to {high}"
-                )
-
-    def _check_parameters(self, layer: MacLayer) -> None:
-        config, output = self._config, self._graph.tensors[layer.output]
-        if layer.cert_bits > config.acc_bits:
-            raise WidthError(
-                f"layer {layer.name}: its certificate asks for {layer.cert_bits} accumulator bits, "
-                f"the configuration has {config.acc_bits}"
-            )
-        needed = config.digits.count(output.levels)
-        if needed > config.planes:
-            raise WidthError(
-                f"layer {layer.name}: its output needs {needed} planes, the configuration writes {config.planes}"
-            )
-        _check(layer, "bias", layer.bias, layer.bias, config.bias_width)
-        top = 1 << config.rescale_bits
-        for name, values, low, high in (
-            ("multiplicand", layer.multiplicand, top // 2, top - 1),
-            ("shift", layer.shift, 0, config.shift_max),
-        ):
-            wrong = np.flatnonzero((values < low) | (values > high))
-            if len(wrong):
-                raise WidthError(
-                    f"layer {layer.name}, channel {wrong[0]}: {name} {values[wrong[0]]} is not {low} to {high}"
-                )
-
-
-def _exact(layer: MacLayer, tensors: Mapping[str, QuantisedTensor]) -> ExactLayer:
-    """The layer's arithmetic."""
-    return ExactLayer(layer.segments, exact_sources(layer.segments, tensors), drain_of(layer, tensors))
 
 
 def _check_levels(levels: NDArray[np.int64], tensor: QuantisedTensor) -> None:
@@ -195,13 +124,3 @@ def _check_levels(levels: NDArray[np.int64], tensor: QuantisedTensor) -> None:
             return
     tensor.format.encode(levels)
     raise ValueError(f"input levels must be {low} to {high}: the certificates count on it")
-
-
-def _check(layer: MacLayer, what: str, low: NDArray[np.int64], high: NDArray[np.int64], bits: int) -> None:
-    """Raise unless every channel's range fits ``bits`` bits of two's complement."""
-    limit = 1 << (bits - 1)
-    wrong = np.flatnonzero((low < -limit) | (high >= limit))
-    if len(wrong):
-        channel = int(wrong[0])
-        value = low[channel] if low[channel] < -limit else high[channel]
-        raise WidthError(f"layer {layer.name}, channel {channel}: {what} {value} does not fit {bits} bits")

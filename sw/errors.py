@@ -22,6 +22,7 @@ __all__ = [
     "ToolMissing",
     "UnknownProgram",
     "UnsupportedOperator",
+    "WidthError",
 ]
 
 
@@ -73,6 +74,10 @@ class CapacityError(_Lacking):
 
 class CertificateError(_Lacking):
     """Weights whose sums need more accumulator bits than the configuration has."""
+
+
+class WidthError(NarrowsError, AssertionError):
+    """A number does not fit the width that configuration or certificate give it: a fault of quantiser or compiler."""
 
 
 class ToolMissing(NarrowsError):

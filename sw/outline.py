@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..hw.spec.digits import Digits
-from .quantised import MacLayer, MaxLayer, Segment
+from .quantised import IntegerLayer, MacLayer, Segment
 
-__all__ = ["LayerOutline", "Outline", "blank_weights", "is_outlined", "read_taps", "weight_codes"]
+__all__ = ["LayerOutline", "Outline", "blank_weights", "is_outlined"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +27,33 @@ class Outline(Segment):
     taps: NDArray[np.bool_]
     diagonal: bool = False
 
+    @property
+    def known(self) -> bool:
+        """Not yet."""
+        return False
+
+    @property
+    def trained(self) -> bool:
+        """Only learned weights are not known beforehand."""
+        return True
+
+    @property
+    def read(self) -> NDArray[np.bool_]:
+        """Its taps."""
+        return self.taps
+
+    def codes(self, digits: Digits) -> list[NDArray[np.uint8] | None]:
+        """What stands for any codes, of the digits that are used."""
+        blank = np.broadcast_to(np.uint8(0), self.weights.shape)
+        return [blank if used else None for used in self.digits]
+
+    def by_channel(self) -> Self:
+        """As a depthwise one if it is ``diagonal``."""
+        if not self.diagonal:
+            return self
+        outputs, _, *kernel = self.weights.shape
+        return replace(self, weights=blank_weights((outputs, 1, *kernel)), depthwise=True)
+
 
 @dataclass(frozen=True, kw_only=True)
 class LayerOutline(MacLayer):
@@ -40,19 +68,6 @@ def blank_weights(shape: tuple[int, ...]) -> NDArray[np.int64]:
     return np.broadcast_to(np.int64(0), shape)
 
 
-def is_outlined(layer: MacLayer | MaxLayer) -> bool:
+def is_outlined(layer: IntegerLayer) -> bool:
     """Whether some weights of a layer are not known yet."""
-    return isinstance(layer, MacLayer) and any(isinstance(segment, Outline) for segment in layer.segments)
-
-
-def weight_codes(segment: Segment, digits: Digits) -> list[NDArray[np.uint8] | None]:
-    """Codes of the weights by digit, lowest first; None where all are 0. Those of an outline stand for any codes."""
-    if isinstance(segment, Outline):
-        blank = np.broadcast_to(np.uint8(0), segment.weights.shape)
-        return [blank if used else None for used in segment.digits]
-    return [codes if codes.any() else None for codes in digits.fewest_codes(segment.weights)]
-
-
-def read_taps(segment: Segment) -> NDArray[np.bool_]:
-    """Which taps (kH, kW) of a segment some channel weighs: others are not read."""
-    return segment.taps if isinstance(segment, Outline) else np.asarray(segment.weights.any(axis=(0, 1)))
+    return not all(segment.known for segment in layer.segments)

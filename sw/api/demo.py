@@ -22,7 +22,7 @@ from ..frontend import load_model
 from ..listener import Listener
 from ..passes import lower
 from ..program import Program
-from ..quantised import MacLayer, QuantisedGraph
+from ..quantised import QuantisedGraph
 from ..quantize import QuantSettings, quantise
 from ..report import figures
 from ..runtime import accuracy, prepare_input, restore_outputs
@@ -98,7 +98,7 @@ def run_demo(*, images: int, engine: EngineName, simulator: str, synthesis: bool
         "macs_per_image": macs,
         "utilisation": utilisation(macs, cycles, _CONFIG.macs),
         "acc_bits": _CONFIG.acc_bits,
-        "cert_bits": {layer.name: layer.cert_bits for layer in quantised.layers if isinstance(layer, MacLayer)},
+        "cert_bits": {layer.name: layer.cert_bits for layer in quantised.layers if layer.cert_bits},
         "rescale_bits": _CONFIG.rescale_bits,
         "config": _CONFIG.to_dict(),
         "resources": None if resources is None else resources.to_dict(),
@@ -119,5 +119,5 @@ def run_demo(*, images: int, engine: EngineName, simulator: str, synthesis: bool
 
 def _trained_levels(graph: QuantisedGraph) -> NDArray[np.int64]:
     """Weight levels of all convolutions and dense layers."""
-    segments = [segment for layer in graph.layers if isinstance(layer, MacLayer) for segment in layer.segments]
+    segments = [segment for layer in graph.layers for segment in layer.segments]
     return np.concatenate([segment.weights.reshape(-1) for segment in segments if not segment.depthwise])

@@ -27,12 +27,10 @@ def write_trace(program: Program, path: Path, *, bus: tuple[int, int]) -> tuple[
 def summary_of(program: Program) -> dict[str, Any]:
     """Layers, the widest certificate, and memories used and available."""
     from ..costs.memory_use import memory_use
-    from ..quantised import MacLayer
 
-    layers = [layer for layer in program.graph.layers if isinstance(layer, MacLayer)]
     return {
         "layers": [layer.name for layer in program.graph.layers],
-        "cert_bits": max((layer.cert_bits for layer in layers), default=0),
+        "cert_bits": max((layer.cert_bits for layer in program.graph.layers), default=0),
         "memories": {
             name: {"used": used, "available": available} for name, (used, available) in memory_use(program).items()
         },

@@ -13,10 +13,11 @@ from ...hw.spec.isa import BLOCK, TAP, Opcode
 from ...hw.spec.layout import TensorLayout
 from ...hw.spec.registers import Region, region_beats
 from ..program import Program
-from ..quantised import MacLayer, MaxLayer, QuantisedGraph
+from ..quantised import IntegerLayer, QuantisedGraph
 from .emit import Fields, as_fields, block_fields, encode_instructions, encode_table, tap_fields
-from .lower import LoweredLayer, lower_layer
-from .phases import phases_of
+from .lower import lower_layer
+from .plan import LoweredLayer
+from .planners import planner_of
 from .shortages import Shortages
 from .tables import Table
 
@@ -60,7 +61,7 @@ class Assembler:
         self._layers: list[str] = []
         self._parts: list[tuple[int, int]] = []
 
-    def add_resident(self, layer: MacLayer | MaxLayer, cert_bits: int) -> None:
+    def add_resident(self, layer: IntegerLayer, cert_bits: int) -> None:
         """Add a layer, a COMPUTE for each of its phases, whose weights and parameters stay on the chip.
 
         Raises
@@ -68,7 +69,7 @@ class Assembler:
         CapacityError
             As `lower_layer` does.
         """
-        for phase in phases_of(layer, self._config):
+        for phase in planner_of(layer, self._graph, self._config).phases():
             lowered = lower_layer(
                 phase.layer, self._graph, self._layouts, self._config, cert_bits=cert_bits, at=phase.at
             )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.layout import TensorLayout
 from ..errors import CapacityError
-from ..quantised import MaxLayer, QuantisedGraph
+from ..quantised import QuantisedGraph
 from .allocate import Lifetime, least_words, lifetimes, pack_tensors
 from .geometry import Window, band_layout
 from .shortages import Shortages
@@ -111,9 +111,8 @@ class _Planner:
         if name not in self._external:
             return 0, layout.height
         first, end = first // layer.enlarge[0], end // layer.enlarge[0]
-        readers = (layer,) if isinstance(layer, MaxLayer) else layer.segments
         low, high = layout.height, 0
-        for reader in readers:
+        for reader in layer.readers:
             if reader.source == name:
                 window = Window.of(reader)
                 top = first * window.stride[0] - window.pad[0]

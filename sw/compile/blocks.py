@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.layout import TensorLayout
-from ..outline import Outline, is_outlined, read_taps, weight_codes
+from ..outline import is_outlined
 from ..quantised import HeldSegment, MacLayer, QuantisedGraph, Segment
 from .geometry import Tap, Window
 from .plan import BlockPlan
@@ -78,17 +78,16 @@ def plan_blocks(
         layout = layouts[segment.source]
         window, size = Window.on(segment, layout), layer.size(graph.tensors[layer.output])
         pads = config.digits.to_planes(graph.tensors[segment.source].zero, layout.planes)
-        read = read_taps(segment).ravel()
+        read = segment.read.ravel()
         words_of = {
             weight_digit: _segment_words(segment, codes, layout, config, strip=step is not None)
-            for weight_digit, codes in enumerate(weight_codes(segment, config.weight_digits))
+            for weight_digit, codes in enumerate(segment.codes(config.weight_digits))
             if codes is not None and read.any()
         }
         used = slice(None) if layout.unfold is not None or read.all() else read
         for weight_digit, words in words_of.items():
             taps = window.taps(layout, size, used=used)
-            known = not isinstance(segment, Outline)
-            plan, words = _arrange(words[:, :, used], taps, layout.group_pitch, config, known=known)
+            plan, words = _arrange(words[:, :, used], taps, layout.group_pitch, config, known=segment.known)
             for digit in range(layout.planes):
                 base = layout.base + digit * layout.plane_pitch
                 block = replace(plan, base=base, weight_base=start, pad_code=int(pads[digit]))
@@ -129,7 +128,7 @@ def _segment_words(
     groups, span = -(-layout.channels // config.lanes), channel_span(config)
     if segment.depthwise and strip and span < groups * config.lanes:
         groups = span // config.lanes
-    if isinstance(segment, Outline):
+    if not segment.known:
         taps = math.prod(Window.on(segment, layout).kernel)
         words = _blank_words(tile_count(len(codes), config), groups * taps, config)
         return words.reshape(len(words), groups, taps, -1)

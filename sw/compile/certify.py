@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from ...hw.spec.certificate import signed_bits
 from ...hw.spec.config import AcceleratorConfig
 from ..errors import CertificateError
-from ..layer_arithmetic import sum_bounds
 from ..outline import is_outlined
-from ..quantised import MacLayer, QuantisedGraph
+from ..quantised import IntegerLayer, QuantisedGraph
 from .shortages import Shortages
 
 __all__ = ["certify"]
 
 
-def certify(layer: MacLayer, graph: QuantisedGraph, config: AcceleratorConfig, shortages: Shortages) -> int:
+def certify(layer: IntegerLayer, graph: QuantisedGraph, config: AcceleratorConfig, shortages: Shortages) -> int:
     """Accumulator bits that the layer's final sums need; what it states where its weights are not known yet.
 
     Raises
@@ -24,8 +22,7 @@ def certify(layer: MacLayer, graph: QuantisedGraph, config: AcceleratorConfig, s
     if is_outlined(layer):
         shortages.need("acc_bits", "accumulator bits", layer.cert_bits, layer.name)
         return min(layer.cert_bits, config.acc_bits)
-    low, high = sum_bounds(layer.segments, graph.tensors)
-    bits = signed_bits(low, high)
+    bits = layer.sum_bits(graph.tensors)
     if bits > layer.cert_bits:
         raise CertificateError(
             f"layer {layer.name!r} states {layer.cert_bits} accumulator bits but its weights need {bits}: "

@@ -11,8 +11,7 @@ from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.layout import TensorLayout
 from ..errors import CapacityError
 from ..program import Program
-from ..quantised import MacLayer, MaxLayer, QuantisedGraph
-from ..roundings import check_rounding
+from ..quantised import QuantisedGraph
 from .allocate import Lifetime, lifetimes, pack_tensors
 from .assemble import Assembler
 from .bands import plan_activations
@@ -20,7 +19,7 @@ from .certify import certify
 from .copies import copy_strided_sources, pad_sources
 from .layouts import PaceError, choose_layouts
 from .maxima import without_max_pools
-from .products import refuse_products
+from .planners import planner_of
 from .shortages import Shortages
 from .states import places, written_last
 from .streamed import compile_streamed
@@ -58,17 +57,18 @@ def compile_graph(graph: QuantisedGraph, config: AcceleratorConfig) -> Program:
     graph = written_last(without_max_pools(graph, config), config)
     graph, layouts = _paced(pad_sources(graph, config), config)
     shortages = Shortages(config)
-    _check_units(graph, config, shortages)
-    certificates = {
-        layer.name: certify(layer, graph, config, shortages) for layer in graph.layers if isinstance(layer, MacLayer)
-    }
+    planners = [planner_of(layer, graph, config) for layer in graph.layers]
+    for planner in planners:
+        planner.check_units(shortages)
+    certificates = {layer.name: certify(layer, graph, config, shortages) for layer in graph.layers}
     if config.has_backing:
-        refuse_products(graph.layers)
+        for planner in planners:
+            planner.check_bands()
         return compile_streamed(graph, _bandable(graph, config, layouts), config, certificates, shortages)
     placed = _place_tensors(graph, config, layouts, shortages)
     assembler = Assembler(graph, config, placed, shortages)
     for layer in graph.layers:
-        assembler.add_resident(layer, certificates.get(layer.name, 0))
+        assembler.add_resident(layer, certificates[layer.name])
     return assembler.finish()
 
 
@@ -79,7 +79,7 @@ def _paced(graph: QuantisedGraph, config: AcceleratorConfig) -> tuple[QuantisedG
             return graph, choose_layouts(graph, config)
         except PaceError as error:
             layer = next(layer for layer in graph.layers if layer.name == error.layer)
-            copied = copy_strided_sources(graph, layer, config) if isinstance(layer, MacLayer) else None
+            copied = copy_strided_sources(graph, layer, config)
             if copied is None:
                 raise
             graph = copied
@@ -99,20 +99,6 @@ def _bandable(
     banded = [layer for layer in graph.layers if len(plan.layers[layer.name].bands) > 1]
     cut = {*plan.external, *(name for layer in banded for name in (*layer.sources, layer.output))}
     return choose_layouts(graph, config, packed=False) if packed & cut else layouts
-
-
-def _check_units(graph: QuantisedGraph, config: AcceleratorConfig, shortages: Shortages) -> None:
-    """See whether the core has the roundings, the digit planes and the unit that each layer needs."""
-    for layer in graph.layers:
-        if isinstance(layer, MacLayer) and layer.table is None:
-            check_rounding(layer.name, graph.tensors[layer.output].format, config)
-        if isinstance(layer, MacLayer) and layer.products:
-            shortages.need("dynamic", "dynamic weights", 1, layer.name)
-        if isinstance(layer, MaxLayer):
-            shortages.need("max_pool", "max-pool unit", 1, layer.name)
-        tensor = graph.tensors[layer.output if isinstance(layer, MacLayer) else layer.source]
-        needed = config.digits.count(tensor.levels)
-        shortages.need("planes", f"digit planes for {tensor.format}", needed, layer.name)
 
 
 def _place_tensors(

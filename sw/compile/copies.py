@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TypeVar
 
 import numpy as np
 
 from ...hw.spec.certificate import final_sum_bounds, signed_bits
 from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.isa import BORDER_MAX
-from ..quantised import MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
+from ..integer.reader import Reader
+from ..quantised import IntegerLayer, MacLayer, QuantisedGraph, QuantisedTensor, Segment
 from .geometry import Window
 
 __all__ = ["copy_of", "copy_strided_sources", "pad_sources"]
 
 _Sides = tuple[int, int, int, int]
-_Reader = TypeVar("_Reader", Segment, MaxLayer)
 
 
 def pad_sources(graph: QuantisedGraph, config: AcceleratorConfig) -> QuantisedGraph:
     """The graph with padded copies where windows begin or end farther outside than the machine counts border pixels.
 
-    Each copy adds as much as it can; of a tensor that several layers read, those that need equal padding share one. A
-    max-pool takes a copy only where the zero level is the lowest, so that padding wins nowhere.
+    Each copy adds as much as it can; of a tensor that several layers read, those that need equal padding share one.
     """
     tensors = dict(graph.tensors)
-    layers: list[MacLayer | MaxLayer] = []
+    layers: list[IntegerLayer] = []
 
-    def padded(reader: _Reader, size: tuple[int, int]) -> _Reader:
+    def padded(reader: Reader, size: tuple[int, int]) -> Reader:
         while any(more := _missing(reader, tensors[reader.source].shape[1:], size)):
             source = tensors[reader.source]
             name = f"{source.name} padded by {' '.join(map(str, more))}"
@@ -37,23 +35,19 @@ def pad_sources(graph: QuantisedGraph, config: AcceleratorConfig) -> QuantisedGr
                 low, high = source.span
                 tensors[name] = replace(source, name=name, shape=shape, low=low, high=high)
                 layers.append(copy_of(source, tensors[name], config, pads=more))
-            pads = tuple(pad - add for pad, add in zip(reader.pads, more, strict=True))
-            reader = replace(reader, source=name, pads=pads)
+            top, left, bottom, right = (pad - add for pad, add in zip(reader.pads, more, strict=True))
+            reader = reader.placed(name, (top, left, bottom, right), reader.inset)
         return reader
 
     for layer in graph.layers:
         size = layer.size(graph.tensors[layer.output])
-        if isinstance(layer, MacLayer):
-            segments = tuple(padded(segment, size) for segment in layer.segments)
-            changed = any(new is not old for new, old in zip(segments, layer.segments, strict=True))
-            layers.append(replace(layer, segments=segments) if changed else layer)
-        else:
-            source = graph.tensors[layer.source]
-            layers.append(padded(layer, size) if source.span[0] == source.zero else layer)
+        readers = [padded(reader, size) for reader in layer.readers] if layer.pads_as_zero(tensors) else layer.readers
+        changed = any(new is not old for new, old in zip(readers, layer.readers, strict=True))
+        layers.append(layer.with_readers(readers) if changed else layer)
     return graph if len(layers) == len(graph.layers) else replace(graph, tensors=tensors, layers=tuple(layers))
 
 
-def _missing(reader: Segment | MaxLayer, size: tuple[int, int], out_size: tuple[int, int]) -> _Sides:
+def _missing(reader: Reader, size: tuple[int, int], out_size: tuple[int, int]) -> _Sides:
     """Lines and columns to add at top, left, bottom and right: what is too far outside, as far as one copy goes."""
     window = Window.of(reader)
     before, behind = [], []
@@ -65,7 +59,9 @@ def _missing(reader: Segment | MaxLayer, size: tuple[int, int], out_size: tuple[
     return before[0], before[1], behind[0], behind[1]
 
 
-def copy_strided_sources(graph: QuantisedGraph, layer: MacLayer, config: AcceleratorConfig) -> QuantisedGraph | None:
+def copy_strided_sources(
+    graph: QuantisedGraph, layer: IntegerLayer, config: AcceleratorConfig
+) -> QuantisedGraph | None:
     """The graph with copies in place of the strided sources of a layer; None if they all are copies already.
 
     A 1x1 kernel gets a copy of just the pixels it reads, any other one a whole copy, which is then free to be
@@ -76,7 +72,7 @@ def copy_strided_sources(graph: QuantisedGraph, layer: MacLayer, config: Acceler
     made: list[MacLayer] = []
     segments: list[Segment] = []
     for segment in layer.segments:
-        point = segment.weights.shape[2:] == (1, 1) and not any(segment.pads) and not any(segment.inset)
+        point = segment.kernel == (1, 1) and not any(segment.pads) and not any(segment.inset)
         stride = segment.stride if point else (1, 1)
         whole = f" for {layer.name}"
         name = f"{segment.source} every {stride[0]}x{stride[1]}" if point else segment.source + whole
@@ -89,9 +85,9 @@ def copy_strided_sources(graph: QuantisedGraph, layer: MacLayer, config: Acceler
         segments.append(replace(segment, source=name, stride=(1, 1) if point else segment.stride))
     if all(segment is old for segment, old in zip(segments, layer.segments, strict=True)):
         return None
-    layers: list[MacLayer | MaxLayer] = []
+    layers: list[IntegerLayer] = []
     for other in graph.layers:
-        layers += [*made, replace(layer, segments=tuple(segments))] if other is layer else [other]
+        layers += [*made, layer.with_readers(segments)] if other is layer else [other]
     return replace(graph, tensors=tensors, layers=tuple(layers))
 
 

@@ -15,7 +15,7 @@ from ...hw.spec.isa import BORDER_MAX
 from ...hw.spec.layout import TensorLayout
 from ..enlarging import Factors
 from ..errors import CapacityError
-from ..quantised import MaxLayer, Segment
+from ..integer.reader import Reader
 
 __all__ = [
     "POINT",
@@ -63,16 +63,12 @@ class Window:
     inset: tuple[int, int, int, int] = (0, 0, 0, 0)
 
     @classmethod
-    def of(cls, reader: Segment | MaxLayer) -> Window:
-        """Window of a segment or of a max-pool."""
-        pad = reader.pads[0], reader.pads[1]
-        if isinstance(reader, MaxLayer):
-            return cls(reader.kernel, reader.stride, pad, reader.dilation)
-        kernel = reader.weights.shape[2], reader.weights.shape[3]
-        return cls(kernel, reader.stride, pad, reader.dilation, reader.inset)
+    def of(cls, reader: Reader) -> Window:
+        """Window by which a layer reads a tensor."""
+        return cls(reader.kernel, reader.stride, (reader.pads[0], reader.pads[1]), reader.dilation, reader.inset)
 
     @classmethod
-    def on(cls, reader: Segment | MaxLayer, layout: TensorLayout) -> Window:
+    def on(cls, reader: Reader, layout: TensorLayout) -> Window:
         """Window in the pixels that a layout stores: what is left of the kernel where those are windows themselves."""
         window = cls.of(reader)
         if layout.unfold is None:

@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 from ...hw.spec.config import AcceleratorConfig
-from ...hw.spec.cycles import compute_cycles
-from ...hw.spec.isa import Mode
 from ...hw.spec.layout import TensorLayout
 from ..errors import CapacityError
-from ..outline import read_taps, weight_codes
-from ..quantised import MacLayer, MaxLayer, QuantisedGraph
-from .blocks import strip_step
-from .geometry import POINT, Walk, Window, choose_walk, drained_rows, drains_apart
-from .phases import phases_of
-from .pooling import group_output, group_walk, pooled_source, pools_groups
-from .products import product_steps, walked_tensors
+from ..quantised import QuantisedGraph
+from .geometry import drains_apart
+from .planner import Planner
+from .planners import planner_of
 from .states import in_place, places
-from .unfolding import unfolded_layouts
-from .weights import channel_span, tile_count
 
-__all__ = ["PaceError", "choose_layouts", "layer_walk"]
+__all__ = ["PaceError", "choose_layouts"]
 
 _CORE_PHASES = 2  # most phases that the core can write
 _PASSES = 8
@@ -39,20 +33,6 @@ class PaceError(CapacityError):
             "give its branches equal strides, or put a 1x1 convolution between"
         )
         self.layer = layer
-
-
-def layer_walk(
-    layer: MacLayer | MaxLayer, graph: QuantisedGraph, layouts: Mapping[str, TensorLayout], config: AcceleratorConfig
-) -> Walk | None:
-    """Cheapest walk of a layer's pixel groups over its sources; None if their layouts disagree."""
-    if (pooled := pooled_source(layer, layouts)) is not None:
-        return group_walk(pooled, config)
-    readers = (layer,) if isinstance(layer, MaxLayer) else layer.segments
-    steps = [Window.on(reader, layouts[reader.source]).steps(layouts[reader.source]) for reader in readers]
-    walked = () if isinstance(layer, MaxLayer) else walked_tensors(layer, layouts)
-    steps += [POINT.steps(layouts[name]) for name in walked]
-    rows = 1 if walked or isinstance(layer, MaxLayer) else drained_rows(layouts[layer.output], layer.enlarge, config)
-    return choose_walk(steps, layer.size(graph.tensors[layer.output]), rows)
 
 
 def choose_layouts(
@@ -80,9 +60,9 @@ def choose_layouts(
     merged = in_place(graph)
     chooser = _Chooser(merged, config, price, packed)
     chooser.settle()
-    for layer in merged.layers:
-        if layer_walk(layer, merged, chooser.layouts, config) is None:
-            raise PaceError(layer.name)
+    for planner in chooser.planners:
+        if planner.walk(chooser.layouts) is None:
+            raise PaceError(planner.layer.name)
     return chooser.layouts | {update: chooser.layouts[state] for update, state in places(graph).items()}
 
 
@@ -93,31 +73,22 @@ class _Chooser:
         self._graph = graph
         self._config = config
         self._price, self._packs = price, packed
-        self._readers: dict[str, list[MacLayer | MaxLayer]] = {name: [] for name in graph.tensors}
+        self.planners = [planner_of(layer, graph, config) for layer in graph.layers]
+        self._readers: dict[str, list[Planner[Any]]] = {name: [] for name in graph.tensors}
         self._enlarged = {layer.output for layer in graph.layers if layer.enlarge != (1, 1)}
-        for layer in graph.layers:
-            for name in layer.sources:
-                self._readers[name].append(layer)
-        self._parts = {layer.name: next(phases_of(layer, config)).layer for layer in graph.layers}
-        macs = [part for part in self._parts.values() if isinstance(part, MacLayer)]
-        self._digits = {
-            layer.name: [
-                sum(codes is not None for codes in weight_codes(segment, config.weight_digits))
-                for segment in layer.segments
-            ]
-            for layer in macs
-        }
-        self._taps = {layer.name: [int(read_taps(segment).sum()) for segment in layer.segments] for layer in macs}
-        self.layouts = _plain_layouts(graph, config)
+        for planner in self.planners:
+            for name in planner.layer.sources:
+                self._readers[name].append(planner)
+        self.layouts = _plain_layouts(graph, self.planners, config)
         self._candidates = {name: self._candidates_of(name) for name in self.layouts}
 
     def _candidates_of(self, name: str) -> list[TensorLayout]:
         """Layouts that a tensor may take, plainest first."""
         plain = self.layouts[name]
-        if any(isinstance(layer, MacLayer) and _in_columns(layer, name) for layer in self._readers[name]):
+        if any(planner.in_columns(name) for planner in self._readers[name]):
             return self._writable(name, plain)
-        windows = [(window, layer) for layer in self._readers[name] for window in _windows(layer, name)]
-        strides = [(window.stride, layer.size(self._graph.tensors[layer.output])) for window, layer in windows]
+        windows = [(window, planner) for planner in self._readers[name] for window in planner.windows(name)]
+        strides = [(window.stride, planner.layer.size(planner.output)) for window, planner in windows]
         largest = None if name == self._graph.input.tensor else _CORE_PHASES
         phases = [
             _phases(size, largest, [stride[axis] for stride, out in strides if out[axis] > 1])
@@ -127,8 +98,8 @@ class _Chooser:
         for pair in itertools.product(*phases):
             base = replace(plain, phases=pair, line=0)
             lines = {base.line}
-            for window, layer in windows:
-                for pace in self._paces(layer):
+            for window, planner in windows:
+                for pace in self._paces(planner):
                     line, rest = divmod(pace * pair[0], window.stride[0])
                     if not rest and line > base.line:
                         lines.add(line)
@@ -147,86 +118,28 @@ class _Chooser:
         return []
 
     def _packed(self, name: str) -> list[TensorLayout]:
-        """Layouts made for one reader: taps packed into lanes, or channel groups side by side."""
+        """Layouts made for a tensor's only reader."""
         readers = self._readers[name]
         if len(readers) != 1 or name in self._graph.ends:
             return []
-        (layer,) = readers
-        if pools_groups(layer, self._graph, self._config) and name != self._graph.input.tensor:
-            outputs = self.layouts[layer.output].group_pitch
-            if not all(outputs * pixels % self._config.banks for pixels in range(1, self._config.drain_rows)):
-                return []
-            return self._writable(name, replace(self.layouts[name], interleaved=True))
-        if isinstance(layer, MaxLayer) or layer.products or name != self._graph.input.tensor:
-            return []
-        part = self._parts[layer.name]
-        assert isinstance(part, MacLayer)
-        segments = [segment for segment in part.segments if segment.source == name]
-        if len(segments) > 1 or segments[0].depthwise:
-            return []
-        size = layer.size(self._graph.tensors[layer.output])
-        return unfolded_layouts(segments[0], self._graph.tensors[name], size, self._config)
+        made = readers[0].packed(name, self.layouts)
+        return [writable for layout in made for writable in self._writable(name, layout)]
 
-    def _paces(self, layer: MacLayer | MaxLayer) -> set[int]:
+    def _paces(self, planner: Planner[Any]) -> set[int]:
         """Words between lines that would suit a layer: its own line, or what one of its sources has anyway."""
-        paces = {layer.size(self._graph.tensors[layer.output])[1]}
-        for name in layer.sources:
+        paces = {planner.layer.size(planner.output)[1]}
+        for name in planner.layer.sources:
             width = self.layouts[name].width
-            for window in _windows(layer, name):
+            for window in planner.windows(name):
                 lines = (width, -(-width // window.stride[1]))
                 paces |= {line * factor for line in lines for factor in (1, window.stride[0])}
         return paces
 
-    def _cycles(self, layer: MacLayer | MaxLayer) -> tuple[int, int]:
-        """Whether a layer cannot run at all, and its cycles."""
-        walk = layer_walk(layer, self._graph, self.layouts, self._config)
-        if walk is None:
-            return 1, 0
-        output = self.layouts[layer.output]
-        phases, layer = math.prod(layer.enlarge), self._parts[layer.name]
-        height, width = layer.size(self._graph.tensors[layer.output])
-        fields = {
-            "out_height": height,
-            "out_width": width,
-            "rows": walk.rows,
-            "wrap": walk.wrap,
-            "column_groups": self._tiles(layer),
-            "planes": output.planes,
-            "mode": Mode.MAC if isinstance(layer, MacLayer) else Mode.MAX,
-        }
-        if (pooled := pooled_source(layer, self.layouts)) is not None:
-            fields |= {**group_output(output), "column_groups": tile_count(pooled.lanes, self._config)}
-        return 0, phases * compute_cycles(self._config, fields, self._steps(layer)).cycles
-
-    def _tiles(self, layer: MacLayer | MaxLayer) -> int:
-        channels = self._graph.tensors[layer.output].shape[0]
-        return -(-channels // self._config.lanes) if isinstance(layer, MaxLayer) else tile_count(channels, self._config)
-
-    def _steps(self, layer: MacLayer | MaxLayer) -> int:
-        """Steps of a tile."""
-        if isinstance(layer, MaxLayer):
-            return math.prod(layer.kernel) * self.layouts[layer.source].planes
-        pooled = pooled_source(layer, self.layouts) is not None
-        strip = strip_step(layer, self.layouts, self._config) is not None
-        steps = 0
-        counts = zip(layer.segments, self._digits[layer.name], self._taps[layer.name], strict=True)
-        for segment, digits, taps in counts:
-            source = self.layouts[segment.source]
-            groups = -(-source.channels // self._config.lanes)
-            if pooled:
-                groups = 1
-            elif strip:
-                groups = min(groups, channel_span(self._config) // self._config.lanes)
-            if source.unfold is not None:
-                taps = math.prod(Window.on(segment, source).kernel)
-            steps += digits * source.planes * taps * groups
-        return steps + sum(product_steps(each, self.layouts, self._config, strip=strip) for each in layer.products)
-
-    def _score(self, layers: Iterable[MacLayer | MaxLayer], names: Iterable[str]) -> tuple[int, int, int]:
-        costs = [self._cycles(layer) for layer in layers]
-        stuck, cycles = sum(cost[0] for cost in costs), sum(cost[1] for cost in costs)
+    def _score(self, planners: Iterable[Planner[Any]], names: Iterable[str]) -> tuple[int, int, int]:
+        """Layers that cannot run, cycles of the others with the price of the tensors' words, and these words."""
+        costs = [planner.cycles(self.layouts) for planner in planners]
         words = sum(self.layouts[name].size for name in names)
-        return stuck, cycles + self._price * words, words
+        return costs.count(None), sum(cost or 0 for cost in costs) + self._price * words, words
 
     def settle(self) -> None:
         """Improve the layouts layer by layer until nothing changes."""
@@ -243,18 +156,20 @@ class _Chooser:
             for name in names:
                 self._improve((name,))
             return
-        layers = list({layer.name: layer for name in names for layer in self._readers[name]}.values())
+        readers = list(dict.fromkeys(planner for name in names for planner in self._readers[name]))
         kept = {name: self.layouts[name] for name in names}
-        best = self._score(layers, names)
+        best = self._score(readers, names)
         for choice in itertools.product(*(self._candidates[name] for name in names)):
             self.layouts.update(zip(names, choice, strict=True))
-            score = self._score(layers, names)
+            score = self._score(readers, names)
             if score < best:
                 best, kept = score, dict(zip(names, choice, strict=True))
         self.layouts.update(kept)
 
 
-def _plain_layouts(graph: QuantisedGraph, config: AcceleratorConfig) -> dict[str, TensorLayout]:
+def _plain_layouts(
+    graph: QuantisedGraph, planners: Iterable[Planner[Any]], config: AcceleratorConfig
+) -> dict[str, TensorLayout]:
     """Layouts without phases, with all the channel groups that their writers drain."""
     layouts: dict[str, TensorLayout] = {}
 
@@ -271,24 +186,9 @@ def _plain_layouts(graph: QuantisedGraph, config: AcceleratorConfig) -> dict[str
 
     for name in graph.starts:
         add(name, graph.tensors[name].shape[0], config.digits.count(graph.tensors[name].levels))
-    for layer in graph.layers:
-        output = graph.tensors[layer.output]
-        if isinstance(layer, MaxLayer):
-            add(output.name, output.shape[0], layouts[layer.source].planes)
-        else:
-            add(output.name, tile_count(output.shape[0], config) * config.columns, config.digits.count(output.levels))
+    for planner in planners:
+        add(planner.layer.output, *planner.written(layouts))
     return layouts
-
-
-def _windows(layer: MacLayer | MaxLayer, name: str) -> list[Window]:
-    """Windows through which a layer reads a tensor."""
-    readers = (layer,) if isinstance(layer, MaxLayer) else layer.segments
-    return [Window.of(reader) for reader in readers if reader.source == name]
-
-
-def _in_columns(layer: MacLayer, name: str) -> bool:
-    """Whether pixels of a tensor are weights of a layer's output channels, so that they lie side by side."""
-    return any(segment.held == name and not segment.depthwise for segment in layer.products)
 
 
 def _phases(size: int, largest: int | None, strides: list[int]) -> list[int]:

@@ -9,7 +9,6 @@ from ...hw.spec.layout import TensorLayout
 from ..errors import InputError, ProgramMismatch
 from ..linked import Linked
 from ..program import Program
-from ..quantised import MacLayer
 from .allocate import Lifetime, lifetimes, pack_tensors
 from .assemble import Assembler
 from .certify import certify
@@ -68,8 +67,7 @@ def link(programs: Mapping[str, Program]) -> Linked:
         beside = assemblers[-1] if assemblers else None
         assembler = Assembler(program.graph, config, layouts, Shortages(config), beside=beside)
         for layer in program.graph.layers:
-            bits = certify(layer, program.graph, config, Shortages(config)) if isinstance(layer, MacLayer) else 0
-            assembler.add_resident(layer, bits)
+            assembler.add_resident(layer, certify(layer, program.graph, config, Shortages(config)))
         assemblers.append(assembler)
     check_room(config, _needs(assemblers, words))
     linked: dict[str, Program] = {}

@@ -9,7 +9,7 @@ import numpy as np
 from ...hw.spec.certificate import final_sum_bounds, signed_bits
 from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.formats import MAX_INT_BITS, Format, Int
-from ..quantised import MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
+from ..quantised import IntegerLayer, MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
 
 __all__ = ["part_of", "without_max_pools"]
 
@@ -63,7 +63,7 @@ class _Maxima:
         last = self._layers[-1]
         del self._tensors[last.output]
         made = (*self._layers[:-1], replace(last, name=self._layer.name, output=self._layer.output))
-        layers: list[MacLayer | MaxLayer] = []
+        layers: list[IntegerLayer] = []
         for other in self._graph.layers:
             layers += made if other is self._layer else [other]
         return replace(self._graph, tensors=self._tensors, layers=tuple(layers))

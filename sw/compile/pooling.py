@@ -10,20 +10,20 @@ import numpy as np
 from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.layout import TensorLayout
 from ..outline import is_outlined
-from ..quantised import MacLayer, MaxLayer, QuantisedGraph
+from ..quantised import MacLayer, QuantisedGraph
 from .emit import signed_address
 from .geometry import Walk
 
-__all__ = ["group_layer", "group_layouts", "group_output", "group_walk", "pooled_source", "pools_groups"]
+__all__ = ["group_layouts", "group_output", "group_walk", "pooled_source", "pools_groups"]
 
 
-def pools_groups(layer: MacLayer | MaxLayer, graph: QuantisedGraph, config: AcceleratorConfig) -> bool:
+def pools_groups(layer: MacLayer, graph: QuantisedGraph, config: AcceleratorConfig) -> bool:
     """Whether all channel groups of a layer can be treated alike: each a row of the array, with the same weights.
 
     That takes one output pixel, the same weights and parameters for every channel, and channel groups that are full
     and whole tiles. The source must then be interleaved (`TensorLayout`).
     """
-    if isinstance(layer, MaxLayer) or is_outlined(layer) or len(layer.segments) != 1 or config.lanes % config.columns:
+    if is_outlined(layer) or len(layer.segments) != 1 or config.lanes % config.columns:
         return False
     if layer.products or layer.enlarge != (1, 1):
         return False
@@ -39,27 +39,13 @@ def pools_groups(layer: MacLayer | MaxLayer, graph: QuantisedGraph, config: Acce
     )
 
 
-def pooled_source(layer: MacLayer | MaxLayer, layouts: Mapping[str, TensorLayout]) -> TensorLayout | None:
+def pooled_source(layer: MacLayer, layouts: Mapping[str, TensorLayout]) -> TensorLayout | None:
     """Layout of the source of a layer that treats its channel groups as pixels; None if it does not.
 
     Tensors are laid out interleaved for nothing else.
     """
-    if isinstance(layer, MaxLayer):
-        return None
     source = layouts[layer.segments[0].source]
     return source if source.interleaved else None
-
-
-def group_layer(layer: MacLayer, lanes: int) -> MacLayer:
-    """The layer on one channel group."""
-    (segment,) = layer.segments
-    return replace(
-        layer,
-        segments=(replace(segment, weights=segment.weights[:lanes]),),
-        bias=layer.bias[:lanes],
-        multiplicand=layer.multiplicand[:lanes],
-        shift=layer.shift[:lanes],
-    )
 
 
 def group_layouts(layer: MacLayer, layouts: Mapping[str, TensorLayout]) -> dict[str, TensorLayout]:

@@ -12,7 +12,7 @@ from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.held import latch_steps, latched_rows
 from ...hw.spec.layout import TensorLayout
 from ..errors import CapacityError
-from ..quantised import HeldSegment, MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
+from ..quantised import HeldSegment, MacLayer, QuantisedGraph, QuantisedTensor, Segment
 from .geometry import Tap
 from .plan import BlockPlan
 from .weights import channel_span, dense_words, diagonal_words
@@ -69,20 +69,19 @@ def with_zero_terms(layer: MacLayer, tensors: Mapping[str, QuantisedTensor]) -> 
     return tuple(segments)
 
 
-def refuse_products(layers: Iterable[MacLayer | MaxLayer]) -> None:
-    """Refuse layers that are not yet cut into bands.
+def refuse_products(layer: MacLayer) -> None:
+    """Refuse products of tensors, which are not yet cut into bands.
 
     Raises
     ------
     CapacityError
-        If there is one.
+        If the layer has one.
     """
-    for layer in layers:
-        if isinstance(layer, MacLayer) and layer.products:
-            raise CapacityError(
-                f'layer {layer.name!r} multiplies two tensors, which a core with backing = "axi4" cannot yet: '
-                'use backing = "none"'
-            )
+    if layer.products:
+        raise CapacityError(
+            f'layer {layer.name!r} multiplies two tensors, which a core with backing = "axi4" cannot yet: '
+            'use backing = "none"'
+        )
 
 
 def product_steps(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from ...hw.spec.config import AcceleratorConfig
-from ..quantised import HeldSegment, MacLayer, MaxLayer, QuantisedGraph, Segment
+from ..quantised import IntegerLayer, QuantisedGraph
 from .copies import copy_of
 
 __all__ = ["in_place", "places", "written_last"]
@@ -24,24 +23,10 @@ def in_place(graph: QuantisedGraph) -> QuantisedGraph:
         return graph
     return replace(
         graph,
-        layers=tuple(_renamed(layer, names) for layer in graph.layers),
+        layers=tuple(layer.renamed(names) for layer in graph.layers),
         outputs=tuple(replace(output, tensor=names.get(output.tensor, output.tensor)) for output in graph.outputs),
         states=tuple(replace(state, update=state.tensor) for state in graph.states),
     )
-
-
-def _renamed(layer: MacLayer | MaxLayer, names: Mapping[str, str]) -> MacLayer | MaxLayer:
-    output = names.get(layer.output, layer.output)
-    if isinstance(layer, MaxLayer):
-        return replace(layer, source=names.get(layer.source, layer.source), output=output)
-    return replace(layer, segments=tuple(_reading(segment, names) for segment in layer.segments), output=output)
-
-
-def _reading(segment: Segment, names: Mapping[str, str]) -> Segment:
-    changed = replace(segment, source=names.get(segment.source, segment.source))
-    if isinstance(changed, HeldSegment):
-        return replace(changed, held=names.get(changed.held, changed.held))
-    return changed
 
 
 def written_last(graph: QuantisedGraph, config: AcceleratorConfig) -> QuantisedGraph:
@@ -64,12 +49,12 @@ def written_last(graph: QuantisedGraph, config: AcceleratorConfig) -> QuantisedG
         if _too_early(layers, state.tensor, state.update):
             beside = replace(tensors[state.update], name=f"{state.update} beside {state.tensor}")
             tensors[beside.name] = beside
-            layers = [_renamed(layer, {state.update: beside.name}) for layer in layers]
+            layers = [layer.renamed({state.update: beside.name}) for layer in layers]
             layers.append(copy_of(beside, tensors[state.update], config))
     return replace(graph, tensors=tensors, layers=tuple(layers))
 
 
-def _too_early(layers: list[MacLayer | MaxLayer], state: str, update: str) -> bool:
+def _too_early(layers: list[IntegerLayer], state: str, update: str) -> bool:
     """Whether a state is read by the layer that writes its update, or by a later one."""
     writer = next(index for index, layer in enumerate(layers) if layer.output == update)
     return any(state in layer.sources for layer in layers[writer:])

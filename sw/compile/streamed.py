@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +19,14 @@ from ...hw.spec.schedule import TOKEN_FLAGS, Schedule
 from ...hw.spec.transfer import PAGE
 from ...hw.spec.transfer_cycles import BusTiming, transfer_cycles
 from ..program import Program
-from ..quantised import MacLayer, MaxLayer, QuantisedGraph
+from ..quantised import IntegerLayer, QuantisedGraph
 from .assemble import Assembler
 from .bands import ActivationPlan, LayerBands, plan_activations
 from .late_loads import PARTS, late_layers
-from .lower import LoweredLayer
-from .phases import Phase, phases_of
+from .phases import Phase
+from .plan import LoweredLayer
+from .planner import Planner
+from .planners import planner_of
 from .prefetch import prefetch
 from .rings import Ring
 from .shortages import Shortages
@@ -31,7 +34,7 @@ from .store_image import StoreImage, aligned
 from .tables import Blank
 from .tiles import ChannelRange, TileView, lower_tile
 from .tokens import Range, Work, assign_tokens
-from .weights import channel_span, tile_count
+from .weights import tile_count
 
 __all__ = ["compile_streamed"]
 
@@ -151,13 +154,16 @@ class _Streamer:
         for layer in self._graph.layers:
             yield from self._layer_steps(layer, lowered[layer.name])
 
-    def _lower(self, layer: MacLayer | MaxLayer, parts: int = 1) -> _Tiles:
+    def _planner(self, layer: IntegerLayer) -> Planner[Any]:
+        return planner_of(layer, self._graph, self._config)
+
+    def _lower(self, layer: IntegerLayer, parts: int = 1) -> _Tiles:
         """Tiles of a layer with their first column groups: channel ranges, so many at least, within phases within
         bands."""
-        self._certificate = self._certificates.get(layer.name, 0)
+        self._certificate = self._certificates[layer.name]
         bands = self._plan.layers[layer.name]
         tiles = []
-        phases = list(phases_of(layer, self._config))
+        phases = list(self._planner(layer).phases())
         for number in range(len(bands.bands)):
             tiles.append(
                 [
@@ -169,7 +175,7 @@ class _Streamer:
         self._known.clear()
         return tiles
 
-    def _late(self, lowered: Mapping[str, _Tiles]) -> Iterator[MacLayer]:
+    def _late(self, lowered: Mapping[str, _Tiles]) -> Iterator[IntegerLayer]:
         """Layers that had better be computed in parts, unless that could be more instructions than the core holds."""
         config = self._config
         loads, computes = [], []
@@ -190,7 +196,7 @@ class _Streamer:
             layer = self._graph.layers[index]
             steps += _STEPS_A_TILE * PARTS
             whole = len(lowered[layer.name]) == 1 and layer.enlarge == (1, 1)
-            if isinstance(layer, MacLayer) and whole and steps < config.instructions:
+            if self._planner(layer).unit and whole and steps < config.instructions:
                 yield layer
 
     def _tile(self, phase: Phase, bands: LayerBands, number: int, channels: ChannelRange) -> LoweredLayer:
@@ -212,13 +218,12 @@ class _Streamer:
         layer, config = phase.layer, self._config
         channels = self._graph.tensors[layer.output].shape[0]
         whole = ChannelRange(0, channels)
-        if isinstance(layer, MaxLayer):
+        unit = self._planner(layer).unit
+        if not unit:
             return [whole]
         groups = tile_count(channels, config)
         lowered = self._tile(phase, bands, number, whole)
-        unit = 1
-        if any(segment.depthwise for segment in layer.segments):
-            unit = min(groups, channel_span(config) // config.columns)
+        unit = min(groups, unit)
         most, shared = -(-groups // wanted), config.diagonals if lowered.fields["diagonal"] else 1
         needs = {
             "weight_words": (len(lowered.weights), lowered.fields["weight_pitch"], shared),
@@ -246,9 +251,7 @@ class _Streamer:
             params = np.array(params, dtype=np.uint32)
         return {Region.WEIGHTS: weights, Region.PARAMS: params}
 
-    def _layer_steps(
-        self, layer: MacLayer | MaxLayer, tiles: Sequence[Sequence[tuple[int, LoweredLayer]]]
-    ) -> Iterator[_Step]:
+    def _layer_steps(self, layer: IntegerLayer, tiles: Sequence[Sequence[tuple[int, LoweredLayer]]]) -> Iterator[_Step]:
         bands = self._plan.layers[layer.name]
         for number, (band, parts) in enumerate(zip(bands.bands, tiles, strict=True)):
             view = TileView.of(layer, self._plan.layouts, bands, number, self._config)

@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 
 from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.layout import TensorLayout
-from ..quantised import MacLayer, MaxLayer, QuantisedGraph, Segment
+from ..integer.reader import Reader
+from ..quantised import IntegerLayer, QuantisedGraph
 from .bands import Band, LayerBands
 from .geometry import band_layout
-from .lower import LoweredLayer, lower_layer
+from .lower import lower_layer
 from .phases import Phase
+from .plan import LoweredLayer
 from .tables import Blank
 
 __all__ = ["ChannelRange", "TileView", "lower_tile"]
@@ -35,7 +37,7 @@ class TileView:
     @classmethod
     def of(
         cls,
-        layer: MacLayer | MaxLayer,
+        layer: IntegerLayer,
         layouts: Mapping[str, TensorLayout],
         bands: LayerBands,
         number: int,
@@ -84,40 +86,26 @@ def lower_tile(
     tensors[layer.output] = replace(output, shape=(count, band.end - band.first, output.shape[2]))
     layouts[layer.output] = replace(view.write, channels=count)
 
-    def pads(reader: MaxLayer | Segment) -> tuple[int, int, int, int]:
+    def placed(reader: Reader) -> Reader:
+        source = reader.source
+        if reader.depthwise and count < output.shape[0]:
+            # it reads its own channels: those of a tensor that begins with them
+            whole = layouts[source]
+            source = f"{source} from {channels.first}"
+            base = whole.base + channels.first // config.lanes * whole.group_pitch
+            layouts[source] = replace(whole, base=base, channels=count)
+            tensor = tensors[reader.source]
+            tensors[source] = replace(tensor, name=source, shape=(count, *tensor.shape[1:]))
         top, left, bottom, right = reader.pads
-        return top - top_line * reader.stride[0] + band.reads[reader.source][0], left, bottom, right
-
-    def inset(reader: Segment) -> tuple[int, int, int, int]:
+        pads = top - top_line * reader.stride[0] + band.reads[reader.source][0], left, bottom, right
         top, left, bottom, right = reader.inset
         below = size[0] - band.end // lines_of_one
-        return max(0, top - top_line), left, max(0, bottom - below), right
+        return reader.placed(source, pads, (max(0, top - top_line), left, max(0, bottom - below), right))
 
-    if isinstance(layer, MaxLayer):
-        part: MacLayer | MaxLayer = replace(layer, pads=pads(layer))
-    else:
-        segments = []
-        for segment in layer.segments:
-            weights = segment.weights[channels.first : channels.end]
-            source = segment.source
-            if segment.depthwise and count < output.shape[0]:
-                # it reads its own channels: those of a tensor that begins with them
-                whole = layouts[source]
-                source = f"{source} from {channels.first}"
-                base = whole.base + channels.first // config.lanes * whole.group_pitch
-                layouts[source] = replace(whole, base=base, channels=count)
-                tensor = tensors[segment.source]
-                tensors[source] = replace(tensor, name=source, shape=(count, *tensor.shape[1:]))
-            segments.append(replace(segment, source=source, weights=weights, pads=pads(segment), inset=inset(segment)))
-        chosen = slice(channels.first, channels.end)
-        part = replace(
-            layer,
-            segments=tuple(segments),
-            bias=layer.bias[chosen],
-            multiplicand=layer.multiplicand[chosen],
-            shift=layer.shift[chosen],
-        )
-    key = layer.name, channels, tuple(layouts.items()), _shape(part), tensors[layer.output].shape
+    part = layer.of_channels(slice(channels.first, channels.end))
+    part = part.with_readers([placed(reader) for reader in part.readers])
+    borders = tuple((reader.pads, reader.inset) for reader in part.readers)
+    key = layer.name, channels, tuple(layouts.items()), borders, tensors[layer.output].shape
     if key not in known:
         known[key] = lower_layer(
             part, replace(graph, tensors=tensors), layouts, config, cert_bits=cert_bits, at=phase.at
@@ -138,10 +126,3 @@ def lower_tile(
         out_granule=channels.first % config.lanes // config.rescalers,
     )
     return lowered
-
-
-def _shape(part: MacLayer | MaxLayer) -> Hashable:
-    """What parts of one layer's lines can differ in."""
-    if isinstance(part, MaxLayer):
-        return part.pads
-    return tuple((segment.pads, segment.inset) for segment in part.segments)

@@ -15,7 +15,6 @@ from ..errors import CapacityError, InputError
 from ..graph import Graph
 from ..layers import Mac, Product
 from ..program import Program
-from ..quantised import MacLayer
 from ..quantize import QuantSettings
 from ..quantize.planned import curved_layers
 from .cells import DEVICES, Cells, estimate_cells
@@ -193,7 +192,7 @@ def streaming(graph: Graph, settings: Settings, *, device: str) -> Proposal:
 
 def fitted(config: AcceleratorConfig, program: Program, graph: Graph) -> AcceleratorConfig:
     """A configuration with what a program of its shape needs: memories, tables, accumulators of trained integers."""
-    bits = max((layer.cert_bits for layer in program.graph.layers if isinstance(layer, MacLayer)), default=0)
+    bits = max((layer.cert_bits for layer in program.graph.layers), default=0)
     trained = {"rescale_bits": max(config.rescale_bits, _TRAINED_BITS)} if graph.grids else {}
     tables = max(config.tables, min(len(curved_layers(graph)), MOST_TABLES))
     sizes = memory_sizes(program)

@@ -12,10 +12,10 @@ from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.formats import Format, Int
 from ..enlarging import Factors
 from ..graph import Graph
-from ..layer_arithmetic import sum_bounds
+from ..integer.segments import sum_bounds
 from ..layers import Mac, MaxPool, Product, Term
 from ..outline import LayerOutline, Outline, blank_weights
-from ..quantised import MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
+from ..quantised import IntegerLayer, MacLayer, QuantisedGraph, QuantisedTensor, Segment
 from ..quantize import QuantSettings
 from ..quantize.kept import is_kept, least_segments
 from ..quantize.outputs import widest_integers
@@ -55,7 +55,7 @@ def sketch(
         assert isinstance(writer, Mac), "lowering gives every state a copy of its own"
         fmt = planned_format(writer, graph, settings, config)
         tensors[state.tensor] = _tensor(graph, state.tensor, fmt, config)
-    layers: list[MacLayer | MaxLayer] = []
+    layers: list[IntegerLayer] = []
     for layer in graph.layers:
         if isinstance(layer, MaxPool):
             tensors[layer.output] = replace(tensors[layer.source], name=layer.output, shape=graph.tensors[layer.output])
@@ -110,7 +110,7 @@ def _mac_layer(
     *,
     least: bool,
 ) -> MacLayer:
-    if any(isinstance(segment, Outline) for segment in segments):
+    if not all(segment.known for segment in segments):
         # learned weights are made to fit the accumulator, as far as that goes: by luck of rounding even further
         return _outlined(layer, segments, tensors, config, 1 if least else _coarsest_bits(layer, tensors))
     return _outlined(layer, segments, tensors, config)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,9 +13,8 @@ from ...hw.spec.isa import Opcode
 from ..enlarging import small_size
 from ..graph import Graph
 from ..layers import Mac, Product
-from ..outline import Outline, weight_codes
 from ..program import Program
-from ..quantised import HeldSegment, MacLayer, MaxLayer, QuantisedGraph, Segment
+from ..quantised import QuantisedGraph
 from .timeline import Timeline, timeline
 
 __all__ = ["LayerWork", "layer_macs", "layer_work", "step_bytes", "useful_macs", "utilisation"]
@@ -78,16 +77,9 @@ def layer_macs(graph: QuantisedGraph) -> dict[str, int]:
     macs = {}
     for layer in graph.layers:
         height, width = layer.size(graph.tensors[layer.output])
-        trained = [] if isinstance(layer, MaxLayer) else [s for s in layer.segments if not _is_structure(s)]
+        trained = [segment for segment in layer.segments if segment.trained]
         macs[layer.name] = height * width * sum(segment.weights.size for segment in trained)
     return macs
-
-
-def _is_structure(segment: Segment) -> bool:
-    if isinstance(segment, (HeldSegment, Outline)):
-        return False
-    taps = segment.weights.reshape(len(segment.weights), -1)
-    return segment.depthwise and bool((taps == taps[:, :1]).all())
 
 
 def utilisation(macs: int, cycles: float, units: int) -> float:
@@ -114,26 +106,26 @@ def layer_work(program: Program, run: Timeline | None = None) -> list[LayerWork]
     work = []
     for layer in program.graph.layers:
         count, tensor, layout = counts[layer.name], program.graph.tensors[layer.output], program.layouts[layer.output]
-        found = LayerWork(
-            name=layer.name,
-            cycles=count.cycles,
-            busy=count.busy,
-            cert_bits=0,
-            macs=macs[layer.name],
-            stall_drain=count.stall_drain,
-            stall_walk=count.stall_walk,
-            stall_load=count.stall_load,
-            stall_store=count.stall_store,
-            stall_token=count.stall_token,
-            written_bytes=-(-int(np.prod(tensor.shape)) * layout.planes * program.config.code_bits // 8),
-            loaded=moved[Opcode.LOAD][layer.name],
-            stored=moved[Opcode.STORE][layer.name],
+        digits = sum(
+            segment.weights.size * sum(codes is not None for codes in segment.codes(program.config.weight_digits))
+            for segment in layer.segments
         )
-        if isinstance(layer, MacLayer):
-            digits = sum(
-                s.weights.size * sum(codes is not None for codes in weight_codes(s, program.config.weight_digits))
-                for s in layer.segments
+        work.append(
+            LayerWork(
+                name=layer.name,
+                cycles=count.cycles,
+                busy=count.busy,
+                cert_bits=layer.cert_bits,
+                macs=macs[layer.name],
+                stall_drain=count.stall_drain,
+                stall_walk=count.stall_walk,
+                stall_load=count.stall_load,
+                stall_store=count.stall_store,
+                stall_token=count.stall_token,
+                weight_bytes=-(-digits * program.config.weight_bits // 8),
+                written_bytes=-(-int(np.prod(tensor.shape)) * layout.planes * program.config.code_bits // 8),
+                loaded=moved[Opcode.LOAD][layer.name],
+                stored=moved[Opcode.STORE][layer.name],
             )
-            found = replace(found, cert_bits=layer.cert_bits, weight_bytes=-(-digits * program.config.weight_bits // 8))
-        work.append(found)
+        )
     return work

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from ...hw.spec.tables import TABLE_TOP, look_up
 from ..enlarging import enlarged
 from ..graph import Graph
-from ..layers import Mac, Product, Term
-from ..quantised import HeldSegment, LevelTable, MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
-from ..windows import Window
+from ..layers import Mac, Product
+from ..quantised import IntegerLayer, LevelTable, QuantisedGraph, QuantisedTensor
 from . import evaluate
 
 __all__ = ["Attribution", "LayerError", "attribute", "leftover"]
@@ -86,7 +85,7 @@ def attribute(
         if progress is not None:
             progress(done, len(layers))
         unrounded, program[layer.output] = network.integers(layer, program)
-        if isinstance(layer, MaxLayer) or network.exact(layer):
+        if unrounded is program[layer.output] or network.exact(layer):
             continue
         weighed = noise(done + 1, **{layer.output: network.on_grid(layer.output, unrounded)}) if graph else before
         after = noise(done + 1)
@@ -159,7 +158,7 @@ class _Network:
             tensors[layer.output] = self.on_grid(layer.output, steps)
         return tensors
 
-    def exact(self, layer: MacLayer) -> bool:
+    def exact(self, layer: IntegerLayer) -> bool:
         """Whether a layer is there in place of a max-pool: it has no weights and no rounding of the model's."""
         return self.graph is not None and not isinstance(self.floats.get(layer.output), Mac | Product)
 
@@ -176,22 +175,15 @@ class _Network:
         return evaluate.sums(layer, real, {}).astype(np.float64)
 
     def integers(
-        self, layer: MacLayer | MaxLayer, tensors: Mapping[str, NDArray]
+        self, layer: IntegerLayer, tensors: Mapping[str, NDArray]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """What a layer of the program makes of levels: before its last rounding, and rounded as the core does."""
-        if isinstance(layer, MaxLayer):
-            window = Window(kernel=layer.kernel, stride=layer.stride, pads=layer.pads, dilation=layer.dilation)
-            largest = evaluate.max_pool(tensors[layer.source], window, -np.inf)
-            return largest, largest
-        total = layer.bias[:, np.newaxis, np.newaxis].astype(np.float64)
-        for segment in layer.segments:
-            if isinstance(segment, HeldSegment):
-                total = total + self._product(segment, tensors)
-                continue
-            zero, weights = self.quantised.tensors[segment.source].zero, segment.weights.astype(np.float64)
-            sums = evaluate.convolve(tensors[segment.source] - zero, _term(segment, weights), weights)
-            total = total + sums + zero * weights.sum(axis=(1, 2, 3))[:, np.newaxis, np.newaxis]
-        values = total * (layer.multiplicand / 2.0**layer.shift)[:, np.newaxis, np.newaxis]
+        """What a layer of the program makes of levels: before its last rounding, and rounded as the core does; one and
+        the same where it rounds nothing."""
+        values = layer.unrounded(self.quantised.tensors, tensors)
+        if values is None:
+            first = {name: tensors[name].transpose(1, 0, 2, 3) for name in layer.sources}
+            chosen = layer.evaluator(self.quantised.tensors)(first).transpose(1, 0, 2, 3).astype(np.float64)
+            return chosen, chosen
         tensor = self.quantised.tensors[layer.output]
         if layer.table is not None:
             found = self._curved(layer, tensors, values), _looked_up(layer.table, values)
@@ -199,15 +191,7 @@ class _Network:
         unrounded = np.clip(enlarged(values, layer.enlarge) + tensor.zero, tensor.low, tensor.high)
         return unrounded, self.rounded(layer.output, unrounded)
 
-    def _product(self, segment: HeldSegment, tensors: Mapping[str, NDArray]) -> NDArray[np.float64]:
-        """Sums of a product of two tensors, less what the bias has of their zero levels."""
-        names = segment.source, segment.held
-        zeros = [self.quantised.tensors[name].zero for name in names]
-        less = {name: tensors[name] - zero for name, zero in zip(names, zeros, strict=True)}
-        layer = Product(name="", first=names[0], second=names[1], matrix=not segment.depthwise, output="")
-        return evaluate.applied(layer, less, {}) - segment.weights.shape[1] * zeros[0] * zeros[1]
-
-    def _curved(self, layer: MacLayer, tensors: Mapping[str, NDArray], values: NDArray) -> NDArray[np.float64]:
+    def _curved(self, layer: IntegerLayer, tensors: Mapping[str, NDArray], values: NDArray) -> NDArray[np.float64]:
         """A table's function of sums that are not rounded: the float model's, or what lies between the entries."""
         original, table = self.floats.get(layer.output), layer.table
         assert table is not None
@@ -248,9 +232,3 @@ def _looked_up(table: LevelTable, values: NDArray) -> NDArray[np.float64]:
     """What a table holds for the integers nearest to values: it is what the layer's sums are rounded to first."""
     integers = np.floor(np.clip(values + table.zero, table.low, table.high) + 0.5).astype(np.int64)
     return look_up(table.levels, np.clip(integers, -TABLE_TOP, TABLE_TOP)).astype(np.float64)
-
-
-def _term(segment: Segment, weights: NDArray[np.float64]) -> Term:
-    kernel = (weights.shape[2], weights.shape[3])
-    window = Window(kernel=kernel, stride=segment.stride, pads=segment.pads, dilation=segment.dilation)
-    return Term(source=segment.source, weights=weights, window=window, depthwise=segment.depthwise)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...hw.spec.certificate import signed_bits
 from ...hw.spec.config import AcceleratorConfig
-from ..layer_arithmetic import sum_bounds
+from ..integer.segments import sum_bounds
 from ..layers import Product
 from ..quantised import HeldSegment, MacLayer, QuantisedTensor
 

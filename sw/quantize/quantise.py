@@ -20,9 +20,9 @@ from ..curves import Function
 from ..enlarging import enlarged
 from ..errors import CapacityError, ModelError
 from ..graph import Graph
-from ..layer_arithmetic import drain_of, exact_sources
+from ..integer.segments import exact_sources
 from ..layers import Layer, Mac, MaxPool, Product
-from ..quantised import MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
+from ..quantised import IntegerLayer, MacLayer, QuantisedGraph, QuantisedTensor, Segment
 from ..roundings import check_rounding
 from . import evaluate
 from .calibration import checked_samples
@@ -115,7 +115,7 @@ class _Quantiser:
             self._start(name, values, functools.partial(choose, fmt=self._format(self._writer(name))))
         self.updated = {state.update: state.tensor for state in graph.states}
         self.ones = _ones(graph)
-        self.layers: list[MacLayer | MaxLayer] = []
+        self.layers: list[IntegerLayer] = []
 
     def _start(self, name: str, values: NDArray, choose_one: Callable[[NDArray], Choice]) -> None:
         """A tensor that no layer writes."""
@@ -224,7 +224,7 @@ class _Quantiser:
         acc = accumulate_products(
             first.levels, first.tensor.zero, second.levels, second.tensor.zero, depthwise=not layer.matrix
         )
-        drain = drain_of(quantised, self.tensors | {layer.output: tensor})
+        drain = quantised.drain(self.tensors | {layer.output: tensor})
         sums = acc.transpose(1, 0, 2, 3).astype(np.float64)
         levels = drained_levels(drain, sums, level_type(tensor)).transpose(1, 0, 2, 3)
         self.layers.append(quantised)
@@ -258,7 +258,7 @@ class _Quantiser:
         else:
             quantised, acc = self._learned(layer, sums, drained, error)
         quantised = replace(quantised, table=table, enlarge=layer.enlarge)
-        drain = drain_of(quantised, self.tensors | {layer.output: tensor})
+        drain = quantised.drain(self.tensors | {layer.output: tensor})
         levels = enlarged(drained_levels(drain, acc, level_type(tensor)).transpose(1, 0, 2, 3), layer.enlarge)
         self.layers.append(quantised)
         self.sources[layer.output] = Source(tensor, levels)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..graph import Graph
 from ..layers import Layer, Mac, Product
-from ..quantised import MacLayer, MaxLayer, QuantisedTensor
+from ..quantised import IntegerLayer, QuantisedTensor
 from . import evaluate
 from .blocks import Block, blocks
 from .problem import Source
@@ -106,7 +106,7 @@ class Rebuilder:
     def leave(
         self,
         layer: Layer,
-        layers: Sequence[MacLayer | MaxLayer],
+        layers: Sequence[IntegerLayer],
         tensors: Mapping[str, QuantisedTensor],
         floats: Mapping[str, NDArray],
     ) -> Learned | None:

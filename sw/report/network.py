@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from html import escape
 
 from ..names import printable
-from ..quantised import HeldSegment, MaxLayer, QuantisedGraph
+from ..quantised import QuantisedGraph
 from .canvas import GRID, INK, MAIN, MUTED, PAPER, SOFT, TINT, labels
 
 __all__ = ["network_picture"]
@@ -40,9 +40,8 @@ def network_picture(graph: QuantisedGraph, notes: Mapping[str, str]) -> str:
         boxes.append(_box(row, called, f"{_shape(source.shape)} {source.format}", *labels([right], 40), plain=True))
     for number, layer in enumerate(graph.layers, start=1):
         tensor = graph.tensors[layer.output]
-        what = "max-pool" if isinstance(layer, MaxLayer) else _kind(layer.segments)
         right = notes.get(layer.name, "") + (" | output" if layer.output in outputs else "")
-        text = f"{what} to {_shape(tensor.shape)} {tensor.format}"
+        text = f"{layer.what} to {_shape(tensor.shape)} {tensor.format}"
         row = above + number
         box = _box(row, names[number - 1], text, right.removeprefix(" | "), plain=False)
         boxes.append(
@@ -84,17 +83,6 @@ class _Lanes:
 
 def _shape(shape: tuple[int, int, int]) -> str:
     return " x ".join(map(str, shape))
-
-
-def _kind(segments: tuple) -> str:
-    names = []
-    for segment in segments:
-        if isinstance(segment, HeldSegment):
-            names.append(f"{'elementwise' if segment.depthwise else 'matrix'} product with {segment.held}")
-            continue
-        kernel = "x".join(map(str, segment.weights.shape[2:]))
-        names.append(f"{'depthwise ' if segment.depthwise else ''}{kernel}")
-    return " + ".join(names)
 
 
 def _box(row: int, name: str, text: str, right: str, *, plain: bool) -> str:

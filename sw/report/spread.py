@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..enlarging import enlarged
-from ..layer_arithmetic import final_sums
-from ..quantised import LevelTable, MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor
+from ..quantised import IntegerLayer, LevelTable, QuantisedGraph, QuantisedTensor
 
 __all__ = ["Spread", "spreads"]
 
@@ -74,23 +73,17 @@ def spreads(
         found.append(_spread(graph.tensors[name], 0, levels[name], given, graph.tensors[name]))
     for number, layer in enumerate(graph.layers, start=1):
         tensor = graph.tensors[layer.output]
-        if isinstance(layer, MaxLayer):
-            found.append(_spread(tensor, number, levels[tensor.name], None, tensor))
-        else:
-            clamp = layer.table or tensor
-            found.append(_spread(tensor, number, levels[tensor.name], _unrounded(layer, graph, levels), clamp))
+        found.append(_spread(tensor, number, levels[tensor.name], _places(layer, graph, levels), layer.table or tensor))
     return found
 
 
-def _unrounded(layer: MacLayer, graph: QuantisedGraph, levels: Mapping[str, NDArray]) -> NDArray[np.float64]:
-    """What a layer rounds, of shape (O, N, OH, OW), in levels of its output or in integers that its table takes."""
-    sources = {name: levels[name].transpose(1, 0, 2, 3).astype(np.float32) for name in layer.sources}
-    sums = final_sums(layer, graph.tensors, sources).astype(np.float64)
-    bias, multiplicand, shift = (
-        each[:, np.newaxis, np.newaxis, np.newaxis] for each in (layer.bias, layer.multiplicand, layer.shift)
-    )
-    values = (sums + bias) * (multiplicand / np.exp2(shift)) + (layer.table or graph.tensors[layer.output]).zero
-    return enlarged(values.transpose(1, 0, 2, 3), layer.enlarge).transpose(1, 0, 2, 3)
+def _places(layer: IntegerLayer, graph: QuantisedGraph, levels: Mapping[str, NDArray]) -> NDArray[np.float64] | None:
+    """What a layer rounds, of its output's shape, in levels of that or in integers that its table takes; or None."""
+    sources = {name: levels[name].astype(np.float64) for name in layer.sources}
+    values = layer.unrounded(graph.tensors, sources)
+    if values is None:
+        return None
+    return enlarged(values + (layer.table or graph.tensors[layer.output]).zero, layer.enlarge)
 
 
 def _spread(

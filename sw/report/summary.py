@@ -11,7 +11,7 @@ from ..costs.memory_use import memory_use
 from ..costs.timeline import Timeline
 from ..costs.work import LayerWork, utilisation
 from ..program import Program
-from ..quantised import HeldSegment, MacLayer, MaxLayer, QuantisedGraph
+from ..quantised import QuantisedGraph
 
 __all__ = ["summarise"]
 
@@ -94,7 +94,7 @@ def _row(work: LayerWork, graph: QuantisedGraph, units: int, causes: Sequence[st
     output = graph.tensors[layer.output]
     return _shares(work, units, causes) | {
         "origin": layer.origin,
-        "formats": _formats(layer, graph),
+        "formats": layer.formats(graph.tensors),
         "output": f"{' x '.join(map(str, output.shape))} {output.format}",
     }
 
@@ -113,17 +113,3 @@ def _shares(work: LayerWork, units: int, causes: Sequence[str]) -> dict[str, Any
         "stored": work.stored,
         "cert_bits": work.cert_bits,
     }
-
-
-def _formats(layer: MacLayer | MaxLayer, graph: QuantisedGraph) -> str:
-    """Bits of the weights' levels and format of the tensor, for each source."""
-    if isinstance(layer, MaxLayer):
-        return str(graph.tensors[layer.source].format)
-    parts = []
-    for segment in layer.segments:
-        if isinstance(segment, HeldSegment):
-            parts.append(f"{graph.tensors[segment.held].format} x {graph.tensors[segment.source].format}")
-            continue
-        low, high = int(segment.weights.min(initial=0)), int(segment.weights.max(initial=0))
-        parts.append(f"{low}..{high} x {graph.tensors[segment.source].format}")
-    return " + ".join(dict.fromkeys(parts))

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.formats import Int
-from narrows.sim.golden import GoldenModel, WidthError
+from narrows.sim.golden import GoldenModel
+from narrows.sw.errors import WidthError
 
 
 @pytest.fixture

@@ -13,11 +13,11 @@ from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.formats import DyBit, Int
 from narrows.hw.spec.isa import BLOCK, TAP
 from narrows.sim.expected import expected_checksums
-from narrows.sim.golden import GoldenModel, WidthError
+from narrows.sim.golden import GoldenModel
 from narrows.sim.isa_records import MachineError
 from narrows.sim.isa_transport import IsaTransport
 from narrows.sw.compile import compile_graph
-from narrows.sw.errors import CapacityError, CertificateError
+from narrows.sw.errors import CapacityError, CertificateError, WidthError
 from narrows.sw.program import Program
 from narrows.sw.runtime.samples import run_samples
 from narrows.sw.validate import validate_graph

@@ -11,7 +11,7 @@ from narrows.hw.spec.certificate import signed_bits
 from narrows.hw.spec.config import FABRICS, AcceleratorConfig, ConfigError, bases_of
 from narrows.hw.spec.formats import DyBit, Format, Int, Minifloat
 from narrows.sw.enlarging import Factors, enlarged_shape
-from narrows.sw.layer_arithmetic import sum_bounds
+from narrows.sw.integer.segments import sum_bounds
 from narrows.sw.outputs import Output
 from narrows.sw.quantised import InputSpec, LevelTable, MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor, Segment
 from narrows.sw.states import State

@@ -12,7 +12,7 @@ from torch import Tensor
 from ....hw.spec.certificate import final_sum_bounds, signed_bits
 from ...errors import CapacityError, CertificateError
 from ...layers import Mac
-from ...quantised import MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor
+from ...quantised import IntegerLayer, MacLayer, QuantisedGraph, QuantisedTensor
 from .network import Network, Pass, Step
 
 __all__ = ["to_quantised"]
@@ -33,7 +33,7 @@ def to_quantised(network: Network) -> QuantisedGraph:
     blank = torch.zeros(1, *graph.tensors[graph.input.tensor])
     done = network.run(blank, exact=True)
     tensors = {name: _tensor(network, name, done) for name in graph.tensors}
-    layers: list[MacLayer | MaxLayer] = []
+    layers: list[IntegerLayer] = []
     for layer, started in zip(graph.layers, network.start.layers, strict=True):
         if isinstance(layer, Mac):
             assert isinstance(started, MacLayer), "the start is made of the same graph"

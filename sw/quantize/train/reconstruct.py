@@ -16,7 +16,7 @@ from ....hw.spec.config import AcceleratorConfig
 from ...graph import Graph
 from ...layers import Mac
 from ...outputs import Output
-from ...quantised import InputSpec, MacLayer, MaxLayer, QuantisedGraph, QuantisedTensor
+from ...quantised import InputSpec, IntegerLayer, QuantisedGraph, QuantisedTensor
 from ..blocks import Block
 from ..problem import Source
 from ..rebuild import Reconstructed
@@ -116,7 +116,7 @@ class Reconstruction:
     def learn(
         self,
         block: Block,
-        layers: tuple[MacLayer | MaxLayer, ...],
+        layers: tuple[IntegerLayer, ...],
         tensors: Mapping[str, QuantisedTensor],
         integers: Mapping[str, QuantisedTensor],
         given: tuple[Source, NDArray],
@@ -161,7 +161,7 @@ class Reconstruction:
         }
 
     def _start(
-        self, block: Block, layers: tuple[MacLayer | MaxLayer, ...], tensors: Mapping[str, QuantisedTensor]
+        self, block: Block, layers: tuple[IntegerLayer, ...], tensors: Mapping[str, QuantisedTensor]
     ) -> QuantisedGraph:
         names = [block.source, *(layer.output for layer in layers)]
         return QuantisedGraph(

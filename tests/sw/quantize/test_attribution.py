@@ -17,6 +17,8 @@ from narrows.sw.quantize.prepare import prepared
 from narrows.sw.quantize.quality import float_tensors, quality_of
 from narrows.sw.runtime import prepare_input
 from onnx import helper
+from placed_cases import CONFIG as PLACED_CORE
+from placed_cases import PLACED_CASES
 
 SEED = 23
 CONFIG = AcceleratorConfig(acc_bits=28, rescale_bits=8, planes=3, tables=2)
@@ -56,6 +58,18 @@ def test_a_program_is_followed_to_the_bit(graph: Graph) -> None:
         quality = quality_of(program, float_tensors(ready, X), levels)
         assert attribute(program, X, ready).snr_db == pytest.approx(quality.outputs[0].snr_db, abs=0.02)
         assert -10 * np.log10(leftover(program, X, ready)) == pytest.approx(quality.outputs[0].snr_db, abs=0.02)
+
+
+def test_a_program_whose_weights_depend_on_places_is_followed_to_the_bit(onnx_model) -> None:
+    nodes, constants = PLACED_CASES["factors by pixel"]
+    graph = load_model(onnx_model(nodes, (1, 2, 5, 6), constants, opset=17))
+    x = np.random.default_rng(SEED).normal(size=(24, 2, 5, 6))
+    program = quantise(graph, x, INT8, PLACED_CORE)
+    assert any(any(segment.inset) for layer in program.layers for segment in layer.segments)
+    levels = GoldenModel(program, PLACED_CORE).run(prepare_input(program, x))
+    ready = prepared(graph, x, INT8)
+    quality = quality_of(program, float_tensors(ready, x), levels)
+    assert attribute(program, x, ready).snr_db == pytest.approx(quality.outputs[0].snr_db, abs=0.02)
 
 
 def test_shares_add_up_to_all_noise(graph: Graph) -> None:

@@ -1,16 +1,14 @@
-"""What exact arithmetic is to know of a layer: bounds that are reached and never passed, and what becomes of sums."""
+"""Segments: bounds of their sums are reached and never passed, and what is told of them is what they hold."""
 
 from __future__ import annotations
 
 import itertools
-from fractions import Fraction
 
 import numpy as np
 import pytest
-from narrows.hw.spec.formats import DyBit, Format, Int
-from narrows.sw.layer_arithmetic import drain_of, exact_sources, sum_bounds
-from narrows.sw.quantised import HeldSegment, LevelTable, MacLayer, QuantisedTensor, Segment
-from numpy.typing import NDArray
+from narrows.hw.spec.formats import Format, Int
+from narrows.sw.integer.segments import divided, exact_sources, sum_bounds
+from narrows.sw.quantised import HeldSegment, QuantisedTensor, Segment
 
 
 def tensor(name: str, low: int, high: int, zero: int = 0, fmt: Format | None = None, channels: int = 2):
@@ -66,61 +64,34 @@ def test_bounds_of_a_product_add_to_those_of_what_is_summed_with_it() -> None:
     assert [bound.tolist() for bound in sum_bounds((beside, product), tensors)] == [[least - 7], [most + 8]]
 
 
-def nearest(value: Fraction, output: QuantisedTensor) -> int:
-    """The nearest level, the upper of two, within the clamp."""
-    found = max(output.format.levels.tolist(), key=lambda level: (-abs(value - level), level))
-    return min(max(found, output.low), output.high)
-
-
-@pytest.mark.parametrize("fmt", [Int(4), DyBit(4), Int(8)], ids=str)
-@pytest.mark.parametrize("seed", range(3))
-def test_sums_become_the_nearest_levels_of_the_output(fmt: Format, seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    output = tensor("y", int(fmt.levels[1]), int(fmt.levels[-2]), zero=int(fmt.levels[3]), fmt=fmt, channels=3)
-    tensors = {"a": tensor("a", -8, 7), "y": output}
-    layer = MacLayer(
-        name="layer",
-        segments=(Segment(source="a", weights=rng.integers(-7, 8, (3, 2, 1, 1))),),
-        bias=rng.integers(-20, 20, 3),
-        multiplicand=rng.integers(1, 16, 3),
-        shift=np.array([0, 1, 5]),
-        cert_bits=16,
-        output="y",
-    )
-    low, high = sum_bounds(layer.segments, tensors)
-    sums = np.arange(low.min(), high.max() + 1)
-    found = drain_of(layer, tensors)(np.tile(sums.astype(np.float64), (3, 1)))
-    for channel in range(3):
-        m, s = int(layer.multiplicand[channel]), int(layer.shift[channel])
-        wanted = [
-            nearest(Fraction(int(each + layer.bias[channel]) * m, 1 << s) + output.zero, output)
-            for each in sums[(sums >= low[channel]) & (sums <= high[channel])]
-        ]
-        inside = found[channel][(sums >= low[channel]) & (sums <= high[channel])]
-        np.testing.assert_array_equal(inside, wanted, err_msg=f"seed {seed}, channel {channel}")
-
-
-def test_a_table_takes_its_own_zero_and_clamp_and_gives_what_it_holds() -> None:
-    holds: NDArray[np.int64] = (np.arange(-127, 128) // 16).astype(np.int64)
-    table = LevelTable(zero=5, low=-20, high=30, levels=holds)
-    tensors = {"a": tensor("a", -8, 7), "y": tensor("y", -8, 7, zero=1, channels=1)}
-    layer = MacLayer(
-        name="layer",
-        segments=(Segment(source="a", weights=np.full((1, 2, 1, 1), 7)),),
-        bias=np.array([0]),
-        multiplicand=np.array([1]),
-        shift=np.array([1]),
-        cert_bits=16,
-        output="y",
-        table=table,
-    )
-    sums = np.arange(-112, 99)
-    integers = np.clip(np.floor((sums + 1) / 2).astype(int) + 5, -20, 30)
-    np.testing.assert_array_equal(drain_of(layer, tensors)(sums[np.newaxis].astype(float))[0], integers // 16)
-
-
 def test_sources_are_told_in_the_order_of_segments() -> None:
     tensors = {"a": tensor("a", -1, 2, zero=-3), "b": tensor("b", 0, 4, zero=2)}
     one = np.ones((2, 2, 1, 1), dtype=np.int64)
     found = exact_sources([Segment(source=name, weights=one) for name in ("b", "a", "b")], tensors)
     assert [(each.span, each.zero) for each in found] == [((0, 4), 2), ((-3, 2), -3), ((0, 4), 2)]
+
+
+def test_segments_with_weights_are_told_from_products() -> None:
+    blank = HeldSegment.blank((2, 1, 1), (2, 1, 1), depthwise=True)
+    product = HeldSegment(source="x", held="w", weights=blank, depthwise=True)
+    own = [Segment(source=name, weights=np.ones((2, 2, 1, 1), dtype=np.int64)) for name in "ab"]
+    assert divided((own[0], product, own[1])) == (own, [product])
+
+
+def test_a_segment_is_depthwise_where_each_channel_weighs_its_own_alone() -> None:
+    weights = np.zeros((2, 2, 1, 3), dtype=np.int64)
+    weights[0, 0], weights[1, 1] = [1, 0, 2], [0, 0, 3]
+    found = Segment(source="a", weights=weights).by_channel()
+    assert found.depthwise
+    np.testing.assert_array_equal(found.weights[:, 0, 0], [[1, 0, 2], [0, 0, 3]])
+    weights[1, 0, 0, 1] = 1
+    assert not Segment(source="a", weights=weights).by_channel().depthwise
+
+
+def test_identities_averages_and_scalings_are_not_trained() -> None:
+    def segment(weights: list[list[int]], depthwise: bool = True) -> Segment:
+        return Segment(source="a", weights=np.array(weights)[:, np.newaxis, np.newaxis], depthwise=depthwise)
+
+    assert not segment([[1, 1], [3, 3]]).trained
+    assert segment([[1, 1], [3, 2]]).trained
+    assert segment([[1, 1], [3, 3]], depthwise=False).trained
