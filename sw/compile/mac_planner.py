@@ -63,11 +63,8 @@ class MacPlanner(Planner[MacLayer]):
     def packed(self, name: str, layouts: Layouts) -> list[TensorLayout]:
         """As `Planner` says: taps packed into lanes, of the input, or channel groups side by side, of other tensors."""
         if name != self.graph.input.tensor:
-            if not pools_groups(self.layer, self.graph, self.config):
-                return []
-            pitch, rows = layouts[self.layer.output].group_pitch, self.config.drain_rows
-            apart = all(pitch * pixels % self.config.banks for pixels in range(1, rows))
-            return [replace(layouts[name], interleaved=True)] if apart else []
+            pools = pools_groups(self.layer, self.graph, self.config)
+            return [replace(layouts[name], interleaved=True)] if pools else []
         segments = [segment for segment in self._part.segments if segment.source == name]
         if self.layer.products or len(segments) > 1 or segments[0].depthwise:
             return []
@@ -77,7 +74,7 @@ class MacPlanner(Planner[MacLayer]):
     def walk(self, layouts: Layouts) -> Walk | None:
         """As `Planner` says."""
         if (pooled := pooled_source(self.layer, layouts)) is not None:
-            return group_walk(pooled, self.config)
+            return group_walk(pooled, layouts[self.layer.output], self.config)
         walked = walked_tensors(self.layer, layouts)
         rows = 1 if walked else drained_rows(layouts[self.layer.output], self.layer.enlarge, self.config)
         return self._walk(layouts, rows, walked)

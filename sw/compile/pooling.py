@@ -54,10 +54,13 @@ def group_layouts(layer: MacLayer, layouts: Mapping[str, TensorLayout]) -> dict[
     return {**layouts, layer.segments[0].source: replace(source, channels=source.lanes)}
 
 
-def group_walk(layout: TensorLayout, config: AcceleratorConfig) -> Walk:
-    """Walk over the channel groups of an interleaved source."""
-    groups = layout.channels // layout.lanes
+def group_walk(source: TensorLayout, output: TensorLayout, config: AcceleratorConfig) -> Walk:
+    """Walk over the channel groups of an interleaved source: as many at a time as the array has rows, or so few that
+    those that are drained side by side are written to different banks."""
+    groups = source.channels // source.lanes
     rows = min(config.rows, groups)
+    while not all(output.group_pitch * apart % config.banks for apart in range(1, min(config.drain_rows, rows))):
+        rows -= 1
     return Walk(rows=rows, wrap=1, origin_step=rows, origin_line=0, groups=-(-groups // rows))
 
 

@@ -115,9 +115,34 @@ def test_the_walk_over_channel_groups(factor, rows, groups, builder):
     assert layouts[inner].interleaved
     assert pooled_source(graph.layers[-1], layouts) is layouts[inner]
     assert pooled_source(graph.layers[0], layouts) is None
-    walk = group_walk(layouts[inner], SQUARE)
-    assert (walk.rows, walk.wrap, walk.origin_step, walk.origin_line, walk.groups) == (rows, 1, rows, 0, groups)
     out = layouts[graph.layers[-1].output]
+    walk = group_walk(layouts[inner], out, SQUARE)
+    assert (walk.rows, walk.wrap, walk.origin_step, walk.origin_line, walk.groups) == (rows, 1, rows, 0, groups)
     fields = group_output(out)
     assert (fields["out_height"], fields["out_width"]) == (1, factor)
     assert fields["out_dx_even"] == fields["out_dx_odd"] == out.group_pitch
+
+
+DRAINED = dataclasses.replace(SQUARE, rows=5, columns=8, lanes=8, drain_rows=4, rescalers=4)  # eight banks
+
+
+@pytest.mark.parametrize(("pitch", "rows"), [(1, 5), (2, 5), (3, 5), (4, 2), (8, 1), (12, 2)])
+def test_groups_that_are_drained_side_by_side_go_to_different_banks(pitch, rows, builder):
+    graph, inner = averaged(builder(DRAINED, 1), 7 * DRAINED.lanes)
+    layouts = choose_layouts(graph, DRAINED)
+    out = dataclasses.replace(layouts[graph.layers[-1].output], planes=1, line=pitch, height=1, width=1)
+    assert out.group_pitch == pitch
+    walk = group_walk(layouts[inner], out, DRAINED)
+    assert (walk.rows, walk.groups) == (rows, -(-7 // rows))
+    banks = [[row * pitch % DRAINED.banks for row in range(first, min(first + 4, rows))] for first in range(0, rows, 4)]
+    assert all(len(set(each)) == len(each) for each in banks)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_an_average_whose_output_is_spread_for_its_reader_is_drained_apart(seed, builder, check):
+    """Its reader's pace, of two pixels, makes the pitch of its output's groups half of the banks."""
+    build = builder(DRAINED, seed)
+    inner = build.mac([build.segment(build.tensor((3, 2, 2), DyBit(4)), 24, levels=NATIVE_LEVELS)], (2, 2))
+    pooled = build.average(inner)
+    build.mac([build.segment(pooled, 7, kernel=(2, 2), pads=(1, 1, 1, 1), levels=NATIVE_LEVELS)], (2, 2))
+    check(compile_graph(build.graph(["t3"]), DRAINED), seed)
