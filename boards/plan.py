@@ -9,7 +9,7 @@ from pathlib import Path
 from unittest import mock
 
 from ..hw.verilog import TECHMAPS, TOP, to_verilog
-from ..sw.toolchain.place_and_route import ROUTER
+from ..sw.toolchain.place_and_route import PLACEMENT
 from ..sw.toolchain.synthesis import TARGETS
 from .board import Board
 from .litedram import LITEDRAM, sdram_controller
@@ -24,7 +24,6 @@ CORE_PARAMETERS = f"{TOP}.json"
 """File of a build with the parameters of its core."""
 
 _SYNTHESIS = {"ecp5": "-nodsp", "ice40": "", "gowin": ""}
-_PLACEMENT = {"ecp5": ROUTER, "ice40": ROUTER, "gowin": ()}
 _BITSTREAMS = {"ecp5": f"{NAME}.bit", "ice40": f"{NAME}.bin", "gowin": f"{NAME}.fs", "xilinx": f"{NAME}.bit"}
 
 
@@ -75,7 +74,7 @@ def plan_board(board: Board, *, seed: int = 1) -> BoardPlan:
         platform.add_file(f"{LITEDRAM}.v", controller)
     options = {}
     if not board.vendor_only:
-        chosen = (*_PLACEMENT[board.family], *(("--placer", board.placer) if board.family == "ecp5" else ()))
+        chosen = (*PLACEMENT[board.family], *(("--placer", board.placer) if board.family == "ecp5" else ()))
         options = {
             "nextpnr_opts": f"--seed {seed} --freq {board.clock_mhz} --report {NAME}.report.json --timing-allow-fail"
             + "".join(f" {option}" for option in chosen),

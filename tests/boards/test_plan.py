@@ -46,6 +46,7 @@ def test_a_plan_holds_the_core_and_the_commands_to_a_bitstream(name: str) -> Non
         assert placement[placement.index("--seed") + 1] == "7"
         assert ("--placer" in placement) == (board.family == "ecp5")
         assert board.family != "ecp5" or placement[placement.index("--placer") + 1] == board.placer
+        assert ("--placer-heap-timingweight" in placement) == (board.family == "ecp5")
         assert planned.bitstream in planned.commands[2]
 
 
