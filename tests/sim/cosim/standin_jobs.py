@@ -42,9 +42,10 @@ async def sleeps(transport, job, progress):
     from cocotb.triggers import Timer
     from cocotb.utils import get_sim_time
 
+    await transport.write(0x100, [1])
     await transport.read(0x100, 1)
-    before, began = transport.cycles, get_sim_time("ps")
-    await Timer(1_000_001, "ps")
-    slept = get_sim_time("ps") - began
+    before, began = transport.cycles, get_sim_time("ns")
+    await Timer(1_003, "ns")
+    slept = get_sim_time("ns") - began
     await transport.read(0x100, 1)
     return {}, {"slept": slept, "cycles": transport.cycles - before}
