@@ -135,7 +135,7 @@ class DecoderSimulation:
         source = self._folder / "source.v"
         bench = Path(__file__).with_name("decoder.v").read_text(encoding="utf-8")
         source.write_text(bench + convert(_Decoder(config), "narrows_decoder"), encoding="utf-8")
-        build_simulator(source, _TOP, simulator="verilator", waves=False, tick=lambda: None)
+        build_simulator(source, _TOP, simulator="verilator", clocked=True, waves=False, tick=lambda: None)
 
     def __enter__(self) -> DecoderSimulation:
         return self

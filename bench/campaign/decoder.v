@@ -2,14 +2,13 @@
 // big-endian. verdicts.hex gets a line for each: what became of it (decoder.py: Verdict), fault and index of the fault.
 `timescale 1ns / 1ps
 
-module decoder;
+module decoder (input clk, output reg done /* verilator public_flat_rd */);
     localparam WORDS = 16, BOUND = 400;
     localparam S_RESET = 0, S_READ = 1, S_WRITE = 2, S_START = 3, S_RUN = 4, S_CLEAR = 5, S_REST = 6;
     localparam ENDS = 1, FAULTS = 2, COMPUTES = 3, LOADS = 4, STORES = 5, HANGS = 6;
 
-    reg done /* verilator public_flat_rd */ = 0;
-    reg clk = 0, rst = 1;
-    always #5 clk = !clk;
+    reg rst = 1;
+    initial done = 0;
 
     reg [2:0] state = S_RESET;
     reg [31:0] index = 0, value = 0, count = 0;

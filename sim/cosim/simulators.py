@@ -20,7 +20,7 @@ from ...sw.errors import ToolMissing
 from ...sw.processes import run_process
 from ..builds import kept_build
 from ..flash import bench_verilog
-from .builders import build_icarus, build_verilator
+from .builders import PROGRAM, build_icarus, build_verilator
 from .core_source import WrittenOnDemand, line_of
 from .errors import SimulationError
 
@@ -54,7 +54,7 @@ class CoreSimulator(Protocol):
         """Raise ToolMissing if a program it needs is not installed."""
         ...
 
-    def build(self, source: Path, top: str, *, waves: bool, tick: Callable[[], None]) -> None:
+    def build(self, source: Path, top: str, *, clocked: bool, waves: bool, tick: Callable[[], None]) -> None:
         """Make the ``product`` of Verilog, beside it; see `builders`."""
         ...
 
@@ -78,7 +78,7 @@ def verilator_root() -> Path:
 class _VerilatorCore:
     name: str = "verilator"
     flags: tuple[str, ...] = (
-        "--timing",
+        "--no-timing",
         "-Wno-fatal",
         "-Wno-lint",
         "-O3",
@@ -100,8 +100,8 @@ class _VerilatorCore:
                 "make perl), or use --simulator icarus, or --engine isa"
             )
 
-    def build(self, source: Path, top: str, *, waves: bool, tick: Callable[[], None]) -> None:
-        build_verilator(source, top, self.flags, root=verilator_root(), waves=waves, tick=tick)
+    def build(self, source: Path, top: str, *, clocked: bool, waves: bool, tick: Callable[[], None]) -> None:
+        build_verilator(source, top, self.flags, root=verilator_root(), clocked=clocked, waves=waves, tick=tick)
 
     def product(self, top: str) -> str:
         return top
@@ -122,7 +122,7 @@ class _IcarusCore:
                 "use --simulator verilator, or --engine isa"
             )
 
-    def build(self, source: Path, top: str, *, waves: bool, tick: Callable[[], None]) -> None:
+    def build(self, source: Path, top: str, *, clocked: bool, waves: bool, tick: Callable[[], None]) -> None:
         build_icarus(source, top, self.flags, waves=waves, tick=tick)
 
     def product(self, top: str) -> str:
@@ -155,7 +155,7 @@ def _bench(config: AcceleratorConfig, store_bytes: int, memory: str | None) -> s
         raise SimulationError(
             "a core on USB is simulated with its board, narrows board simulate NAME --link usb: or choose host = axi"
         )
-    line, defines, names = line_of(config), [], ["store.v"]
+    line, defines, names = line_of(config), [], ["clock.v", "store.v"]
     if config.has_backing:
         defines.append(f"`define NARROWS_BUS_BITS {config.bus_bits}\n")
         defines.append(f"`define NARROWS_STORE_LOG2 {store_bytes.bit_length() - 1}\n")
@@ -225,21 +225,37 @@ def kept_simulator(
         sys.version,
         str(cocotb_tools.config.libs_dir),
     ]
-    recipe = "\0".join([simulator, str(waves), _ENTRY, *core.flags, *versions, bench, source.key])
+    program = PROGRAM.read_text(encoding="utf-8")
+    recipe = "\0".join([simulator, str(waves), _ENTRY, *core.flags, *versions, program, bench, source.key])
     folder = cache / "simulators" / f"{simulator}-{hashlib.sha256(recipe.encode()).hexdigest()[:20]}"
 
     def build(scratch: Path) -> tuple[str, ...]:
         verilog = scratch / "design.v"
         verilog.write_text(bench + source.text(), encoding="utf-8")
-        return build_simulator(verilog, _TOP, simulator=simulator, waves=waves, tick=tick)
+        return build_simulator(verilog, _TOP, simulator=simulator, clocked=True, waves=waves, tick=tick)
 
     return kept_build(folder, build, SimulationError)
 
 
 def build_simulator(
-    source: Path, top: str, *, simulator: str, waves: bool, tick: Callable[[], None]
+    source: Path, top: str, *, simulator: str, clocked: bool, waves: bool, tick: Callable[[], None]
 ) -> tuple[str, ...]:
     """Build a simulator of any Verilog, beside it.
+
+    Parameters
+    ----------
+    source : Path
+    top : str
+        Top module.
+    simulator : str
+        One of `SIMULATORS`.
+    clocked : bool
+        Whether the top begins as `clock.v` says, and Python is let in when it is ``done``; else cocotb makes its clock
+        and sees all its signals change.
+    waves : bool
+        Able to write a waveform.
+    tick : callable
+        Called while commands run.
 
     Returns
     -------
@@ -253,7 +269,7 @@ def build_simulator(
     """
     core, folder = SIMULATORS[simulator], source.parent
     try:
-        core.build(source, top, waves=waves, tick=tick)
+        core.build(source, top, clocked=clocked, waves=waves, tick=tick)
     except SimulationError as error:
         raise SimulationError(f"{core.name} cannot build the core: {error}; see {folder / 'build.log'}") from error
     (folder / _ENTRY).write_text(cocotb_tools.config.pygpi_entry_point(), encoding="utf-8")

@@ -42,7 +42,7 @@ def run_at_pins(
     """
     source, result = folder / "core.v", folder / "result.json"
     source.write_text(to_verilog(config) + _top(ports, spare or {}), encoding="utf-8")
-    build_simulator(source, _TOP, simulator="verilator", waves=False, tick=lambda: None)
+    build_simulator(source, _TOP, simulator="verilator", clocked=False, waves=False, tick=lambda: None)
     with pytest.MonkeyPatch.context() as patch:
         for imported in (bench.parent, Path(__file__).parent):
             patch.syspath_prepend(str(imported))

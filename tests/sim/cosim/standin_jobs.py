@@ -35,3 +35,17 @@ async def complains(transport, job, progress):
 async def broken(transport, job, progress):
     """Raise an error of ours."""
     raise RuntimeError("boom")
+
+
+async def sleeps(transport, job, progress):
+    """Let one of cocotb's timers run out between two edges of the clock, and tell when it did."""
+    from cocotb.triggers import Timer
+    from cocotb.utils import get_sim_time
+
+    await transport.write(0x100, [1])
+    await transport.read(0x100, 1)
+    before, began = transport.cycles, get_sim_time("ns")
+    await Timer(1_003, "ns")
+    slept = get_sim_time("ns") - began
+    await transport.read(0x100, 1)
+    return {}, {"slept": slept, "cycles": transport.cycles - before}

@@ -64,6 +64,13 @@ def test_words_written_are_the_words_read(simulator: str, chunk: int) -> None:
     assert all(total == len(data) for _, total in seen)
 
 
+@pytest.mark.parametrize("simulator", SIMULATORS)
+def test_timers_run_out_between_the_edges_of_the_clock(simulator: str) -> None:
+    read = simulate(STANDIN, "standin_jobs:sleeps", simulator=simulator).values
+    assert read["slept"] == 1_003
+    assert 100 < read["cycles"] < 120, "of 10 ns each, and a read"
+
+
 def test_a_wait_ends_at_its_limit() -> None:
     with pytest.raises(TransportError, match=r"no interrupt from the core by cycle \d+: a run exceeds its time limit"):
         echo(STANDIN, delay=3000, timeout=1000)
