@@ -174,15 +174,18 @@ class SerialLink(wiring.Component):
             self.tx_data.eq(word),
         ]
 
-        # what goes into the word next, perhaps a cycle late: many states have a say, and there is time
-        put, coming = Signal(), Signal(32)
-        putting = delayed(m, put, late, "putting", reset_less=False)
+        # what goes into the word next, perhaps a cycle late: many states have a say, and there is time; when a byte
+        # goes out is for the transmitter to say, so that has a register of its own
+        put, shifts, coming = Signal(), Signal(), Signal(32)
+        putting = delayed(m, put, late, "putting", reset_less=False) | delayed(
+            m, shifts, late, "shifting", reset_less=False
+        )
         arriving = delayed(m, coming, late, "coming")
         with m.If(putting):
             m.d.sync += word.eq(arriving)
 
-        def put_word(value: Value) -> None:
-            m.d.comb += [put.eq(1), coming.eq(value)]
+        def put_word(value: Value, how: Signal = put) -> None:
+            m.d.comb += [how.eq(1), coming.eq(value)]
 
         def count_error() -> None:
             with m.If(self.err):
@@ -343,7 +346,7 @@ class SerialLink(wiring.Component):
                     m.d.comb += self.tx_last.eq((phase == _Phase.CRC) & ends)
                 with m.If(self.tx_ready & self.tx_valid):
                     m.d.comb += [crc.start.eq(starts), add_byte.eq(~starts & (phase != _Phase.CRC))]
-                    put_word(word[8:])
+                    put_word(word[8:], shifts)
                     m.d.sync += [left.eq(left - 1)]
                     with m.If(ends), m.Switch(phase):
                         with m.Case(_Phase.STATUS):
