@@ -36,8 +36,9 @@ $(OBJECTS): %.o: Vtop.mk
 \techo $< $(OPT_SLOW) $(HOW) > $@
 """
 RUNTIME = "verilated {0}\nverilated_vpi {0}\n"
-HEADERS = "narrows_headers.h -O1 {0}\n"
-USER = "user: -O1 -include narrows_headers.h.fast, -O0 -include narrows_headers.h.slow, \n"
+FAST = "-O1 -fexpensive-optimizations -fschedule-insns2 -ftree-pre -fgcse"
+HEADERS = f"narrows_headers.h {FAST} {{0}}\n"
+USER = f"user: {FAST} -include narrows_headers.h.fast, -O0 -include narrows_headers.h.slow, \n"
 
 
 def built(folder: Path, how: str) -> tuple[str, int]:
@@ -76,4 +77,4 @@ def test_headers_that_no_compiler_took_are_there_as_text(tmp_path: Path, monkeyp
 
 def test_a_folder_without_makefiles_is_left_to_make(tmp_path: Path) -> None:
     make = ["make", "-C", str(tmp_path), "-f", "Vtop.mk"]
-    assert prepare_make(tmp_path, make, lambda command: None) == ["OPT_FAST=-O1", "OPT_SLOW=-O0"]
+    assert prepare_make(tmp_path, make, lambda command: None) == [f"OPT_FAST={FAST}", "OPT_SLOW=-O0"]
