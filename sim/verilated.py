@@ -17,8 +17,8 @@ _LIST = re.compile(r"^VM_GLOBAL_(?:FAST|SLOW) \+=((?:.*\\\n)*.*)$", re.MULTILINE
 _HEADERS = "narrows_headers.h"
 _INCLUDED = '#include "verilated.h"\n#if VM_TIMING\n#include "verilated_timing.h"\n#endif\n'
 _KINDS = {"fast": "-O1 -fexpensive-optimizations -fschedule-insns2 -ftree-pre -fgcse", "slow": "-O0"}
-"""Verilator's kinds of sources, and how they are optimised. The passes of GCC's ``-O2`` that are named take no time that
-can be told, and an eighth off a cycle; all of ``-O2`` takes a quarter longer to compile, and little more off a cycle."""
+"""Verilator's kinds of sources, and how they are optimised. The named passes of GCC's ``-O2`` take no time that can be
+told, and an eighth off a cycle; all of ``-O2`` takes a quarter longer to compile, and little more off a cycle."""
 
 
 def prepare_make(folder: Path, make: Sequence[str], run: Callable[[Sequence[str]], None]) -> list[str]:
