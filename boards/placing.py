@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 import zlib
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from ..sw.files import write_whole
 from ..sw.toolchain.placement import Placement, read_report
 from ..sw.toolchain.programs import ToolFailed, ToolRun, run_tool
 from .plan import NAME, BoardPlan
-from .router_watch import RouterCircles, RouterWatch
+from .router_watch import PATIENCE, RouterCircles, RouterWatch
 
 __all__ = ["REPORT", "Placed", "place", "placing_inputs", "run_step"]
 
@@ -95,7 +96,7 @@ def run_step(command: tuple[str, ...], folder: Path) -> ToolRun:
 
     An ECP5's wires are routed again as long as that makes slow ones faster (``--tmg-ripup``: 124 MHz instead of 102 on
     the same placement of 256 units). A router that circles before the clock is met is stopped, and the design routed
-    once more without.
+    once more without. On an iCE40 it frees none, and where it circles this placement has no way.
 
     Raises
     ------
@@ -103,11 +104,17 @@ def run_step(command: tuple[str, ...], folder: Path) -> ToolRun:
         As `run_tool`.
     """
     tool, *arguments = command
-    log = {"yosys": f"{NAME}.rpt"}.get(tool, _LOG if tool.startswith("nextpnr") else "")
+    if not tool.startswith("nextpnr"):
+        return run_tool(tool, arguments, folder, f"{NAME}.rpt" if tool == "yosys" else "")
+    log = folder / _LOG
+    log.unlink(missing_ok=True)
     if tool in _RIP_UP:
-        (folder / log).unlink(missing_ok=True)
-        try:
-            return run_tool(tool, [*arguments, _RIP_UP[tool]], folder, log, tick=RouterWatch(folder / log))
-        except RouterCircles:
-            pass
-    return run_tool(tool, arguments, folder, log)
+        with contextlib.suppress(RouterCircles):
+            return run_tool(tool, [*arguments, _RIP_UP[tool]], folder, _LOG, tick=RouterWatch(log))
+        return run_tool(tool, arguments, folder, _LOG)
+    try:
+        return run_tool(tool, arguments, folder, _LOG, tick=RouterWatch(log, 2 * PATIENCE))
+    except RouterCircles as error:
+        raise ToolFailed(
+            f"{tool} finds no way for all wires ({error}): try another seed, or a smaller core; see {log}"
+        ) from error

@@ -1,4 +1,4 @@
-"""RouterWatch: whether nextpnr's router still gets anywhere with the wires that are too slow."""
+"""RouterWatch: whether nextpnr's router still gets anywhere with wires that are used twice, or too slow."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["PATIENCE", "RouterCircles", "RouterWatch"]
 PATIENCE = 60
 """Rounds without a better one after which a router circles: where it met a clock, there were never 20 in a row."""
 
-_ROUND = re.compile(r"iter=\d+ wires=\d+ overused=(\d+) overuse=\d+ tmgfail=(\d+)")
+_ROUND = re.compile(r"iter=\d+ wires=\d+ overused=(\d+) overuse=\d+ (?:tmgfail=(\d+) )?")
 _TICKS = 40  # between two looks at a log
 
 
@@ -27,15 +27,18 @@ class RouterWatch:
     ----------
     log : Path
         What ``--log`` names; it may not be there yet.
+    patience : int
+        See below.
 
     Raises
     ------
     RouterCircles
-        When called, once `PATIENCE` rounds have not left fewer wires too slow or used twice than there were before.
+        When called, once so many rounds have not left fewer wires too slow or used twice than there were before.
     """
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, log: Path, patience: int = PATIENCE) -> None:
         self._log, self._read, self._ticks = log, 0, 0
+        self._patience = patience
         self._rest = ""
         self._least: int | None = None
         self._rounds = 0  # since there were so few
@@ -56,10 +59,10 @@ class RouterWatch:
             found = _ROUND.search(line)
             if found is None:
                 continue
-            bad = int(found[1]) + int(found[2])
+            bad = int(found[1]) + int(found[2] or 0)
             if self._least is None or bad < self._least:
                 self._least, self._rounds = bad, 0
             else:
                 self._rounds += 1
-            if self._rounds >= PATIENCE:
-                raise RouterCircles(f"{self._least} wires stay too slow")
+            if self._rounds >= self._patience:
+                raise RouterCircles(f"{self._least} wires stay used twice or too slow")

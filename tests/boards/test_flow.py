@@ -55,7 +55,7 @@ def test_where_the_clock_is_missed_other_seeds_are_tried_and_the_best_is_kept(
     monkeypatch.setattr(plan, "to_verilog", _stand_in)
     reached = iter([20.0, None, 22.0, 21.0])
 
-    def placed_as_told(tool, arguments, folder, log=""):
+    def placed_as_told(tool, arguments, folder, log="", *, tick=None):
         done = run_tool(tool, arguments, folder, log)
         if tool == "nextpnr-ice40":
             if (mhz := next(reached)) is None:
@@ -138,8 +138,15 @@ def test_a_router_that_circles_is_stopped_and_the_design_routed_without_ripping_
     assert run_step(("nextpnr-ecp5", "--seed", "3"), tmp_path).seconds == 1.0
     assert asked == [(["--seed", "3", "--tmg-ripup"], True), (["--seed", "3"], False)]
     asked.clear()
-    run_step(("nextpnr-ice40", "--seed", "3"), tmp_path)
-    assert asked == [(["--seed", "3"], False)]
+    failure = (
+        r"^nextpnr-ice40 finds no way for all wires \(6 wires stay .*\): try another seed, or a smaller core; see \S+$"
+    )
+    with pytest.raises(ToolFailed, match=failure):
+        run_step(("nextpnr-ice40", "--seed", "3"), tmp_path)
+    assert asked == [(["--seed", "3"], True)]
+    asked.clear()
+    run_step(("icepack", "a", "b"), tmp_path)
+    assert asked == [(["a", "b"], False)]
 
 
 def test_a_bitstream_that_is_packed_half_has_no_bitstreams_name(
@@ -148,7 +155,7 @@ def test_a_bitstream_that_is_packed_half_has_no_bitstreams_name(
     monkeypatch.setattr(plan, "to_verilog", _stand_in)
     (tmp_path / "narrows_board.bin").write_bytes(b"before")
 
-    def killed_in_packing(tool, arguments, folder, log=""):
+    def killed_in_packing(tool, arguments, folder, log="", *, tick=None):
         if tool == "nextpnr-ice40":
             (folder / "narrows_board.asc").write_text("placed")
             report = {"fmax": {"clk": {"achieved": 99.0}}, "utilization": {}, "critical_paths": []}
@@ -164,7 +171,7 @@ def test_a_bitstream_that_is_packed_half_has_no_bitstreams_name(
     assert (tmp_path / "narrows_board.bin").read_bytes() == b"before"
 
 
-def _gives_up(tool, arguments, folder, log=""):
+def _gives_up(tool, arguments, folder, log="", *, tick=None):
     if tool == "nextpnr-ice40":
         raise ToolFailed("gave up")
     return ToolRun(tool=tool, seconds=0.0, megabytes=0.0)

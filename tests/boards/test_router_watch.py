@@ -38,5 +38,16 @@ def test_a_router_that_circles_is_stopped(overused: int, tmp_path: Path) -> None
     log.write_text(text, encoding="utf-8")
     _look(watch)
     log.write_text(text + _round(PATIENCE, overused, 6), encoding="utf-8")
-    with pytest.raises(RouterCircles, match=f"{6 + overused} wires stay too slow"):
+    with pytest.raises(RouterCircles, match=f"^{6 + overused} wires stay used twice or too slow$"):
+        _look(watch)
+
+
+def test_a_router_that_frees_no_slow_wires_tells_of_none(tmp_path: Path) -> None:
+    log = tmp_path / "log.tim"
+    lines = [f"Info:     iter={number} wires=64088 overused=31 overuse=31 archfail=NA\n" for number in range(9)]
+    log.write_text("".join(lines[:8]), encoding="utf-8")
+    watch = RouterWatch(log, patience=8)
+    _look(watch)
+    log.write_text("".join(lines), encoding="utf-8")
+    with pytest.raises(RouterCircles, match=r"^31 wires stay used twice or too slow$"):
         _look(watch)
