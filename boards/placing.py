@@ -22,6 +22,9 @@ REPORT = f"{NAME}.report.json"
 
 _LOG = f"{NAME}.tim"
 
+_LONG = 2 * PATIENCE
+"""Rounds after which a router circles that frees no slow wires: one that got on had stood still for 44 of them."""
+
 _RIP_UP = {"nextpnr-ecp5": "--tmg-ripup"}
 """Option with which a router frees wires that are too slow, and finds other ways for them, by tool."""
 
@@ -113,7 +116,7 @@ def run_step(command: tuple[str, ...], folder: Path) -> ToolRun:
             return run_tool(tool, [*arguments, _RIP_UP[tool]], folder, _LOG, tick=RouterWatch(log))
         return run_tool(tool, arguments, folder, _LOG)
     try:
-        return run_tool(tool, arguments, folder, _LOG, tick=RouterWatch(log, 2 * PATIENCE))
+        return run_tool(tool, arguments, folder, _LOG, tick=RouterWatch(log, _LONG))
     except RouterCircles as error:
         raise ToolFailed(
             f"{tool} finds no way for all wires ({error}): try another seed, or a smaller core; see {log}"

@@ -15,8 +15,8 @@ class SteadyClocks(wiring.Component):
     """Hands ``count`` clocks on once the clock generators are locked, `lock_wait` of their input.
 
     Configuration leaves every register of an ECP5 with its initial value, which is what a reset would give it. So what
-    these clocks drive needs none: no wire from one register to all others, which decided the clock of whole designs,
-    and no multiplexers before registers. It must not see an edge before the clocks are steady.
+    these clocks drive needs none, as long as it sees no edge before they are steady: no wire leads from one register to
+    all others, which decided the clock of whole designs.
 
     Each clock goes through a cell DCCA, which starts and stops it between two pulses (Lattice FPGA-TN-02200). A lost
     lock stops the clocks; they go on with the next.

@@ -9,10 +9,9 @@ from onnx import ModelProto
 
 from ..errors import ModelError
 
-__all__ = ["WRITTEN_OUT", "write_out_functions"]
+__all__ = ["write_out_functions"]
 
-WRITTEN_OUT = ("Attention", "CastLike", "CenterCropPad", "RotaryEmbedding")
-"""Operators without a handler, as their definitions need none. In these CastLike, too, occurs."""
+_WRITTEN_OUT = ("Attention", "CastLike", "CenterCropPad", "RotaryEmbedding")
 
 
 def write_out_functions(model: ModelProto) -> ModelProto:
@@ -24,7 +23,7 @@ def write_out_functions(model: ModelProto) -> ModelProto:
     ModelError
         If a body cannot be made: the type of an operand is not known.
     """
-    found = [node for node in model.graph.node if node.op_type in WRITTEN_OUT]
+    found = [node for node in model.graph.node if node.op_type in _WRITTEN_OUT]
     if not found:
         return model
     typed = ModelProto()
@@ -35,7 +34,7 @@ def write_out_functions(model: ModelProto) -> ModelProto:
         )
     try:
         written = onnx.inliner.inline_selected_functions(
-            typed, [("", name) for name in WRITTEN_OUT], inline_schema_functions=True
+            typed, [("", name) for name in _WRITTEN_OUT], inline_schema_functions=True
         )
     except RuntimeError as error:
         names = ", ".join(sorted({node.op_type for node in found}))
