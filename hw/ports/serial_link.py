@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from typing import Any
 
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
@@ -187,9 +188,19 @@ class SerialLink(wiring.Component):
         def put_word(value: Value, how: Signal = put) -> None:
             m.d.comb += [how.eq(1), coming.eq(value)]
 
+        # the verdict, perhaps a cycle late, too: it is asked for a byte later at the soonest
+        judges, verdict = Signal(), Signal(LinkStatus)
+        judged = delayed(m, judges, late, "judged", reset_less=False)
+        given = delayed(m, verdict, late, "given")
+        with m.If(judged):
+            m.d.sync += status.eq(given)
+
+        def judge(value: Any) -> None:
+            m.d.comb += [judges.eq(1), verdict.eq(value)]
+
         def count_error() -> None:
             with m.If(self.err):
-                m.d.sync += status.eq(LinkStatus.REFUSED)
+                judge(LinkStatus.REFUSED)
 
         def listen() -> None:
             if self._flow:
@@ -242,7 +253,7 @@ class SerialLink(wiring.Component):
                     m.next = "checksum"
                 with m.If(is_frame):
                     allowed = Mux(to_frame, LinkStatus.OK, LinkStatus.REFUSED)
-                    m.d.sync += status.eq(Mux(is_open, allowed, LinkStatus.NO_SESSION))
+                    judge(Mux(is_open, allowed, LinkStatus.NO_SESSION))
             with m.State("payload"):
                 receive()
                 with m.If(rx_valid):
@@ -284,15 +295,16 @@ class SerialLink(wiring.Component):
                 with m.Elif(repeated | is_frame):
                     pass  # carried out before, perhaps just now
                 with m.Else():
-                    m.d.sync += [last.eq(header.sequence), status.eq(LinkStatus.OK)]
+                    judge(LinkStatus.OK)
+                    m.d.sync += last.eq(header.sequence)
                     with m.If(is_hello):
                         m.d.sync += [is_open.eq(1), words.eq(header.count)]
                     with m.Elif(~is_open):
-                        m.d.sync += status.eq(LinkStatus.NO_SESSION)
+                        judge(LinkStatus.NO_SESSION)
                     with m.Elif(~is_read & ~is_write):
-                        m.d.sync += status.eq(LinkStatus.UNKNOWN)
+                        judge(LinkStatus.UNKNOWN)
                     with m.Elif(~aligned):
-                        m.d.sync += status.eq(LinkStatus.REFUSED)
+                        judge(LinkStatus.REFUSED)
                     with m.Elif(is_read):
                         m.d.sync += words.eq(header.count)
                     with m.Else():
