@@ -91,12 +91,17 @@ class Sequencer(wiring.Component):
         open_instructions = Signal(2)
         fetch_states = INSTRUCTION_WORDS + plan.instruction_read + plan.decode
         word = Signal(range(max(plan.settle, fetch_states)))
-        # words shift in from the top, so that each has one place to go to
         raw = Signal(32 * INSTRUCTION_WORDS, reset_less=True)
         fields = data.View(record_layout(COMPUTE), raw)
         asked = Signal()
-        with m.If(delayed(m, asked, plan.instruction_read, "arrives", reset_less=False)):
-            m.d.sync += raw.eq(Cat(raw[32:], self.instructions.data))
+        arrives = delayed(m, asked, plan.instruction_read, "arrives", reset_less=False)
+        if config.prefetch:  # words shift in from the top, so that each has one place to go to
+            with m.If(arrives):
+                m.d.sync += raw.eq(Cat(raw[32:], self.instructions.data))
+        else:  # bits that nothing reads need no register
+            place = delayed(m, word[: (INSTRUCTION_WORDS - 1).bit_length()], plan.instruction_read, "place")
+            with m.If(arrives):
+                m.d.sync += raw.word_select(place, 32).eq(self.instructions.data)
         fetched_damaged = Signal() if config.is_protected else None
         if fetched_damaged is not None:
             judged = delayed(m, asked, plan.instruction_read + 1, "judged", reset_less=False)
