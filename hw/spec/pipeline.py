@@ -338,6 +338,8 @@ def pipeline(config: AcceleratorConfig) -> Pipeline:
         parts["table_read"] = 2 * bool(config.tables)
     else:
         parts["table_read"] = int(bool(config.tables))
+        if not config.prefetch:  # the smallest form: each place is a job's 90 flip-flops, and as many look-up tables
+            parts["jobs"] = 1
     if config.fabric == "ecp5":  # registers are there in plenty, and wires to many loads are slow
         parts |= {"operand_near": 1, "root": 1, "to_banks": 2}
     if config.spread:
