@@ -30,7 +30,7 @@ def test_a_plan_fits_what_hangs_on_it(config: AcceleratorConfig) -> None:
     assert plan.host_read <= HOST_READ_CYCLES, "the host takes what it reads too early"
     assert plan.words > plan.weights, "a weight is asked for before its step"
     assert hold_cycles(config) > 0, "a step is held back before the drain works"
-    assert plan.jobs >= 2
+    assert plan.jobs >= 1
     assert 1 <= plan.multiply < max(config.rescale_bits, 2)
     assert bool(plan.table_read) == bool(config.tables)
 
