@@ -26,6 +26,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
+from layer_rows import layer_rows
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.sim.golden import GoldenModel
 from narrows.sw.cli.output import progress_bar
@@ -42,7 +43,6 @@ from narrows.sw.verify import compare_predicted
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
-from utilisation import layer_rows
 
 SHARED = Path(os.environ.get("NARROWS_DATA", "."))
 _AT_ONCE = 250  # samples: all tensors of so many are in memory

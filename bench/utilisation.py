@@ -19,16 +19,16 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
+from imports import CASES
+from layer_rows import layer_rows
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.sw.compile import compile_graph
-from narrows.sw.costs.bounds import layer_bounds
 from narrows.sw.costs.timeline import timeline
-from narrows.sw.costs.work import layer_work, useful_macs, utilisation
+from narrows.sw.costs.work import useful_macs, utilisation
 from narrows.sw.frontend import load_model
 from narrows.sw.graph import Graph
 from narrows.sw.layers import Mac
 from narrows.sw.passes import lower
-from narrows.sw.program import Program
 from narrows.sw.quantize import QuantSettings, quantise
 from narrows.sw.results import write_json
 from numpy.typing import NDArray
@@ -38,7 +38,6 @@ from rich.table import Table
 _SHARED = Path(os.environ.get("NARROWS_DATA", "."))
 _ROOMY = AcceleratorConfig(acc_bits=20, act_words=32768, weight_words=16384, param_words=2048, taps=1024, blocks=512)
 _CALIBRATION = 64
-MODELS = {"resnet8": "resnet8_float.onnx", "dscnn": "dscnn_float.onnx"}
 CONFIGS = ("4x4x16:4", "16x4x4:4", "16x4x4:4x2")
 
 
@@ -57,9 +56,9 @@ def parse_config(text: str) -> AcceleratorConfig:
     )
 
 
-def measure(graph: Graph, samples: NDArray, config: AcceleratorConfig) -> dict[str, Any]:
+def measure(graph: Graph, samples: NDArray, config: AcceleratorConfig, input_bits: int) -> dict[str, Any]:
     """Cycles and bounds of a model on a configuration."""
-    program = compile_graph(quantise(graph, samples, QuantSettings(), config), config)
+    program = compile_graph(quantise(graph, samples, QuantSettings(input_bits=input_bits), config), config)
     cycles = timeline(program).cycles
     macs = useful_macs(graph)
     return {
@@ -68,28 +67,6 @@ def measure(graph: Graph, samples: NDArray, config: AcceleratorConfig) -> dict[s
         "utilisation": utilisation(macs, cycles, config.macs),
         "layers": layer_rows(program),
     }
-
-
-def layer_rows(program: Program) -> list[dict[str, Any]]:
-    """Of every layer: useful multiplications, cycles of the cycle model and what they go to, bound, utilisation."""
-    layers = []
-    for work, bound in zip(layer_work(program), layer_bounds(program), strict=True):
-        lost = work.cycles - work.busy - work.stall_drain - work.stall_walk
-        layers.append(
-            {
-                "layer": work.name,
-                "macs": work.macs,
-                "cycles": work.cycles,
-                "busy": work.busy,
-                "stall_drain": work.stall_drain,
-                "stall_walk": work.stall_walk,
-                "fill_and_drain": lost,
-                "bound": bound.cycles,
-                "of_bound": bound.cycles / work.cycles,
-                "utilisation": utilisation(work.macs, work.cycles, program.config.macs),
-            }
-        )
-    return layers
 
 
 def float_weights(graph: Graph) -> Graph:
@@ -105,26 +82,24 @@ def float_weights(graph: Graph) -> Graph:
 
 def calibration(name: str, data: Path) -> NDArray:
     """Samples as the model takes them."""
-    if name == "resnet8":
-        with np.load(data / "cifar10_train_first20000.npz") as file:
-            return file["x"][:_CALIBRATION].astype(np.float32)
-    with np.load(data / "kws_first500.npz") as file:
-        return (file["x_int8"][:_CALIBRATION].astype(np.float32) - 83) * 0.5847029
+    return CASES[name][1](data).calibration[:_CALIBRATION].astype(np.float32)
 
 
 def main(
     models: Annotated[Path, typer.Option(help="folder of the models")] = _SHARED / "models",
     data: Annotated[Path, typer.Option(help="folder of their data")] = _SHARED / "data",
-    only: Annotated[list[str], typer.Option(help="model, may be repeated")] = list(MODELS),  # noqa: B006
+    only: Annotated[list[str], typer.Option(help=f"{', '.join(CASES)}; may be repeated")] = list(CASES),  # noqa: B006
     config: Annotated[list[str], typer.Option(help="configuration, may be repeated")] = list(CONFIGS),  # noqa: B006
+    input_bits: Annotated[int, typer.Option(help="bits of the input's values")] = 8,
     output: Annotated[Path | None, typer.Option("--json", help="file for the figures")] = None,
 ) -> None:
     """Print a table for each model and configuration."""
     console, rows = Console(), []
     for name in only:
-        graph = float_weights(lower(load_model(models / MODELS[name])))
+        graph = float_weights(lower(load_model(models / CASES[name][0])))
+        samples = calibration(name, data)
         for text in config:
-            row = {"model": name, "config": text, **measure(graph, calibration(name, data), parse_config(text))}
+            row = {"model": name, "config": text, **measure(graph, samples, parse_config(text), input_bits)}
             rows.append(row | {"parameters": asdict(parse_config(text))})
             console.print(_table(row))
     write_json(output, rows)

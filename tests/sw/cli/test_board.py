@@ -93,7 +93,7 @@ def test_build_says_whether_the_clock_is_met(
     [
         (["build", "ice"], "there is no board 'ice': the boards are icebreaker, upduino, ulx3s"),
         (["build", "orangecrab", "--link", "spi"], "OrangeCrab r0.2, 25F has no spi to its host: choose uart"),
-        (["build", "icebreaker", "--baud", "7000000"], "7000000 baud cannot be made of 24 MHz: choose another baud"),
+        (["build", "icebreaker", "--baud", "7000000"], "7000000 baud cannot be made of 30 MHz: choose another baud"),
         (["build", "icebreaker", "--clock", "0.3"], "3000000 baud cannot be made of 0.3 MHz"),
         (["flash", "ulx3s", "--folder", "/nowhere"], "build it first, narrows board build ulx3s"),
         (["build", "orangecrab", "--alone"], "25F has no flash that its core could load a program from"),
