@@ -36,7 +36,7 @@ from rich.console import Console
 from rich.table import Table
 
 _SHARED = Path(os.environ.get("NARROWS_DATA", "."))
-_ROOMY = AcceleratorConfig(acc_bits=20, act_words=32768, weight_words=16384, param_words=2048, taps=1024, blocks=512)
+_ROOMY = AcceleratorConfig(acc_bits=20, act_words=32768, weight_words=32768, param_words=2048, taps=1024, blocks=512)
 _CALIBRATION = 64
 CONFIGS = ("4x4x16:4", "16x4x4:4", "16x4x4:4x2")
 

@@ -1,7 +1,8 @@
 """The host's side of a core: one driver over any transport."""
 
 from .doubts import input_doubts
-from .driver import Driver, RunResult
+from .driver import Driver
+from .run_result import RunResult
 from .tensors import accuracy, clamped_share, prepare_input, restore_outputs
 from .transport import Transport, TransportError, run_sync
 

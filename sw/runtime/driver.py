@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
@@ -19,68 +18,32 @@ from ...hw.spec.registers import (
     Register,
     Status,
     Stream,
-    core_registers,
     region_address,
     region_beats,
-    region_stride,
 )
-from ...hw.spec.words import unpack_codes
 from ..errors import DamagedMemory, InputError, ProgramMismatch
 from ..program import Program
 from .arrival import close_streams, config_name, meet_core
 from .booted import check_booted
+from .counters import read_counters
 from .faults import damaged_regions, fault_error
 from .feed import Feed, feed_of
+from .program_tensors import WINDOW_BASE, ProgramTensors
 from .recorder import Recorder
+from .run_result import RunResult
 from .serving import Serving
 from .survey import WATCHDOG_SLACK, survey
 from .transport import Transport, TransportError
-from .windows import from_burst, gathered, runs, to_burst, window_span
+from .windows import to_burst, window_span
 
-__all__ = ["Driver", "RunResult"]
+__all__ = ["Driver"]
 
 _Result = TypeVar("_Result")
 
 _ATTEMPTS = 3
 """Runs of a sample, each from memories filled anew, before damaged words are taken for a damaged core."""
 
-_WINDOW_BASE = 0
 _LAYING_OUT = 100  # cycles for a word of a frame's pixels, at most
-_AFTER_RUN = (
-    Register.CYCLES,
-    Register.BUSY,
-    Register.STALL_DRAIN,
-    Register.STALL_WALK,
-    Register.STALL_LOAD,
-    Register.STALL_STORE,
-    Register.STALL_TOKEN,
-)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class RunResult:
-    """What one sample gave.
-
-    Parameters
-    ----------
-    outputs : dict of int64 arrays, shape (C, H, W)
-        Levels of each tensor that an output shows; `restore_outputs` makes the model's outputs of them.
-    checksums : tuple of int
-        One for each instruction before END, in program order: entry i belongs to ``program.layers[i]``; 0 for a LOAD or
-        STORE.
-    cycles, busy, stall_drain, stall_walk, stall_load, stall_store, stall_token : int
-        Counters of the run (`registers.Register`).
-    """
-
-    outputs: dict[str, NDArray[np.int64]]
-    checksums: tuple[int, ...]
-    cycles: int
-    busy: int
-    stall_drain: int
-    stall_walk: int
-    stall_load: int
-    stall_store: int
-    stall_token: int
 
 
 class Driver:
@@ -115,7 +78,7 @@ class Driver:
         self._ahead: NDArray[np.int64] | None = None
         self._levels: NDArray[np.int64] | None = None
         self._before: dict[str, NDArray[np.int64]] = {}
-        self._known_places: dict[str, tuple[NDArray[np.int64], list[tuple[int, int]]]] = {}
+        self._tensors: ProgramTensors | None = None
 
     async def load(self, program: Program) -> None:
         """Check the core, fill its memories and clear its activations.
@@ -146,8 +109,8 @@ class Driver:
         if config.has_backing:
             window = np.zeros(program.window_bytes // 4, dtype=np.uint32)
             window[: len(program.backing)] = program.backing
-            await self._transport.write_backing(_WINDOW_BASE, window)
-            await self._write_register(Register.WINDOW_BASE, _WINDOW_BASE)
+            await self._transport.write_backing(WINDOW_BASE, window)
+            await self._write_register(Register.WINDOW_BASE, WINDOW_BASE)
             await self._write_register(Register.WINDOW_LIMIT, program.window_bytes)
         await self._set_up(program)
 
@@ -213,7 +176,7 @@ class Driver:
         self._computes, self._end, self._limit = survey(program)
         self._levels = self._ahead = None
         self._before = {}
-        self._known_places.clear()
+        self._tensors = ProgramTensors(self._transport, self._config, program)
         self._feed = feed_of(program, dataclasses.replace(self._config, frame_bytes=self._frame_bytes))
 
     async def _set_up(self, program: Program) -> None:
@@ -270,24 +233,14 @@ class Driver:
         self._before = {state.tensor: await self.dump(state.tensor) for state in program.graph.states if again}
         await self._write_input(levels)
         await self._start(following)
-        counts = await self._counts()
+        counts = await read_counters(self._transport, self._config)
         outputs = await self._outputs()
         checksums: tuple[int, ...] = ()
         if self._end:
             address, count = window_span(self._config, Region.CHECKSUMS, program.entry, self._end)
             entries = [int(value) for value in await self._transport.read(address, count)]
             checksums = tuple(entry if index in self._computes else 0 for index, entry in enumerate(entries))
-        return RunResult(
-            outputs=outputs,
-            checksums=checksums,
-            cycles=counts.cycles,
-            busy=counts.busy,
-            stall_drain=counts.stall_drain,
-            stall_walk=counts.stall_walk,
-            stall_load=counts.stall_load,
-            stall_store=counts.stall_store,
-            stall_token=counts.stall_token,
-        )
+        return RunResult(outputs=outputs, checksums=checksums, **vars(counts))
 
     async def answer(self, levels: ArrayLike, *, following: ArrayLike | None = None) -> dict[str, NDArray[np.int64]]:
         """Outputs of one sample and nothing else, with the fewest words over the transport; parameters and errors are
@@ -373,20 +326,7 @@ class Driver:
 
     async def dump(self, name: str) -> NDArray[np.int64]:
         """Levels of shape (C, H, W) of a tensor of the program, wherever it lies."""
-        program = self._loaded()
-        layout = program.layouts[name]
-        addresses, ranges = self._places(name)
-        codes = np.zeros((ranges[-1][1], layout.lanes), dtype=np.uint8)
-        for first, end in ranges:
-            address, count = window_span(self._config, Region.ACTIVATIONS, first, end - first)
-            if name in program.external:
-                place = program.external[name] + first * region_stride(self._config, Region.ACTIVATIONS)
-                burst = await self._transport.read_backing(_WINDOW_BASE + place, count)
-            else:
-                burst = await self._transport.read(address, count)
-            words = from_burst(self._config, Region.ACTIVATIONS, burst)
-            codes[first:end] = unpack_codes(words, layout.lanes, self._config.code_bits)
-        return layout.unpack(codes[addresses], self._config.digits)
+        return await self._memory().read(name)
 
     async def run_until(self, index: int) -> CycleCount:
         """Run the last sample again up to and with instruction ``index``; :meth:`dump` then shows what it wrote.
@@ -416,7 +356,7 @@ class Driver:
         await self._transport.write(following, np.array([Opcode.END], dtype=np.uint32))
         try:
             await self._start()
-            return await self._counts()
+            return await read_counters(self._transport, self._config)
         finally:
             await self._transport.write(following, program.instructions[index + 1, :1])
 
@@ -424,6 +364,11 @@ class Driver:
         if self._program is None:
             raise ValueError("load a program first")
         return self._program
+
+    def _memory(self) -> ProgramTensors:
+        self._loaded()
+        assert self._tensors is not None, "what looks at a program finds its tensors"
+        return self._tensors
 
     async def _write_input(self, levels: ArrayLike) -> None:
         program = self._loaded()
@@ -435,10 +380,9 @@ class Driver:
             self._fed = await self._send_frame(levels)
         if not self._fed:
             try:
-                packed = program.layouts[tensor.name].pack(levels, self._config.digits)
+                await self._memory().write(tensor.name, levels)
             except ValueError as error:
                 raise InputError(f"the input does not fit {tensor.format}: {error}") from error
-            await self._write_words(tensor.name, packed)
         self._levels = levels
 
     def _checked(self, given: ArrayLike) -> NDArray[np.int64]:
@@ -459,30 +403,8 @@ class Driver:
         return True
 
     async def _write_states(self, held: Mapping[str, NDArray[np.int64]]) -> None:
-        layouts = self._loaded().layouts
         for name, levels in held.items():
-            await self._write_words(name, layouts[name].pack(levels, self._config.digits))
-
-    async def _write_words(self, name: str, packed: NDArray[np.uint8]) -> None:
-        """Write the words of a tensor's layout wherever it lies."""
-        program = self._loaded()
-        for first, words in gathered(packed, *self._places(name), self._config):
-            burst = to_burst(self._config, Region.ACTIVATIONS, words)
-            if name in program.external:
-                place = program.external[name] + first * region_stride(self._config, Region.ACTIVATIONS)
-                await self._transport.write_backing(_WINDOW_BASE + place, burst)
-            else:
-                await self._transport.write(region_address(self._config, Region.ACTIVATIONS, first), burst)
-
-    def _places(self, name: str) -> tuple[NDArray[np.int64], list[tuple[int, int]]]:
-        """Word of every pixel of a tensor, in the memory where it lies, and the ranges that hold them all."""
-        if name not in self._known_places:
-            program = self._loaded()
-            addresses = program.layouts[name].addresses()
-            if name not in program.external:
-                addresses %= self._config.act_words
-            self._known_places[name] = addresses, runs(addresses)
-        return self._known_places[name]
+            await self._memory().write(name, levels)
 
     async def _start(self, following: ArrayLike | None = None) -> None:
         """Run the sample that was written to its end, while the following one is sent."""
@@ -516,21 +438,6 @@ class Driver:
     async def _damage(self) -> int:
         """What `Register.DAMAGE` reads."""
         return int((await self._transport.read(Register.DAMAGE.offset, 1))[0]) if self._config.is_protected else 0
-
-    async def _counts(self) -> CycleCount:
-        """Counters of the run that has ended."""
-        registers = [register for register in _AFTER_RUN if register in core_registers(self._config)]
-        words = await self._transport.read(registers[0].offset, len(registers))
-        values = {register: int(word) for register, word in zip(registers, words, strict=True)}
-        return CycleCount(
-            cycles=values[Register.CYCLES],
-            busy=values.get(Register.BUSY, 0),
-            stall_drain=values.get(Register.STALL_DRAIN, 0),
-            stall_walk=values.get(Register.STALL_WALK, 0),
-            stall_load=values.get(Register.STALL_LOAD, 0),
-            stall_store=values.get(Register.STALL_STORE, 0),
-            stall_token=values.get(Register.STALL_TOKEN, 0),
-        )
 
     async def _write_register(self, register: Register, value: int) -> None:
         await self._transport.write(register.offset, np.array([value], dtype=np.uint32))

@@ -13,7 +13,8 @@ from ...hw.spec.isa import INSTRUCTION_WORDS
 from ...hw.spec.registers import Region, region_address
 from ..linked import Linked
 from ..program import Program
-from .driver import Driver, RunResult
+from .driver import Driver
+from .run_result import RunResult
 from .samples import SampleRecord, counted_record
 from .transport import Transport
 

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..program import Program
-from .driver import Driver, RunResult
+from .driver import Driver
+from .run_result import RunResult
 from .transport import Transport
 
 __all__ = ["SampleRecord", "counted_record", "run_samples"]
