@@ -175,18 +175,16 @@ class SerialLink(wiring.Component):
             self.tx_data.eq(word),
         ]
 
-        # what goes into the word next, perhaps a cycle late: many states have a say, and there is time; when a byte
-        # goes out is for the transmitter to say, so that has a register of its own
-        put, shifts, coming = Signal(), Signal(), Signal(32)
-        putting = delayed(m, put, late, "putting", reset_less=False) | delayed(
-            m, shifts, late, "shifting", reset_less=False
-        )
-        arriving = delayed(m, coming, late, "coming")
-        with m.If(putting):
-            m.d.sync += word.eq(arriving)
+        # what goes into the word next, perhaps a cycle late, for many states have a say: each has a flag, and a value
+        # that is the same in the cycle after; when a byte goes out is for the transmitter to say
+        puts: list[tuple[Signal, Value]] = []
+        putting = Signal()
+        rx_before = delayed(m, rx_data, late, "rx_before")
+        fetched = delayed(m, Mux(self.err, 0, self.dat_r), late, "fetched")
 
-        def put_word(value: Value, how: Signal = put) -> None:
-            m.d.comb += [how.eq(1), coming.eq(value)]
+        def put_word(value: Value) -> None:
+            puts.append((Signal(name=f"put{len(puts)}"), value))
+            m.d.comb += puts[-1][0].eq(1)
 
         # the verdict, perhaps a cycle late, too: it is asked for a byte later at the soonest
         judges, verdict = Signal(), Signal(LinkStatus)
@@ -257,7 +255,7 @@ class SerialLink(wiring.Component):
             with m.State("payload"):
                 receive()
                 with m.If(rx_valid):
-                    put_word(Cat(word[8:], rx_data))
+                    put_word(Cat(word[8:], rx_before))
                     with m.If(ends):
                         m.next = "store"
                         if self._config.frame_bytes:
@@ -338,7 +336,7 @@ class SerialLink(wiring.Component):
                 count_error()
                 m.d.sync += [left.eq(4), phase.eq(_Phase.WORD)]
                 with m.If(is_hello | self.ack | self.err):
-                    put_word(Mux(is_hello, greeting, Mux(self.err, 0, self.dat_r)))
+                    put_word(Mux(is_hello, greeting, fetched))
                     m.d.sync += [index.eq(index + 1), header.address.eq(header.address + 1)]
                     m.next = "send"
                 replying()
@@ -358,7 +356,7 @@ class SerialLink(wiring.Component):
                     m.d.comb += self.tx_last.eq((phase == _Phase.CRC) & ends)
                 with m.If(self.tx_ready & self.tx_valid):
                     m.d.comb += [crc.start.eq(starts), add_byte.eq(~starts & (phase != _Phase.CRC))]
-                    put_word(word[8:], shifts)
+                    put_word(word[8:])
                     m.d.sync += [left.eq(left - 1)]
                     with m.If(ends), m.Switch(phase):
                         with m.Case(_Phase.STATUS):
@@ -370,4 +368,10 @@ class SerialLink(wiring.Component):
                             with m.If(all_sent):
                                 m.next = "status"
                 replying()
+
+        due = [delayed(m, flag, late, f"{flag.name}_", reset_less=False) for flag, _ in puts]
+        m.d.comb += putting.eq(Cat(due).any())
+        for flag, (_, value) in zip(due, puts, strict=True):
+            with m.If(flag):
+                m.d.sync += word.eq(value)
         return m
