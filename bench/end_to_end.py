@@ -202,7 +202,7 @@ def main(
         raise typer.BadParameter(f"link is uart or usb, not {link!r}")
     rows = []
     for name in boards or ["icebreaker", "ulx3s"]:
-        board = dataclasses.replace(find_board(name), link=link)
+        board = find_board(name).over(link)
         for model in models or MODELS:
             rows.append(_measured(board, model, folder, data, samples, at_speed))
             write_json(json, [asdict(row) for row in rows])

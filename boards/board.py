@@ -46,6 +46,8 @@ class Board:
         Name of the platform's clock that feeds the clock generator.
     clock_mhz : float
         The core's clock.
+    link_clocks : tuple of (str, float)
+        What it is over another link than ``link``, where that is slower: `over`.
     baud : int
         Bits a second on the UART.
     links : tuple of str
@@ -100,6 +102,7 @@ class Board:
     baud: int = 1_000_000
     links: tuple[str, ...] = ("uart",)
     link: str = "uart"
+    link_clocks: tuple[tuple[str, float], ...] = ()
     ftdi_select: int = 0
     usb_chip: tuple[int, int] | None = None
     pll_pin: bool = False
@@ -129,6 +132,10 @@ class Board:
         if self.sdram is not None and machine.has_backing:
             _check_sdram(self.sdram, self.clock_mhz, machine)
         object.__setattr__(self, "config", machine)
+
+    def over(self, link: str) -> Board:
+        """The board with a link to its host, at the clock that its core has with that; BoardError if it has none."""
+        return dataclasses.replace(self, link=link, clock_mhz=dict(self.link_clocks).get(link, self.clock_mhz))
 
     def _boot(self) -> dict[str, int]:
         """Parameters of a core that is alone, or is not."""

@@ -28,6 +28,7 @@ BOARD = Board(
     input="clk12",
     pll_pin=True,
     clock_mhz=30,
+    link_clocks=(("spi", 27),),
     config=UP5K_CORE,
     baud=3_000_000,
     memories=UP5K_MEMORIES,

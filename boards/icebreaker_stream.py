@@ -12,6 +12,7 @@ BOARD = dataclasses.replace(
     icebreaker.BOARD,
     name="icebreaker-stream",
     title="1BitSquared iCEBreaker, streaming keyword models",
+    clock_mhz=24,
     config=dataclasses.replace(icebreaker.BOARD.config, acc_bits=18, instructions=32, blocks=256, param_words=1536),
     boot_flash=None,
 )

@@ -9,7 +9,7 @@ from ..sw.errors import NarrowsError
 
 __all__ = ["PATIENCE", "RouterCircles", "RouterWatch"]
 
-PATIENCE = 60
+PATIENCE = 40
 """Rounds without a better one after which a router circles: where it met a clock, there were never 20 in a row."""
 
 _ROUND = re.compile(r"iter=\d+ wires=\d+ overused=(\d+) overuse=\d+ (?:tmgfail=(\d+) )?")

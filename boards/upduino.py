@@ -32,6 +32,7 @@ BOARD = Board(
     platform=_platform,
     input="clk12",
     clock_mhz=30,
+    link_clocks=(("spi", 27),),
     config=UP5K_CORE,
     memories=UP5K_MEMORIES,
     host_link="a serial adapter of 3.3 V on pins 38 (to the board) and 28, or SPI over USB; jumper OSC closed",

@@ -110,8 +110,8 @@ def chosen_board(
     from ...boards.catalogue import find_board
     from ..linked import Linked
 
-    board = find_board(name)
-    board = dataclasses.replace(board, link=link.value, clock_mhz=clock or board.clock_mhz, baud=baud or board.baud)
+    board = find_board(name).over(link.value)
+    board = dataclasses.replace(board, clock_mhz=clock or board.clock_mhz, baud=baud or board.baud)
     board = board if program is None else board.with_config(Linked.load(program).config)
     return dataclasses.replace(board, alone=alone or board.alone, serves=serve or board.serves)
 

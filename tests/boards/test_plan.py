@@ -110,19 +110,20 @@ def test_a_board_that_cannot_serve_says_why(changes: dict[str, Any], message: st
     ("name", "select", "leds"), [("icebreaker", 11, ["led_1"]), ("upduino", 16, ["led_0", "led_1"])]
 )
 def test_spi_goes_over_the_lines_of_the_flash(name: str, select: int, leds: list[str]) -> None:
-    board = dataclasses.replace(find_board(name), link="spi")
+    board = find_board(name).over("spi")
     pins = text(plan_board(board), f"{NAME}.pcf").splitlines()
     spi = [f"cs_n__io {select}", "sck__io 15", "copi__io 14", "cipo__io 17"]
     assert [line for line in pins if "spi" in line] == [f"set_io spi_0__{pin}" for pin in spi]
     assert [line.split()[1][:5] for line in pins if "led" in line] == leds, "no LED where its pin selects the core"
     assert not any("uart" in line for line in pins)
-    assert board.config == dataclasses.replace(find_board(name).config, host="spi")
+    divisor = board.config.uart_divisor  # of the slower clock, and nobody's
+    assert board.config == dataclasses.replace(find_board(name).config, host="spi", uart_divisor=divisor)
     assert board.bits_per_second == board.clock_mhz * 1e6 / SPI_DIVISOR
 
 
 @pytest.mark.parametrize(("name", "sites"), [("ulx3s", ("D15", "E15", "B12")), ("orangecrab", ("N1", "M2", "N2"))])
 def test_usb_goes_over_the_boards_own_connector_with_clocks_of_its_own(name: str, sites: tuple[str, ...]) -> None:
-    board = dataclasses.replace(find_board(name), link="usb")
+    board = find_board(name).over("usb")
     lines = text(plan_board(board), f"{NAME}.lpf").splitlines()
     pins = ("d_p", "d_n", "pullup")
     assert [line for line in lines if line.startswith("LOCATE") and "usb" in line] == [
@@ -140,7 +141,12 @@ def test_usb_goes_over_the_boards_own_connector_with_clocks_of_its_own(name: str
 
 def test_a_link_that_a_board_does_not_have_is_refused() -> None:
     with pytest.raises(BoardError, match="Radiona ULX3S, 85F has no spi to its host: choose uart or usb"):
-        dataclasses.replace(find_board("ulx3s"), link="spi")
+        find_board("ulx3s").over("spi")
+
+
+def test_a_link_has_a_clock_of_its_own_where_the_board_says_so() -> None:
+    board = dataclasses.replace(find_board("icebreaker"), link_clocks=(("spi", 27),))
+    assert [board.over(link).clock_mhz for link in ("uart", "spi")] == [board.clock_mhz, 27]
 
 
 @pytest.mark.parametrize("name", BOARDS)
