@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 from ...hw.spec.errors import among
 from ..engines import EngineName
 from ..errors import InputError
-from ..runtime import prepare_input
 from ..tasks import Workers
 from ..verify import Comparison, compare_engines
 from ..verify.bisect import Culprit, bisect
 from .html import table_html
-from .quality import warn_of_input
+from .quality import checked_levels
 
 if TYPE_CHECKING:
     from ..program import Program as Compiled
@@ -90,8 +89,7 @@ def verify(
         if name not in list(EngineName):
             raise InputError(f"there is no engine {name!r} to compare: {among(name, 'engines', EngineName)}")
     compiled, listener = program.compiled, program.listener
-    levels = prepare_input(compiled.graph, x)
-    warn_of_input(compiled, levels, x, listener)
+    levels = checked_levels(compiled.graph, x, listener)
     names = [EngineName(name) for name in engines]
     comparison = compare_engines(compiled, levels, names, bar=listener.progress, simulator=simulator, workers=workers)
     first = None

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .explaining import explain
-from .quality import quality_beside, sound_labels, warn_of_input
+from .quality import checked_levels, quality_beside, sound_labels
 
 if TYPE_CHECKING:
     from ..program import Program as Compiled
@@ -47,11 +47,10 @@ def inspected(program: Program, x: NDArray[Any], y: NDArray[Any] | None, model: 
         If samples or labels do not fit, or the program is another model's.
     """
     from ..engines import EngineName, find_engine
-    from ..runtime import accuracy, prepare_input
+    from ..runtime import accuracy
 
     compiled, listener = program.compiled, program.listener
-    levels = prepare_input(compiled.graph, x)
-    warn_of_input(compiled, levels, x, listener)
+    levels = checked_levels(compiled.graph, x, listener)
     labels = sound_labels(compiled.graph.outputs, y, listener)
     beside = quality_beside(program, model, x, labels)
     with listener.progress("running (golden)") as progress:

@@ -11,7 +11,6 @@ from ..engines import Engine, EngineName, Simulator, find_engine
 from ..errors import InputError
 from ..linked import Linked as Compiled
 from ..listener import Listener, Quiet
-from ..runtime import prepare_input
 from ..runtime.resident import Turn
 from .config import Config
 from .html import table_html
@@ -116,12 +115,14 @@ class Linked(Mapping[str, Program]):
         >>> both.run([("narrow", digits.x[:2]), ("wide", digits.x[:1]), ("narrow", digits.x[2:3])], engine="isa")
         [Result(isa, 2 samples, scores[10]), Result(isa, 1 samples, scores[10]), Result(isa, 1 samples, scores[10])]
         """
+        from .quality import checked_levels
+
         given = []
         for name, x in turns:
             graph = self[name].graph
             values, _ = several_of(x, graph.input.shape)
             given.append((name, graph, values))
-        taken = [Turn(name, prepare_input(graph, values)) for name, graph, values in given]
+        taken = [Turn(name, checked_levels(graph, values, self.listener)) for name, graph, values in given]
         chosen = find_engine(engine, simulator=simulator) if isinstance(engine, str) else engine
         with self.listener.progress(f"running ({chosen.name})") as progress:
             runs = chosen.run_turns(self.compiled, taken, progress=progress)

@@ -13,7 +13,6 @@ from ..errors import InputError, ProgramMismatch
 from ..linked import load_program
 from ..listener import Listener, Quiet
 from ..program import Program as Compiled
-from ..runtime import prepare_input
 from ..tasks import HERE, Workers
 from .config import Config
 from .html import table_html
@@ -201,12 +200,11 @@ class Program:
         >>> y["scores"].shape, y.accuracy(digits.y[:20]) > 0.9
         ((20, 10), True)
         """
-        from .quality import warn_of_input
+        from .quality import checked_levels
 
         shape = self.graph.input.shape
         values, _ = several_of(x, shape)
-        levels = prepare_input(self.graph, values)
-        warn_of_input(self.compiled, levels, values, self.listener)
+        levels = checked_levels(self.graph, values, self.listener)
         chosen = find_engine(engine, simulator=simulator) if isinstance(engine, str) else engine
         with self.listener.progress(f"running ({chosen.name})") as progress:
             run = chosen.run(self.compiled, levels, progress=progress)

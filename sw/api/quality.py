@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError, ProgramError
 from ..records import read_record
-from ..runtime import input_doubts
+from ..runtime import input_doubts, prepare_input
 
 if TYPE_CHECKING:
     from ...hw.spec.config import AcceleratorConfig
@@ -37,7 +37,7 @@ __all__ = [
     "recorded_accuracy",
     "show_quality",
     "sound_labels",
-    "warn_of_input",
+    "checked_levels",
 ]
 
 _MACS = 10**10
@@ -165,10 +165,13 @@ def _affordable(lowered: Graph) -> int:
     return max(_FEWEST, _MACS // max(1, useful_macs(lowered)))
 
 
-def warn_of_input(program: Compiled, levels: NDArray[np.int64], x: NDArray, listener: Listener) -> None:
-    """A line where samples seem to be scaled otherwise than those that a program was calibrated on."""
-    for line in input_doubts(program.graph, levels, x):
+def checked_levels(graph: QuantisedGraph, x: NDArray, listener: Listener) -> NDArray[np.int64]:
+    """Levels of samples, as `prepare_input` gives them, and a line where the samples seem to be scaled otherwise than
+    those that the program was calibrated on."""
+    levels = prepare_input(graph, x)
+    for line in input_doubts(graph, levels, x):
         listener.warn(line)
+    return levels
 
 
 def digest(samples: NDArray) -> str:

@@ -8,6 +8,7 @@ import narrows
 import numpy as np
 import pytest
 from narrows.sw.errors import InputError
+from narrows.sw.listener import NarrowsWarning
 
 
 @pytest.fixture(scope="module")
@@ -68,3 +69,14 @@ def test_what_is_no_program_is_refused(alone: dict[str, narrows.Program]) -> Non
     both = narrows.link(alone)
     with pytest.raises(InputError, match=r"^there is no program 'other'"):
         both.run([("other", np.zeros((1, 1, 8, 8)))])
+
+
+def test_samples_beyond_what_was_calibrated_are_said_as_a_program_says_them(
+    digits: narrows.Example, alone: dict[str, narrows.Program]
+) -> None:
+    both = narrows.link(alone)
+    with pytest.warns(NarrowsWarning) as alone_said:
+        alone["narrow"].run(digits.x[:4] * 100, "golden")
+    with pytest.warns(NarrowsWarning) as said:
+        both.run([("wide", digits.x[:2]), ("narrow", digits.x[:4] * 100)], "golden")
+    assert [str(line.message) for line in said] == [str(line.message) for line in alone_said]
