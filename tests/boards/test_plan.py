@@ -158,7 +158,7 @@ def test_the_uart_keeps_to_its_speed(name: str) -> None:
 
 def test_another_core_takes_the_boards_port_and_cells() -> None:
     board = find_board("icebreaker").with_config(PRESETS["tiny"])
-    assert board.config == dataclasses.replace(PRESETS["tiny"], host="uart", uart_divisor=8, fabric="ice40")
+    assert board.config == dataclasses.replace(PRESETS["tiny"], host="uart", uart_divisor=10, fabric="ice40")
 
 
 def test_a_speed_that_the_clock_does_not_give_is_refused() -> None:
