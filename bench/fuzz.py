@@ -97,7 +97,7 @@ def _turns(name: str, entry: dict[str, Any], options: argparse.Namespace) -> Ite
         while number < last if last is not None else entry["minutes"] < options.minutes:
             worker.give(number)
             ready = multiprocessing.connection.wait([worker.answers], timeout=options.limit)
-            verdict, said = worker.result() if ready else worker.overdue(0) or ("HANG", "")
+            verdict, said = worker.result() if ready else worker.hung()
             seconds = worker.seconds - used if worker.lives else 0.0
             used = worker.seconds
             entry["cases"] += 1

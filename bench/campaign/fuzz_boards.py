@@ -14,6 +14,7 @@ from narrows.boards.icebreaker import BOARD as ICEBREAKER
 from narrows.boards.plan import NAME
 from narrows.boards.simulation import USB_DIVISOR, board_verilog
 from narrows.boards.ulx3s import BOARD as ULX3S
+from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.link import GAP_BITS, SPI_DIVISOR, SPI_WAIT_BYTES, Command, hello_words
 from narrows.hw.spec.registers import Region, Register, region_address
 from narrows.sim.board import VirtualBoard
@@ -29,13 +30,15 @@ from small_core import SMALL
 
 __all__ = ["BOARDS"]
 
-_CONFIG = dataclasses.replace(SMALL, frame_bytes=1024)
+_CONFIGS = {"uart": SMALL, "spi": SMALL, "usb": dataclasses.replace(SMALL, frame_bytes=1024)}
+"""Those of `tests/sim/board`, whose simulators are then there."""
+
 _DIVISOR = 4
 _BAUD = {"uart": 19_200, "spi": 19_200, "usb": 4800}  # as slow as the simulation
 _WORDS = 64
 """Of the activations, which are written first and touched alone."""
 
-_BASE = region_address(_CONFIG, Region.ACTIVATIONS)
+_BASE = region_address(SMALL, Region.ACTIVATIONS)
 _USB_GAP_CYCLES = 17 * 96_000
 _BYTE_BITS = 10
 _SPARE_BYTES = 8
@@ -52,7 +55,7 @@ class BoardTrial:
     """
 
     def __init__(self, board: Board) -> None:
-        self._board = board.with_config(_CONFIG)
+        self._board = board.with_config(_CONFIGS[board.link])
         self._verilog = board_verilog(self._board, divisor=_DIVISOR)
         self._bit = {"spi": SPI_DIVISOR, "usb": USB_DIVISOR}.get(board.link, _DIVISOR)
         self._virtual: VirtualBoard | None = None
@@ -73,8 +76,8 @@ class BoardTrial:
         return VirtualBoard(self._verilog, top=NAME, link=self._board.link, divisor=self._bit)
 
     def _over_noise(self, virtual: VirtualBoard, rng: np.random.Generator) -> str:
-        virtual.set_noise(float(10 ** rng.uniform(-7, -3)))
-        virtual.set_drops(float(10 ** rng.uniform(-5, -1)))
+        virtual.set_noise(float(10 ** rng.uniform(-8, -4.5)))
+        virtual.set_drops(float(10 ** rng.uniform(-6, -2.5)))
         try:
             line = board_line(self._board, str(virtual.port), _BAUD[self._board.link])
             link = run_sync(SerialTransport.open(line, sequence=int(rng.integers(256))))
@@ -91,7 +94,8 @@ class BoardTrial:
         return "answer"
 
     def _against_anything(self, virtual: VirtualBoard, rng: np.random.Generator) -> None:
-        core = SerialCore(IsaTransport(_CONFIG), hello_words(_CONFIG))
+        config = self._board.config
+        core = SerialCore(IsaTransport(config), hello_words(dataclasses.replace(config, uart_divisor=_DIVISOR)))
         wire = _Selections(virtual) if self._board.link == "spi" else _Bytes(virtual, self._bit, self._board.link)
         try:
             if rng.random() < 0.8:
@@ -99,7 +103,7 @@ class BoardTrial:
                 self._say(core, wire, encode_request(Command.HELLO, sequence=1, count=6))
                 self._say(core, wire, encode_request(Command.WRITE, sequence=2, address=_BASE, words=values))
             for _ in range(int(rng.integers(2, 9))):
-                self._say(core, wire, _anything(rng))
+                self._say(core, wire, _anything(config, rng))
             self._say(core, wire, encode_request(Command.HELLO, sequence=3, count=6))
             self._say(core, wire, encode_request(Command.READ, sequence=4, address=_BASE, count=_WORDS))
         finally:
@@ -131,12 +135,14 @@ class _Bytes:
 
     def exchange(self, data: bytes, expected: bytes) -> bytes:
         """Send bytes; what comes back in the time that as many as expected take."""
-        os.write(self._file, data)
+        sent = len(data)
+        while data:
+            data = data[os.write(self._file, data) :]
         found = b""
-        end = self._virtual.cycles() + 2 * self._byte_cycles * (len(data) + len(expected) + 200)
+        end = self._virtual.cycles() + 2 * self._byte_cycles * (sent + len(expected) + 200)
         while self._virtual.cycles() < end and (not expected or len(found) < len(expected)):
             found += self._heard()
-        return found
+        return found + self._heard()
 
     def silence(self) -> None:
         """Send nothing for so long that a core waits for a new frame."""
@@ -176,18 +182,18 @@ class _Selections:
         self._port.close()  # type: ignore[attr-defined]
 
 
-def _anything(rng: np.random.Generator) -> bytes:
+def _anything(config: AcceleratorConfig, rng: np.random.Generator) -> bytes:
     """Requests that are whole and ask for anything harmless, requests that are damaged, and noise."""
     kind = rng.random()
     if kind < 0.15:
         return rng.bytes(int(rng.integers(1, 600)))
-    frame = _request(rng)
+    frame = _request(config, rng)
     if kind < 0.55:
         frame = damaged(frame, rng)[:4000] or b"\0"
     return (rng.bytes(int(rng.integers(1, 9))).replace(b"\xa5", b"\xa4") if rng.random() < 0.2 else b"") + frame
 
 
-def _request(rng: np.random.Generator) -> bytes:
+def _request(config: AcceleratorConfig, rng: np.random.Generator) -> bytes:
     sequence, first = int(rng.integers(8)), int(rng.integers(_WORDS))
     count = int(rng.integers(1, _WORDS - first + 1))
     address = _BASE + 4 * first
@@ -201,8 +207,8 @@ def _request(rng: np.random.Generator) -> bytes:
     if kind == 3:
         return encode_request(Command.READ, sequence=sequence, address=address, count=int(rng.choice([0, 129, 255])))
     words = rng.integers(0, 1 << 16, count, dtype=np.uint32)
-    if kind == 4:
-        address = region_address(_CONFIG, Region.FRAME) + 64 * int(rng.integers(8))
+    if kind == 4 and config.frame_bytes:
+        address = region_address(config, Region.FRAME) + 64 * int(rng.integers(8))
         return encode_request(Command.FRAME, sequence=sequence, address=address, words=words)
     if kind == 5:
         return encode_request(Command.READ, sequence=sequence, address=address, count=count)

@@ -64,10 +64,13 @@ class GuardedWorker:
 
     def overdue(self, seconds: float) -> Judgement | None:
         """End a task that has taken longer."""
-        if self.task is None or time.monotonic() - self.since < seconds:
-            return None
+        late = self.task is not None and time.monotonic() - self.since >= seconds
+        return self.hung() if late else None
+
+    def hung(self) -> Judgement:
+        """End a task that takes too long."""
         self.end()
-        return "HANG", f"more than {seconds} s"
+        return "HANG", f"more than {time.monotonic() - self.since:.0f} s"
 
     def end(self) -> None:
         """End the process, whatever it does."""
