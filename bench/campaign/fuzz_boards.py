@@ -11,6 +11,7 @@ import numpy as np
 from damage import damaged
 from narrows.boards.board import Board
 from narrows.boards.icebreaker import BOARD as ICEBREAKER
+from narrows.boards.lock_wait import WAIT_CYCLES
 from narrows.boards.plan import NAME
 from narrows.boards.simulation import USB_DIVISOR, board_verilog
 from narrows.boards.ulx3s import BOARD as ULX3S
@@ -42,6 +43,9 @@ _BASE = region_address(SMALL, Region.ACTIVATIONS)
 _USB_GAP_CYCLES = 17 * 96_000
 _BYTE_BITS = 10
 _SPARE_BYTES = 8
+_STEADY_CYCLES = 4 * WAIT_CYCLES
+_PATIENCE = 50
+"""Gaps in which an answer that is due has to come, once a host on USB has found the board, too."""
 
 
 class BoardTrial:
@@ -66,7 +70,9 @@ class BoardTrial:
         if self._virtual is None:
             self._virtual = self._start()
         self._virtual.reset()
-        self._virtual.cycles()
+        steady = self._virtual.cycles() + _STEADY_CYCLES
+        while self._virtual.cycles() < steady:
+            pass
         if rng.random() < 0.3:
             return self._over_noise(self._virtual, rng)
         self._against_anything(self._virtual, rng)
@@ -98,7 +104,7 @@ class BoardTrial:
         core = SerialCore(IsaTransport(config), hello_words(dataclasses.replace(config, uart_divisor=_DIVISOR)))
         wire = _Selections(virtual) if self._board.link == "spi" else _Bytes(virtual, self._bit, self._board.link)
         try:
-            if rng.random() < 0.8:
+            if self._board.link == "usb" or rng.random() < 0.8:  # where bytes wait, what answers shows when it begins
                 values = rng.integers(0, 1 << 16, _WORDS, dtype=np.uint32)
                 self._say(core, wire, encode_request(Command.HELLO, sequence=1, count=6))
                 self._say(core, wire, encode_request(Command.WRITE, sequence=2, address=_BASE, words=values))
@@ -139,7 +145,8 @@ class _Bytes:
         while data:
             data = data[os.write(self._file, data) :]
         found = b""
-        end = self._virtual.cycles() + 2 * self._byte_cycles * (sent + len(expected) + 200)
+        patience = 2 * self._byte_cycles * (sent + 200) if not expected else _PATIENCE * self._gap
+        end = self._virtual.cycles() + patience
         while self._virtual.cycles() < end and (not expected or len(found) < len(expected)):
             found += self._heard()
         return found + self._heard()
