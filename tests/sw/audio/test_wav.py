@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -46,3 +47,11 @@ def test_no_wav_file_is_said(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "x.wav").write_bytes(content)
     with pytest.raises(InputError, match="is no WAV file of plain samples"):
         read_wav(tmp_path / "x.wav")
+
+
+def test_a_chunk_that_claims_more_than_there_is_takes_no_memory(tmp_path: Path) -> None:
+    (tmp_path / "x.wav").write_bytes(b"RIFF\xff\xff\xff\xffWAVE" + PLAIN + b"data\xf0\xff\xff\xff" + SAMPLES.tobytes())
+    tracemalloc.start()
+    np.testing.assert_array_equal(read_wav(tmp_path / "x.wav"), SAMPLES)
+    assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    tracemalloc.stop()
