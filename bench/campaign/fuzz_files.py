@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import io
 import json
 import tempfile
@@ -16,6 +17,7 @@ from damage import (
     damaged,
     with_other_arrays,
     with_other_chunks,
+    with_other_members,
     with_other_value,
     with_other_words,
     with_right_checksum,
@@ -179,6 +181,18 @@ def _formats() -> FileTrial:
     return FileTrial([text.encode() for text in texts], "formats.toml", load_settings, (_other_values,))
 
 
+def _checkpoint() -> FileTrial:
+    from narrows.sw.quantize.train import Samples, Trainer  # torch is an extra
+    from trained_networks import random_network
+
+    network, samples = random_network(1, batch=8, epochs=2)
+    trainer = Trainer(network, Samples(network.start, samples, None))
+    with tempfile.TemporaryDirectory(prefix="narrows-fuzz-") as folder:
+        trainer.save(Path(folder) / "run.pt")
+        whole = (Path(folder) / "run.pt").read_bytes()
+    return FileTrial([whole], "run.pt", trainer.load, (with_other_members,))
+
+
 def _other_values(toml: bytes, rng: np.random.Generator) -> bytes:
     for _ in range(int(rng.integers(1, 4))):
         toml = with_other_value(toml, rng)
@@ -197,6 +211,8 @@ FILES: dict[str, Callable[[], FileTrial]] = {
         "sound": _sound,
         "config": _config,
         "formats": _formats,
+        "checkpoint": _checkpoint,
     }.items()
+    if name != "checkpoint" or importlib.util.find_spec("torch")
 }
-"""What makes the trial of a format."""
+"""What makes the trial of a format; checkpoints are torch's."""

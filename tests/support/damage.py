@@ -17,6 +17,7 @@ __all__ = [
     "damaged",
     "with_other_arrays",
     "with_other_chunks",
+    "with_other_members",
     "with_other_value",
     "with_other_words",
     "with_right_checksum",
@@ -142,6 +143,21 @@ def with_other_arrays(archive: bytes, rng: np.random.Generator) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", int(rng.choice([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED]))) as made:
         for each, data in [*members.items(), (name, content)]:
+            made.writestr(each, data)
+    return buffer.getvalue()
+
+
+def with_other_members(archive: bytes, rng: np.random.Generator) -> bytes:
+    """A ZIP archive of which one member is damaged, or missing, packed anew."""
+    with zipfile.ZipFile(io.BytesIO(archive)) as given:
+        members = {name: given.read(name) for name in given.namelist()}
+    name = str(rng.choice(list(members)))
+    content = members.pop(name)
+    if rng.integers(4):
+        members[name] = damaged(content, rng) if content else b"\1"
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as made:
+        for each, data in members.items():
             made.writestr(each, data)
     return buffer.getvalue()
 
