@@ -8,8 +8,8 @@ Targets are the readers of files (`campaign/fuzz_files.py`), the host's ends of 
 (`campaign/fuzz_links.py`), and the cores' ends in simulation against noise and hosts that send anything
 (`campaign/fuzz_boards.py`, of which each takes a simulator that is built first). Case N of a target is made with
 (target, seed, N), so that it can be made again alone. Each target has a process of its own, whose memory may grow by
-1 GiB altogether; one that has died or does not answer within --limit seconds is begun anew. Targets take turns. The
-JSON file adds up over runs, and the same command goes on where it was stopped. Verdicts:
+1 GiB altogether; one that has died or does not answer within --limit processor seconds is begun anew. Targets take
+turns. The JSON file adds up over runs, and the same command goes on where it was stopped. Verdicts:
 
     answer      it was read, or the link gave what was written
     refused     an error that says why
@@ -49,6 +49,9 @@ Trial = Callable[[np.random.Generator], str]
 TARGETS: dict[str, Callable[[], Trial]] = FILES | LINKS | BOARDS
 """What makes the trial of a target, in this process: what it takes is then there in all that come from it."""
 
+_PATIENCE = 20
+"""Times the limit that a case may take by the clock."""
+
 _TURN = 5.0
 """Processor seconds after which it is another target's turn."""
 
@@ -61,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1, help="of everything random (default 1)")
     parser.add_argument("--first", type=int, help="number of the first case (default: behind the last one of the file)")
     parser.add_argument("--cases", type=int, help="of each target, whatever the time")
-    parser.add_argument("--limit", type=float, default=60, help="seconds of one case (default 60)")
+    parser.add_argument("--limit", type=float, default=60, help="processor seconds of one case (default 60)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what happened, and go on from what is there")
     options = parser.parse_args(arguments)
     report: dict[str, Any] = {"targets": {}}
@@ -96,8 +99,7 @@ def _turns(name: str, entry: dict[str, Any], options: argparse.Namespace) -> Ite
     try:
         while number < last if last is not None else entry["minutes"] < options.minutes:
             worker.give(number)
-            ready = multiprocessing.connection.wait([worker.answers], timeout=options.limit)
-            verdict, said = worker.result() if ready else worker.hung()
+            verdict, said = worker.result() if _in_time(worker, options.limit) else worker.hung()
             seconds = worker.seconds - used if worker.lives else 0.0
             used = worker.seconds
             entry["cases"] += 1
@@ -119,6 +121,18 @@ def _turns(name: str, entry: dict[str, Any], options: argparse.Namespace) -> Ite
 
 def _worker(judge: Callable[[int], Judgement]) -> GuardedWorker:
     return GuardedWorker(multiprocessing.get_context("fork"), judge)
+
+
+def _in_time(worker: GuardedWorker, limit: float) -> bool:
+    """Whether a worker has an answer before it has had so much processor time; on a loaded machine that takes a while,
+    and one that only sleeps has no more than some times as long."""
+    end = worker.spent() + limit
+    for _ in range(_PATIENCE):
+        if multiprocessing.connection.wait([worker.answers], timeout=limit):
+            return True
+        if worker.spent() > end:
+            break
+    return False
 
 
 def _judge(trial: Trial, name: str, seed: int, number: int) -> Judgement:

@@ -67,6 +67,12 @@ class GuardedWorker:
         late = self.task is not None and time.monotonic() - self.since >= seconds
         return self.hung() if late else None
 
+    def spent(self) -> float:
+        """Processor time of the process so far, without that of its own processes."""
+        with contextlib.suppress(OSError):
+            return _seconds_of(self.process.pid)
+        return 0.0
+
     def hung(self) -> Judgement:
         """End a task that takes too long."""
         self.end()
@@ -92,13 +98,17 @@ def _serve(tasks: Connection, judge: Callable[[Any], Judgement]) -> None:
 def _processor_seconds() -> float:
     """Of this process, of those that it has waited for, and of those that it has still."""
     own, ended = os.times()[:2], os.times()[2:4]
-    running = 0
+    running = 0.0
     for thread in Path("/proc/self/task").iterdir():
         for child in (thread / "children").read_text().split():
             with contextlib.suppress(OSError):  # it has just ended
-                fields = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()
-                running += int(fields[11]) + int(fields[12])
-    return sum(own) + sum(ended) + running / os.sysconf("SC_CLK_TCK")
+                running += _seconds_of(child)
+    return sum(own) + sum(ended) + running
+
+
+def _seconds_of(process: int | str) -> float:
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextlib.contextmanager

@@ -63,9 +63,9 @@ def _abort(rng: np.random.Generator) -> str:
     os.abort()
 
 
-def _sleep(rng: np.random.Generator) -> str:
-    time.sleep(60)
-    return "answer"
+def _turn(rng: np.random.Generator) -> str:
+    while True:
+        pass
 
 
 def _grow(rng: np.random.Generator) -> str:
@@ -80,7 +80,7 @@ def _fail(rng: np.random.Generator) -> str:
     ("trial", "verdict", "said"),
     [
         (_abort, "DIED", "exit code -6"),
-        (_sleep, "HANG", ""),
+        (_turn, "HANG", ""),
         (_grow, "MEMORY", "MemoryError"),
         (_fail, "FAULT", "KeyError"),
     ],
@@ -94,6 +94,17 @@ def test_what_must_not_happen_is_found(
     [first, second] = json.loads(file.read_text())["targets"]["config"]["findings"]
     assert (first["verdict"], first["number"], second["number"]) == (verdict, 0, 1)
     assert said in first["said"]
+
+
+def test_who_only_waits_for_the_processor_does_not_hang(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def wait(rng: np.random.Generator) -> str:
+        time.sleep(0.4)
+        return "answer"
+
+    monkeypatch.setitem(fuzz.TARGETS, "config", lambda: wait)
+    assert main(["--targets", "config", "--cases", "1", "--limit", "0.1"]) == 0
+    monkeypatch.setattr(fuzz, "_PATIENCE", 2)
+    assert main(["--targets", "config", "--cases", "1", "--limit", "0.1"]) == 1
 
 
 @pytest.mark.parametrize("name", ["host-uart", "host-usb", "host-spi"])
