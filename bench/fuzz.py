@@ -27,6 +27,7 @@ import json
 import multiprocessing
 import multiprocessing.connection
 import sys
+import time
 import traceback
 import warnings
 import zlib
@@ -42,6 +43,7 @@ from campaign.fuzz_boards import BOARDS
 from campaign.fuzz_files import FILES
 from campaign.fuzz_links import LINKS
 from campaign.guarded import BAD, GuardedWorker, Judgement
+from narrows.sw.processes import stoppable
 from narrows.sw.results import write_json
 
 Trial = Callable[[np.random.Generator], str]
@@ -52,8 +54,8 @@ TARGETS: dict[str, Callable[[], Trial]] = FILES | LINKS | BOARDS
 _PATIENCE = 20
 """Times the limit that a case may take by the clock."""
 
-_TURN = 5.0
-"""Processor seconds after which it is another target's turn."""
+_TURN, _TURN_CLOCK = 5.0, 60.0
+"""Processor seconds after which it is another target's turn, and seconds by the clock."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -73,13 +75,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found = report["targets"]
     _say(f"seed {options.seed}: {', '.join(options.targets)}")
     turns = {name: _turns(name, found.setdefault(name, _blank()), options) for name in options.targets}
-    while turns:
-        for name in list(turns):
-            if next(turns[name], None) is None:
-                del turns[name]
-                _say(f"{name}: {_told(found[name])}")
-            report["totals"] = _totals(found)
-            write_json(options.json, report)
+    try:
+        while turns:
+            for name in list(turns):
+                if next(turns[name], None) is None:
+                    del turns[name]
+                    _say(f"{name}: {_told(found[name])}")
+                report["totals"] = _totals(found)
+                write_json(options.json, report)
+    finally:  # what was tried until it was stopped counts
+        report["totals"] = _totals(found)
+        write_json(options.json, report)
     _say(f"{len(found)} targets: {_told(_totals(found))}")
     return int(any(entry["findings"] for entry in found.values()))
 
@@ -95,7 +101,7 @@ def _turns(name: str, entry: dict[str, Any], options: argparse.Namespace) -> Ite
     last = None if options.cases is None else number + options.cases
     judge = functools.partial(_judge, TARGETS[name](), name, options.seed)
     worker, used = _worker(judge), 0.0
-    since = entry["minutes"]
+    since, began = entry["minutes"], time.monotonic()
     try:
         while number < last if last is not None else entry["minutes"] < options.minutes:
             worker.give(number)
@@ -112,9 +118,9 @@ def _turns(name: str, entry: dict[str, Any], options: argparse.Namespace) -> Ite
             entry["seeds"][seed] = max(number, entry["seeds"].get(seed, 0))
             if not worker.lives:
                 worker, used = _worker(judge), 0.0
-            if entry["minutes"] - since >= _TURN / 60:
-                since = entry["minutes"]
+            if entry["minutes"] - since >= _TURN / 60 or time.monotonic() - began >= _TURN_CLOCK:
                 yield True
+                since, began = entry["minutes"], time.monotonic()
     finally:
         worker.end()
 
@@ -176,4 +182,5 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with stoppable():
+        sys.exit(main())

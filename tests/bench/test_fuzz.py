@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import faulthandler
 import json
+import multiprocessing.connection
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import fuzz
 import numpy as np
@@ -90,21 +91,37 @@ def test_what_must_not_happen_is_found(
 ) -> None:
     monkeypatch.setitem(fuzz.TARGETS, "config", lambda: trial)
     file = tmp_path / "fuzz.json"
-    assert main(["--targets", "config", "--cases", "2", "--limit", "1", "--json", str(file)]) == 1
+    limit = ["--limit", "1"] if trial is _turn else []
+    assert main(["--targets", "config", "--cases", "2", *limit, "--json", str(file)]) == 1
     [first, second] = json.loads(file.read_text())["targets"]["config"]["findings"]
     assert (first["verdict"], first["number"], second["number"]) == (verdict, 0, 1)
     assert said in first["said"]
 
 
-def test_who_only_waits_for_the_processor_does_not_hang(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def wait(rng: np.random.Generator) -> str:
-        time.sleep(0.4)
-        return "answer"
+class Worker:
+    """One that has had so much processor time at each look."""
 
-    monkeypatch.setitem(fuzz.TARGETS, "config", lambda: wait)
-    assert main(["--targets", "config", "--cases", "1", "--limit", "0.1"]) == 0
-    monkeypatch.setattr(fuzz, "_PATIENCE", 2)
-    assert main(["--targets", "config", "--cases", "1", "--limit", "0.1"]) == 1
+    answers = None
+
+    def __init__(self, *spent: float) -> None:
+        self._spent = iter(spent)
+
+    def spent(self) -> float:
+        return next(self._spent)
+
+
+def test_who_only_waits_for_the_processor_does_not_hang(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = iter([False, False, True])
+    monkeypatch.setattr(multiprocessing.connection, "wait", lambda *_, **__: next(looks))
+    assert fuzz._in_time(cast(Any, Worker(3, 5, 9)), limit=10)
+
+
+@pytest.mark.parametrize("spent", [(3, 5, 14), (0,) * (fuzz._PATIENCE + 1)])
+def test_who_computes_or_sleeps_for_long_hangs(monkeypatch: pytest.MonkeyPatch, spent: tuple[float, ...]) -> None:
+    monkeypatch.setattr(multiprocessing.connection, "wait", lambda *_, **__: False)
+    worker = Worker(*spent)
+    assert not fuzz._in_time(cast(Any, worker), limit=10)
+    assert list(worker._spent) == [], "not a look more or less"
 
 
 @pytest.mark.parametrize("name", ["host-uart", "host-usb", "host-spi"])
