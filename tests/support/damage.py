@@ -8,6 +8,7 @@ import json
 import struct
 import zipfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,15 @@ _TOML_VALUES = (
     *("0", "-1", "1", "3", "99999", "9" * 30, "0x7f", "1.5", "nan", "-inf", "true", '""', '"x"', '"ice40"', '"int4"'),
     *("[]", "[1, 2]", "{}", "{ a = 1 }", "2026-01-01", "07:32:00", "1979-05-27T07:32:00Z", "'''a\\nb'''"),
 )
+
+
+@dataclass(eq=False)
+class _Chunk:
+    """Of a RIFF file: what it says of itself, and what there is."""
+
+    name: bytes
+    size: int
+    data: bytearray
 
 
 def _flip(data: bytearray, rng: np.random.Generator) -> bytearray:
@@ -164,26 +174,29 @@ def with_other_members(archive: bytes, rng: np.random.Generator) -> bytes:
 
 def with_other_chunks(sound: bytes, rng: np.random.Generator) -> bytes:
     """A WAV file in which chunks have other fields, lengths, names or places."""
-    chunks, place = [], 12
+    chunks: list[_Chunk] = []
+    place = 12
     while place + 8 <= len(sound):
         size = int.from_bytes(sound[place + 4 : place + 8], "little")
-        chunks.append([sound[place : place + 4], size, bytearray(sound[place + 8 :][:size])])
+        chunks.append(_Chunk(sound[place : place + 4], size, bytearray(sound[place + 8 :][:size])))
         place += 8 + size + size % 2
     for _ in range(int(rng.integers(1, 4))):
         chunk = chunks[int(rng.integers(len(chunks)))]
         kind = int(rng.integers(5))
-        if kind == 0 and chunk[2]:
-            chunk[2] = _number(chunk[2], rng)
+        if kind == 0 and chunk.data:
+            chunk.data = _number(chunk.data, rng)
         elif kind == 1:
-            chunk[1] = _count(rng, len(chunk[2]))
+            chunk.size = _count(rng, len(chunk.data))
         elif kind == 2:
-            chunk[0] = (b"fmt ", b"data", b"LIST", b"fact", bytes(4))[int(rng.integers(5))]
+            chunk.name = (b"fmt ", b"data", b"LIST", b"fact", bytes(4))[int(rng.integers(5))]
         elif kind == 3:
-            chunks.insert(int(rng.integers(len(chunks) + 1)), [b"LIST", 26, bytearray(rng.bytes(26))])
+            chunks.insert(int(rng.integers(len(chunks) + 1)), _Chunk(b"LIST", 26, bytearray(rng.bytes(26))))
         else:
             chunks.remove(chunk)
             chunks.insert(int(rng.integers(len(chunks) + 1)), chunk)
-    body = b"".join(name + size.to_bytes(4, "little") + data + bytes(len(data) % 2) for name, size, data in chunks)
+    body = b"".join(
+        each.name + each.size.to_bytes(4, "little") + each.data + bytes(len(each.data) % 2) for each in chunks
+    )
     length = 4 + len(body) if rng.integers(4) else _count(rng, 4 + len(body))
     return b"RIFF" + length.to_bytes(4, "little") + b"WAVE" + body
 
