@@ -22,9 +22,6 @@ import contextlib
 import io
 import multiprocessing
 import multiprocessing.connection
-import os
-import resource
-import signal
 import sys
 import tempfile
 import time
@@ -32,9 +29,8 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from narrows.sw.cli import run
@@ -45,6 +41,7 @@ from rich.progress import Progress
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 
 from campaign.damaged_tasks import judge_files
+from campaign.guarded import BAD, GuardedWorker, Judgement, native_errors
 from campaign.modules import MODULES
 from damage import damaged, with_other_value, with_right_checksum
 from hostile_onnx import hostile
@@ -53,9 +50,7 @@ from narrows.sw.tasks import open_workers
 from random_tflite import random_tflite
 
 _PART = 20  # files of a task for a cluster
-_GROWTH = 1 << 30
 _TFLITE_MODELS = 50  # whole ones, of which each damaged file is made
-_BAD = ("FAULT", "MEMORY", "HANG", "DIED", "LEFT")
 _CONFIG = 'preset = "tiny"\ncolumns = 8\nacc_bits = 20\nbase = "dybit4"\nfabric = "ecp5"\nhost = "axi"\n'
 _FORMATS = 'weights = "dybit4"\nacts = "uint4"\nequalise = false\n\n[layers."stem.0"]\nweights = "int8"\n'
 
@@ -140,12 +135,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             ):
                 counts[kind][verdict] += 1
                 progress.advance(bar)
-                if verdict in _BAD:
+                if verdict in BAD:
                     findings.append({"format": kind, "number": number, "verdict": verdict, "said": said})
                     progress.console.print(f"{verdict} {kind} {number}: {said}", markup=False, highlight=False)
     seconds = time.monotonic() - began
     for kind, verdicts in counts.items():
-        shown = ", ".join(f"{verdicts[name]:,} {name}" for name in ("answer", "refused", *_BAD))
+        shown = ", ".join(f"{verdicts[name]:,} {name}" for name in ("answer", "refused", *BAD))
         Console().print(f"{kind:8} {shown}", highlight=False)
     done = sum(sum(verdicts.values()) for verdicts in counts.values())
     Console().print(f"{done:,} files in {seconds:,.0f} s, {len(findings)} ended badly", highlight=False)
@@ -207,11 +202,12 @@ def judged(
     """(format, number, verdict, what was said) of every task, from workers that are replaced when they die or hang."""
     context = multiprocessing.get_context("fork")
     waiting = list(reversed(tasks))
-    workers: list[_Worker] = []
+    workers: list[GuardedWorker] = []
+    judge = partial(_judge, whole, options.keep)
     try:
         while waiting or workers:
             while waiting and len(workers) < options.workers:
-                workers.append(_Worker(context, whole, options))
+                workers.append(GuardedWorker(context, judge))
             for worker in list(workers):
                 if worker.task is None and waiting:
                     worker.give(waiting.pop())
@@ -220,9 +216,10 @@ def judged(
                     workers.remove(worker)
             ready = multiprocessing.connection.wait([worker.answers for worker in workers], timeout=0.5)
             for worker in list(workers):
-                result = worker.result() if worker.answers in ready else worker.overdue(options.seconds)
-                if result is not None:
-                    yield result
+                task = worker.task
+                found = worker.result() if worker.answers in ready else worker.overdue(options.seconds)
+                if found is not None:
+                    yield (*task, *found)
                     if not worker.lives:
                         workers.remove(worker)
     finally:
@@ -230,57 +227,12 @@ def judged(
             worker.end()
 
 
-class _Worker:
-    """A process that judges one file after the other."""
-
-    def __init__(self, context: Any, whole: Path, options: argparse.Namespace) -> None:
-        self.answers, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(theirs, whole, options.keep), daemon=True)
-        self.process.start()
-        theirs.close()
-        self.task: tuple[str, int] | None = None
-        self.since = 0.0
-        self.lives = True
-
-    def give(self, task: tuple[str, int]) -> None:
-        self.task, self.since = task, time.monotonic()
-        self.answers.send(task)
-
-    def result(self) -> tuple[str, int, str, str]:
-        assert self.task is not None
-        kind, number = self.task
-        self.task = None
-        try:
-            verdict, said = self.answers.recv()
-        except EOFError:
-            self.end()
-            return kind, number, "DIED", f"exit code {self.process.exitcode}"
-        return kind, number, verdict, said
-
-    def overdue(self, seconds: float) -> tuple[str, int, str, str] | None:
-        if self.task is None or time.monotonic() - self.since < seconds:
-            return None
-        self.end()
-        return (*self.task, "HANG", f"more than {seconds} s")
-
-    def end(self) -> None:
-        self.lives = False
-        self.process.kill()
-        self.process.join()
+def _judge(whole: Path, keep: Path | None, task: tuple[str, int]) -> Judgement:
+    with tempfile.TemporaryDirectory(prefix="narrows-damaged-") as scratch:
+        return _judge_file(*task, whole, Path(scratch), keep)
 
 
-def _serve(tasks: Connection, whole: Path, keep: Path | None) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (used + _GROWTH, resource.RLIM_INFINITY))
-    os.environ["COLUMNS"] = "80"
-    while True:
-        kind, number = tasks.recv()
-        with tempfile.TemporaryDirectory(prefix="narrows-damaged-") as scratch:
-            tasks.send(_judge(kind, number, whole, Path(scratch), keep))
-
-
-def _judge(kind: str, number: int, whole: Path, scratch: Path, keep: Path | None) -> tuple[str, str]:
+def _judge_file(kind: str, number: int, whole: Path, scratch: Path, keep: Path | None) -> Judgement:
     content, command = make_damaged(whole, kind, number)
     file = scratch / f"file{Path(KINDS[kind].whole).suffix}"
     file.write_bytes(content)
@@ -300,20 +252,6 @@ def _judge(kind: str, number: int, whole: Path, scratch: Path, keep: Path | None
     if keep is not None:
         (keep / f"{kind}-{number}{file.suffix}").write_bytes(content)
     return verdict, line
-
-
-@contextlib.contextmanager
-def native_errors(path: Path) -> Iterator[None]:
-    """What libraries write to the process's own standard error, past Python, goes to a file."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    try:
-        with path.open("wb") as file:
-            os.dup2(file.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
 
 
 def _verdict(status: int | str, lines: Sequence[str]) -> str:

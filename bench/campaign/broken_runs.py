@@ -100,8 +100,11 @@ class _Trials:
         store = rng.integers(0, 1 << 32, 0 if model.machine.backing is None else len(model.machine.backing.words))
         store[WINDOW_BASE // 4 :][: program.window_bytes // 4] = 0
         store[WINDOW_BASE // 4 :][: len(program.backing)] = program.backing
+        loaded = (Region.WEIGHTS, Region.PARAMS) if program.config.has_backing else ()
+        memories = {region: self._isa.read_words(region, 0, region_depth(program.config, region)) for region in loaded}
+        memories[Region.ACTIVATIONS] = pack_codes(codes.astype(np.uint8), program.config.code_bits)
         self._state = RunState(
-            activations=pack_codes(codes.astype(np.uint8), program.config.code_bits),
+            memories=memories,
             store=store.astype(np.uint32),
             window=program.window_bytes + WINDOW_SPARE if program.config.has_backing else 0,
         )

@@ -156,8 +156,8 @@ def race(found: Mapping[int, Access]) -> bool:
 
 
 def _ordered(found: Mapping[int, Access]) -> dict[int, set[int]]:
-    """For each instruction those that are done before it begins: of its unit, by tokens, and every COMPUTE for all that
-    is handed out behind it."""
+    """For each instruction those that are done before it begins: of its unit, by tokens, and for all that is handed out
+    behind a COMPUTE what was done when that started."""
     before: dict[int, set[int]] = {}
     tokens: dict[tuple[int, int], deque[int]] = {
         (unit, (unit + step) % len(Unit)): deque() for unit in Unit for step in (1, 2)
@@ -168,9 +168,10 @@ def _ordered(found: Mapping[int, Access]) -> dict[int, set[int]]:
     for index in sorted(found):
         access, done = found[index], set()
         unit = access.unit
-        for earlier in (last.get(unit), computed):
-            if earlier is not None:
-                done |= {earlier} | before[earlier]
+        if unit in last:
+            done |= {last[unit]} | before[last[unit]]
+        if computed is not None:
+            done |= before[computed]
         for flag, step in (("wait_prev", -1), ("wait_next", 1)):
             queue = given[(unit + step) % len(Unit), unit]
             if access.fields[flag] and queue:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,10 +26,11 @@ WINDOW_SPARE = 2 * PAGE
 
 @dataclass(frozen=True, kw_only=True)
 class RunState:
-    """What memories hold when a run begins, but for the program's: activations and store as words, bytes of the
-    window."""
+    """What memories hold when a run begins: those on the chip that a run writes, a row a word, and the store; bytes of
+    the window. After a fault a LOAD may have moved any part of its words, so that without them the next run could read
+    what core and model have left differently."""
 
-    activations: NDArray[np.uint32]
+    memories: Mapping[Region, NDArray[np.uint32]]
     store: NDArray[np.uint32]
     window: int
 
@@ -78,9 +79,8 @@ class RunHost:
         config = self._config
         if cleared:
             await self.put(Register.CONTROL, Control.CLEAR)
-        await self.transport.write(
-            region_address(config, Region.ACTIVATIONS), to_burst(config, Region.ACTIVATIONS, state.activations)
-        )
+        for region, words in state.memories.items():
+            await self.transport.write(region_address(config, region), to_burst(config, region, words))
         if config.has_backing:
             await self.transport.write_backing(0, state.store)
         await self.put(Register.CONTROL, Control.START | (0 if cleared else Control.CLEAR))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import wave
 from pathlib import Path
 
@@ -30,10 +31,11 @@ def read_wav(path: Path) -> NDArray[np.int16]:
         If it cannot be read.
     """
     try:
-        with wave.open(str(path), "rb") as file:
+        # from memory: of a file, as many bytes as a chunk claims to hold would be made room for
+        with wave.open(io.BytesIO(path.read_bytes()), "rb") as file:
             channels, width, rate = file.getnchannels(), file.getsampwidth(), file.getframerate()
             data = file.readframes(file.getnframes())
-    except (wave.Error, EOFError) as error:
+    except (wave.Error, EOFError, RuntimeError) as error:  # the last one of chunks that say they are shorter than read
         why = str(error) or "it ends too early"
         raise InputError(f"{path} is no WAV file of plain samples (PCM): {why}") from error
     if (channels, width, rate) != (1, 2, SAMPLE_RATE):

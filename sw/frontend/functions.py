@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import onnx.helper
 import onnx.inliner
-import onnx.shape_inference
 from onnx import ModelProto
 
 from ..errors import ModelError
+from .inference import infer_shapes
 
 __all__ = ["write_out_functions"]
 
@@ -39,4 +39,4 @@ def write_out_functions(model: ModelProto) -> ModelProto:
     except RuntimeError as error:
         names = ", ".join(sorted({node.op_type for node in found}))
         raise ModelError(f"{names} cannot be written out as other operators: export the model without it") from error
-    return onnx.shape_inference.infer_shapes(written)
+    return infer_shapes(written)

@@ -14,7 +14,6 @@ import onnx.defs
 import onnx.helper
 import onnx.inliner
 import onnx.numpy_helper
-import onnx.shape_inference
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
 
 from ..errors import InputError, ModelError, UnsupportedOperator
@@ -22,6 +21,7 @@ from .apart import keep_apart
 from .cells import write_out_cells
 from .functions import write_out_functions
 from .importer import MOST_ELEMENTS
+from .inference import infer_shapes
 from .model_file import load_onnx
 from .qoperators import write_out_qoperators
 from .states import declare_states, name_states, state_inputs
@@ -76,9 +76,9 @@ def read_model(path: Path, shapes: Shapes | None = None, states: Mapping[str, st
     _drop_unread(model.graph)
     fresh = keep_apart(model.graph)
     name_states(model, {fresh.get(name, name): output for name, output in state_inputs(model).items()})
-    model = onnx.shape_inference.infer_shapes(model)
+    model = infer_shapes(model)
     if write_out_cells(model):
-        model = onnx.shape_inference.infer_shapes(model)
+        model = infer_shapes(model)
     model = write_out_functions(model)
     _check_sizes(model.graph)
     return model
@@ -98,7 +98,7 @@ def _parse(path: Path) -> ModelProto:
         _check_version(model)
         model.ir_version = max(model.ir_version, _INITIALIZERS_ALONE)
         # Inference first: the checker wants shapes of outputs, which some exporters leave out.
-        model = onnx.shape_inference.infer_shapes(model)
+        model = infer_shapes(model)
         for output in model.graph.output:
             output.type.tensor_type.shape.SetInParent()  # behind quantisers of QONNX inference has none
         onnx.checker.check_model(model)

@@ -237,7 +237,7 @@ def _sense(importer: Importer, node: NodeProto) -> Iterator[None]:
     """Turns what attributes or operands can cause that the checker let pass into an error for users."""
     try:
         yield
-    except (IndexError, KeyError, TypeError, ValueError) as error:
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise ModelError(
             f"node {importer.label(node)!r} makes no sense ({type(error).__name__}: {error}): export the model again"
         ) from error

@@ -9,14 +9,17 @@ import pytest
 from campaign.broken_runs import break_programs
 from campaign.program_accesses import WINDOW, accesses, own_fault, race
 from campaign.program_mutants import ProgramMutants
+from campaign.run_host import RunHost, RunState
 from illegal_programs import CONFIGS, fitting_programs
 from narrows.hw.control import sequencer
 from narrows.hw.core_verilog import CoreVerilog
 from narrows.hw.spec.config import AcceleratorConfig
-from narrows.hw.spec.isa import END, LOAD, STORE, Opcode
+from narrows.hw.spec.isa import BLOCK, COMPUTE, END, LOAD, STORE, Opcode
 from narrows.hw.spec.registers import Fault, Region
 from narrows.sim.cosim.core_source import GivenVerilog
 from narrows.sim.isa_model import IsaMachine
+from narrows.sim.isa_transport import IsaTransport
+from narrows.sw.runtime import run_sync
 
 BACKED = CONFIGS["backed"]
 MOVED = {"memory": int(Region.ACTIVATIONS), "count": 4, "lines": 1}
@@ -81,6 +84,38 @@ def test_a_load_and_a_store_of_one_place_race_unless_a_token_orders_them() -> No
     ordered = LOAD.encode(load | {"post_prev": 1}), STORE.encode(store | {"wait_next": 1})
     assert not race(accesses(_machine(*ordered)))
     assert accesses(_machine(*ordered))[1].writes[WINDOW].tolist() == list(range(512, 516))
+
+
+def test_a_store_of_results_races_with_the_compute_in_front_of_it_unless_it_waits() -> None:
+    ones = ("rows", "planes", "out_height", "out_width", "block_count", "column_groups", "channel_period")
+    compute = {"opcode": Opcode.COMPUTE, **dict.fromkeys(ones, 1), "out_base": 1, "post_next": 1}
+    for waits in (0, 1):
+        store = {"opcode": Opcode.STORE, **MOVED, "wait_prev": waits}
+        machine = _machine(COMPUTE.encode(compute), STORE.encode(store))
+        block = np.array([BLOCK.encode({"groups": 1, "tap_count": 1})], dtype=np.uint32)
+        machine.write_words(Region.BLOCKS, 0, block)
+        assert race(accesses(machine)) is not bool(waits)
+
+
+def test_a_run_begins_with_the_same_memories_whatever_the_one_before_it_loaded() -> None:
+    model = IsaTransport(BACKED)
+    kept = {region: model.machine.read_words(region, 0, 4) + np.uint32(7) for region in (Region.WEIGHTS, Region.PARAMS)}
+    store = np.arange(64, dtype=np.uint32)
+    load = {"opcode": Opcode.LOAD, "memory": int(Region.WEIGHTS), "count": 2, "lines": 1}
+    words = np.array([LOAD.encode(load), END.encode({})], dtype=np.uint32).reshape(-1, 1)
+    model.machine.write_words(Region.INSTRUCTIONS, 0, words)
+    assert model.machine.backing is not None
+    model.machine.backing.set_window(base=0, limit=4096)
+    model.machine.program_config = BACKED.hash32
+    host = RunHost(model, BACKED)
+    for _ in range(2):
+        run_sync(host.begin(RunState(memories=kept, store=store, window=4096), cleared=True))
+        assert model.machine.done
+        assert (model.machine.read_words(Region.WEIGHTS, 0, 2) != 7).any()
+        np.testing.assert_array_equal(model.machine.read_words(Region.WEIGHTS, 2, 2), kept[Region.WEIGHTS][2:])
+        np.testing.assert_array_equal(model.machine.read_words(Region.PARAMS, 0, 4), kept[Region.PARAMS])
+        model.machine.write_words(Region.WEIGHTS, 2, kept[Region.WEIGHTS][:2] + np.uint32(9))
+        model.machine.write_words(Region.PARAMS, 0, kept[Region.PARAMS] + np.uint32(9))
 
 
 def test_a_store_that_leaves_the_window_may_have_written_lines_within() -> None:

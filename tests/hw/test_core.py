@@ -222,6 +222,9 @@ def test_a_certificate_beyond_the_accumulators_is_refused() -> None:
             await host.instruct(GOOD | {"mode": mode, "cert_bits": 13})
             assert await host.run() == (Status.FAULT, Fault.CERTIFICATE, 0)
             await host.write(Register.CONTROL.offset, Control.CLEAR)
+            await host.instruct(GOOD | {"mode": mode, "cert_bits": 12})
+            assert (await host.run())[1] is Fault.NONE
+            await host.write(Register.CONTROL.offset, Control.CLEAR)
 
     with_host(body)
 

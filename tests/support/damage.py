@@ -8,11 +8,21 @@ import json
 import struct
 import zipfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-__all__ = ["DAMAGES", "damaged", "with_other_value", "with_right_checksum"]
+__all__ = [
+    "DAMAGES",
+    "damaged",
+    "with_other_arrays",
+    "with_other_chunks",
+    "with_other_members",
+    "with_other_value",
+    "with_other_words",
+    "with_right_checksum",
+]
 
 _PROGRAM_HEADER = struct.Struct("<8sIQ32s")
 _EXTREMES: tuple[Any, ...] = (
@@ -23,6 +33,15 @@ _TOML_VALUES = (
     *("0", "-1", "1", "3", "99999", "9" * 30, "0x7f", "1.5", "nan", "-inf", "true", '""', '"x"', '"ice40"', '"int4"'),
     *("[]", "[1, 2]", "{}", "{ a = 1 }", "2026-01-01", "07:32:00", "1979-05-27T07:32:00Z", "'''a\\nb'''"),
 )
+
+
+@dataclass(eq=False)
+class _Chunk:
+    """Of a RIFF file: what it says of itself, and what there is."""
+
+    name: bytes
+    size: int
+    data: bytearray
 
 
 def _flip(data: bytearray, rng: np.random.Generator) -> bytearray:
@@ -114,6 +133,132 @@ def with_other_value(toml: bytes, rng: np.random.Generator) -> bytes:
     name = lines[place].partition(" = ")[0]
     lines[place] = f"{name} = {_TOML_VALUES[int(rng.integers(len(_TOML_VALUES)))]}"
     return ("\n".join(lines) + "\n").encode()
+
+
+def with_other_arrays(archive: bytes, rng: np.random.Generator) -> bytes:
+    """A numpy archive in which one array is another one, or has another name, packed anew."""
+    with zipfile.ZipFile(io.BytesIO(archive)) as given:
+        members = {name: given.read(name) for name in given.namelist()}
+    name = str(rng.choice(list(members)))
+    content = members.pop(name)
+    kind = int(rng.integers(4))
+    if kind == 0:
+        content = _other_header(content, rng)
+    elif kind == 1:
+        name = str(rng.choice(["x.npy", "y.npy", "X.npy", "x", "../x.npy", ".npy", "a/x.npy"]))
+    elif kind == 2:
+        content = damaged(content, rng)
+    else:
+        content = _array_of(rng)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", int(rng.choice([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED]))) as made:
+        for each, data in [*members.items(), (name, content)]:
+            made.writestr(each, data)
+    return buffer.getvalue()
+
+
+def with_other_members(archive: bytes, rng: np.random.Generator) -> bytes:
+    """A ZIP archive of which one member is damaged, or missing, packed anew."""
+    with zipfile.ZipFile(io.BytesIO(archive)) as given:
+        members = {name: given.read(name) for name in given.namelist()}
+    name = str(rng.choice(list(members)))
+    content = members.pop(name)
+    if rng.integers(4):
+        members[name] = damaged(content, rng) if content else b"\1"
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as made:
+        for each, data in members.items():
+            made.writestr(each, data)
+    return buffer.getvalue()
+
+
+def with_other_chunks(sound: bytes, rng: np.random.Generator) -> bytes:
+    """A WAV file in which chunks have other fields, lengths, names or places."""
+    chunks: list[_Chunk] = []
+    place = 12
+    while place + 8 <= len(sound):
+        size = int.from_bytes(sound[place + 4 : place + 8], "little")
+        chunks.append(_Chunk(sound[place : place + 4], size, bytearray(sound[place + 8 :][:size])))
+        place += 8 + size + size % 2
+    for _ in range(int(rng.integers(1, 4))):
+        chunk = chunks[int(rng.integers(len(chunks)))]
+        kind = int(rng.integers(5))
+        if kind == 0 and chunk.data:
+            chunk.data = _number(chunk.data, rng)
+        elif kind == 1:
+            chunk.size = _count(rng, len(chunk.data))
+        elif kind == 2:
+            chunk.name = (b"fmt ", b"data", b"LIST", b"fact", bytes(4))[int(rng.integers(5))]
+        elif kind == 3:
+            chunks.insert(int(rng.integers(len(chunks) + 1)), _Chunk(b"LIST", 26, bytearray(rng.bytes(26))))
+        else:
+            chunks.remove(chunk)
+            chunks.insert(int(rng.integers(len(chunks) + 1)), chunk)
+    body = b"".join(
+        each.name + each.size.to_bytes(4, "little") + each.data + bytes(len(each.data) % 2) for each in chunks
+    )
+    length = 4 + len(body) if rng.integers(4) else _count(rng, 4 + len(body))
+    return b"RIFF" + length.to_bytes(4, "little") + b"WAVE" + body
+
+
+def with_other_words(data: bytes, rng: np.random.Generator) -> bytes:
+    """A file of aligned 32-bit words, as flatbuffers are, in which one to four of them are others: a little more or
+    less, one of the file's own, or an extreme one."""
+    result = bytearray(data)
+    for _ in range(int(rng.integers(1, 5))):
+        place = 4 * int(rng.integers(len(result) // 4))
+        before, kind = int.from_bytes(result[place : place + 4], "little"), int(rng.integers(3))
+        if kind == 0:
+            value = before + int(rng.choice([-8, -4, -1, 1, 4, 8]))
+        elif kind == 1:
+            other = 4 * int(rng.integers(len(result) // 4))
+            value = int.from_bytes(result[other : other + 4], "little")
+        else:
+            value = _count(rng, before)
+        result[place : place + 4] = (value & 0xFFFFFFFF).to_bytes(4, "little")
+    return bytes(result)
+
+
+def _count(rng: np.random.Generator, right: int) -> int:
+    """A number of 32 bits in the place of a length or an offset."""
+    return int(rng.choice([0, 1, right + 1, max(0, right - 1), 2 * right, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF])) % (
+        1 << 32
+    )
+
+
+def _other_header(array: bytes, rng: np.random.Generator) -> bytes:
+    """A .npy file whose header says something else of the same bytes."""
+    size = int.from_bytes(array[8:10], "little")
+    kind = str(
+        rng.choice(["<f4", ">f8", "|u1", "|S3", "<U2", "|O", "<c8", "|b1", "<M8[s]", "|V4", "f2", "[('a', 'i4')]"])
+    )
+    shapes = (
+        "(6,)",
+        "()",
+        "(0,)",
+        "(-1,)",
+        "(6, 8)",
+        "(1 << 40,)",
+        f"({1 << 62}, 4)",
+        "(3, 0, 9)",
+        "6",
+        "(2.5,)",
+        "[6]",
+    )
+    shape, fortran = str(rng.choice(shapes)), str(rng.choice(["False", "True", "0", "None"]))
+    said = f"{{'descr': '{kind}', 'fortran_order': {fortran}, 'shape': {shape}, }}".encode()
+    version = bytes([int(rng.choice([1, 1, 2, 3])), 0])
+    width = 2 if version[0] == 1 else 4
+    return array[:6] + version + len(said).to_bytes(width, "little") + said + array[10 + size :]
+
+
+def _array_of(rng: np.random.Generator) -> bytes:
+    """A .npy file of another kind and shape."""
+    shape = tuple(int(length) for length in rng.integers(0, 9, int(rng.integers(0, 5))))
+    kind = str(rng.choice(["f4", "f8", "u1", "i8", "c8", "?", "U3", "f2", "u8"]))
+    buffer = io.BytesIO()
+    np.save(buffer, rng.integers(0, 255, shape).astype(kind))
+    return buffer.getvalue()
 
 
 def _span(data: bytearray, rng: np.random.Generator) -> tuple[int, int]:

@@ -32,6 +32,11 @@ class SerialCore:
         self._frame, self._draining = bytearray(), False
         self._open, self._last, self._status = False, -1, 0
 
+    @property
+    def idle(self) -> bool:
+        """Whether it waits for a new frame."""
+        return not self._frame and not self._draining
+
     def silence(self) -> None:
         """The line was quiet for a gap."""
         self._frame.clear()

@@ -224,12 +224,21 @@ class Trainer:
         Raises
         ------
         InputError
-            If it is one of another run.
+            If it is one of another run, or damaged.
         """
-        state = torch.load(path, weights_only=True)
-        if state["run"] != self.run:
+        try:
+            state = torch.load(path, weights_only=True)
             changed = sorted(key for key in self.run | state["run"] if self.run.get(key) != state["run"].get(key))
+            if not changed:
+                self._restore(state)
+        except Exception as error:  # torch, pickle and zip each raise their own kinds
+            raise InputError(
+                f"{path} is no checkpoint of a training, or damaged ({type(error).__name__}): start anew, without it"
+            ) from error
+        if changed:
             raise InputError(f"{path} is of a run with other {', '.join(changed)}: resume with the same, or start anew")
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
         self.epoch, self.best, self.since_best = (state["progress"][key] for key in ("epoch", "best", "since_best"))
         self.history = state["history"]
         self.network.load_state_dict(state["parameters"], strict=False)

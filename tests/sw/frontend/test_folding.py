@@ -148,6 +148,14 @@ def test_huge_constants_are_refused_before_they_are_made(case, onnx_model):
     tracemalloc.stop()
 
 
+def test_constants_whose_size_nobody_infers_are_refused(onnx_model):
+    constants = {name: np.array(value, np.int16) for name, value in (("zero", 0), ("end", 3), ("step", 1))}
+    nodes = [node("Range", *constants, output="k"), node("ReduceSum", "k", output="r", keepdims=0)]
+    nodes += [node("Cast", "r", output="f", to=1), node("Add", "x", "f", output="a"), node("Conv", "a", "w")]
+    with pytest.raises(ModelError, match="makes a constant of no known size"):
+        load_model(onnx_model(nodes, SHAPE, constants | {"w": W}))
+
+
 def test_local_functions_are_inlined(tmp_path, run_onnx):
     inner = helper.make_function(
         "own",

@@ -245,6 +245,11 @@ def test_windows_that_do_not_move_are_refused(attribute, onnx_model):
         load_model(onnx_model([pool], (1, 3, 8, 8)))
 
 
+def test_blocks_of_no_size_are_refused(onnx_model):
+    said = refusal(onnx_model([node("SpaceToDepth", "x", blocksize=0)], (1, 4, 8, 8)), ModelError)
+    assert "the_SpaceToDepth' makes no sense" in said
+
+
 def test_kernel_larger_than_image(onnx_model):
     path = onnx_model([node("MaxPool", "x", kernel_shape=[9, 9])], (1, 3, 5, 6))
     assert refusal(path, ModelError).startswith(

@@ -107,6 +107,14 @@ def test_a_checkpoint_of_other_settings_is_refused(tmp_path):
         run_of(rate=0.1, crop=1).load(tmp_path / "run.pt")
 
 
+@pytest.mark.parametrize("part", [slice(0), slice(100), slice(-40), slice(1, None)])
+def test_a_damaged_checkpoint_is_refused(part, tmp_path):
+    run_of().save(tmp_path / "run.pt")
+    (tmp_path / "run.pt").write_bytes((tmp_path / "run.pt").read_bytes()[part])
+    with pytest.raises(InputError, match=r"is no checkpoint of a training, or damaged \(\w+\): start anew, without it"):
+        run_of().load(tmp_path / "run.pt")
+
+
 def test_patience_ends_a_run_and_keeps_its_best(monkeypatch):
     scores = iter([0.5, 0.7, 0.6, 0.6])
     monkeypatch.setattr("narrows.sw.quantize.train.trainer.score", lambda *_: next(scores))
