@@ -1,6 +1,7 @@
 """The first hour as a user has it: from an empty folder and the wheel, all that docs/first_hour.md says.
 
-    make dist && python bench/first_hour.py dist/narrows-*.whl
+    make hour                                                               # of the wheel that `make dist` makes
+    python bench/first_hour.py dist/narrows-0.2.0-py3-none-any.whl
     python bench/first_hour.py --python .venv/bin/python --no-placement     # an environment that is there; no bitstream
 
 Every command and program of the page runs in its order. In the place of the board at a USB port stands `narrows board
