@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PYTEST_ARGS ?= -n 2 --dist worksteal
 
-.PHONY: demo test test-all lint docs pages dist clean
+.PHONY: demo test test-all lint docs pages dist hour clean
 
 demo: .venv/ready  ## the whole path on a built-in model; results in build/demo/index.html
 	$(BIN)/narrows demo
@@ -31,6 +31,9 @@ dist: .venv/ready-dist  ## sources and wheel in dist/, checked as a package inde
 	rm -rf dist
 	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} $(BIN)/python -m build
 	$(BIN)/python -m twine check --strict dist/*
+
+hour: dist  ## the first hour from the wheel and an empty folder: an environment, every command, a bitstream
+	$(PYTHON) bench/first_hour.py dist/*.whl
 
 clean:
 	rm -rf .venv build dist

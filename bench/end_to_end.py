@@ -41,7 +41,7 @@ from narrows.hw.core_verilog import CoreVerilog
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.link import CRC_BYTES, HEADER_BYTES
 from narrows.hw.spec.registers import Control, Region, Register, region_stride
-from narrows.sim.cosim.job import Job, Progress
+from narrows.sim.cosim.inference import Progress
 from narrows.sim.cosim.session import simulate
 from narrows.sim.golden import GoldenModel
 from narrows.sw.cli.output import progress_bar
@@ -135,13 +135,6 @@ class Watched:
         status = await self._transport.wait(timeout_cycles)
         self.note()
         return status
-
-
-async def in_a_row(transport: Any, job: Job, progress: Progress) -> Any:
-    """The job inside the simulator: what `answers` gives."""
-    program = Program.load(job.folder / "program.nrw")
-    transport.line = line = CountedLine(transport.line)
-    return await answers(Watched(transport, line, lambda: transport.cycles), program, job.arrays["levels"], progress)
 
 
 async def answers(watched: Watched, program: Program, samples: NDArray[np.int64], progress: Progress) -> Any:
@@ -252,14 +245,11 @@ def _measured(board: Board, model: str, folder: Path, data: Path, count: int, at
 
 
 def _over_uart(board: Board, program: Program, levels: NDArray[np.int64], progress: Progress) -> tuple[Any, Any]:
-    result = simulate(
-        CoreVerilog(program.config),
-        f"{Path(__file__).stem}:in_a_row",
-        arrays={"levels": levels},
-        files=lambda place: program.save(place / "program.nrw"),
-        progress=progress,
-    )
-    return result.arrays, result.values
+    async def in_a_row(transport: Any) -> Any:
+        transport.line = line = CountedLine(transport.line)
+        return await answers(Watched(transport, line, lambda: transport.cycles), program, levels, progress)
+
+    return simulate(CoreVerilog(program.config), in_a_row).result
 
 
 def _over_usb(board: Board, program: Program, levels: NDArray[np.int64], progress: Progress) -> tuple[Any, Any]:

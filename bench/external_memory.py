@@ -25,7 +25,6 @@ from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.formats import DyBit, Int
 from narrows.hw.spec.isa import Opcode, decode_instruction
 from narrows.hw.spec.transfer_cycles import BusTiming
-from narrows.sim.cosim.job import Job, Progress
 from narrows.sim.cosim.session import simulate
 from narrows.sim.golden import GoldenModel
 from narrows.sim.isa_transport import IsaTransport
@@ -231,22 +230,11 @@ def _isa(program: Program, levels: NDArray[np.int64], bus: BusTiming, *, stops: 
 
 
 def _core(program: Program, levels: NDArray[np.int64], bus: BusTiming) -> dict[str, Any]:
-    result = simulate(
-        CoreVerilog(program.config),
-        f"{Path(__file__).stem}:measure_core",
-        arrays={"levels": levels},
-        values={"latency": bus.latency, "pace": bus.pace},
-        files=lambda folder: program.save(folder / "program.nrw"),
-    )
-    return {"counts": result.values["counts"], "outputs": dict(result.arrays)}
+    async def measure(transport: Any) -> dict[str, Any]:
+        await transport.set_bus(latency=bus.latency, pace=bus.pace)
+        return await _measure(transport, program, levels, stops=True)
 
-
-async def measure_core(transport: Any, job: Job, progress: Progress) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The job inside the simulator."""
-    await transport.set_bus(latency=job.values["latency"], pace=job.values["pace"])
-    program = Program.load(job.folder / "program.nrw")
-    measured = await _measure(transport, program, job.arrays["levels"], stops=True)
-    return measured["outputs"], {"counts": measured["counts"]}
+    return simulate(CoreVerilog(program.config), measure).result
 
 
 def _show(records: dict[str, Any], program: Program) -> None:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import typer
@@ -28,15 +28,14 @@ from narrows.boards.plan import bitstream_name
 from narrows.hw.core_verilog import CoreVerilog
 from narrows.hw.spec.boot import BootState
 from narrows.hw.spec.registers import Register
-from narrows.sim.cosim.job import Job, Progress
 from narrows.sim.cosim.session import simulate
 from narrows.sim.golden import GoldenModel
-from narrows.sw.cli.output import progress_bar
 from narrows.sw.compile import compile_graph
 from narrows.sw.program import Program
 from narrows.sw.results import write_json
 from narrows.sw.runtime import Driver
 from narrows.sw.runtime.boot import boot_image
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
@@ -63,18 +62,26 @@ class Row:
     power_up_ms: float | None
 
 
-async def powered(transport: Any, job: Job, progress: Progress) -> Any:
-    """The job inside the simulator: cycles at which the boot was over and the answer there."""
-    program = Program.load(job.folder / "program.nrw")
+class Powered(NamedTuple):
+    """Outputs; how the boot ended, cycles at which it was over and the answer there, and those of a run."""
+
+    outputs: dict[str, NDArray[np.int64]]
+    boot: int
+    booted: int
+    answered: int
+    run: int
+
+
+async def powered(transport: Any, program: Program, levels: NDArray[np.int64]) -> Powered:
+    """Watch a core boot and answer."""
     while (boot := int((await transport.read(Register.BOOT.offset, 1))[0]) & 0xFF) == BootState.BOOTING:
-        progress(0, 1)
+        pass
     booted = transport.cycles
     driver = Driver(transport, program.config)
     await driver.attach(program)
-    outputs = await driver.answer(job.arrays["levels"])
+    outputs = await driver.answer(levels)
     answered = transport.cycles
-    run = (await driver.infer(job.arrays["levels"])).cycles
-    return outputs, {"boot": boot, "booted": booted, "answered": answered, "run": run}
+    return Powered(outputs, boot, booted, answered, (await driver.infer(levels)).cycles)
 
 
 def main(
@@ -102,30 +109,26 @@ def _measured(board: Board, path: Path, bitstream: Path) -> Row:
     tensor = program.graph.tensors[program.graph.input.tensor]
     levels = np.random.default_rng(_SEED).choice(tensor.format.levels, tensor.shape)
     image = boot_image(program, config)
-    with progress_bar(f"{path.stem} on {board.title}") as shown:
-        result = simulate(
-            CoreVerilog(config),
-            f"{Path(__file__).stem}:powered",
-            arrays={"levels": levels},
-            files=lambda place: program.save(place / "program.nrw"),
-            flash=image,
-            flash_offset=config.flash_offset,
-            progress=lambda done, total: shown(done, total, ""),
-        )
+    found = simulate(
+        CoreVerilog(config),
+        lambda transport: powered(transport, program, levels),
+        flash=image,
+        flash_offset=config.flash_offset,
+    ).result
     golden = GoldenModel(program.graph, config).run(levels[np.newaxis])
-    wrong = sum(int((result.arrays[name] != golden[name][0]).sum()) for name in program.graph.output_tensors)
+    wrong = sum(int((found.outputs[name] != golden[name][0]).sum()) for name in program.graph.output_tensors)
     size = bitstream.stat().st_size if bitstream.exists() else None
-    answered = result.values["answered"] / board.clock_mhz / 1e3
+    answered = found.answered / board.clock_mhz / 1e3
     configuration = None if size is None else flash.configuration_ms(size)
     return Row(
         board=board.name,
         model=path.stem,
         clock_mhz=board.clock_mhz,
         image_bytes=len(image),
-        boot_cycles=result.values["booted"],
-        boot_ms=result.values["booted"] / board.clock_mhz / 1e3,
+        boot_cycles=found.booted,
+        boot_ms=found.booted / board.clock_mhz / 1e3,
         first_answer_ms=answered,
-        run_cycles=result.values["run"],
+        run_cycles=found.run,
         mismatches=wrong,
         bitstream_bytes=size,
         configuration_ms=configuration,

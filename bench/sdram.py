@@ -19,7 +19,7 @@ import re
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from models import CASES, SHARED
@@ -32,7 +32,6 @@ from narrows.hw.core_verilog import CoreVerilog
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.isa import Opcode, decode_instruction
 from narrows.hw.spec.transfer import line_bytes
-from narrows.sim.cosim.job import Job, Progress
 from narrows.sim.cosim.session import simulate
 from narrows.sim.golden import GoldenModel
 from narrows.sim.sdram import STATISTICS, memory_verilog
@@ -44,8 +43,9 @@ from narrows.sw.passes import lower
 from narrows.sw.program import Program
 from narrows.sw.quantize import QuantSettings, quantise
 from narrows.sw.results import write_json
-from narrows.sw.runtime import prepare_input
+from narrows.sw.runtime import Transport, prepare_input
 from narrows.sw.runtime.driver import Driver
+from numpy.typing import NDArray
 from utilisation import float_weights
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
@@ -94,15 +94,13 @@ def visual_wake_words(board: Board, model: Path, data: Path, samples: int) -> di
     levels = prepare_input(program.graph, inputs.x[:samples])
     run = simulate(
         CoreVerilog(program.config),
-        f"{Path(__file__).stem}:infer",
-        arrays={"levels": levels},
-        files=lambda folder: program.save(folder / "program.nrw"),
+        lambda transport: infer(transport, program, levels),
         store_bytes=store_bytes(program.window_bytes),
         memory=_memory(board, program.config),
-    )
+    ).result
     golden = GoldenModel(program.graph, program.config).run(levels)
-    wrong = sum(int((run.arrays[name] != golden[name]).sum()) for name in run.arrays)
-    cycles, counted = run.values["cycles"][-1], run.values["counted"]
+    wrong = sum(int((outputs != golden[name]).sum()) for name, outputs in run.outputs.items())
+    cycles, counted = run.cycles, run.counted
     moved, words = moved_bytes(program), (counted["reads"] + counted["writes"]) // samples
     assert board.sdram is not None
     a_cycle = board.sdram.width // 8
@@ -120,7 +118,7 @@ def visual_wake_words(board: Board, model: Path, data: Path, samples: int) -> di
         "bytes_a_second": moved * board.clock_mhz * 1e6 / cycles,
         "share_of_peak": moved / (a_cycle * cycles),
         "bytes_at_pins": a_cycle * words,
-        "stall_load": run.values["stall_load"][-1],
+        "stall_load": run.stall_load,
         "chip": counted,
     }
 
@@ -154,22 +152,25 @@ def _memory(board: Board, config: AcceleratorConfig) -> str:
     return memory_verilog(board.sdram, controller, clock_mhz=board.clock_mhz)
 
 
-async def infer(transport: Any, job: Job, progress: Progress) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The job inside the simulator: outputs of all samples, the core's counters, and what the chip counted in the
-    runs."""
-    program = Program.load(job.folder / "program.nrw")
+class Inferred(NamedTuple):
+    """Outputs of all samples, counters of the last run, and what the chip counted in all of them."""
+
+    outputs: dict[str, NDArray[np.int64]]
+    cycles: int
+    stall_load: int
+    counted: dict[str, int]
+
+
+async def infer(transport: Transport, program: Program, levels: NDArray[np.int64]) -> Inferred:
+    """Run samples."""
     driver = Driver(transport, program.config)
     await driver.load(program)
     before = await transport.read_backing(STATISTICS, len(_COUNTED))
-    results = []
-    for number, levels in enumerate(job.arrays["levels"]):
-        results.append(await driver.infer(levels))
-        progress(number + 1, len(job.arrays["levels"]))
+    results = [await driver.infer(sample) for sample in levels]
     after = await transport.read_backing(STATISTICS, len(_COUNTED))
     counted = dict(zip(_COUNTED, (after - before).tolist(), strict=True)) | {"longest_gap": int(after[1])}
     outputs = {name: np.stack([result.outputs[name] for result in results]) for name in results[0].outputs}
-    counters = {name: [getattr(result, name) for result in results] for name in ("cycles", "stall_load")}
-    return outputs, counters | {"counted": counted}
+    return Inferred(outputs, results[-1].cycles, results[-1].stall_load, counted)
 
 
 def cells(board: Board) -> dict[str, int]:

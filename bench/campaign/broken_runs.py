@@ -6,7 +6,6 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,7 @@ from narrows.hw.spec.transfer import PAGE
 from narrows.hw.spec.transfer_cycles import BusTiming
 from narrows.hw.spec.words import pack_codes
 from narrows.sim.cosim.core_source import WrittenOnDemand
-from narrows.sim.cosim.job import Job, Progress
+from narrows.sim.cosim.inference import Progress
 from narrows.sim.cosim.session import simulate
 from narrows.sim.isa_transport import IsaTransport
 from narrows.sw.program import Program
@@ -65,23 +64,13 @@ def break_programs(
     the window untouched, and a run of the program itself exact.
     """
     config = programs[0].config
-    result = simulate(
+    done = simulate(
         verilog or CoreVerilog(config),
-        f"{__name__}:run_mutants",
-        values={"programs": len(programs), "mutants": mutants, "seed": seed},
-        files=lambda folder: _save(folder, programs),
+        lambda transport: _run_mutants(transport, programs, mutants, seed, progress or (lambda *_: None)),
         store_bytes=_store_bytes(programs),
-        progress=progress,
     )
-    found = result.values
-    return BrokenReport(
-        mutants=found["mutants"], outcomes=Counter(found["outcomes"]), wrong=found["wrong"], cycles=result.sim_cycles
-    )
-
-
-def _save(folder: Path, programs: Sequence[Program]) -> None:
-    for number, program in enumerate(programs):
-        program.save(folder / f"{number}.nrw")
+    done.result.cycles = done.cycles
+    return done.result
 
 
 def _store_bytes(programs: Sequence[Program]) -> int:
@@ -159,13 +148,12 @@ class _Trials:
         return expected.said, wrong + await self._again(cleared=cleared)
 
 
-async def run_mutants(transport: Any, job: Job, progress: Progress) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The job inside the simulator."""
-    values, outcomes, wrong = job.values, Counter[str](), []
-    dice, done = random.Random(values["seed"]), 0
-    for number in range(values["programs"]):
-        program = Program.load(job.folder / f"{number}.nrw")
-        model = IsaTransport(program.config, bus=BusTiming(), store_bytes=_store_bytes_of(job, values["programs"]))
+async def _run_mutants(
+    transport: Transport, programs: Sequence[Program], mutants: int, seed: int, progress: Progress
+) -> BrokenReport:
+    report, dice = BrokenReport(), random.Random(seed)
+    for number, program in enumerate(programs):
+        model = IsaTransport(program.config, bus=BusTiming(), store_bytes=_store_bytes(programs))
         for each in (transport, model):
             await _blank(each, program.config)
             await Driver(each, program.config).load(program)
@@ -173,21 +161,21 @@ async def run_mutants(transport: Any, job: Job, progress: Progress) -> tuple[dic
             RunHost(transport, program.config), model, program, np.random.default_rng(dice.getrandbits(32))
         )
         if found := await trials.first():
-            wrong.append({"program": number, "changes": [], "wrong": found})
+            report.wrong.append({"program": number, "changes": [], "wrong": found})
         drawn = ProgramMutants(program, dice)
-        for _ in range(values["mutants"]):
+        for _ in range(mutants):
             changes, cleared = drawn.draw(), dice.random() < 0.5
             try:
                 said, found = await trials.mutant(changes, cleared=cleared)
             except TransportError as error:
                 said, found = "hang", [str(error)]
-            outcomes[said] += 1
-            done += 1
+            report.outcomes[said] += 1
+            report.mutants += 1
             if found:
                 told = [[change.region.name, change.place, change.before, change.now] for change in changes]
-                wrong.append({"program": number, "said": said, "changes": told, "wrong": found})
-            progress(done, values["programs"] * values["mutants"])
-    return {}, {"mutants": done, "outcomes": dict(outcomes), "wrong": wrong}
+                report.wrong.append({"program": number, "said": said, "changes": told, "wrong": found})
+            progress(report.mutants, len(programs) * mutants)
+    return report
 
 
 async def _blank(transport: Transport, config: AcceleratorConfig) -> None:
@@ -196,7 +184,3 @@ async def _blank(transport: Transport, config: AcceleratorConfig) -> None:
         if depth := region_depth(config, region):
             words = np.zeros((depth, region_beats(config, region)), dtype=np.uint32)
             await transport.write(region_address(config, region), to_burst(config, region, words))
-
-
-def _store_bytes_of(job: Job, count: int) -> int:
-    return _store_bytes([Program.load(job.folder / f"{number}.nrw") for number in range(count)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,8 +21,10 @@ from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.isa import IsaError, Opcode, decode_instruction
 from narrows.hw.spec.registers import Fault, Region
 from narrows.hw.verilog import convert
-from narrows.sim.cosim.simulators import build_simulator, start_simulator
+from narrows.sim.cosim.errors import SimulationError
+from narrows.sim.cosim.simulators import bench_command, build_simulator
 from narrows.sim.isa_records import fault_of
+from narrows.sw.processes import run_process
 
 __all__ = ["DecoderSimulation", "Outcome", "Verdict", "expected_outcome"]
 
@@ -135,7 +138,7 @@ class DecoderSimulation:
         source = self._folder / "source.v"
         bench = Path(__file__).with_name("decoder.v").read_text(encoding="utf-8")
         source.write_text(bench + convert(_Decoder(config), "narrows_decoder"), encoding="utf-8")
-        build_simulator(source, _TOP, simulator="verilator", clocked=True, waves=False, tick=lambda: None)
+        build_simulator(source, _TOP, simulator="verilator", waves=False)
 
     def __enter__(self) -> DecoderSimulation:
         return self
@@ -148,17 +151,9 @@ class DecoderSimulation:
         `AcceleratorConfig.entry`."""
         words = np.column_stack([np.array(places, dtype=np.uint32), np.array(instructions, dtype=np.uint32)])
         (self._folder / "instructions.bin").write_bytes(words.astype(">u4").tobytes())
-        start_simulator(
-            self._folder,
-            f"{__package__}.decoder_entry",
-            simulator="verilator",
-            waves=False,
-            folder=self._folder,
-            log=self._folder / "run.log",
-            results=self._folder / "results.xml",
-            variables={},
-            tick=lambda: None,
-            top=_TOP,
-        )
+        command = bench_command(self._folder, simulator="verilator", waves=False, top=_TOP)
+        ended = run_process(command, cwd=self._folder, stdout=subprocess.DEVNULL)
+        if ended.returncode != 0:
+            raise SimulationError(f"the decoder's simulation ended with code {ended.returncode}")
         lines = (self._folder / "verdicts.hex").read_text(encoding="ascii").split()
         return [Outcome(Verdict(int(line[:2], 16)), Fault(int(line[2:4], 16)), int(line[4:], 16)) for line in lines]

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.registers import Access, Control, Fault, Register, Status, core_registers
-from narrows.sim.cosim.job import Job, Progress
+from narrows.sim.cosim.inference import Progress
 from narrows.sim.cosim.player import Habit
 from narrows.sim.golden import GoldenModel
 from narrows.sw.program import Program
 from narrows.sw.runtime import Driver, Transport, TransportError
 from numpy.typing import NDArray
 
-__all__ = ["EVENTS", "run_interrupted"]
+__all__ = ["EVENTS", "Interrupted", "run_interrupted"]
 
 EVENTS = ("clear", "reset", "doorbell", "bus error", "dead bus", "pause of the bus")
 """The host gives the run up; everything is reset; the host starts a run that lasts; transfers fail from a moment on;
 the memory stops answering and the host gives up; it stops answering for a while. The last three need a bus."""
+
+
+class Interrupted(NamedTuple):
+    """How many points of each event were tried, how the runs ended, what was wrong; and what a run takes."""
+
+    points: Counter[str]
+    ends: Counter[str]
+    wrong: list[dict[str, Any]]
+    run_cycles: int
+
 
 _OF_BUS = EVENTS[3:]
 _SOON = 20_000
@@ -119,10 +129,11 @@ class _Host:
         return fault.name if fault is not Fault.NONE else "DONE" if status & Status.DONE else "given up"
 
 
-async def run_interrupted(transport: Any, job: Job, progress: Progress) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The job inside the simulator."""
-    program, samples = Program.load(job.folder / "program.nrw"), job.arrays["levels"]
-    config, rng, count = program.config, np.random.default_rng(job.values["seed"]), job.values["points"]
+async def run_interrupted(
+    transport: Any, program: Program, samples: NDArray[np.int64], count: int, seed: int, progress: Progress
+) -> Interrupted:
+    """Interrupt runs of samples (N, C, H, W) by turns, at so many points."""
+    config, rng = program.config, np.random.default_rng(seed)
     golden = GoldenModel(program.graph, config).run(samples)
     behind = _Twice(transport)
     driver, host = Driver(behind, config), _Host(transport, config)
@@ -160,4 +171,4 @@ async def run_interrupted(transport: Any, job: Job, progress: Progress) -> tuple
         points[event] += 1
         ends[f"{event}: {end}"] += 1
         progress(point + 1, count)
-    return {}, {"points": points, "ends": ends, "wrong": wrong, "run_cycles": span}
+    return Interrupted(points, ends, wrong, span)

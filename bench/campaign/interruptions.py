@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 from narrows.hw.core_verilog import CoreVerilog
-from narrows.sim.cosim.job import Progress
+from narrows.sim.cosim.inference import Progress
 from narrows.sim.cosim.session import simulate
 from narrows.sim.store_size import store_bytes
 from narrows.sw.program import Program
 from numpy.typing import NDArray
 
-__all__ = ["InterruptedReport", "interrupt_runs"]
+from .interrupted_runs import run_interrupted
+from .unplugged_runs import run_unplugged
 
-_JOBS = {"uart": "campaign.unplugged_runs:run_unplugged"}
-_JOB = "campaign.interrupted_runs:run_interrupted"
+__all__ = ["InterruptedReport", "interrupt_runs"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,20 +39,10 @@ def interrupt_runs(
 ) -> InterruptedReport:
     """Interrupt runs of a program at so many random points, with samples (N, C, H, W) by turns: those of a core with a
     UART by unplugging it, others as `interrupted_runs.EVENTS` says."""
-    result = simulate(
+    job = run_unplugged if program.config.host == "uart" else run_interrupted
+    done = simulate(
         CoreVerilog(program.config),
-        _JOBS.get(program.config.host, _JOB),
-        arrays={"levels": np.asarray(levels, dtype=np.int64)},
-        values={"points": points, "seed": seed},
-        files=lambda folder: program.save(folder / "program.nrw"),
+        lambda transport: job(transport, program, levels, points, seed, progress or (lambda *_: None)),
         store_bytes=store_bytes(program.window_bytes),
-        progress=progress,
     )
-    found = result.values
-    return InterruptedReport(
-        points=Counter(found["points"]),
-        ends=Counter(found["ends"]),
-        wrong=found["wrong"],
-        cycles=result.sim_cycles,
-        run_cycles=found["run_cycles"],
-    )
+    return InterruptedReport(**done.result._asdict(), cycles=done.cycles)

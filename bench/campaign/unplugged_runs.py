@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 from narrows.hw.spec.registers import Control, Register, Status
-from narrows.sim.cosim.job import Job, Progress
+from narrows.sim.cosim.inference import Progress
 from narrows.sim.golden import GoldenModel
 from narrows.sw.program import Program
 from narrows.sw.runtime import Driver, TransportError
+from numpy.typing import NDArray
+
+from .interrupted_runs import Interrupted
 
 __all__ = ["run_unplugged"]
 
@@ -23,14 +26,15 @@ _LONGEST = 1 << 21
 _TRIES = 20
 
 
-async def run_unplugged(transport: Any, job: Job, progress: Progress) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The job inside the simulator.
+async def run_unplugged(
+    transport: Any, program: Program, samples: NDArray[np.int64], count: int, seed: int, progress: Progress
+) -> Interrupted:
+    """Unplug the line in runs of samples (N, C, H, W) by turns, at so many points.
 
     A run whose line comes back in time has to be exact. Otherwise the host hears of it in one line; it opens the link
     again, gives the run up, and does not load the program anew.
     """
-    program, samples = Program.load(job.folder / "program.nrw"), job.arrays["levels"]
-    config, rng, count = program.config, np.random.default_rng(job.values["seed"]), job.values["points"]
+    config, rng = program.config, np.random.default_rng(seed)
     golden = GoldenModel(program.graph, config).run(samples)
     driver = Driver(transport, config)
     await driver.load(program)
@@ -79,4 +83,4 @@ async def run_unplugged(transport: Any, job: Job, progress: Progress) -> tuple[d
             await driver.load(program)
         ends[f"unplugged: {end}"] += 1
         progress(point + 1, count)
-    return {}, {"points": {"unplugged": count}, "ends": ends, "wrong": wrong, "run_cycles": span}
+    return Interrupted(Counter(unplugged=count), ends, wrong, span)

@@ -25,6 +25,9 @@ __all__ = ["Drain", "ExactLayer", "ExactSource", "exact_sums", "float_sums", "la
 _CHUNK_VALUES = 1 << 20
 """Values of one unfolded source: what a core's cache holds."""
 
+_BLOCK_VALUES = 1 << 16
+"""Sums of a depthwise segment that all taps are added to before the next channels: what a near cache holds."""
+
 _Float = type[np.float32] | type[np.float64]
 _Finish = Callable[[NDArray[np.floating]], NDArray[np.floating]]
 
@@ -292,15 +295,20 @@ class _Part:
         return columns.reshape(-1, positions)
 
     def _by_channel(self, x: NDArray, lines: slice, size: tuple[int, int, int]) -> NDArray[np.floating]:
-        """Sums of a depthwise segment, tap by tap."""
+        """Sums of a depthwise segment, tap by tap; of so many channels at once that they stay in a core's cache."""
         sums = np.zeros((len(x), *size), dtype=self._dtype)
-        for at, read, written in self._taps(x, lines, size):
-            weight = self._weights[(slice(None), *at)][:, np.newaxis, np.newaxis, np.newaxis]
-            sums[written] += np.multiply(x[read], weight, dtype=self._dtype)
-            if self._zero and sums[written].size != sums.size:
-                outside = np.ones(sums.shape[2:], dtype=bool)
-                outside[written[2:]] = False
-                sums[:, :, outside] += self._zero * weight[..., 0]
+        taps = list(self._taps(x, lines, size))
+        step = max(1, _BLOCK_VALUES // max(1, math.prod(size)))
+        for first in range(0, len(x), step):
+            block = slice(first, first + step)
+            own, part = sums[block], x[block]
+            for at, read, written in taps:
+                weight = self._weights[(block, *at)][:, np.newaxis, np.newaxis, np.newaxis]
+                own[written] += np.multiply(part[read], weight, dtype=self._dtype)
+                if self._zero and own[written].size != own.size:
+                    outside = np.ones(own.shape[2:], dtype=bool)
+                    outside[written[2:]] = False
+                    own[:, :, outside] += self._zero * weight[..., 0]
         return sums
 
     def _taps(

@@ -12,8 +12,7 @@ from numpy.typing import ArrayLike
 from ...sw.files import write_whole
 from ...sw.program import Program
 from .core_source import WrittenOnDemand
-from .inference import run_program
-from .job import Progress
+from .inference import Progress, run_program
 from .saif import Switching, read_saif
 from .simulators import ACTIVITY_FILE, ACTIVITY_SIMULATOR
 

@@ -1,21 +1,19 @@
-// Bench around a core: clock, reset, and an AXI4-Lite host that plays a file of commands without Python in the cycle loop.
+// Bench around a core: clock, reset, and an AXI4-Lite host that plays batches of commands; it waits for each, and time stands still.
 // Before a core with another port stands the master of wishbone.v or bare.v.
 //
-// A toggle of `start` plays commands.bin of the working folder; a toggle of `done` says that responses.hex is written.
-// player.py describes both files. Reads and writes are pipelined; one kind waits for the other to finish.
+// player.py describes commands and responses. Reads and writes are pipelined; one kind waits for the other to finish.
 `timescale 1ns / 1ps
 
 `NARROWS_BENCH(bench)
     localparam WRITE = 1, READ = 2, WAIT = 3, STORE_WRITE = 4, STORE_READ = 5, STORE_SET = 6, HOST_SET = 7,
-        STREAM_SEND = 8, STREAM_SET = 9, STREAM_TAKE = 10, PAUSE = 11, RESET = 12; // player.py: Command
+        STREAM_SEND = 8, STREAM_SET = 9, STREAM_TAKE = 10, PAUSE = 11, RESET = 12, STRIKE = 13; // player.py: Command
     localparam S_RESET = 0, S_IDLE = 1, S_FETCH = 2, S_WRITE = 3, S_READ = 4, S_WAIT = 5, S_END = 6, S_TAKE = 7,
         S_PAUSE = 8;
     localparam SETTLE = 8;                                  // cycles a start may take until irq falls
     localparam BUS_TIMEOUT = 100000;                        // cycles without a handshake that count as a dead bus
 
-    reg start /* verilator public_flat_rw */ = 0;
+    `NARROWS_HOST
     reg rst = 1;
-    initial done = 0;
 
     reg [25:0] awaddr = 0, araddr = 0;
     reg [31:0] wdata = 0;
@@ -123,13 +121,17 @@
     );
 
     reg [3:0] state = S_RESET;
-    reg seen = 0;
     reg [63:0] cycles = 0;
     reg [31:0] left = 0, pending = 0, idle = 0, waited = 0;
     reg [31:0] errors = 0, error_address = 0, timed_out = 0, dead = 0;
     reg [25:0] retire_address = 0;
     reg [31:0] head, count, value;
-    integer commands, responses, got, index;
+    integer index;
+
+`ifdef NARROWS_STRIKES  // bits of its memories that the core's task `strike` flips together, some cycles from now
+    reg [31:0] strikes = 0, strike_in = 0;
+    reg [31:0] strike_array [0:15], strike_word [0:15], strike_bit [0:15];
+`endif
 
     wire write_accepted = (!awvalid || aw_done) && (!wvalid || w_done);
     wire handshake = aw_done || w_done || ar_done || b_done || r_done;
@@ -147,6 +149,14 @@
         if (w_done) wvalid <= 0;
         if (ar_done) arvalid <= 0;
 
+`ifdef NARROWS_STRIKES
+        if (strikes != 0) strike_in <= strike_in - 1;
+        if (strikes != 0 && strike_in == 0) begin
+            for (index = 0; index < strikes; index = index + 1)
+                core.strike(strike_array[index], strike_word[index], strike_bit[index]);
+            strikes <= 0;
+        end
+`endif
         if (r_done) $fwrite(responses, "%08h", rdata);
         if (b_done || r_done) begin
             retire_address <= retire_address + 4;
@@ -162,10 +172,8 @@
                 state <= S_IDLE;
             end
 
-            S_IDLE: if (start != seen) begin
-                seen <= start;
-                commands = $fopen("commands.bin", "rb");
-                responses = $fopen("responses.hex", "wb");
+            S_IDLE: begin
+                await_batch;
                 errors <= 0;
                 timed_out <= 0;
                 dead <= 0;
@@ -173,10 +181,10 @@
             end
 
             S_FETCH: begin
-                got = $fread(head, commands);
-                if (got != 4) state <= S_END;
+                if (in_batch == 0) state <= S_END;
                 else begin
-                    got = $fread(count, commands);
+                    take(head);
+                    take(count);
                     left <= count;
                     pending <= 0;
                     idle <= 0;
@@ -195,38 +203,49 @@
                             state <= S_PAUSE;
                         end
                         STREAM_SET: begin
-                            got = $fread(value, commands);
+                            take(value);
                             frame_stall <= value;
-                            got = $fread(value, commands);
+                            take(value);
                             answer_stall <= value;
                         end
                         STORE_SET: begin
-                            got = $fread(value, commands);
+                            take(value);
                             latency <= value;
-                            got = $fread(value, commands);
+                            take(value);
                             pace <= value;
-                            got = $fread(value, commands);
+                            take(value);
                             stall <= value;
-                            got = $fread(value, commands);
+                            take(value);
                             seed <= value;
                             seeded <= value != 0;
-                            got = $fread(value, commands);
+                            take(value);
                             habits <= value;
                         end
                         HOST_SET: begin
-                            got = $fread(value, commands);
+                            take(value);
                             host_stall <= value;
                         end
+`ifdef NARROWS_STRIKES
+                        STRIKE: begin
+                            strikes <= head[27:0];
+                            strike_in <= count;
+                            for (index = 0; index < head[27:0]; index = index + 1) begin
+                                take(strike_array[index]);
+                                take(strike_word[index]);
+                                take(strike_bit[index]);
+                            end
+                        end
+`endif
                         default: for (index = 0; index < count; index = index + 1) begin
 `ifdef NARROWS_STREAMS
                             if (head[31:28] == STREAM_SEND) begin
-                                got = $fread(value, commands);
+                                take(value);
                                 streams.send(value);
                             end
 `endif
 `ifdef NARROWS_BUS_BITS
                             if (head[31:28] == STORE_WRITE) begin
-                                got = $fread(value, commands);
+                                take(value);
                                 memory.put(head[27:0] / 4 + index, value);
                             end else if (head[31:28] == STORE_READ) $fwrite(responses, "%08h", memory.get(head[27:0] / 4 + index));
 `endif
@@ -238,7 +257,7 @@
             S_WRITE: begin
                 pending <= pending + (left != 0 && write_accepted) - b_done;
                 if (left != 0 && write_accepted) begin
-                    got = $fread(value, commands);
+                    take(value);
                     wdata <= value;
                     awaddr <= awaddr + 4;
                     awvalid <= 1;
@@ -294,11 +313,10 @@
             end
 
             S_END: begin
-                $fwrite(responses, "%08h%08h%08h%08h%08h%08h%08h",
+                drop_rest;
+                $fwrite(responses, "%08h%08h%08h%08h%08h%08h%08h\n",
                         cycles[63:32], cycles[31:0], errors, error_address, timed_out, dead, violations);
-                $fclose(responses);
-                $fclose(commands);
-                done <= !done;
+                $fflush(responses);
                 state <= S_IDLE;
             end
 

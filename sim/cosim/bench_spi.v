@@ -1,7 +1,7 @@
-// Bench around a core with SPI: clock, reset, and a controller, mode 0, that plays a file of transfers at the pins.
+// Bench around a core with SPI: clock, reset, and a controller, mode 0, that plays batches of transfers at the pins.
 //
-// A toggle of `start` plays commands.bin of the working folder; a toggle of `done` says that responses.hex is written.
-// serial_bench.py describes both files. A level of sck takes four or five cycles of the core's clock, at random.
+// serial_bench.py describes the batches that it gets, and what it answers. A level of sck takes four or five cycles of the core's
+// clock, at random.
 `timescale 1ns / 1ps
 
 `NARROWS_BENCH(bench)
@@ -9,9 +9,8 @@
     localparam S_RESET = 0, S_IDLE = 1, S_FETCH = 2, S_BYTE = 3, S_LOW = 4, S_HIGH = 5, S_DESELECT = 6, S_WAIT = 7, S_END = 8;
     localparam GAP = 16;
 
-    reg start /* verilator public_flat_rw */ = 0;
+    `NARROWS_HOST
     reg rst = 1;
-    initial done = 0;
 
     // To the core: `noise` of 2**24 cycles see copi turned over, `loss` of 2**24 pulses of sck are lost.
     reg [31:0] noise = 0, loss = 0;
@@ -28,13 +27,11 @@
     `NARROWS_QUICK_STORE
 
     reg [3:0] state = S_RESET;
-    reg seen = 0;
     reg [63:0] cycles = 0;
     reg [31:0] head, count, value, to_send, to_receive, left = 0, undriven = 0;
     reg [7:0] out, in;
     reg [3:0] bits;
     reg receiving;
-    integer commands, responses, got;
     wire [31:0] half = 3 + dice[40];
 
     always @(posedge clk) begin
@@ -47,21 +44,19 @@
                 state <= S_IDLE;
             end
 
-            S_IDLE: if (start != seen) begin
-                seen <= start;
-                commands = $fopen("commands.bin", "rb");
-                responses = $fopen("responses.hex", "wb");
+            S_IDLE: begin
+                await_batch;
                 state <= S_FETCH;
             end
 
             S_FETCH: begin
-                got = $fread(head, commands);
-                if (got != 4) state <= S_END;
+                if (in_batch == 0) state <= S_END;
                 else begin
-                    got = $fread(count, commands);
+                    take(head);
+                    take(count);
                     case (head)
                         TRANSFER: begin
-                            got = $fread(value, commands);  // bytes to receive
+                            take(value);  // bytes to receive
                             to_send <= count;
                             to_receive <= value;
                             cs_n <= 0;
@@ -85,7 +80,7 @@
                 state <= S_LOW;
                 receiving <= to_send == 0;
                 if (to_send != 0) begin
-                    got = $fread(value, commands);
+                    take(value);
                     copi <= value[7];
                     out <= value[7:0] << 1;
                     to_send <= to_send - 1;
@@ -135,10 +130,9 @@
             end
 
             S_END: begin
-                $fwrite(responses, "%08h%08h%08h", cycles[63:32], cycles[31:0], undriven + bus_violations + flash_violations);
-                $fclose(responses);
-                $fclose(commands);
-                done <= !done;
+                drop_rest;
+                $fwrite(responses, "%08h%08h%08h\n", cycles[63:32], cycles[31:0], undriven + bus_violations + flash_violations);
+                $fflush(responses);
                 state <= S_IDLE;
             end
 

@@ -1,7 +1,7 @@
-// Bench around a core with a UART: clock, reset, and a host that plays a file of bytes and delays at the pin.
+// Bench around a core with a UART: clock, reset, and a host that plays batches of bytes and delays at the pin.
 //
-// A toggle of `start` plays commands.bin of the working folder; a toggle of `done` says that responses.hex is written.
-// serial_bench.py describes both files. What the core sends is kept, as an operating system would, until it is asked for.
+// serial_bench.py describes the batches that it gets, and what it answers. What the core sends is kept, as an operating system
+// would, until it is asked for.
 `timescale 1ns / 1ps
 
 `NARROWS_BENCH(bench)
@@ -10,9 +10,8 @@
     localparam DIVISOR = `NARROWS_UART_DIVISOR;
     localparam KEPT_LOG2 = 12;
 
-    reg start /* verilator public_flat_rw */ = 0;
+    `NARROWS_HOST
     reg rst = 1;
-    initial done = 0;
 
     // To the core: `noise` of 2**24 cycles see the line turned over.
     reg [31:0] noise = 0;
@@ -31,14 +30,12 @@
     `NARROWS_QUICK_STORE
 
     reg [2:0] state = S_RESET;
-    reg seen = 0;
     reg [63:0] cycles = 0;
     reg [31:0] head, count, value;
     reg [63:0] left = 0;
     reg [31:0] wait_bit = 0, quiet = 0;
     reg [9:0] bits = 0;
     reg [3:0] bits_left = 0;
-    integer commands, responses, got;
 
     // From the core: sampled in the middle of each bit.
     reg [7:0] kept [0:(1 << KEPT_LOG2) - 1];
@@ -83,18 +80,16 @@
                 state <= S_IDLE;
             end
 
-            S_IDLE: if (start != seen) begin
-                seen <= start;
-                commands = $fopen("commands.bin", "rb");
-                responses = $fopen("responses.hex", "wb");
+            S_IDLE: begin
+                await_batch;
                 state <= S_FETCH;
             end
 
             S_FETCH: begin
-                got = $fread(head, commands);
-                if (got != 4) state <= S_END;
+                if (in_batch == 0) state <= S_END;
                 else begin
-                    got = $fread(count, commands);
+                    take(head);
+                    take(count);
                     left <= count;
                     quiet <= 0;
                     bits_left <= 0;
@@ -102,7 +97,7 @@
                     case (head)
                         SEND: state <= S_SEND;
                         RECEIVE: begin
-                            got = $fread(value, commands);  // bit times without a byte
+                            take(value);  // bit times without a byte
                             state <= S_RECEIVE;
                         end
                         RESET: begin
@@ -111,7 +106,7 @@
                         end
                         NOISE: noise <= count;
                         UNPLUG: begin
-                            got = $fread(value, commands);  // cycles until then
+                            take(value);  // cycles until then
                             out_in <= value;
                             out_for <= count;
                         end
@@ -127,7 +122,7 @@
                 bits_left <= bits_left - 1;
                 wait_bit <= DIVISOR - 1;
             end else if (left != 0) begin
-                got = $fread(value, commands);
+                take(value);
                 line <= 0;
                 bits <= {2'b11, value[7:0]};
                 bits_left <= 9;
@@ -155,10 +150,9 @@
             end
 
             S_END: begin
-                $fwrite(responses, "%08h%08h%08h", cycles[63:32], cycles[31:0], broken + bus_violations + flash_violations);
-                $fclose(responses);
-                $fclose(commands);
-                done <= !done;
+                drop_rest;
+                $fwrite(responses, "%08h%08h%08h\n", cycles[63:32], cycles[31:0], broken + bus_violations + flash_violations);
+                $fflush(responses);
                 state <= S_IDLE;
             end
 

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ...sw.linked import Linked
 from ...sw.program import Program
-from ...sw.runtime.resident import Turn
-from ...sw.runtime.samples import SampleRecord
+from ...sw.runtime import Transport
+from ...sw.runtime.resident import Turn, run_turns
+from ...sw.runtime.samples import SampleRecord, run_samples
 from ..store_size import store_bytes
 from .core_source import WrittenOnDemand
-from .infer import BY_TENSOR
-from .job import Progress
 from .session import simulate
 
-__all__ = ["CosimResult", "run_program", "run_resident"]
+__all__ = ["CosimResult", "Progress", "run_program", "run_resident"]
 
-_ENTRY = f"{__package__}.infer:infer"
-_TURNS = f"{__package__}.infer:infer_turns"
+Progress = Callable[[int, int], None]
+"""Called with (samples done, samples in all)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,8 +68,9 @@ def run_program(
         As `simulate` takes it.
     dump_layers : int
         For so many first samples, stop after each layer and read its tensor.
-    memory, work_folder, waves, progress
-        As :func:`simulate` takes them; progress counts samples.
+    memory, work_folder, waves
+        As :func:`simulate` takes them.
+    progress : callable, optional
 
     Raises
     ------
@@ -79,21 +79,21 @@ def run_program(
     ProgramError, TransportError, InputError
         As `Driver` does.
     """
-    result = simulate(
+    levels = np.asarray(levels, dtype=np.int64)
+
+    async def infer(transport: Transport) -> SampleRecord:
+        return await run_samples(transport, program, levels, dump_layers=dump_layers, progress=progress)
+
+    done = simulate(
         verilog,
-        _ENTRY,
-        arrays={"levels": np.asarray(levels, dtype=np.int64)},
-        values={"dump_layers": dump_layers},
-        files=lambda folder: program.save(folder / "program.nrw"),
+        infer,
         simulator=simulator,
         store_bytes=store_bytes(program.window_bytes),
         memory=memory,
         work_folder=work_folder,
         waves=waves,
-        progress=progress,
     )
-    record = _record(result.arrays)
-    return CosimResult(record=record, sim_cycles=result.sim_cycles, wall_seconds=result.wall_seconds)
+    return CosimResult(record=done.result, sim_cycles=done.cycles, wall_seconds=done.seconds)
 
 
 def run_resident(
@@ -126,31 +126,11 @@ def run_resident(
     NarrowsError
         As :func:`run_program` does.
     """
-    result = simulate(
-        verilog,
-        _TURNS,
-        arrays={f"{number}": turn.levels for number, turn in enumerate(turns)},
-        values={"names": [turn.name for turn in turns], "stall": stall},
-        files=lambda folder: linked.save(folder / "linked.nrw"),
-        simulator=simulator,
-        store_bytes=store_bytes(linked.window_bytes),
-        progress=progress,
-    )
-    took = {"sim_cycles": result.sim_cycles, "wall_seconds": result.wall_seconds}
-    parts: list[dict[str, NDArray[Any]]] = [{} for _ in turns]
-    for name, array in result.arrays.items():
-        number, _, own = name.partition("/")
-        parts[int(number)][own] = array
-    return [CosimResult(record=_record(part), **took) for part in parts]
 
+    async def infer(transport: Any) -> list[SampleRecord]:
+        if stall:
+            await transport.set_host(stall=stall)
+        return await run_turns(transport, linked, turns, progress=progress)
 
-def _record(arrays: Mapping[str, NDArray[Any]]) -> SampleRecord:
-    """The record that `infer` took apart."""
-    grouped: dict[str, Any] = {group: {} for group in BY_TENSOR}
-    for name, array in arrays.items():
-        group, _, tensor = name.partition(" ")
-        if tensor:
-            grouped[group][tensor] = array
-        else:
-            grouped[name] = array
-    return SampleRecord(**grouped)
+    done = simulate(verilog, infer, simulator=simulator, store_bytes=store_bytes(linked.window_bytes))
+    return [CosimResult(record=record, sim_cycles=done.cycles, wall_seconds=done.seconds) for record in done.result]

@@ -1,25 +1,23 @@
-"""CosimTransport: the host side of a simulated core, played by `bench.v` from files so that Python sleeps meanwhile.
+"""CosimTransport: the host side of a simulated core, played by `bench.v` so that Python stays out of its cycles.
 
-A batch is a file of big-endian 32-bit words: for each command a head (`Command` above 28 bits of byte address), a count
-and, for a write, as many values. The bench answers with a text of hexadecimal words: all that was read, then the
-`_Trailer`. A batch costs host time however short it is; so writes are gathered until something must be read.
+A batch is of 32-bit words: for each command a head (`Command` above 28 bits of byte address), a count and, for a write,
+as many values. The bench answers with hexadecimal words: all that was read, then the `_Trailer`. A batch costs time
+however short it is; so writes are gathered until something must be read.
 """
 
 from __future__ import annotations
 
 import enum
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
-from cocotb.triggers import ValueChange
 from numpy.typing import ArrayLike, NDArray
 
 from ...sw.runtime import Transport, TransportError
+from .bench_process import BenchProcess
 
 __all__ = ["Command", "CosimTransport", "Habit"]
-
-_COMMANDS, _RESPONSES = Path("commands.bin"), Path("responses.hex")
 
 
 class Command(enum.IntEnum):
@@ -37,6 +35,7 @@ class Command(enum.IntEnum):
     STREAM_TAKE = 10  # whole answers, as many as the address says, at most `count` cycles later
     PAUSE = 11  # so many cycles
     RESET = 12  # of core and bench, for so many cycles
+    STRIKE = 13  # as many bits as the address says are flipped by the core's task `strike`, `count` cycles later
 
 
 _LAST, _ERROR = 1 << 8, 1 << 9  # TLAST and TUSER above the byte
@@ -66,12 +65,12 @@ class _Trailer(NamedTuple):
 
 
 class CosimTransport(Transport):
-    """Transport to the core inside a running simulation.
+    """Transport to the core inside a running simulation; nothing ever suspends.
 
     Parameters
     ----------
-    top : cocotb handle
-        The top of `bench.v`.
+    bench : BenchProcess
+        That of `bench.v`.
 
     Raises
     ------
@@ -79,9 +78,8 @@ class CosimTransport(Transport):
         By every method, if the core answers an access with an error or not at all, or a wait ends without an interrupt.
     """
 
-    def __init__(self, top: Any) -> None:
-        self._top = top
-        self._start = 0
+    def __init__(self, bench: BenchProcess) -> None:
+        self._bench = bench
         self._gathered: list[NDArray[np.uint32]] = []
         self._cycles = 0
 
@@ -167,13 +165,16 @@ class CosimTransport(Transport):
         """Queue a reset of the core and of all that is connected to it; memories keep what they hold."""
         self._gathered.append(np.array([Command.RESET << 28, cycles], dtype=np.uint32))
 
+    async def strike(self, bits: Sequence[tuple[int, int, int]], *, cycles: int = 0) -> None:
+        """Queue that bits (array, word, place; at most 16) flip together, so many cycles later, in a core with a task
+        ``strike``."""
+        head = np.array([Command.STRIKE << 28 | len(bits), cycles], dtype=np.uint32)
+        self._gathered += [head, np.array(bits, dtype=np.uint32).reshape(-1)]
+
     async def _play(self) -> NDArray[np.uint32]:
-        _COMMANDS.write_bytes(np.concatenate(self._gathered).astype(">u4").tobytes())
+        answer = self._bench.play(np.concatenate(self._gathered))
         self._gathered.clear()
-        self._start ^= 1
-        self._top.start.value = self._start
-        await ValueChange(self._top.done)
-        words = np.frombuffer(bytes.fromhex(_RESPONSES.read_text(encoding="ascii")), dtype=">u4").astype(np.uint32)
+        words = np.frombuffer(bytes.fromhex(answer), dtype=">u4").astype(np.uint32)
         values, trailer = words[: -len(_Trailer._fields)], _Trailer(*(int(w) for w in words[-len(_Trailer._fields) :]))
         self._cycles = trailer.cycles_high << 32 | trailer.cycles_low
         if trailer.dead:

@@ -1,26 +1,22 @@
-"""SerialBench: what `bench_uart.v` and `bench_spi.v` do around a simulated core, told by a file.
+"""SerialBench: what `bench_uart.v` and `bench_spi.v` do around a simulated core.
 
-A batch is a file of big-endian 32-bit words: for each command its `LineCommand` and a count. Behind SEND come so many
-bytes to the core, one in each word; behind RECEIVE the bit times without a byte that end it; behind TRANSFER, on SPI,
-the number of bytes to receive, then the bytes to the core; behind UNPLUG the cycles until then. The bench answers with
-a text of hexadecimal bytes: all that was received, then the cycle (64 bits) and how often the core broke the rules of
-line or bus (32 bits).
+A batch is of 32-bit words: for each command its `LineCommand` and a count. Behind SEND come so many bytes to the core,
+one in each word; behind RECEIVE the bit times without a byte that end it; behind TRANSFER, on SPI, the number of bytes
+to receive, then the bytes to the core; behind UNPLUG the cycles until then. The bench answers with hexadecimal bytes:
+all that was received, then the cycle (64 bits) and how often the core broke the rules of line or bus (32 bits).
 """
 
 from __future__ import annotations
 
 import enum
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-from cocotb.triggers import ValueChange
 
 from ...sw.runtime import TransportError
+from .bench_process import BenchProcess
 
 __all__ = ["LineCommand", "SerialBench"]
 
-_COMMANDS, _RESPONSES = Path("commands.bin"), Path("responses.hex")
 _TRAILER_BYTES = 12
 _SHARES = 1 << 24
 
@@ -38,17 +34,15 @@ class LineCommand(enum.IntEnum):
 
 
 class SerialBench:
-    """Gathers commands until something must be received, so that Python sleeps while the simulator plays.
+    """Gathers commands until something must be received.
 
     Parameters
     ----------
-    top : cocotb handle
-        The top of the bench.
+    process : BenchProcess
     """
 
-    def __init__(self, top: Any) -> None:
-        self._top = top
-        self._start = 0
+    def __init__(self, process: BenchProcess) -> None:
+        self._process = process
         self._gathered: list[int] = []
         self.cycles = 0
         """Clock cycles simulated since power-up, as of the last `play`."""
@@ -81,12 +75,8 @@ class SerialBench:
         TransportError
             If the core sent a byte without a stop bit, on SPI did not drive the line, or broke the rules of its bus.
         """
-        _COMMANDS.write_bytes(np.array(self._gathered, dtype=">u4").tobytes())
+        received = bytes.fromhex(self._process.play(np.array(self._gathered, dtype=np.uint32)))
         self._gathered.clear()
-        self._start ^= 1
-        self._top.start.value = self._start
-        await ValueChange(self._top.done)
-        received = bytes.fromhex(_RESPONSES.read_text(encoding="ascii"))
         data, trailer = received[:-_TRAILER_BYTES], received[-_TRAILER_BYTES:]
         self.cycles = int.from_bytes(trailer[:8], "big")
         if broken := int.from_bytes(trailer[8:], "big"):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,13 +9,14 @@ from ...sw.runtime import Transport
 from ...sw.runtime.serial_line import SerialLine
 from ...sw.runtime.serial_transport import SerialTransport
 from ...sw.runtime.spi_line import SpiBus, SpiLine
+from .bench_process import BenchProcess
 from .serial_bench import LineCommand, SerialBench
 
 __all__ = ["CosimLine", "CosimSerialTransport", "CosimSpiBus"]
 
 
 class CosimLine(SerialLine):
-    """The UART of the core inside a running simulation; it suspends until the simulator has played what it is given.
+    """The UART of the core inside a running simulation; nothing ever suspends.
 
     Parameters
     ----------
@@ -61,8 +60,8 @@ class CosimSerialTransport(Transport):
 
     Parameters
     ----------
-    top : cocotb handle
-        The top of `bench_uart.v` or `bench_spi.v`.
+    process : BenchProcess
+        That of `bench_uart.v` or `bench_spi.v`.
     kind : str
         ``"uart"`` or ``"spi"``, which of them.
 
@@ -72,8 +71,8 @@ class CosimSerialTransport(Transport):
     line : SerialLine
     """
 
-    def __init__(self, top: Any, kind: str) -> None:
-        self.bench = SerialBench(top)
+    def __init__(self, process: BenchProcess, kind: str) -> None:
+        self.bench = SerialBench(process)
         self.line: SerialLine = SpiLine(CosimSpiBus(self.bench)) if kind == "spi" else CosimLine(self.bench)
         self._link: SerialTransport | None = None
 

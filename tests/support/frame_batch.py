@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from narrows.hw.core_verilog import CoreVerilog
 from narrows.hw.spec.answer import AnswerKind
 from narrows.hw.spec.config import AcceleratorConfig
-from narrows.sim.cosim.job import Job, Progress
+from narrows.hw.spec.registers import Stream
 from narrows.sim.cosim.session import simulate
 from narrows.sim.golden import GoldenModel
 from narrows.sim.isa_transport import IsaTransport
 from narrows.sw.program import Program
-from narrows.sw.runtime import Driver, Transport
+from narrows.sw.runtime import Driver
 from narrows.sw.runtime.feed import feed_of
 from narrows.sw.runtime.samples import run_samples
-from narrows.sw.runtime.serving import serving_of
+from narrows.sw.runtime.serving import Serving, serving_of
 from narrows.sw.runtime.transport import run_sync
+from numpy.typing import NDArray
 from program_batch import random_program
 from random_graphs import random_levels
 
@@ -46,34 +46,18 @@ def check_frames(
         for program in programs
     ]
 
-    def save(folder: Path) -> None:
-        for number, program in enumerate(programs):
-            program.save(folder / f"{number}.nrw")
+    async def in_a_row(transport: Any) -> list[dict[str, NDArray[np.int64]]]:
+        if host:
+            await transport.set_host(**host)
+        cases = zip(programs, samples, strict=True)
+        return [(await run_samples(transport, *case, counted=1)).outputs for case in cases]
 
-    result = simulate(
-        CoreVerilog(config),
-        f"{__name__}:in_a_row",
-        arrays={f"{number}": levels for number, levels in enumerate(samples)},
-        values={"count": len(programs), "host": host},
-        files=save,
-    )
-    for number, (program, levels) in enumerate(zip(programs, samples, strict=True)):
+    done = simulate(CoreVerilog(config), in_a_row)
+    for program, levels, outputs in zip(programs, samples, done.result, strict=True):
         golden = GoldenModel(program.graph, config).run(levels)
         for name in program.graph.output_tensors:
-            np.testing.assert_array_equal(result.arrays[f"{number}:{name}"], golden[name])
-    return result.sim_cycles
-
-
-async def in_a_row(transport: Transport, job: Job, progress: Progress) -> Any:
-    """Every program with all its frames, each sent while the one before runs."""
-    if job.values["host"]:
-        await transport.set_host(**job.values["host"])  # type: ignore[attr-defined]
-    outputs = {}
-    for number in range(job.values["count"]):
-        program = Program.load(job.folder / f"{number}.nrw")
-        record = await run_samples(transport, program, job.arrays[f"{number}"], counted=1)
-        outputs |= {f"{number}:{name}": values for name, values in record.outputs.items()}
-    return outputs, {}
+            np.testing.assert_array_equal(outputs[name], golden[name])
+    return done.cycles
 
 
 def check_streams(
@@ -114,49 +98,42 @@ def check_streams(
         assert answer is not None
         place = int(levels_right.transpose(1, 2, 0).argmax())
         np.testing.assert_array_equal(serving.given(answer), place if kind is AnswerKind.PLACE else levels_right)
-    result = simulate(
-        CoreVerilog(config),
-        f"{__name__}:served",
-        arrays={"sent": np.frombuffer(b"".join(sent), dtype=np.uint8), "sizes": np.array([len(f) for f in sent])},
-        values={"seed": seed, "kind": kind, "stalls": stalls, "host_stall": host_stall},
-        files=lambda folder: program.save(folder / "0.nrw"),
-    )
-    given = result.arrays["given"].tobytes()
-    ends = np.cumsum(result.arrays["counts"])
-    found = [given[end - count : end] or None for end, count in zip(ends, result.arrays["counts"], strict=True)]
-    assert found == right
+
+    async def serve(transport: Any) -> _Served:
+        if host_stall:
+            await transport.set_host(stall=host_stall)
+        return await _served(transport, program, serving, sent, stalls)
+
+    done = simulate(CoreVerilog(config), serve)
+    assert done.result.answers == right
     short = any(len(frame) < len(serving.frame(levels[0])) for frame in sent)
     long = any(len(frame) > len(serving.frame(levels[0])) for frame in sent)
-    assert result.values["wrong"] == short << 8 | long << 9
-    np.testing.assert_array_equal(result.arrays["after"], golden[np.flatnonzero(~spoilt)[-1]])
-    return {"cycles": result.sim_cycles, "answers": len(found), "errors": int(spoilt.sum())}
+    assert done.result.wrong == short << 8 | long << 9
+    np.testing.assert_array_equal(done.result.after, golden[np.flatnonzero(~spoilt)[-1]])
+    return {"cycles": done.cycles, "answers": len(right), "errors": int(spoilt.sum())}
 
 
-async def served(transport: Transport, job: Job, progress: Progress) -> Any:
-    """All frames through the streams, then the last right one once more by the host."""
-    program = Program.load(job.folder / "0.nrw")
-    config = program.config
-    values, sent, sizes = job.values, job.arrays["sent"].tobytes(), job.arrays["sizes"].tolist()
-    if values["host_stall"]:
-        await transport.set_host(stall=values["host_stall"])  # type: ignore[attr-defined]
-    kind = None if values["kind"] is None else AnswerKind(values["kind"])
-    driver: Any = Driver(transport, config)
+class _Served(NamedTuple):
+    """What a core answered to frames, what it said of them, and its output tensor afterwards."""
+
+    answers: list[bytes | None]
+    wrong: Stream
+    after: NDArray[np.int64]
+
+
+async def _served(
+    transport: Any, program: Program, serving: Serving, sent: Sequence[bytes], stalls: tuple[int, int]
+) -> _Served:
+    """All frames through the streams."""
+    driver = Driver(transport, program.config)
     await driver.load(program)
-    serving = serving_of(program, config, kind, tensor=program.graph.output_tensors[0])
     await driver.serve(serving)
-    await transport.set_streams(frames=values["stalls"][0], answers=values["stalls"][1])  # type: ignore[attr-defined]
+    await transport.set_streams(frames=stalls[0], answers=stalls[1])
     answers: list[bytes | None] = []
-    at, first = 0, 0
-    for number, size in enumerate(sizes):
-        await transport.send_frame(sent[at : at + size])  # type: ignore[attr-defined]
-        at += size
-        if number % 64 == 63 or number == len(sizes) - 1:
-            answers += await transport.take_answers(number + 1 - first, _TIMEOUT * (number + 1 - first))  # type: ignore[attr-defined]
-            first = number + 1
-            progress(first, len(sizes))
+    for number, frame in enumerate(sent):
+        await transport.send_frame(frame)
+        if number % 64 == 63 or number == len(sent) - 1:
+            missing = number + 1 - len(answers)
+            answers += await transport.take_answers(missing, _TIMEOUT * missing)
     wrong = await driver.stop_serving()
-    return {
-        "given": np.frombuffer(b"".join(answer or b"" for answer in answers), dtype=np.uint8),
-        "counts": np.array([len(answer or b"") for answer in answers]),
-        "after": await driver.dump(program.graph.output_tensors[0]),
-    }, {"wrong": int(wrong)}
+    return _Served(answers, wrong, await driver.dump(program.graph.output_tensors[0]))

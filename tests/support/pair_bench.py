@@ -13,8 +13,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from narrows.hw.core_verilog import CoreVerilog
@@ -26,7 +24,7 @@ from narrows.hw.spec.formats import DyBit, Format, Int
 from narrows.hw.spec.isa import BLOCK, decode_instruction
 from narrows.hw.spec.registers import Region, region_address
 from narrows.hw.spec.semantics import accumulate, rescale
-from narrows.sim.cosim.job import Job, Progress
+from narrows.sim.cosim.inference import Progress
 from narrows.sim.cosim.session import simulate
 from narrows.sim.golden import GoldenModel
 from narrows.sw.compile import compile_graph
@@ -55,7 +53,6 @@ OUTPUT_FORMATS = (DyBit(4), Int(8), Int(4), DyBit(8), DyBit(4, False), Int(8, Fa
 """Formats that batches write, in turn; the first takes one plane, so that no pair waits for the drain."""
 
 _COUNTERS = tuple(field.name for field in dataclasses.fields(CycleCount))
-_ENTRY = f"{__name__}:play"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -186,29 +183,18 @@ class PairBench:
 
     def run(self, batches: Sequence[Batch], *, progress: Progress | None = None) -> list[Measured]:
         """Run batches one after the other on the simulated core."""
+        total = sum(len(batch.levels) for batch in batches)
 
-        def save(folder: Path) -> None:
-            for number, batch in enumerate(batches):
-                batch.program.save(folder / f"{number}.nrw")
+        async def play(transport: Transport) -> list[Measured]:
+            measured, done = [], 0
+            for batch in batches:
+                measured.append(await _play(transport, batch))
+                done += len(batch.levels)
+                if progress is not None:
+                    progress(done, total)
+            return measured
 
-        arrays = {
-            f"{name} {number}": getattr(batch, name)
-            for number, batch in enumerate(batches)
-            for name in ("levels", "params")
-        }
-        result = simulate(
-            self._verilog, _ENTRY, arrays=arrays, values={"batches": len(batches)}, files=save, progress=progress
-        )
-        return [
-            Measured(
-                outputs=result.arrays[f"outputs {number}"],
-                counts=tuple(
-                    CycleCount(**dict(zip(_COUNTERS, row, strict=True)))
-                    for row in result.arrays[f"counts {number}"].tolist()
-                ),
-            )
-            for number in range(len(batches))
-        ]
+        return simulate(self._verilog, play).result
 
 
 def _draw(rng: np.random.Generator, fmt: Format, shape: tuple[int, ...]) -> NDArray[np.int64]:
@@ -252,23 +238,16 @@ def _telling_sums(layer: MacLayer, target: QuantisedTensor) -> _Telling:
     return _Telling(sums[1:-1][order], telling.sum(axis=1))
 
 
-async def play(transport: Transport, job: Job, progress: Progress) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """The job inside the simulator: every sample with its own parameters."""
-    arrays: dict[str, NDArray[Any]] = {}
-    total = sum(len(array) for name, array in job.arrays.items() if name.startswith("levels"))
-    done = 0
-    for number in range(job.values["batches"]):
-        program = Program.load(job.folder / f"{number}.nrw")
-        driver = Driver(transport, program.config)
-        await driver.load(program)
-        results = []
-        for levels, params in zip(job.arrays[f"levels {number}"], job.arrays[f"params {number}"], strict=True):
-            await transport.write(
-                region_address(program.config, Region.PARAMS), to_burst(program.config, Region.PARAMS, params)
-            )
-            results.append(await driver.infer(levels))
-            done += 1
-            progress(done, total)
-        arrays[f"outputs {number}"] = np.array([result.outputs["out"] for result in results])
-        arrays[f"counts {number}"] = np.array([[getattr(result, name) for name in _COUNTERS] for result in results])
-    return arrays, {}
+async def _play(transport: Transport, batch: Batch) -> Measured:
+    """Every sample with its own parameters."""
+    config = batch.program.config
+    driver = Driver(transport, config)
+    await driver.load(batch.program)
+    results = []
+    for levels, params in zip(batch.levels, batch.params, strict=True):
+        await transport.write(region_address(config, Region.PARAMS), to_burst(config, Region.PARAMS, params))
+        results.append(await driver.infer(levels))
+    return Measured(
+        outputs=np.array([result.outputs["out"] for result in results]),
+        counts=tuple(CycleCount(**{name: getattr(result, name) for name in _COUNTERS}) for result in results),
+    )

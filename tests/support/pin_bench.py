@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pytest
+import cocotb_tools.config
 from amaranth.lib.wiring import In, Member
+from find_libpython import find_libpython
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.verilog import TOP, to_verilog
-from narrows.sim.cosim.simulators import build_simulator, start_simulator
+from narrows.sim.cosim.builders import build_verilator
+from narrows.sim.cosim.simulators import SIMULATORS, verilator_root
+from narrows.sw.processes import run_process
 
 __all__ = ["run_at_pins"]
 
@@ -42,23 +47,34 @@ def run_at_pins(
     """
     source, result = folder / "core.v", folder / "result.json"
     source.write_text(to_verilog(config) + _top(ports, spare or {}), encoding="utf-8")
-    build_simulator(source, _TOP, simulator="verilator", clocked=False, waves=False, tick=lambda: None)
-    with pytest.MonkeyPatch.context() as patch:
-        for imported in (bench.parent, Path(__file__).parent):
-            patch.syspath_prepend(str(imported))
-        start_simulator(
-            folder,
-            bench.stem,
-            simulator="verilator",
-            waves=False,
-            folder=folder,
-            log=folder / "run.log",
-            results=folder / "results.xml",
-            variables={"NARROWS_CONFIG": json.dumps(config.to_dict()), "NARROWS_RESULT": str(result)},
-            tick=lambda: None,
-            top=_TOP,
-        )
+    _build(source)
+    python = find_libpython()
+    assert python is not None, "cocotb needs Python's shared library"
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join([str(bench.parent), str(Path(__file__).parent), *sys.path]),
+        "PYGPI_PYTHON_BIN": sys.executable,
+        "GPI_USERS": f"{python};{cocotb_tools.config.pygpi_entry_point()}",
+        "COCOTB_TOPLEVEL": _TOP,
+        "TOPLEVEL_LANG": "verilog",
+        "COCOTB_TEST_MODULES": bench.stem,
+        "COCOTB_RESULTS_FILE": str(folder / "results.xml"),
+        "COCOTB_TRUST_INERTIAL_WRITES": "1",
+        "NARROWS_CONFIG": json.dumps(config.to_dict()),
+        "NARROWS_RESULT": str(result),
+    }
+    with (folder / "run.log").open("wb") as log:
+        ended = run_process([folder / _TOP], cwd=folder, stdout=log, env=environment)
+    assert ended.returncode == 0, (folder / "run.log").read_text(encoding="utf-8")
     return json.loads(result.read_text(encoding="utf-8"))
+
+
+def _build(source: Path) -> None:
+    """As cocotb's own runner does, but with no more signals public than are marked."""
+    libraries = cocotb_tools.config.libs_dir
+    link = f"-Wl,-rpath,{libraries} -L{libraries} -lcocotbvpi_verilator"
+    program = cocotb_tools.config.share_dir / "lib" / "verilator" / "verilator.cpp"
+    flags = [*SIMULATORS["verilator"].flags, "--vpi", "-LDFLAGS", link]
+    build_verilator(source, _TOP, flags, root=verilator_root(), waves=False, program=program)
 
 
 def _top(ports: Mapping[str, Member], spare: Mapping[str, str]) -> str:

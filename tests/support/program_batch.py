@@ -6,7 +6,6 @@ import contextlib
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from narrows.hw.core_verilog import CoreVerilog
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.transfer_cycles import BusTiming
 from narrows.sim.cosim.core_source import WrittenOnDemand
-from narrows.sim.cosim.job import Job, Progress
+from narrows.sim.cosim.inference import Progress
 from narrows.sim.cosim.session import simulate
 from narrows.sim.golden import GoldenModel
 from narrows.sim.isa_transport import IsaTransport
@@ -34,7 +33,6 @@ __all__ = [
     "check_programs",
     "check_random_programs",
     "check_seeds",
-    "compare_all",
     "fitting_programs",
     "random_program",
 ]
@@ -99,22 +97,21 @@ def check_programs(
         For each program ``differences`` (texts; empty when golden model, ISA model and core agree in every tensor,
         checksum and counter), and the counters of its samples.
     """
+    timing = BusTiming(latency=(bus or {}).get("latency", 1), pace=(bus or {}).get("pace", 1))
 
-    def save(folder: Path) -> None:
-        for number, (program, _) in enumerate(programs):
-            program.save(folder / f"{number}.nrw")
+    async def compare_all(transport: Any) -> list[dict[str, Any]]:
+        if bus:
+            await transport.set_bus(**bus)
+        if host:
+            await transport.set_host(**host)
+        reports = []
+        for program, levels in programs:
+            reports.append(await _compare(transport, program, levels, timing))
+            if progress is not None:
+                progress(len(reports), len(programs))
+        return reports
 
-    arrays = {f"{number}": levels for number, (_, levels) in enumerate(programs)}
-    result = simulate(
-        verilog or CoreVerilog(config),
-        f"{__name__}:compare_all",
-        arrays=arrays,
-        values={"count": len(programs), "bus": dict(bus or {}), "host": dict(host or {})},
-        files=save,
-        simulator=simulator,
-        progress=progress,
-    )
-    return result.values["programs"]
+    return simulate(verilog or CoreVerilog(config), compare_all, simulator=simulator).result
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,22 +172,6 @@ def check_seeds(trials: Trials, seeds: Sequence[int]) -> tuple[dict[int, dict[st
     for report, (program, _) in zip(reports, cases, strict=True):
         report["instructions"] = len(program.instructions) - 1
     return dict(zip(programs, reports, strict=True)), len(seeds) - len(programs)
-
-
-async def compare_all(transport: Transport, job: Job, progress: Progress) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The job inside the simulator."""
-    reports = []
-    count, bus = job.values["count"], job.values["bus"]
-    if bus:
-        await transport.set_bus(**bus)  # type: ignore[attr-defined]
-    if job.values["host"]:
-        await transport.set_host(**job.values["host"])  # type: ignore[attr-defined]
-    for number in range(count):
-        program = Program.load(job.folder / f"{number}.nrw")
-        timing = BusTiming(latency=bus.get("latency", 1), pace=bus.get("pace", 1))
-        reports.append(await _compare(transport, program, job.arrays[f"{number}"], timing))
-        progress(number + 1, count)
-    return {}, {"programs": reports}
 
 
 async def _models_agree(program: Program, levels: NDArray[np.int64]) -> dict[str, Any]:

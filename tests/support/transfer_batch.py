@@ -10,7 +10,6 @@ from narrows.hw.core_verilog import CoreVerilog
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.registers import Control, Region, Register, region_address
 from narrows.hw.spec.transfer_cycles import BusTiming
-from narrows.sim.cosim.job import Job, Progress
 from narrows.sim.cosim.session import simulate
 from narrows.sim.isa_transport import IsaTransport
 from narrows.sw.runtime import Transport
@@ -49,17 +48,12 @@ def run_transfers(
         For each seed ``differences`` (texts; empty when memories, store, checksums and status agree), and the counters
         of ``core`` and ``model`` by name.
     """
-    result = simulate(
-        CoreVerilog(config),
-        f"{__name__}:compare",
-        memory=memory,
-        values={
-            "config": config.to_dict(),
-            "seeds": list(seeds),
-            "bus": {"latency": latency, "pace": pace, "stall": stall, "seed": seed, "habits": habits},
-        },
-    )
-    return result.values["reports"]
+
+    async def compare(transport: Any) -> list[dict[str, Any]]:
+        await transport.set_bus(latency=latency, pace=pace, stall=stall, seed=seed, habits=habits)
+        return [await _compare(transport, config, each, BusTiming(latency=latency, pace=pace)) for each in seeds]
+
+    return simulate(CoreVerilog(config), compare, memory=memory).result
 
 
 def run_part(shared: tuple[AcceleratorConfig, dict[str, int]], seeds: Sequence[int]) -> list[dict[str, Any]]:
@@ -68,22 +62,12 @@ def run_part(shared: tuple[AcceleratorConfig, dict[str, int]], seeds: Sequence[i
     return run_transfers(config, seeds, seed=seeds[0], **bus)
 
 
-async def compare(transport: Any, job: Job, progress: Progress) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The job inside the simulator."""
-    config = AcceleratorConfig.from_dict(job.values["config"])
-    bus = job.values["bus"]
-    await transport.set_bus(**bus)
-    reports = []
-    for number, seed in enumerate(job.values["seeds"]):
-        program = random_program(config, seed)
-        core = await run_one(transport, config, program)
-        model = await run_one(
-            IsaTransport(config, bus=BusTiming(latency=bus["latency"], pace=bus["pace"])), config, program
-        )
-        differences = [name for name in core if name != "counters" and not np.array_equal(core[name], model[name])]
-        reports.append({"differences": differences, "core": core["counters"], "model": model["counters"]})
-        progress(number + 1, len(job.values["seeds"]))
-    return {}, {"reports": reports}
+async def _compare(transport: Transport, config: AcceleratorConfig, seed: int, timing: BusTiming) -> dict[str, Any]:
+    program = random_program(config, seed)
+    core = await run_one(transport, config, program)
+    model = await run_one(IsaTransport(config, bus=timing), config, program)
+    differences = [name for name in core if name != "counters" and not np.array_equal(core[name], model[name])]
+    return {"differences": differences, "core": core["counters"], "model": model["counters"]}
 
 
 async def run_one(transport: Transport, config: AcceleratorConfig, program: RandomProgram) -> dict[str, Any]:

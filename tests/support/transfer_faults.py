@@ -9,13 +9,11 @@ from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.isa import BLOCK, END, RECORDS, Opcode
 from narrows.hw.spec.registers import Control, Fault, Region, Register, Status, region_address
 from narrows.hw.spec.transfer import PAGE
-from narrows.sim.cosim.job import Job, Progress
 from narrows.sim.store_size import STORE_BYTES
 
 
-async def faults(transport: Any, job: Job, progress: Progress) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The job inside the simulator: each fault, and after each a run that succeeds."""
-    config = AcceleratorConfig.from_dict(job.values["config"])
+async def faults(transport: Any, config: AcceleratorConfig) -> dict[str, list[int]]:
+    """Fault and its index of each case; after each a run must succeed."""
     await transport.set_bus(latency=20, stall=30)
     await transport.write_backing(0, np.arange(PAGE, dtype=np.uint32))
 
@@ -62,4 +60,4 @@ async def faults(transport: Any, job: Job, progress: Progress) -> tuple[dict[str
         await transport.write_backing(PAGE, np.zeros(100, dtype=np.uint32))
         assert await run(*good) == [Fault.NONE, 0], name
         assert (await transport.read_backing(PAGE, 100)).tolist() == list(range(100)), name
-    return {}, {"found": found}
+    return found

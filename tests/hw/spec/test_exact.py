@@ -21,11 +21,12 @@ def source_of(levels, zero):
 
 
 @settings(max_examples=150)
-@given(convolutions(), st.sampled_from((1, 40, 1 << 20)))
-def test_sums_are_those_of_the_definition(case, chunk):
+@given(convolutions(), st.sampled_from((1, 40, 1 << 20)), st.sampled_from((1, 40, 1 << 20)))
+def test_sums_are_those_of_the_definition(case, chunk, block):
     levels, zero, window = case
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(exact, "_CHUNK_VALUES", chunk)
+        patch.setattr(exact, "_BLOCK_VALUES", block)
         sums = exact_sums([window], [source_of(levels, zero)], [channels_first(levels)])
     assert sums.dtype == np.float32
     np.testing.assert_array_equal(sums.transpose(1, 0, 2, 3), accumulate(levels, zero, window))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,6 @@ from narrows.hw.core_verilog import CoreVerilog
 from narrows.hw.spec.boot import REST_CYCLES, BootState
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.registers import Control, Region, Register, Status, Stream, region_address
-from narrows.sim.cosim.job import Job, Progress
 from narrows.sim.cosim.serial_bench import LineCommand
 from narrows.sim.cosim.session import simulate
 from narrows.sim.golden import GoldenModel
@@ -22,11 +20,10 @@ from narrows.sim.isa_transport import IsaTransport
 from narrows.sw.compile import compile_graph
 from narrows.sw.compile.link import link
 from narrows.sw.errors import ProgramMismatch
-from narrows.sw.linked import Linked
 from narrows.sw.program import Program
 from narrows.sw.runtime import Driver, TransportError, run_sync
 from narrows.sw.runtime.boot import boot_image
-from narrows.sw.runtime.resident import Turn, run_turns
+from narrows.sw.runtime.resident import run_turns
 from narrows.sw.runtime.serving import serving_of
 from numpy.typing import NDArray
 from random_graphs import GraphBuilder, random_chain, random_levels
@@ -57,24 +54,19 @@ def program_and_levels(config: AcceleratorConfig, seed: int) -> tuple[Program, N
     return program, random_levels(program.graph, np.random.default_rng(seed))[np.newaxis]
 
 
-def run(
-    name: str, seed: int, config: AcceleratorConfig, flash: bytes, monkeypatch: pytest.MonkeyPatch, **values: Any
-) -> Any:
-    """A job of this file on a core with something in its flash, and what the golden model says."""
-    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+def run(job: Callable[..., Any], seed: int, config: AcceleratorConfig, flash: bytes = b"", *more: Any) -> Any:
+    """What a job gives (of transport, program, sample and ``more``) on a core with something in its flash, its boot
+    image if nothing else; and the outputs that the golden model says."""
     # a program of a core without boot: none depends on it
     program, levels = program_and_levels(dataclasses.replace(config, boot=0, flash_offset=0, flash_divisor=0), seed)
-    result = simulate(
+    done = simulate(
         CoreVerilog(config),
-        f"test_boot:{name}",
-        arrays={"levels": levels},
-        values=values,
-        files=lambda folder: program.save(folder / "program.nrw"),
+        lambda transport: job(transport, program, levels[0], *more),
         flash=flash or boot_image(program, config),
         flash_offset=config.flash_offset,
     )
     golden = GoldenModel(program.graph, config).run(levels)
-    return result, {name: golden[name][0] for name in program.graph.output_tensors}
+    return done.result, {name: golden[name][0] for name in program.graph.output_tensors}
 
 
 async def status(transport: Any) -> tuple[int, int]:
@@ -83,19 +75,18 @@ async def status(transport: Any) -> tuple[int, int]:
     return int(words[0]), int(words[-1])
 
 
-async def attaches(transport: Any, job: Job, progress: Progress) -> Any:
+async def attaches(transport: Any, program: Program, sample: NDArray[np.int64]) -> Any:
     """Answers without a load; what a second attach says once another program was there."""
-    program = Program.load(job.folder / "program.nrw")
     early, boot = await status(transport)
     driver = Driver(transport, program.config)
     await driver.attach(program)
     cycles = transport.cycles
-    outputs = (await driver.infer(job.arrays["levels"][0])).outputs
+    outputs = (await driver.infer(sample)).outputs
     await driver.attach(program)
-    for name, levels in (await driver.infer(job.arrays["levels"][0])).outputs.items():
+    for name, levels in (await driver.infer(sample)).outputs.items():
         np.testing.assert_array_equal(levels, outputs[name])
     await driver.load(program)
-    later = dict((await driver.infer(job.arrays["levels"][0])).outputs)
+    later = dict((await driver.infer(sample)).outputs)
     for name, levels in later.items():
         np.testing.assert_array_equal(levels, outputs[name])
     with pytest.raises(ProgramMismatch, match="a host has loaded another one since"):
@@ -104,19 +95,16 @@ async def attaches(transport: Any, job: Job, progress: Progress) -> Any:
 
 
 @pytest.mark.parametrize("config", [AXI, UART, ICE40], ids=["axi", "uart", "ice40"])
-def test_a_core_boots_and_answers_as_the_golden_model(
-    config: AcceleratorConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    result, expected = run("attaches", 1, config, b"", monkeypatch)
+def test_a_core_boots_and_answers_as_the_golden_model(config: AcceleratorConfig) -> None:
+    (outputs, values), expected = run(attaches, 1, config)
     for name, levels in expected.items():
-        np.testing.assert_array_equal(result.arrays[name], levels)
+        np.testing.assert_array_equal(outputs[name], levels)
     if config.host != "uart":  # a serial link takes longer to open than this boot
-        assert (result.values["busy"], result.values["boot"]) == (Status.BUSY, BootState.BOOTING)
+        assert (values["busy"], values["boot"]) == (Status.BUSY, BootState.BOOTING)
 
 
-async def impatient(transport: Any, job: Job, progress: Progress) -> Any:
+async def impatient(transport: Any, program: Program, sample: NDArray[np.int64]) -> Any:
     """A host that does not wait is refused, and does no harm."""
-    program = Program.load(job.folder / "program.nrw")
     word = np.array([1], dtype=np.uint32)
     for region in (Region.WEIGHTS, Region.ACTIVATIONS, Region.INSTRUCTIONS):
         await transport.write(region_address(program.config, region), word)
@@ -129,25 +117,24 @@ async def impatient(transport: Any, job: Job, progress: Progress) -> Any:
     early = (await status(transport))[0]
     driver = Driver(transport, program.config)
     await driver.attach(program)
-    return (await driver.infer(job.arrays["levels"][0])).outputs, {"early": early}
+    return (await driver.infer(sample)).outputs, {"early": early}
 
 
-def test_a_host_that_does_not_wait_does_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
-    result, expected = run("impatient", 2, AXI, b"", monkeypatch)
-    assert result.values["early"] == Status.BUSY | Status.REFUSED
+def test_a_host_that_does_not_wait_does_no_harm() -> None:
+    (outputs, values), expected = run(impatient, 2, AXI)
+    assert values["early"] == Status.BUSY | Status.REFUSED
     for name, levels in expected.items():
-        np.testing.assert_array_equal(result.arrays[name], levels)
+        np.testing.assert_array_equal(outputs[name], levels)
 
 
-async def stays_empty(transport: Any, job: Job, progress: Progress) -> Any:
+async def stays_empty(transport: Any, program: Program, sample: NDArray[np.int64]) -> Any:
     """What attach says; the core then waits for a host as ever."""
-    program = Program.load(job.folder / "program.nrw")
     driver = Driver(transport, program.config)
     with pytest.raises(ProgramMismatch) as told:
         await driver.attach(program)
     after = await status(transport)
     await driver.load(program)
-    return (await driver.infer(job.arrays["levels"][0])).outputs, {"told": str(told.value), "after": after}
+    return (await driver.infer(sample)).outputs, {"told": str(told.value), "after": after}
 
 
 def flipped(image: bytes) -> bytes:
@@ -165,38 +152,36 @@ def flipped(image: bytes) -> bytes:
     ids=["empty", "other", "flipped", "cut short"],
 )
 def test_a_core_without_a_whole_image_waits_for_a_host(
-    damage: Callable[[bytes], bytes], state: BootState, told: str, monkeypatch: pytest.MonkeyPatch
+    damage: Callable[[bytes], bytes], state: BootState, told: str
 ) -> None:
     image = boot_image(program_and_levels(AXI, 3)[0], AXI)
-    result, expected = run("stays_empty", 3, AXI, damage(image), monkeypatch)
-    assert told in result.values["told"]
-    assert result.values["after"][0] == 0
-    assert result.values["after"][1] & 0xFF == state
+    (outputs, values), expected = run(stays_empty, 3, AXI, damage(image))
+    assert told in values["told"]
+    assert values["after"][0] == 0
+    assert values["after"][1] & 0xFF == state
     for name, levels in expected.items():
-        np.testing.assert_array_equal(result.arrays[name], levels)
+        np.testing.assert_array_equal(outputs[name], levels)
 
 
-async def sees_another(transport: Any, job: Job, progress: Progress) -> Any:
+async def sees_another(transport: Any, program: Program, sample: NDArray[np.int64]) -> Any:
     """A whole image, of another program."""
-    program = Program.load(job.folder / "program.nrw")
     with pytest.raises(ProgramMismatch, match="the program in the board's flash is another one"):
         await Driver(transport, program.config).attach(program)
     return {}, {"boot": (await status(transport))[1] & 0xFF}
 
 
-def test_another_program_is_not_taken_for_this_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_program_is_not_taken_for_this_one() -> None:
     other = boot_image(program_and_levels(AXI, 5)[0], AXI)
-    result, _ = run("sees_another", 4, AXI, other, monkeypatch)
-    assert result.values["boot"] == BootState.LOADED
+    (_, values), _ = run(sees_another, 4, AXI, other)
+    assert values["boot"] == BootState.LOADED
 
 
-async def resets(transport: Any, job: Job, progress: Progress) -> Any:
+async def resets(transport: Any, program: Program, sample: NDArray[np.int64], parts: list[int]) -> Any:
     """Resets in the middle of both readings, then a boot to its end."""
-    program = Program.load(job.folder / "program.nrw")
     transport.bench.reset()
     await transport.bench.play()
     started = transport.bench.cycles
-    for part in job.values["parts"]:
+    for part in parts:
         transport.bench.gather(
             LineCommand.RECEIVE, 1, part // program.config.uart_divisor
         )  # nothing comes, time passes
@@ -205,38 +190,36 @@ async def resets(transport: Any, job: Job, progress: Progress) -> Any:
     passed = transport.bench.cycles - started
     driver = Driver(transport, program.config)
     await driver.attach(program)
-    return (await driver.infer(job.arrays["levels"][0])).outputs, {"passed": passed}
+    return (await driver.infer(sample)).outputs, {"passed": passed}
 
 
-def test_a_reset_in_the_middle_of_a_boot_begins_it_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reset_in_the_middle_of_a_boot_begins_it_again() -> None:
     image = boot_image(program_and_levels(UART, 6)[0], UART)
     reading = 2 * UART.flash_divisor * 8 * len(image)  # cycles
     parts = [2000, REST_CYCLES + reading // 2, REST_CYCLES + reading + reading // 2, 4]
-    result, expected = run("resets", 6, UART, b"", monkeypatch, parts=parts)
-    assert result.values["passed"] >= sum(parts) - 8 * len(parts)
+    (outputs, values), expected = run(resets, 6, UART, b"", parts)
+    assert values["passed"] >= sum(parts) - 8 * len(parts)
     for name, levels in expected.items():
-        np.testing.assert_array_equal(result.arrays[name], levels)
+        np.testing.assert_array_equal(outputs[name], levels)
 
 
-async def hears_nothing_right(transport: Any, job: Job, progress: Progress) -> Any:
+async def hears_nothing_right(transport: Any, program: Program, sample: NDArray[np.int64]) -> Any:
     """How a boot ended."""
-    program = Program.load(job.folder / "program.nrw")
     with pytest.raises(ProgramMismatch, match="the core holds no program from its flash"):
         await Driver(transport, program.config).attach(program)
     return {}, {"boot": (await status(transport))[1] & 0xFF}
 
 
-def test_a_clock_too_fast_for_the_flash_loads_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clock_too_fast_for_the_flash_loads_nothing() -> None:
     fast = dataclasses.replace(AXI, flash_divisor=1)  # 50 MHz: data come as late as they are taken
-    result, _ = run("hears_nothing_right", 7, fast, b"", monkeypatch)
-    assert result.values["boot"] == BootState.BAD_MAGIC
+    (_, values), _ = run(hears_nothing_right, 7, fast)
+    assert values["boot"] == BootState.BAD_MAGIC
 
 
-async def serves(transport: Any, job: Job, progress: Progress) -> Any:
+async def serves(transport: Any, program: Program, sample: NDArray[np.int64]) -> Any:
     """A frame that is there from the first cycle on, and one behind it, on a core that nobody else talks to."""
-    program = Program.load(job.folder / "program.nrw")
     serving = serving_of(program, SERVES)
-    frame = serving.frame(job.arrays["levels"][0])
+    frame = serving.frame(sample)
     for _ in range(2):
         await transport.send_frame(frame)
     answers = await transport.take_answers(2, 10_000_000)
@@ -247,42 +230,30 @@ async def serves(transport: Any, job: Job, progress: Progress) -> Any:
     return given, {"boot": boot & 0xFF, "stream": stream}
 
 
-def test_frames_wait_for_the_boot_and_are_served(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_frames_wait_for_the_boot_and_are_served() -> None:
     program, _ = program_and_levels(AcceleratorConfig(**SHAPE), 1)
     image = boot_image(program, SERVES, serving_of(program, SERVES))
-    result, expected = run("serves", 1, SERVES, image, monkeypatch)
+    (outputs, values), expected = run(serves, 1, SERVES, image)
     [(name, levels)] = expected.items()
     for number in range(2):
-        np.testing.assert_array_equal(result.arrays[f"{name}:{number}"], levels)
-    assert result.values == {"boot": BootState.LOADED, "stream": Stream.PRESENT | Stream.ENABLE | Stream.COUNTED}
+        np.testing.assert_array_equal(outputs[f"{name}:{number}"], levels)
+    assert values == {"boot": BootState.LOADED, "stream": Stream.PRESENT | Stream.ENABLE | Stream.COUNTED}
 
 
-async def resides(transport: Any, job: Job, progress: Progress) -> Any:
-    """Turns of programs that came from the flash together."""
-    linked = Linked.load(job.folder / "linked.nrw")
-    turns = [Turn(name, job.arrays[f"{number}"]) for number, name in enumerate(job.values["names"])]
-    records = await run_turns(transport, linked, turns, loaded=True, progress=progress)
-    found = [(f"{number} {name}", one) for number, record in enumerate(records) for name, one in record.outputs.items()]
-    return dict(found), {"cycles": [record.cycles.tolist() for record in records]}
-
-
-def test_programs_that_are_resident_together_boot_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+def test_programs_that_are_resident_together_boot_together() -> None:
     config = dataclasses.replace(AXI, entry=1)
     linked = link(drawn_programs(dataclasses.replace(config, boot=0, flash_offset=0, flash_divisor=0), 1, 2))
     turns = drawn_turns(linked, 1, (1, 0, 1))
     core = simulate(
         CoreVerilog(config),
-        "test_boot:resides",
-        arrays={f"{number}": turn.levels for number, turn in enumerate(turns)},
-        values={"names": [turn.name for turn in turns]},
-        files=lambda folder: linked.save(folder / "linked.nrw"),
+        lambda transport: run_turns(transport, linked, turns, loaded=True),
         flash=boot_image(linked, config),
         flash_offset=config.flash_offset,
-    )
+    ).result
     model = run_sync(run_turns(IsaTransport(linked.config), linked, turns))
     assert turn_differences(linked, turns, model) == []
-    assert core.values["cycles"] == [record.cycles.tolist() for record in model]
-    for number, record in enumerate(model):
+    for found, record in zip(core, model, strict=True):
+        np.testing.assert_array_equal(found.cycles, record.cycles)
+        assert found.outputs.keys() == record.outputs.keys()
         for name, levels in record.outputs.items():
-            np.testing.assert_array_equal(core.arrays[f"{number} {name}"], levels)
+            np.testing.assert_array_equal(found.outputs[name], levels)

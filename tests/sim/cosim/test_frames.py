@@ -11,11 +11,11 @@ from frame_cores import FRAME_CORE
 from narrows.hw.core_verilog import CoreVerilog
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.registers import Control, Region, Register, Status, region_address
-from narrows.sim.cosim.job import Job, Progress
 from narrows.sim.cosim.session import simulate
 from narrows.sim.golden import GoldenModel
 from narrows.sw.program import Program
 from narrows.sw.runtime import Driver, Transport, TransportError
+from numpy.typing import NDArray
 from program_batch import check_programs, random_program
 from random_graphs import random_levels
 
@@ -43,9 +43,10 @@ def test_frames_of_other_formats_agree_with_both_models(base: str) -> None:
     assert [report["differences"] for report in reports] == [[]] * 3
 
 
-async def interrupted(transport: Transport, job: Job, progress: Progress) -> Any:
-    """What a host may do while a frame is laid out, and what it may not."""
-    program, levels = Program.load(job.folder / "0.nrw"), job.arrays["0"]
+async def interrupted(
+    transport: Transport, program: Program, levels: NDArray[np.int64]
+) -> tuple[dict[str, NDArray[np.int64]], dict[str, int]]:
+    """What a host may do while a frame is laid out, and what it may not: outputs at the end, and STATUS on the way."""
     driver = Driver(transport, program.config)
     await driver.load(program)
     found: dict[str, int] = {}
@@ -93,13 +94,7 @@ def test_a_frame_under_way_takes_the_next_one_and_nothing_else(host: str) -> Non
     program, _ = random_program(config, 4, 2)
     rng = np.random.default_rng(9)
     levels = np.array([random_levels(program.graph, rng) for _ in range(2)])
-    result = simulate(
-        CoreVerilog(config),
-        f"{__name__}:interrupted",
-        arrays={"0": levels},
-        files=lambda folder: program.save(folder / "0.nrw"),
-    )
-    found = result.values
+    outputs, found = simulate(CoreVerilog(config), lambda core: interrupted(core, program, levels)).result
     assert found["busy"] & 0xFF == Status.BUSY
     assert found["given up"] == Status.DONE, "of the run before"
     assert found["laid out"] == Status.DONE
@@ -109,4 +104,4 @@ def test_a_frame_under_way_takes_the_next_one_and_nothing_else(host: str) -> Non
     assert found["asked twice"] == Status.DONE | Status.REFUSED
     golden = GoldenModel(program.graph, config).run(levels[1:])
     for name in program.graph.output_tensors:
-        np.testing.assert_array_equal(result.arrays[name], golden[name][0])
+        np.testing.assert_array_equal(outputs[name], golden[name][0])

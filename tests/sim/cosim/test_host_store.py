@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 from narrows.hw.core_verilog import CoreVerilog
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.registers import REGION_BITS, STORE_REGION, Control, Register, Status
-from narrows.sim.cosim.job import Job, Progress
+from narrows.sim.cosim.serial_player import CosimSerialTransport
 from narrows.sim.cosim.session import simulate
 from narrows.sw.compile import compile_graph
 from narrows.sw.costs.timeline import timeline
@@ -58,32 +57,34 @@ def test_programs_whose_weights_come_over_the_link_are_exact(host: str, bits: in
     assert [report["differences"] for report in reports] == [[], []]
 
 
-def test_an_access_that_meets_a_run_is_refused_and_the_run_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+def test_an_access_that_meets_a_run_is_refused_and_the_run_goes_on() -> None:
     [(program, levels)] = external_programs(BACKED, 1, cycles=8000)  # of the link's frames some
-    result = simulate(
-        CoreVerilog(BACKED),
-        f"{Path(__file__).stem}:meet",
-        arrays={"levels": levels},
-        files=lambda folder: program.save(folder / "program.nrw"),
-    )
-    values = result.values
-    assert values["refused"] == ["write", "read"] and values["during"] & Status.BUSY
-    assert values["after"] & (Status.BUSY | Status.DONE | Status.FAULT) == Status.DONE
-    assert values["after"] & Status.REFUSED
-    assert values["store"] == [0x1234ABCD]
-    for name, output in result.arrays.items():
-        first, _, tensor = name.partition(" ")
-        np.testing.assert_array_equal(output, result.arrays[f"first {tensor}"], err_msg=first)
+    met = simulate(CoreVerilog(BACKED), lambda transport: meet(transport, program, levels[0])).result
+    assert met.refused == ["write", "read"] and met.during & Status.BUSY
+    assert met.after & (Status.BUSY | Status.DONE | Status.FAULT) == Status.DONE
+    assert met.after & Status.REFUSED
+    assert met.store == [0x1234ABCD]
+    for name, output in met.first.items():
+        np.testing.assert_array_equal(met.second[name], output, err_msg=name)
 
 
-async def meet(transport: Any, job: Job, progress: Progress) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The job inside the simulator: a run that takes longer than a frame of the link, and accesses meanwhile."""
-    program = Program.load(job.folder / "program.nrw")
+class Met(NamedTuple):
+    """What was refused, STATUS during and after the run, a word of the store; and outputs of both runs."""
+
+    refused: list[str]
+    during: int
+    after: int
+    store: list[int]
+    first: dict[str, NDArray[np.int64]]
+    second: dict[str, NDArray[np.int64]]
+
+
+async def meet(transport: CosimSerialTransport, program: Program, sample: NDArray[np.int64]) -> Met:
+    """A run that takes longer than a frame of the link, and accesses meanwhile."""
     link = await transport.link()
     driver = Driver(link, program.config)
     await driver.load(program)
-    first = (await driver.infer(job.arrays["levels"][0])).outputs
+    first = (await driver.infer(sample)).outputs
     beyond = program.window_bytes
     await link.write_backing(beyond, np.array([0x1234ABCD], dtype=np.uint32))
     window = STORE_REGION << REGION_BITS
@@ -99,6 +100,4 @@ async def meet(transport: Any, job: Job, progress: Progress) -> tuple[dict[str, 
     after = int((await link.read(Register.STATUS.offset, 1))[0])
     second = {name: await driver.dump(name) for name in first}
     store = (await link.read_backing(beyond, 1)).tolist()
-    outputs = {f"first {name}": value for name, value in first.items()}
-    outputs |= {f"second {name}": value for name, value in second.items()}
-    return outputs, {"refused": refused, "during": during, "after": after, "store": store}
+    return Met(refused, during, after, store, first, second)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -11,7 +11,6 @@ from narrows.hw.core_verilog import CoreVerilog
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.link import Command
 from narrows.hw.spec.registers import Control, Register
-from narrows.sim.cosim.job import Job, Progress
 from narrows.sim.cosim.serial_player import CosimSerialTransport, CosimSpiBus
 from narrows.sim.cosim.session import simulate
 from narrows.sim.golden import GoldenModel
@@ -56,16 +55,6 @@ def test_programs_over_a_bus_agree_with_both_models(host: str, stall: int) -> No
     assert [report["differences"] for report in reports] == [[]] * len(programs)
 
 
-def serial_job(name: str, program: Program, levels: NDArray[np.int64], monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(str(Path(__file__).parent))
-    return simulate(
-        CoreVerilog(program.config),
-        f"test_ports:{name}",
-        arrays={"levels": levels},
-        files=lambda folder: program.save(folder / "program.nrw"),
-    )
-
-
 def outputs_of(program: Program, levels: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
     golden = GoldenModel(program.graph, program.config).run(levels)
     return {name: golden[name][0] for name in program.graph.output_tensors}
@@ -94,41 +83,38 @@ class LossyLine(SerialLine):
         return self._harm(await self._line.read(count, timeout_bits))
 
 
-async def run_three_times(link: SerialTransport, job: Job) -> Any:
-    """Outputs of a program, loaded three times, and how often requests were repeated."""
-    program = Program.load(job.folder / "program.nrw")
-    driver = Driver(link, program.config)
-    results = []
-    for _ in range(3):
-        await driver.load(program)
-        results.append((await driver.infer(job.arrays["levels"][0])).outputs)
-    outputs = {name: np.array([result[name] for result in results]) for name in results[0]}
-    return outputs, {"repeated": link.repeated}
-
-
-async def lossy(transport: CosimSerialTransport, job: Job, progress: Progress) -> Any:
+async def lossy(transport: CosimSerialTransport) -> SerialTransport:
     """A line that harms one byte of 1,000 and one cycle of 200,000."""
     transport.bench.set_noise(5e-6)
-    link = await SerialTransport.open(LossyLine(transport.line, np.random.default_rng(8), 1e-3))
-    return await run_three_times(link, job)
+    return await SerialTransport.open(LossyLine(transport.line, np.random.default_rng(8), 1e-3))
 
 
-async def harmed(transport: CosimSerialTransport, job: Job, progress: Progress) -> Any:
+async def harmed(transport: CosimSerialTransport) -> SerialTransport:
     """SPI that loses a pulse in 20,000 and turns a cycle in 100,000 over."""
     transport.bench.set_noise(1e-5)
     transport.bench.set_loss(5e-5)
-    return await run_three_times(await transport.link(), job)
+    return await transport.link()
 
 
-@pytest.mark.parametrize(("config", "name", "repeats"), [(UART, "lossy", 5), (SPI, "harmed", 3)], ids=["uart", "spi"])
+@pytest.mark.parametrize(("config", "connect", "repeats"), [(UART, lossy, 5), (SPI, harmed, 3)], ids=["uart", "spi"])
 def test_no_loss_on_the_line_reaches_the_result(
-    config: AcceleratorConfig, name: str, repeats: int, monkeypatch: pytest.MonkeyPatch
+    config: AcceleratorConfig, connect: Callable[[CosimSerialTransport], Awaitable[SerialTransport]], repeats: int
 ) -> None:
     program, levels = program_and_levels(config, 1)
-    result = serial_job(name, program, levels, monkeypatch)
+
+    async def run_three_times(transport: CosimSerialTransport) -> tuple[list[dict[str, NDArray[np.int64]]], int]:
+        link = await connect(transport)
+        driver = Driver(link, program.config)
+        results = []
+        for _ in range(3):
+            await driver.load(program)
+            results.append((await driver.infer(levels[0])).outputs)
+        return results, link.repeated
+
+    results, repeated = simulate(CoreVerilog(config), run_three_times).result
     for output, expected in outputs_of(program, levels).items():
-        np.testing.assert_array_equal(result.arrays[output], [expected] * 3)
-    assert result.values["repeated"] >= repeats
+        np.testing.assert_array_equal([result[output] for result in results], [expected] * 3)
+    assert repeated >= repeats
 
 
 CUT_SHORT = encode_request(Command.WRITE, sequence=77, address=0x10, words=np.arange(90, dtype=np.uint32))[:200]
@@ -146,9 +132,16 @@ async def leaves_on_spi(transport: CosimSerialTransport) -> None:
     await bus.exchange(encode_request(Command.READ, sequence=78, address=0x10, count=4), 5)
 
 
-async def comes_and_goes(transport: CosimSerialTransport, job: Job, progress: Progress) -> Any:
+class Gone(NamedTuple):
+    """Outputs of the last host, what the one before was told, and how often that repeated requests."""
+
+    outputs: dict[str, NDArray[np.int64]]
+    noticed: str
+    repeated: int
+
+
+async def comes_and_goes(transport: CosimSerialTransport, program: Program, sample: NDArray[np.int64]) -> Gone:
     """A host that leaves, another that takes over, and a core that is reset in mid-run."""
-    program, sample = Program.load(job.folder / "program.nrw"), job.arrays["levels"][0]
     first = await SerialTransport.open(transport.line)
     await Driver(first, program.config).load(program)
     await (leaves_on_spi if program.config.host == "spi" else leaves_on_a_uart)(transport)
@@ -169,17 +162,17 @@ async def comes_and_goes(transport: CosimSerialTransport, job: Job, progress: Pr
     third = await SerialTransport.open(transport.line)
     driver = Driver(third, program.config)
     await driver.load(program)
-    return (await driver.infer(sample)).outputs, {"noticed": noticed, "taking over": second.repeated}
+    return Gone((await driver.infer(sample)).outputs, noticed, second.repeated)
 
 
 @pytest.mark.parametrize("config", [UART, SPI], ids=["uart", "spi"])
-def test_hosts_and_cores_that_go_away_come_back(config: AcceleratorConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hosts_and_cores_that_go_away_come_back(config: AcceleratorConfig) -> None:
     program, levels = program_and_levels(config, 2)
-    result = serial_job("comes_and_goes", program, levels, monkeypatch)
+    gone = simulate(CoreVerilog(config), lambda transport: comes_and_goes(transport, program, levels[0])).result
     for name, expected in outputs_of(program, levels).items():
-        np.testing.assert_array_equal(result.arrays[name], expected)
-    assert result.values["noticed"] == "the core was reset: open the link and load the program again"
-    assert result.values["taking over"] == 0, "the core has given up what the first host left"
+        np.testing.assert_array_equal(gone.outputs[name], expected)
+    assert gone.noticed == "the core was reset: open the link and load the program again"
+    assert gone.repeated == 0, "the core has given up what the first host left"
 
 
 @pytest.mark.parametrize("config", [UART, SPI], ids=["uart", "spi"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +12,6 @@ from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.isa import INSTRUCTION_WORDS
 from narrows.hw.spec.registers import Control, Fault, Region, Register, Status, region_address
 from narrows.sim.cosim.inference import run_resident
-from narrows.sim.cosim.job import Job, Progress
 from narrows.sim.cosim.session import simulate
 from narrows.sim.isa_transport import IsaTransport
 from narrows.sw.compile.link import link
@@ -22,6 +20,7 @@ from narrows.sw.linked import Linked
 from narrows.sw.runtime import Transport, run_sync
 from narrows.sw.runtime.feed import feed_of
 from narrows.sw.runtime.resident import Turn, run_turns
+from numpy.typing import NDArray
 from random_graphs import CONFIGS
 
 ORDERS = {2: (0, 1, 0, 1, 1, 0), 3: (0, 1, 2, 1, 0, 1, 2, 2)}
@@ -65,10 +64,9 @@ def test_by_turns_every_program_gives_what_it_gives_alone(config: AcceleratorCon
             np.testing.assert_array_equal(result.record.outputs[tensor], levels)
 
 
-async def meddle(transport: Transport, job: Job, progress: Progress) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The job inside the simulator: what registers read after each of some steps."""
-    del progress
-    last, seen = job.values["last"], []
+async def meddle(transport: Transport, config: AcceleratorConfig) -> list[int]:
+    """What registers read after each of some steps."""
+    last, seen = config.instructions - 1, []
 
     async def put(register: Register, value: int) -> None:
         await transport.write(register.offset, np.array([value], dtype=np.uint32))
@@ -82,9 +80,9 @@ async def meddle(transport: Transport, job: Job, progress: Progress) -> tuple[di
     await put(Register.CONTROL, Control.START)  # without PROGRAM_CONFIG
     await transport.wait(1000)
     await look()
-    place = region_address(job_config(job), Region.INSTRUCTIONS, last * INSTRUCTION_WORDS)
+    place = region_address(config, Region.INSTRUCTIONS, last * INSTRUCTION_WORDS)
     await transport.write(place, np.array([7], dtype=np.uint32))  # no opcode
-    await put(Register.PROGRAM_CONFIG, job.values["hash32"])
+    await put(Register.PROGRAM_CONFIG, config.hash32)
     await put(Register.CONTROL, Control.CLEAR | Control.START)
     await transport.wait(1000)
     await look()
@@ -94,21 +92,14 @@ async def meddle(transport: Transport, job: Job, progress: Progress) -> tuple[di
     await put(Register.CONTROL, Control.CLEAR)
     await put(Register.ENTRY, 1)
     await look()
-    return {}, {"seen": seen}
-
-
-def job_config(job: Job) -> AcceleratorConfig:
-    """The core's, of a job."""
-    return AcceleratorConfig.from_dict(job.values["config"])
+    return seen
 
 
 def test_faults_name_the_instruction_in_memory_and_no_other_entry_is_taken() -> None:
     config = dataclasses.replace(LATE, entry=1)
     last = config.instructions - 1
-    values = {"last": last, "hash32": config.hash32, "config": config.to_dict()}
-    core = simulate(CoreVerilog(config), f"{__name__}:meddle", values=values)
     fault = Status.FAULT
-    assert core.values["seen"] == [
+    assert simulate(CoreVerilog(config), lambda transport: meddle(transport, config)).result == [
         *(0, 0, 0),
         *(last, Fault.CONFIG_MISMATCH << 8 | fault, last),
         *(last, Fault.ILLEGAL_INSTRUCTION << 8 | fault, last),
@@ -117,12 +108,10 @@ def test_faults_name_the_instruction_in_memory_and_no_other_entry_is_taken() -> 
     ]
 
 
-async def hurry(transport: Transport, job: Job, progress: Progress) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The job inside the simulator: ENTRY written while a program runs."""
-    del progress
-    linked = Linked.load(job.folder / "linked.nrw")
+async def hurry(transport: Transport, linked: Linked, levels: NDArray[np.int64]) -> tuple[NDArray[np.int64], int, int]:
+    """ENTRY written while a program runs: outputs of the next run, ENTRY and STATUS."""
     names = list(linked)
-    turns = [Turn(names[0], job.arrays["x"])]
+    turns = [Turn(names[0], levels)]
     await run_turns(transport, linked, turns)
     await transport.write(Register.CONTROL.offset, np.array([Control.START], dtype=np.uint32))
     await transport.write(Register.ENTRY.offset, np.array([linked[names[1]].entry], dtype=np.uint32))
@@ -130,18 +119,14 @@ async def hurry(transport: Transport, job: Job, progress: Progress) -> tuple[dic
     [status] = await transport.read(Register.STATUS.offset, 1)
     await transport.wait(100_000)
     again = await run_turns(transport, linked, turns)
-    return {"y": next(iter(again[0].outputs.values()))}, {"entry": int(entry), "status": int(status)}
+    return next(iter(again[0].outputs.values())), int(entry), int(status)
 
 
 def test_a_run_is_not_led_astray() -> None:
     linked = cases(LATE, 2)
     turn = drawn_turns(linked, 3, [0])[0]
-    core = simulate(
-        CoreVerilog(linked.config),
-        f"{__name__}:hurry",
-        arrays={"x": turn.levels[:1]},
-        files=lambda folder: linked.save(folder / "linked.nrw"),
-    )
-    assert (core.values["entry"], core.values["status"]) == (0, Status.BUSY | Status.REFUSED)
+    job = simulate(CoreVerilog(linked.config), lambda transport: hurry(transport, linked, turn.levels[:1]))
+    output, entry, status = job.result
+    assert (entry, status) == (0, Status.BUSY | Status.REFUSED)
     right = run_sync(run_turns(IsaTransport(linked.config), linked, [Turn(turn.name, turn.levels[:1])]))[0].outputs
-    np.testing.assert_array_equal(core.arrays["y"], next(iter(right.values())))
+    np.testing.assert_array_equal(output, next(iter(right.values())))

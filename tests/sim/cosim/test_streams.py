@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -12,12 +12,12 @@ from narrows.hw.core_verilog import CoreVerilog
 from narrows.hw.spec.answer import AnswerKind
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.registers import Control, Fault, Region, Register, Status, Stream, region_address
-from narrows.sim.cosim.job import Job, Progress
 from narrows.sim.cosim.session import simulate
 from narrows.sim.golden import GoldenModel
 from narrows.sw.program import Program
 from narrows.sw.runtime import Driver, Transport, TransportError
 from narrows.sw.runtime.serving import serving_of
+from numpy.typing import NDArray
 from program_batch import random_program
 from random_graphs import random_levels
 
@@ -40,10 +40,17 @@ def test_every_frame_is_answered_in_its_order(changes: dict[str, Any], arguments
     assert found["errors"] > 0
 
 
-async def meddling(transport: Transport, job: Job, progress: Progress) -> Any:
-    """What a host does beside streams that it should not, and what comes of each frame."""
-    program, levels = Program.load(job.folder / "0.nrw"), job.arrays["0"]
-    streams: Any = transport
+class Meddled(NamedTuple):
+    """What came of each frame, None of an error; the host's own outputs; and registers on the way."""
+
+    answers: list[NDArray[np.int64] | None]
+    outputs: NDArray[np.int64]
+    found: dict[str, int]
+
+
+async def meddling(streams: Any, program: Program, levels: NDArray[np.int64]) -> Meddled:
+    """What a host does beside streams that it should not."""
+    transport: Transport = streams
     driver, serving = Driver(transport, program.config), serving_of(program, program.config)
     answers: list[Any] = []
     found: dict[str, int] = {}
@@ -104,8 +111,8 @@ async def meddling(transport: Transport, job: Job, progress: Progress) -> Any:
     answers.extend(await streams.take_answers(3, 1_000_000))
     await driver.load(program)  # closes the streams by itself
     found["closed"] = await read(Register.STREAM)
-    given = {f"{n}": np.array([]) if a is None else serving.given(a) for n, a in enumerate(answers)}
-    return {**given, "host": outputs[program.graph.output_tensors[0]]}, found
+    given = [None if answer is None else serving.given(answer) for answer in answers]
+    return Meddled(given, outputs[program.graph.output_tensors[0]], {name: int(value) for name, value in found.items()})
 
 
 def test_a_host_that_meddles_spoils_the_frame_under_way_and_no_other() -> None:
@@ -113,19 +120,16 @@ def test_a_host_that_meddles_spoils_the_frame_under_way_and_no_other() -> None:
     program, _ = random_program(config, 3, 2)
     rng = np.random.default_rng(11)
     levels = np.array([random_levels(program.graph, rng) for _ in range(7)])
-    result = simulate(
-        CoreVerilog(config),
-        f"{__name__}:meddling",
-        arrays={"0": levels},
-        files=lambda folder: program.save(folder / "0.nrw"),
-    )
+    result = simulate(CoreVerilog(config), lambda transport: meddling(transport, program, levels)).result
     golden = GoldenModel(program.graph, config).run(levels)[program.graph.output_tensors[0]]
     right: list[int | None] = [None, 1, None, 2, None, 3, None, 5, 6]
-    for number, sample in enumerate(right):
-        answer = result.arrays[f"{number}"]
-        np.testing.assert_array_equal(answer, np.array([]) if sample is None else golden[sample], err_msg=f"{number}")
-    np.testing.assert_array_equal(result.arrays["host"], golden[4])
-    found = {name: int(value) for name, value in result.values.items()}
+    for number, (answer, sample) in enumerate(zip(result.answers, right, strict=True)):
+        if sample is None:
+            assert answer is None, number
+        else:
+            np.testing.assert_array_equal(answer, golden[sample], err_msg=f"{number}")
+    np.testing.assert_array_equal(result.outputs, golden[4])
+    found = result.found
     assert found.pop("fault") == Status.FAULT | Fault.WATCHDOG << 8
     assert found.pop("start") & Status.REFUSED
     assert found == {

@@ -9,7 +9,9 @@ from narrows.hw.spec.registers import Fault
 from narrows.sim.cosim.player import Habit
 from narrows.sim.cosim.session import simulate
 from random_transfers import transfer_config
+from silent_bus import silence
 from transfer_batch import run_transfers
+from transfer_faults import faults
 
 SEEDS = range(40)
 SMALL = transfer_config(128, lanes=4, columns=2, banks=1, memories="single")
@@ -46,14 +48,12 @@ def test_nor_does_it_matter_in_what_order_the_bus_takes_addresses_and_data(habit
 
 
 def test_a_bus_that_is_silent_or_fails_leaves_the_host_in_charge() -> None:
-    result = simulate(CoreVerilog(SMALL), "silent_bus:silence", values={"config": SMALL.to_dict()})
-    assert result.values["broken"] == {}
+    assert simulate(CoreVerilog(SMALL), lambda transport: silence(transport, SMALL)).result == {}
 
 
 def test_faults_of_the_bus_have_a_name_and_leave_a_core_that_works() -> None:
     config = transfer_config(64)
-    result = simulate(CoreVerilog(config), "transfer_faults:faults", values={"config": config.to_dict()})
-    assert result.values["found"] == {
+    assert simulate(CoreVerilog(config), lambda transport: faults(transport, config)).result == {
         "load": [Fault.NONE, 0],
         "load beyond the window": [Fault.WINDOW, 2],
         "load beyond the window behind a compute": [Fault.WINDOW, 1],

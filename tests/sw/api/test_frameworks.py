@@ -6,6 +6,7 @@ import narrows
 import numpy as np
 import pytest
 from narrows.sw.errors import InputError, ModelError, ToolMissing
+from on_torch import keras_on_torch
 
 RNG = np.random.default_rng(3)
 
@@ -53,8 +54,9 @@ def test_a_framework_that_is_not_there_is_one_line(monkeypatch: pytest.MonkeyPat
         narrows.from_keras(None)
 
 
+@pytest.mark.filterwarnings("default")  # torch's and Keras' own
 def test_a_keras_model_is_a_model() -> None:
-    keras = pytest.importorskip("keras")
+    keras = keras_on_torch()
     layers = keras.layers
     model = keras.Sequential(
         [keras.Input((6, 6, 1)), layers.Conv2D(4, 3, activation="relu"), layers.Flatten(), layers.Dense(3)]
