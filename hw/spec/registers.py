@@ -207,6 +207,7 @@ _EVERY_CORES = Register.FRAME_BYTES.offset // 4 + 1
 """Words of the registers' window in every core; longer where there are registers behind."""
 
 
+@functools.cache
 def core_registers(config: AcceleratorConfig) -> tuple[Register, ...]:
     """Registers that a core has, in the order of their offsets; the others read as 0."""
     missing = {
@@ -222,6 +223,7 @@ def core_registers(config: AcceleratorConfig) -> tuple[Register, ...]:
     return tuple(register for register in Register if register not in missing)
 
 
+@functools.cache
 def region_word_bits(config: AcceleratorConfig, region: Region) -> int:
     """Width of one word of a region's memory, in bits."""
     return {

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ...hw.spec.registers import Register
 from ...sw.runtime import Transport, TransportError
 from .bench_process import BenchProcess
 
@@ -152,10 +153,10 @@ class CosimTransport(Transport):
         answers = np.split(beats, ends[:-1])
         return [None if part[0] & _ERROR else part.astype(np.uint8).tobytes() for part in answers]
 
-    async def wait(self, timeout_cycles: int) -> None:
-        """Until the interrupt is high, at most ``timeout_cycles`` clock cycles."""
+    async def wait(self, timeout_cycles: int) -> int:
+        """STATUS once the interrupt is high, after at most ``timeout_cycles`` clock cycles."""
         self._gathered.append(np.array([Command.WAIT << 28, timeout_cycles], dtype=np.uint32))
-        await self._play()
+        return int((await self.read(Register.STATUS.offset, 1))[0])
 
     async def pause(self, cycles: int) -> None:
         """Queue so many cycles in which the host does nothing."""

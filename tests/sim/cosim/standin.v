@@ -8,6 +8,8 @@ module narrows_core (
     output reg [31:0] s_axil_rdata, output [1:0] s_axil_rresp, output reg s_axil_rvalid, input s_axil_rready
 );
     reg [31:0] memory [0:4095];
+    integer place;
+    initial for (place = 0; place < 4096; place = place + 1) memory[place] = 0;
     reg [31:0] busy;
     reg error;
     wire write = s_axil_awvalid && s_axil_wvalid && (!s_axil_bvalid || s_axil_bready);
