@@ -53,7 +53,6 @@ def test_a_campaign_goes_on_where_it_was_stopped(tmp_path: Path, capsys: pytest.
         assert report["targets"]["config"]["seeds"] == {"5": cases_so_far}
         assert sum(report["totals"]["verdicts"].values()) == report["totals"]["cases"] == 2 * cases_so_far
     before = report["targets"]["samples"]["minutes"]
-    assert before > 0
     assert main(["--targets", "samples", "--minutes", str(before), "--json", str(file)]) == 0
     assert json.loads(file.read_text()) == report, "it has had its time"
     assert "seed 5: config, samples" in capsys.readouterr().out
