@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from .axi4 import Axi4
 from .narrow_bus import NarrowBus
+from .register_slice import RegisterSlice
 from .sdram_start import CONTROL, ControlWrite, SdramStart
 
 __all__ = ["SdramPort"]
@@ -17,7 +18,8 @@ __all__ = ["SdramPort"]
 
 class SdramPort(wiring.Component):
     """The controller's AXI4 port is as wide as the chip, so that the chip can move a word in every cycle, and takes
-    nothing before the chip is initialised.
+    nothing before the chip is initialised. Registers keep the controller's paths, which are long, apart from the
+    core's.
 
     Parameters
     ----------
@@ -31,6 +33,7 @@ class SdramPort(wiring.Component):
 
     def __init__(self, *, bus_bits: int, chip_bits: int, writes: Sequence[ControlWrite]) -> None:
         self._narrow = NarrowBus(wide=bus_bits, narrow=chip_bits)
+        self._slice = RegisterSlice(data_width=chip_bits)
         self._start = SdramStart(writes)
         super().__init__(
             {
@@ -42,12 +45,14 @@ class SdramPort(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Join the two."""
+        """Join them."""
         m = Module()
         m.submodules.narrow = narrow = self._narrow
+        m.submodules.slice = registers = self._slice
         m.submodules.start = start = self._start
         connect(m, flipped(self.bus), narrow.wide)
-        connect(m, narrow.narrow, flipped(self.port))
+        connect(m, narrow.narrow, registers.master)
+        connect(m, registers.slave, flipped(self.port))
         connect(m, start.control, flipped(self.control))
         m.d.comb += self.ready.eq(start.done)
         return m

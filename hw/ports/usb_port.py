@@ -69,25 +69,34 @@ class UsbLink(wiring.Component):
         link = SerialLink(self._config, gap=USB_GAP_FRAMES, flow=True)
         m.submodules.link = ResetInserter(~online)(link)
 
+        # a byte waits in registers on either side of the link, so that no path leads through a FIFO and the link
         inward_wait, outward_wait = (Signal(range(BYTE_CYCLES), name=f"{way}_wait") for way in ("inward", "outward"))
-        for wait, taken in ((inward_wait, link.rx_valid), (outward_wait, link.tx_valid & link.tx_ready)):
-            with m.If(taken):
+        given, taken, free = Signal(), Signal(), Signal()
+        for wait, passed in ((inward_wait, link.rx_valid), (outward_wait, taken)):
+            with m.If(passed):
                 m.d.sync += wait.eq(BYTE_CYCLES - 1)
             with m.Elif(wait != 0):
                 m.d.sync += wait.eq(wait - 1)
+        with m.If(inward.r_rdy & ~given):
+            m.d.sync += [given.eq(online), link.rx_data.eq(inward.r_data)]
+        with m.Elif(link.rx_valid | ~online):
+            m.d.sync += given.eq(0)
+        m.d.sync += [
+            free.eq(outward.w_rdy & (outward_wait == 0) & ~taken),  # stays so until one is taken
+            outward.w_data.eq(Cat(link.tx_data, link.tx_last)),
+            outward.w_en.eq(taken & online),
+        ]
         m.d.comb += [
             inward.w_data.eq(device.received.data),
             inward.w_en.eq(device.received.valid),
             device.received_ready.eq(inward.w_rdy),
-            link.rx_data.eq(inward.r_data),
-            link.rx_valid.eq(inward.r_rdy & link.rx_ready & (inward_wait == 0) & online),
-            inward.r_en.eq(link.rx_valid | ~online),
-            link.rx_active.eq(inward.r_rdy),
+            inward.r_en.eq(~given),
+            link.rx_valid.eq(given & link.rx_ready & (inward_wait == 0)),
+            link.rx_active.eq(given | inward.r_rdy),
             frames.i.eq(device.frame),
             link.tick.eq(frames.o),
-            outward.w_data.eq(Cat(link.tx_data, link.tx_last)),
-            link.tx_ready.eq(outward.w_rdy & (outward_wait == 0)),
-            outward.w_en.eq(link.tx_valid & link.tx_ready & online),
+            link.tx_ready.eq(free),
+            taken.eq(link.tx_valid & free),
             Cat(device.sent.data, device.sent.last).eq(outward.r_data),
             device.sent.valid.eq(outward.r_rdy & device.online),
             outward.r_en.eq(device.sent_ready | ~device.online),
