@@ -68,6 +68,12 @@ def test_an_output_that_is_always_the_same_needs_no_table() -> None:
     assert "    assign y = 5;\n" in table.verilog("same", {"a": (True, 1), "y": (False, 3)})
 
 
+def test_two_values_are_a_table() -> None:
+    table = LookupTable(inputs={"a": 1}, outputs={"y": (5, 2)}, inverted={})
+    text = table.verilog("two", {"a": (True, 1), "y": (False, 3)})
+    assert "    localparam [2:0] y_of [0:1] = '{5, 2};\n    assign y = y_of[{a[0:0]}];\n" in text
+
+
 def shared_of(component: wiring.Component) -> SharedModule:
     """What a component leaves with the platform."""
     platform = NetlistPlatform()

@@ -122,3 +122,25 @@ def test_a_feeder_writes_behind_the_core_and_before_the_host() -> None:
             assert ctx.get(dut.read.data.as_value()) == word, f"address {place}"
 
     simulate(dut, bench)
+
+
+def test_a_protected_memory_judges_the_words_that_the_host_reads() -> None:
+    config = AcceleratorConfig(rows=2, columns=1, lanes=8, rescalers=1, act_words=64, protection="parity")
+    dut: Any = Activations(config)
+
+    async def bench(ctx: Any) -> None:
+        ctx.set(dut.read.valid, 0)
+        ctx.set(dut.writes[0].valid, 0)
+        ctx.set(dut.host.enable, 1)
+        ctx.set(dut.host.offset, 3)
+        ctx.set(dut.host.data, 0x12345678)
+        await ctx.tick()
+        ctx.set(dut.host.enable, 0)
+        ctx.set(dut.offset, 3)
+        ctx.set(dut.reading, 1)
+        for _ in range(pipeline(config).activation_read + 4):
+            await ctx.tick()
+            assert not ctx.get(dut.check.as_value())
+        assert ctx.get(dut.beat) == 0x12345678
+
+    simulate(dut, bench)
