@@ -23,6 +23,10 @@ NAME = "narrows_board"
 CORE_PARAMETERS = f"{TOP}.json"
 """File of a build with the parameters of its core."""
 
+_USB_DEVICE = f"{TOP}.host.usb.device.device"
+"""Module of LUNA's device. Like an SDRAM's controller it is synthesised apart from the core: Yosys saves cells on every
+path that is shorter than the longest one, and these have paths of ten and more look-up tables."""
+
 _SYNTHESIS = {"ecp5": "-nodsp", "ice40": "", "gowin": ""}
 _BITSTREAMS = {"ecp5": f"{NAME}.bit", "ice40": f"{NAME}.bin", "gowin": f"{NAME}.fs", "xilinx": f"{NAME}.bit"}
 
@@ -70,8 +74,10 @@ def plan_board(board: Board, *, seed: int = 1) -> BoardPlan:
         platform.add_file("narrows_maps.vh", maps)
         after_read = f"techmap -map narrows_maps.vh\ntechmap -map {TARGETS[board.family].multipliers}"
     platform.add_file(f"{TOP}.sv", to_verilog(board.config))
+    apart = [_USB_DEVICE] if board.config.host == "usb" else []
     if (controller := sdram_controller(board)) is not None:
         platform.add_file(f"{LITEDRAM}.v", controller)
+        apart.append(LITEDRAM)
     options = {}
     if not board.vendor_only:
         chosen = (*PLACEMENT[board.family], *(("--placer", board.placer) if board.family == "ecp5" else ()))
@@ -79,8 +85,12 @@ def plan_board(board: Board, *, seed: int = 1) -> BoardPlan:
             "nextpnr_opts": f"--seed {seed} --freq {board.clock_mhz} --report {NAME}.report.json --timing-allow-fail"
             + "".join(f" {option}" for option in chosen),
             "synth_opts": _SYNTHESIS[board.family],
-            "script_after_read": after_read,
+            "script_after_read": "\n".join(
+                [after_read, *(f"setattr -mod -set keep_hierarchy 1 {name}" for name in apart)]
+            ),
         }
+        if apart:
+            options["script_after_synth"] = "setattr -mod -unset keep_hierarchy *\nflatten\nclean"
         if board.alone and board.boot_flash is not None and board.boot_flash.pack:
             options["ecppack_opts"] = board.boot_flash.pack
     # platforms ask for their programmer when they plan, but only flashing needs it

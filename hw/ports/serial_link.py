@@ -370,7 +370,7 @@ class SerialLink(wiring.Component):
                 replying()
 
         due = [delayed(m, flag, late, f"{flag.name}_", reset_less=False) for flag, _ in puts]
-        m.d.comb += putting.eq(Cat(due).any())
+        m.d.comb += putting.eq(delayed(m, Cat(flag for flag, _ in puts).any(), late, "putting_", reset_less=False))
         for flag, (_, value) in zip(due, puts, strict=True):
             with m.If(flag):
                 m.d.sync += word.eq(value)

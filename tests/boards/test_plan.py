@@ -10,8 +10,10 @@ from narrows.boards import plan
 from narrows.boards.board import BoardError
 from narrows.boards.catalogue import BOARDS, find_board
 from narrows.boards.plan import NAME, BoardPlan, plan_board
+from narrows.hw.ports.usb_port import UsbPort
 from narrows.hw.spec.config import PRESETS
 from narrows.hw.spec.link import SPI_DIVISOR, USB_BAUD
+from narrows.hw.verilog import convert
 
 FLOWS = {
     "ice40": ("yosys", "nextpnr-ice40", "icepack"),
@@ -83,6 +85,18 @@ def test_the_controller_of_its_sdram_comes_with_a_core_that_has_a_bus_to_it() ->
     assert "read_verilog  litedram_core.v" in str(files[f"{NAME}.ys"])
     alone = plan_board(board.with_config(dataclasses.replace(board.config, backing="none")))
     assert "litedram_core.v" not in alone.files and "sdram" not in text(alone, f"{NAME}.lpf")
+
+
+def test_what_has_long_paths_of_its_own_is_synthesised_apart() -> None:
+    kept = "setattr -mod -set keep_hierarchy 1 "
+    usb = plan_board(find_board("ulx3s").over("usb"))
+    script = text(usb, f"{NAME}.ys").splitlines()
+    (module,) = [line.removeprefix(kept) for line in script if line.startswith(kept)]
+    port = convert(UsbPort(find_board("ulx3s").over("usb").config), "port")
+    assert f"module \\{module.replace('narrows_core.host', 'port')} (" in port, "LUNA's device"
+    assert script[-4:-1] == ["setattr -mod -unset keep_hierarchy *", "flatten", "clean"]
+    assert f"{kept}litedram_core" in text(plan_board(find_board("ulx3s-sdram")), f"{NAME}.ys").splitlines()
+    assert "keep_hierarchy" not in text(plan_board(find_board("ulx3s")), f"{NAME}.ys")
 
 
 def test_a_board_that_serves_has_its_uart_for_frames_and_leds_for_answers() -> None:
