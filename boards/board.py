@@ -47,7 +47,7 @@ class Board:
     clock_mhz : float
         The core's clock.
     link_clocks : tuple of (str, float)
-        What it is over another link than ``link``, where that is slower: `over`.
+        The fastest that it may be over another link than ``link``: `over`.
     baud : int
         Bits a second on the UART.
     links : tuple of str
@@ -135,7 +135,8 @@ class Board:
 
     def over(self, link: str) -> Board:
         """The board with a link to its host, at the clock that its core has with that; BoardError if it has none."""
-        return dataclasses.replace(self, link=link, clock_mhz=dict(self.link_clocks).get(link, self.clock_mhz))
+        slower = dict(self.link_clocks).get(link, self.clock_mhz)
+        return dataclasses.replace(self, link=link, clock_mhz=min(slower, self.clock_mhz))
 
     def _boot(self) -> dict[str, int]:
         """Parameters of a core that is alone, or is not."""

@@ -14,6 +14,7 @@ BOARD = dataclasses.replace(
     ulx3s.BOARD,
     name="ulx3s-sdram",
     title="Radiona ULX3S, 85F, with its SDRAM",
+    clock_mhz=80,
     sdram=AS4C32M16,
     config=dataclasses.replace(
         ulx3s.BOARD.config,

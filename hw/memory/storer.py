@@ -84,12 +84,14 @@ class Storer(wiring.Component):
         pieces = pieces_per_word(config, Region.ACTIVATIONS)
         m.submodules.words = words = JobWords(config, Opcode.STORE)
         accepted = Signal()
+        room = Signal()  # a cycle late: for those of three cycles
+        m.d.sync += room.eq(beats.level < _FIFO_BEATS - 2)
         m.d.comb += [
             words.run.eq(begun),
             words.job.eq(job),
             words.step.eq(accepted),
             self.words.address.eq(words.word),
-            self.words.valid.eq(self.run & begun & ~words.done & (beats.level < _FIFO_BEATS - 2)),
+            self.words.valid.eq(self.run & begun & ~words.done & room),
             accepted.eq(self.words.valid & self.words.ready),
         ]
         arrived, piece_1, place_1, end_1 = Signal(), Signal.like(words.piece), Signal(2), Signal()

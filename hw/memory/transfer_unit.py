@@ -41,7 +41,7 @@ class TransferState(Signature):
 class TransferUnit(wiring.Component):
     """Executes ``jobs`` one after the other, each when its tokens are there. ``cancel`` ends everything under way; what
     the bus has begun goes on behind it, to no effect, and the next transfer waits until that is over. ``settled`` is
-    high when nothing is under way on the bus.
+    high when nothing is under way on the bus. ``state`` tells of a fault a cycle late, before its transfer can end.
 
     Parameters
     ----------
@@ -84,12 +84,11 @@ class TransferUnit(wiring.Component):
             self.settled.eq(engine.settled),
             self.state.moving.eq(queue.run),
             self.state.idle.eq(queue.empty),
-            self.state.fault_index.eq(queue.job.index),
         ]
         faults = core_faults(self._config)
         fault = Mux(engine.bus_error, faults.BUS, Mux(engine.outside, faults.WINDOW, faults.NONE))
         if self._checks:
             m.d.comb += self.check.eq(engine.check)
             fault = Mux(engine.check.damaged, faults.MEMORY_ERROR, fault)
-        m.d.comb += self.state.fault.eq(fault)
+        m.d.sync += [self.state.fault.eq(fault), self.state.fault_index.eq(queue.job.index)]
         return m
