@@ -13,7 +13,7 @@ BOARD = dataclasses.replace(
     ulx3s.BOARD,
     name="ulx3s-1024",
     title="Radiona ULX3S, 85F, 1,024 units",
-    clock_mhz=75,
+    clock_mhz=100,
     config=AcceleratorConfig(
         rows=8,
         columns=8,
