@@ -32,7 +32,8 @@ class BootLoader(wiring.Component):
     earlier, are left out. The boot ends whatever the flash holds: an image longer than any of this core is none.
 
     While it lasts the port sees a core that is busy: it refuses accesses to memories, and writes of registers are
-    refused here. ``resting`` is high from its end on. A word takes ``64 * config.flash_divisor`` cycles, a repeated one 2 for each time.
+    refused here. ``resting`` is high from its end on. A word takes ``64 * config.flash_divisor`` cycles, a repeated one
+    2 for each time.
 
     Parameters
     ----------

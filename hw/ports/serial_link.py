@@ -59,8 +59,8 @@ class SerialLink(wiring.Component):
     answer; then a request can begin after a gap. A WRITE with the sequence number of the request before is answered
     again, but not carried out again. What arrives during a reply is lost, unless it is kept waiting.
 
-    ``active`` is high from the first byte of a request, for `LEAD_CYCLES` at least before ``stb`` is, until nothing more
-    is to come of it.
+    ``active`` is high from the first byte of a request, for `LEAD_CYCLES` at least before ``stb`` is, until nothing
+    more is to come of it.
 
     Only the words of a FRAME, of which there are more than the link can keep, are written as they come: nothing sees
     them before the host asks for the frame to be laid out.

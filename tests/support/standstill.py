@@ -1,8 +1,9 @@
 """Proof that a gated core's second clock may stand still: from the core's netlist, for every state it could be in.
 
-The netlist's next-state functions become one graph of AND gates in which equal functions are one node. Registers begin as unknowns.
-Cycle by cycle what the core's watch waits for is taken to be true, and thereby unknowns become known. Where a register's next value
-then is the very node that is its value, the clock's edge changes nothing, whatever the unknowns are.
+The netlist's next-state functions become one graph of AND gates in which equal functions are one node. Registers
+begin as unknowns. Cycle by cycle what the core's watch waits for is taken to be true, and thereby unknowns become
+known. Where a register's next value then is the very node that is its value, the clock's edge changes nothing, whatever
+the unknowns are.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ write_json core.json
 """
 
 FALSE, TRUE = 0, 1
+_DEPTH, _NEAR = 3, 100  # gates
 Bit = int
 """A literal: twice the number of a node, odd for its inverse; node 0 is the constant."""
 
@@ -61,10 +63,24 @@ class Graph:
             return FALSE
         if one in (TRUE, other):
             return other
+        if (less := self._under(other, one, _DEPTH)) != other:
+            return self.both(one, less)
+        if (less := self._under(one, other, _DEPTH)) != one:
+            return self.both(less, other)
         if (node := self._nodes.get((one, other))) is None:
             self._operands.append((one, other))
             node = self._nodes[one, other] = 2 * (len(self._operands) - 1)
         return self.seen(node)
+
+    def _under(self, bit: Bit, true: Bit, depth: int) -> Bit:
+        """What a literal is where another one is true, as far as gates so near to it tell."""
+        if bit >> 1 == true >> 1:
+            return TRUE ^ (bit ^ true)
+        operands = self._operands[bit >> 1]
+        if operands is None or not depth:
+            return bit
+        less = [self._under(self.seen(operand), true, depth - 1) for operand in operands]
+        return bit if less == list(operands) else self.both(*less) ^ (bit & 1)
 
     def either(self, one: Bit, other: Bit) -> Bit:
         """OR of two."""
@@ -79,6 +95,41 @@ class Graph:
     def differ(self, one: Bit, other: Bit) -> Bit:
         """XOR of two."""
         return self.choose(one, other ^ 1, other)
+
+    def same(self, one: Bit, other: Bit, most: int = 10) -> bool:
+        """Whether two are equal: one node, or by the table of all values of what both depend on, if that is little."""
+        one, other = self.seen(one), self.seen(other)
+        if one == other:
+            return True
+        order: list[int] = []
+        found, pending = {0}, [one >> 1, other >> 1]
+        while pending:
+            node = pending[-1]
+            operands = self._operands[node] or ()
+            missing = [operand >> 1 for operand in operands if operand >> 1 not in found]
+            if node in found or not missing:
+                pending.pop()
+                if node not in found:
+                    found.add(node)
+                    order.append(node)
+            else:
+                pending += missing
+            if len(order) > _NEAR:
+                return False
+        unknown = [node for node in order if self._operands[node] is None]
+        if len(unknown) > most:
+            return False
+        rows = 1 << len(unknown)
+        everything = (1 << rows) - 1
+        table = {0: 0}
+        for place, node in enumerate(unknown):
+            block = (1 << (1 << place)) - 1
+            table[node] = sum(block << start for start in range(1 << place, rows, 2 << place))
+        for node in order:
+            if (operands := self._operands[node]) is not None:
+                first, second = (table[bit >> 1] ^ (everything if bit & 1 else 0) for bit in operands)
+                table[node] = first & second
+        return table[one >> 1] == table[other >> 1] ^ (everything if (one ^ other) & 1 else 0)
 
     def seen(self, bit: Bit) -> Bit:
         """What is known of a literal."""
@@ -131,9 +182,11 @@ class Netlist:
 
 
 _GATES = {
-    "$_NOT_": "A", "$_BUF_": "A", "$_AND_": "AB", "$_OR_": "AB", "$_XOR_": "AB", "$_XNOR_": "AB", "$_NAND_": "AB", "$_NOR_": "AB",
-    "$_ANDNOT_": "AB", "$_ORNOT_": "AB", "$_MUX_": "ABS",
-}  # fmt: skip
+    **dict.fromkeys(("$_NOT_", "$_BUF_"), "A"),
+    **dict.fromkeys(("$_AND_", "$_OR_", "$_XOR_", "$_XNOR_", "$_NAND_", "$_NOR_", "$_ANDNOT_", "$_ORNOT_"), "AB"),
+    "$_MUX_": "ABS",
+}
+"""Kinds of gates, and their inputs in the order in which they are taken."""
 
 
 def read_netlist(verilog: str, folder: Path) -> Netlist:
@@ -239,9 +292,9 @@ class _Run:
             if moving:
                 found.settled = cycle + 1
             elif not moved:
+                self._step(())
                 break
             self._step(() if moving else moved)
-        self._step(())
         self._evaluate(quiet=False)
         found.moving = self._moving(self.work)
         return found
@@ -253,14 +306,18 @@ class _Run:
                 self.versions[name] = object()
         forgotten = set(forgotten)
         self.state = {
-            register: self.graph.unknown() if self.names[register] in forgotten else self._at(given)
-            for register, (given, _) in self.netlist.registers.items()
+            register: self.graph.unknown() if self.names[register] in forgotten else self._after(register)
+            for register in self.netlist.registers
         }
+
+    def _after(self, register: int) -> Bit:
+        """A register's next value; where that is known to be its value, that one's node."""
+        given, now = self._at(self.netlist.registers[register][0]), self.state[register]
+        return now if self.graph.same(given, now) else given
 
     def _moving(self, registers: Iterable[int]) -> list[str]:
         """Names of registers, and memories where all are asked for that may stand still, that may change."""
-        inputs = self.netlist.registers
-        moving = {self.names[register] for register in registers if self._at(inputs[register][0]) != self.state[register]}
+        moving = {self.names[register] for register in registers if self._after(register) != self.state[register]}
         if registers is self.work:
             moving |= {name for name in self.versions if self._written(name)}
         return sorted(moving)
@@ -276,7 +333,8 @@ class _Run:
         while True:
             self._propagate({**fresh, **self.state}, everything=everything)
             assumed = {"watch.active": 1, "watch.resting": 0} if quiet else {}
-            if not any([graph.assume(self._at(netlist.names[name][0]) ^ low) for name, low in assumed.items()]):
+            news = [graph.assume(self._at(netlist.names[name][0]) ^ low) for name, low in assumed.items()]
+            if not any(news):
                 return
             everything = True
             self.state = dict(zip(self.state, graph.rebuilt(self.state.values()), strict=True))
