@@ -25,6 +25,8 @@ class SteadyClocks(wiring.Component):
     ----------
     count : int
         Of clocks.
+    gated : bool
+        The first one leaves a second time.
 
     Attributes
     ----------
@@ -38,12 +40,18 @@ class SteadyClocks(wiring.Component):
         The same, without their first pulses.
     running : Out(1)
         High while they are let through, a register of ``input``.
+    rests : In(1)
+        Where ``gated``: ``work`` may stand still from the next cycle of the first clock on.
+    work : Out(1)
+        The first of ``steady`` once more, without edges behind cycles in which ``rests`` was high. It is a cell beside
+        the first's, so both have the same phase.
     """
 
-    def __init__(self, count: int = 1) -> None:
-        self._count = count
+    def __init__(self, count: int = 1, *, gated: bool = False) -> None:
+        self._count, self._gated = count, gated
         super().__init__(
             {"input": In(1), "locked": In(1), "clocks": In(count), "steady": Out(count), "running": Out(1)}
+            | ({"rests": In(1), "work": Out(1)} if gated else {})
         )
 
     def elaborate(self, platform: object) -> Module:
@@ -60,4 +68,8 @@ class SteadyClocks(wiring.Component):
             m.submodules[f"gate{index}"] = Instance(
                 "DCCA", i_CLKI=self.clocks[index], i_CE=enable[1], o_CLKO=self.steady[index]
             )
+            if self._gated and index == 0:
+                works = Signal()
+                m.d[domain] += works.eq(enable[0] & ~self.rests)
+                m.submodules.work_gate = Instance("DCCA", i_CLKI=self.clocks[0], i_CE=works, o_CLKO=self.work)
         return m

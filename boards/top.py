@@ -29,7 +29,8 @@ class BoardTop(Elaboratable):
 
     Nothing runs until the clock generator is locked and `lock_wait` is over: an ECP5's clock stands still for so long,
     other families are held in reset. From then on LED 0 is on; LED 1 is while a run is done or faulted. Boards without
-    LEDs have none, nor is one where its pin belongs to the link. Where the board serves, the LEDs behind these show the
+    LEDs have none, nor is one where its pin belongs to the link. A gated core rests on an ECP5; elsewhere its second
+    clock is the first one. Where the board serves, the LEDs behind these show the
     low bits of the last answer's first byte.
 
     Parameters
@@ -42,6 +43,7 @@ class BoardTop(Elaboratable):
     def __init__(self, board: Board, *, uart_divisor: int | None = None) -> None:
         self._board = board
         self._divisor = uart_divisor or board.config.uart_divisor
+        self._idle, self._awaited = Signal(), Signal()
 
     def elaborate(self, platform: Platform) -> Module:
         """Clock, reset, pins."""
@@ -51,6 +53,8 @@ class BoardTop(Elaboratable):
         running = Signal()
         clocks = self._clock(m, platform, running)
         irq, answer = Signal(), Signal(_ANSWER_LEDS)
+        if board.config.gated:
+            clocks |= {"o_idle": self._idle}
         link = self._serving(m, platform, answer) if board.serves else self._link(m, platform)
         m.submodules.core = Instance(
             TOP,
@@ -129,7 +133,7 @@ class BoardTop(Elaboratable):
         m.submodules.tx = tx = io.Buffer("o", pins.tx)
         m.submodules.streams = streams = UartStreams(divisor=self._divisor)
         frames, answers, first = streams.frames, streams.answers, Signal(init=1)
-        m.d.comb += [streams.rx.eq(rx.i), tx.o.eq(streams.tx)]
+        m.d.comb += [streams.rx.eq(rx.i), tx.o.eq(streams.tx), self._awaited.eq(streams.active)]
         with m.If(answers.valid & answers.ready):
             m.d.sync += first.eq(answers.payload.last)
             with m.If(first & ~answers.payload.error):
@@ -180,7 +184,7 @@ class BoardTop(Elaboratable):
                 platform.add_clock_constraint(clock, mhz * 1e6)
                 clocks[f"usb_clk_{mhz}"] = clock
         if board.family == "ecp5":
-            m.submodules.steady_clocks = steady = SteadyClocks(len(clocks))
+            m.submodules.steady_clocks = steady = SteadyClocks(len(clocks), gated=bool(board.config.gated))
             m.d.comb += [
                 steady.input.eq(pll.clock),
                 steady.locked.eq(locked),
@@ -189,9 +193,13 @@ class BoardTop(Elaboratable):
                 ResetSignal().eq(Const(0)),
             ]
             clocks = dict(zip(clocks, steady.steady, strict=True))
+            if board.config.gated:
+                m.d.comb += steady.rests.eq(self._idle & ~self._awaited)
+                clocks["work_clk"] = steady.work
         else:
             self._reset(m, pll.out, locked)
             m.d.comb += running.eq(~ResetSignal())
+            clocks |= {"work_clk": pll.out} if board.config.gated else {}
         m.d.comb += ClockSignal().eq(clocks["clk"])
         return {f"i_{name}": clock for name, clock in clocks.items() if name != "clk"}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Mux
+from amaranth.hdl import Cat, ClockDomain, ClockSignal, DomainRenamer, Elaboratable, Module, Mux, ResetSignal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -12,6 +12,7 @@ from .cells.checks import CHECK
 from .cells.delay_line import delayed
 from .cells.interfaces import hand_on
 from .compute import ComputeUnit
+from .control.idle_watch import IdleWatch
 from .control.run_control import RunGate
 from .control.sequencer import Sequencer
 from .feed.feeder import Feeder
@@ -40,6 +41,10 @@ class Core(wiring.Component):
     master ``m_axi``, with streams AXI4-Streams ``s_axis`` of frames and ``m_axis`` of answers, with ``boot`` pins
     ``flash`` for an SPI flash memory.
 
+    One that is ``gated`` has the host's port alone on ``clk``, and all that is behind it on ``work_clk``, which is
+    ``clk`` without edges that may be left out: those at the ends of cycles in which ``idle`` is high, since they would
+    change no register. ``idle`` is a register, but for a frame's byte on ``s_axis``, with which it falls at once.
+
     Parameters
     ----------
     config : AcceleratorConfig
@@ -52,13 +57,15 @@ class Core(wiring.Component):
         ports = {self._name: self._host.signature.members["pins"], "irq": Out(1)}
         ports |= {"m_axi": Out(Axi4(data_width=config.bus_bits))} if config.has_backing else {}
         ports |= {"s_axis": In(AXI_BYTES), "m_axis": Out(AXI_BYTES)} if config.streams else {}
-        super().__init__(ports | ({"flash": Out(FLASH)} if config.boot else {}))
+        ports |= {"flash": Out(FLASH)} if config.boot else {}
+        super().__init__(ports | ({"work_clk": In(1), "idle": Out(1)} if config.gated else {}))
 
-    def elaborate(self, platform: object) -> Module:
+    def elaborate(self, platform: object) -> Elaboratable:
         """Connect the host's side, sequencer and compute unit, and the memories between them."""
         m = Module()
         config = self._config
-        m.submodules.host = host = self._host
+        host = self._host
+        m.submodules.host = DomainRenamer(_AWAKE)(host) if config.gated else host
         m.submodules.window = window = HostWindow(config)
         m.submodules.registers = registers = HostRegisters(config)
         m.submodules.run = run = RunGate(config)
@@ -158,7 +165,31 @@ class Core(wiring.Component):
         m.d.comb += registers.refused.eq(Cat(refused).any())
         if config.is_protected:
             self._protect(m)
-        return m
+        return self._gate(m) if config.gated else m
+
+    def _gate(self, m: Module) -> Elaboratable:
+        """The port stays on the core's clock; the rest goes to that which may stand still."""
+        parts = m.submodules
+        resting = [~parts.run.busy, parts.sequencer.resting]
+        if self._config.streams:
+            resting.append(parts.server.resting)
+        if self._config.boot:
+            resting.append(parts.boot.resting)
+        if self._config.has_backing:
+            resting.append(parts.memory_system.settled)
+        if self._config.shows_store:
+            resting.append(parts.host_store.resting)
+        watch = IdleWatch()
+        m.submodules.watch = DomainRenamer(_AWAKE)(watch)
+        m.domains.work = ClockDomain(local=True)
+        m.d.comb += [
+            watch.active.eq(self._host.active | (self.s_axis.tvalid if self._config.streams else 0)),
+            watch.resting.eq(Cat(resting).all()),
+            self.idle.eq(watch.idle & ~(self.s_axis.tvalid if self._config.streams else 0)),
+            ClockSignal("work").eq(self.work_clk),
+            ResetSignal("work").eq(ResetSignal(_AWAKE)),
+        ]
+        return DomainRenamer({"sync": "work", _AWAKE: "sync"})(m)
 
     def _protect(self, m: Module) -> None:
         """What check bits find ends a run, and is kept by region."""
@@ -183,6 +214,9 @@ class Core(wiring.Component):
             sequencer.host_damaged.eq(activations.check.damaged),
         ]
 
+
+_AWAKE = "awake"
+"""Domain of what notices that there is work, until a gated core's domains get their names."""
 
 _COMPUTES = (Region.BLOCKS, Region.TAPS, Region.PARAMS, Region.WEIGHTS)
 """Program memories that the compute unit reads, through ports of their names."""

@@ -32,7 +32,8 @@ class BootLoader(wiring.Component):
     earlier, are left out. The boot ends whatever the flash holds: an image longer than any of this core is none.
 
     While it lasts the port sees a core that is busy: it refuses accesses to memories, and writes of registers are
-    refused here. A word takes ``64 * config.flash_divisor`` cycles, a repeated one 2 for each time.
+    refused here. ``resting`` is high from its end on. A word takes ``64 * config.flash_divisor`` cycles, a repeated one
+    2 for each time.
 
     Parameters
     ----------
@@ -42,7 +43,9 @@ class BootLoader(wiring.Component):
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self._config = config
-        super().__init__({"pins": Out(FLASH), "host": In(HOST_BUS), "bus": Out(HOST_BUS), "boot": Out(BOOT)})
+        super().__init__(
+            {"pins": Out(FLASH), "host": In(HOST_BUS), "bus": Out(HOST_BUS), "boot": Out(BOOT), "resting": Out(1)}
+        )
 
     def elaborate(self, platform: object) -> Module:
         """Bytes to words and their checksum; words to records; records to writes."""
@@ -71,6 +74,7 @@ class BootLoader(wiring.Component):
             self.boot.state.eq(state),
             self.boot.tag.eq(word[8:]),
             last.eq(left == 1),
+            self.resting.eq(~booting & reader.resting),
         ]
         self._hand_on(m, booting=booting, write=write & ~is_control, address=address, data=word)
 

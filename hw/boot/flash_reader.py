@@ -26,7 +26,7 @@ class FlashReader(wiring.Component):
 
     After a reset the flash is first woken (0xAB) and left alone for `REST_CYCLES`: some FPGAs put it into deep
     power-down when they have read their bitstream, and any other command would be lost. Then each read is a fast one
-    (0x0B), which chips take at any clock.
+    (0x0B), which chips take at any clock. ``resting`` is high once the flash is left alone, until ``run``.
 
     A bit takes ``2 * config.flash_divisor`` cycles. The flash shows its bits from the clock's falling edge on; each is
     taken with the next one, a whole period later, so pins and chip may take nearly so long.
@@ -40,7 +40,9 @@ class FlashReader(wiring.Component):
     def __init__(self, config: AcceleratorConfig) -> None:
         self._offset = config.flash_offset
         self._divisor = config.flash_divisor
-        super().__init__({"pins": Out(FLASH), "run": In(1), "bytes": Out(stream.Signature(_BYTE_BITS))})
+        super().__init__(
+            {"pins": Out(FLASH), "run": In(1), "bytes": Out(stream.Signature(_BYTE_BITS)), "resting": Out(1)}
+        )
 
     def elaborate(self, platform: object) -> Module:
         """One shift register each way, and one state for who owns it."""
@@ -70,7 +72,8 @@ class FlashReader(wiring.Component):
             m.d.sync += [out.eq(out << 1), received.eq(Cat(pins.cipo, received)), left.eq(left - 1)]
         command = Cat(Const(0, _BYTE_BITS), Const(self._offset, BYTE_ADDRESS_BITS), Const(_FAST_READ, _BYTE_BITS))
         woken = Signal()
-        with m.FSM():
+        with m.FSM() as states:
+            m.d.comb += self.resting.eq(states.ongoing("IDLE") & woken)
             with m.State("REST"):
                 m.d.sync += rest.eq(rest - 1)
                 with m.If(rest == 0):

@@ -43,7 +43,8 @@ class Sequencer(wiring.Component):
     A ``start`` while neither ``busy`` nor ``faulted`` begins a run, and ``started`` is high with it; ``done`` rises at
     the run's END and falls with the next start. A fault ends a run, holds ``fault`` and ``fault_index`` and ignores
     starts until ``clear``, with which a start is heard again. A ``clear`` while ``busy`` gives the run up. Either way
-    ``running`` falls at once, and ``busy`` when nothing of the run is on its way to the memories any more.
+    ``running`` falls at once, and ``busy`` when nothing of the run is on its way to the memories any more. ``resting``
+    is high between runs.
 
     The compute unit's ``run`` is high while it has steps to issue. It falls for a cycle at least, then the next
     instruction follows, which was fetched meanwhile; without ``prefetch`` it is fetched once the one before is retired,
@@ -73,6 +74,7 @@ class Sequencer(wiring.Component):
                 "control": In(RunControl(config)),
                 "host_fault": In(1),
                 "running": Out(1),
+                "resting": Out(1),
                 "instructions": Out(MemoryRead(self._index_bits + words_log2, 32, int(config.is_protected))),
                 "unit": Out(UNIT),
                 "log": Out(MemoryWrite(self._index_bits, 32, 1)),
@@ -263,7 +265,8 @@ class Sequencer(wiring.Component):
 
         with m.If(self.running):
             m.d.sync += control.cycles.eq(control.cycles + 1)
-        with m.FSM():
+        with m.FSM() as states:
+            m.d.comb += self.resting.eq(states.ongoing("IDLE") & ~unit.run)
             with m.State("IDLE"):
                 m.d.sync += [index.eq(entry), retired.eq(entry), open_instructions.eq(0), word.eq(0)]
                 with m.If(control.clear):

@@ -20,7 +20,7 @@ class HostStore(wiring.Component):
     """Stands between the memory system (``inner``) and the bus (``m_axi``). An access is a burst of one beat at
     ``base``, the window's, plus its offset. It is refused while the core is ``busy``; otherwise it waits until loader
     and storer are ``settled``, which have the bus at all other times. ``refused`` is high for a cycle with each
-    refusal.
+    refusal. ``resting`` is high while the host has nothing on the bus.
 
     A bus that does not answer within 16,384 cycles has the access refused, and all further ones at once, until it does:
     AXI4 lets nobody take a request back. Loader and storer wait as long.
@@ -40,6 +40,7 @@ class HostStore(wiring.Component):
                 "settled": In(1),
                 "base": In(32),
                 "refused": Out(1),
+                "resting": Out(1),
                 "inner": In(axi4),
                 "m_axi": Out(axi4),
             }
@@ -86,6 +87,7 @@ class HostStore(wiring.Component):
             expired.eq(gave_up | (late == _PATIENCE - 1)),
             failed.eq(Mux(writes, bus.bresp, bus.rresp) != OKAY),
             self.refused.eq(access.err),
+            self.resting.eq(~owns),
         ]
         m.d.sync += late.eq(Mux(wanted & ~expired, late + 1, 0))
 

@@ -60,7 +60,7 @@ class AxiLitePort(wiring.Component):
     """
 
     def __init__(self) -> None:
-        super().__init__({"pins": In(AxiLite()), "bus": Out(HOST_BUS)})
+        super().__init__({"pins": In(AxiLite()), "bus": Out(HOST_BUS), "active": Out(1)})
 
     def elaborate(self, platform: object) -> Module:
         """Take an access, carry it out, hold its answer."""
@@ -89,6 +89,7 @@ class AxiLitePort(wiring.Component):
             pins.wready.eq(writes),
             pins.arready.eq(reads),
             pins.rdata.eq(access.word),
+            self.active.eq(access.active),
         ]
         with m.If(writes):
             m.d.sync += [pins.bvalid.eq(1), pins.bresp.eq(Mux(access.illegal, _SLVERR, _OKAY))]

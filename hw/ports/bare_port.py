@@ -37,7 +37,7 @@ class BarePort(wiring.Component):
     """
 
     def __init__(self) -> None:
-        super().__init__({"pins": In(BARE), "bus": Out(HOST_BUS)})
+        super().__init__({"pins": In(BARE), "bus": Out(HOST_BUS), "active": Out(1)})
 
     def elaborate(self, platform: object) -> Module:
         """One read at a time; writes go straight on."""
@@ -59,6 +59,7 @@ class BarePort(wiring.Component):
             taken.eq(pins.valid & pins.ready),
             pins.done.eq(access.done | access.refused),
             pins.refused.eq(access.refused),
+            self.active.eq(access.active),
         ]
         with m.If(access.fails):
             m.d.sync += access.word.eq(0)

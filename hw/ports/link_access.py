@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import wiring
 
 from ..spec.registers import REGION_BITS, STORE_REGION
@@ -14,9 +14,13 @@ from .wishbone import WishbonePort
 __all__ = ["link_access"]
 
 
-def link_access(m: Module, link: SerialLink, bus: Any, store: Any = None) -> None:
+def link_access(m: Module, link: SerialLink, bus: Any, store: Any = None) -> Value:
     """Let a link reach the `HOST_BUS` of its port, through a Wishbone slave: it keeps the rules that every port
-    keeps. Where there is a ``store`` (`STORE_ACCESS`) its window goes there."""
+    keeps. Where there is a ``store`` (`STORE_ACCESS`) its window goes there.
+
+    Gives what is high in every cycle behind which ``bus`` may change or ``store`` may ask or cease to; before either
+    begins it has been high for `serial_link.LEAD_CYCLES` at least.
+    """
     m.submodules.slave = slave = WishbonePort()
     pins = slave.pins
     strobe = Signal()  # a cycle late, as what ends it: bytes take long
@@ -45,3 +49,4 @@ def link_access(m: Module, link: SerialLink, bus: Any, store: Any = None) -> Non
         link.dat_r.eq(word),
     ]
     wiring.connect(m, wiring.flipped(bus), slave.bus)
+    return link.active | slave.active | (store.stb if store is not None else 0)

@@ -20,7 +20,7 @@ class Access:
     ``reading`` is high while a read is under way, ``ends`` in the last cycle of that, ``fails`` where it is refused
     then; ``word`` is what was read, from the cycle after. ``done`` and ``refused`` are pulses of one cycle, one of them
     for each access: 1 cycle after the request of a write, `HOST_READ_CYCLES` + 2 after that of a read. ``illegal`` is
-    high with the request of a write that is refused.
+    high with the request of a write that is refused. ``active`` is high in every cycle behind which the bus may change.
     """
 
     reading: Signal
@@ -30,6 +30,7 @@ class Access:
     done: Signal
     refused: Signal
     illegal: Value
+    active: Value
 
 
 def one_access(
@@ -91,5 +92,12 @@ def one_access(
         with m.Elif(ends):
             m.d.sync += [reading.eq(0), word.eq(bus.read_data), done.eq(~fails), refused.eq(fails)]
     return Access(
-        reading=reading, ends=ends, fails=ends & fails, word=word, done=done, refused=refused, illegal=we & illegal
+        reading=reading,
+        ends=ends,
+        fails=ends & fails,
+        word=word,
+        done=done,
+        refused=refused,
+        illegal=we & illegal,
+        active=request | reading | bus.write | refused,
     )

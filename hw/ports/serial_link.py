@@ -28,10 +28,13 @@ from ..spec.link import (
 from ..spec.pipeline import pipeline
 from ..spec.registers import ADDRESS_BITS, REGION_BITS, Region
 
-__all__ = ["BYTE_CYCLES", "SerialLink"]
+__all__ = ["BYTE_CYCLES", "LEAD_CYCLES", "SerialLink"]
 
 BYTE_CYCLES = 16
 """Fewest cycles from a byte of a frame to the next one: the checksum takes 8, what is decided of a byte 4 at most."""
+
+LEAD_CYCLES = HEADER_BYTES
+"""Fewest cycles from the first of a request to its first access."""
 
 _HEADER = data.StructLayout(
     {"sequence": 8, "command": 8, "count": 8, "low": 2, "address": ADDRESS_BITS - 2, "high": 32 - ADDRESS_BITS}
@@ -55,6 +58,9 @@ class SerialLink(wiring.Component):
     A request is carried out only once it is here whole and its checksum is right. One that is not is dropped without an
     answer; then a request can begin after a gap. A WRITE with the sequence number of the request before is answered
     again, but not carried out again. What arrives during a reply is lost, unless it is kept waiting.
+
+    ``active`` is high from the first byte of a request, for `LEAD_CYCLES` at least before ``stb`` is, until nothing
+    more is to come of it.
 
     Only the words of a FRAME, of which there are more than the link can keep, are written as they come: nothing sees
     them before the host asks for the frame to be laid out.
@@ -88,6 +94,7 @@ class SerialLink(wiring.Component):
                 "dat_r": In(32),
                 "ack": In(1),
                 "err": In(1),
+                "active": Out(1),
             }
             | ({"rx_ready": Out(1), "tx_last": Out(1)} if flow else {})
         )
@@ -221,7 +228,7 @@ class SerialLink(wiring.Component):
                 with m.If(expired):
                     m.next = "hunt"
 
-        with m.FSM():
+        with m.FSM() as states:
             with m.State("hunt"):
                 listen()
                 m.d.comb += crc.start.eq(1)
@@ -369,6 +376,7 @@ class SerialLink(wiring.Component):
                                 m.next = "status"
                 replying()
 
+        m.d.comb += self.active.eq(~states.ongoing("hunt"))
         due = [delayed(m, flag, late, f"{flag.name}_", reset_less=False) for flag, _ in puts]
         m.d.comb += putting.eq(delayed(m, Cat(flag for flag, _ in puts).any(), late, "putting_", reset_less=False))
         for flag, (_, value) in zip(due, puts, strict=True):

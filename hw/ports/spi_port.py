@@ -27,7 +27,7 @@ class SpiPort(wiring.Component):
     def __init__(self, config: AcceleratorConfig) -> None:
         self._config = config
         store = {"store": Out(STORE_ACCESS)} if config.shows_store else {}
-        super().__init__({"pins": Out(SPI_PINS), "bus": Out(HOST_BUS), **store})
+        super().__init__({"pins": Out(SPI_PINS), "bus": Out(HOST_BUS), "active": Out(1), **store})
 
     def elaborate(self, platform: object) -> Module:
         """Connect the two."""
@@ -43,5 +43,6 @@ class SpiPort(wiring.Component):
             link.tx_ready.eq(peripheral.tx_ready),
         ]
         wiring.connect(m, wiring.flipped(self.pins), peripheral.pins)
-        link_access(m, link, self.bus, self.store if self._config.shows_store else None)
+        store = self.store if self._config.shows_store else None
+        m.d.comb += self.active.eq(link_access(m, link, self.bus, store))
         return m

@@ -30,7 +30,7 @@ class UartPort(wiring.Component):
     def __init__(self, config: AcceleratorConfig) -> None:
         self._config = config
         store = {"store": Out(STORE_ACCESS)} if config.shows_store else {}
-        super().__init__({"pins": Out(UART_PINS), "bus": Out(HOST_BUS), **store})
+        super().__init__({"pins": Out(UART_PINS), "bus": Out(HOST_BUS), "active": Out(1), **store})
 
     def elaborate(self, platform: object) -> Module:
         """Connect the three."""
@@ -50,5 +50,6 @@ class UartPort(wiring.Component):
             link.tx_ready.eq(transmitter.ready),
             link.tick.eq(transmitter.tick),
         ]
-        link_access(m, link, self.bus, self.store if self._config.shows_store else None)
+        store = self.store if self._config.shows_store else None
+        m.d.comb += self.active.eq(link_access(m, link, self.bus, store))
         return m

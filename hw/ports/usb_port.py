@@ -55,7 +55,7 @@ class UsbLink(wiring.Component):
     def __init__(self, config: AcceleratorConfig, *, bus: Any) -> None:
         self._config = config
         self._device = UsbSerial(bus=bus, product=f"narrows core {config.hash32:08x}")
-        super().__init__({"bus": Out(HOST_BUS)})
+        super().__init__({"bus": Out(HOST_BUS), "active": Out(1)})
 
     def elaborate(self, platform: object) -> Module:
         """Connect device and link."""
@@ -101,7 +101,7 @@ class UsbLink(wiring.Component):
             device.sent.valid.eq(outward.r_rdy & device.online),
             outward.r_en.eq(device.sent_ready | ~device.online),
         ]
-        link_access(m, link, self.bus)
+        m.d.comb += self.active.eq(link_access(m, link, self.bus))
         return m
 
 
@@ -121,7 +121,7 @@ class UsbPort(wiring.Component):
             d_p=two_way.create(path=("d_p",)), d_n=two_way.create(path=("d_n",)), pullup=SimpleNamespace(o=Signal())
         )
         self._link = UsbLink(config, bus=self._wires)
-        super().__init__({"pins": Out(USB_PINS), "bus": Out(HOST_BUS)})
+        super().__init__({"pins": Out(USB_PINS), "bus": Out(HOST_BUS), "active": Out(1)})
 
     def elaborate(self, platform: object) -> Module:
         """Connect clocks and pins."""
@@ -139,6 +139,7 @@ class UsbPort(wiring.Component):
             pins.d_n_o.eq(wires.d_n.o),
             pins.oe.eq(wires.d_p.oe),
             pins.pullup.eq(wires.pullup.o),
+            self.active.eq(link.active),
         ]
         wiring.connect(m, wiring.flipped(self.bus), link.bus)
         return m

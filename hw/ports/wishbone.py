@@ -59,7 +59,7 @@ class WishbonePort(wiring.Component):
 
     def __init__(self) -> None:
         pins = Wishbone(addr_width=ADDRESS_BITS - 2, data_width=32, granularity=8, features={"err"})
-        super().__init__({"pins": In(pins), "bus": Out(HOST_BUS)})
+        super().__init__({"pins": In(pins), "bus": Out(HOST_BUS), "active": Out(1)})
 
     def elaborate(self, platform: object) -> Module:
         """One access at a time."""
@@ -81,5 +81,6 @@ class WishbonePort(wiring.Component):
             begin.eq(selected & ~pins.ack & ~pins.err & ~access.reading),
             pins.ack.eq(access.done),
             pins.err.eq(access.refused),
+            self.active.eq(access.active),
         ]
         return m

@@ -30,6 +30,7 @@ class StreamServer(wiring.Component):
 
     Starts of the host are not heard while ``enable`` is high, and its writes of a frame go nowhere. ``occupied`` is
     high from `_SETTLE` cycles before a run until its answer is read: the host has no access to memories, as in a run.
+    ``resting`` is high while no whole frame is here and all answers are taken.
 
     Parameters
     ----------
@@ -45,6 +46,7 @@ class StreamServer(wiring.Component):
                 "run": Out(RunControl(config)),
                 "streaming": In(STREAMING),
                 "occupied": Out(1),
+                "resting": Out(1),
                 "host_frame": In(HOST_WRITE),
                 "frame": Out(HOST_WRITE),
                 "answer": In(HOST_WRITE),
@@ -121,7 +123,10 @@ class StreamServer(wiring.Component):
                     m.next = "read"
             with m.State("read"), m.If(~sender.reading):
                 m.next = "wait"
-        m.d.comb += self.occupied.eq(~states.ongoing("wait"))
+        m.d.comb += [
+            self.occupied.eq(~states.ongoing("wait")),
+            self.resting.eq(~self.occupied & ~receiver.full & ~sender.busy & ~self.answers.valid),
+        ]
         return m
 
     def _gate(self, m: Module, go: Signal) -> None:

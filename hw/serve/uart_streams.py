@@ -21,7 +21,8 @@ class UartStreams(wiring.Component):
     is `ANSWERED` or `NOT_ANSWERED`, behind the former the answer.
 
     A frame whose byte was lost or broken, or that pauses for ``gap`` bits, is spoilt: nothing more of it is passed on
-    until the line was quiet for so long, and then an abort. So is one that comes while two others wait.
+    until the line was quiet for so long, and then an abort. So is one that comes while two others wait. ``active`` is
+    high from a start bit on, so long before ``frames`` has something, and until nothing more is to come.
 
     Parameters
     ----------
@@ -39,6 +40,7 @@ class UartStreams(wiring.Component):
                 "tx": Out(1, init=1),
                 "frames": Out(stream.Signature(STREAM_BYTE)),
                 "answers": In(stream.Signature(STREAM_BYTE)),
+                "active": Out(1),
             }
         )
 
@@ -49,7 +51,11 @@ class UartStreams(wiring.Component):
         m.submodules.transmitter = transmitter = UartTransmitter(divisor=self._divisor)
         frames, answers = self.frames, self.answers
         quiet, spoilt, pending = Signal(range(self._gap + 1)), Signal(), Signal()
-        m.d.comb += [receiver.rx.eq(self.rx), self.tx.eq(transmitter.tx)]
+        m.d.comb += [
+            receiver.rx.eq(self.rx),
+            self.tx.eq(transmitter.tx),
+            self.active.eq(receiver.active | pending | frames.valid),
+        ]
         lost = receiver.broken | (receiver.valid & frames.valid & ~frames.ready)
         with m.If(frames.ready):
             m.d.sync += frames.valid.eq(0)

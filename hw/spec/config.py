@@ -43,9 +43,12 @@ __all__ = [
 
 _BESIDE_PROGRAMS = (
     *("host", "uart_divisor", "fabric", "entry", "frame_bytes", "streams"),
-    *("boot", "flash_offset", "flash_divisor", "protection"),
+    *("boot", "flash_offset", "flash_divisor", "protection", "gated"),
 )
-_LATER = ("dynamic", "entry", "frame_bytes", "streams", "boot", "flash_offset", "flash_divisor", "protection")
+_LATER = (
+    *("dynamic", "entry", "frame_bytes", "streams", "boot", "flash_offset", "flash_divisor", "protection"),
+    "gated",
+)
 
 
 def _sha256(values: Mapping[str, Any]) -> str:
@@ -147,6 +150,9 @@ class AcceleratorConfig:
     protection : str
         Check bits of the on-chip memories (`spec.protection`): ``"none"``, ``"parity"``, or ``"secded"``: parity, but
         for weights and activations a code that corrects one flipped bit and sees two. Not part of `digest` either.
+    gated : int
+        1: all but the host's port has a clock of its own, ``work_clk``, whose edges may be left out while the core's
+        output ``idle`` is high; 0: one clock drives everything. Not part of `digest` either.
 
     Raises
     ------
@@ -194,6 +200,7 @@ class AcceleratorConfig:
     flash_offset: int = 0
     flash_divisor: int = 0
     protection: str = "none"
+    gated: int = 0
 
     def __post_init__(self) -> None:
         check_kinds(self)

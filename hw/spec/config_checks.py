@@ -192,7 +192,7 @@ def _check_memories(config: AcceleratorConfig) -> None:
 
 
 def _check_options(config: AcceleratorConfig) -> None:
-    for name in ("prefetch", "max_pool", "dynamic", "counters", "entry", "streams"):
+    for name in ("prefetch", "max_pool", "dynamic", "counters", "entry", "streams", "gated"):
         _need(config, name, getattr(config, name) in (0, 1), "0 or 1")
     if config.dynamic and config.weight_format != config.act_format:
         raise ConfigError(

@@ -41,6 +41,7 @@
     assign bus_violations = 0;
 `endif
     `NARROWS_FLASH_CHIP
+    `NARROWS_GATE
 
     // With streams: who sends frames, and who takes answers.
     reg [31:0] frame_stall = 0, answer_stall = 0, answered = 0, shown = 0;
@@ -104,6 +105,7 @@
         .m_axis_tvalid(m_tvalid), .m_axis_tready(m_tready), .m_axis_tdata(m_tdata), .m_axis_tlast(m_tlast), .m_axis_tuser(m_tuser),
 `endif
         `NARROWS_FLASH_PORTS
+        `NARROWS_GATE_PORTS
         .clk(clk), .rst(rst), .irq(irq),
 `ifdef NARROWS_BARE
         .host_valid(host_valid), .host_ready(host_ready), .host_we(host_we), .host_adr(host_adr), .host_dat_w(host_dat_w),

@@ -18,9 +18,11 @@
     reg cs_n = 1, sck = 0, copi = 0;
     wire cipo, driven, irq;
     `NARROWS_FLASH_CHIP
+    `NARROWS_GATE
     narrows_core core (
         `NARROWS_STORE_PORTS
         `NARROWS_FLASH_PORTS
+        `NARROWS_GATE_PORTS
         .clk(clk), .rst(rst), .irq(irq), .spi_cs_n(cs_n), .spi_sck(sck), .spi_copi(copi ^ (dice[31:8] < noise[23:0])),
         .spi_cipo(cipo), .spi_cipo_oe(driven)
     );

@@ -26,7 +26,13 @@
     wire rx = unplugged || line ^ (dice[31:8] < noise[23:0]);
     wire heard = unplugged || tx;
     `NARROWS_FLASH_CHIP
-    narrows_core core (`NARROWS_STORE_PORTS `NARROWS_FLASH_PORTS .clk(clk), .rst(rst), .irq(irq), .uart_rx(rx), .uart_tx(tx));
+    `NARROWS_GATE
+    narrows_core core (
+        `NARROWS_STORE_PORTS
+        `NARROWS_FLASH_PORTS
+        `NARROWS_GATE_PORTS
+        .clk(clk), .rst(rst), .irq(irq), .uart_rx(rx), .uart_tx(tx)
+    );
     `NARROWS_QUICK_STORE
 
     reg [2:0] state = S_RESET;

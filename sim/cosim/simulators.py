@@ -144,7 +144,7 @@ def _bench(config: AcceleratorConfig, store_bytes: int, memory: str | None, *, s
         raise SimulationError(
             "a core on USB is simulated with its board, narrows board simulate NAME --link usb: or choose host = axi"
         )
-    line, defines, names = line_of(config), [], ["clock.v", "store.v"]
+    line, defines, names = line_of(config), [], ["clock.v", "store.v", "gate.v"]
     if config.has_backing:
         defines.append(f"`define NARROWS_BUS_BITS {config.bus_bits}\n")
         defines.append(f"`define NARROWS_STORE_LOG2 {store_bytes.bit_length() - 1}\n")
@@ -159,6 +159,8 @@ def _bench(config: AcceleratorConfig, store_bytes: int, memory: str | None, *, s
     if config.streams and line == "bus":
         defines.append("`define NARROWS_STREAMS\n")
         names.append("streams.v")
+    if config.gated:
+        defines.append("`define NARROWS_GATED\n")
     if strikes:
         defines.append("`define NARROWS_STRIKES\n")
     names.append("bench.v" if line == "bus" else f"bench_{line}.v")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import re
 from typing import Any
@@ -85,3 +86,16 @@ def test_only_where_the_clock_stands_still_there_is_no_reset(
     assert reset is not None
     assert (reset[1] == "1'h0") == gated
     assert ("DCCA" in top) == gated
+
+
+@pytest.mark.parametrize(("name", "gates"), [("ulx3s", 2), ("icebreaker", 0)])
+def test_a_gated_core_rests_where_a_clock_can_be_gated(monkeypatch: pytest.MonkeyPatch, name: str, gates: int) -> None:
+    monkeypatch.setattr(simulation, "to_verilog", lambda config: "")
+    board = find_board(name)
+    top = simulation.board_verilog(board.with_config(dataclasses.replace(board.config, gated=1)))
+    assert len(re.findall(r"^\s*DCCA ", top, re.MULTILINE)) == gates
+    clock, work = (
+        re.search(rf"\.{port}\((.*?)\)", top[top.index("narrows_core core") :]) for port in ("clk", "work_clk")
+    )
+    assert clock is not None and work is not None
+    assert (clock[1] != work[1]) or not gates

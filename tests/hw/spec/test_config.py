@@ -166,8 +166,9 @@ def test_the_digest_depends_on_every_parameter_that_programs_depend_on():
         **{"frame_bytes": 1024, "streams": 1},
     }
     booting = {"boot": 1, "flash_offset": 0x20000, "flash_divisor": 2}
-    assert dataclasses.replace(base, protection="secded").digest == base.digest
-    assert {*others, *beside, *booting, "memories", "protection"} == {
+    for name, value in (("protection", "secded"), ("gated", 1)):
+        assert dataclasses.replace(base, **{name: value}).digest == base.digest
+    assert {*others, *beside, *booting, "memories", "protection", "gated"} == {
         field.name for field in dataclasses.fields(AcceleratorConfig)
     }
     framed = dataclasses.replace(base, frame_bytes=64)
@@ -308,6 +309,13 @@ def test_a_core_boots_from_a_flash_or_says_nothing_of_one(values, message):
 def test_a_core_that_does_not_boot_is_the_one_it_was():
     assert AcceleratorConfig().build32 == AcceleratorConfig.from_dict({"boot": 0}).build32
     assert AcceleratorConfig().build32 != AcceleratorConfig(boot=1, flash_divisor=1).build32
+
+
+def test_a_core_with_one_clock_is_the_one_it_was():
+    assert AcceleratorConfig().build32 == AcceleratorConfig.from_dict({"gated": 0}).build32
+    assert AcceleratorConfig().build32 != AcceleratorConfig(gated=1).build32
+    with pytest.raises(ConfigError, match="gated must be 0 or 1, not 2"):
+        AcceleratorConfig(gated=2)
 
 
 @pytest.mark.parametrize("bits", [32, 64, 128])

@@ -29,9 +29,11 @@ pytestmark = pytest.mark.filterwarnings("ignore:Using platform.request:Deprecati
 RESET_CYCLES = 4096 + 4096  # the board's, and until the flash is awake
 
 
-@pytest.mark.parametrize("board", [ULX3S, ICEBREAKER], ids=["ulx3s", "icebreaker"])
-def test_a_board_answers_after_power_up_and_after_a_power_cut(board: Board) -> None:
-    board = dataclasses.replace(board.with_config(SMALL), alone=True)
+@pytest.mark.parametrize(
+    ("board", "gated"), [(ULX3S, 0), (ULX3S, 1), (ICEBREAKER, 1)], ids=["ulx3s", "ulx3s-gated", "icebreaker"]
+)
+def test_a_board_answers_after_power_up_and_after_a_power_cut(board: Board, gated: int) -> None:
+    board = dataclasses.replace(board.with_config(dataclasses.replace(SMALL, gated=gated)), alone=True)
     program = compile_graph(random_chain(GraphBuilder(SMALL, np.random.default_rng(1)), 2), SMALL)
     sample = random_levels(program.graph, np.random.default_rng(1))
     golden = GoldenModel(program.graph, SMALL).run(sample[np.newaxis])
@@ -47,9 +49,9 @@ def test_a_board_answers_after_power_up_and_after_a_power_cut(board: Board) -> N
         assert virtual.complaints == []
 
 
-@pytest.mark.parametrize("kind", [None, AnswerKind.PLACE], ids=["levels", "place"])
-def test_a_board_serves_bare_bytes_without_a_host(kind: AnswerKind | None) -> None:
-    small = dataclasses.replace(SMALL, frame_bytes=512)
+@pytest.mark.parametrize(("kind", "gated"), [(None, 1), (AnswerKind.PLACE, 0)], ids=["levels-gated", "place"])
+def test_a_board_serves_bare_bytes_without_a_host(kind: AnswerKind | None, gated: int) -> None:
+    small = dataclasses.replace(SMALL, frame_bytes=512, gated=gated)
     board = dataclasses.replace(ULX3S.with_config(small), alone=True, serves=True)
     program = compile_graph(random_chain(GraphBuilder(small, np.random.default_rng(1)), 2), small)
     serving = serving_of(program, board.config, kind, tensor=program.graph.output_tensors[0])
