@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -81,6 +82,17 @@ def test_the_wheel_is_the_same_bytes_whenever_and_wherever_it_is_made(built: tup
     for path in sources.rglob("*"):
         os.utime(path, (1800000000, 1800000000))
     assert build("build_wheel", sources, tmp_path / "wheel").read_bytes() == built[1].read_bytes()
+
+
+def test_the_runtime_is_numpy_and_a_link_and_little_beside_them(built: tuple[Path, Path]) -> None:
+    with zipfile.ZipFile(built[1]) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+        (about,) = (name for name in archive.namelist() if name.endswith("/METADATA"))
+        lines = archive.read(about).decode().partition("\n\n")[0].splitlines()
+    needed = [line.removeprefix("Requires-Dist: ") for line in lines if line.startswith("Requires-Dist: ")]
+    runtime = [re.split(r"\W", each)[0] for each in needed if "extra ==" not in each or 'extra == "run"' in each]
+    assert runtime == ["numpy", "pyserial", "pyftdi"]
+    assert size < 4_000_000  # of the 60 MB that docs/runtime.md gives it, numpy takes 53 and the links take one
 
 
 def test_a_package_index_takes_both(built: tuple[Path, Path]) -> None:

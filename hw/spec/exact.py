@@ -9,6 +9,7 @@ float32.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,8 +26,8 @@ __all__ = ["Drain", "ExactLayer", "ExactSource", "exact_sums", "float_sums", "la
 _CHUNK_VALUES = 1 << 20
 """Values of one unfolded source: what a core's cache holds."""
 
-_BLOCK_VALUES = 1 << 16
-"""Sums of a depthwise segment that all taps are added to before the next channels: what a near cache holds."""
+_BLOCK_VALUES = 1 << 15
+"""Values of a depthwise segment that all taps are added to before the next channels: what a near cache holds."""
 
 _Float = type[np.float32] | type[np.float64]
 _Finish = Callable[[NDArray[np.floating]], NDArray[np.floating]]
@@ -295,20 +296,43 @@ class _Part:
         return columns.reshape(-1, positions)
 
     def _by_channel(self, x: NDArray, lines: slice, size: tuple[int, int, int]) -> NDArray[np.floating]:
-        """Sums of a depthwise segment, tap by tap; of so many channels at once that they stay in a core's cache."""
-        sums = np.zeros((len(x), *size), dtype=self._dtype)
-        taps = list(self._taps(x, lines, size))
-        step = max(1, _BLOCK_VALUES // max(1, math.prod(size)))
+        """Sums of a depthwise segment, tap by tap; of so many channels at once that they stay in a core's cache.
+
+        A tap reads every stride-th place of the padded source. Such places lie side by side in a plane of their own,
+        so that a tap is the whole of one from some place on, in one piece however narrow the lines are.
+        """
+        segment, (samples, height, width) = self._segment, size
+        down, across = (
+            [divmod(tap * segment.dilation[axis], segment.stride[axis]) for tap in range(self._kernel[axis])]
+            for axis in (0, 1)
+        )
+        extent = samples, height + down[-1][0], width + across[-1][0]
+        begins = (lines.start * segment.stride[0] - segment.pads[0], -segment.pads[1])
+        parts = {
+            (row, column): [
+                _overlap(x.shape[2 + axis], extent[1 + axis], begins[axis] + at, segment.stride[axis])
+                for axis, at in enumerate((row, column))
+            ]
+            for (_, row), (_, column) in itertools.product(down, across)
+        }
+        total = math.prod(extent)
+        inside = total - down[-1][0] * extent[2] - across[-1][0]
+        step = max(1, _BLOCK_VALUES // max(1, total))
+        sums = np.empty((len(x), *size), dtype=self._dtype)
         for first in range(0, len(x), step):
-            block = slice(first, first + step)
-            own, part = sums[block], x[block]
-            for at, read, written in taps:
-                weight = self._weights[(block, *at)][:, np.newaxis, np.newaxis, np.newaxis]
-                own[written] += np.multiply(part[read], weight, dtype=self._dtype)
-                if self._zero and own[written].size != own.size:
-                    outside = np.ones(own.shape[2:], dtype=bool)
-                    outside[written[2:]] = False
-                    own[:, :, outside] += self._zero * weight[..., 0]
+            part, weights = x[first : first + step], self._weights[first : first + step]
+            planes = {}
+            for at, ((above, rows), (before, columns)) in parts.items():
+                plane = np.full((len(part), *extent), self._zero, dtype=self._dtype)
+                plane[:, :, rows, columns] = part[:, :, above, before]
+                planes[at] = plane.reshape(len(part), total)
+            own = np.zeros((len(part), total), dtype=self._dtype)
+            product = np.empty((len(part), inside), dtype=self._dtype)
+            for (y, (lower, row)), (tap, (further, column)) in itertools.product(enumerate(down), enumerate(across)):
+                begin = lower * extent[2] + further
+                np.multiply(planes[row, column][:, begin : begin + inside], weights[:, y, tap, np.newaxis], out=product)
+                own[:, :inside] += product
+            sums[first : first + step] = own.reshape(len(part), *extent)[:, :, :height, :width]
         return sums
 
     def _taps(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import re
 from dataclasses import dataclass
 
@@ -114,11 +115,14 @@ class Format:
         levels, flat = np.empty(values.size, dtype=np.int64), values.reshape(-1)
         for first in range(0, values.size, _AT_ONCE):
             part = flat[first : first + _AT_ONCE]
-            if np.isnan(part).any():
-                raise ValueError(f"cannot quantise NaN to {self.name}")
             # Levels are integers, so the next one begins at a whole number of halves: those that are passed count.
-            halves = np.floor(np.clip(part, self.bottom, self.top) * 2).astype(np.intp)
-            levels[first : first + _AT_ONCE] = self._nearest[halves - 2 * self.bottom]
+            halves = np.clip(part, self.bottom, self.top)
+            if math.isnan(halves.sum()):  # of finite numbers, but for NaN
+                raise ValueError(f"cannot quantise NaN to {self.name}")
+            halves *= 2
+            np.floor(halves, out=halves)
+            halves -= 2 * self.bottom
+            self._nearest.take(halves.astype(np.intp), out=levels[first : first + _AT_ONCE], mode="clip")
         return levels.reshape(values.shape)[()]
 
     def encode(self, levels: ArrayLike) -> NDArray[np.int64]:

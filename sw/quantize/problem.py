@@ -114,18 +114,25 @@ def problems(layer: Mac, sources: dict[str, Source], sums: NDArray) -> Iterator[
 
 
 def _windows(source: Source, term: Term, at: tuple[NDArray, ...], size: tuple[int, int]) -> NDArray[np.float32]:
-    """Levels under a term's windows at sampled output pixels of an output of ``size``, of shape (R, C, taps)."""
+    """Levels under a term's windows at sampled output pixels of an output of ``size``, of shape (C, R, taps).
+
+    Channels come first, since a depthwise layer's problems read one each.
+    """
     levels, window = source.levels, term.window
-    picked = np.full((len(at[0]), levels.shape[1], math.prod(window.kernel)), source.tensor.zero, dtype=np.float32)
+    samples, channels, height, width = levels.shape
+    planes = levels.transpose(1, 0, 2, 3).reshape(channels, -1)
+    outside = planes.shape[1]
+    planes = np.concatenate([planes, np.full((channels, 1), source.tensor.zero, dtype=levels.dtype)], axis=1)
+    read = np.full((len(at[0]), math.prod(window.kernel)), outside)
     inside = window.inside(*size)[at[1], at[2]]
     for tap, place in enumerate(np.ndindex(*window.kernel)):
         y, x = (
             at[1 + axis] * window.stride[axis] + place[axis] * window.dilation[axis] - window.pads[axis]
             for axis in (0, 1)
         )
-        found = np.flatnonzero(inside & (y >= 0) & (y < levels.shape[2]) & (x >= 0) & (x < levels.shape[3]))
-        picked[found, :, tap] = levels[at[0][found], :, y[found], x[found]]
-    return picked
+        found = inside & (y >= 0) & (y < height) & (x >= 0) & (x < width)
+        read[found, tap] = np.ravel_multi_index((at[0][found], y[found], x[found]), (samples, height, width))
+    return planes.take(read, axis=1).astype(np.float32)
 
 
 _Cluster = tuple[NDArray[np.int64], Places]
@@ -191,7 +198,9 @@ def _problem(
     )
     constants = [(index, term) for index, term in enumerate(layer.terms) if term.constant]
     gains = np.array([term.weights[channels, 0, 0, 0] * sources[term.source].tensor.scale for _, term in constants])
-    constant_inputs = [windows[index][:, channels].sum(axis=2, dtype=np.float64) for index, _ in constants]
+    constant_inputs = [
+        np.ascontiguousarray(windows[index][channels].sum(axis=2, dtype=np.float64).T) for index, _ in constants
+    ]
     taps = [np.multiply(sources[term.source].tensor.span, term.weights[0].size) for _, term in constants]
 
     mean_inputs = x.mean(axis=1, dtype=np.float64)
@@ -254,11 +263,11 @@ def _inputs(
     layer: Mac, windows: list[NDArray], sources: dict[str, Source], channels: NDArray[np.int64], places: Places
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Inputs (R, K) that a group shares, and its float weights (O, K)."""
-    rows = len(windows[0])
+    rows = windows[0].shape[1]
     inputs, weights = [np.zeros((rows, 0), np.float32)], [np.zeros((len(channels), 0))]
     for index, where in places:
         term, tensor = layer.terms[index], sources[layer.terms[index].source].tensor
-        inputs.append(windows[index][:, where].reshape(rows, -1))
+        inputs.append(windows[index][where].transpose(1, 0, 2).reshape(rows, -1))
         own = term.weights[channels] if term.depthwise else term.weights[channels][:, where]
         weights.append(own[:, : len(where)].reshape(len(channels), -1) * tensor.scale)
     return np.concatenate(inputs, axis=1), np.concatenate(weights, axis=1)
