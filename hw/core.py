@@ -171,6 +171,8 @@ class Core(wiring.Component):
         """The port stays on the core's clock; the rest goes to that which may stand still."""
         parts = m.submodules
         resting = [~parts.run.busy, parts.sequencer.resting]
+        if self._config.frame_bytes:
+            resting.append(parts.feeder.resting)
         if self._config.streams:
             resting.append(parts.server.resting)
         if self._config.boot:

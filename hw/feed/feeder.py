@@ -27,7 +27,8 @@ class Feeder(wiring.Component):
 
     The host writes all of it: ``frame``, ``codes``, ``feed``. From ``feeding.go`` on the frame written until then is
     laid out, and what the host writes from the cycle of ``go`` on belongs to the next one: there are two places for
-    frames. ``write`` is served in every cycle: nobody else writes activations while a frame is laid out.
+    frames. ``write`` is served in every cycle: nobody else writes activations while a frame is laid out. ``resting`` is
+    high while nothing of a frame is on its way.
 
     Takes 10 cycles, a cycle for each lane of each word of a plane (more where planes are more than rescalers, the
     difference for each granule), some for every round of the loops (`FeedLoops`) and 10 or so for the end of each
@@ -47,6 +48,7 @@ class Feeder(wiring.Component):
                 "feed": In(HOST_WRITE),
                 "feeding": In(FEEDING),
                 "write": Out(words_write(config)),
+                "resting": Out(1),
             }
         )
 
@@ -108,6 +110,7 @@ class Feeder(wiring.Component):
             writer.planes.eq(shape.planes),
             idle.eq(~Cat(under_way).any() & writer.resting),
             loops.rest.eq(idle),
+            self.resting.eq(idle),
             writer.rewind.eq(idle & loops.between),
         ]
         return m
