@@ -15,6 +15,7 @@ from .hgq_models import from_hgq
 from .hgq_quantisers import has_quantisers
 from .model import Model
 from .proto import of_proto
+from .qkeras_models import from_qkeras, has_qkeras
 from .silence import first_line, silenced
 
 __all__ = ["from_keras", "from_torch"]
@@ -64,11 +65,11 @@ def from_torch(module: Any, example: Any) -> Model:
 
 
 def from_keras(model: Any) -> Model:
-    """A Keras model, exported with its own ``export`` to ONNX; one with layers of HGQ2 with its trained integers.
+    """A Keras model, exported with its own ``export`` to ONNX; one of HGQ2 or QKeras with its trained integers.
 
     Parameters
     ----------
-    model : keras.Model
+    model : keras.Model or, with layers of QKeras, tf_keras.Model
         Built: its input's shape is known.
 
     Raises
@@ -76,10 +77,12 @@ def from_keras(model: Any) -> Model:
     ToolMissing
         If Keras or what its exporter needs is missing.
     InputError, UnsupportedOperator
-        As `from_hgq` raises them.
+        As `from_hgq` and `from_qkeras` raise them.
     ModelError
         If Keras cannot export the model.
     """
+    if has_qkeras(model):
+        return from_qkeras(model)
     need("keras", "Keras models", "keras")
     if has_quantisers(model):
         return from_hgq(model)

@@ -34,7 +34,7 @@ def load(
 
     Parameters
     ----------
-    source : str, Path, onnx.ModelProto, torch.nn.Module or keras.Model
+    source : str, Path, onnx.ModelProto, torch.nn.Module, keras.Model or tf_keras.Model (QKeras)
         An ONNX or TFLite file, or a model as its framework has it.
     example : tensor or array, optional
         Of a torch module: an input, of shape (1, ...), which it is exported with.
@@ -66,7 +66,7 @@ def load(
         model = Model(path, input_shapes, states=states)
     elif hasattr(source, "SerializeToString") and hasattr(source, "graph"):
         model = of_proto(source, input_shapes, states)
-    elif _is_a(source, "keras", "Model"):  # on the torch backend it is a module, too
+    elif any(_is_a(source, package, "Model") for package in ("keras", "tf_keras")):  # on torch it is a module, too
         from .frameworks import from_keras
 
         return from_keras(source)
