@@ -17,7 +17,7 @@ from random_programs import main
 def test_every_option_is_drawn() -> None:
     cores = [random_core(seed) for seed in range(60)]
     seen = {field.name: {getattr(core, field.name) for core in cores} for field in dataclasses.fields(cores[0])}
-    beside = {"uart_divisor", "boot", "flash_offset", "flash_divisor", "rounds_to", "taps"}
+    beside = {"uart_divisor", "boot", "flash_offset", "flash_divisor", "rounds_to", "taps", "gated"}
     assert {name for name, values in seen.items() if len(values) == 1} <= beside
     assert seen["host"] == set(BUS_HOSTS)
     assert seen["protection"] == {"none", "parity", "secded"}
