@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 from narrows.hw.spec.formats import DyBit
-from narrows.sw.quantize.train.tensor import TrainedTensor
 from narrows.sw.quantised import QuantisedTensor
+from narrows.sw.quantize.train.tensor import TrainedTensor
 
 START = QuantisedTensor(name="x", shape=(4,), format=DyBit(4), scale=0.5, zero=2, low=-16, high=16)
 
