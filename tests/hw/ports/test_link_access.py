@@ -21,15 +21,15 @@ class Bridge(wiring.Component):
 
     def __init__(self) -> None:
         link = {"stb": In(1), "we": In(1), "adr": In(REGION_BITS + 2), "dat_w": In(32)}
-        answer = {"ack": Out(1), "err": Out(1), "dat_r": Out(32)}
+        answer = {"ack": Out(1), "err": Out(1), "dat_r": Out(32), "active": Out(1)}
         super().__init__(link | answer | {"bus": Out(HOST_BUS), "store": Out(STORE_ACCESS)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         link: Any = SimpleNamespace(**{name: getattr(self, name) for name in ("stb", "we", "adr", "dat_w")})
-        link.ack, link.err, link.dat_r = Signal(), Signal(), Signal(32)
+        link.ack, link.err, link.dat_r, link.active = Signal(), Signal(), Signal(32), self.stb
         m.d.comb += [self.ack.eq(link.ack), self.err.eq(link.err), self.dat_r.eq(link.dat_r)]
-        link_access(m, link, self.bus, self.store)
+        m.d.comb += self.active.eq(link_access(m, link, self.bus, self.store))
         return m
 
 
@@ -49,6 +49,7 @@ def test_each_access_goes_to_its_side_and_is_answered_from_there() -> None:
             ctx.set(bridge.stb, 1)
             asked = False
             for _ in range(20):
+                assert ctx.get(bridge.active)
                 asked = asked or bool(ctx.get(bridge.store.stb))
                 if asked and outside:
                     assert ctx.get(bridge.store.offset) == ctx.get(bridge.adr) % (1 << len(bridge.store.offset))
@@ -70,6 +71,7 @@ def test_each_access_goes_to_its_side_and_is_answered_from_there() -> None:
                 side[key] = value
             ctx.set(bridge.stb, 0)
             await ctx.tick().repeat(3)
+            assert not ctx.get(bridge.active)
         assert words == bus
 
     run_with_port(bridge, body)
