@@ -59,6 +59,7 @@ class NarrowsCore(LiteXModule):
             i_clk=ClockSignal("sys"),
             i_rst=ResetSignal("sys"),
             o_irq=self.ev.run.trigger,
+            **({"i_work_clk": ClockSignal("sys")} if config.gated else {}),  # a SoC has no gate for it
             **{f"i_s_wb_{name}": getattr(bus, name) for name in _INPUTS},
             **{f"o_s_wb_{name}": getattr(bus, name) for name in _OUTPUTS},
         )

@@ -22,7 +22,7 @@ _CORE = "core.v"
 
 
 def bare_program(program: Program) -> Program:
-    """The program for its core with the bare port, which does not boot.
+    """The program for its core with the bare port, which does not boot and has one clock.
 
     Raises
     ------
@@ -31,7 +31,7 @@ def bare_program(program: Program) -> Program:
     """
     if program.config.has_backing:
         raise ProgramError("a test bench has no memory behind the core: compile for a core with backing = 'none'")
-    config = dataclasses.replace(program.config, host="bare", boot=0, flash_offset=0, flash_divisor=0)
+    config = dataclasses.replace(program.config, host="bare", boot=0, flash_offset=0, flash_divisor=0, gated=0)
     return dataclasses.replace(program, config=config)
 
 

@@ -46,6 +46,13 @@ def test_every_pin_of_the_core_is_connected_and_the_region_is_the_socs(tmp_path:
     assert (str(tmp_path / "ip" / "narrows_core.v"), "verilog", "work") in {source[:3] for source in platform.sources}
 
 
+def test_a_gated_core_has_the_socs_clock_twice(tmp_path: Path) -> None:
+    soc, platform = soc_with(narrows.Config("tiny", gated=1), tmp_path)
+    soc.finalize()
+    verilog = platform.get_verilog(soc, name="soc").main_source
+    assert re.findall(r"\.(clk|work_clk)\s*\(sys_clk\)", verilog) == ["clk", "work_clk"]
+
+
 def test_a_soc_with_interrupts_gets_one_of_the_core(tmp_path: Path) -> None:
     soc, platform = soc_with("tiny", tmp_path)
     assert soc.irq.locs == {}

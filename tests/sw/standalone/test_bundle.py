@@ -84,6 +84,16 @@ def test_constraints_name_the_clock_and_every_pin() -> None:
     assert files["ip.lpf"].count("LOCATE") == 1 + 1 + 24 + 1
 
 
+def test_both_clocks_of_a_gated_core_are_one() -> None:
+    gated = VERILOG.replace("  input clk;\n", "  input clk;\n  input work_clk;\n")
+    files = standalone_files(dataclasses.replace(CONFIG, gated=1), gated, name="ip", mhz=80)
+    (clock,) = [line for line in files["ip.sdc"].splitlines() if line.startswith("create_clock")]
+    assert clock.startswith("create_clock -name clk -period 12.500 ")
+    assert set(clock[clock.index("{") + 1 : -2].split()) == {"clk", "work_clk"}
+    assert "work_clk" not in files["ip.sdc"].split("set_input_delay")[1]
+    assert {'FREQUENCY PORT "clk" 80 MHZ;', 'FREQUENCY PORT "work_clk" 80 MHZ;'} <= set(files["ip.lpf"].splitlines())
+
+
 @pytest.mark.parametrize(
     ("wrapper", "pin", "more"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import subprocess
 import sys
@@ -100,6 +101,12 @@ def test_models_that_disagree_make_no_bench(program: narrows.Program) -> None:
     wrong = {name: np.full((1, *tested.graph.tensors[name].shape), 99) for name in tested.graph.output_tensors}
     with pytest.raises(ProgramError, match="the models disagree on sample 0"):
         bench_files(tested, levels, wrong, verilog="", transport=IsaTransport(tested.config))
+
+
+def test_the_bench_has_one_clock_for_a_gated_core_too(program: narrows.Program) -> None:
+    compiled = program.compiled
+    gated = dataclasses.replace(compiled, config=dataclasses.replace(compiled.config, gated=1))
+    assert bare_program(gated).config == bare_program(compiled).config
 
 
 def test_a_memory_outside_the_core_is_refused(tmp_path: Path) -> None:
