@@ -29,9 +29,8 @@ class BoardTop(Elaboratable):
 
     Nothing runs until the clock generator is locked and `lock_wait` is over: an ECP5's clock stands still for so long,
     other families are held in reset. From then on LED 0 is on; LED 1 is while a run is done or faulted. Boards without
-    LEDs have none, nor is one where its pin belongs to the link. A gated core rests on an ECP5; elsewhere its second
-    clock is the first one. Where the board serves, the LEDs behind these show the
-    low bits of the last answer's first byte.
+    LEDs have none, nor is one where its pin belongs to the link. Where the board serves, the LEDs behind these show the
+    low bits of the last answer's first byte. A gated core rests on an ECP5; elsewhere its second clock is the first.
 
     Parameters
     ----------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, ClockDomain, ClockSignal, DomainRenamer, Elaboratable, Module, Mux, ResetSignal
+from amaranth.hdl import Cat, ClockDomain, ClockSignal, Const, DomainRenamer, Elaboratable, Module, Mux, ResetSignal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -181,13 +181,14 @@ class Core(wiring.Component):
             resting.append(parts.memory_system.settled)
         if self._config.shows_store:
             resting.append(parts.host_store.resting)
+        begins = self.s_axis.tvalid if self._config.streams else Const(0)
         watch = IdleWatch()
         m.submodules.watch = DomainRenamer(_AWAKE)(watch)
         m.domains.work = ClockDomain(local=True)
         m.d.comb += [
-            watch.active.eq(self._host.active | (self.s_axis.tvalid if self._config.streams else 0)),
+            watch.active.eq(self._host.active | begins),
             watch.resting.eq(Cat(resting).all()),
-            self.idle.eq(watch.idle & ~(self.s_axis.tvalid if self._config.streams else 0)),
+            self.idle.eq(watch.idle & ~begins),
             ClockSignal("work").eq(self.work_clk),
             ResetSignal("work").eq(ResetSignal(_AWAKE)),
         ]
