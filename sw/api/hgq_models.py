@@ -8,6 +8,7 @@ from typing import Any
 from ..errors import InputError, ModelError, NarrowsError
 from ..extras import need
 from .hgq_quantisers import QONNX, as_qonnx, finish
+from .keras_ends import input_shape, output_names
 from .model import Model
 from .proto import of_proto
 from .silence import first_line, silenced
@@ -29,7 +30,7 @@ def from_hgq(model: Any) -> Model:
     ToolMissing
         If a package is missing.
     InputError
-        If Keras runs on another backend.
+        If Keras runs on another backend; as `input_shape` raises it.
     UnsupportedOperator
         If a quantiser does what no grid of up to 8 bits does.
     ModelError
@@ -45,15 +46,12 @@ def from_hgq(model: Any) -> Model:
         raise InputError(
             f"Keras runs on {backend}: save the model, and load it with KERAS_BACKEND=torch in the environment"
         )
-    if len(model.inputs) != 1 or None in model.inputs[0].shape[1:]:
-        raise InputError(f"model {model.name} must have one input of a known shape")
-    sample = torch.zeros(1, *model.inputs[0].shape[1:])
+    sample = torch.zeros(1, *input_shape(model))
     training = model.training
     written: Any = io.BytesIO()  # which the tracer writes to as well
     try:
         with silenced(), torch.no_grad(), as_qonnx(model, sample):
-            outputs = getattr(model, "output_names", None) or [model.layers[-1].name]
-            names: Any = {"input_names": [model.inputs[0].name], "output_names": list(outputs)}
+            names: Any = {"input_names": [model.inputs[0].name], "output_names": output_names(model)}
             # The tracer: torch.export cannot look into Keras' layers.
             torch.onnx.export(model.eval(), (sample,), written, dynamo=False, custom_opsets={QONNX: 1}, **names)
     except NarrowsError:

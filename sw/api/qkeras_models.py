@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import InputError, UnsupportedOperator
+from ..errors import UnsupportedOperator
 from ..extras import need
 from ..version import __version__
 from .hgq_quantisers import QONNX
+from .keras_ends import input_shape, output_names
 from .model import Model
 from .proto import of_proto
 from .qkeras_quantisers import grid_of, weights_of
@@ -38,7 +39,7 @@ def from_qkeras(model: Any) -> Model:
     Raises
     ------
     InputError
-        If the model has not one input of a known shape.
+        As `input_shape` raises it.
     UnsupportedOperator
         If a layer is none of those that are known, or a quantiser of activations is no even grid.
     """
@@ -50,12 +51,8 @@ class _Writer:
     """An `onnx.ModelProto` of a model, written call by call of its layers."""
 
     def __init__(self, model: Any) -> None:
-        depths = getattr(model, "_nodes_by_depth", None)
-        if not depths or len(model.inputs) != 1 or None in model.inputs[0].shape[1:]:
-            raise InputError(
-                f"model {model.name} must have one input of a known shape: give its first layer an input_shape"
-            )
-        self._model = model
+        self._model, self._shape = model, input_shape(model)
+        depths = model._nodes_by_depth
         self._calls = [call for depth in sorted(depths, reverse=True) for call in depths[depth]]
         self._nodes: list[Any] = []
         self._constants: list[Any] = []
@@ -65,9 +62,7 @@ class _Writer:
         """The whole."""
         from onnx import TensorProto, helper
 
-        source = self._model.inputs[0]
-        shape = [1, *map(int, source.shape[1:])]
-        self._values[_key(source)] = "input"
+        self._values[_key(self._model.inputs[0])] = "input"
         for call in self._calls:
             self._call(call)
         outputs, named = [], zip(self._model.outputs, self._output_names(), strict=True)
@@ -77,7 +72,7 @@ class _Writer:
         graph = helper.make_graph(
             self._nodes,
             self._model.name,
-            [helper.make_tensor_value_info("input", TensorProto.FLOAT, shape)],
+            [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, *self._shape])],
             outputs,
             self._constants,
         )
@@ -87,7 +82,7 @@ class _Writer:
         )
 
     def _output_names(self) -> list[str]:
-        names = list(getattr(self._model, "output_names", None) or [self._model.layers[-1].name])
+        names = output_names(self._model)
         return [name if names.count(name) == 1 else f"{name}_{at}" for at, name in enumerate(names)]
 
     def _call(self, call: Any) -> None:
