@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from amaranth.hdl import Cat, Fragment, Module, Mux
-from amaranth.lib import data, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from .array.array import MacArray
@@ -13,7 +13,7 @@ from .cells.without_reset import without_reset
 from .control.operands import OperandFetch
 from .control.stages import UNIT, InstructionStages
 from .control.stepper import Stepper
-from .control.walker import PixelWalker
+from .control.walker import PixelWalker, image_layout
 from .drain.drain import Drain
 from .drain.max_pool import MaxPool
 from .drain.pace import DrainPace
@@ -54,7 +54,9 @@ class ComputeUnit(wiring.Component):
         )
         doors = [members_of(part, *names) for part, names in self._doors]
         doors.append({"checks": Out(COMPUTE_CHECKS), "damaged": Out(1)} if config.is_protected else {})
-        super().__init__({"enable": In(1), "unit": In(UNIT), **{name: door[name] for door in doors for name in door}})
+        inside = {name: door[name] for door in doors for name in door}
+        images = stream.Signature(image_layout(config))
+        super().__init__({"enable": In(1), "unit": In(UNIT), "images": In(images), **inside})
 
     def elaborate(self, platform: object) -> Fragment:
         """Connect the units in the order in which a COMPUTE passes them."""
@@ -71,7 +73,8 @@ class ComputeUnit(wiring.Component):
         for part, names in self._doors:
             hand_on(m, self, part, *names)
         connect(m, flipped(self.unit), stages.unit)
-        connect(m, stages.front, walker.instruction, stepper.instruction, pace.instruction)
+        connect(m, flipped(self.images), walker.images)
+        connect(m, stages.front, stepper.instruction, pace.instruction)
         connect(m, stages.back, operands.back, drain.instruction, writer.instruction)
         connect(m, stages.stepping, stepper.stepping)
         connect(m, walker.groups, stepper.groups)
@@ -80,6 +83,7 @@ class ComputeUnit(wiring.Component):
         connect(m, drain.granules, writer.granules)
         m.d.comb += [
             stages.enable.eq(self.enable),
+            walker.enable.eq(self.enable),
             operands.enable.eq(self.enable),
             writer.enable.eq(self.enable),
             stepper.drain_cycles.eq(pace.cycles),
@@ -87,7 +91,7 @@ class ComputeUnit(wiring.Component):
             operands.group.eq(walker.groups.payload),
             drain.count.eq(operands.count),
             stages.tile_begins.eq(stepper.step.flags.valid & stepper.step.flags.last),
-            stages.tile_done.eq(writer.tile_done),
+            stages.tile_ends.eq(writer.tile_ends),
             stages.checksum.eq(writer.checksum),
         ]
         if config.max_pool:

@@ -92,6 +92,7 @@ class Core(wiring.Component):
         connect(m, server.run if config.streams else registers.control, run.registers)
         connect(m, run.sequencer, sequencer.control)
         connect(m, sequencer.unit, compute.unit)
+        connect(m, sequencer.images, compute.images)
         connect(m, compute.events, registers.events)
 
         m.submodules.activations = activations = Activations(config)

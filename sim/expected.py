@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from ..hw.spec.checksum import checksum
 from ..hw.spec.config import AcceleratorConfig
 from ..hw.spec.isa import Mode, Opcode, decode_instruction
+from ..hw.spec.pixels import drained_order, drained_pairs, pixel_groups
 from ..sw.enlarging import apart
 from ..sw.program import Program
-from .isa_geometry import drained_order, drained_pairs, pixel_groups
 from .isa_memory import fold_codes
 
 __all__ = ["expected_checksums"]

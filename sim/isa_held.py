@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from ..hw.spec.config import AcceleratorConfig
 from ..hw.spec.held import latched_rows
+from ..hw.spec.isa import BlockTaps
+from ..hw.spec.pixels import BORDERS, Pixels
 from ..hw.spec.words import unpack_codes
 from .isa_diagonal import own_lanes, weight_rows
-from .isa_geometry import BORDERS, Pixels
 from .isa_memory import ActivationMemory
-from .isa_records import BlockTaps, MachineError
+from .isa_records import MachineError
 
 __all__ = ["HeldSums", "is_dynamic"]
 

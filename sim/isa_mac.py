@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 
 from ..hw.spec.checksum import checksum
 from ..hw.spec.config import AcceleratorConfig
-from ..hw.spec.isa import decode_param
+from ..hw.spec.isa import BlockTaps, decode_param
+from ..hw.spec.pixels import BORDERS, Pixels, drained_order, drained_pairs, walk_pixels
 from ..hw.spec.rounding import ROUNDINGS
 from ..hw.spec.tables import TABLE_ENTRIES, decode_table, look_up
 from ..hw.spec.words import unpack_codes
 from .isa_diagonal import own_lanes, weight_rows
-from .isa_geometry import BORDERS, Pixels, drained_order, drained_pairs, walk_pixels
 from .isa_held import HeldSums, is_dynamic
 from .isa_memory import ActivationMemory, fold_codes
-from .isa_records import BlockTaps, MachineError, check_apart
+from .isa_records import MachineError, check_apart
 
 __all__ = ["MacPlan", "plan_mac", "weight_words"]
 

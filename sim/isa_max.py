@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from ..hw.spec.checksum import checksum
 from ..hw.spec.config import AcceleratorConfig
-from .isa_geometry import BORDERS, walk_pixels
+from ..hw.spec.isa import BlockTaps
+from ..hw.spec.pixels import BORDERS, walk_pixels
 from .isa_memory import ActivationMemory, fold_codes
-from .isa_records import BlockTaps, MachineError, check_apart
+from .isa_records import MachineError, check_apart
 
 __all__ = ["MaxPlan", "plan_max"]
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..hw.spec.answer import ANSWER, answer_of
 from ..hw.spec.config import AcceleratorConfig
 from ..hw.spec.cycles import ComputeTiming, CycleCount, RunClock
+from ..hw.spec.early import safe_steps
 from ..hw.spec.feed import feed_words, laid_out
 from ..hw.spec.isa import INSTRUCTION_WORDS, IsaError, Mode, Opcode, decode_instruction
 from ..hw.spec.protection import StoredBit
@@ -84,6 +85,8 @@ class IsaMachine:
         }
         self._other_frame = np.zeros_like(self._memories[Region.FRAME])
         self._plans: dict[tuple[int, bytes], tuple[MacPlan | MaxPlan, ComputeTiming]] = {}
+        self._before: tuple[int, Mapping[str, int], ComputeTiming] | None = None  # the last COMPUTE of the run
+        self._early_checked: set[tuple[int, int]] = set()
         self._loaded = b""
         self.flips = Flips(config, self._flip_shown)
         self._later: list[tuple[int, Region, int, StoredBit]] = []
@@ -133,9 +136,11 @@ class IsaMachine:
         self._memories[region][first : first + len(words)] = words
         if region is Region.INSTRUCTIONS:
             changed = range(first // INSTRUCTION_WORDS, (first + len(words) - 1) // INSTRUCTION_WORDS + 1)
+            self._early_checked.clear()
             self._plans = {key: plan for key, plan in self._plans.items() if key[0] not in changed}
         elif region not in _FEEDER:
             self._plans.clear()
+            self._early_checked.clear()
 
     def feed(self) -> None:
         """Lay the frame out as the network's input (`hw/spec/feed.py`); what is written from now on is another one."""
@@ -178,6 +183,7 @@ class IsaMachine:
             return
         self.done, self.counts, self.trace = False, CycleCount(), []
         self.flips.damage = 0
+        self._before = None
         if self.program_config != self.config.hash32:
             self.fault, self.fault_index = Fault.CONFIG_MISMATCH, self.entry
             return
@@ -227,14 +233,16 @@ class IsaMachine:
                 if isinstance(planned, Fault):
                     # the core comes upon the block once the COMPUTE's tokens are there
                     alone = {**fields, "post_prev": 0, "post_next": 0}
-                    late = 0 < self.watchdog < schedule.compute(index, alone, 0, decided)
+                    late = 0 < self.watchdog < schedule.compute(index, alone, decided)
                     return opcode, Fault.WATCHDOG if late else planned
                 plan, timing = planned
+                self._check_early(index, fields, timing)
                 if self.flips and self._reads_damaged(fields, plan):
                     return opcode, Fault.MEMORY_ERROR
                 self._memories[Region.CHECKSUMS][index] = plan.run(self._activations)
                 self._note_written(plan)
-                counts = clock.compute(timing, schedule.compute(index, fields, timing.alone, decided))
+                counts = clock.compute(timing, schedule.compute(index, fields, decided))
+                schedule.computed(index, fields, clock.written)
                 moment = clock.written
             elif opcode is Opcode.END:
                 moment = schedule.end(decided)
@@ -284,6 +292,26 @@ class IsaMachine:
                 )
             self._plans[key] = plan, timing
         return self._plans[key]
+
+    def _check_early(self, index: int, fields: Mapping[str, int], timing: ComputeTiming) -> None:
+        """See that what a COMPUTE's early steps read is written by then.
+
+        Raises
+        ------
+        MachineError
+            If it is not.
+        """
+        before, self._before = self._before, (index, fields, timing)
+        if not timing.early or before is None or (before[0], index) in self._early_checked:
+            return
+        blocks = fetch_blocks(fields, self._memories[Region.BLOCKS], self._memories[Region.TAPS])
+        safe = safe_steps(self.config, before[1], before[2].tile, fields, blocks)
+        if timing.early > safe:
+            raise MachineError(
+                f"instruction {index} lets {timing.early} steps come early, but only {safe} read nothing"
+                " that the one before may still write"
+            )
+        self._early_checked.add((before[0], index))
 
     def _reads_damaged(self, fields: Mapping[str, int], plan: MacPlan | MaxPlan) -> bool:
         """Whether a COMPUTE comes upon a damaged word, beside blocks and taps."""

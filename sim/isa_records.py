@@ -1,15 +1,14 @@
-"""One decoded COMPUTE with its blocks and taps, and what makes the core refuse it."""
+"""Blocks and taps of a COMPUTE out of its memories, and what makes the core refuse it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..hw.spec.config import AcceleratorConfig
-from ..hw.spec.isa import BLOCK, TAP, Mode, Opcode
+from ..hw.spec.isa import BLOCK, TAP, BlockTaps, Mode, Opcode
 from ..hw.spec.registers import Fault
 from ..hw.spec.rounding import ROUNDINGS
 from ..hw.spec.schedule import TOKEN_FLAGS
@@ -17,26 +16,13 @@ from ..hw.spec.tables import TABLE_TOP
 from ..hw.spec.transfer import is_legal
 from ..sw.errors import NarrowsError
 
-__all__ = ["BlockTaps", "MachineError", "check_apart", "check_reach", "fault_of", "fetch_blocks"]
+__all__ = ["MachineError", "check_apart", "check_reach", "fault_of", "fetch_blocks"]
 
 _NOT_ZERO = ("out_height", "out_width", "block_count", "column_groups", "channel_period")
 
 
 class MachineError(NarrowsError, RuntimeError):
     """A program that breaks a rule of the contract in a way that no core detects; what one would do is undefined."""
-
-
-@dataclass(frozen=True)
-class BlockTaps:
-    """Fields of a block (`isa.BLOCK`) and of its taps (`isa.TAP`)."""
-
-    fields: Mapping[str, int]
-    taps: tuple[Mapping[str, int], ...]
-
-    @property
-    def steps(self) -> int:
-        """Words read for each tile."""
-        return self.fields["groups"] * self.fields["tap_count"]
 
 
 def fetch_blocks(

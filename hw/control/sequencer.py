@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
-from amaranth.lib import data, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..cells.checks import CHECK
@@ -20,6 +20,7 @@ from ..spec.tables import TABLE_TOP
 from .handout import Handout, index_bits
 from .run_control import RunControl
 from .stages import UNIT
+from .walker import image_layout
 
 __all__ = ["Sequencer"]
 
@@ -48,8 +49,9 @@ class Sequencer(wiring.Component):
 
     The compute unit's ``run`` is high while it has steps to issue. It falls for a cycle at least, then the next
     instruction follows, which was fetched meanwhile; without ``prefetch`` it is fetched once the one before is retired,
-    so that ``fields`` need no register of their own. The checksum of a retired instruction is stored through ``log``.
-    END and faults of an instruction wait until all before it are retired.
+    so that ``fields`` need no register of their own. The pixels of a COMPUTE are offered on ``images`` in the cycle
+    after it is known to be legal, however long it waits. The checksum of a retired instruction is stored through
+    ``log``. END and faults of an instruction wait until all before it are retired.
 
     ``instructions`` are read as words of 32 bits.
 
@@ -77,6 +79,7 @@ class Sequencer(wiring.Component):
                 "resting": Out(1),
                 "instructions": Out(MemoryRead(self._index_bits + words_log2, 32, int(config.is_protected))),
                 "unit": Out(UNIT),
+                "images": Out(stream.Signature(image_layout(config))),
                 "log": Out(MemoryWrite(self._index_bits, 32, 1)),
                 **({"handout": Out(Handout(config))} if config.has_backing else {}),
                 **({"damaged": In(1), "host_damaged": In(1), "check": Out(CHECK)} if config.is_protected else {}),
@@ -178,6 +181,12 @@ class Sequencer(wiring.Component):
                 handout.done_fields.eq(unit.fields),
             ]
 
+        # while an image is offered, its instruction still lies where it was fetched to
+        image, shown = self.images.payload, Signal()
+        m.d.comb += [image[name].eq(fields[name]) for name in image.shape().members]
+        with m.If(self.images.ready):
+            m.d.sync += self.images.valid.eq(0)
+
         entry = control.entry if config.entry else 0
 
         halt_fault = Signal(faults)
@@ -249,7 +258,7 @@ class Sequencer(wiring.Component):
             give_up()
 
         def give_up() -> None:
-            m.d.sync += [control.done.eq(0), unit.run.eq(0), word.eq(0)]
+            m.d.sync += [control.done.eq(0), unit.run.eq(0), word.eq(0), self.images.valid.eq(0)]
             m.next = "SETTLE"
 
         def clear() -> None:
@@ -296,7 +305,7 @@ class Sequencer(wiring.Component):
                 interrupt()
             with m.State("FETCH"):
                 m.d.comb += [control.busy.eq(1), self.running.eq(1)]
-                m.d.sync += word.eq(word + 1)
+                m.d.sync += [word.eq(word + 1), shown.eq(0)]
                 m.d.comb += asked.eq(word < INSTRUCTION_WORDS)
                 with m.If(word == fetch_states - 1):
                     m.d.comb += here.eq(1)
@@ -305,6 +314,9 @@ class Sequencer(wiring.Component):
                 interrupt()
             with m.State("DECODE"):
                 m.d.comb += [control.busy.eq(1), self.running.eq(1), here.eq(1)]
+                m.d.sync += shown.eq(1)
+                with m.If(legal & ~shown):
+                    m.d.sync += self.images.valid.eq(1)
                 with m.If(may_start & legal):
                     m.d.comb += hand_over.eq(1)
                     m.d.sync += index.eq(index + 1)

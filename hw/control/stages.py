@@ -31,8 +31,9 @@ out, then ``run`` may fall for a cycle and rise with the next ones. ``retired`` 
 written its last word, `Pipeline.checksum` before its ``checksum`` is there, ``illegal`` when one has come to a block
 that cannot be executed, once everything before it is retired."""
 
-STEPPING = Signature({"go": Out(1), "finished": In(1), "illegal": In(1)})
-"""To the stepper: no step comes before ``go`` is high, which stays so until the instruction's ``run`` falls.
+STEPPING = Signature({"go": Out(1), "early": Out(COMPUTE["early"].width), "finished": In(1), "illegal": In(1)})
+"""To the stepper: no steps but so many ``early`` ones, and never a tile's last one, come before ``go`` is high, which
+stays so until the instruction's ``run`` falls.
 ``finished`` rises after the last step and stays until then. ``illegal`` is high when a block without groups or taps has
 been read."""
 
@@ -40,9 +41,11 @@ been read."""
 class InstructionStages(wiring.Component):
     """Hands COMPUTEs from the front, walker and stepper, to the back, which is whatever follows the array.
 
-    Walker and first blocks of an instruction get ready while the one before still drains, but no step is issued before
-    that has written its last word. ``tile_begins`` is high with a tile's last step, ``tile_done`` with its last write:
-    from the tiles between the two it is known when an instruction is ``retired``. While ``enable`` is low everything
+    The first blocks of an instruction get ready while the one before still drains. Its steps may begin once that has
+    written its last word; where the configuration issues early, `Pipeline.writer` cycles before, since what they read
+    comes later than that, and so many as the field ``early`` says while it still drains. ``tile_begins`` is high with a
+    tile's last step, ``tile_ends`` `Pipeline.writer` before its last write: from the tiles between the two it is known
+    when an instruction is ``retired``. While ``enable`` is low everything
     that is under way is given up. ``damaged`` rises where the front came upon a block that ``block_damaged`` names,
     once everything before that instruction is retired.
 
@@ -61,7 +64,7 @@ class InstructionStages(wiring.Component):
                 "back": Out(INSTRUCTION),
                 "stepping": Out(STEPPING),
                 "tile_begins": In(1),
-                "tile_done": In(1),
+                "tile_ends": In(1),
                 "checksum": In(2 * CHECKSUM_BITS),
                 **({"block_damaged": In(1), "damaged": Out(1)} if config.is_protected else {}),
             }
@@ -71,23 +74,34 @@ class InstructionStages(wiring.Component):
         """Two places for an instruction, and the tiles between a last step and a last write."""
         m = Module()
         config, unit, front, back, stepping = self._config, self.unit, self.front, self.back, self.stepping
+        plan = pipeline(config)
         released, back_run, back_issued, refused = Signal(), Signal(), Signal(), Signal()
         release = Signal()
         tiles_open, tiles_next = Signal(8), Signal(8)
         one_open = Signal()  # known a cycle ahead
         opened = delayed(m, self.tile_begins, 1, "opened", reset_less=False)
+        ends = Signal()  # its last tile is on its way to the memories
+        m.d.comb += ends.eq(back_run & back_issued & one_open & self.tile_ends)
         m.d.comb += [
             front.run.eq(unit.run),
             front.fields.eq(unit.fields),
             unit.issued.eq(released & stepping.finished),
             # its last step is out long before its last word is written
-            unit.retired.eq(back_run & back_issued & one_open & self.tile_done),
+            unit.retired.eq(back_run & delayed(m, ends, plan.writer, "ended", reset_less=False)),
             unit.illegal.eq(released & refused),
             unit.checksum.eq(self.checksum),
-            tiles_next.eq(tiles_open + opened - self.tile_done),
+            tiles_next.eq(tiles_open + opened - self.tile_ends),
             release.eq(unit.run & ~released & (~back_run | unit.retired)),
-            stepping.go.eq(released),
         ]
+        if config.issues_early:
+            ending, go = Signal(), Signal()
+            m.d.sync += [
+                ending.eq(self.enable & (ends | (ending & ~unit.retired))),
+                go.eq(self.enable & unit.run & (go | release | ends | ending)),
+            ]
+            m.d.comb += [stepping.go.eq(go), stepping.early.eq(unit.fields.early)]
+        else:
+            m.d.comb += stepping.go.eq(released)
         if config.is_protected:
             spoilt = Signal()
             m.d.sync += spoilt.eq(unit.run & (spoilt | self.block_damaged))
@@ -97,7 +111,7 @@ class InstructionStages(wiring.Component):
             back.run.eq(back_run & ~unit.retired),  # falls for a cycle, before anything of the next instruction comes
         ]
         if config.prefetch:
-            with m.If(delayed(m, release, pipeline(config).release, "released", reset_less=False)):
+            with m.If(delayed(m, release, plan.release, "released", reset_less=False)):
                 m.d.sync += back.fields.eq(unit.fields)
         else:
             m.d.comb += back.fields.eq(unit.fields)

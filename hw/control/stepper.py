@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -99,10 +99,27 @@ class Stepper(wiring.Component):
         self._issue(m, fetch, jobs)
         return m
 
+    def _allowed(self, m: Module, emit: Signal, ends_next: Signal) -> tuple[Value, Value]:
+        """Whether a job may be taken, and whether one that runs may issue a step in the cycle behind."""
+        stepping = self.stepping
+        if not self._config.issues_early:
+            return stepping.go, Const(1)  # which stays
+        begun, some, one = Signal(), Signal(), Signal()
+        left, left_next = Signal.like(stepping.early), Signal.like(stepping.early)
+        m.d.comb += left_next.eq(Mux(begun, left - (emit & some), stepping.early))
+        m.d.sync += [
+            begun.eq(self.instruction.run),
+            left.eq(left_next),
+            some.eq(left_next != 0),
+            one.eq(left_next == 1),
+        ]
+        early = some & ~(emit & one)
+        return stepping.go | early, stepping.go | (early & ~ends_next)
+
     def _issue(self, m: Module, fetch: BlockFetch, jobs: JobQueue) -> None:
         """The steps of the running job. Whether a counter is at its end is known a cycle ahead: much hangs on it."""
         plan, job = pipeline(self._config), jobs.head
-        run, go = self.instruction.run, self.stepping.go
+        run = self.instruction.run
         running, fresh = Signal(), Signal()
         current = Signal(job_layout(self._config), reset_less=True)
         taps_left = Signal.like(job.taps_less, name="taps_left")
@@ -110,10 +127,11 @@ class Stepper(wiring.Component):
         last_tap, last_group, job_end, last_step = Signal(), Signal(), Signal(), Signal()
         drain_left, draining = Signal.like(self.drain_cycles, name="drain_left"), Signal()
         gone = Signal()
-        m.d.sync += gone.eq(run & go)
+        m.d.sync += gone.eq(run & self.stepping.go)
         # what stalls a step is known a cycle ahead, too
         emit, runs_on, ends_next, drains_next = Signal(), Signal(), Signal(), Signal()
-        hold = self.hold if self._config.memories == "single" else 0
+        held = self.hold if self._config.memories == "single" else Const(0)
+        may_take, may_issue = self._allowed(m, emit, ends_next)
         m.d.comb += [
             runs_on.eq(run & (jobs.take | (running & ~(emit & job_end)))),
             drains_next.eq(run & Mux(emit & last_step, self.drain_cycles != 1, draining & (drain_left != 1))),
@@ -123,10 +141,10 @@ class Stepper(wiring.Component):
             running.eq(runs_on),
             draining.eq(drains_next),
             last_step.eq(ends_next),
-            emit.eq(runs_on & ~(ends_next & drains_next) & ~hold),
+            emit.eq(runs_on & ~(ends_next & drains_next) & ~held & may_issue),
         ]
         m.d.comb += [
-            jobs.take.eq(jobs.valid & go & (~running | (emit & job_end))),
+            jobs.take.eq(jobs.valid & may_take & (~running | (emit & job_end))),
             self.events.step.eq(emit),
             self.events.stall_drain.eq(running & ~emit),
             self.events.stall_walk.eq(gone & ~running & fetch.idle),

@@ -6,17 +6,24 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..cells.interfaces import INSTRUCTION
 from ..spec.config import AcceleratorConfig
 from ..spec.isa import BORDER_MAX
 
-__all__ = ["BORDERS", "PixelWalker", "pixel_group_layout"]
+__all__ = ["BORDERS", "PixelWalker", "image_layout", "pixel_group_layout"]
 
 _BORDER_BITS = BORDER_MAX.bit_length()
 
 
 BORDERS = data.StructLayout({"top": _BORDER_BITS, "bottom": _BORDER_BITS, "left": _BORDER_BITS, "right": _BORDER_BITS})
 """Distances of an output pixel from the four borders."""
+
+
+def image_layout(config: AcceleratorConfig) -> data.StructLayout:
+    """The output pixels of a COMPUTE, as its fields of these names tell them."""
+    extent_bits = config.act_address_bits + 1
+    return data.StructLayout(
+        {"out_height": extent_bits, "out_width": extent_bits, "rows": config.rows.bit_length(), "wrap": 1}
+    )
 
 
 def pixel_group_layout(config: AcceleratorConfig) -> data.StructLayout:
@@ -32,11 +39,11 @@ def pixel_group_layout(config: AcceleratorConfig) -> data.StructLayout:
 
 
 class PixelWalker(wiring.Component):
-    """Stream of pixel groups for one instruction.
+    """Stream of pixel groups, image after image.
 
     Walks one pixel a cycle, ahead of its consumer: one group is offered on ``groups`` while the next is being
-    collected, so a consumer that takes at most one group every ``rows + 1`` cycles never waits. Starts when the
-    instruction's ``run`` rises. Nothing follows the group marked ``last``.
+    collected, so a consumer that takes at most one group every ``rows + 1`` cycles never waits. The next of ``images``
+    is taken as soon as the last pixel of the one before is walked. While ``enable`` is low everything is given up.
 
     Parameters
     ----------
@@ -45,10 +52,10 @@ class PixelWalker(wiring.Component):
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self._config = config
-        self._extent_bits = config.act_address_bits + 1
         super().__init__(
             {
-                "instruction": In(INSTRUCTION),
+                "enable": In(1),
+                "images": In(stream.Signature(image_layout(config))),
                 "groups": Out(stream.Signature(pixel_group_layout(config))),
             }
         )
@@ -56,18 +63,16 @@ class PixelWalker(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Count pixels, collect a group, pass it on."""
         m = Module()
-        config, fields = self._config, self.instruction.fields
-        height, width = fields.out_height[: self._extent_bits], fields.out_width[: self._extent_bits]
-        rows, wrap = fields.rows[: config.rows.bit_length()], fields.wrap
+        config, image = self._config, self.images.payload
+        kept = Signal(image_layout(config), reset_less=True)  # the image under way
         top, left = Signal(_BORDER_BITS), Signal(_BORDER_BITS)
-        x, y = Signal(self._extent_bits), Signal(self._extent_bits)  # pixels and lines still to come
+        x, y = Signal.like(image.out_width), Signal.like(image.out_height)  # pixels and lines still to come
         row = Signal(range(config.rows)) if config.rows > 1 else Signal(1)
         # one is collected while the other is offered, so that whether it is taken moves a single bit
         groups = [Signal(pixel_group_layout(config), name=f"group{side}", reset_less=True) for side in range(2)]
         side = Signal()
         collected = Signal()
-        started = Signal()
-        finished = Signal()
+        walking = Signal()
 
         def saturated(distance: Signal, far: Signal) -> Mux:
             return Mux(far, BORDER_MAX, distance[:_BORDER_BITS])
@@ -76,43 +81,43 @@ class PixelWalker(wiring.Component):
         line_done, last_line = Signal(), Signal()
         far_x, far_y = Signal(), Signal()
         one_wide, far_wide = Signal(), Signal()
-        m.d.sync += [one_wide.eq(width == 1), far_wide.eq(width > BORDER_MAX + 1)]
-        image_done = line_done & last_line
-        with m.If(~self.instruction.run):
-            m.d.sync += [started.eq(0), finished.eq(0), collected.eq(0), self.groups.valid.eq(0)]
-        with m.Elif(~started):
+        wrap, image_done = kept.wrap, line_done & last_line
+        m.d.comb += self.images.ready.eq(~walking)
+        with m.If(~walking):
             m.d.sync += [
-                started.eq(1),
+                walking.eq(self.images.valid),
+                kept.eq(image),
                 top.eq(0),
                 left.eq(0),
                 row.eq(0),
-                x.eq(width - 1),
-                y.eq(height - 1),
-                line_done.eq(width == 1),
-                last_line.eq(height == 1),
-                far_x.eq(width > BORDER_MAX + 1),
-                far_y.eq(height > BORDER_MAX + 1),
+                x.eq(image.out_width - 1),
+                y.eq(image.out_height - 1),
+                *(flag.eq(image.out_width == 1) for flag in (line_done, one_wide)),
+                *(flag.eq(image.out_width > BORDER_MAX + 1) for flag in (far_x, far_wide)),
+                last_line.eq(image.out_height == 1),
+                far_y.eq(image.out_height > BORDER_MAX + 1),
             ]
-        with m.Else():
-            with m.If(~collected & ~finished):
-                m.d.sync += row.eq(row + 1)
-                with m.If((row + 1 == rows) | image_done | (line_done & ~wrap)):
-                    m.d.sync += [row.eq(0), collected.eq(1), finished.eq(image_done)]
-                with m.If(line_done):
-                    m.d.sync += [x.eq(width - 1), y.eq(y - 1), left.eq(0)]
-                    m.d.sync += [line_done.eq(one_wide), last_line.eq(y == 1)]
-                    m.d.sync += [far_x.eq(far_wide), far_y.eq(far_y & (y != BORDER_MAX + 1))]
-                    with m.If(top != BORDER_MAX):
-                        m.d.sync += top.eq(top + 1)
-                with m.Else():
-                    m.d.sync += [x.eq(x - 1), line_done.eq(x == 1), far_x.eq(far_x & (x != BORDER_MAX + 1))]
-                    with m.If(left != BORDER_MAX):
-                        m.d.sync += left.eq(left + 1)
-            with m.If(self.groups.valid & self.groups.ready):
-                m.d.sync += self.groups.valid.eq(0)
-            with m.If(collected & (~self.groups.valid | self.groups.ready)):
-                m.d.sync += [side.eq(~side), self.groups.valid.eq(1), collected.eq(0)]
-        # what is written here before the start or after the end is never offered
+        with m.Elif(~collected):
+            m.d.sync += row.eq(row + 1)
+            with m.If((row + 1 == kept.rows) | image_done | (line_done & ~wrap)):
+                m.d.sync += [row.eq(0), collected.eq(1), walking.eq(~image_done)]
+            with m.If(line_done):
+                m.d.sync += [x.eq(kept.out_width - 1), y.eq(y - 1), left.eq(0)]
+                m.d.sync += [line_done.eq(one_wide), last_line.eq(y == 1)]
+                m.d.sync += [far_x.eq(far_wide), far_y.eq(far_y & (y != BORDER_MAX + 1))]
+                with m.If(top != BORDER_MAX):
+                    m.d.sync += top.eq(top + 1)
+            with m.Else():
+                m.d.sync += [x.eq(x - 1), line_done.eq(x == 1), far_x.eq(far_x & (x != BORDER_MAX + 1))]
+                with m.If(left != BORDER_MAX):
+                    m.d.sync += left.eq(left + 1)
+        with m.If(self.groups.valid & self.groups.ready):
+            m.d.sync += self.groups.valid.eq(0)
+        with m.If(collected & (~self.groups.valid | self.groups.ready)):
+            m.d.sync += [side.eq(~side), self.groups.valid.eq(1), collected.eq(0)]
+        with m.If(~self.enable):
+            m.d.sync += [walking.eq(0), collected.eq(0), self.groups.valid.eq(0)]
+        # what is written here between two images is never offered
         with m.If(~collected):
             for number, group in enumerate(groups):
                 for index in range(config.rows):

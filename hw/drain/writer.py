@@ -21,9 +21,9 @@ class OutputWriter(wiring.Component):
     """Address counters of the output tensor: planes within granules within pixels within tiles.
 
     Takes the ``granules`` of a MAC or the ``words`` of a MAX, one a cycle; the write leaves on the first of ``writes``
-    `Pipeline.writer` later, and is never refused. ``tile_done`` is high with a tile's last write. ``checksum`` is that
-    of all writes since the instruction's ``run`` rose (`spec.checksum`), `Pipeline.checksum` behind them. Nothing is
-    written in the cycles behind those in which ``enable`` is low.
+    `Pipeline.writer` later, and is never refused. ``tile_ends`` is high as long before a tile's last write.
+    ``checksum`` is that of all writes since the instruction's ``run`` rose (`spec.checksum`), `Pipeline.checksum`
+    behind them. Nothing is written in the cycles behind those in which ``enable`` is low.
 
     With several ``drain_rows`` the granules of the next rows are taken along where ``flags.beside`` says so, each on a
     port of ``writes`` of its own; for the checksum they come behind.
@@ -44,7 +44,7 @@ class OutputWriter(wiring.Component):
                 "writes": Out(MemoryWrite(config.act_address_bits, config.act_word_bits, config.granules)).array(
                     config.drain_rows
                 ),
-                "tile_done": Out(1),
+                "tile_ends": Out(1),
                 "checksum": Out(2 * CHECKSUM_BITS),
             }
         )
@@ -184,8 +184,8 @@ class OutputWriter(wiring.Component):
             for index in range(config.granules):
                 m.d.sync += write.enable[index].eq(live[row] & self.enable & (whole | (slot_1 == index)))
         m.submodules.checksum = checksum = WriteChecksum(config)
-        m.d.sync += self.tile_done.eq(delayed(m, tile_ends, 1, "tile", reset_less=False))
         m.d.comb += [
+            self.tile_ends.eq(given.valid & given.tile),
             checksum.run.eq(self.instruction.run & started),
             checksum.valid.eq(flags.valid),
             checksum.beside.eq(flags.beside & flags.valid.replicate(others)),

@@ -327,6 +327,12 @@ class AcceleratorConfig:
         return self.protection != "none"
 
     @property
+    def issues_early(self) -> bool:
+        """Whether steps of a COMPUTE may come before the one before has written its last word (`isa.COMPUTE`, early);
+        where damage is looked for, or transfers wait for tokens, it would not be known what they belong to."""
+        return bool(self.prefetch) and self.memories == "dual" and not self.has_backing and not self.is_protected
+
+    @property
     def bus_bytes(self) -> int:
         """Bytes of a beat on the bus."""
         return self.bus_bits // 8

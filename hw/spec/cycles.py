@@ -13,7 +13,9 @@ from .pipeline import Pipeline, pipeline
 __all__ = [
     "ComputeTiming",
     "CycleCount",
+    "Front",
     "RunClock",
+    "Walker",
     "compute_cycles",
     "fetch_cycles",
     "hold_cycles",
@@ -80,6 +82,24 @@ class _Cost(NamedTuple):
         return self.plus(other, -1)
 
 
+class Walker(NamedTuple):
+    """Moments of the pixel walker with an image, in cycles."""
+
+    free: int = _LONG_AGO  # all its pixels are walked
+    offered: int = _LONG_AGO  # its last group is offered
+    taken: int = _LONG_AGO  # the first step of that is issued
+
+
+class Front(NamedTuple):
+    """When what is in front of the array gets to work on a COMPUTE, in cycles from the one behind which steps are
+    allowed."""
+
+    late: int  # it is handed over in the cycle before
+    walker: Walker  # with the COMPUTE before
+    shown: int  # its image is there
+    early: int = 0  # steps that come before they are allowed, if they can
+
+
 class _Jobs(NamedTuple):
     """Moments of the stepper's pipeline, in cycles from the last step issued."""
 
@@ -87,6 +107,8 @@ class _Jobs(NamedTuple):
     runs: tuple[tuple[int, int], ...]  # the last jobs, oldest first: taken to run, issued its last step
     drained: int  # the last tile is out of the drain's way
     held: tuple[tuple[int, int], ...] = ()  # first and last cycles of stretches without steps, for the drain writes
+    allowed: int = _LONG_AGO  # the cycle behind which steps are allowed, where a stretch that waits began before
+    early: int = 0  # steps of the next tile that do not wait for that
 
 
 class _Groups(NamedTuple):
@@ -95,6 +117,7 @@ class _Groups(NamedTuple):
     jobs: _Jobs
     collect: int  # the walker began to collect a group
     taken: int  # the first step of the last group was issued
+    free: int = _LONG_AGO  # the last pixel of the last group was walked
 
 
 _State = TypeVar("_State", bound=Hashable)
@@ -159,16 +182,21 @@ class _Stepper:
     def tile(self, jobs: _Jobs, pixels: int) -> tuple[_Jobs, _Cost, int]:
         """One tile, the cycle of its first step behind it; all count from the last step of the tile before."""
         plan = self._plan
-        fetched, runs, drained, held = jobs
-        end = stall = 0
+        fetched, runs, drained, held, allowed, early = jobs
+        end = _LONG_AGO if early else 0
+        stall = 0
         first = None
         last_block = len(self._block_steps) - 1
         for number, steps in enumerate(self._block_steps):
             fetched = max(fetched + 1, runs[-plan.jobs][0] + plan.credit)
-            begun = max(fetched + plan.fetch, end)
+            ahead, early = min(early, steps), max(0, early - steps)
+            begun = max(fetched + plan.fetch, end if ahead else max(end, 0))
             if first is None:
-                first = _issued(begun, 1, held)
-            end = _issued(begun, steps, held)
+                first = begun + 1 if ahead else _issued(begun, 1, held)
+            if ahead:  # dual memories: nothing is held
+                end = begun + steps if ahead == steps else max(begun + ahead, 0) + steps - ahead
+            else:
+                end = _issued(begun, steps, held)
             if number == last_block:
                 end = max(end, _issued(drained - 1, 1, held))
                 if self._block_steps == (1,):
@@ -183,6 +211,7 @@ class _Stepper:
             tuple((begun - end, last - end) for begun, last in runs),
             self._drain_cycles,
             tuple((start - end, stop - end) for start, stop in held if stop > end),
+            allowed - end if allowed > fetched else _LONG_AGO,
         )
         assert first is not None, "a tile has a block"
         return moved, _Cost(end, stall), first
@@ -190,15 +219,17 @@ class _Stepper:
     def group(self, state: _Groups, pixels: int) -> tuple[_Groups, _Cost]:
         """All tiles of one pixel group."""
         jobs = state.jobs
-        offered = max(state.collect + pixels, state.taken + self._plan.group) + 1
+        walked = state.collect + pixels
+        offered = max(walked, state.taken + self._plan.group) + 1
         entered = max(offered, jobs.fetched + 1)
-        idle = entered - jobs.fetched
+        since = max(jobs.fetched, jobs.allowed)
+        idle = max(0, entered - since)
         for begun, end in jobs.runs:
-            idle -= max(0, min(end, entered) - max(begun, jobs.fetched))
+            idle -= max(0, min(end, entered) - max(begun, since))
         jobs, cost, taken = self.tile(jobs._replace(fetched=entered), pixels)
         jobs, rest = _repeat(lambda jobs: self.tile(jobs, pixels)[:2], jobs, self._tiles - 1)
         total = cost.plus(rest).plus(_Cost(stall_walk=idle))
-        return _Groups(jobs, offered - total.elapsed, taken - total.elapsed), total
+        return _Groups(jobs, *(moment - total.elapsed for moment in (offered, taken, walked))), total
 
     def groups(self, state: _Groups, pixels: int, times: int) -> tuple[_Groups, _Cost]:
         """So many pixel groups of the same size."""
@@ -230,8 +261,12 @@ class ComputeTiming:
     ----------
     busy : int
         Steps issued.
+    tile : int
+        Those of one tile.
     tail : int
         Cycles from the last step to the last word written.
+    early : int
+        Steps that may come before the COMPUTE before has written its last word.
     """
 
     def __init__(self, config: AcceleratorConfig, fields: Mapping[str, int], block_steps: Sequence[int]) -> None:
@@ -254,25 +289,29 @@ class ComputeTiming:
             row_cycles=per_pixel,
             write_delay=behind + plan.to_banks - plan.access if single else None,
         )
-        self._issues: dict[int, _Cost] = {}
-        self.busy = height * -(-width // rows) * tiles * sum(block_steps)
+        self._issues: dict[Front, tuple[_Cost, Walker]] = {}
+        self.tile = sum(block_steps)
+        self.early = min(fields["early"], self.tile - 1) if config.issues_early else 0
+        self.busy = height * -(-width // rows) * tiles * self.tile
         last_rows = -(-((width - 1) % rows + 1) // config.drain_rows)
         self.tail = behind + last_rows * per_pixel - 1
 
-    @property
-    def alone(self) -> int:
-        """Cycles from being handed over to the last word written, when nothing else is under way."""
-        release = self._plan.release
-        return 1 + release + self.issue(-release).elapsed + self.tail
-
-    def issue(self, late: int) -> _Cost:
-        """From the cycle in which steps are allowed to the last step; the units begin ``late`` cycles after it."""
-        if late not in self._issues:
-            # that steps are not yet allowed looks like a job that runs until then, but is no tile
-            runs = (*[(_LONG_AGO, _LONG_AGO)] * self._plan.jobs, (_LONG_AGO, 0))
-            jobs = _Jobs(late, runs, _LONG_AGO)
-            _, self._issues[late] = self._stepper.lines(_Groups(jobs, late + 1, _LONG_AGO), *self._lines)
-        return self._issues[late]
+    def issue(self, front: Front) -> tuple[_Cost, Walker]:
+        """From the cycle behind which steps are allowed to the last step, and what the pixel walker did, in cycles from
+        then."""
+        if front not in self._issues:
+            jobs = _Jobs(
+                front.late,
+                ((_LONG_AGO, _LONG_AGO),) * (self._plan.jobs + 1),
+                _LONG_AGO,
+                allowed=0,
+                early=front.early,
+            )
+            collect = max(max(front.shown, front.walker.free) + 1, front.walker.offered)
+            groups, cost = self._stepper.lines(_Groups(jobs, collect, front.walker.taken), *self._lines)
+            moments = groups.free, groups.collect, groups.taken
+            self._issues[front] = cost, Walker(*(moment + cost.elapsed for moment in moments))
+        return self._issues[front]
 
 
 class RunClock:
@@ -280,8 +319,10 @@ class RunClock:
 
     An instruction is fetched as soon as the one before is handed out, and a COMPUTE handed over two cycles after the
     last step of the one before at the earliest (with a backing store, after its last write; LOADs and STOREs are handed
-    out while one runs). Without ``prefetch`` it is fetched after the last write of the one before. It issues steps once
-    the last word of the one before is written. Cycle 0 is the first of the run.
+    out while one runs). Without ``prefetch`` it is fetched after the last write of the one before. Its pixels are
+    walked as soon as it is known to be legal and those of the one before are walked. It issues steps once the last word
+    of the one before is written; where the configuration issues early, the writer's cycles before that, and its early
+    steps as soon as they can come. Cycle 0 is the first of the run.
 
     Parameters
     ----------
@@ -298,7 +339,9 @@ class RunClock:
         self._prefetch = bool(config.prefetch)
         self._plan, self._fetch = pipeline(config), fetch_cycles(config)
         self._fetched = self._fetch
+        self._lead = self._plan.writer if config.issues_early else 0
         self._issued = 0
+        self._walker = Walker()
         self.written = -1
 
     def decided(self, opcode: Opcode) -> int:
@@ -314,7 +357,13 @@ class RunClock:
 
     def allowed(self, handed: int) -> int:
         """Cycle behind which a COMPUTE that is handed over in a cycle issues its steps."""
-        return max(handed + 1, self.written) + self._plan.release
+        return max(handed + 1, self.written - self._lead) + self._plan.release
+
+    def front(self, timing: ComputeTiming, handed: int) -> Front:
+        """What is in front of the array of a COMPUTE that is handed over in a cycle."""
+        allowed = self.allowed(handed)
+        walker = Walker(*(max(moment - allowed, _LONG_AGO) for moment in self._walker))
+        return Front(handed + 1 - allowed, walker, self._fetched + 1 - allowed, timing.early)
 
     def compute(self, timing: ComputeTiming, handed: int | None = None) -> CycleCount:
         """Let a COMPUTE be handed over in a cycle, the first possible if it is not given.
@@ -326,13 +375,14 @@ class RunClock:
         """
         handed = self.decided(Opcode.COMPUTE) if handed is None else handed
         allowed = self.allowed(handed)
-        elapsed, stall_drain, stall_walk = timing.issue(handed + 1 - allowed)
+        cost, walker = timing.issue(self.front(timing, handed))
         before = self.written
-        self._issued = allowed + elapsed
+        self._walker = Walker(*(allowed + moment for moment in walker))
+        self._issued = allowed + cost.elapsed
         self.written = self._issued + timing.tail
         self._fetched = (handed if self._prefetch else self.written) + self._fetch
         return CycleCount(
-            cycles=self.written - before, busy=timing.busy, stall_drain=stall_drain, stall_walk=stall_walk
+            cycles=self.written - before, busy=timing.busy, stall_drain=cost.stall_drain, stall_walk=cost.stall_walk
         )
 
     def end(self) -> CycleCount:

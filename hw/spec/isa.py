@@ -17,6 +17,7 @@ from .errors import NarrowsError
 __all__ = [
     "BLOCK",
     "BORDER_MAX",
+    "BlockTaps",
     "COMPUTE",
     "END",
     "INSTRUCTION_WORDS",
@@ -208,6 +209,7 @@ COMPUTE = Record(
         Field(
             "diagonal", 12, 20, 1, "1: a channel period shares its weight words; each column group has its own lanes"
         ),
+        Field("early", 12, 21, 6, "steps that need not wait for the last writes of the COMPUTE before"),
         Field("clamp_low", 13, 0, 16, "lowest output level", True),
         Field("clamp_high", 13, 16, 16, "highest output level", True),
         Field("fixed_step", 14, 0, 16, "added to the fixed offset each channel_period column groups", True, True),
@@ -259,6 +261,20 @@ TAP = Record(
         Field("right", 0, 28, 4, "valid for output pixels at least this far left of the last column"),
     ),
 )
+
+
+@dataclass(frozen=True)
+class BlockTaps:
+    """Fields of a block (`BLOCK`) and of its taps (`TAP`)."""
+
+    fields: Mapping[str, int]
+    taps: tuple[Mapping[str, int], ...]
+
+    @property
+    def steps(self) -> int:
+        """Words read for each tile."""
+        return self.fields["groups"] * self.fields["tap_count"]
+
 
 RECORDS: Mapping[Opcode, Record] = MappingProxyType(
     {

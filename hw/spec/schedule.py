@@ -116,8 +116,9 @@ class Schedule:
         self._settle()
         return entered
 
-    def compute(self, index: int, fields: Mapping[str, int], cycles: int, moment: int) -> int:
-        """Start a COMPUTE in cycle ``moment`` at the earliest; the cycle in which it starts.
+    def compute(self, index: int, fields: Mapping[str, int], moment: int) -> int:
+        """Start a COMPUTE in cycle ``moment`` at the earliest; the cycle in which it starts. `computed` says when it
+        ends.
 
         Raises
         ------
@@ -132,10 +133,14 @@ class Schedule:
                     raise DeadlockError(index)
                 self._wait(unit, begin, arrival := max(begin, there.popleft()))
                 begin = arrival
-        self.begins[index], self.finishes[index] = begin, begin + cycles
-        self._post(Unit.COMPUTE, fields, begin + cycles)
-        self._settle()
+        self.begins[index] = begin
         return begin
+
+    def computed(self, index: int, fields: Mapping[str, int], moment: int) -> None:
+        """Let a COMPUTE that has started end in a cycle."""
+        self.finishes[index] = moment
+        self._post(Unit.COMPUTE, fields, moment)
+        self._settle()
 
     def end(self, moment: int) -> int:
         """Cycle in which an END reached in cycle ``moment`` ends the run.

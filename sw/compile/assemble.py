@@ -14,6 +14,7 @@ from ...hw.spec.layout import TensorLayout
 from ...hw.spec.registers import Region, region_beats
 from ..program import Program
 from ..quantised import IntegerLayer, QuantisedGraph
+from .early import with_early_steps
 from .emit import Fields, as_fields, block_fields, encode_instructions, encode_table, tap_fields
 from .lower import lower_layer
 from .plan import LoweredLayer
@@ -139,12 +140,13 @@ class Assembler:
         for table in self._tables:
             table.check(self._shortages)
         self._shortages.check()
+        blocks, taps = encode_table(BLOCK, self._blocks), encode_table(TAP, self._taps)
         return Program(
             config=self._config,
             graph=self._graph,
-            instructions=encode_instructions(self._instructions),
-            blocks=encode_table(BLOCK, self._blocks),
-            taps=encode_table(TAP, self._taps),
+            instructions=with_early_steps(self._config, encode_instructions(self._instructions), blocks, taps),
+            blocks=blocks,
+            taps=taps,
             params=self._params.words(region_beats(self._config, Region.PARAMS)),
             weights=self._weights.words(region_beats(self._config, Region.WEIGHTS)),
             tables=self._level_tables.words(1),

@@ -171,17 +171,28 @@ class MacPlanner(Planner[MacLayer]):
         A layer of O channels and N output pixels takes ``ceil(N/rows) * ceil(O/columns)`` tiles. A dense segment of I
         channels and T taps takes ``passes * ceil(I*T/lanes)`` steps of each, where a pass is a pair of digits; a
         depthwise one ``passes * ceil(columns*T/lanes)``. Where all segments are depthwise, rows may as well hold
-        channel groups of one pixel: ``passes * N*T * ceil(ceil(O/lanes)/rows) * ceil(lanes/columns)`` steps.
+        channel groups of one pixel: ``passes * N*T * ceil(ceil(O/lanes)/rows) * ceil(lanes/columns)`` steps; then
+        these drain side by side.
         """
         config, plan = self.config, pipeline(self.config)
         channels, height, width = self.output.shape
         pixels, phases = height * width, math.prod(self.layer.enlarge)
-        drain = -(-pixels // config.drain_rows) * -(-channels // config.rescalers)
+        granules = -(-channels // config.rescalers)
+        drain = -(-pixels // config.drain_rows) * granules
+        if self._is_depthwise:
+            drain = min(drain, -(-pixels * granules // config.drain_rows))
+        tile = -(-config.rows // config.drain_rows) * config.tile_granules
+        planes = layouts[self.layer.output].planes
         return LeastCycles(
             array=phases * self._least_steps(pixels // phases, channels),
-            drain=drain * layouts[self.layer.output].planes,
+            drain=drain * planes,
             latency=plan.operands + plan.array + plan.drain + plan.writer,
+            tile=tile * planes,
         )
+
+    @property
+    def _is_depthwise(self) -> bool:
+        return all(segment.depthwise for segment in self.layer.segments)
 
     def _least_steps(self, pixels: int, channels: int) -> int:
         config, tensors = self.config, self.graph.tensors
@@ -199,6 +210,6 @@ class MacPlanner(Planner[MacLayer]):
             values = (config.columns if segment.depthwise else segment.weights.shape[1]) * taps
             steps += passes * -(-values // config.lanes)
             grouped += passes * groups * taps
-        if all(segment.depthwise for segment in self.layer.segments):
+        if self._is_depthwise:
             return min(tiles * steps, grouped)
         return tiles * steps

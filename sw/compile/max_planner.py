@@ -65,7 +65,9 @@ class MaxPlanner(Planner[MaxLayer]):
     def least(self, layouts: Layouts) -> LeastCycles:
         """As `Planner` says: it reads and writes a word a cycle."""
         channels, height, width = self.output.shape
-        words = height * width * -(-channels // self.config.lanes) * layouts[self.layer.output].planes
+        planes = layouts[self.layer.output].planes
+        words = height * width * -(-channels // self.config.lanes) * planes
         taps = sum(Window.of(self.layer).hits(layouts[self.layer.source], (height, width)))
         plan = pipeline(self.config)
-        return LeastCycles(array=words * taps, drain=words, latency=plan.operands + plan.max_pool + plan.writer)
+        latency = plan.operands + plan.max_pool + plan.writer
+        return LeastCycles(array=words * taps, drain=words, latency=latency, tile=planes)

@@ -24,11 +24,13 @@ Layer = TypeVar("Layer", bound=IntegerLayer)
 
 
 class LeastCycles(NamedTuple):
-    """Cycles that a layer takes at least: of the array's steps, of the drain's results, from the last step on."""
+    """Cycles that a layer takes at least: of the array's steps, of the drain's results, from the last step on; and in
+    which a full tile drains."""
 
     array: int
     drain: int
     latency: int
+    tile: int
 
 
 class Planner(ABC, Generic[Layer]):

@@ -337,7 +337,8 @@ def _check_progress(config: AcceleratorConfig, steps: Sequence[_Step], tokens: S
         if step.lowered is None:
             moment = schedule.transfer(Opcode(fields["opcode"]), index, fields, cycles, moment)
         else:
-            moment = schedule.compute(index, fields, cycles, moment) + cycles
+            moment = schedule.compute(index, fields, moment) + cycles
+            schedule.computed(index, fields, moment)
     schedule.end(moment)
 
 

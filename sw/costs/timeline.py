@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from ...hw.spec.config import AcceleratorConfig
-from ...hw.spec.cycles import ComputeTiming, CycleCount, RunClock
+from ...hw.spec.cycles import ComputeTiming, CycleCount, Front, RunClock
 from ...hw.spec.isa import BLOCK, Mode, Opcode, decode_instruction
 from ...hw.spec.pipeline import pipeline
 from ...hw.spec.schedule import Schedule
@@ -93,12 +93,15 @@ def timeline(program: Program, bus: BusTiming | None = None) -> Timeline:
         if opcode is Opcode.COMPUTE:
             block_steps = _block_steps(program, fields)
             timing = ComputeTiming(config, fields, block_steps)
-            handed = schedule.compute(index, fields, timing.alone, decided)
-            allowed = clock.allowed(handed)
+            handed = schedule.compute(index, fields, decided)
+            allowed, front, before = clock.allowed(handed), clock.front(timing, handed), clock.written
             counts = clock.compute(timing, handed)
+            schedule.computed(index, fields, clock.written)
             stalls = _stalls(schedule)
             counts, waited = counts + _minus(stalls, waited), stalls
-            working = tuple(_working(config, index, fields, block_steps, allowed, handed + 1 - allowed, clock.written))
+            working = _working(config, index, fields, block_steps, allowed, front, clock.written)
+            # what comes before belongs to the COMPUTE that still drains
+            working = tuple(replace(part, begin=max(part.begin, before + 1)) for part in working)
             slices += working
             begin, end = working[0].begin, clock.written + 1
             steps.append(
@@ -137,12 +140,12 @@ def _working(
     fields: Mapping[str, int],
     block_steps: list[int],
     allowed: int,
-    late: int,
+    front: Front,
     written: int,
 ) -> Iterator[Slice]:
     """Slices of a COMPUTE: of the array until its last sums are finished, of the rescalers from the first sums on.
 
-    Steps are allowed from cycle ``allowed`` on, the units begin ``late`` cycles after it.
+    Steps are allowed behind cycle ``allowed``; early ones are not drawn.
     """
     maximum = fields["mode"] == Mode.MAX
     if maximum:
@@ -157,7 +160,7 @@ def _working(
         "out_width": min(fields["rows"], pixels),
         "column_groups": 1,
     }
-    first = allowed + ComputeTiming(config, one_tile, block_steps).issue(late).elapsed
+    first = allowed + ComputeTiming(config, one_tile, block_steps).issue(front)[0].elapsed
     last = written - ComputeTiming(config, fields, block_steps).tail
     yield Slice(row=Row.ARRAY, index=index, begin=allowed, end=last + behind)
     yield Slice(row=Row.RESCALER, index=index, begin=first + behind, end=written + 1)

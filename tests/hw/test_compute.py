@@ -25,6 +25,9 @@ def test_one_damaged_word_of_any_memory_is_enough(damaged: str | None, fabric: s
 
     async def bench(ctx: Any) -> None:
         ctx.set(dut.enable, 1)
+        for name in ("rows", "out_height", "out_width"):
+            ctx.set(dut.images.payload[name], 1)
+        ctx.set(dut.images.valid, 1)
         for name in FIELDS:
             ctx.set(dut.unit.fields[name], 1)
         ctx.set(dut.blocks.data.groups, 1)
@@ -33,6 +36,7 @@ def test_one_damaged_word_of_any_memory_is_enough(damaged: str | None, fabric: s
             for check in getattr(dut, damaged).checks:
                 ctx.set(check.damaged, 1)
         await ctx.tick()
+        ctx.set(dut.images.valid, 0)
         ctx.set(dut.unit.run, 1)
         for _ in range(80):
             said["damaged"] |= ctx.get(dut.damaged)

@@ -14,14 +14,15 @@ from numpy.typing import ArrayLike
 __all__ = ["AxiHost", "pack", "signed", "simulate", "unpack"]
 
 
-def simulate(component: wiring.Component, bench: Callable[[Any], Awaitable[None]]) -> None:
-    """Run one test bench ``async bench(ctx)`` against a component with a clock, even one that needs none."""
+def simulate(component: wiring.Component, *benches: Callable[[Any], Awaitable[None]]) -> None:
+    """Run test benches ``async bench(ctx)`` against a component with a clock, even one that needs none."""
     top = Module()
     top.domains.sync = ClockDomain()
     top.submodules.dut = component
     simulator = Simulator(top)
     simulator.add_clock(1e-6)
-    simulator.add_testbench(bench)
+    for bench in benches:
+        simulator.add_testbench(bench)
     simulator.run()
 
 

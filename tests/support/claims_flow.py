@@ -13,21 +13,25 @@ __all__ = ["drain_claim", "group_claim", "tile_distance_claim"]
 
 
 def group_claim(config: AcceleratorConfig) -> Claim:
-    """A pixel group offered has 1 to ``rows`` pixels and stands until it is taken, for any image and any consumer."""
+    """A pixel group offered has 1 to ``rows`` pixels and stands until it is taken, for any images and any consumer."""
     claim = Claim(f"pixel groups of at most {config.rows} rows")
     m = claim.module
     m.submodules.dut = dut = PixelWalker(config)
-    names = ("out_height", "out_width", "rows", "wrap")
-    fields = dut.instruction.fields
-    fixed = {name: claim.free(name, fields[name].shape(), constant=True) for name in names}
-    run, ready = claim.free("run", 1), claim.free("ready", 1)
-    m.d.comb += [fields[name].eq(value) for name, value in fixed.items()]
-    m.d.comb += [dut.instruction.run.eq(run), dut.groups.ready.eq(ready)]
-    rows = fixed["rows"]
+    image = dut.images.payload
+    rows = claim.free("rows", image.rows.shape(), constant=True)
+    for name in ("out_height", "out_width", "wrap"):
+        m.d.comb += image[name].eq(claim.free(name, image[name].shape()))
+    enable, ready = claim.free("enable", 1), claim.free("ready", 1)
+    m.d.comb += [
+        image.rows.eq(rows),
+        dut.images.valid.eq(claim.free("shown", 1)),
+        dut.enable.eq(enable),
+        dut.groups.ready.eq(ready),
+    ]
     claim.assume((rows >= 1) & (rows <= config.rows))
     payload = Value.cast(dut.groups.payload)
     valid, count = claim.show("valid", dut.groups.valid), claim.show("count", dut.groups.payload.count)
-    waiting = claim.delayed(valid & ~ready & run, 1)
+    waiting = claim.delayed(valid & ~ready & enable, 1)
     claim.claim(~valid | ((count >= 1) & (count <= rows)))
     claim.claim(~waiting | (valid & (payload == claim.delayed(payload, 1))))
     return claim
@@ -45,6 +49,7 @@ def tile_distance_claim(config: AcceleratorConfig) -> Claim:
     m.d.comb += [
         dut.instruction.run.eq(run),
         dut.stepping.go.eq(claim.free("go", 1)),
+        dut.stepping.early.eq(claim.free("early", len(dut.stepping.early), constant=True)),
         dut.drain_cycles.eq(cycles),
         fields.eq(claim.free("fields", len(fields), constant=True)),
         block.eq(claim.free("block", len(block))),

@@ -117,4 +117,4 @@ class EveryPlanner(Planner[EveryLayer]):
     def least(self, layouts: Layouts) -> LeastCycles:
         pixels = int(np.prod(self.output.shape[1:]))
         words = pixels * self.extent(layouts)["column_groups"] * self.steps(layouts)
-        return LeastCycles(array=words, drain=words, latency=0)
+        return LeastCycles(array=words, drain=words, latency=0, tile=1)

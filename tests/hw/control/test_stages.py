@@ -1,4 +1,5 @@
-"""InstructionStages: no step before the instruction ahead has written its last word, and each retires once."""
+"""InstructionStages: steps are allowed once the instruction ahead is about to have written its last word, and each
+retires once."""
 
 from __future__ import annotations
 
@@ -10,8 +11,14 @@ from amaranth_bench import simulate
 from narrows.hw.control.stages import InstructionStages
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.isa import Mode
+from narrows.hw.spec.pipeline import pipeline
 
-CONFIGS = {"fetches ahead": AcceleratorConfig(), "fetches late": AcceleratorConfig(prefetch=0)}
+CONFIGS = {
+    "issues early": AcceleratorConfig(),
+    "issues early on an iCE40": AcceleratorConfig(fabric="ice40"),
+    "fetches ahead": AcceleratorConfig(memories="single"),
+    "fetches late": AcceleratorConfig(prefetch=0),
+}
 DRAIN = 7  # from a tile's last step to its last write
 
 
@@ -19,6 +26,7 @@ DRAIN = 7  # from a tile's last step to its last write
 def test_instructions_follow_each_other_and_each_retires_once(config: AcceleratorConfig) -> None:
     dut: Any = InstructionStages(config)
     rng = random.Random(5)
+    writer = pipeline(config).writer
     tiles = [rng.randrange(1, 6) for _ in range(12)]
     modes = [rng.choice(list(Mode)) for _ in tiles]
     retired: list[int] = []
@@ -33,7 +41,7 @@ def test_instructions_follow_each_other_and_each_retires_once(config: Accelerato
             ctx.set(dut.tile_begins, begins)
             if begins:
                 writes[cycle + DRAIN] = instruction
-            ctx.set(dut.tile_done, int(cycle in writes))
+            ctx.set(dut.tile_ends, int(cycle + writer in writes))
             if cycle in writes:
                 assert ctx.get(dut.back.run) and ctx.get(dut.back.fields.planes) == writes[cycle] % 7
                 assert ctx.get(dut.back.is_max) == modes[writes[cycle]]
@@ -50,19 +58,27 @@ def test_instructions_follow_each_other_and_each_retires_once(config: Accelerato
                 await tick()
             ctx.set(unit.fields.planes, number % 7)
             ctx.set(unit.fields.mode, modes[number])
+            ctx.set(unit.fields.early, number)
             ctx.set(unit.run, 1)
             ctx.set(dut.stepping.finished, 0)
             assert ctx.get(dut.front.run) and ctx.get(dut.front.is_max) == modes[number]
             await tick()
+            assert ctx.get(dut.stepping.early) == (number if config.issues_early else 0)
+            begun = cycle
             while not ctx.get(dut.stepping.go):
                 await tick()
-            assert len(retired) == number, "steps wait for the instruction before"
+            if number:
+                lead = writer if config.issues_early else 0
+                assert cycle == max(begun, max(writes) - lead + 1), "as soon as its steps may begin"
             for tile in range(count):
                 for _ in range(rng.randrange(3)):
                     await tick()
                 await tick(1, number)
                 assert not ctx.get(unit.issued) or tile == count - 1
             ctx.set(dut.stepping.finished, 1)
+            while len(retired) < number:
+                assert not ctx.get(unit.issued), "its place behind the array is not free"
+                await tick()
             assert ctx.get(unit.issued)
             await tick()
             ctx.set(unit.run, 0)

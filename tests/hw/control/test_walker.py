@@ -48,6 +48,18 @@ CASES = [
 ]
 
 
+async def show(ctx: Any, dut: Any, height: int, width: int, rows: int, wrap: int) -> None:
+    """Have an image taken."""
+    for name, value in (("out_height", height), ("out_width", width), ("rows", rows), ("wrap", wrap)):
+        ctx.set(dut.images.payload[name], value)
+    ctx.set(dut.images.valid, 1)
+    assert ctx.get(dut.images.ready)
+    await ctx.tick()
+    for name in ("out_height", "out_width", "rows", "wrap"):  # what comes later is of no interest
+        ctx.set(dut.images.payload[name], 0)
+    ctx.set(dut.images.valid, 0)
+
+
 @pytest.mark.parametrize("pace", [1.0, 0.3])
 def test_groups_come_in_line_order_with_their_borders(pace: float) -> None:
     dut: Any = PixelWalker(AcceleratorConfig(rows=4, act_words=64))
@@ -55,13 +67,10 @@ def test_groups_come_in_line_order_with_their_borders(pace: float) -> None:
     got: dict[tuple[int, ...], list[dict[str, Any]]] = {case: [] for case in CASES}
 
     async def bench(ctx: Any) -> None:
+        ctx.set(dut.enable, 1)
         for case in CASES:
-            height, width, rows, wrap = case
-            ctx.set(dut.instruction.run, 0)
-            await ctx.tick()
-            ctx.set(dut.instruction.run, 1)
-            for name, value in (("out_height", height), ("out_width", width), ("rows", rows), ("wrap", wrap)):
-                ctx.set(dut.instruction.fields[name], value)
+            height, width = case[:2]
+            await show(ctx, dut, *case)
             offered = None
             for _ in range(int((height * width * 3 + 20) / pace)):
                 ready = int(rng.random() < pace)
@@ -96,10 +105,9 @@ def test_a_consumer_of_a_group_every_rows_and_one_cycles_never_waits(rows: int) 
     taken: list[bool] = []
 
     async def bench(ctx: Any) -> None:
-        ctx.set(dut.instruction.run, 1)
-        for name, value in (("out_height", 6), ("out_width", 4), ("rows", rows), ("wrap", 1)):
-            ctx.set(dut.instruction.fields[name], value)
-        for _ in range(2 * rows + 6):
+        ctx.set(dut.enable, 1)
+        await show(ctx, dut, 6, 4, rows, 1)
+        for _ in range(2 * rows + 5):
             await ctx.tick()
         for _ in range(24 // rows):
             taken.append(bool(ctx.get(dut.groups.valid)))
@@ -112,3 +120,59 @@ def test_a_consumer_of_a_group_every_rows_and_one_cycles_never_waits(rows: int) 
 
     simulate(dut, bench)
     assert taken == [True] * (24 // rows)
+
+
+@pytest.mark.parametrize("pace", [1.0, 0.5, 0.1])
+def test_images_follow_each_other_without_a_gap(pace: float) -> None:
+    dut: Any = PixelWalker(AcceleratorConfig(rows=4, act_words=64))
+    rng = np.random.default_rng(3)
+    shown = [CASES[index] for index in rng.permutation(len(CASES))] * 2
+    expected = [group for case in shown for group in groups(*case)]
+    got: list[tuple[int, int]] = []
+
+    async def consumer(ctx: Any) -> None:
+        while len(got) < len(expected):
+            ready = int(rng.random() < pace)
+            ctx.set(dut.groups.ready, ready)
+            if ready and ctx.get(dut.groups.valid):
+                got.append((ctx.get(dut.groups.payload.count), ctx.get(dut.groups.payload.last)))
+            await ctx.tick()
+
+    async def bench(ctx: Any) -> None:
+        ctx.set(dut.enable, 1)
+        for case in shown:
+            while not ctx.get(dut.images.ready):
+                await ctx.tick()
+            await show(ctx, dut, *case)
+        while len(got) < len(expected):
+            await ctx.tick()
+        await ctx.tick().repeat(30)
+        assert not ctx.get(dut.groups.valid), "nothing comes behind the last"
+
+    simulate(dut, bench, consumer)
+    assert got == [(group["count"], group["last"]) for group in expected]
+
+
+@pytest.mark.parametrize("cycles", range(1, 14))
+def test_an_image_given_up_leaves_nothing(cycles: int) -> None:
+    dut: Any = PixelWalker(AcceleratorConfig(rows=4, act_words=64))
+
+    async def bench(ctx: Any) -> None:
+        ctx.set(dut.enable, 1)
+        await show(ctx, dut, 3, 5, 4, 0)
+        await ctx.tick().repeat(cycles)
+        ctx.set(dut.enable, 0)
+        await ctx.tick()
+        assert not ctx.get(dut.groups.valid) and ctx.get(dut.images.ready)
+        ctx.set(dut.enable, 1)
+        await show(ctx, dut, 1, 3, 2, 0)
+        for group in groups(1, 3, 2, 0):
+            while not ctx.get(dut.groups.valid):
+                await ctx.tick()
+            assert ctx.get(dut.groups.payload.count) == group["count"]
+            assert ctx.get(dut.groups.payload.borders[0].left) == group["borders"][0][2]
+            ctx.set(dut.groups.ready, 1)
+            await ctx.tick()
+            ctx.set(dut.groups.ready, 0)
+
+    simulate(dut, bench)

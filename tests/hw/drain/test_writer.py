@@ -94,6 +94,7 @@ def test_every_write_goes_where_the_contract_says(config: AcceleratorConfig, who
         given = dut.words if whole else dut.granules
         for fields in cases:
             expected, got, data = writes(fields, config, whole), [], []
+            ends: list[int] = []  # by cycle
             ctx.set(dut.instruction.run, 0)
             ctx.set(dut.instruction.fields.as_value(), pack(COMPUTE.encode(fields), 32))
             await ctx.tick()
@@ -110,11 +111,12 @@ def test_every_write_goes_where_the_contract_says(config: AcceleratorConfig, who
                         ctx.set(given.flags[name], value)
                     data.append(pack(rng.integers(0, 16, bits // 4), 4))
                     ctx.set(given.codes, data[-1])
+                ends.append(ctx.get(dut.tile_ends))
                 await ctx.tick()
                 assert ctx.get(dut.writes[0].valid) == int(ctx.get(dut.writes[0].enable) > 0)
                 if ctx.get(dut.writes[0].valid):
                     write = (ctx.get(getattr(dut.writes[0], part)) for part in ("address", "enable", "data"))
-                    got.append((*write, ctx.get(dut.tile_done)))
+                    got.append((*write, ends[-pipeline(config).writer]))
             copies = 1 if whole else config.granules
             assert got == [
                 (
@@ -199,9 +201,11 @@ def test_a_write_leaves_after_the_latency() -> None:
         await ctx.tick()
         for name in ("valid", "pixel_planes", "row", "tile"):
             ctx.set(dut.granules.flags[name], 1)
+        assert ctx.get(dut.tile_ends)
         for cycle in range(1, latency + 1):
             await ctx.tick()
             ctx.set(dut.granules.flags.valid, 0)
-            assert ctx.get(dut.writes[0].enable) == ctx.get(dut.tile_done) == int(cycle == latency)
+            assert not ctx.get(dut.tile_ends)
+            assert ctx.get(dut.writes[0].enable) == int(cycle == latency)
 
     simulate(dut, bench)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.layout import TensorLayout
-from narrows.sim.isa_geometry import pixel_groups
+from narrows.hw.spec.pixels import pixel_groups
 from narrows.sw.compile.geometry import BorderError, Walk, Window, band_layout, choose_walk, drains_apart
 
 PAIR = st.tuples(st.integers(1, 3), st.integers(1, 3))

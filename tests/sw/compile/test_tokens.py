@@ -66,7 +66,9 @@ def test_dependent_instructions_never_overlap_in_time(seed: int) -> None:
         fields = dict.fromkeys(TOKEN_FLAGS, 0) | tokens
         cycles = int(rng.integers(1, 200))
         if work.unit is Unit.COMPUTE:
-            moment = schedule.compute(index, fields, cycles, moment) + cycles + 1
+            moment = schedule.compute(index, fields, moment) + cycles
+            schedule.computed(index, fields, moment)
+            moment += 1
         else:
             moment = schedule.transfer(OPCODES[work.unit], index, fields, cycles, moment) + 18
     schedule.end(moment)

@@ -7,6 +7,7 @@ import pytest
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.formats import DyBit, Int
 from narrows.sw.compile import compile_graph
+from narrows.sw.compile.planners import planner_of
 from narrows.sw.costs.bounds import layer_bounds
 from narrows.sw.costs.work import layer_work
 from narrows.sw.errors import CapacityError
@@ -26,9 +27,11 @@ def test_a_small_network_is_bound_by_what_its_shape_says() -> None:
     build.average(last)
     program = compile_graph(build.graph(["t4"]), CONFIG)
     bounds = layer_bounds(program)
+    least = [planner_of(layer, program.graph, CONFIG).least(program.layouts) for layer in program.graph.layers]
     tiles = 64 * 4
-    assert [bound.array for bound in bounds] == [tiles * 3 * 2, tiles * (9 + 2), 4 * tiles, 256 * 4]
-    assert [bound.drain for bound in bounds[:2]] == [256 * 4, 256 * 4]
+    assert [each.array for each in least] == [tiles * 3 * 2, tiles * (9 + 2), 4 * tiles, 256 * 4]
+    assert [each.drain for each in least[:2]] == [256 * 4, 256 * 4]
+    assert bounds[0].array == least[0].array + least[0].latency, "nothing hides how long the first results take"
     for bound, work in zip(bounds, layer_work(program), strict=True):
         assert bound.name == work.name
         assert 0.9 * work.cycles <= bound.cycles <= work.cycles, bound

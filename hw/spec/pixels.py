@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..hw.spec.config import AcceleratorConfig
-from ..hw.spec.isa import BORDER_MAX
+from .config import AcceleratorConfig
+from .isa import BORDER_MAX
 
 __all__ = ["BORDERS", "Pixels", "drained_order", "drained_pairs", "pixel_groups", "walk_pixels"]
 
