@@ -104,15 +104,12 @@ class Stepper(wiring.Component):
         stepping = self.stepping
         if not self._config.issues_early:
             return stepping.go, Const(1)  # which stays
-        begun, some, one = Signal(), Signal(), Signal()
-        left, left_next = Signal.like(stepping.early), Signal.like(stepping.early)
+        begun, left = Signal(name="begun"), Signal.like(stepping.early, name="early_left")
+        some, one = Signal(name="early_some"), Signal(name="early_one")  # whether there are, known a cycle ahead
+        left_next = Signal.like(left, name="early_next")
         m.d.comb += left_next.eq(Mux(begun, left - (emit & some), stepping.early))
-        m.d.sync += [
-            begun.eq(self.instruction.run),
-            left.eq(left_next),
-            some.eq(left_next != 0),
-            one.eq(left_next == 1),
-        ]
+        m.d.sync += [begun.eq(self.instruction.run), left.eq(left_next)]
+        m.d.sync += [some.eq(left_next != 0), one.eq(left_next == 1)]
         early = some & ~(emit & one)
         return stepping.go | early, stepping.go | (early & ~ends_next)
 
@@ -120,7 +117,7 @@ class Stepper(wiring.Component):
         """The steps of the running job. Whether a counter is at its end is known a cycle ahead: much hangs on it."""
         plan, job = pipeline(self._config), jobs.head
         run = self.instruction.run
-        running, fresh = Signal(), Signal()
+        running, fresh = Signal(name="running"), Signal()
         current = Signal(job_layout(self._config), reset_less=True)
         taps_left = Signal.like(job.taps_less, name="taps_left")
         groups_left = Signal.like(job.groups_less, name="groups_left")

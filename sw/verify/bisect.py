@@ -37,7 +37,7 @@ _SHOWN = (
     f"{_UNIT}.writes__0__address",
     f"{_UNIT}.writes__0__data",
     f"{_UNIT}.writes__0__enable",
-    f"{_UNIT}.writer.tile_done",
+    f"{_UNIT}.writer.tile_ends",
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from claims_flow import drain_claim, group_claim, tile_distance_claim
+from claims_flow import drain_claim, early_claim, group_claim, tile_distance_claim
 from narrows.hw.spec.config import AcceleratorConfig
 from prover import prove_bounded, prove_induction
 
@@ -22,6 +22,12 @@ def test_pixel_groups_have_at_most_the_rows_asked_for_and_stand_until_taken(rows
 @pytest.mark.parametrize("dynamic", [0, 1])
 def test_tiles_end_no_closer_than_the_drain_needs(dynamic: int) -> None:
     verdict = prove_induction(tile_distance_claim(dataclasses.replace(CONFIG, dynamic=dynamic)))
+    assert verdict.proven, verdict
+
+
+@pytest.mark.parametrize("dynamic", [0, 1])
+def test_early_steps_are_as_many_as_the_instruction_says(dynamic: int) -> None:
+    verdict = prove_induction(early_claim(dataclasses.replace(CONFIG, dynamic=dynamic)))
     assert verdict.proven, verdict
 
 

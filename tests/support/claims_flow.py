@@ -9,7 +9,7 @@ from narrows.hw.drain.drain import Drain
 from narrows.hw.spec.config import AcceleratorConfig
 from prover import Claim, internals
 
-__all__ = ["drain_claim", "group_claim", "tile_distance_claim"]
+__all__ = ["drain_claim", "early_claim", "group_claim", "tile_distance_claim"]
 
 
 def group_claim(config: AcceleratorConfig) -> Claim:
@@ -37,26 +37,33 @@ def group_claim(config: AcceleratorConfig) -> Claim:
     return claim
 
 
-def tile_distance_claim(config: AcceleratorConfig) -> Claim:
-    """From one tile's last step to the next one's there are at least ``drain_cycles``, whatever the program says."""
-    claim = Claim("tiles end no closer than the drain needs")
+def _any_stepper(claim: Claim, config: AcceleratorConfig) -> tuple[Stepper, dict[str, Signal]]:
+    """A stepper with any instruction, blocks and groups, and its signals."""
     m = claim.module
     dut = Stepper(config)
     m.submodules.dut, inside = internals(dut)
-    run, fields, block = claim.free("run", 1), Value.cast(dut.instruction.fields), Value.cast(dut.blocks.data)
-    cycles = claim.free("drain_cycles", dut.drain_cycles.shape(), constant=True)
+    fields, block = Value.cast(dut.instruction.fields), Value.cast(dut.blocks.data)
     group = Value.cast(dut.groups.payload)
     m.d.comb += [
-        dut.instruction.run.eq(run),
+        dut.instruction.run.eq(claim.free("run", 1)),
         dut.stepping.go.eq(claim.free("go", 1)),
         dut.stepping.early.eq(claim.free("early", len(dut.stepping.early), constant=True)),
-        dut.drain_cycles.eq(cycles),
+        dut.drain_cycles.eq(claim.free("drain_cycles", dut.drain_cycles.shape(), constant=True)),
         fields.eq(claim.free("fields", len(fields), constant=True)),
         block.eq(claim.free("block", len(block))),
         group.eq(claim.free("group", len(group))),
         dut.groups.valid.eq(claim.free("group_valid", 1)),
     ]
-    claim.assume(cycles >= 1)
+    claim.assume(dut.drain_cycles >= 1)
+    return dut, inside
+
+
+def tile_distance_claim(config: AcceleratorConfig) -> Claim:
+    """From one tile's last step to the next one's there are at least ``drain_cycles``, whatever the program says."""
+    claim = Claim("tiles end no closer than the drain needs")
+    m = claim.module
+    dut, inside = _any_stepper(claim, config)
+    run, cycles = dut.instruction.run, dut.drain_cycles
     last = claim.show("last", dut.step.flags.valid & dut.step.flags.last)
     # cycles since the last tile's end; all of them have passed when nothing has ended yet
     most = (1 << len(cycles)) - 1
@@ -67,6 +74,26 @@ def tile_distance_claim(config: AcceleratorConfig) -> Claim:
     claim.claim((since >= 1) & (~draining | ((left != 0) & (since < cycles))))
     claim.claim((since >= cycles) | (draining & (left + since == cycles)))
     claim.claim(~(run & last) | (since >= cycles))
+    return claim
+
+
+def early_claim(config: AcceleratorConfig) -> Claim:
+    """Before ``go`` there are at most ``early`` steps of an instruction, and none of them is a tile's last one."""
+    claim = Claim("early steps are as many as the instruction says")
+    m = claim.module
+    dut, inside = _any_stepper(claim, config)
+    run, early = dut.instruction.run, dut.stepping.early
+    step = claim.show("step", dut.step.flags.valid)
+    went = Signal(name="went")  # in a cycle before
+    issued = Signal(len(early) + 1, name="issued")
+    waits = run & ~went
+    m.d.sync += [went.eq(run & (went | dut.stepping.go)), issued.eq(Mux(waits, issued + step, 0))]
+    claim.show("issued", issued)
+    left, begun = inside["early_left"], inside["begun"]
+    claim.claim((inside["early_some"] == (left != 0)) & (inside["early_one"] == (left == 1)))
+    claim.claim(begun | ((issued == 0) & ~step & ~inside["running"] & ~inside["jobs.valid"]))
+    claim.claim(~(waits & begun) | (issued + left == early))
+    claim.claim(~(waits & step) | ((issued < early) & ~dut.step.flags.last))
     return claim
 
 

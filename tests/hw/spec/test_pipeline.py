@@ -31,6 +31,11 @@ def test_a_plan_fits_what_hangs_on_it(config: AcceleratorConfig) -> None:
     assert plan.words > plan.weights, "a weight is asked for before its step"
     assert hold_cycles(config) > 0, "a step is held back before the drain works"
     assert plan.jobs >= 1
+    if config.issues_early:
+        first = 1 + plan.release - plan.writer  # step that need not be early, from the last write on
+        assert first + plan.access > plan.to_banks, "it reads what is not yet there"
+        assert first + plan.finish + 2 >= 2, "the next instruction comes while two are under way"
+        assert first + min(plan.operands, plan.words) > 2, "what is behind the array still has the one before"
     assert 1 <= plan.multiply < max(config.rescale_bits, 2)
     assert bool(plan.table_read) == bool(config.tables)
 
