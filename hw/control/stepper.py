@@ -99,19 +99,16 @@ class Stepper(wiring.Component):
         self._issue(m, fetch, jobs)
         return m
 
-    def _allowed(self, m: Module, emit: Signal, ends_next: Signal) -> tuple[Value, Value]:
-        """Whether a job may be taken, and whether one that runs may issue a step in the cycle behind."""
+    def _may_issue(self, m: Module, emit: Signal, ends_next: Signal) -> Value:
+        """Whether the running job may issue a step in the cycle behind, on a core where it may be early."""
         stepping = self.stepping
-        if not self._config.issues_early:
-            return stepping.go, Const(1)  # which stays
         begun, left = Signal(name="begun"), Signal.like(stepping.early, name="early_left")
         some, one = Signal(name="early_some"), Signal(name="early_one")  # whether there are, known a cycle ahead
         left_next = Signal.like(left, name="early_next")
         m.d.comb += left_next.eq(Mux(begun, left - (emit & some), stepping.early))
         m.d.sync += [begun.eq(self.instruction.run), left.eq(left_next)]
         m.d.sync += [some.eq(left_next != 0), one.eq(left_next == 1)]
-        early = some & ~(emit & one)
-        return stepping.go | early, stepping.go | (early & ~ends_next)
+        return stepping.go | (some & ~(emit & one) & ~ends_next)
 
     def _issue(self, m: Module, fetch: BlockFetch, jobs: JobQueue) -> None:
         """The steps of the running job. Whether a counter is at its end is known a cycle ahead: much hangs on it."""
@@ -128,7 +125,9 @@ class Stepper(wiring.Component):
         # what stalls a step is known a cycle ahead, too
         emit, runs_on, ends_next, drains_next = Signal(), Signal(), Signal(), Signal()
         held = self.hold if self._config.memories == "single" else Const(0)
-        may_take, may_issue = self._allowed(m, emit, ends_next)
+        # where steps may be early a job is taken at once, and waits; else it is taken when all of its steps may come
+        early = self._config.issues_early
+        may_take, may_issue = (Const(1), self._may_issue(m, emit, ends_next)) if early else (self.stepping.go, Const(1))
         m.d.comb += [
             runs_on.eq(run & (jobs.take | (running & ~(emit & job_end)))),
             drains_next.eq(run & Mux(emit & last_step, self.drain_cycles != 1, draining & (drain_left != 1))),
@@ -143,7 +142,7 @@ class Stepper(wiring.Component):
         m.d.comb += [
             jobs.take.eq(jobs.valid & may_take & (~running | (emit & job_end))),
             self.events.step.eq(emit),
-            self.events.stall_drain.eq(running & ~emit),
+            self.events.stall_drain.eq(running & ~emit & (gone if early else 1)),
             self.events.stall_walk.eq(gone & ~running & fetch.idle),
         ]
         m.d.comb += [

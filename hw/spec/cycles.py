@@ -109,6 +109,7 @@ class _Jobs(NamedTuple):
     held: tuple[tuple[int, int], ...] = ()  # first and last cycles of stretches without steps, for the drain writes
     allowed: int = _LONG_AGO  # the cycle behind which steps are allowed, where a stretch that waits began before
     early: int = 0  # steps of the next tile that do not wait for that
+    taken: int = 0  # the cycle before the first in which its first job may be taken
 
 
 class _Groups(NamedTuple):
@@ -156,8 +157,9 @@ class _Stepper:
     """Moments of one instruction's steps, from the rules of the core's stepper and pixel walker.
 
     A block is fetched in the cycle after the one before, or later, when there is a place for its job again; a job is
-    taken when it is there, with the last step of the one before at the earliest; then it issues a step each cycle. A
-    tile's last step waits until ``drain_cycles`` have passed since the last tile's. With memories
+    taken when it is there, with the last step of the one before at the earliest; then it issues a step each cycle. The
+    first tile's wait until they are allowed, but for those that are early, and so does their job unless it may be taken
+    ahead. A tile's last step waits until ``drain_cycles`` have passed since the last tile's. With memories
     of a single port no step is issued in the cycles that begin ``write_delay`` after a tile's last step, one for each
     word the drain writes.
     """
@@ -182,26 +184,25 @@ class _Stepper:
     def tile(self, jobs: _Jobs, pixels: int) -> tuple[_Jobs, _Cost, int]:
         """One tile, the cycle of its first step behind it; all count from the last step of the tile before."""
         plan = self._plan
-        fetched, runs, drained, held, allowed, early = jobs
-        end = _LONG_AGO if early else 0
+        fetched, runs, drained, held, allowed, early, end = jobs
         stall = 0
         first = None
         last_block = len(self._block_steps) - 1
         for number, steps in enumerate(self._block_steps):
             fetched = max(fetched + 1, runs[-plan.jobs][0] + plan.credit)
             ahead, early = min(early, steps), max(0, early - steps)
-            begun = max(fetched + plan.fetch, end if ahead else max(end, 0))
+            begun = max(fetched + plan.fetch, end)
+            waits_until = begun + ahead if ahead == steps else max(begun + ahead, 0)
             if first is None:
-                first = begun + 1 if ahead else _issued(begun, 1, held)
-            if ahead:  # dual memories: nothing is held
-                end = begun + steps if ahead == steps else max(begun + ahead, 0) + steps - ahead
-            else:
-                end = _issued(begun, steps, held)
+                first = begun + 1 if ahead else _issued(waits_until, 1, held)
+            end = _issued(waits_until, steps - ahead, held)
             if number == last_block:
                 end = max(end, _issued(drained - 1, 1, held))
                 if self._block_steps == (1,):
                     first = end
-            stall += end - begun - steps
+            # while steps wait to be allowed, cycles are counted for nothing; behind that, all without a step
+            counted = max(begun, 0)
+            stall += max(end, 0) - counted - max(0, begun + ahead - counted) - (steps - ahead)
             runs = (*runs[1:], (begun, end))
         if self._write_delay is not None:
             writes = pixels * self._row_cycles
@@ -290,6 +291,7 @@ class ComputeTiming:
             write_delay=behind + plan.to_banks - plan.access if single else None,
         )
         self._issues: dict[Front, tuple[_Cost, Walker]] = {}
+        self._takes_ahead = config.issues_early
         self.tile = sum(block_steps)
         self.early = min(fields["early"], self.tile - 1) if config.issues_early else 0
         self.busy = height * -(-width // rows) * tiles * self.tile
@@ -306,6 +308,7 @@ class ComputeTiming:
                 _LONG_AGO,
                 allowed=0,
                 early=front.early,
+                taken=_LONG_AGO if self._takes_ahead else 0,
             )
             collect = max(max(front.shown, front.walker.free) + 1, front.walker.offered)
             groups, cost = self._stepper.lines(_Groups(jobs, collect, front.walker.taken), *self._lines)
