@@ -13,7 +13,7 @@ __all__ = ["disassemble"]
 
 _GROUPS = {
     "pixels": ("out_height", "out_width", "rows", "wrap", "origin", "origin_step", "origin_line"),
-    "tiles": ("column_groups", "channel_period", "channel_step", "first_block", "block_count"),
+    "tiles": ("column_groups", "channel_period", "channel_step", "first_block", "block_count", "early"),
     "weights": ("weight_base", "weight_pitch", "diagonal", "param_base", "cert_bits"),
     "output": (
         "out_base",
