@@ -69,6 +69,34 @@ def test_a_byte_takes_16_divisors_and_the_first_one_waits_for_the_wake() -> None
     assert REST_CYCLES + 48 * 4 < arrivals[0] < REST_CYCLES + 56 * 4 + 50
 
 
+def test_it_rests_once_it_has_woken_the_flash_and_reads_nothing() -> None:
+    dut = reader(1)
+    chip = FlashPins(dut.pins, CONTENT)
+
+    async def bench(ctx: Any) -> None:
+        async def wait(resting: int) -> None:
+            for _ in range(2 * REST_CYCLES):
+                if ctx.get(dut.resting) == resting:
+                    return
+                await ctx.tick()
+                chip.step(ctx)
+            raise AssertionError(f"resting is never {resting}")
+
+        assert not ctx.get(dut.resting), "the flash may sleep"
+        ctx.set(dut.run, 1)
+        ctx.set(dut.bytes.ready, 1)
+        while not ctx.get(dut.bytes.valid):
+            await ctx.tick()
+            chip.step(ctx)
+        assert not ctx.get(dut.resting), "it reads"
+        ctx.set(dut.run, 0)
+        await wait(1)
+        ctx.set(dut.run, 1)
+        await wait(0)
+
+    simulate(dut, bench)
+
+
 def test_bytes_that_nobody_takes_wait() -> None:
     dut, rng = reader(1), np.random.default_rng(3)
     chip = FlashPins(dut.pins, CONTENT)

@@ -36,6 +36,7 @@ def test_weights_of_every_job_and_the_lanes_that_count(columns: int, lanes: int,
             place = asked[-1 - pipeline(config).block_read]
             block = dut.blocks.data
             ctx.set(block.weight_base, BLOCKS[place % len(BLOCKS)])
+            ctx.set(block.base, 2 * BLOCKS[place % len(BLOCKS)])
             ctx.set(block.groups, 1)
             ctx.set(block.tap_count, 1)
             put = ctx.get(dut.put)
@@ -51,7 +52,7 @@ def test_weights_of_every_job_and_the_lanes_that_count(columns: int, lanes: int,
     assert found == [
         (
             BASE + PITCH * (tile // period if shares else tile) + block,
-            7 * (tile // period),
+            7 * (tile // period) + 2 * block,
             *((diagonal, tile % period % config.diagonals) if config.diagonals > 1 else ()),
         )
         for tile in range(TILES)

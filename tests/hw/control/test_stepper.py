@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -15,7 +16,9 @@ TILES = 2
 GO = 60  # long after the first steps could come
 
 
-async def issued(ctx: Any, dut: Any, *, early: int, blocks: list[int], cycles: int) -> list[tuple[int, int]]:
+async def issued(
+    ctx: Any, dut: Any, *, early: int, blocks: list[int], cycles: int, drain: int = 1
+) -> list[tuple[int, int]]:
     """Cycle of each step of an instruction, and whether it is a tile's last; steps are allowed from cycle `GO` on."""
     found = []
     read = pipeline(CONFIG).block_read
@@ -23,7 +26,7 @@ async def issued(ctx: Any, dut: Any, *, early: int, blocks: list[int], cycles: i
     ctx.set(dut.instruction.fields.column_groups, TILES)
     ctx.set(dut.instruction.fields.channel_period, 1)
     ctx.set(dut.stepping.early, early)
-    ctx.set(dut.drain_cycles, 1)
+    ctx.set(dut.drain_cycles, drain)
     ctx.set(dut.groups.payload.last, 1)
     ctx.set(dut.groups.valid, 1)
     asked = [0] * read
@@ -73,3 +76,17 @@ def test_other_cores_know_nothing_of_it(config: AcceleratorConfig) -> None:
 
     simulate(dut, bench)
     assert counts == [0]
+
+
+@pytest.mark.parametrize("drain", [1, 2, 5, 9])
+@pytest.mark.parametrize("blocks", [[1], [4], [2, 2]])
+def test_a_tile_ends_when_the_one_before_has_drained(blocks: list[int], drain: int) -> None:
+    dut: Any = Stepper(CONFIG)
+    ends: list[int] = []
+
+    async def bench(ctx: Any) -> None:
+        steps = await issued(ctx, dut, early=0, blocks=blocks, cycles=GO + 80, drain=drain)
+        ends.extend(cycle for cycle, last in steps if last)
+
+    simulate(dut, bench)
+    assert [after - before for before, after in pairwise(ends)] == [max(drain, sum(blocks))]

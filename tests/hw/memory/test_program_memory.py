@@ -59,3 +59,18 @@ def test_words_are_the_beats_written_to_their_addresses(config: AcceleratorConfi
             await ctx.tick()
 
     simulate(dut, bench)
+
+
+@pytest.mark.parametrize("memories", ["dual", "single"])
+def test_a_load_waits_for_who_reads_a_single_port(memories: str) -> None:
+    config = AcceleratorConfig(lanes=8, rescalers=2, weight_words=64, memories=memories, backing="axi4")
+    dut: Any = ProgramMemory(config, Region.WEIGHTS)
+
+    async def bench(ctx: Any) -> None:
+        ctx.set(dut.load.valid, 1)
+        for reads in (1, 0, 1):
+            ctx.set(dut.read.valid, reads)
+            assert ctx.get(dut.load.ready) == (not reads or memories == "dual")
+            await ctx.tick()
+
+    simulate(dut, bench)

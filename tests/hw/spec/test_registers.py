@@ -97,6 +97,8 @@ def test_a_core_has_the_registers_of_its_parts():
         ({"frame_bytes": 64}, Register.FRAME_BYTES),
         ({"frame_bytes": 64, "streams": 1}, Register.STREAM),
         ({"boot": 1, "flash_divisor": 2}, Register.BOOT),
+        ({"entry": 1}, Register.ENTRY),
+        ({"protection": "parity"}, Register.DAMAGE),
     ):
         assert register not in plain
         assert register in core_registers(AcceleratorConfig(**changes))

@@ -78,6 +78,20 @@ def test_shapes_that_do_not_follow_are_refused(tmp_path):
     assert refusal(tmp_path, content) == "operator PAD (node 'y') makes no sense (ValueError): convert the model again"
 
 
+@pytest.mark.parametrize(
+    ("scale", "zero"),
+    [((-1.0,), (0,)), ((np.nan,), (0,)), ((0.5,), (0, 0)), ((0.5, 0.5), (1, 2, 3)), ((-1.0,), (0, 0))],
+)
+def test_scales_and_zero_points_that_fit_nothing_are_refused(tmp_path, scale, zero):
+    tensors = [
+        Tensor(name="x", shape=(1, 2), scale=scale, zero=zero, axis=1),
+        Tensor(name="y", shape=(1, 2), scale=(0.5,), zero=(0,)),
+    ]
+    relu = Op(kind=tflite.BuiltinOperator.RELU, inputs=(0,), output=1)
+    said = refusal(tmp_path, tflite_bytes(tensors, [relu], [0], [1]))
+    assert said.endswith("it is damaged (ValueError); convert the model again")
+
+
 def test_negative_padding_is_refused(tmp_path):
     pad = integers([[0, 0], [-48, 1], [1, 1], [0, 0]])
     content = one_op(tflite.BuiltinOperator.PAD, (1, 4, 4, 2), (1, 1, 6, 2), [pad], ("PadOptions", {}))
