@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import ast
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import mutants
@@ -178,3 +181,23 @@ def test_every_module_has_tests_and_every_known_equivalent_is_still_there() -> N
     with pytest.raises(InputError, match="no tests are mapped to hw/nothing"):
         type(notes)({}, ()).tests_of(ROOT, "hw/nothing.py")
     assert {path.split("/")[0] for path in TREES} == {"hw", "sw", "sim"}
+
+
+def test_a_test_that_reaches_no_line_is_measured_like_any_other(tmp_path: Path) -> None:
+    pytest.importorskip("coverage")
+    (tmp_path / "test_nothing.py").write_text("def test_one():\n    pass\n\n\ndef test_two():\n    pass\n")
+    script = (
+        "from pathlib import Path; import pytest; from meter import Meter; pytest.main(plugins=[Meter(Path('out'))])"
+    )
+    subprocess.run(
+        [sys.executable, "-W", "error", "-c", script],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "bench" / "campaign")},
+        check=True,
+        capture_output=True,
+    )
+    rows = [json.loads(line) for line in (tmp_path / "out").read_text().splitlines()]
+    assert [(row["test"], row["lines"]) for row in rows] == [
+        ("test_nothing.py::test_one", {}),
+        ("test_nothing.py::test_two", {}),
+    ]
