@@ -185,6 +185,17 @@ def test_no_progress_for_too_long_ends_the_simulation(tmp_path: Path) -> None:
         run_echo(delay=1 << 31, timeout=(1 << 32) - 1, wall_limit=0.2, work_folder=tmp_path)
 
 
+def test_only_a_work_folder_that_was_given_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    given, temporary = tmp_path / "given", tmp_path / "temporary"
+    temporary.mkdir()
+    run_echo()  # it is built outside of both
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    run_echo()
+    assert not list(temporary.glob("narrows-sim-*"))
+    run_echo(work_folder=given)
+    assert (given / "simulator.log").exists()
+
+
 def test_a_waveform_is_left_in_the_work_folder(tmp_path: Path) -> None:
     run_echo(work_folder=tmp_path, waves=True)
     assert (tmp_path / "dump.vcd").stat().st_size > 1000
