@@ -20,7 +20,9 @@ async def issued(
     ctx: Any, dut: Any, *, early: int, blocks: list[int], cycles: int, drain: int = 1
 ) -> list[tuple[int, int]]:
     """Cycle of each step of an instruction, and whether it is a tile's last; steps are allowed from cycle `GO` on."""
-    found = []
+    found: list[tuple[int, int]] = []
+    begins: list[int] = []
+    taken: list[int] = []
     read = pipeline(CONFIG).block_read
     ctx.set(dut.instruction.fields.block_count, len(blocks))
     ctx.set(dut.instruction.fields.column_groups, TILES)
@@ -38,7 +40,13 @@ async def issued(
         ctx.set(dut.blocks.data.tap_count, blocks[asked[-1 - read] % len(blocks)])
         if ctx.get(dut.step.flags.valid):
             found.append((cycle, ctx.get(dut.step.flags.last)))
+            begins.append(cycle * ctx.get(dut.step.new_group))
+        if ctx.get(dut.groups.ready):
+            taken.append(cycle)
         await ctx.tick()
+    first = [cycle for cycle in begins if cycle]
+    assert taken == [cycle + pipeline(CONFIG).group for cycle in first], "a group is taken with its first step"
+    assert len(first) == bool(found)
     return found
 
 
