@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from narrows.sw.quantize.train.convolution import Convolution
+from narrows.sw.layers import Term
+from narrows.sw.quantize.train.convolution import Convolution, convolve
+from narrows.sw.windows import Window
 from torch.nn import functional
 
 SHAPES = (
@@ -42,3 +44,15 @@ def test_gradients_are_those_of_torch(kernel, stride, padding, dilation, size, d
     for own, other in zip(found, expected, strict=True):
         assert own.grad.dtype == kind
         assert torch.equal(own.grad.double(), other.grad)
+
+
+@pytest.mark.parametrize("depthwise", [False, True])
+@pytest.mark.parametrize("inset", [(1, 0, 0, 0), (0, 2, 0, 0), (0, 0, 1, 0), (0, 0, 0, 3), (1, 1, 1, 1)])
+def test_pixels_outside_the_inset_see_only_padding(inset: tuple[int, int, int, int], depthwise: bool) -> None:
+    weights = torch.full((2, 1 if depthwise else 2, 1, 1), 3.0)
+    window = Window(kernel=(1, 1), inset=inset)
+    term = Term(source="x", weights=weights.numpy(), window=window, depthwise=depthwise)
+    expected = torch.zeros(1, 2, 5, 6)
+    top, left, bottom, right = inset
+    expected[:, :, top : 5 - bottom, left : 6 - right] = 3.0 if depthwise else 6.0
+    assert torch.equal(convolve(torch.ones(1, 2, 5, 6), weights, term), expected)

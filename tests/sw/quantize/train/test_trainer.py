@@ -191,6 +191,18 @@ class TestSamples:
             ]
             assert any(torch.equal(image, window) for window in windows)
 
+    @pytest.mark.parametrize("crop", [1, 2])
+    def test_images_move_by_up_to_the_crop_in_every_direction(self, crop):
+        network, x = random_network(1)
+        samples = Samples(network.start, np.repeat(x, 10, axis=0), None)
+        samples.offsets[:] = 0
+        samples.offsets[:, :, 3, 4] = 5
+        torch.manual_seed(0)
+        ((moved, _),) = samples.drawn(240, crop=crop, mirror=False)
+        _, _, rows, columns = moved.nonzero(as_tuple=True)
+        reach = range(-crop, crop + 1)
+        assert set(zip(rows.tolist(), columns.tolist(), strict=True)) == {(3 + y, 4 + x) for y in reach for x in reach}
+
     @pytest.mark.parametrize("labels", [np.full(24, 4), np.full(24, -1), np.full(24, 0.5)])
     def test_labels_that_no_score_stands_for_are_refused(self, labels):
         network, x = random_network(1)
