@@ -116,6 +116,38 @@ def test_sums_that_do_not_fit_are_rounded_once():
 
 
 @pytest.mark.parametrize(
+    ("weight", "scale", "zero", "bias", "bits", "exact", "factor"),
+    [
+        (1, 18.0, 6, 1.9, 8, True, 2),
+        (5, 10.0, 8, 2.2, 7, True, 2),
+        (1, 20.4, -7, 0.7, 8, True, 16),
+        (4, 12.5, 7, 0.4, 10, False, 256),
+    ],
+)
+def test_larger_weights_make_every_level_right(weight, scale, zero, bias, bits, exact, factor):
+    grids = {"x": Grid(scale=1.0, zero=0, low=-127, high=127), "y": Grid(scale=scale, zero=zero, low=-128, high=127)}
+    shape = (1, 1, 1)
+    term = Term(source="x", weights=np.full((1, 1, 1, 1), float(weight)), window=POINT, step=np.ones(1))
+    graph = Graph(
+        name="one",
+        tensors=dict.fromkeys(grids, shape),
+        input=InputSpec(tensor="x", shape=shape),
+        layers=(Mac(name="one", terms=(term,), bias=np.full(1, bias), output="y"),),
+        outputs=(Output.whole("y", shape),),
+        grids=grids,
+    )
+    config = AcceleratorConfig(acc_bits=20, rescale_bits=bits, planes=5)
+    x = np.arange(-127.0, 128.0).reshape(-1, 1, 1, 1)
+    quantised = quantise(graph, x, QuantSettings(exact=exact), config)
+    levels = GoldenModel(quantised, config).run(prepare_input(quantised, x))["y"]
+    moved = quantised.tensors["y"].zero - zero
+    np.testing.assert_array_equal(levels, grids["y"].integers(weight * x + bias) + moved)
+    (layer,) = quantised.layers
+    assert isinstance(layer, MacLayer)
+    assert layer.segments[0].weights.item() == factor * weight
+
+
+@pytest.mark.parametrize(
     ("grid", "expected"),
     [
         (Grid(scale=0.1, zero=0, low=0, high=7), ("int4", -4, -4, 3, 1)),
