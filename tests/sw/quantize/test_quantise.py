@@ -152,6 +152,35 @@ def test_averages_have_no_gain_error(digits_graph):
     assert config.digits.count(segment.weights) == 1
 
 
+@pytest.mark.parametrize(
+    ("acts", "size"),
+    [
+        ("int8", 20.0),  # integers coarser than what a level of the source changes
+        ("dybit4", 0.02),  # and finer
+    ],
+)
+def test_gain_errors_before_a_shared_table_take_no_digits_that_nobody_sees(acts, size, onnx_model):
+    rng = np.random.default_rng(3)
+    constants = {"w": rng.normal(size=(4, 2, 3, 3)), "u": size * rng.normal(size=(4, 4, 1, 1))}
+    constants["v"] = rng.normal(size=(3, 4, 1, 1))
+    nodes = [
+        node("Conv", "x", "w", output="c"),
+        node("Relu", "c", output="r"),
+        node("Gelu", "r", output="a"),
+        node("Add", "a", "r", output="s"),
+        node("Conv", "s", "u", output="d"),
+        node("Gelu", "d", output="e"),
+        node("Conv", "e", "v"),
+    ]
+    constants = {name: value.astype(np.float32) for name, value in constants.items()}
+    graph = load_model(onnx_model(nodes, (1, 2, 6, 5), constants, opset=20))
+    config = AcceleratorConfig(rows=2, columns=4, lanes=4, rescalers=2, acc_bits=24, rescale_bits=8, tables=1)
+    quantised = quantise(graph, rng.normal(size=(32, 2, 6, 5)), QuantSettings(weights="int8", acts=acts), config)
+    (looked_up,) = (layer for layer in mac_layers(quantised) if layer.name == "Gelu_a")
+    assert looked_up.table is not None
+    assert config.weight_digits.count(looked_up.segments[0].weights) == 1
+
+
 GRAPHS = {
     "grouped": (
         [node("Conv", "x", "w", "b", group=2, pads=[1, 1, 1, 1])],
