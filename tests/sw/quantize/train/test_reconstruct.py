@@ -93,6 +93,24 @@ def test_where_nothing_is_better_the_program_is_that_of_quantisation_alone(monke
     assert all(np.array_equal(*pair) for pair in zip(numbers(plain), numbers(quantised), strict=True))
 
 
+def test_errors_are_parts_of_the_outputs_variance() -> None:
+    rng, x = samples_for(8)
+    graph = random_graph(rng)
+    *others, last = graph.layers
+    (term,) = last.terms
+    larger = dataclasses.replace(
+        last, terms=(dataclasses.replace(term, weights=16 * term.weights),), bias=16 * last.bias
+    )
+    errors = []
+    for scores in (last, larger):
+        blocks = []
+        model = dataclasses.replace(graph, layers=(*others, scores))
+        quantise_and_reconstruct(model, x, SETTINGS, CONFIG, report=blocks.append)
+        errors.append((blocks[-1].before, blocks[-1].after))
+    assert errors[1] == pytest.approx(errors[0], rel=1e-4)
+    assert 0 < errors[0][0] < 1
+
+
 def test_layers_that_share_a_table_are_left_as_they_are() -> None:
     rng, x = samples_for(7)
     graph = random_graph(rng, curves=True)
