@@ -29,6 +29,15 @@ def test_ranges_of_a_depthwise_layer_hold_whole_channel_periods() -> None:
     assert [planner.unit for planner in planners(CONFIG, 8, None)] == [1, 2]
 
 
+@pytest.mark.parametrize("columns", [2, 4, 8, 16])
+@pytest.mark.parametrize("channels", [3, 8, 9, 24, 40])
+def test_the_steps_of_a_tile_are_those_of_its_blocks(channels: int, columns: int) -> None:
+    config = dataclasses.replace(CONFIG, columns=columns)
+    for planner in planners(config, channels, None, channels):
+        layouts = choose_layouts(planner.graph, config)
+        assert planner.steps(layouts) == planner.lower(layouts).steps
+
+
 def test_windows_of_the_input_alone_are_packed_into_lanes() -> None:
     first, second = planners(CONFIG, 8, 8)
     layouts = choose_layouts(first.graph, CONFIG)
