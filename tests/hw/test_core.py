@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import pytest
+from amaranth.lib.memory import Memory
 from amaranth_bench import AxiHost, simulate
 from narrows.hw.core import Core
 from narrows.hw.spec.config import AcceleratorConfig
@@ -453,5 +454,40 @@ def test_registers_can_be_read_during_a_run() -> None:
         for _ in range(60):
             await ctx.tick()
         assert await host.register(Register.STATUS) == Status.DONE
+
+    with_host(body)
+
+
+def test_a_word_that_the_host_writes_is_not_judged_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(globals(), "CONFIG", dataclasses.replace(CONFIG, protection="parity"))
+    memories: list[Memory] = []
+
+    class Kept(Memory):
+        """A memory whose words the test can reach."""
+
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            super().__init__(*arguments, **named)
+            memories.append(self)
+
+    monkeypatch.setattr("amaranth.lib.memory.Memory", Kept)
+    word = 5
+    address, (place, bank) = region_address(CONFIG, Region.ACTIVATIONS, word), divmod(word, CONFIG.banks)
+
+    async def body(ctx: Any, host: Host) -> None:
+        banks = [memory for memory in memories if memory.depth == CONFIG.act_words // CONFIG.banks]
+        assert len(banks) == CONFIG.banks
+
+        async def flip() -> None:
+            ctx.set(banks[bank].data[place], ctx.get(banks[bank].data[place]) ^ 1)
+            await ctx.tick().repeat(2)
+
+        assert await host.read(region_address(CONFIG, Region.ACTIVATIONS, word + 1)) == (0, OKAY)
+        await flip()
+        await host.put(Region.ACTIVATIONS, word, [0x32])
+        assert await host.read(address) == (0x32, OKAY)
+        assert await host.register(Register.DAMAGE) == 0
+        await flip()
+        assert await host.read(address) == (0x33, OKAY)
+        assert await host.register(Register.DAMAGE) == 1 << Region.ACTIVATIONS
 
     with_host(body)
