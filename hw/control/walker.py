@@ -43,7 +43,8 @@ class PixelWalker(wiring.Component):
 
     Walks one pixel a cycle, ahead of its consumer: one group is offered on ``groups`` while the next is being
     collected, so a consumer that takes at most one group every ``rows + 1`` cycles never waits. The next of ``images``
-    is taken as soon as the last pixel of the one before is walked. While ``enable`` is low everything is given up.
+    is taken as soon as the last pixel of the one before is walked; without ``prefetch`` its payload stays until all its
+    pixels are. While ``enable`` is low everything is given up.
 
     Parameters
     ----------
@@ -64,7 +65,8 @@ class PixelWalker(wiring.Component):
         """Count pixels, collect a group, pass it on."""
         m = Module()
         config, image = self._config, self.images.payload
-        kept = Signal(image_layout(config), reset_less=True)  # the image under way
+        # the image under way: its instruction stays where it is unless the next one is fetched meanwhile
+        kept = Signal(image_layout(config), reset_less=True) if config.prefetch else image
         top, left = Signal(_BORDER_BITS), Signal(_BORDER_BITS)
         x, y = Signal.like(image.out_width), Signal.like(image.out_height)  # pixels and lines still to come
         row = Signal(range(config.rows)) if config.rows > 1 else Signal(1)
@@ -86,7 +88,7 @@ class PixelWalker(wiring.Component):
         with m.If(~walking):
             m.d.sync += [
                 walking.eq(self.images.valid),
-                kept.eq(image),
+                *([kept.eq(image)] if config.prefetch else []),
                 top.eq(0),
                 left.eq(0),
                 row.eq(0),
