@@ -47,6 +47,7 @@ def test_the_first_hour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys:
     assert capsys.readouterr().out.strip().endswith(" 0.9911111111111112")
     agreed = "Agreement(golden, isa, rtl: 2 samples, 6 layers, 0 tensors differ)"
     if importlib.util.find_spec("torch"):
+        importlib.import_module("torch").manual_seed(0)  # chance makes weights now and then that are worth a warning
         exec(on_torch, {})
         assert capsys.readouterr().out.strip() == agreed
     if importlib.util.find_spec("keras"):
