@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..hw.spec.config import AcceleratorConfig
-from ..hw.spec.isa import BLOCK, TAP, BlockTaps, Mode, Opcode
+from ..hw.spec.isa import BlockTaps, IsaError, Mode, Opcode, blocks_of
 from ..hw.spec.registers import Fault
 from ..hw.spec.rounding import ROUNDINGS
 from ..hw.spec.schedule import TOKEN_FLAGS
@@ -37,18 +37,10 @@ def fetch_blocks(
     MachineError
         If it points beyond a memory.
     """
-    fetched = []
-    for index in _range(fields["first_block"], fields["block_count"], len(blocks), "block"):
-        block = BLOCK.decode(blocks[index].tolist())
-        tap_range = _range(block["first_tap"], block["tap_count"], len(taps), "tap")
-        fetched.append(BlockTaps(block, tuple(TAP.decode(taps[tap].tolist()) for tap in tap_range)))
-    return tuple(fetched)
-
-
-def _range(first: int, count: int, depth: int, name: str) -> range:
-    if first + count > depth:
-        raise MachineError(f"{name}s {first} to {first + count - 1} are asked for, the memory has {depth}")
-    return range(first, first + count)
+    try:
+        return blocks_of(fields, blocks, taps)
+    except IsaError as error:
+        raise MachineError(str(error)) from error
 
 
 def check_apart(read: Iterable[NDArray[np.integer]], written: NDArray[np.integer]) -> None:

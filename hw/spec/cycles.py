@@ -280,7 +280,7 @@ class ComputeTiming:
         self._lines = width, rows, height
         plan = pipeline(config)
         self._plan = plan
-        behind = plan.operands + (plan.max_pool if is_max else plan.array + plan.drain) + plan.writer
+        behind = plan.results(is_max=is_max)
         single = config.memories == "single"
         self._stepper = _Stepper(
             plan,

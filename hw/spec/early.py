@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from .config import AcceleratorConfig
 from .isa import COMPUTE, BlockTaps, Mode
 from .pipeline import pipeline
-from .pixels import walk_pixels
+from .pixels import Pixels, walk_pixels
 
 __all__ = ["front_cycles", "safe_steps"]
 
@@ -67,8 +67,8 @@ def safe_steps(
     return safe
 
 
-def _writes(config: AcceleratorConfig, fields: Mapping[str, int]) -> NDArray[np.int64]:
-    """Words that the tiles of a COMPUTE write.
+def _writes(config: AcceleratorConfig, fields: Mapping[str, int], pixels: Pixels) -> NDArray[np.int64]:
+    """Words that the tiles of a COMPUTE with these ``pixels`` write.
 
     Returns
     -------
@@ -83,9 +83,7 @@ def _writes(config: AcceleratorConfig, fields: Mapping[str, int]) -> NDArray[np.
         groups = (granule + np.arange(config.tile_granules)) // config.granules
     within = groups[:, :, np.newaxis] * fields["out_group_pitch"]
     within = within + np.arange(fields["planes"]) * fields["out_plane_pitch"]
-    address = (
-        fields["out_base"] + walk_pixels(fields).write[:, np.newaxis, np.newaxis] + within.reshape(len(within), -1)
-    )
+    address = fields["out_base"] + pixels.write[:, np.newaxis, np.newaxis] + within.reshape(len(within), -1)
     return address % config.act_words
 
 
@@ -93,10 +91,10 @@ def _landings(config: AcceleratorConfig, before: Mapping[str, int], steps: int) 
     """For each activation word the last cycle, from the last step on, in which it may be written; -1 for the others."""
     plan, is_max = pipeline(config), before["mode"] == Mode.MAX
     drain = -(-before["rows"] // config.drain_rows) * before["planes"] * (1 if is_max else config.tile_granules)
-    behind = plan.operands + (plan.max_pool if is_max else plan.array + plan.drain) + plan.writer + plan.to_banks
-    written = _writes(config, before)
-    groups = walk_pixels(before).group
-    tile = groups[:, np.newaxis] * before["column_groups"] + np.arange(before["column_groups"])
+    behind = plan.results(is_max=is_max) + plan.to_banks
+    pixels = walk_pixels(before)
+    written = _writes(config, before, pixels)
+    tile = pixels.group[:, np.newaxis] * before["column_groups"] + np.arange(before["column_groups"])
     tile = np.broadcast_to(tile[:, :, np.newaxis], written.shape)
     landings = np.full(config.act_words, -1, dtype=np.int64)
     ends = behind + drain - 1 - (tile.max() - tile) * max(steps, drain)

@@ -12,6 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import numpy as np
+from numpy.typing import NDArray
+
 from .errors import NarrowsError
 
 __all__ = [
@@ -31,6 +34,7 @@ __all__ = [
     "Opcode",
     "Record",
     "Unit",
+    "blocks_of",
     "decode_instruction",
     "encode_param",
     "decode_param",
@@ -302,6 +306,32 @@ def decode_instruction(words: Sequence[int]) -> tuple[Opcode, Mapping[str, int]]
         raise IsaError(f"unknown opcode {code}")
     opcode = Opcode(code)
     return opcode, RECORDS[opcode].decode(words)
+
+
+def blocks_of(fields: Mapping[str, int], blocks: NDArray[np.uint32], taps: NDArray[np.uint32]) -> tuple[BlockTaps, ...]:
+    """Blocks of a COMPUTE with these fields, with their taps.
+
+    Parameters
+    ----------
+    blocks, taps : arrays of uint32, shape (records, words)
+
+    Raises
+    ------
+    IsaError
+        If it points beyond one of the two.
+    """
+    found = []
+    for index in _within(fields["first_block"], fields["block_count"], len(blocks), "block"):
+        block = BLOCK.decode(blocks[index].tolist())
+        own = _within(block["first_tap"], block["tap_count"], len(taps), "tap")
+        found.append(BlockTaps(block, tuple(TAP.decode(taps[tap].tolist()) for tap in own)))
+    return tuple(found)
+
+
+def _within(first: int, count: int, depth: int, name: str) -> range:
+    if first + count > depth:
+        raise IsaError(f"{name}s {first} to {first + count - 1} are asked for, the memory has {depth}")
+    return range(first, first + count)
 
 
 def encode_param(

@@ -228,6 +228,10 @@ class Pipeline:
         """Cycles from a granule or word to the memory's port."""
         return self.receive + self.offsets + self.write
 
+    def results(self, *, is_max: bool) -> int:
+        """Cycles from a tile's last step to its first word at the memory's port, in mode MAX or MAC."""
+        return self.operands + (self.max_pool if is_max else self.array + self.drain) + self.writer
+
     @property
     def settle(self) -> int:
         """Cycles after which nothing of a run that was given up is on its way any more."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 from numpy.typing import NDArray
 
 from ...hw.spec.config import AcceleratorConfig
 from ...hw.spec.early import safe_steps
-from ...hw.spec.isa import BLOCK, COMPUTE, TAP, BlockTaps, Opcode, decode_instruction
+from ...hw.spec.isa import COMPUTE, Opcode, blocks_of, decode_instruction
 
 __all__ = ["with_early_steps"]
 
@@ -35,18 +33,9 @@ def with_early_steps(
         opcode, fields = decode_instruction(row.tolist())
         if opcode is not Opcode.COMPUTE:
             continue
-        own = _blocks(fields, blocks, taps)
+        own = blocks_of(fields, blocks, taps)
         if before is not None:
             early = safe_steps(config, *before, fields, own)
             row[:] = COMPUTE.encode({**fields, "early": early})
         before = fields, sum(block.steps for block in own)
     return rows
-
-
-def _blocks(fields: Mapping[str, int], blocks: NDArray[np.uint32], taps: NDArray[np.uint32]) -> tuple[BlockTaps, ...]:
-    found = []
-    for row in blocks[fields["first_block"] :][: fields["block_count"]]:
-        block = BLOCK.decode(row.tolist())
-        own = taps[block["first_tap"] :][: block["tap_count"]]
-        found.append(BlockTaps(block, tuple(TAP.decode(tap.tolist()) for tap in own)))
-    return tuple(found)

@@ -174,7 +174,7 @@ class MacPlanner(Planner[MacLayer]):
         channel groups of one pixel: ``passes * N*T * ceil(ceil(O/lanes)/rows) * ceil(lanes/columns)`` steps; then
         these drain side by side.
         """
-        config, plan = self.config, pipeline(self.config)
+        config = self.config
         channels, height, width = self.output.shape
         pixels, phases = height * width, math.prod(self.layer.enlarge)
         granules = -(-channels // config.rescalers)
@@ -186,7 +186,7 @@ class MacPlanner(Planner[MacLayer]):
         return LeastCycles(
             array=phases * self._least_steps(pixels // phases, channels),
             drain=drain * planes,
-            latency=plan.operands + plan.array + plan.drain + plan.writer,
+            latency=pipeline(config).results(is_max=False),
             tile=tile * planes,
         )
 

@@ -68,6 +68,5 @@ class MaxPlanner(Planner[MaxLayer]):
         planes = layouts[self.layer.output].planes
         words = height * width * -(-channels // self.config.lanes) * planes
         taps = sum(Window.of(self.layer).hits(layouts[self.layer.source], (height, width)))
-        plan = pipeline(self.config)
-        latency = plan.operands + plan.max_pool + plan.writer
+        latency = pipeline(self.config).results(is_max=True)
         return LeastCycles(array=words * taps, drain=words, latency=latency, tile=planes)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from narrows.hw.spec.config import AcceleratorConfig
 from narrows.hw.spec.early import safe_steps
-from narrows.hw.spec.isa import BLOCK, COMPUTE, TAP, BlockTaps, Opcode, decode_instruction
+from narrows.hw.spec.isa import BLOCK, COMPUTE, Opcode, blocks_of, decode_instruction
 from narrows.hw.spec.registers import Region
 from narrows.sim.isa_records import MachineError
 from narrows.sim.isa_transport import IsaTransport
@@ -56,12 +56,7 @@ def test_each_compute_has_as_many_as_are_safe_and_the_first_none(seed: int) -> N
     for row in program.instructions:
         opcode, fields = decode_instruction(row.tolist())
         if opcode is Opcode.COMPUTE:
-            blocks = []
-            for at in range(fields["first_block"], fields["first_block"] + fields["block_count"]):
-                block = BLOCK.decode(program.blocks[at].tolist())
-                taps = program.taps[block["first_tap"] : block["first_tap"] + block["tap_count"]]
-                blocks.append(BlockTaps(block, tuple(TAP.decode(tap.tolist()) for tap in taps)))
-            computes.append((fields, blocks))
+            computes.append((fields, blocks_of(fields, program.blocks, program.taps)))
     steps = [sum(block.steps for block in blocks) for _, blocks in computes]
     expected = [
         safe_steps(CONFIG, computes[number - 1][0], steps[number - 1], *computes[number]) if number else 0
